@@ -1,0 +1,62 @@
+"""What the user wrote, validated, with the defaults filled in: the first value of the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+TargetName = Literal["local", "lambda", "container"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """A server in a file: `file` relative to the project folder (POSIX form), `object` its name there or None to search."""
+
+    file: str
+    object: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.object}" if self.object else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """`min` and `max` workers; `idle_s` seconds without open requests before zero; `concurrency` requests per worker."""
+
+    min: int = 0
+    max: int = 1
+    idle_s: float = 300.0
+    concurrency: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project. Exactly one of `entrypoint` and `command` is set.
+
+    `name` is None when nobody chose one: then it comes from the server object, else from the folder.
+    `config_file` is the file this was read from, None if there was none.
+    `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
+    `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`); `requirements` is the file that the user named, relative to `folder`;
+    `dependencies` are those written in the configuration itself (fastmcp.json's environment.dependencies).
+    """
+
+    folder: Path
+    entrypoint: Entrypoint | None
+    command: tuple[str, ...] | None = None
+    name: str | None = None
+    description: str = ""
+    version: str = ""
+    python_version: str | None = None
+    requirements: str | None = None
+    dependencies: tuple[str, ...] = ()
+    target: TargetName = "local"
+    sessions: bool = False
+    start_timeout_s: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    auto_scaling: bool = True
+    cold_start_optimization: bool = True
+    scaling: Scaling = Scaling()
+    domains: tuple[str, ...] = ()
+    config_file: Path | None = None

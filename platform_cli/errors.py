@@ -1,0 +1,81 @@
+"""Every error a person can meet, with its exit code and the category that `--json` reports.
+
+    HomeportError            1    anything below
+    ├── InputError           2    input      what was typed or written is wrong; nothing was changed
+    │   ├── ConfigError      2    config     fastmcp.toml or fastmcp.json
+    │   └── SourceError      2    source     the server file or the project folder
+    ├── BusyError            3    busy       another deploy of this project holds the lock
+    ├── NotFoundError        4    not-found  no such project or release
+    ├── PlatformError        1    platform   the control plane cannot be started or reached
+    ├── BuildError           1    build
+    │   ├── LockError        1    lock       requirements cannot be resolved
+    │   ├── LayerError       1    layer      packages cannot be installed
+    │   └── InspectError     1    inspect    the server cannot be loaded, or does not answer
+    └── ReleaseError         1    release    the release did not warm up; the old one keeps serving
+
+An expected error carries `message` (what happened, and where) and `hint` (what to do next); it is shown without a
+traceback. Exit code 130 means interrupted with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HomeportError(Exception):
+    """An expected failure: `message` says what happened and where, `hint` what to do next."""
+
+    exit_code: ClassVar[int] = 1
+    category: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(HomeportError):
+    exit_code = 2
+    category = "input"
+
+
+class ConfigError(InputError):
+    category = "config"
+
+
+class SourceError(InputError):
+    category = "source"
+
+
+class BusyError(HomeportError):
+    exit_code = 3
+    category = "busy"
+
+
+class NotFoundError(HomeportError):
+    exit_code = 4
+    category = "not-found"
+
+
+class PlatformError(HomeportError):
+    category = "platform"
+
+
+class BuildError(HomeportError):
+    category = "build"
+
+
+class LockError(BuildError):
+    category = "lock"
+
+
+class LayerError(BuildError):
+    category = "layer"
+
+
+class InspectError(BuildError):
+    category = "inspect"
+
+
+class ReleaseError(HomeportError):
+    category = "release"

@@ -1,0 +1,91 @@
+"""Where homeport keeps its state: one folder, HOMEPORT_HOME or the user's data folder, mode 0700."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+# sockaddr_un holds 104 bytes on macOS and 108 on Linux, the terminating zero included.
+MAX_SOCKET_PATH = 103
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The layout of the state folder. Layers, bundles and runtimes are named by content hash and never change."""
+
+    root: Path
+
+    @property
+    def layers(self) -> Path:
+        return self.root / "layers"
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
+    def runtimes(self) -> Path:
+        return self.root / "runtimes"
+
+    @property
+    def cache(self) -> Path:
+        """What can be computed again: locks, interpreters."""
+        return self.root / "cache"
+
+    @property
+    def projects(self) -> Path:
+        return self.root / "projects"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store.db"
+
+    @property
+    def socket(self) -> Path:
+        """The control plane's Unix socket; in the temporary folder when the home's own path is too long for one."""
+        path = self.root / "platform.sock"
+        if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
+
+    @property
+    def platform_lock(self) -> Path:
+        return self.root / "platform.lock"
+
+    @property
+    def platform_log(self) -> Path:
+        return self.root / "platform.log"
+
+    def project(self, name: str) -> Path:
+        return self.projects / name
+
+
+def open_home() -> Home:
+    """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there."""
+    chosen = os.environ.get("HOMEPORT_HOME")
+    root = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")
+    root = Path(os.path.abspath(root))
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Home(root)
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Writes `data` so that a reader, or a crash at any moment, sees the old content or the new, never a part."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
