@@ -1,0 +1,1 @@
+"""How the app meets the world."""

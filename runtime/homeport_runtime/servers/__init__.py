@@ -1,0 +1,26 @@
+"""The kinds of server, in the order in which they are tried: the first whose `infer` agrees serves the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .asgi_app import ASGIAppServer
+from .base import ServeOptions, ServerAdapter
+from .fastmcp import FastMCPServer
+from .lowlevel import LowLevelServer
+from .mcp_sdk import FastMCP1Server, MCPServer2
+
+KINDS: tuple[Any, ...] = (FastMCPServer, FastMCP1Server, MCPServer2, LowLevelServer, ASGIAppServer)
+
+
+def is_server(candidate: object) -> bool:
+    return any(kind.infer(candidate) for kind in KINDS)
+
+
+def adapt(server: object, options: ServeOptions) -> ServerAdapter:
+    """The adapter of the first kind that recognises `server`; raises LookupError if none does."""
+    for kind in KINDS:
+        if kind.infer(server):
+            adapter: ServerAdapter = kind(server, options)
+            return adapter
+    raise LookupError(type(server).__qualname__)

@@ -1,0 +1,60 @@
+"""One ASGI app per deployment: /mcp, /sse + /messages/, /health, the server's own other paths, the guard in front."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .asgi import ASGIApp, Receive, Scope, Send, send_error, send_json
+from .guard.http import Guard
+from .guard.names import Names
+from .modern import ModernTranslator
+from .probe import NoMCPEndpoint, Probe
+from .servers.base import ServerAdapter
+
+
+class App:
+    """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them."""
+
+    def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: bool) -> None:
+        self._adapter = adapter
+        self._http: ASGIApp = adapter.http if adapter.speaks_modern else ModernTranslator(adapter.http)
+        self._sse = adapter.sse
+        # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
+        self._only_post = not sessions and adapter.kind != "asgi"
+        self.guard = Guard(self._route, names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.guard(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in ("/mcp", "/mcp/"):
+            if path == "/mcp/":
+                # The SDKs answer this with a redirect, which not every client follows with its body.
+                scope = {**scope, "path": "/mcp", "raw_path": b"/mcp"}
+            if self._only_post and scope.get("method") != "POST":
+                await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
+                return
+            await self._http(scope, receive, send)
+        elif path == "/sse" or path.startswith("/messages"):
+            await self._sse(scope, receive, send)
+        elif path == "/health":
+            await send_json(send, 200, {"status": "ok"})
+        else:
+            await self._http(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with self._adapter.lifespan():
+            yield
+
+    async def warm_up(self) -> dict[str, Any] | None:
+        """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own."""
+        try:
+            contract = await Probe(self._route, "localhost").contract()
+        except NoMCPEndpoint:
+            return None
+        self._adapter.learn_tools(contract["tools"])
+        return contract

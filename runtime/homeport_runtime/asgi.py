@@ -1,0 +1,36 @@
+"""The ASGI types this package uses (https://asgi.readthedocs.io/en/latest/specs/main.html), and two small answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header called `name` (lower case), or None."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value).decode("latin-1")
+    return None
+
+
+async def send_json(send: Send, status: int, body: object, headers: Headers | None = None) -> None:
+    payload = json.dumps(body, separators=(",", ":")).encode()
+    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(payload)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": fields + (headers or [])})
+    await send({"type": "http.response.body", "body": payload})
+
+
+async def send_error(send: Send, status: int, code: int, message: str, headers: Headers | None = None) -> None:
+    """An HTTP error whose body is a JSON-RPC error without an id, as the SDKs answer before a message is read."""
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+    await send_json(send, status, error, headers)

@@ -1,0 +1,92 @@
+"""The guard as ASGI middleware."""
+
+from __future__ import annotations
+
+import uuid
+
+from ..asgi import ASGIApp, Receive, Scope, Send, header, send_error
+from ..telemetry import request_id
+from .calls import CallRecord
+from .messages import MAX_BODY, MESSAGE, BodyTooLarge, Disconnected, declared_length, parse, read_body, replay
+from .names import Names
+from .streams import StreamCalls
+
+MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
+
+
+class Guard:
+    """Checks Host, Origin and size, parses each message once, and keeps one record per tools/call.
+
+    `open_requests` counts the requests that are being answered now; `served` those ever taken.
+    """
+
+    def __init__(self, app: ASGIApp, names: Names) -> None:
+        self._app = app
+        self._names = names
+        self._streams = StreamCalls()
+        self._called = False
+        self.open_requests = 0
+        self.served = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.open_requests += 1
+        self.served += 1
+        try:
+            await self._check(scope, receive, send)
+        finally:
+            self.open_requests -= 1
+
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._names.allows_host(header(scope, b"host")):
+            await _refuse(scope, send, 421, "this server does not answer to that Host")
+            return
+        origin = header(scope, b"origin")
+        if origin is not None and not self._names.allows_origin(origin):
+            await _refuse(scope, send, 403, "this Origin may not use this server")
+            return
+        path = scope["path"]
+        if path == "/sse" and scope["type"] == "http":
+            await self._app(scope, receive, self._streams.watch(send))
+        elif path in MCP_PATHS and scope.get("method") == "POST":
+            await self._message(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if declared_length(scope) > MAX_BODY:
+                raise BodyTooLarge
+            body = await read_body(receive)
+        except BodyTooLarge:
+            await send_error(send, 413, -32600, f"a message may have {MAX_BODY} bytes", [(b"connection", b"close")])
+            return
+        except Disconnected:
+            return
+        message = parse(body)
+        if message is not None:
+            scope[MESSAGE] = message
+            if message.get("method") == "tools/call":
+                await self._call(scope, replay(body, receive), send)
+                return
+        await self._app(scope, replay(body, receive), send)
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = uuid.uuid4().hex[:16]
+        token = request_id.set(request)
+        record = CallRecord(scope, scope[MESSAGE], request, cold=not self._called)
+        self._called = True
+        try:
+            if scope["path"].startswith("/messages"):
+                self._streams.expect(scope, record)
+                await self._app(scope, receive, send)
+            else:
+                await self._app(scope, receive, record.watch(send))
+        finally:
+            request_id.reset(token)
+
+
+async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await send_error(send, status, -32600, reason)

@@ -1,0 +1,72 @@
+"""Reading a request's body up to a limit, parsing it once, and giving it back to the app unchanged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..asgi import Message, Receive, Scope
+
+# The scope key under which a parsed JSON-RPC message (a dict) is found.
+MESSAGE = "homeport.message"
+# The SDKs' own limit (mcp.server.transport_security.DEFAULT_MAX_REQUEST_BODY_SIZE).
+MAX_BODY = 4 * 1024 * 1024
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than MAX_BODY bytes."""
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+def declared_length(scope: Scope) -> int:
+    for key, value in scope["headers"]:
+        if key == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+async def read_body(receive: Receive) -> bytes:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > MAX_BODY:
+            raise BodyTooLarge
+        return body
+    chunks, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            raise BodyTooLarge
+    return b"".join(chunks)
+
+
+def parse(body: bytes) -> dict[str, Any] | None:
+    """The message, or None for what is not a JSON object: the SDK says what is wrong with that."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body in one piece and then what the connection says."""
+    pending = True
+
+    async def replayed() -> Message:
+        nonlocal pending
+        if pending:
+            pending = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replayed

@@ -1,0 +1,63 @@
+"""Call records over legacy HTTP+SSE: the call comes by POST /messages/, its answer on the open GET /sse stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from ..asgi import Message, Scope, Send
+from .calls import CallRecord, failed
+from .messages import MESSAGE
+
+
+class StreamCalls:
+    """Calls that wait for their answer, by the stream's session and the message's id."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, dict[Any, CallRecord]] = {}
+
+    def expect(self, scope: Scope, record: CallRecord) -> None:
+        session = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [""])[0]
+        message_id = scope[MESSAGE].get("id")
+        if session in self._waiting and isinstance(message_id, (str, int)):
+            self._waiting[session][message_id] = record
+
+    def watch(self, send: Send) -> Send:
+        """Follows one stream: its first event names the session, each later one may answer a call."""
+        session: str | None = None
+        rest = b""
+
+        async def watched(message: Message) -> None:
+            nonlocal session, rest
+            if message["type"] == "http.response.body":
+                body: bytes = message.get("body", b"")
+                if session is None and b"session_id=" in body:
+                    session = body.split(b"session_id=", 1)[1].split()[0].decode("latin-1")
+                    self._waiting[session] = {}
+                elif session is not None:
+                    rest = self._read(session, rest + body)
+                    if not message.get("more_body"):
+                        self._end(session)
+            await send(message)
+
+        return watched
+
+    def _read(self, session: str, text: bytes) -> bytes:
+        waiting = self._waiting.get(session, {})
+        *lines, rest = text.split(b"\n")
+        for line in lines:
+            if not waiting or not line.startswith(b"data:"):
+                continue
+            try:
+                answer = json.loads(line[5:])
+            except ValueError:
+                continue
+            record = waiting.pop(answer.get("id"), None) if isinstance(answer, dict) else None
+            if record is not None:
+                record.finish("error" if failed(answer) else "ok")
+        return rest
+
+    def _end(self, session: str) -> None:
+        for record in self._waiting.pop(session, {}).values():
+            record.finish("abandoned")

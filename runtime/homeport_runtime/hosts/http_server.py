@@ -1,0 +1,94 @@
+"""uvicorn's HTTP protocol on a socket that the supervisor owns: accept when told, stop and finish when told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from email.utils import formatdate
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from ..app import App
+from .channel import Channel
+
+# Seconds that open requests have to end once the worker drains.
+DRAIN_S = 30.0
+# The same when the platform itself is gone: a worker never outlives it by more than seconds.
+ORPHAN_DRAIN_S = 2.0
+# Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
+KEEP_ALIVE_S = 75
+
+
+class HTTPServer:
+    def __init__(self, app: App, listener: socket.socket) -> None:
+        self._app = app
+        self._listener = listener
+        self._state = ServerState()
+        self._config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._config.load()
+
+    async def run(self, channel: Channel) -> None:
+        """Serves until the supervisor says drain or goes away."""
+        loop = asyncio.get_running_loop()
+        orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+        def listen_to_supervisor() -> None:
+            while True:
+                order = channel.receive()
+                loop.call_soon_threadsafe(orders.put_nowait, order)
+                if order is None:
+                    return
+
+        threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
+        clock = asyncio.create_task(self._keep_date())
+        acceptor: asyncio.Server | None = None
+        try:
+            while True:
+                order = await orders.get()
+                if order is None or order["do"] == "drain":
+                    await self._drain(acceptor, DRAIN_S if order else ORPHAN_DRAIN_S)
+                    return
+                if order["do"] == "accept":
+                    acceptor = await loop.create_server(self._protocol, sock=self._listener, backlog=1024)
+                    channel.send(event="accepting")
+        finally:
+            clock.cancel()
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg,assignment]
+            config=self._config, server_state=self._state, app_state={}
+        )
+        return protocol
+
+    async def _keep_date(self) -> None:
+        """The Date header (RFC 9110, section 6.6.1), made once a second instead of once a request."""
+        while True:
+            self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+            await asyncio.sleep(1.0)
+
+    async def _drain(self, acceptor: asyncio.Server | None, seconds: float) -> None:
+        """Stops accepting, lets open requests finish, closes what is still open after `seconds`."""
+        if acceptor is not None:
+            acceptor.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + seconds
+        while self._state.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        for task in list(self._state.tasks):
+            task.cancel()
+        if self._state.tasks:
+            await asyncio.wait(list(self._state.tasks), timeout=1.0)

@@ -1,0 +1,204 @@
+"""One worker: loads the server, warms it up, accepts on the project's socket when told, and drains when told.
+
+The same start serves inspection at deploy time: such a worker reports the contract and ends. What a worker is told
+first is its Job; environment and secrets come in there, so they are in no command line and never in a zygote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import site
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..app import App
+from ..errors import ServerError
+from ..guard.names import Names
+from ..import_profile import ImportProfile, loaded_modules
+from ..loader import find_server, load_module, user_trace
+from ..manifest import APP_FOLDER, Manifest, read_manifest
+from ..servers import adapt
+from ..servers.base import ServeOptions, ServerAdapter
+from ..servers.stdio import StdioServer
+from ..telemetry import capture_output
+from .channel import Channel
+from .http_server import HTTPServer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the supervisor tells a worker first. `names` are host names beside the loopback ones."""
+
+    mode: str
+    bundle: Path
+    workdir: Path
+    layer: Path
+    environment: Mapping[str, str]
+    names: tuple[str, ...]
+    state_key: bytes | None
+
+    @classmethod
+    def read(cls, message: Mapping[str, Any]) -> Job:
+        key = message.get("state_key")
+        return cls(
+            mode=message["mode"],
+            bundle=Path(message["bundle"]),
+            workdir=Path(message["workdir"]),
+            layer=Path(message["layer"]),
+            environment=message["environment"],
+            names=tuple(message["names"]),
+            state_key=bytes.fromhex(key) if key else None,
+        )
+
+
+def main(control: socket.socket, listener: socket.socket | None) -> None:
+    """The whole life of a worker process. `listener` is None for an inspection."""
+    channel = Channel(control)
+    first = channel.receive()
+    if first is None:
+        return
+    job = Job.read(first)
+    manifest = read_manifest(job.bundle)
+    _settle(job)
+    deadline = _Deadline(manifest.start_timeout_s, job, channel)
+    try:
+        Worker(job, manifest, channel, listener, deadline.reached_start).run()
+    except ServerError as error:
+        deadline.reached_start()
+        channel.send(event="failed", message=error.message, hint=error.hint, trace=error.trace)
+        raise SystemExit(1) from None
+
+
+def _settle(job: Job) -> None:
+    """Makes the process the server's own: environment, folder, path, output."""
+    os.environ.clear()
+    os.environ.update(job.environment)
+    os.chdir(job.workdir)
+    capture_output()
+    site.addsitedir(str(job.layer))
+    sys.argv = ["server.py"]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Worker:
+    def __init__(
+        self,
+        job: Job,
+        manifest: Manifest,
+        channel: Channel,
+        listener: socket.socket | None,
+        reached_start: Callable[[], None],
+    ) -> None:
+        self._job = job
+        self._manifest = manifest
+        self._channel = channel
+        self._listener = listener
+        self._reached_start = reached_start
+        self._app_folder = job.bundle / APP_FOLDER
+        self._profile = ImportProfile()
+
+    def run(self) -> None:
+        with self._profile.measure():
+            module = None
+            if self._manifest.file:
+                module = load_module(self._app_folder, self._job.workdir, self._manifest.file)
+        asyncio.run(self._serve(module))
+
+    async def _adapter(self, module: Any) -> tuple[str | None, ServerAdapter]:
+        options = ServeOptions(self._manifest.sessions, self._job.state_key)
+        if self._manifest.command:
+            return None, StdioServer(self._manifest.command, self._job.layer, options)
+        name, server = await find_server(module, str(self._manifest.file), self._manifest.object)
+        return name, adapt(server, options)
+
+    async def _serve(self, module: Any) -> None:
+        with self._profile.measure():
+            name, adapter = await self._adapter(module)
+            app = App(adapter, Names(self._job.names), sessions=self._manifest.sessions)
+        # Only what happens before the server is warm is a failed start; a server that breaks later has logged it.
+        try:
+            lifespan = app.lifespan()
+            with self._profile.measure():
+                await lifespan.__aenter__()
+                contract = await app.warm_up()
+        except ServerError:
+            raise
+        except Exception as error:
+            raise ServerError(
+                f"the server raised {type(error).__name__} while it started: {error}",
+                hint="its lifespan or one of its list handlers failed",
+                trace=user_trace(error, self._app_folder),
+            ) from error
+        self._reached_start()
+        try:
+            await self._live(app, adapter.kind, name, contract)
+        finally:
+            await lifespan.__aexit__(None, None, None)
+
+    async def _live(self, app: App, kind: str, name: str | None, contract: Mapping[str, Any] | None) -> None:
+        if self._listener is None:
+            self._channel.send(
+                event="inspected",
+                kind=kind,
+                object=name,
+                contract=contract,
+                modules=loaded_modules(self._app_folder),
+                packages=self._profile.slowest(),
+                seconds=self._profile.total(),
+            )
+            return
+        gc.collect()
+        gc.freeze()
+        server = HTTPServer(app, self._listener)
+        self._channel.send(event="ready")
+        await server.run(self._channel)
+
+
+class _Deadline:
+    """Ends a process that does not finish its start in time, and says where the server's code was waiting."""
+
+    def __init__(self, seconds: float, job: Job, channel: Channel) -> None:
+        self._seconds = seconds
+        self._app_folder = job.bundle / APP_FOLDER
+        self._channel = channel
+        self._started = threading.Event()
+        self._main = threading.get_ident()
+        threading.Thread(target=self._watch, name="start-deadline", daemon=True).start()
+
+    def reached_start(self) -> None:
+        self._started.set()
+
+    def _watch(self) -> None:
+        if self._started.wait(self._seconds):
+            return
+        self._channel.send(
+            event="failed",
+            message=f"the server did not finish starting within {self._seconds:g} s{self._where()}",
+            hint="do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
+            'a server that is run when its file is imported belongs under `if __name__ == "__main__":`',
+            trace="",
+        )
+        os._exit(1)
+
+    def _where(self) -> str:
+        frame = sys._current_frames().get(self._main)
+        prefix = f"{self._app_folder}/"
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(prefix):
+                return f"; it waits in {frame.f_code.co_filename.removeprefix(prefix)}, line {frame.f_lineno}"
+            frame = frame.f_back
+        return ""
+
+
+if __name__ == "__main__":
+    # python -c "..." CONTROL_FD [LISTENER_FD] and `python -m` both end here.
+    descriptors = [int(argument) for argument in sys.argv[1:]]
+    main(socket.socket(fileno=descriptors[0]), socket.socket(fileno=descriptors[1]) if descriptors[1:] else None)

@@ -1,0 +1,68 @@
+"""What importing a server costs: seconds by top-level package, and the modules that were loaded in the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.machinery import ExtensionFileLoader, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class ImportProfile:
+    """Times the execution of each module; what a module imports itself is not counted twice."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._nested: list[float] = []
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
+        originals = [loader.exec_module for loader in loaders]
+        for loader, original in zip(loaders, originals):
+            loader.exec_module = self._timed(original)
+        try:
+            yield
+        finally:
+            for loader, original in zip(loaders, originals):
+                loader.exec_module = original
+
+    def _timed(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        def exec_module(loader: Any, module: ModuleType) -> None:
+            package = module.__name__.partition(".")[0]
+            started = time.perf_counter()
+            self._nested.append(0.0)
+            try:
+                original(loader, module)
+            finally:
+                total = time.perf_counter() - started
+                own = total - self._nested.pop()
+                self._seconds[package] = self._seconds.get(package, 0.0) + own
+                if self._nested:
+                    self._nested[-1] += total
+
+        return exec_module
+
+    def slowest(self, count: int = 10) -> list[dict[str, Any]]:
+        ranked = sorted(self._seconds.items(), key=lambda item: -item[1])[:count]
+        return [{"package": package, "seconds": round(seconds, 4)} for package, seconds in ranked]
+
+    def total(self) -> float:
+        return round(sum(self._seconds.values()), 4)
+
+
+def loaded_modules(app: Path) -> list[str]:
+    """Modules a fresh process can import beforehand for any server of this layer: not the app's, not ours."""
+    names = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        spec = getattr(module, "__spec__", None)
+        if not file or spec is None or spec.name != name or name.partition(".")[0] in ("homeport_runtime", "__main__"):
+            continue
+        if not str(getattr(spec, "origin", "")).startswith(f"{app}/"):
+            names.append(name)
+    return names

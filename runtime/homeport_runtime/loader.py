@@ -1,0 +1,141 @@
+"""Finds the server in the user's file: by name, by being the only one of a known kind, or by calling a factory."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import ServerError
+from .importing import import_app
+from .servers import is_server
+
+# The names that fastmcp's own loader tries, in its order.
+WELL_KNOWN_NAMES = ("mcp", "server", "app")
+
+
+def load_module(app: Path, workdir: Path, file: str) -> ModuleType:
+    """Imports the user's file; whatever it raises becomes a ServerError that shows their frames only."""
+    try:
+        return import_app(app, workdir, file)
+    except ServerError:
+        raise
+    except SystemExit as stop:
+        raise ServerError(
+            f"{file} ended the process while it was imported (exit {stop.code})",
+            hint='start things under `if __name__ == "__main__":`; homeport imports the file and serves the server in it',
+        ) from stop
+    except BaseException as error:
+        name = type(error).__name__
+        text = str(error).strip().splitlines()
+        reason = f"{name}: {text[0]}" if text else name
+        raise ServerError(
+            f"{file} raised {reason} while it was imported",
+            hint=_hint(error),
+            trace=user_trace(error, app),
+        ) from error
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        return f"add the package that provides {top!r} to the requirements, or the file to the project folder"
+    if isinstance(error, KeyError):
+        return "if this is an environment variable, set it under [environment] in fastmcp.toml or with --env KEY=VALUE"
+    return "run the file with the same requirements to see it fail here too; the traceback shows your frames"
+
+
+def user_trace(error: BaseException, app: Path) -> str:
+    """The traceback as Python prints it, without frames of libraries and of the runtime."""
+    linecache.checkcache()
+    report = traceback.TracebackException.from_exception(error)
+    prefix = f"{app}/"
+    current: traceback.TracebackException | None = report
+    while current is not None:
+        current.stack = traceback.StackSummary.from_list([f for f in current.stack if f.filename.startswith(prefix)])
+        if getattr(current, "filename", None):
+            current.filename = str(current.filename).removeprefix(prefix)
+        current = current.__cause__ or current.__context__
+    return "".join(report.format()).replace(prefix, "").rstrip()
+
+
+async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[str, object]:
+    """The server and what it is called in the module. Factories are called on the loop that will serve them."""
+    if name is not None:
+        return name, await _named(module, file, name)
+    for known in WELL_KNOWN_NAMES:
+        candidate = getattr(module, known, None)
+        if is_server(candidate):
+            return known, candidate
+        if _is_factory(candidate, module):
+            return known, await _call(candidate, file, known)
+    found = _servers(module)
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        names = ", ".join(found)
+        raise ServerError(
+            f"{file} has {len(found)} servers: {names}", hint=f"name the one to serve: {file}:{next(iter(found))}"
+        )
+    raise ServerError(
+        f"{file} has no MCP server",
+        hint=f"a FastMCP, MCPServer or Server object or an ASGI app is expected, as `mcp`, `server` or `app`, "
+        f"or named: {file}:NAME (a factory works too)",
+    )
+
+
+async def _named(module: ModuleType, file: str, name: str) -> object:
+    candidate: Any = module
+    for part in name.split("."):
+        if not hasattr(candidate, part):
+            raise ServerError(f"{file} has no {name!r}", hint=_suggestion(module, file))
+        candidate = getattr(candidate, part)
+    if is_server(candidate):
+        return candidate
+    if callable(candidate):
+        return await _call(candidate, file, name)
+    raise ServerError(
+        f"{file}:{name} is a {type(candidate).__name__}, not a server or a factory of one",
+        hint=_suggestion(module, file),
+    )
+
+
+def _suggestion(module: ModuleType, file: str) -> str:
+    found = _servers(module)
+    if found:
+        return "servers there: " + ", ".join(f"{file}:{name}" for name in found)
+    return "name a FastMCP, MCPServer or Server object, an ASGI app, or a function that returns one"
+
+
+def _servers(module: ModuleType) -> dict[str, object]:
+    """Every server in the module's namespace, each once."""
+    found: dict[str, object] = {}
+    for name, value in list(vars(module).items()):
+        if not name.startswith("_") and is_server(value) and not any(value is other for other in found.values()):
+            found[name] = value
+    return found
+
+
+def _is_factory(candidate: object, module: ModuleType) -> bool:
+    """A function of this very module that can be called without arguments."""
+    if not inspect.isfunction(candidate) or candidate.__module__ != module.__name__:
+        return False
+    return all(p.default is not p.empty for p in inspect.signature(candidate).parameters.values())
+
+
+async def _call(factory: Any, file: str, name: str) -> object:
+    try:
+        server = factory()
+        if inspect.isawaitable(server):
+            server = await server
+    except Exception as error:
+        raise ServerError(f"the factory {file}:{name} raised {type(error).__name__}: {error}") from error
+    if not is_server(server):
+        raise ServerError(
+            f"the factory {file}:{name} returned a {type(server).__name__}",
+            hint="return a FastMCP, MCPServer or Server object, or an ASGI app",
+        )
+    return server

@@ -1,0 +1,180 @@
+"""A client inside the process: asks the composed app what any MCP client asks first.
+
+Used to warm a worker up, so that nobody's first request pays for what is imported on first use, and to read the
+contract at deploy time: what the wire says is what the server offers, whatever kind it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .asgi import ASGIApp, Message
+from .errors import ServerError
+
+PROTOCOL_VERSION = "2025-11-25"
+CLIENT_INFO = {"name": "homeport", "version": "1"}
+# Method, the capability that promises it, the key of its result.
+LISTS = (
+    ("tools/list", "tools", "tools"),
+    ("prompts/list", "prompts", "prompts"),
+    ("resources/list", "resources", "resources"),
+    ("resources/templates/list", "resources", "resourceTemplates"),
+)
+MAX_PAGES = 100
+
+
+class NoMCPEndpoint(Exception):
+    """POST /mcp is not there (404 or 405)."""
+
+
+class Probe:
+    """One conversation with the app over /mcp, in memory."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._host = host
+        self._session: str | None = None
+        self._next_id = 0
+
+    async def contract(self) -> dict[str, Any]:
+        """Initialize, then every list the server's capabilities promise, all pages."""
+        params = {"protocolVersion": PROTOCOL_VERSION, "capabilities": {}, "clientInfo": CLIENT_INFO}
+        hello = await self._request("initialize", params)
+        await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        info = hello.get("serverInfo", {})
+        contract: dict[str, Any] = {
+            "name": info.get("name", ""),
+            "version": info.get("version", ""),
+            "instructions": hello.get("instructions"),
+            "capabilities": hello.get("capabilities", {}),
+        }
+        for method, capability, key in LISTS:
+            promised = capability in contract["capabilities"]
+            contract[key] = await self._list(method, key) if promised else []
+        if self._session:
+            await self._send("DELETE", b"")
+        return contract
+
+    async def _list(self, method: str, key: str) -> list[Any]:
+        items: list[Any] = []
+        cursor = None
+        for _ in range(MAX_PAGES):
+            try:
+                page = await self._request(method, {"cursor": cursor} if cursor else {})
+            except MethodNotFound:
+                return items
+            items += page.get(key, [])
+            cursor = page.get("nextCursor")
+            if not cursor:
+                return items
+        raise ServerError(f"{method} has more than {MAX_PAGES} pages", hint="check that the cursor comes to an end")
+
+    async def _request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self._next_id += 1
+        answer = await self._post({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
+        if "error" in answer:
+            error = answer["error"]
+            if error.get("code") == -32601:
+                raise MethodNotFound(method)
+            raise ServerError(
+                f"{method} failed: {error.get('message')} (JSON-RPC {error.get('code')})",
+                hint="call the handler by hand, or see the log for its traceback",
+            )
+        result: dict[str, Any] = answer.get("result", {})
+        return result
+
+    async def _post(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        status, headers, body = await self._send("POST", json.dumps(message).encode())
+        if "id" not in message:
+            return {}
+        if status in (404, 405) and message["method"] == "initialize":
+            raise NoMCPEndpoint
+        self._session = headers.get("mcp-session-id", self._session)
+        answer = _answer(headers.get("content-type", ""), body, message["id"])
+        if answer is None:
+            raise ServerError(f"{message['method']} was answered with HTTP {status} and no JSON-RPC message")
+        return answer
+
+    async def _send(self, method: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        headers = [
+            (b"host", self._host.encode()),
+            (b"accept", b"application/json, text/event-stream"),
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"user-agent", b"homeport"),
+        ]
+        if self._session:
+            headers.append((b"mcp-session-id", self._session.encode()))
+        if self._next_id > 1:
+            headers.append((b"mcp-protocol-version", PROTOCOL_VERSION.encode()))
+        return await call_app(self._app, method, "/mcp", headers, body)
+
+
+class MethodNotFound(Exception):
+    """The server does not have the method, whatever its capabilities say."""
+
+
+async def call_app(
+    app: ASGIApp, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
+) -> tuple[int, dict[str, str], bytes]:
+    """One request to an ASGI app without a socket; returns status, headers and the whole body."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+        "state": {},
+    }
+    incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    finished = asyncio.Event()
+    status, fields, chunks = 0, {}, []
+
+    async def receive() -> Message:
+        if incoming:
+            return incoming.pop()
+        await finished.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        nonlocal status, fields
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            fields = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in message["headers"]}
+        elif message["type"] == "http.response.body":
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                finished.set()
+
+    try:
+        await app(scope, receive, send)
+    finally:
+        finished.set()
+    return status, fields, b"".join(chunks)
+
+
+def _answer(content_type: str, body: bytes, request_id: int) -> dict[str, Any] | None:
+    """The JSON-RPC response in a JSON body or an SSE stream."""
+    text = body.decode("utf-8", "replace")
+    if content_type.startswith("text/event-stream"):
+        documents = [line[5:] for line in text.split("\n") if line.startswith("data:")]
+    else:
+        documents = [text]
+    for document in documents:
+        try:
+            message = json.loads(document)
+        except ValueError:
+            continue
+        if isinstance(message, dict) and (message.get("id") == request_id or "error" in message):
+            return message
+    return None

@@ -1,0 +1,66 @@
+"""An ASGI app of the user's own (Starlette, FastAPI, or any callable): served as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..asgi import ASGIApp, Message
+from ..errors import ServerError
+from .base import ServeOptions, class_names
+
+
+class ASGIAppServer:
+    kind = "asgi"
+    # What the app speaks is its own business: nothing is translated on the way.
+    speaks_modern = True
+
+    @classmethod
+    def infer(cls, candidate: object) -> bool:
+        if "starlette.applications.Starlette" in class_names(candidate):
+            return True
+        if inspect.isclass(candidate):
+            return False
+        function = candidate if inspect.isfunction(candidate) else getattr(candidate, "__call__", None)  # noqa: B004
+        return inspect.iscoroutinefunction(function) and list(inspect.signature(function).parameters) == [
+            "scope",
+            "receive",
+            "send",
+        ]
+
+    def __init__(self, server: ASGIApp, _options: ServeOptions) -> None:
+        self.http = server
+        self.sse = server
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """The lifespan protocol of ASGI 3; an app that does not speak it fails at once and is served without."""
+        to_app: asyncio.Queue[Message] = asyncio.Queue()
+        from_app: asyncio.Queue[Message] = asyncio.Queue()
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+
+        async def run() -> None:
+            try:
+                await self.http(scope, to_app.get, from_app.put)
+            except Exception as error:  # noqa: BLE001
+                await from_app.put({"type": "lifespan.unsupported", "error": error})
+
+        task = asyncio.create_task(run())
+        await to_app.put({"type": "lifespan.startup"})
+        answer = await from_app.get()
+        if answer["type"] == "lifespan.startup.failed":
+            raise ServerError(f"the app's startup failed: {answer.get('message') or 'no reason given'}")
+        try:
+            yield
+        finally:
+            if answer["type"] == "lifespan.startup.complete":
+                await to_app.put({"type": "lifespan.shutdown"})
+            else:
+                task.cancel()
+            await asyncio.wait([task])
+
+    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """Nothing to learn: the app's tools are its own business."""

@@ -1,0 +1,64 @@
+"""What every kind of server is turned into."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..asgi import ASGIApp
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """How a server is served: `sessions` keeps state per client; `state_key` (32 bytes) seals what travels through
+    clients, the same for all workers of a project; None makes one for this process alone.
+    """
+
+    sessions: bool = False
+    state_key: bytes | None = None
+
+
+class ServerAdapter(Protocol):
+    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/.
+
+    `speaks_modern` says that the server itself answers protocol 2026-07-28. `lifespan` is entered once per process,
+    before the first request.
+    """
+
+    kind: str
+    speaks_modern: bool
+    http: ASGIApp
+    sse: ASGIApp
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]: ...
+
+    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """Told once, after warming up, what tools/list answered."""
+
+
+def class_names(candidate: object) -> tuple[str, ...]:
+    """The qualified names along the MRO: a kind is recognised by these, so that nothing has to be imported."""
+    return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(candidate).__mro__)
+
+
+@asynccontextmanager
+async def shared_lifespan(lowlevel: Any) -> AsyncIterator[None]:
+    """Enters the server's own lifespan once and hands its state to everything that would enter it again.
+
+    mcp 1.x enters the lifespan for each session, which in stateless mode is each request; mcp 2.x for each
+    HTTP+SSE connection.
+    """
+    original: Callable[[Any], AbstractAsyncContextManager[Any]] = lowlevel.lifespan
+    async with original(lowlevel) as state:
+
+        @asynccontextmanager
+        async def shared(_server: Any) -> AsyncIterator[Any]:
+            yield state
+
+        lowlevel.lifespan = shared
+        try:
+            yield
+        finally:
+            lowlevel.lifespan = original

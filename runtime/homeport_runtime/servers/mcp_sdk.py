@@ -1,0 +1,72 @@
+"""The high-level servers of the mcp package: `FastMCP` of 1.x and `MCPServer` of 2.x."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .base import ServeOptions, class_names, shared_lifespan
+from .request_state import seal_request_state
+
+
+class FastMCP1Server:
+    """mcp 1.x `FastMCP`: options are its settings, read when the app is made."""
+
+    kind = "mcp1-fastmcp"
+    speaks_modern = False
+
+    @classmethod
+    def infer(cls, candidate: object) -> bool:
+        return "mcp.server.fastmcp.server.FastMCP" in class_names(candidate)
+
+    def __init__(self, server: Any, options: ServeOptions) -> None:
+        settings = server.settings
+        settings.stateless_http = not options.sessions
+        settings.json_response = False
+        settings.mount_path = "/"
+        settings.streamable_http_path, settings.sse_path, settings.message_path = "/mcp", "/sse", "/messages/"
+        # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers 421.
+        settings.transport_security = None
+        # Made with the old settings if the server's own module asked for an app already.
+        server._session_manager = None
+        self._server = server
+        self.http = server.streamable_http_app()
+        self.sse = server.sse_app()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with shared_lifespan(self._server._mcp_server), self._server.session_manager.run():
+            yield
+
+    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """This protocol era does not ask for schemas before a call."""
+
+
+class MCPServer2:
+    """mcp 2.x `MCPServer`."""
+
+    kind = "mcp2-mcpserver"
+    speaks_modern = True
+
+    @classmethod
+    def infer(cls, candidate: object) -> bool:
+        return "mcp.server.mcpserver.server.MCPServer" in class_names(candidate)
+
+    def __init__(self, server: Any, options: ServeOptions) -> None:
+        from mcp.server.transport_security import TransportSecuritySettings
+
+        # Host and Origin are the guard's business; the SDK's default knows only localhost and answers 421.
+        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        self._lowlevel = server._lowlevel_server
+        seal_request_state(self._lowlevel, options.state_key, server.name)
+        self.http = server.streamable_http_app(stateless_http=not options.sessions, transport_security=security)
+        self.sse = server.sse_app(transport_security=security)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        async with shared_lifespan(self._lowlevel), self._lowlevel.session_manager.run():
+            yield
+
+    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """It answers the question for a tool's schema by itself."""
