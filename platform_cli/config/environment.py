@@ -1,0 +1,24 @@
+"""Variables for the server's process: their names, and the `${secrets.NAME}` references in their values."""
+
+from __future__ import annotations
+
+import re
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+RESERVED = "HOMEPORT_"
+
+
+def check_variable(name: str, value: object) -> str:
+    """Returns the value. Raises ValueError with the reason, which never contains the value: it may be a secret."""
+    if not NAME.fullmatch(name):
+        raise ValueError("is not a variable name: letters, digits and _, and no digit first")
+    if name.startswith(RESERVED):
+        raise ValueError(f"is reserved: names that start with {RESERVED} belong to homeport")
+    if not isinstance(value, str):
+        raise ValueError(f'must be text in quotes: {name} = "..."')  # noqa: TRY004 - one kind of error per reader
+    if "\0" in value:
+        raise ValueError("holds a NUL character, which no environment can carry")
+    if value.count("${secrets") != len(REFERENCE.findall(value)):
+        raise ValueError("has a malformed reference to a secret; write ${secrets.NAME}")
+    return value

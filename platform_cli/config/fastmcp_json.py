@@ -1,0 +1,141 @@
+"""fastmcp.json -> Project: FastMCP's own project file, version 1.
+
+Source: fastmcp.utilities.mcp_server_config.v1. Unknown keys are ignored, which is that format's rule. So are transport,
+host, port, path, log_level, cwd and args, since homeport decides how a server is reached.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from platform_cli.config import schema
+from platform_cli.config.environment import check_variable
+from platform_cli.config.paths import file_inside, inside
+from platform_cli.config.project import Entrypoint, Project
+from platform_cli.config.text import read_text
+from platform_cli.errors import ConfigError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+
+
+def read_fastmcp_json(path: Path) -> Project:
+    """The project that `path` describes; `entrypoint` is not yet looked at on disk."""
+    data = _decode(path)
+    source, environment, deployment = (_table(data, name) for name in ("source", "environment", "deployment"))
+    if environment.get("editable"):
+        raise ConfigError(
+            'fastmcp.json: "environment.editable" is not in this version of homeport yet',
+            hint='Name the packages in "environment.dependencies", or give "environment.project".',
+        )
+    python = environment.get("python")
+    return Project(
+        folder=path.parent,
+        config_file=path,
+        entrypoint=_entrypoint(source),
+        python_version=None if python is None else _read("environment.python", schema.python_version, python),
+        requirements=_requirements(path.parent, environment),
+        dependencies=_dependencies(environment.get("dependencies") or []),
+        environment=_variables(_table(deployment, "env", "deployment.")),
+    )
+
+
+def _decode(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        where = f"fastmcp.json:{error.lineno}:{error.colno}"
+        raise ConfigError(f"{where}: {error.msg}", hint="Correct the JSON there.") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested thousands deep
+        raise ConfigError("fastmcp.json: holds a value too large to read") from None
+    if not isinstance(data, dict):
+        raise ConfigError('fastmcp.json: must hold one object: {"source": {"path": "server.py"}}')
+    return data
+
+
+def _table(data: dict[str, Any], name: str, prefix: str = "") -> dict[str, Any]:
+    value = data.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ConfigError(f'fastmcp.json: "{prefix}{name}" must be an object')
+    return value or {}
+
+
+def _read(key: str, read: Callable[..., Any], *given: object) -> Any:
+    try:
+        return read(*given)
+    except ValueError as error:
+        raise ConfigError(f'fastmcp.json: "{key}" {error}') from None
+
+
+def _entrypoint(source: dict[str, Any]) -> Entrypoint:
+    if source.get("type", "filesystem") != "filesystem":
+        raise ConfigError('fastmcp.json: "source.type" must be "filesystem", the only kind that homeport can deploy')
+    if "path" not in source:
+        raise ConfigError(
+            'fastmcp.json: "source.path" is missing', hint='Name the server file: "source": {"path": "server.py"}'
+        )
+    found: Entrypoint = _read("source.path", schema.entrypoint, source["path"])
+    name = source.get("entrypoint")
+    if name is None:
+        return found
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ConfigError('fastmcp.json: "source.entrypoint" must be a name in the server file')
+    return Entrypoint(found.file, name)
+
+
+def _requirements(folder: Path, environment: dict[str, Any]) -> str | None:
+    project, requirements = environment.get("project"), environment.get("requirements")
+    if project is not None and requirements is not None:
+        raise ConfigError('fastmcp.json: give "environment.project" or "environment.requirements", not both')
+    if requirements is not None:
+        _read("environment.requirements", schema.requirements, requirements)
+        return str(_read("environment.requirements", file_inside, folder, requirements))
+    if project is None:
+        return None
+    if not isinstance(project, str):
+        raise ConfigError('fastmcp.json: "environment.project" must be a folder with a pyproject.toml')
+    inner = PurePosixPath(_read("environment.project", inside, folder, project))
+    name = "uv.lock" if (folder / inner / "uv.lock").exists() else "pyproject.toml"
+    return str(_read("environment.project", file_inside, folder, str(inner / name)))
+
+
+def _dependencies(value: object) -> tuple[str, ...]:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ConfigError('fastmcp.json: "environment.dependencies" must be a list of packages: ["httpx>=0.28"]')
+    for position, item in enumerate(value):
+        try:
+            Requirement(item)
+        except InvalidRequirement:
+            # Its text is not shown: a mistyped address may hold a credential.
+            raise ConfigError(
+                f'fastmcp.json: "environment.dependencies[{position}]" is not a requirement',
+                hint='Write it as pip takes it: "httpx>=0.28", "name @ https://...".',
+            ) from None
+    return tuple(value)
+
+
+def _variables(values: dict[str, Any]) -> dict[str, str]:
+    return {name: _variable(name, value) for name, value in values.items()}
+
+
+def _variable(name: str, value: object) -> str:
+    """A value with each `${VAR}` replaced from the environment of whoever deploys, once: what it brings is text."""
+    key = f"deployment.env.{name}"
+    text: str = _read(key, check_variable, name, value)
+
+    def replacement(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if found is None:
+            raise ConfigError(
+                f'fastmcp.json: "{key}" needs the variable {match[1]}, which is not set',
+                hint=f"export {match[1]}=..., then deploy again.",
+            )
+        return found
+
+    return str(_read(key, check_variable, name, _VARIABLE.sub(replacement, text)))

@@ -1,0 +1,36 @@
+"""Paths that a configuration names: always relative to the project folder, and never out of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+# All but tab and newline: what could steer a terminal, or end a path early.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def inside(folder: Path, relative: str) -> str:
+    """`relative` in its shortest POSIX form. Raises ValueError with the reason if it, or a symlink in it, leads out."""
+    path = PurePosixPath(relative)
+    if not relative or CONTROL.search(relative):
+        raise ValueError("is not a path")
+    if path.is_absolute():
+        raise ValueError("is an absolute path; write it relative to the project folder")
+    try:
+        real = (folder / path).resolve()
+    except (OSError, RuntimeError):  # a loop of symlinks; RuntimeError before Python 3.13
+        raise ValueError("is a symlink that leads nowhere") from None
+    if ".." in path.parts or not real.is_relative_to(folder.resolve()):
+        raise ValueError("is outside the project folder")
+    return str(path)
+
+
+def file_inside(folder: Path, relative: str) -> str:
+    """As `inside`, for a regular file that is there."""
+    name = inside(folder, relative)
+    path = folder / name
+    if not path.exists():
+        raise ValueError("does not exist")
+    if not path.is_file():
+        raise ValueError("is not a file")
+    return name

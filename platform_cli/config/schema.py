@@ -1,0 +1,186 @@
+"""Every key of fastmcp.toml: how it is read, what it means, and an example. The one source for parser and help texts.
+
+A reader takes the parsed value and returns what Project holds, or raises ValueError that says what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from platform_cli.config import names
+from platform_cli.config.paths import CONTROL
+from platform_cli.config.project import Entrypoint
+
+# ruff: noqa: TRY004 - a reader raises ValueError only
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. `meaning` is a sentence for the person; `example` a value as TOML text, the default if there is one."""
+
+    read: Callable[[object], Any]
+    meaning: str
+    example: str
+
+
+def boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or CONTROL.search(value):
+        raise ValueError("must be text in quotes, without control characters")
+    return value
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def seconds(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def project_name(value: object) -> str:
+    if not isinstance(value, str) or not names.is_name(value):
+        proposal = isinstance(value, str) and names.suggestion(value)
+        raise ValueError(f"must be {names.RULE}" + (f". {proposal}" if proposal else ""))
+    return value
+
+
+def entrypoint(value: object) -> Entrypoint:
+    """`file.py` or `file.py:object`; whether the file is there is not looked at here."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError('must be a server file, "server.py" or "server.py:object"')
+    file, colon, name = value.rpartition(":")
+    if not colon:
+        return Entrypoint(value)
+    if not file or not name.isidentifier():
+        raise ValueError('must be "server.py" or "server.py:object", where object is a name in that file')
+    return Entrypoint(file, name)
+
+
+def command(value: object) -> tuple[str, ...]:
+    """A program and its arguments; text is split as a POSIX shell would, a list is taken as it is."""
+    if isinstance(value, str):
+        try:
+            words: list[Any] = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"cannot be split into words: {str(error).lower()}") from None
+    else:
+        words = value if isinstance(value, list) else []
+    if not words or not all(isinstance(word, str) and "\0" not in word for word in words) or not words[0]:
+        raise ValueError("must be a command as text, or a list of its words")
+    return tuple(words)
+
+
+def python_version(value: object) -> str:
+    """A version (`3.11`, `3.11.7`) or a version specifier (PEP 440, `>=3.11,<3.14`); the runtime needs 3.10."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError('must be in quotes, since 3.10 without them is 3.1: "3.10"')
+    wanted = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?", wanted, re.ASCII):
+        if tuple(map(int, wanted.split("."))) < (3, 10):
+            raise ValueError("must be Python 3.10 or newer")
+        return wanted
+    try:
+        SpecifierSet(wanted)
+    except InvalidSpecifier:
+        wanted = ""
+    if not wanted:
+        raise ValueError('must be a version such as "3.11" or a specifier such as ">=3.11"')
+    return wanted
+
+
+def requirements(value: object) -> str:
+    """The file's name only; whether it is there is not looked at here."""
+    known = "a requirements.txt, a pyproject.toml or a uv.lock"
+    if not isinstance(value, str):
+        raise ValueError(f"must name {known}")
+    path = PurePosixPath(value)
+    if path.suffix not in {".txt", ".in"} and path.name not in {"pyproject.toml", "uv.lock"}:
+        raise ValueError(f"must name {known}")
+    return value
+
+
+def target(value: object) -> str:
+    if value != "local":
+        raise ValueError('must be "local"')
+    return "local"
+
+
+def domains(value: object) -> tuple[str, ...]:
+    """Fully qualified host names (RFC 1123, section 2.1), folded to lower case."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError('must be a list of host names: ["mcp.example.com"]')
+    hosts = tuple(item.lower() for item in value)
+    for host in hosts:
+        labels = host.split(".")
+        whole_name = len(host) <= 253 and len(labels) > 1 and not labels[-1].isdigit()
+        if not whole_name or not all(map(names.is_name, labels)):
+            raise ValueError(f'has {host!r}, which is not a host name such as "mcp.example.com"')
+    if len(set(hosts)) < len(hosts):
+        raise ValueError("has the same host name twice")
+    return hosts
+
+
+TABLES: Mapping[str, Mapping[str, Key]] = {
+    "project": {
+        "name": Key(
+            project_name, "The project's name, part of its URL. Without it: the server's own name.", '"my-server"'
+        ),
+        "description": Key(text, "What the server is for, in a line.", '"What it is for"'),
+        "version": Key(text, "Your own version of the server; releases count v1, v2, ... by themselves.", '"1.0.0"'),
+    },
+    "deployment": {
+        "entrypoint": Key(
+            entrypoint, "The server file, and the server's name in it if there are several.", '"server.py"'
+        ),
+        "command": Key(command, "Instead of entrypoint: a stdio server in any language.", '"npx -y some-stdio-server"'),
+        "python_version": Key(python_version, "The Python to run on: a version, or a range of them.", '"3.11"'),
+        "requirements": Key(
+            requirements, "The file that lists the packages. Without it: found, or inferred.", '"requirements.txt"'
+        ),
+        "target": Key(target, "Where it runs.", '"local"'),
+        "sessions": Key(boolean, "Keep a session per client, in the memory of one worker.", "false"),
+        "start_timeout_s": Key(seconds(1, 600), "How long the server may take to start, in seconds.", "60"),
+    },
+    "features": {
+        "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
+        "cold_start_optimization": Key(boolean, "Prepare what makes the first request fast.", "true"),
+    },
+    "scaling": {
+        "min": Key(whole(0, 64), "Workers that always run; 0 lets an idle project stop.", "0"),
+        "max": Key(whole(1, 64), "Workers at most.", "1"),
+        "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
+        "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
+    },
+    "domains": {
+        "names": Key(domains, "Public host names that lead here.", '["mcp.example.com"]'),
+    },
+}
+
+ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
+
+# Known words, refused: a server whose [auth] was ignored would be open to everyone.
+NOT_YET = ("auth", "scopes", "limits", "github")
+NOT_YET_TARGETS = ("lambda", "container")

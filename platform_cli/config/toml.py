@@ -1,0 +1,130 @@
+"""fastmcp.toml -> Project. Every error names the file, the line and the key, and says what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from platform_cli.config.environment import check_variable
+from platform_cli.config.paths import file_inside
+from platform_cli.config.project import Project, Scaling
+from platform_cli.config.schema import NOT_YET, NOT_YET_TARGETS, TABLES
+from platform_cli.config.text import read_text
+from platform_cli.config.toml_lines import key_lines
+from platform_cli.errors import ConfigError
+
+_KNOWN = (*TABLES, "environment")
+
+
+def read_toml(path: Path) -> Project:
+    """The project that `path` describes; `entrypoint` is not yet looked at on disk, and may be None."""
+    text = read_text(path)
+    file = _File(path.name, {})
+    try:
+        data = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        where = f"{path.name}:{error.lineno}:{error.colno}"
+        raise ConfigError(f"{where}: {error.msg}", hint='Text needs quotes: key = "text".') from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested thousands deep
+        raise ConfigError(f"{path.name}: holds a value too large to read") from None
+    file = _File(path.name, key_lines(text))
+    values: dict[str, dict[str, Any]] = {name: file.table(name, content) for name, content in data.items()}
+    deployment = values.get("deployment", {})
+    if "entrypoint" in deployment and "command" in deployment:
+        raise file.error(("deployment", "command"), 'give "entrypoint" or "command", not both')
+    if "requirements" in deployment:
+        try:
+            deployment["requirements"] = file_inside(path.parent, deployment["requirements"])
+        except ValueError as error:
+            raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
+    return Project(
+        **{"entrypoint": None} | values.get("project", {}) | deployment | values.get("features", {}),
+        folder=path.parent,
+        config_file=path,
+        environment=values.get("environment", {}),
+        scaling=file.scaling(values.get("scaling", {})),
+        domains=values.get("domains", {}).get("names", ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    lines: Mapping[tuple[str, ...], int]
+
+    def error(self, key: tuple[str, ...], reason: str, *, hint: str | None = None) -> ConfigError:
+        """A key within an inline table has no line of its own: then the line of what holds it."""
+        known = (self.lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in self.lines)
+        return ConfigError(f"{self.name}:{next(known, 1)}: {reason}", hint=hint)
+
+    def table(self, name: str, content: object) -> dict[str, Any]:
+        if name in NOT_YET:
+            raise self.not_yet((name,))
+        if name not in _KNOWN:
+            raise self.unknown_table(name, content)
+        if not isinstance(content, dict):
+            raise self.error((name,), f'"{name}" must be a table: write [{name}] and its keys below')
+        if name == "environment":
+            return {key: self.value((name, key), check_variable, key, value) for key, value in content.items()}
+        return {key: self.key(name, key, value) for key, value in content.items()}
+
+    def key(self, table: str, key: str, value: object) -> Any:
+        if table == "deployment" and key in NOT_YET_TARGETS:
+            raise self.not_yet((table, key))
+        if (table, key) == ("deployment", "target") and value in NOT_YET_TARGETS:
+            reason = f'target "{value}" is not in this version of homeport yet'
+            raise self.error((table, key), reason, hint='Use target = "local".')
+        if key not in TABLES[table]:
+            raise self.unknown_key(table, key)
+        return self.value((table, key), TABLES[table][key].read, value)
+
+    def value(self, key: tuple[str, str], read: Any, *given: object) -> Any:
+        try:
+            return read(*given)
+        except ValueError as error:
+            raise self.error(key, f'"{".".join(key)}" {error}') from None
+
+    def scaling(self, values: dict[str, Any]) -> Scaling:
+        scaling = Scaling(**values)
+        if scaling.min > scaling.max:
+            key = "min" if "min" in values else "max"
+            raise self.error(
+                ("scaling", key), f'"scaling.min" is {scaling.min}, more than "scaling.max", {scaling.max}'
+            )
+        return scaling
+
+    def not_yet(self, key: tuple[str, ...]) -> ConfigError:
+        return self.error(
+            key,
+            f"[{'.'.join(key)}] is not in this version of homeport yet",
+            hint="Remove the table. It is refused, not ignored, so that nobody relies on it.",
+        )
+
+    def unknown_key(self, table: str, key: str) -> ConfigError:
+        return self.error(
+            (table, key),
+            f'unknown key "{table}.{key}"{_meant(key, TABLES[table]) or _elsewhere(key)}',
+            hint=f"The keys of [{table}] are {', '.join(TABLES[table])}.",
+        )
+
+    def unknown_table(self, name: str, content: object) -> ConfigError:
+        if not isinstance(content, dict | list):
+            return self.error((name,), f'unknown key "{name}"{_elsewhere(name) or "; every key belongs in a table"}')
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        reason = f"unknown table [{name}]" + (f"; did you mean [{near[0]}]?" if near else "")
+        return self.error((name,), reason, hint=f"The tables are {', '.join(f'[{table}]' for table in _KNOWN)}.")
+
+
+def _meant(key: str, valid: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(valid), n=1)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _elsewhere(key: str) -> str:
+    tables = [table for table, keys in TABLES.items() if key in keys]
+    return f"; it belongs in [{tables[0]}]" if tables else ""
