@@ -89,10 +89,13 @@ def _unconditional(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.Lambda):
-            yield from _evaluated(child)
+    """The node and all below it but the bodies of lambdas; without recursion, since a long sum is a deep tree."""
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if not isinstance(found, ast.Lambda):
+            yield found
+            waiting.extend(ast.iter_child_nodes(found))
 
 
 def _class_names(tree: ast.Module) -> set[str]:

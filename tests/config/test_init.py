@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import tomli
+
+from platform_cli.config.init import render_init
+from platform_cli.config.load import load_project
+from platform_cli.config.project import Entrypoint, Project
+from platform_cli.config.schema import ENVIRONMENT, NOT_YET, NOT_YET_TARGETS, TABLES
+
+EXAMPLE = Path(__file__).parents[2] / "fastmcp.toml.example"
+SERVER = 'from fastmcp import FastMCP\nmcp = FastMCP("x")\n'
+
+
+@pytest.mark.parametrize("entrypoint", [Entrypoint("server.py"), Entrypoint('src/it\'s "my" server.py', "make")])
+@pytest.mark.parametrize("requirements", [None, "requirements.txt"])
+def test_what_init_writes_can_be_loaded(tmp_path: Path, entrypoint: Entrypoint, requirements: str | None) -> None:
+    (tmp_path / entrypoint.file).parent.mkdir(exist_ok=True)
+    (tmp_path / entrypoint.file).write_text(SERVER)
+    (tmp_path / "requirements.txt").touch()
+    path = tmp_path / "fastmcp.toml"
+    path.write_text(render_init(tmp_path, entrypoint, "my-server", requirements))
+    assert load_project(tmp_path) == Project(
+        folder=tmp_path.resolve(),
+        entrypoint=entrypoint,
+        name="my-server",
+        requirements=requirements,
+        config_file=tmp_path.resolve() / "fastmcp.toml",
+    )
+
+
+def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    (tmp_path / "uv.lock").touch()
+    text = render_init(tmp_path, Entrypoint("server.py"), "x", None)
+    assert '# requirements = "uv.lock"' in text
+    lines = [line.removeprefix("# ") if " = " in line and "command" not in line else line for line in text.splitlines()]
+    (tmp_path / "fastmcp.toml").write_text("\n".join(lines))
+    assert load_project(tmp_path).domains == ("mcp.example.com",)
+    missing = {
+        (table, key)
+        for table in TABLES
+        for key in TABLES[table]
+        if key not in tomli.loads("\n".join(lines)).get(table, {})
+    }
+    assert missing == {("deployment", "command")}
+
+
+def test_the_example_can_be_loaded(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "fastmcp.toml").write_text(EXAMPLE.read_text())
+    assert load_project(tmp_path).name == "expense-tracker"
+
+
+def test_the_example_has_every_key_with_its_meaning() -> None:
+    text = EXAMPLE.read_text()
+    assert f"# {ENVIRONMENT}\n" in text
+    for table, keys in TABLES.items():
+        section = text.split(f"\n[{table}]\n")[1].split("\n[")[0]
+        for name, key in keys.items():
+            assert f"# {key.meaning}\n" in section, name
+            assert f"\n{name} = " in section or f"\n# {name} = " in section, name
+    for table in [*NOT_YET, *(f"deployment.{name}" for name in NOT_YET_TARGETS)]:
+        assert f"[{table}]" in text
+
+
+def test_the_examples_defaults_are_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "fastmcp.toml").write_text(EXAMPLE.read_text())
+    loaded, plain = load_project(tmp_path), Project(tmp_path, None)
+    for name in ("target", "sessions", "start_timeout_s", "auto_scaling", "cold_start_optimization", "scaling"):
+        assert getattr(loaded, name) == getattr(plain, name), name
