@@ -1,0 +1,40 @@
+"""A plain MCP stdio program, in any language, served over HTTP: one child per process, shared by all clients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from .stdio_http import StdioHTTP
+from .stdio_program import StdioProgram
+from .stdio_sse import StdioSSE
+
+
+class StdioBridge:
+    """`command` is run in `cwd`, with `environment` added to this process's own. `http` answers /mcp (protocols
+    2024-11-05 to 2025-11-25), `sse` answers /sse and /messages/. `sessions` gives each client a session, and a stream
+    for what the program says of its own accord; the program is one in either case, so clients share what it remembers.
+    """
+
+    kind = "stdio"
+    speaks_modern = False
+
+    def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, sessions: bool) -> None:
+        self._program = StdioProgram(command, cwd, {**os.environ, **environment})
+        self.http = StdioHTTP(self._program, sessions=sessions)
+        self.sse = StdioSSE(self._program)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Starts the program and shakes hands with it; ends it afterwards. Raises ServerError if it cannot be used."""
+        try:
+            await self._program.start()
+            yield
+        finally:
+            await self._program.end()
+
+    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """The program answers for itself."""

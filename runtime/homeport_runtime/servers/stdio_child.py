@@ -1,0 +1,143 @@
+"""One run of a stdio program: its process group, and its two streams of lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+from ..errors import ServerError
+from ..jsonrpc import RPC, encode
+
+# Seconds for each step of ending the program: after its stdin is closed, after SIGTERM, after SIGKILL.
+GRACE_S = 2.0
+# A grandchild may hold the program's stdout open for ever: how long to read on after the program itself has ended.
+LAST_WORDS_S = 0.5
+REMEMBERED_LINES = 20
+
+STDOUT = 1
+
+
+class Lines:
+    """Cuts a stream into lines of any length; each byte is looked at once."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        *ended, rest = data.split(b"\n")
+        for line in ended:
+            yield b"".join([*self._parts, line])
+            self._parts.clear()
+        if rest:
+            self._parts.append(rest)
+
+
+class StdioChild(asyncio.SubprocessProtocol):
+    """A started program. `on_message` gets each JSON-RPC message it writes; `exited` resolves to its exit code,
+    negative for a signal, after all it wrote has been read. `said` holds the last lines of its stderr.
+    """
+
+    def __init__(self, on_message: Callable[[RPC], None]) -> None:
+        self._on_message = on_message
+        self._lines = {STDOUT: Lines(), 2: Lines()}
+        self.said: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.SubprocessTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        for line in self._lines[fd].feed(data):
+            text = line.strip()
+            if fd == STDOUT and text:
+                self._read(text)
+            elif text:
+                self._log(text.decode(errors="replace"))
+
+    def _read(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            message = None
+        if isinstance(message, dict) and message.get("jsonrpc") == "2.0":
+            self._on_message(message)
+        else:
+            self._log(f"[stdout, not a message] {line.decode(errors='replace')}")
+
+    def _log(self, line: str) -> None:
+        self.said.append(line)
+        print(line, file=sys.stderr, flush=True)
+
+    def process_exited(self) -> None:
+        asyncio.get_running_loop().call_later(LAST_WORDS_S, self._finish)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.exited.done():
+            self.exited.set_result(self._transport.get_returncode() or 0)
+            # Whatever the program started and did not end itself.
+            self._signal(signal.SIGKILL)
+            self._transport.close()
+
+    def write(self, message: Mapping[str, object]) -> None:
+        """Queues one message for the program; what is written after its end is lost."""
+        stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        if not stdin.is_closing():
+            stdin.write(encode(message) + b"\n")
+
+    async def end(self) -> None:
+        """Closes its stdin, then SIGTERM, then SIGKILL, to its whole process group (specification, stdio, Shutdown)."""
+        stdin = self._transport.get_pipe_transport(0)
+        if stdin is not None:
+            stdin.close()
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                self._signal(number)
+            await asyncio.wait([self.exited], timeout=GRACE_S)
+            if self.exited.done():
+                return
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._transport.get_pid(), number)
+
+
+async def start_child(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], on_message: Callable[[RPC], None]
+) -> StdioChild:
+    """Starts the program in a process group of its own. Raises ServerError if it cannot be started."""
+    shown = shlex.join(command)
+    try:
+        _, child = await asyncio.get_running_loop().subprocess_exec(
+            lambda: StdioChild(on_message), *command, cwd=cwd, env=environment, start_new_session=True
+        )
+    except FileNotFoundError:
+        if not cwd.is_dir():
+            raise ServerError(f"the folder to run `{shown}` in does not exist: {cwd}") from None
+        raise ServerError(
+            f"`{shown}` cannot be started: there is no program called {command[0]}",
+            hint="install it on the machine that runs the server, or correct `command` in fastmcp.toml",
+        ) from None
+    except PermissionError:
+        raise ServerError(
+            f"`{shown}` cannot be started: {command[0]} is not executable",
+            hint=f"make it executable (chmod +x {command[0]}), or name its interpreter in `command`",
+        ) from None
+    except OSError as problem:
+        raise ServerError(
+            f"`{shown}` cannot be started: {problem.strerror}",
+            hint="a script needs a first line such as #!/bin/sh, or its interpreter named in `command`",
+        ) from None
+    return child

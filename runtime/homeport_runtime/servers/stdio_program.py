@@ -1,0 +1,226 @@
+"""A stdio program kept running and shared: many exchanges with many clients over its one pair of streams."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import ServerError
+from ..jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FOUND, RPC, error, meta_of
+from .stdio_child import StdioChild, start_child
+
+# `npx -y` may have to download the program first.
+HANDSHAKE_TIMEOUT_S = 120.0
+LONGEST_PAUSE_S = 60.0
+CLIENT_INFO = {"name": "homeport", "version": "1"}
+# What the SDKs answer to a request that was cancelled.
+CANCELLED = 0
+
+
+class Exchange:
+    """One request on its way, `owner` the client that made it, None for homeport itself. `replies` gets what the
+    program says about it, the response last.
+    """
+
+    def __init__(self, request: RPC, owner: str | None) -> None:
+        self.id = request["id"]
+        self.owner = owner
+        self.progress_token = meta_of(request).get("progressToken")
+        self.replies: asyncio.Queue[RPC] = asyncio.Queue()
+
+    def answer(self, message: RPC) -> None:
+        self.replies.put_nowait({**message, "id": self.id})
+
+
+class StdioProgram:
+    """Runs `command` in `cwd`; restarts it, at the next request, when it has exited.
+
+    Ids and progress tokens are replaced on the way in and put back on the way out, since each client counts for itself.
+    """
+
+    def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
+        self._command, self._cwd, self._environment = command, cwd, environment
+        self._child: StdioChild | None = None
+        self._starting = asyncio.Lock()
+        self._exchanges: dict[int, Exchange] = {}
+        self._last_id = 0
+        # Runs in a row that ended without having answered a request, and when the next may begin (loop time).
+        self._failures = 0
+        self._not_before = 0.0
+        # The program's InitializeResult.
+        self.initialized: RPC = {}
+        self._listeners: list[asyncio.Queue[RPC]] = []
+        self._ended = False
+
+    async def start(self) -> StdioChild:
+        """The running program, started and initialized if need be. Raises ServerError."""
+        async with self._starting:
+            if self._child is not None and not self._child.exited.done():
+                return self._child
+            if self._ended:
+                raise ServerError("the program was ended with its server")
+            pause = self._not_before - asyncio.get_running_loop().time()
+            if pause > 0:
+                raise ServerError(f"the program keeps exiting; it is started again in {pause:.0f} s")
+            child = await start_child(self._command, self._cwd, self._environment, self._receive)
+            self._child = child
+            child.exited.add_done_callback(self._exited)
+            try:
+                await self._handshake(child)
+            except BaseException:
+                await child.end()
+                raise
+            return child
+
+    async def end(self) -> None:
+        """Ends the program for good."""
+        async with self._starting:
+            self._ended = True
+            if self._child is not None:
+                await self._child.end()
+
+    async def _handshake(self, child: StdioChild) -> None:
+        params = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
+        exchange, _ = self._send(child, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, None)
+        shown = shlex.join(self._command)
+        try:
+            answer = await asyncio.wait_for(exchange.replies.get(), HANDSHAKE_TIMEOUT_S)
+        except asyncio.TimeoutError:  # noqa: UP041 - on Python 3.10 it is not the built-in one
+            raise ServerError(
+                f"`{shown}` did not answer initialize within {HANDSHAKE_TIMEOUT_S:.0f} s",
+                hint="the command has to start a program that speaks MCP over stdin and stdout",
+            ) from None
+        result = answer.get("result")
+        if not isinstance(result, dict) or result.get("protocolVersion") not in HANDSHAKE_VERSIONS:
+            reason = answer.get("error", {}).get("message") or "it offered no protocol version that homeport knows"
+            raise ServerError(
+                f"`{shown}` could not be initialized: {reason}",
+                hint="\n".join(child.said) or "it wrote nothing to its stderr; run it by hand to see what it does",
+            )
+        self.initialized = result
+        child.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def _send(self, child: StdioChild, request: RPC, owner: str | None) -> tuple[Exchange, int]:
+        self._last_id += 1
+        number, exchange = self._last_id, Exchange(request, owner)
+        forwarded = {**request, "id": number}
+        if exchange.progress_token is not None:
+            forwarded["params"] = {**request["params"], "_meta": {**meta_of(request), "progressToken": number}}
+        self._exchanges[number] = exchange
+        child.write(forwarded)
+        return exchange, number
+
+    @asynccontextmanager
+    async def exchange(self, request: RPC, owner: str) -> AsyncIterator[asyncio.Queue[RPC]]:
+        """Sends `request` for the client `owner` and gives the queue of replies; a response, which has no `method`, is
+        the last. Left before that, the request is cancelled. Whatever goes wrong arrives as a JSON-RPC error.
+        """
+        try:
+            child = await self.start()
+        except ServerError as problem:
+            failed = Exchange(request, owner)
+            failed.answer(error(None, INTERNAL_ERROR, problem.message))
+            yield failed.replies
+            return
+        exchange, number = self._send(child, request, owner)
+        try:
+            yield exchange.replies
+        finally:
+            if self._exchanges.pop(number, None) is not None:
+                self._tell_cancelled(number, "the client closed the connection")
+
+    def answer_at_once(self, request: RPC) -> RPC | None:
+        """The answer to what the program need not be asked: initialize, which it knows once, and ping."""
+        if request["method"] == "ping":
+            return {"jsonrpc": "2.0", "id": request["id"], "result": {}}
+        if request["method"] != "initialize":
+            return None
+        params = request.get("params")
+        asked = params.get("protocolVersion") if isinstance(params, dict) else None
+        offered = self.initialized["protocolVersion"]
+        version = asked if asked in HANDSHAKE_VERSIONS and asked < offered else offered
+        return {"jsonrpc": "2.0", "id": request["id"], "result": {**self.initialized, "protocolVersion": version}}
+
+    def take_notification(self, message: RPC, owner: str) -> None:
+        """A notification or response from a client. Only a cancellation means anything to a program that is shared."""
+        params = message.get("params")
+        if message.get("method") == "notifications/cancelled" and isinstance(params, dict):
+            self._cancel(owner, params.get("requestId"), str(params.get("reason", "")))
+
+    @contextmanager
+    def listening(self, queue: asyncio.Queue[RPC]) -> Iterator[None]:
+        """Meanwhile `queue` gets the notifications that belong to no request."""
+        self._listeners.append(queue)
+        try:
+            yield
+        finally:
+            self._listeners.remove(queue)
+
+    def _cancel(self, owner: str, request_id: object, reason: str) -> None:
+        """Cancels the request that `owner` knows as `request_id`; not if two could be meant: one may be another's."""
+        meant = [number for number, each in self._exchanges.items() if (each.owner, each.id) == (owner, request_id)]
+        if len(meant) == 1:
+            self._tell_cancelled(meant[0], reason)
+            self._exchanges.pop(meant[0]).answer(error(None, CANCELLED, "Request cancelled"))
+
+    def _notify(self, message: RPC) -> None:
+        if self._child is not None:
+            self._child.write(message)
+
+    def _tell_cancelled(self, number: int, reason: str) -> None:
+        params = {"requestId": number, "reason": reason}
+        self._notify({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+
+    def _receive(self, message: RPC) -> None:
+        if "method" not in message:
+            self._receive_response(message)
+        elif "id" in message:
+            self._answer(message)
+        elif message["method"] == "notifications/progress":
+            self._receive_progress(message)
+        elif message["method"] == "notifications/message" and len(self._exchanges) == 1:
+            next(iter(self._exchanges.values())).replies.put_nowait(message)
+        elif message["method"] != "notifications/cancelled":
+            for listener in self._listeners:
+                listener.put_nowait(message)
+
+    def _receive_response(self, message: RPC) -> None:
+        exchange = self._find(message.get("id"))
+        if exchange is not None:
+            del self._exchanges[message["id"]]
+            exchange.answer(message)
+            # To have answered initialize alone does not end a crash loop.
+            if exchange.owner is not None:
+                self._failures = 0
+
+    def _receive_progress(self, message: RPC) -> None:
+        params: dict[str, Any] = message.get("params") or {}
+        exchange = self._find(params.get("progressToken"))
+        if exchange is not None:
+            exchange.replies.put_nowait({**message, "params": {**params, "progressToken": exchange.progress_token}})
+
+    def _find(self, number: object) -> Exchange | None:
+        return self._exchanges.get(number) if isinstance(number, int) else None
+
+    def _answer(self, request: RPC) -> None:
+        """A ping, or something only a client with a way back could do: sampling, elicitation, roots."""
+        if request["method"] == "ping":
+            self._notify({"jsonrpc": "2.0", "id": request["id"], "result": {}})
+        else:
+            text = f"{request['method']} is not available: the clients of a deployed program cannot be asked"
+            self._notify(error(request["id"], METHOD_NOT_FOUND, text))
+
+    def _exited(self, exited: asyncio.Future[int]) -> None:
+        code = exited.result()
+        how = f"exited with code {code}" if code >= 0 else f"was ended by signal {-code}"
+        # The first restart is immediate; then 1, 2, 4 ... seconds, as long as no run answers anything.
+        pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S) if self._failures else 0.0
+        self._failures += 1
+        self._not_before = asyncio.get_running_loop().time() + pause
+        waiting, self._exchanges = self._exchanges, {}
+        for exchange in waiting.values():
+            exchange.answer(error(None, INTERNAL_ERROR, f"the program {how} before it answered"))
