@@ -74,7 +74,7 @@ async def _slow(session: Session) -> dict[str, Any]:
     try:
         await asyncio.wait_for(first.wait(), PROGRESS_DEADLINE_S)
         early = not running.done()
-    except asyncio.TimeoutError:
+    except TimeoutError:
         early = False
     await session.call("release", {"token": token})
     return {"slow": await running, "progress": heard, "progress_while_running": early}

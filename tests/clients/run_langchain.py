@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from langchain_core.tools import ToolException
 from langchain_mcp_adapters.callbacks import CallbackContext, Callbacks
 from langchain_mcp_adapters.client import MultiServerMCPClient
 from observations import Answer, OnProgress, answer, run
@@ -33,11 +32,9 @@ class LangchainSession:
     async def call(self, tool: str, arguments: dict[str, Any], on_progress: OnProgress | None = None) -> Answer:
         if on_progress:
             self.listeners.append(on_progress)
-        try:
-            blocks = await self.by_name[tool].ainvoke(arguments)
-        except ToolException as error:
-            return answer(str(error), True)
-        return answer(blocks if isinstance(blocks, str) else blocks[0]["text"], False)
+        call = {"type": "tool_call", "id": "1", "name": tool, "args": arguments}
+        message = await self.by_name[tool].ainvoke(call)
+        return answer(message.content[0]["text"], message.status == "error")
 
     async def prompt(self, name: str, arguments: dict[str, str]) -> str:
         return str((await self.client.get_prompt("s", name, arguments=arguments))[0].content)

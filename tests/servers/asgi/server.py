@@ -86,4 +86,4 @@ async def hello(request: Request) -> PlainTextResponse:
 
 
 inner = mcp.streamable_http_app(stateless_http=True)
-app = Starlette(routes=[Route("/hello", hello), Mount("/", inner)], lifespan=lambda app: inner.router.lifespan_context(app))
+app = Starlette(routes=[Route("/hello", hello), Mount("/", inner)], lifespan=inner.router.lifespan_context)

