@@ -20,7 +20,7 @@ from platform_cli.config.project import Entrypoint, Project
 from platform_cli.config.text import read_text
 from platform_cli.errors import ConfigError
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def read_fastmcp_json(path: Path) -> Project:

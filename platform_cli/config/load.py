@@ -121,7 +121,8 @@ def _check_entrypoint(project: Project, entrypoint: Entrypoint, origin: str) -> 
         ) from None
     if not file.endswith(".py"):
         raise SourceError(f"{shown} is not a Python file", hint='For another language use [deployment] command = "..."')
-    check_source(project.folder / file, file, same_python=_runs_here(project.python_version))
+    path = project.folder / file
+    check_source(path, str(_from_here(path)), same_python=_runs_here(project.python_version))
     return Entrypoint(file, entrypoint.object)
 
 
@@ -138,8 +139,12 @@ def _runs_here(python_version: str | None) -> bool:
 
 def _typed(path: Path) -> str:
     """A path as one would type it in a shell from here."""
+    return shlex.quote(str(_from_here(path)))
+
+
+def _from_here(path: Path) -> Path:
     here = Path.cwd()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _mentions_mcp(path: Path) -> bool:

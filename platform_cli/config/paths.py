@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path, PurePosixPath
 
@@ -11,16 +12,16 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def inside(folder: Path, relative: str) -> str:
     """`relative` in its shortest POSIX form. Raises ValueError with the reason if it, or a symlink in it, leads out."""
-    path = PurePosixPath(relative)
     if not relative or CONTROL.search(relative):
         raise ValueError("is not a path")
+    path = PurePosixPath(posixpath.normpath(relative))
     if path.is_absolute():
         raise ValueError("is an absolute path; write it relative to the project folder")
     try:
         real = (folder / path).resolve()
     except (OSError, RuntimeError):  # a loop of symlinks; RuntimeError before Python 3.13
         raise ValueError("is a symlink that leads nowhere") from None
-    if ".." in path.parts or not real.is_relative_to(folder.resolve()):
+    if not real.is_relative_to(folder.resolve()):
         raise ValueError("is outside the project folder")
     return str(path)
 

@@ -17,6 +17,7 @@ def test_a_value_is_kept_as_it_is(value: str) -> None:
         ("1A", "sk-hidden", "not a variable name"),
         ("A-B", "sk-hidden", "not a variable name"),
         ("A=B", "sk-hidden", "not a variable name"),
+        ("A1²", "sk-hidden", "not a variable name"),
         ("Ä", "sk-hidden", "not a variable name"),
         ("A\n", "sk-hidden", "not a variable name"),
         ("HOMEPORT_X", "sk-hidden", "reserved"),

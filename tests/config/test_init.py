@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "fastmcp.toml.example"
 SERVER = 'from fastmcp import FastMCP\nmcp = FastMCP("x")\n'
 
 
-@pytest.mark.parametrize("entrypoint", [Entrypoint("server.py"), Entrypoint('src/it\'s "my" server.py', "make")])
+@pytest.mark.parametrize("entrypoint", [Entrypoint("server.py"), Entrypoint('src/it\'s "my" 🧮.py', "make")])
 @pytest.mark.parametrize("requirements", [None, "requirements.txt"])
 def test_what_init_writes_can_be_loaded(tmp_path: Path, entrypoint: Entrypoint, requirements: str | None) -> None:
     (tmp_path / entrypoint.file).parent.mkdir(exist_ok=True)
@@ -34,6 +34,7 @@ def test_what_init_writes_can_be_loaded(tmp_path: Path, entrypoint: Entrypoint, 
 def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "uv.lock").touch()
+    assert '# requirements = "requirements.txt"' in render_init(tmp_path / "other", Entrypoint("server.py"), "x", None)
     text = render_init(tmp_path, Entrypoint("server.py"), "x", None)
     assert '# requirements = "uv.lock"' in text
     lines = [line.removeprefix("# ") if " = " in line and "command" not in line else line for line in text.splitlines()]

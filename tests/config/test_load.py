@@ -127,6 +127,7 @@ def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, 
         ("good.py:a b", "'a b' is not the name of an object"),
         ("empty.py", "empty.py is empty"),
         ("broken.py", "broken.py:1:5: invalid syntax"),
+        ("./sub/../sub/broken.py", "sub/broken.py:1:5: invalid syntax"),
         ("running.py", "running.py:3: the server is run"),
         ("leaving.py", "leaving.py is outside the project folder"),
         ("pipe.py", "pipe.py is not a Python file"),
@@ -135,7 +136,10 @@ def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, 
 )
 def test_a_bad_path_is_refused(folder: Path, typed: str, message: str) -> None:
     write(folder, {"good.py": SERVER, "notes.txt": "mcp", "empty.py": "\n", "broken.py": "x = = 1"})
-    write(folder, {"running.py": SERVER + "mcp.run()", "folder.py/x": "", "../outside.py": SERVER})
+    write(
+        folder,
+        {"running.py": SERVER + "mcp.run()", "folder.py/x": "", "sub/broken.py": "x = = 1", "../outside.py": SERVER},
+    )
     (folder / "leaving.py").symlink_to(folder.parent / "outside.py")
     os.mkfifo(folder / "pipe.py")
     with pytest.raises(SourceError) as caught:

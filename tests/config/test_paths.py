@@ -11,6 +11,7 @@ def test_a_file_below_the_folder_is_given_in_its_shortest_form(tmp_path: Path) -
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "server.py").touch()
     assert file_inside(tmp_path, "./src//server.py") == "src/server.py"
+    assert file_inside(tmp_path, "other/../src/server.py") == "src/server.py"
 
 
 def test_a_symlink_within_the_folder_is_fine(tmp_path: Path) -> None:
