@@ -1,0 +1,203 @@
+"""The app part of a bundle: the project's own files, chosen, hashed and copied. Paths are hostile until checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from platform_cli.build.ignore import Ignored, IgnoreRules, never_taken
+from platform_cli.build.imports import local_files
+from platform_cli.build.model import SourceFile
+from platform_cli.errors import SourceError
+
+MAX_FILES = 50_000
+MAX_BYTES = 500 * 1000 * 1000
+COPY_TIME = 315_532_800  # 1980-01-01T00:00:00Z, the earliest that a zip archive can hold
+_CHUNK = 1 << 20
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A regular file to take: `path` relative to the project folder, `real` where its content is."""
+
+    path: str
+    real: str
+    size: int
+    executable: bool
+
+
+def collect_source(folder: Path, entrypoint: str | None) -> tuple[SourceFile, ...]:
+    """The files of `folder` that belong to the app, sorted by path, with the hash of their content.
+
+    Ignored are what .gitignore files say, what .homeportignore in the project folder says (it wins over them), and
+    always version control, .env files, virtual environments, caches and node_modules. Symlinks within the folder
+    become the files they point to. Of a home folder or `/` only the server and the local modules it imports are taken.
+    Raises SourceError: an entry point that is missing or ignored, a symlink that leaves the folder, too much to take.
+    """
+    root = folder.resolve()
+    if entrypoint is not None and not (root / entrypoint).is_file():
+        raise SourceError(
+            f"{entrypoint} does not exist in {folder}", hint="Name the server file: `homeport deploy server.py`."
+        )
+    if root in (Path.home().resolve(), Path(root.anchor)):
+        found = [_found(root, path) for path in local_files(root, entrypoint)] if entrypoint else []
+    else:
+        found = _walk(root)
+    if entrypoint is not None and Path(entrypoint).as_posix() not in {file.path for file in found}:
+        _explain_missing(root, Path(entrypoint).as_posix())
+    found.sort(key=lambda file: file.path)
+    return tuple(SourceFile(file.path, _hash(root, file), file.executable) for file in found)
+
+
+def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) -> None:
+    """Copies `files` below `destination`, which is created, with modes 0644 and 0755 and one fixed time.
+
+    Raises SourceError when a file is no longer what was collected, or has come to lead out of the folder.
+    """
+    root = folder.resolve()
+    destination.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        target = destination / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with target.open("xb") as output:
+            for chunk in _read(root, file.path, os.path.realpath(root / file.path)):
+                digest.update(chunk)
+                output.write(chunk)
+        if digest.hexdigest() != file.sha256:
+            raise SourceError(f"{file.path} changed while it was being deployed", hint="Run the command again.")
+        target.chmod(0o755 if file.executable else 0o644)
+        os.utime(target, (COPY_TIME, COPY_TIME))
+
+
+def _walk(root: Path) -> list[_Found]:
+    found: list[_Found] = []
+    total = 0
+    for file in _files(root, "", str(root), IgnoreRules(root), (str(root),)):
+        found.append(file)
+        total += file.size
+        if len(found) > MAX_FILES:
+            _too_much(found, f"more than {MAX_FILES:,} files")
+    if total > MAX_BYTES:
+        _too_much(found, f"{total / 1e6:,.0f} MB, more than {MAX_BYTES // 1_000_000} MB")
+    return found
+
+
+def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[_Found]:
+    """The files below `directory`, which is `prefix` in the app; `above` are the real folders on the way here."""
+    try:
+        with os.scandir(directory) as entries:
+            children = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise _unreadable(prefix or str(root), error) from error
+    if prefix and any(child.name == "pyvenv.cfg" for child in children):
+        return
+    rules = rules.enter(prefix, directory)
+    for child in children:
+        path = prefix + _decoded(child.name, prefix)
+        is_dir = child.is_dir()
+        if never_taken(child.name) or rules.match(path, is_dir=is_dir):
+            continue
+        real = _follow(root, child.path, path) if child.is_symlink() else child.path
+        if real is None or real in above:
+            continue
+        if is_dir:
+            yield from _files(root, f"{path}/", real, rules, (*above, real))
+        elif child.is_file():  # neither a socket, a pipe, a device, nor a symlink to nothing
+            status = child.stat()
+            yield _Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
+
+
+def _follow(root: Path, link: str, path: str) -> str | None:
+    """What a symlink stands for; None when that is never deployed. Raises SourceError when it leaves the folder."""
+    real = os.path.realpath(link)
+    if not _within(root, real):
+        raise SourceError(
+            f"{path} is a symlink that leaves the project folder: it points to {real}",
+            hint="Copy what it points to into the project, or name it in .homeportignore.",
+        )
+    hidden = any(never_taken(part) for part in Path(real).relative_to(root).parts)
+    return None if hidden else real
+
+
+def _found(root: Path, path: str) -> _Found:
+    real = os.path.realpath(root / path)
+    status = Path(real).stat()
+    return _Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
+
+
+def _hash(root: Path, file: _Found) -> str:
+    digest = hashlib.sha256()
+    for chunk in _read(root, file.path, file.real):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read(root: Path, path: str, real: str) -> Iterator[bytes]:
+    """The content of `real`, which was checked: a symlink or a pipe put in its place since is refused, not followed."""
+    if not _within(root, real):
+        raise SourceError(f"{path} now leads out of the project folder, to {real}", hint="Run the command again.")
+    try:
+        with os.fdopen(os.open(real, _FLAGS), "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SourceError(f"{path} is no longer a regular file", hint="Run the command again.")
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _within(root: Path, real: str) -> bool:
+    return Path(real).is_relative_to(root)
+
+
+def _decoded(name: str, prefix: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        shown = prefix + os.fsencode(name).decode("utf-8", "backslashreplace")
+        raise SourceError(
+            f"the name of {shown} is not UTF-8", hint="Rename it, or leave it out with .homeportignore."
+        ) from error
+    return name
+
+
+def _unreadable(path: str, error: OSError) -> SourceError:
+    return SourceError(
+        f"{path} cannot be read: {error.strerror}", hint="Make it readable, or leave it out with .homeportignore."
+    )
+
+
+def _too_much(found: Sequence[_Found], how_much: str) -> None:
+    largest = sorted(found, key=lambda file: -file.size)[:5]
+    listed = ", ".join(f"{file.path} ({file.size / 1e6:,.1f} MB)" for file in largest)
+    raise SourceError(
+        f"the project folder holds {how_much}; the largest: {listed}",
+        hint="Leave out with .homeportignore (gitignore syntax) what the server does not need.",
+    )
+
+
+def _explain_missing(root: Path, entrypoint: str) -> None:
+    """Raises the SourceError that says why the entry point was not taken."""
+    rules = IgnoreRules(root)
+    parts = entrypoint.split("/")
+    prefix = ""
+    why: Ignored | None = None
+    for index, part in enumerate(parts):
+        rules = rules.enter(prefix, str(root / prefix))
+        why = rules.match(prefix + part, is_dir=index < len(parts) - 1)
+        if why or never_taken(part):
+            break
+        prefix += f"{part}/"
+    reason = (
+        f"is ignored by {why}" if why else "lies in a folder that is never deployed (a virtual environment or a cache)"
+    )
+    raise SourceError(
+        f"the entry point {entrypoint} {reason}, so it would not be deployed",
+        hint=f"Add the line `!/{entrypoint}` to .homeportignore, or move the file." if why else "Move the file.",
+    )

@@ -1,0 +1,116 @@
+"""Locks become folders of packages."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from platform_cli.build import layer as module
+from platform_cli.build.interpreter import find_interpreter
+from platform_cli.build.layer import build_layer
+from platform_cli.build.model import Lock
+from platform_cli.build.uv import UvError
+from platform_cli.errors import LayerError
+
+INTERPRETER = find_interpreter(None, Path())
+
+
+def lock(text: str) -> Lock:
+    return Lock(text, "0" * 64, INTERPRETER.minor, INTERPRETER.platform)
+
+
+def test_packages_are_installed_with_bytecode_of_the_interpreter(tmp_path: Path) -> None:
+    layer, cached = build_layer(lock("six==1.17.0\nidna==3.10\n"), INTERPRETER, tmp_path / "layers")
+    assert not cached
+    assert layer.path == tmp_path / "layers" / ("0" * 64)
+    tag = f"cpython-{INTERPRETER.minor.replace('.', '')}"
+    assert (layer.path / "__pycache__" / f"six.{tag}.pyc").is_file()
+    assert (layer.path / "idna/__pycache__" / f"core.{tag}.pyc").is_file()
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import idna, six; print(six.__version__, idna.__version__)"
+    result = subprocess.run(
+        [INTERPRETER.path, "-I", "-c", code, layer.path], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["1.17.0", "3.10"]
+    assert [entry.name for entry in layer.path.parent.iterdir()] == [layer.hash]
+
+
+def test_a_finished_layer_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path)
+    monkeypatch.setattr(module, "run_uv", None)
+    assert build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path) == (first, True)
+
+
+def test_builders_of_one_layer_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(3)
+    install = module._install
+
+    def at_once(*args: object) -> None:
+        install(*args)  # type: ignore[arg-type]
+        together.wait(60)
+
+    monkeypatch.setattr(module, "_install", at_once)
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path), range(3)))
+    assert len({layer.path for layer, _ in results}) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["0" * 64]
+    assert (results[0][0].path / "six.py").is_file()
+
+
+def test_what_a_killed_builder_left_is_removed_and_a_living_one_is_not(tmp_path: Path) -> None:
+    left, busy, new = (tmp_path / f".{'0' * 64}.{name}" for name in ("left", "busy", "new"))
+    for folder in (left, busy, new):
+        folder.mkdir()
+    for folder in (left, busy):
+        os.utime(folder, (time.time() - 3600,) * 2)
+    descriptor = os.open(busy, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path)
+    os.close(descriptor)
+    assert {entry.name for entry in tmp_path.iterdir()} == {busy.name, new.name, "0" * 64}
+
+
+def test_a_package_that_cannot_be_built_is_named(tmp_path: Path) -> None:
+    package = tmp_path / "brokenpkg"
+    package.mkdir()
+    (package / "setup.py").write_text("raise RuntimeError('needs a compiler')")
+    with pytest.raises(LayerError, match=r"brokenpkg.*needs a compiler") as caught:
+        build_layer(lock(f"brokenpkg @ {package.as_uri()}\n"), INTERPRETER, tmp_path / "layers")
+    assert "wheel" in (caught.value.hint or "")
+    assert list((tmp_path / "layers").iterdir()) == []
+
+
+def test_no_wheel_for_the_platform(tmp_path: Path) -> None:
+    wheel = "pywin32==310" if sys.platform != "win32" else "uvloop"
+    with pytest.raises(LayerError, match=rf"Python {INTERPRETER.minor} on .*{wheel} has no wheels"):
+        build_layer(lock(f"{wheel}\n"), INTERPRETER, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (UvError("error: Failed\n  cause: No space left on device (os error 28)"), LayerError),
+        (OSError(28, "No space left on device"), LayerError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_nothing_stays_behind(
+    failure: BaseException, expected: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, cwd: Path, **__: object) -> str:
+        (cwd / "half.py").write_text("half")
+        raise failure
+
+    monkeypatch.setattr(module, "run_uv", fail)
+    with pytest.raises(expected) as caught:
+        build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    if isinstance(caught.value, LayerError):
+        assert "disk is full" in caught.value.message
