@@ -1,0 +1,42 @@
+"""The official conformance suite against deployed servers: `make conformance` prints the same as a table."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from tests.conformance import suite
+from tests.conformance.suite import MODES, REVISIONS, Outcome
+from tests.e2e.conftest import client_env
+from tests.support import Platform, with_config
+
+
+@cache
+def bare(mode: str) -> dict[str, Outcome]:
+    with suite.bare(mode) as url:
+        return {revision: suite.run(url, revision, mode) for revision in REVISIONS}
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_deployed_server_conforms(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory, mode: str, revision: str
+) -> None:
+    client_env("node")
+    client_env("mcp2")
+    project = with_config(suite.SERVER, MODES[mode], tmp_path_factory.mktemp(mode))
+    deployment = platform.deploy(project, name=f"conformance-{mode}")
+    outcome = suite.run(deployment.mcp_url, revision, mode)
+    assert outcome.ok, outcome.log
+    assert not outcome.worse_than(bare(mode)[revision])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_suite_runs_all_that_is_required(mode: str) -> None:
+    """Against a change of the suite's output, which would leave nothing to compare."""
+    client_env("node")
+    client_env("mcp2")
+    for outcome in bare(mode).values():
+        assert outcome.required
+        assert outcome.scenarios.keys() >= set(outcome.required)
