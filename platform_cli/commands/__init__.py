@@ -1,0 +1,1 @@
+"""One file per command family: parse, call, hand to output."""

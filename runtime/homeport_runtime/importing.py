@@ -7,10 +7,18 @@ outlives its releases. So modules are read from the bundle, where two releases c
 
 from __future__ import annotations
 
-import importlib.machinery
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
+from importlib.abc import PathEntryFinder
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
 from types import ModuleType
 
@@ -19,8 +27,8 @@ def import_app(app: Path, workdir: Path, file: str) -> ModuleType:
     """Imports `file` of the app under its own name, as part of its package if it is in one."""
     source = app / file
     root, name = _module_name(source)
-    finder = _AppFinder(app, workdir)
-    sys.path_hooks.insert(0, finder)
+    loader = _make_loader(app, workdir)
+    sys.path_hooks.insert(0, _make_path_hook(app, loader))
     sys.path_importer_cache.clear()
     # First come the entry point's own folder, the project folder and its src, as for `python server.py`.
     paths = [root, app, app / "src"]
@@ -29,7 +37,7 @@ def import_app(app: Path, workdir: Path, file: str) -> ModuleType:
         name = f"{name}_server"
     if "." in name:
         return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(name, source, loader=finder.loader(name, str(source)))
+    spec = importlib.util.spec_from_file_location(name, source, loader=loader(name, str(source)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -48,24 +56,24 @@ def _module_name(source: Path) -> tuple[Path, str]:
     return folder, ".".join(parts)
 
 
-class _AppFinder:
-    """A path hook for folders of the app."""
+def _make_loader(app: Path, workdir: Path) -> type[SourceFileLoader]:
+    class AppLoader(SourceFileLoader):
+        """Reads a module from the bundle and says that it is in the working folder."""
 
-    def __init__(self, app: Path, workdir: Path) -> None:
-        self._app = str(app)
+        def exec_module(self, module: ModuleType) -> None:
+            module.__file__ = str(workdir / Path(self.path).relative_to(app))
+            super().exec_module(module)
 
-        class Loader(importlib.machinery.SourceFileLoader):
-            def exec_module(self, module: ModuleType) -> None:
-                module.__file__ = str(workdir / Path(self.path).relative_to(app))
-                super().exec_module(module)
+    return AppLoader
 
-        self.loader = Loader
-        self._hook: Callable[[str], object] = importlib.machinery.FileFinder.path_hook(
-            (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
-            (Loader, importlib.machinery.SOURCE_SUFFIXES),
-        )
 
-    def __call__(self, entry: str) -> object:
-        if entry != self._app and not entry.startswith(self._app + "/"):
+def _make_path_hook(app: Path, loader: type[SourceFileLoader]) -> Callable[[str], PathEntryFinder]:
+    """A function, as beartype's own import hooks insist on one."""
+    hook = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (loader, SOURCE_SUFFIXES))
+
+    def app_path_hook(entry: str) -> PathEntryFinder:
+        if entry != str(app) and not entry.startswith(f"{app}/"):
             raise ImportError
-        return self._hook(entry)
+        return hook(entry)
+
+    return app_path_hook

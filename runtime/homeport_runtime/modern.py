@@ -124,7 +124,7 @@ class ModernTranslator:
         await self._app(inner, _replay(inner, wait_for_ever), keep)
         response = read_response(parts)
         result = response.get("result") if response is not None else None
-        if isinstance(result, dict):
+        if isinstance(result, dict) and isinstance(result.get("protocolVersion"), str):
             self._server = result
             return None
         if response is not None:

@@ -30,7 +30,6 @@ from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import StdioServer
 from ..telemetry import capture_output
 from .channel import Channel
-from .http_server import HTTPServer
 
 
 @dataclass(frozen=True)
@@ -155,6 +154,9 @@ class Worker:
                 seconds=self._profile.total(),
             )
             return
+        # uvicorn comes from the layer, which is on the path only now.
+        from .http_server import HTTPServer
+
         gc.collect()
         gc.freeze()
         server = HTTPServer(app, self._listener)

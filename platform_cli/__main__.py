@@ -1,0 +1,107 @@
+"""The command line: `homeport`, or `python -m platform_cli`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from . import __version__
+from .errors import HomeportError, InputError
+
+# Command -> (module in commands/, what --help says). Modules are imported when their command runs: --help stays instant.
+COMMANDS = {
+    "deploy": ("deploy", "Deploy a server file or project folder and print its URL."),
+    "init": ("init", "Write a commented fastmcp.toml for the server found here."),
+    "list": ("projects", "List the projects."),
+    "status": ("projects", "Show what a project serves, where, and how it is."),
+    "versions": ("projects", "List the releases of a project."),
+    "rollback": ("projects", "Serve an older release again, without building anything."),
+    "destroy": ("projects", "End a project: its workers, releases, files and logs."),
+    "logs": ("logs", "Show or follow what a project's server printed and who called what."),
+    "tools": ("tools", "List the tools of a project or of any MCP URL."),
+    "call": ("tools", "Call a tool of a project or of any MCP URL."),
+    "connect": ("connect", "Print or write the client configuration for a project."),
+    "platform": ("platform", "Start, stop or look at the embedded platform."),
+    "doctor": ("doctor", "Check this machine, with the fix for each finding."),
+}
+EPILOG = """\b
+Exit codes:
+  0    done
+  1    the work failed: requirements, installation, loading or warming up the server, the platform
+  2    the input was wrong, and nothing was changed: arguments, fastmcp.toml, the server file
+  3    another operation on the project is in the way
+  4    no such project or release
+  130  interrupted with Ctrl-C; what served before still does
+
+HOMEPORT_HOME names the folder with all state (default: the user's data folder)."""
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = __import__(f"platform_cli.commands.{COMMANDS[name][0]}", fromlist=[name])
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_module, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="homeport")
+def cli() -> None:
+    """A self-hosted FastMCP Cloud: one command turns server.py into a URL.
+
+    \b
+    homeport deploy server.py
+    """
+
+
+def main() -> None:
+    """Runs a command; every expected failure ends in a message and its exit code, never in a traceback."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    if sys.platform == "win32":
+        sys.stderr.write("error: homeport runs on Linux and macOS\n  try: on Windows, use it inside WSL 2\n")
+        return 2
+    try:
+        code = cli.main(arguments, prog_name="homeport", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _interrupted()
+    except KeyboardInterrupt:
+        code = _interrupted()
+    except click.UsageError as error:
+        context = error.ctx.command_path if error.ctx else "homeport"
+        code = _failed(arguments, InputError(error.format_message(), hint=f"`{context} --help` shows what is expected"))
+    except click.ClickException as error:
+        code = _failed(arguments, InputError(error.format_message()))
+    except HomeportError as error:
+        code = _failed(arguments, error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    return code if isinstance(code, int) else 0
+
+
+def _failed(arguments: list[str], error: HomeportError) -> int:
+    from .output import Output
+
+    Output(as_json="--json" in arguments).error(error)
+    return error.exit_code
+
+
+def _interrupted() -> int:
+    sys.stderr.write("\ninterrupted; what served before still does\n")
+    return 130
+
+
+if __name__ == "__main__":
+    main()

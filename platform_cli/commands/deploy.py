@@ -1,0 +1,138 @@
+"""homeport deploy"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from ..build.pipeline import build
+from ..build.stages import Stages
+from ..config.environment import check_variable
+from ..config.load import load_project
+from ..config.names import check_name, slugify
+from ..config.project import Project
+from ..controlplane.client import PlatformClient
+from ..errors import InputError, NotFoundError
+from ..home import open_home
+from ..output import Output
+from ..targets.base import Plan
+from ..targets.local import LocalTarget
+from .options import json_option
+
+
+@click.command("deploy")
+@click.argument("path", default=".")
+@click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
+@click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
+@json_option
+def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
+    output = Output(as_json=as_json)
+    home = open_home()
+    client = PlatformClient(home)
+    stages = output.stages()
+    try:
+        with stages.run("read"):
+            project = _read(path, name, variables)
+            # It comes up while the bundle is being built.
+            client.begin_start()
+        built = build(project, home, stages, output.note)
+        target = LocalTarget(client)
+        with stages.run("plan"):
+            client.wait_until_running()
+            chosen = choose_name(project, built.bundle.manifest["contract"], client)
+            plan = target.plan(chosen, built.bundle, project.folder)
+        if dry_run:
+            output.result(_plan_data(plan, stages), _plan_text(plan))
+            return
+        with stages.run("apply") as stage:
+            stage.cached = not plan.steps
+            status = {**target.apply(plan), "changed": True} if plan.steps else {**client.status(chosen), "changed": False}
+    finally:
+        output.stop_spinner()
+    output.result(_data(status, stages), _text(status, built.bundle.manifest))
+
+
+def _read(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
+    project = load_project(path)
+    if name is not None:
+        project = replace(project, name=check_name(name, "--name"))
+    if not variables:
+        return project
+    given = {}
+    for variable in variables:
+        key, separator, value = variable.partition("=")
+        if not separator:
+            raise InputError(f"--env {key} has no value", hint="--env KEY=VALUE")
+        try:
+            given[key] = check_variable(key, value)
+        except ValueError as error:
+            raise InputError(f"--env {key} {error}") from None
+    return replace(project, environment={**project.environment, **given})
+
+
+def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
+    """The name that was chosen, else the server's own, else the folder's.
+
+    A name nobody chose must not take over a project that came from another folder.
+    """
+    if project.name is not None:
+        return project.name
+    name = _own_name(contract) or slugify(project.folder.name) or "server"
+    try:
+        current = client.status(name)
+    except NotFoundError:
+        return name
+    if current["folder"] != str(project.folder):
+        raise InputError(
+            f"a project {name!r} was deployed from {current['folder']}",
+            hint=f"--name {name} makes this its next release; another name makes a project of its own",
+        )
+    return name
+
+
+def _own_name(contract: dict[str, Any] | None) -> str | None:
+    """The server's name; fastmcp invents one with four random digits when it was given none."""
+    name = str(contract["name"]) if contract else ""
+    invented = name.startswith("FastMCP") and (name == "FastMCP" or (len(name) == 12 and name[7] == "-"))
+    return None if invented else slugify(name)
+
+
+def _data(status: dict[str, Any], stages: Stages) -> dict[str, Any]:
+    shown = ("project", "release", "target", "url", "mcp_url", "sse_url", "changed")
+    return {"ok": True, **{key: status[key] for key in shown}, "stages": [asdict(stage) for stage in stages.done]}
+
+
+def _text(status: dict[str, Any], manifest: Any) -> str:
+    contract = manifest["contract"] or {}
+    tools = [tool["name"] for tool in contract.get("tools", ())]
+    state = "is live" if status["changed"] else "is live already: no changes"
+    lines = [
+        "",
+        f"{status['project']} {status['release']} {state}",
+        "",
+        f"  {status['mcp_url']}",
+        "",
+        f"tools: {', '.join(tools)}" if tools else "tools: none listed",
+        f"next:  homeport connect {status['project']} --client claude-code",
+    ]
+    return "\n".join(lines)
+
+
+def _plan_data(plan: Plan, stages: Stages) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "project": plan.project,
+        "changed": bool(plan.steps),
+        "plan": [asdict(step) for step in plan.steps],
+        "stages": [asdict(stage) for stage in stages.done],
+    }
+
+
+def _plan_text(plan: Plan) -> str:
+    if not plan.steps:
+        return f"{plan.project}: no changes"
+    return "\n".join([f"{plan.project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in plan.steps)])

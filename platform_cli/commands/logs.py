@@ -1,0 +1,78 @@
+"""homeport logs"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from ..output import Output
+from .options import json_option, running_target
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command("logs")
+@click.argument("name")
+@click.option("--follow", "-f", is_flag=True, help="Go on with what is written from now on.")
+@click.option("--since", metavar="10m", help="Only the last 30s, 10m, 2h, 1d.")
+@click.option("--level", type=click.Choice(LEVELS), help="This level and those above.")
+@click.option("--grep", metavar="TEXT", help="Only messages that match this regular expression.")
+@click.option("--release", metavar="v2", help="Only this release.")
+@json_option
+def logs_command(
+    name: str,
+    follow: bool,
+    since: str | None,
+    level: str | None,
+    grep: str | None,
+    release: str | None,
+    as_json: bool,
+) -> None:
+    """Show what the server of project NAME printed, and each call of a tool. With --json one object a line."""
+    output = Output(as_json=as_json)
+    wanted = _filter(since, level, grep, release)
+    for record in running_target().logs(name, follow=follow):
+        if wanted(record):
+            output.line(record, _text(record))
+
+
+def _filter(
+    since: str | None, level: str | None, grep: str | None, release: str | None
+) -> Callable[[dict[str, Any]], bool]:
+    start = time.time() - _seconds(since) if since else 0.0
+    lowest = LEVELS.index(level) if level else 0
+    try:
+        pattern = re.compile(grep or "")
+    except re.error as error:
+        raise InputError(f"--grep {grep!r} is not a regular expression: {error}") from None
+    number = f"v{release.removeprefix('v')}" if release else None
+
+    def wanted(record: dict[str, Any]) -> bool:
+        return (
+            record["time"] >= start
+            and (record["level"] not in LEVELS or LEVELS.index(record["level"]) >= lowest)
+            and (number is None or record["release"] == number)
+            and pattern.search(record["message"]) is not None
+        )
+
+    return wanted
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        raise InputError(f"--since {text!r} is not a time span", hint="for example 30s, 10m, 2h or 1d")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def _text(record: dict[str, Any]) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(record["time"]))
+    call = record.get("call")
+    detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""
+    return f"{clock} {record['release']} {record['level']:<7} {record['message']}{detail}"

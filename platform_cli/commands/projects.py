@@ -1,0 +1,82 @@
+"""homeport list, status, versions, rollback, destroy"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from ..output import Output, table
+from .options import json_option, running_target
+
+
+@click.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the projects."""
+    projects = running_target().list_projects()
+    rows = [(p["project"], p["release"] or "-", p["state"], str(p["workers"]), p["url"]) for p in projects]
+    text = table(("project", "release", "state", "workers", "url"), rows) if rows else "no projects yet"
+    Output(as_json=as_json).result({"ok": True, "projects": projects}, text)
+
+
+@click.command("status")
+@click.argument("name")
+@json_option
+def status_command(name: str, as_json: bool) -> None:
+    """Show what project NAME serves, where, and how it is."""
+    status = running_target().status(name)
+    Output(as_json=as_json).result({"ok": True, **status}, _status_text(status))
+
+
+def _status_text(status: dict[str, Any]) -> str:
+    shown = ("project", "release", "state", "target", "url", "workers", "last_error")
+    return "\n".join(f"{key.replace('_', ' '):<11} {'-' if status[key] is None else status[key]}" for key in shown)
+
+
+@click.command("versions")
+@click.argument("name")
+@json_option
+def versions_command(name: str, as_json: bool) -> None:
+    """List the releases of project NAME, newest first."""
+    versions = running_target().versions(name)
+    rows = [
+        (v["release"], v["state"], _local_time(v["created_at"]), (v["error"] or "-").splitlines()[0]) for v in versions
+    ]
+    text = table(("release", "state", "deployed", "error"), rows)
+    Output(as_json=as_json).result({"ok": True, "project": name, "versions": versions}, text)
+
+
+@click.command("rollback")
+@click.argument("name")
+@click.argument("release", required=False)
+@json_option
+def rollback_command(name: str, release: str | None, as_json: bool) -> None:
+    """Serve RELEASE (v1, v2, ...) of project NAME again; by default the one before the active one."""
+    status = running_target().rollback(name, _number(release))
+    text = f"{name} serves {status['release']}" + ("" if status["changed"] else " already") + f": {status['mcp_url']}"
+    Output(as_json=as_json).result({"ok": True, **status}, text)
+
+
+def _number(release: str | None) -> int | None:
+    if release is None:
+        return None
+    digits = release.removeprefix("v")
+    if not digits.isascii() or not digits.isdigit():
+        raise InputError(f"{release!r} is not a release", hint="releases are v1, v2, ...")
+    return int(digits)
+
+
+@click.command("destroy")
+@click.argument("name")
+@json_option
+def destroy_command(name: str, as_json: bool) -> None:
+    """End project NAME: its workers, its releases, the files its server wrote, its logs."""
+    running_target().destroy(name)
+    Output(as_json=as_json).result({"ok": True, "project": name, "destroyed": True}, f"{name} is gone")
+
+
+def _local_time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,0 +1,102 @@
+"""The API of the control plane: JSON over HTTP, on the Unix socket for the CLI of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from .. import __version__
+from ..config.names import check_name
+from ..errors import HomeportError
+from .platform import Platform
+
+# Seconds between looks whether the client of a long operation is still there.
+DISCONNECT_CHECK_S = 0.2
+
+
+class Deploy(BaseModel):
+    """`bundle` names a bundle in the home by hash; `folder` is where the person deployed from."""
+
+    bundle: str = Field(pattern="^[0-9a-f]{32}$")
+    folder: str
+
+
+class Rollback(BaseModel):
+    release: int | None = None
+
+
+def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C901
+    app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
+
+    @app.exception_handler(HomeportError)
+    async def expected(_request: Request, error: HomeportError) -> JSONResponse:
+        body = {"category": error.category, "message": error.message, "hint": error.hint}
+        return JSONResponse({"error": body}, status_code=404 if error.exit_code == 4 else 409)
+
+    @app.get("/v1/platform")
+    async def describe_platform() -> dict[str, Any]:
+        return {"version": __version__, "pid": os.getpid(), "projects": len(platform.list_projects())}
+
+    @app.post("/v1/platform/stop")
+    async def stop_platform() -> dict[str, Any]:
+        stop.set()
+        return {"stopping": True}
+
+    @app.get("/v1/projects")
+    async def list_projects() -> list[dict[str, Any]]:
+        return platform.list_projects()
+
+    @app.get("/v1/projects/{name}")
+    async def status(name: str) -> dict[str, Any]:
+        return platform.status(name)
+
+    @app.delete("/v1/projects/{name}")
+    async def destroy(name: str) -> dict[str, Any]:
+        await platform.destroy(name)
+        return {"destroyed": name}
+
+    @app.get("/v1/projects/{name}/releases")
+    async def versions(name: str) -> list[dict[str, Any]]:
+        return platform.versions(name)
+
+    @app.post("/v1/projects/{name}/releases")
+    async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
+        check_name(name, "the project name")
+        return await _while_connected(request, platform.deploy(name, body.bundle, body.folder))
+
+    @app.post("/v1/projects/{name}/rollback")
+    async def rollback(name: str, body: Rollback, request: Request) -> dict[str, Any]:
+        return await _while_connected(request, platform.rollback(name, body.release))
+
+    @app.get("/v1/projects/{name}/logs")
+    async def logs(name: str, follow: bool = False) -> StreamingResponse:
+        records = platform.logs(name, follow=follow)
+
+        async def lines() -> AsyncIterator[str]:
+            async for record in records:
+                yield json.dumps(record, ensure_ascii=False) + "\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    return app
+
+
+async def _while_connected(request: Request, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """Carries `work` out as long as somebody waits for it: Ctrl-C in the CLI ends a deploy that is not done yet."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=DISCONNECT_CHECK_S)
+            if not task.done() and await request.is_disconnected():
+                task.cancel()
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise HomeportError("the deploy was interrupted; what served before still does") from None

@@ -1,0 +1,148 @@
+"""The platform's operations: every change to what is deployed, checked first, carried out, then recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ..errors import HomeportError, InputError, NotFoundError
+from ..home import Home
+from ..supervisor.release import RunnableRelease, read_release
+from ..supervisor.service import Service
+from ..supervisor.sockets import HOST
+from ..supervisor.supervisor import Supervisor
+from .store import ProjectRow, ReleaseRow, Store
+
+
+class Platform:
+    """One per home. Operations on one project wait for each other."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._store = Store(home.store)
+        self._supervisor = Supervisor(home)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def start(self) -> None:
+        """Every project answers on its port again; workers start when somebody connects."""
+        for row in self._store.projects():
+            service = self._supervisor.add_existing(row.name, row.state_key, row.port)
+            if row.active is not None:
+                service.resume(self._runnable(self._store.release(row.name, row.active)))
+
+    async def close(self) -> None:
+        await self._supervisor.close()
+        self._store.close()
+
+    def _runnable(self, release: ReleaseRow) -> RunnableRelease:
+        return read_release(self._home, release.project, release.number, self._home.bundles / release.bundle)
+
+    def list_projects(self) -> list[dict[str, Any]]:
+        return [self._describe(row) for row in self._store.projects()]
+
+    def status(self, project: str) -> dict[str, Any]:
+        return self._describe(self._store.project(project))
+
+    def _describe(self, row: ProjectRow) -> dict[str, Any]:
+        service = self._supervisor.services[row.name]
+        release = self._store.release(row.name, row.active) if row.active is not None else None
+        return {
+            "project": row.name,
+            "release": f"v{row.active}" if row.active is not None else None,
+            "bundle": release.bundle if release else None,
+            "state": service.state,
+            "target": "local",
+            **urls(row.port),
+            "workers": service.workers,
+            "last_error": service.last_error,
+            "folder": row.folder,
+            "deployed_at": release.created_at if release else None,
+        }
+
+    def versions(self, project: str) -> list[dict[str, Any]]:
+        active = self._store.project(project).active
+        return [
+            {
+                "release": f"v{row.number}",
+                "state": "failed" if row.error else "active" if row.number == active else "inactive",
+                "created_at": row.created_at,
+                "bundle": row.bundle,
+                "error": row.error,
+            }
+            for row in self._store.releases(project)
+        ]
+
+    async def deploy(self, project: str, bundle: str, folder: str) -> dict[str, Any]:
+        """A new release of `project`, created if it is not there. What already serves is left alone."""
+        async with self._locks[project]:
+            row = self._store.find_project(project)
+            created = row is None
+            service, row = (self._supervisor.services[project], row) if row else self._create(project, folder)
+            if row.active is not None and self._store.release(project, row.active).bundle == bundle:
+                return {**self._describe(row), "changed": False}
+            number = self._store.next_number(project)
+            release = read_release(self._home, project, number, self._home.bundles / bundle)
+            try:
+                await service.activate(release)
+            except BaseException as error:
+                if created:
+                    await self._remove(project)
+                elif isinstance(error, HomeportError):
+                    self._store.add_failed_release(project, number, bundle, error.message)
+                raise
+            self._store.add_release(project, number, bundle)
+            self._store.set_folder(project, folder)
+            return {**self.status(project), "changed": True}
+
+    def _create(self, project: str, folder: str) -> tuple[Service, ProjectRow]:
+        state_key = secrets.token_hex(32)
+        service = self._supervisor.add_new(project, state_key, {row.port for row in self._store.projects()})
+        return service, self._store.create_project(project, service.port, state_key, folder)
+
+    async def rollback(self, project: str, number: int | None) -> dict[str, Any]:
+        """Activates an older release, by default the newest one before the active one that has served."""
+        async with self._locks[project]:
+            row = self._store.project(project)
+            target = self._store.release(project, number) if number is not None else self._previous(row)
+            if target.error is not None:
+                raise InputError(
+                    f"v{target.number} of {project} never served: {target.error}",
+                    hint=f"`homeport versions {project}` shows the releases that did",
+                )
+            if target.number == row.active:
+                return {**self._describe(row), "changed": False}
+            await self._supervisor.services[project].activate(self._runnable(target))
+            self._store.set_active(project, target.number)
+            return {**self.status(project), "changed": True}
+
+    def _previous(self, row: ProjectRow) -> ReleaseRow:
+        for release in self._store.releases(row.name):
+            if release.error is None and row.active is not None and release.number < row.active:
+                return release
+        raise NotFoundError(
+            f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
+        )
+
+    async def destroy(self, project: str) -> None:
+        """Ends the project: its workers, its releases, what its server wrote, its logs."""
+        async with self._locks[project]:
+            self._store.project(project)
+            await self._remove(project)
+
+    async def _remove(self, project: str) -> None:
+        await self._supervisor.remove(project)
+        self._store.delete_project(project)
+        await asyncio.to_thread(shutil.rmtree, self._home.project(project), ignore_errors=True)
+
+    def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        self._store.project(project)
+        return self._supervisor.services[project].log.read(follow=follow)
+
+
+def urls(port: int) -> dict[str, str]:
+    url = f"http://{HOST}:{port}"
+    return {"url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse"}

@@ -1,0 +1,153 @@
+"""What the platform remembers: projects and their releases, in SQLite (WAL), each change in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import NotFoundError
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE projects (
+    name TEXT PRIMARY KEY,
+    port INTEGER NOT NULL UNIQUE,
+    state_key TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    active INTEGER
+) STRICT;
+CREATE TABLE releases (
+    project TEXT NOT NULL REFERENCES projects (name) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    bundle TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    error TEXT,
+    PRIMARY KEY (project, number)
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """`active` is the number of the release that serves, None before one has. `folder` is where it was deployed from."""
+
+    name: str
+    port: int
+    state_key: str
+    folder: str
+    created_at: float
+    active: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """`error` says why a release never served; None for one that did."""
+
+    project: str
+    number: int
+    bundle: str
+    created_at: float
+    error: str | None
+
+
+class Store:
+    """One connection, used from the control plane's event loop only."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            with self._transaction():
+                for statement in SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def projects(self) -> list[ProjectRow]:
+        rows = self._db.execute(
+            "SELECT name, port, state_key, folder, created_at, active FROM projects ORDER BY name"
+        ).fetchall()
+        return [ProjectRow(*row) for row in rows]
+
+    def find_project(self, name: str) -> ProjectRow | None:
+        return next((row for row in self.projects() if row.name == name), None)
+
+    def project(self, name: str) -> ProjectRow:
+        """Raises NotFoundError."""
+        row = self.find_project(name)
+        if row is None:
+            raise NotFoundError(f"there is no project {name!r}", hint="`homeport list` shows the projects")
+        return row
+
+    def create_project(self, name: str, port: int, state_key: str, folder: str) -> ProjectRow:
+        row = ProjectRow(name, port, state_key, folder, time.time(), None)
+        self._db.execute(
+            "INSERT INTO projects (name, port, state_key, folder, created_at) VALUES (?, ?, ?, ?, ?)",
+            (row.name, row.port, row.state_key, row.folder, row.created_at),
+        )
+        return row
+
+    def delete_project(self, name: str) -> None:
+        self._db.execute("DELETE FROM projects WHERE name = ?", (name,))
+
+    def releases(self, project: str) -> list[ReleaseRow]:
+        """Newest first."""
+        rows = self._db.execute(
+            "SELECT project, number, bundle, created_at, error FROM releases WHERE project = ? ORDER BY number DESC",
+            (project,),
+        ).fetchall()
+        return [ReleaseRow(*row) for row in rows]
+
+    def release(self, project: str, number: int) -> ReleaseRow:
+        """Raises NotFoundError."""
+        for row in self.releases(project):
+            if row.number == number:
+                return row
+        raise NotFoundError(
+            f"{project} has no release v{number}", hint=f"`homeport versions {project}` shows its releases"
+        )
+
+    def next_number(self, project: str) -> int:
+        newest = self._db.execute("SELECT max(number) FROM releases WHERE project = ?", (project,)).fetchone()[0]
+        return (newest or 0) + 1
+
+    def add_release(self, project: str, number: int, bundle: str) -> None:
+        """A release that serves from now on."""
+        with self._transaction():
+            self._insert(project, number, bundle, None)
+            self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))
+
+    def add_failed_release(self, project: str, number: int, bundle: str, error: str) -> None:
+        self._insert(project, number, bundle, error)
+
+    def _insert(self, project: str, number: int, bundle: str, error: str | None) -> None:
+        self._db.execute(
+            "INSERT INTO releases (project, number, bundle, created_at, error) VALUES (?, ?, ?, ?, ?)",
+            (project, number, bundle, time.time(), error),
+        )
+
+    def set_active(self, project: str, number: int) -> None:
+        self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))
+
+    def set_folder(self, project: str, folder: str) -> None:
+        self._db.execute("UPDATE projects SET folder = ? WHERE name = ?", (folder, project))

@@ -1,0 +1,71 @@
+"""The only module that prints: results on stdout, for people or as one JSON object; progress and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .build.stages import Stage, Stages
+from .errors import HomeportError
+
+
+class Output:
+    """One per command. With `as_json` stdout carries one JSON object and nothing else."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._spinner: Any = None
+
+    def result(self, data: object, text: str) -> None:
+        """The command's result: `data` for programs, `text` for people."""
+        _write(sys.stdout, json.dumps(data, ensure_ascii=False) if self.as_json else text)
+
+    def line(self, data: object, text: str) -> None:
+        """One item of a result that has no end, such as a followed log: with --json one object a line."""
+        self.result(data, text)
+
+    def note(self, text: str) -> None:
+        _write(sys.stderr, text)
+
+    def error(self, error: HomeportError) -> None:
+        if self.as_json:
+            detail = {"category": error.category, "message": error.message, "hint": error.hint}
+            _write(sys.stdout, json.dumps({"ok": False, "error": detail}, ensure_ascii=False))
+            return
+        _write(sys.stderr, f"error: {error.message}")
+        if error.hint:
+            _write(sys.stderr, f"  try: {error.hint}")
+
+    def stages(self) -> Stages:
+        """Shows each stage: with a spinner on a terminal, as plain lines elsewhere."""
+        return Stages(self._stage_starts, self._stage_ended)
+
+    def _stage_starts(self, name: str) -> None:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._spinner = Console(stderr=True).status(f"{name} ...")
+            self._spinner.start()
+
+    def _stage_ended(self, stage: Stage) -> None:
+        self.stop_spinner()
+        _write(sys.stderr, f"  {stage.name:<8} {stage.seconds:6.2f} s{'  cached' if stage.cached else ''}")
+
+    def stop_spinner(self) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+
+
+def _write(stream: Any, text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their longest cell, two spaces apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,131 @@
+"""A project's log: JSON lines in files that rotate by size, readable while they are written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_FILES = 8
+# What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
+RECORD = b"\x1e"
+# Lines parsed before others get a turn.
+YIELD_EVERY = 256
+
+
+class LogBook:
+    """Files `00000001.jsonl`, `00000002.jsonl`, ...: the last one is being written, the oldest go when there are many."""
+
+    def __init__(self, folder: Path, project: str) -> None:
+        self._folder = folder
+        self._project = project
+        self._file: IO[bytes] | None = None
+        self._number = 0
+        self._size = 0
+        self._changed = asyncio.Event()
+
+    def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
+        """Takes one line of a worker's output, a record or plain text, and writes it as a record."""
+        origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
+        body = line.rstrip(b"\r\n")
+        if body.startswith(RECORD) and body.endswith(b"}"):
+            self._append(body[1:-1] + b"," + origin + b"}\n")
+            return
+        text = body.lstrip(RECORD).decode("utf-8", "replace")
+        if text.strip():
+            head = json.dumps({"time": round(time.time(), 3), "level": level, "message": text}, ensure_ascii=False)
+            self._append(head[:-1].encode() + b"," + origin + b"}\n")
+
+    def write(self, level: str, message: str, *, release: int) -> None:
+        """A line of the platform's own about this project."""
+        self.write_line(message.encode(), level=level, release=release, worker=os.getpid())
+
+    def _append(self, data: bytes) -> None:
+        try:
+            file = self._writable(len(data))
+            file.write(data)
+            file.flush()
+            self._size += len(data)
+        except OSError:
+            # A full disk costs log lines, never the server. The next line tries again.
+            self.close()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _writable(self, more: int) -> IO[bytes]:
+        if self._file is not None and self._size + more <= MAX_FILE_BYTES:
+            return self._file
+        rotate = self._file is not None
+        self.close()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        existing = self._numbers()
+        self._number = (existing[-1] if existing else 1) + (1 if rotate else 0)
+        path = self._path(self._number)
+        self._file = path.open("ab", buffering=64 * 1024)
+        self._size = path.stat().st_size
+        for old in self._numbers()[:-MAX_FILES]:
+            self._path(old).unlink(missing_ok=True)
+        return self._file
+
+    def close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                file.close()
+            except OSError:
+                return
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:08}.jsonl"
+
+    async def read(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        """Every record from the oldest; with `follow` also those to come, each once, through rotations."""
+        number = 0
+        while True:
+            changed = self._changed
+            later = [n for n in self._numbers() if n > number]
+            if later:
+                number = later[0]
+                async for record in self._read_file(number, follow=follow):
+                    yield record
+            elif follow:
+                await changed.wait()
+            else:
+                return
+
+    async def _read_file(self, number: int, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        with self._path(number).open("rb") as file:
+            while True:
+                # Both are looked at before reading: what is written after this wakes us up or is found by the next round.
+                changed = self._changed
+                complete = not follow or self._numbers()[-1:] != [number]
+                for count, line in enumerate(_whole_lines(file)):
+                    if count % YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
+                    try:
+                        record = json.loads(line)
+                    except ValueError:
+                        continue
+                    if isinstance(record, dict):
+                        yield record
+                if complete:
+                    return
+                await changed.wait()
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+    while True:
+        position = file.tell()
+        line = file.readline()
+        if not line.endswith(b"\n"):
+            file.seek(position)
+            return
+        yield line

@@ -1,0 +1,70 @@
+"""What the supervisor has to know of a release to run it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport_runtime.manifest import FILE_NAME
+
+from ..home import Home
+
+# What a worker gets of the platform's own environment: where programs and certificates are, never anything else.
+INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+# Log lines instead of boxes and colours, and no look for newer versions from a worker.
+QUIET = {
+    "FASTMCP_CHECK_FOR_UPDATES": "off",
+    "FASTMCP_ENABLE_RICH_LOGGING": "false",
+    "FASTMCP_SHOW_SERVER_BANNER": "false",
+    "NO_COLOR": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableRelease:
+    """`environment` is the server's own, as configured; `idle_s` the seconds without requests before scaling to zero,
+    None to stay; `domains` are host names it answers to beside the loopback ones.
+    """
+
+    project: str
+    number: int
+    bundle: Path
+    layer: Path
+    runtime: Path
+    interpreter: Path
+    environment: Mapping[str, str]
+    domains: tuple[str, ...]
+    idle_s: float | None
+    start_timeout_s: float
+    files: Mapping[str, str]
+
+    def worker_environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
+        return {**inherited, **QUIET, **self.environment, **own}
+
+
+def read_release(home: Home, project: str, number: int, bundle: Path) -> RunnableRelease:
+    """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash."""
+    manifest = json.loads((bundle / FILE_NAME).read_bytes())
+    return RunnableRelease(
+        project=project,
+        number=number,
+        bundle=bundle,
+        layer=home.layers / manifest["layer"],
+        runtime=home.runtimes / manifest["runtime"],
+        interpreter=Path(manifest["interpreter"]["path"]),
+        environment=manifest["environment"],
+        domains=tuple(manifest["domains"]),
+        idle_s=manifest["scaling"]["idle_s"] if manifest["scaling"]["min"] == 0 else None,
+        start_timeout_s=manifest["start_timeout_s"],
+        files=manifest["files"],
+    )

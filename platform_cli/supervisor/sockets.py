@@ -1,0 +1,49 @@
+"""The listening sockets of projects: on loopback, on a port that stays the project's own."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Container
+
+from ..errors import PlatformError
+
+HOST = "127.0.0.1"
+# Below the ephemeral ranges of Linux (32768) and macOS (49152): no outgoing connection ever takes one of these.
+FIRST_PORT = 8700
+LAST_PORT = 9699
+BACKLOG = 1024
+
+
+def open_listener(port: int) -> socket.socket:
+    """Listens on the project's port. Raises PlatformError if another program has taken it."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PlatformError(
+                f"port {port} is taken by another program",
+                hint=f"stop that program (see `ss -ltnp 'sport = :{port}'` or `lsof -i :{port}`), then run "
+                "`homeport platform stop` and `homeport platform start`",
+            ) from error
+        raise
+    return listener
+
+
+def open_new_listener(taken: Container[int]) -> tuple[int, socket.socket]:
+    """A listener on the first free port that no project owns."""
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        if port in taken:
+            continue
+        try:
+            return port, open_listener(port)
+        except PlatformError:
+            continue
+    raise PlatformError(
+        f"no free port between {FIRST_PORT} and {LAST_PORT}", hint="destroy projects that are not needed any more"
+    )

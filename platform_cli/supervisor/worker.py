@@ -1,0 +1,213 @@
+"""One worker process as the supervisor sees it: started, ready, accepting, draining, gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InspectError, ReleaseError
+from .release import RunnableRelease
+
+# A process that says nothing has the time its manifest gives it and this much more, in seconds.
+START_GRACE_S = 15.0
+# Longer than a worker gives its own requests to finish (homeport_runtime.hosts.http_server.DRAIN_S).
+DRAIN_LIMIT_S = 40.0
+MAX_LINE = 16 * 1024 * 1024
+BOOT = (
+    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "
+    "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1] if fds[1:] else None)"
+)
+
+LineSink = Callable[[bytes, str, int], None]
+
+
+class State(enum.Enum):
+    """STARTING: loads and warms up. READY: warm, does not accept yet. SERVING: accepts. DRAINING: finishes what it
+    has. GONE: the process has ended.
+    """
+
+    STARTING = "starting"
+    READY = "ready"
+    SERVING = "serving"
+    DRAINING = "draining"
+    GONE = "gone"
+
+
+class Worker:
+    """Made by `start_worker`. `sink` gets each line of output with its level and the process id."""
+
+    def __init__(self, release: RunnableRelease, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+        self.release = release
+        self.pid = process.pid
+        self.state = State.STARTING
+        self.gone = asyncio.Event()
+        self.on_idle: Callable[[Worker], None] | None = None
+        self._process = process
+        self._control = control
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
+        """Connects the control channel, hands over the job and follows the output."""
+        reader, self._writer = await asyncio.open_connection(sock=self._control, limit=MAX_LINE)
+        self._send(**job)
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        output = [
+            asyncio.create_task(_follow(self._process.stdout, "info", self.pid, sink)),
+            asyncio.create_task(_follow(self._process.stderr, "error", self.pid, sink)),
+        ]
+        self._tasks = [*output, asyncio.create_task(self._listen(reader)), asyncio.create_task(self._reap(output))]
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while line := await reader.readline():
+                message: dict[str, Any] = json.loads(line)
+                if message["event"] == "idle":
+                    if self.on_idle is not None and self.state is State.SERVING:
+                        self.on_idle(self)
+                else:
+                    self._answers.put_nowait(message)
+        self._answers.put_nowait({"event": "gone"})
+
+    async def _reap(self, output: list[asyncio.Task[None]]) -> None:
+        await self._process.wait()
+        # A program that the server left behind may hold the pipes open; it goes with its group.
+        self._signal(signal.SIGKILL)
+        await asyncio.wait(output, timeout=1.0)
+        for task in output:
+            task.cancel()
+        self.state = State.GONE
+        if self._writer is not None:
+            self._writer.close()
+        self.gone.set()
+
+    def _send(self, **message: Any) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    async def expect(self, event: str, timeout: float) -> dict[str, Any]:
+        """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
+        try:
+            message = await asyncio.wait_for(self._answers.get(), timeout)
+        except TimeoutError:
+            self.kill()
+            raise ReleaseError(
+                f"the worker of {self.release.project} did not answer within {timeout:g} s",
+                hint=f"see `homeport logs {self.release.project}`",
+            ) from None
+        if message["event"] == event:
+            return message
+        if message["event"] == "failed":
+            trace = message.get("trace")
+            text = f"{message['message']}\n{trace}" if trace else message["message"]
+            raise InspectError(text, hint=message.get("hint"))
+        await asyncio.wait_for(self.gone.wait(), START_GRACE_S)
+        raise ReleaseError(
+            f"the worker of {self.release.project} ended while it started ({self.exit_reason()})",
+            hint=f"see `homeport logs {self.release.project}`",
+        )
+
+    def exit_reason(self) -> str:
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit {code}"
+
+    async def accept(self) -> None:
+        self._send(do="accept")
+        await self.expect("accepting", START_GRACE_S)
+        self.state = State.SERVING
+
+    async def drain(self) -> None:
+        """Lets it finish its requests and waits for its end; what does not end in time is killed."""
+        if self.state is State.GONE:
+            return
+        self.state = State.DRAINING
+        self._send(do="drain")
+        try:
+            await asyncio.wait_for(self.gone.wait(), DRAIN_LIMIT_S)
+        except TimeoutError:
+            self.kill()
+            await self.gone.wait()
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The worker leads its own process group, so that programs it started go with it.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+async def _follow(stream: asyncio.StreamReader, level: str, pid: int, sink: LineSink) -> None:
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            # Longer than MAX_LINE: what was read so far is dropped by the stream, the rest follows as its own line.
+            continue
+        if not line:
+            return
+        sink(line, level, pid)
+
+
+async def start_worker(
+    release: RunnableRelease,
+    job: Mapping[str, Any],
+    *,
+    listener: socket.socket | None,
+    sink: LineSink,
+) -> Worker:
+    """Starts a plain process for `job`; it is STARTING when this returns."""
+    ours, theirs = socket.socketpair()
+    try:
+        handed = [theirs.fileno()] + ([listener.fileno()] if listener is not None else [])
+        process = await asyncio.create_subprocess_exec(
+            str(release.interpreter), "-I", "-S", "-X", "utf8", "-c", BOOT, str(release.runtime), *map(str, handed),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=MAX_LINE,
+            pass_fds=handed,
+            start_new_session=True,
+            cwd="/",
+            env={},
+        )  # fmt: skip
+    except OSError as error:
+        ours.close()
+        raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+    finally:
+        theirs.close()
+    ours.setblocking(False)
+    worker = Worker(release, process, ours)
+    await worker.open(job, sink)
+    return worker
+
+
+def serving_job(release: RunnableRelease, workdir: Path, state_key: str) -> dict[str, Any]:
+    return {**_job(release, workdir), "mode": "serve", "state_key": state_key}
+
+
+def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
+    return {**_job(release, workdir), "mode": "inspect"}
+
+
+def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
+    return {
+        "bundle": str(release.bundle),
+        "workdir": str(workdir),
+        "layer": str(release.layer),
+        "environment": release.worker_environment(),
+        "names": list(release.domains),
+        "idle_s": release.idle_s,
+    }

@@ -1,0 +1,51 @@
+"""What every target can do: plan (reads only), apply, and the everyday operations on a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..build.model import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change that applying would make, in words for the person."""
+
+    action: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to be done for `bundle` to serve as `project`; no steps means that it does already."""
+
+    project: str
+    bundle: Bundle
+    folder: Path
+    steps: tuple[Step, ...]
+
+
+class Target(Protocol):
+    """Where releases run. Operations on a project that is not there raise NotFoundError."""
+
+    name: str
+
+    def plan(self, project: str, bundle: Bundle, folder: Path) -> Plan: ...
+
+    def apply(self, plan: Plan) -> Mapping[str, Any]:
+        """Carries the plan out; returns the project's status. Raises with the old release still serving."""
+
+    def list_projects(self) -> list[dict[str, Any]]: ...
+
+    def status(self, project: str) -> dict[str, Any]: ...
+
+    def versions(self, project: str) -> list[dict[str, Any]]: ...
+
+    def rollback(self, project: str, release: int | None) -> dict[str, Any]: ...
+
+    def destroy(self, project: str) -> None: ...
+
+    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]: ...

@@ -1,0 +1,54 @@
+"""The embedded platform on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..build.model import Bundle
+from ..controlplane.client import PlatformClient
+from ..errors import NotFoundError
+from .base import Plan, Step
+
+
+class LocalTarget:
+    name = "local"
+
+    def __init__(self, client: PlatformClient) -> None:
+        self._client = client
+
+    def plan(self, project: str, bundle: Bundle, folder: Path) -> Plan:
+        try:
+            current = self._client.status(project)
+        except NotFoundError:
+            current = None
+        if current is not None and current["bundle"] == bundle.hash:
+            return Plan(project, bundle, folder, ())
+        steps = [] if current else [Step("create", f"project {project} on a port of its own")]
+        steps.append(Step("start", f"a worker of bundle {bundle.hash[:12]}, and warm it up"))
+        steps.append(Step("switch", f"{current['url']} to it" if current else "its URL to it"))
+        if current and current["release"]:
+            steps.append(Step("drain", f"the worker of {current['release']}"))
+        return Plan(project, bundle, folder, tuple(steps))
+
+    def apply(self, plan: Plan) -> dict[str, Any]:
+        return self._client.deploy(plan.project, plan.bundle.hash, plan.folder)
+
+    def list_projects(self) -> list[dict[str, Any]]:
+        return self._client.projects()
+
+    def status(self, project: str) -> dict[str, Any]:
+        return self._client.status(project)
+
+    def versions(self, project: str) -> list[dict[str, Any]]:
+        return self._client.versions(project)
+
+    def rollback(self, project: str, release: int | None) -> dict[str, Any]:
+        return self._client.rollback(project, release)
+
+    def destroy(self, project: str) -> None:
+        self._client.destroy(project)
+
+    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
+        return self._client.logs(project, follow=follow)
