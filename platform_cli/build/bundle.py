@@ -1,0 +1,104 @@
+"""bundle: the app's source and manifest.json in a folder named by content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
+
+from ..config.project import Project
+from ..home import Home, write_atomic
+from .model import Bundle, Inspection, Interpreter, Layer, Lock, SourceFile
+from .source import copy_source
+
+# Twice as many hexadecimal digits as anybody will ever type, and still short in a path.
+HASH_DIGITS = 32
+
+
+def describe(
+    project: Project,
+    files: Sequence[SourceFile],
+    interpreter: Interpreter,
+    lock: Lock,
+    layer: Layer,
+    runtime: str,
+) -> dict[str, Any]:
+    """The manifest before inspection: everything that decides how the server runs."""
+    return {
+        "format": FORMAT,
+        "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
+        "command": list(project.command) if project.command else None,
+        "sessions": project.sessions,
+        "start_timeout_s": project.start_timeout_s,
+        "environment": dict(sorted(project.environment.items())),
+        "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
+        "cold_start_optimization": project.cold_start_optimization,
+        "domains": list(project.domains),
+        "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
+        "lock": lock.hash,
+        "layer": layer.hash,
+        "runtime": runtime,
+        "files": {file.path: file.sha256 for file in files},
+    }
+
+
+def bundle_hash(manifest: Mapping[str, Any]) -> str:
+    """Same hash, same release: the inspection follows from the rest and is no part of it."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
+
+
+def find_bundle(home: Home, name: str) -> Bundle | None:
+    path = home.bundles / name
+    try:
+        return Bundle(path, name, json.loads((path / FILE_NAME).read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+class BundleDraft:
+    """A bundle in a temporary folder: filled, inspected there, and named only when all of it is right."""
+
+    def __init__(self, home: Home, manifest: Mapping[str, Any], name: str) -> None:
+        self._home = home
+        self._manifest = dict(manifest)
+        self._name = name
+        home.bundles.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(dir=home.bundles, prefix=f".{name}."))
+
+    def __enter__(self) -> BundleDraft:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def fill(self, folder: Path, files: Sequence[SourceFile]) -> None:
+        app = self.path / APP_FOLDER
+        app.mkdir()
+        copy_source(folder, files, app)
+        self._write_manifest()
+
+    def finish(self, found: Inspection) -> Bundle:
+        self._manifest |= {
+            "server": {"kind": found.kind, "object": found.object},
+            "contract": found.contract,
+            "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
+        }
+        self._write_manifest()
+        final = self._home.bundles / self._name
+        try:
+            self.path.rename(final)
+        except OSError:
+            # Another deploy of the same content was faster.
+            if find_bundle(self._home, self._name) is None:
+                raise
+        return Bundle(final, self._name, self._manifest)
+
+    def _write_manifest(self) -> None:
+        write_atomic(self.path / FILE_NAME, json.dumps(self._manifest).encode())

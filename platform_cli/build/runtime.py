@@ -1,0 +1,40 @@
+"""The runtime adapter as a content-addressed folder, so that an upgrade of homeport does not change old releases."""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import homeport_runtime
+
+
+def store_runtime(runtimes: Path) -> str:
+    """Copies the installed runtime to `runtimes/<hash>/homeport_runtime` if it is not there; returns the hash."""
+    source = Path(homeport_runtime.__file__).parent
+    files = sorted(path for path in source.rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(source)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    name = digest.hexdigest()[:32]
+    if (runtimes / name).exists():
+        return name
+    runtimes.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=runtimes, prefix=f".{name}."))
+    try:
+        for path in files:
+            target = temporary / "homeport_runtime" / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        compileall.compile_dir(temporary, quiet=2)
+        os.rename(temporary, runtimes / name)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        # Another deploy was faster.
+        if not (runtimes / name).exists():
+            raise
+    return name

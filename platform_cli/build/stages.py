@@ -1,0 +1,43 @@
+"""The stages of a deploy as they run: what took how long, and what was there already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage that is done, in seconds; `cached` says that its result was there already."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(slots=True)
+class Running:
+    """The stage that runs; it sets `cached` itself."""
+
+    cached: bool = False
+
+
+class Stages:
+    """Runs stages one after the other and tells `on_start` and `on_end` about each."""
+
+    def __init__(self, on_start: Callable[[str], None], on_end: Callable[[Stage], None]) -> None:
+        self.done: list[Stage] = []
+        self._on_start = on_start
+        self._on_end = on_end
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[Running]:
+        self._on_start(name)
+        running = Running()
+        started = time.perf_counter()
+        yield running
+        stage = Stage(name, round(time.perf_counter() - started, 3), running.cached)
+        self.done.append(stage)
+        self._on_end(stage)
