@@ -9,7 +9,7 @@ import click
 from . import __version__
 from .errors import HomeportError, InputError
 
-# Command -> (module in commands/, what --help says). Modules are imported when their command runs: --help stays instant.
+# Command -> (module in commands/, what --help says). A module is imported when its command runs: --help stays instant.
 COMMANDS = {
     "deploy": ("deploy", "Deploy a server file or project folder and print its URL."),
     "init": ("init", "Write a commented fastmcp.toml for the server found here."),

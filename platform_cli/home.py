@@ -69,8 +69,7 @@ class Home:
 def open_home() -> Home:
     """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there."""
     chosen = os.environ.get("HOMEPORT_HOME")
-    root = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")
-    root = Path(os.path.abspath(root))
+    root = (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Home(root)
 
@@ -78,14 +77,15 @@ def open_home() -> Home:
 def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Writes `data` so that a reader, or a crash at any moment, sees the old content or the new, never a part."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+        temporary.chmod(mode)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise

@@ -15,6 +15,7 @@ from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
 from ..config.project import Project
 from ..home import Home, write_atomic
+from .imports import imported_names
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, SourceFile
 from .source import copy_source
 
@@ -46,6 +47,7 @@ def describe(
         "layer": layer.hash,
         "runtime": runtime,
         "files": {file.path: file.sha256 for file in files},
+        "preload": list(imported_names(project.folder, project.entrypoint.file)) if project.entrypoint else [],
     }
 
 

@@ -65,6 +65,23 @@ def infer_requirements(folder: Path, entrypoint: str) -> tuple[str, ...]:
     return tuple(sorted({*others, *sdk}))
 
 
+def imported_names(folder: Path, entrypoint: str) -> tuple[str, ...]:
+    """Dotted names that are imported from installed packages when the server is loaded, sorted: `fastmcp.FastMCP`."""
+    root = folder.resolve()
+    modules = walk_modules(folder, entrypoint)
+    roots = _roots(root, modules[0].file)
+    return tuple(
+        sorted(
+            {
+                found.name
+                for module in modules
+                for found in module.imports
+                if not found.level and _third_party(found.name) and not _local(roots, found.name, root)
+            }
+        )
+    )
+
+
 def local_files(folder: Path, entrypoint: str) -> tuple[str, ...]:
     """`entrypoint` and the local modules it imports, directly or not, relative to `folder` in POSIX form, sorted."""
     root = folder.resolve()

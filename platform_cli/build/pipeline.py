@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from ..config.project import Project
 from ..home import Home
-from ..supervisor.release import read_release
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
-from .inspect import inspect_bundle
+from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
@@ -28,7 +27,7 @@ class Built:
     requirements: Requirements
 
 
-def build(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Built:
+def build(project: Project, home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None]) -> Built:
     """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched."""
     with stages.run("lock") as stage:
         requirements = resolve_requirements(project)
@@ -38,10 +37,18 @@ def build(project: Project, home: Home, stages: Stages, note: Callable[[str], No
         lock, stage.cached = make_lock(requirements, interpreter, home.cache)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
-    return Built(_bundle(project, home, stages, interpreter, lock, layer), requirements)
+    return Built(_bundle(project, home, stages, inspector, interpreter, lock, layer), requirements)
 
 
-def _bundle(project: Project, home: Home, stages: Stages, interpreter: Interpreter, lock: Lock, layer: Layer) -> Bundle:
+def _bundle(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    interpreter: Interpreter,
+    lock: Lock,
+    layer: Layer,
+) -> Bundle:
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     manifest = describe(project, files, interpreter, lock, layer, store_runtime(home.runtimes))
     name = bundle_hash(manifest)
@@ -53,6 +60,6 @@ def _bundle(project: Project, home: Home, stages: Stages, interpreter: Interpret
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
             draft.fill(project.folder, files)
-            inspection = inspect_bundle(read_release(home, "inspection", 0, draft.path))
+            inspection = inspect_draft(draft.path, inspector)
         with stages.run("bundle"):
             return draft.finish(inspection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import compileall
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,7 +30,7 @@ def store_runtime(runtimes: Path) -> str:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         compileall.compile_dir(temporary, quiet=2)
-        os.rename(temporary, runtimes / name)
+        temporary.rename(runtimes / name)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         # Another deploy was faster.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +40,7 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             project = _read(path, name, variables)
             # It comes up while the bundle is being built.
             client.begin_start()
-        built = build(project, home, stages, output.note)
+        built = build(project, home, stages, lambda draft: _inspect(client, draft), output.note)
         target = LocalTarget(client)
         with stages.run("plan"):
             client.wait_until_running()
@@ -50,10 +51,17 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             return
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
-            status = {**target.apply(plan), "changed": True} if plan.steps else {**client.status(chosen), "changed": False}
+            status = (
+                {**target.apply(plan), "changed": True} if plan.steps else {**client.status(chosen), "changed": False}
+            )
     finally:
         output.stop_spinner()
     output.result(_data(status, stages), _text(status, built.bundle.manifest))
+
+
+def _inspect(client: PlatformClient, draft: Path) -> dict[str, Any]:
+    client.wait_until_running()
+    return client.inspect(draft)
 
 
 def _read(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
@@ -135,4 +143,6 @@ def _plan_data(plan: Plan, stages: Stages) -> dict[str, Any]:
 def _plan_text(plan: Plan) -> str:
     if not plan.steps:
         return f"{plan.project}: no changes"
-    return "\n".join([f"{plan.project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in plan.steps)])
+    return "\n".join(
+        [f"{plan.project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in plan.steps)]
+    )

@@ -12,7 +12,7 @@ TargetName = Literal["local", "lambda", "container"]
 
 @dataclass(frozen=True, slots=True)
 class Entrypoint:
-    """A server in a file: `file` relative to the project folder (POSIX form), `object` its name there or None to search."""
+    """A server in a file: `file` relative to the project folder (POSIX form), `object` its name, None to search."""
 
     file: str
     object: str | None = None
@@ -23,7 +23,7 @@ class Entrypoint:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """`min` and `max` workers; `idle_s` seconds without open requests before zero; `concurrency` requests per worker."""
+    """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker."""
 
     min: int = 0
     max: int = 1
@@ -38,8 +38,9 @@ class Project:
     `name` is None when nobody chose one: then it comes from the server object, else from the folder.
     `config_file` is the file this was read from, None if there was none.
     `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
-    `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`); `requirements` is the file that the user named, relative to `folder`;
-    `dependencies` are those written in the configuration itself (fastmcp.json's environment.dependencies).
+    `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
+    named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
+    environment.dependencies).
     """
 
     folder: Path

@@ -28,6 +28,12 @@ class Deploy(BaseModel):
     folder: str
 
 
+class Inspect(BaseModel):
+    """`draft` is the name of a bundle's temporary folder."""
+
+    draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
+
+
 class Rollback(BaseModel):
     release: int | None = None
 
@@ -48,6 +54,10 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
     async def stop_platform() -> dict[str, Any]:
         stop.set()
         return {"stopping": True}
+
+    @app.post("/v1/inspections")
+    async def inspect(body: Inspect, request: Request) -> dict[str, Any]:
+        return await _while_connected(request, platform.inspect(body.draft))
 
     @app.get("/v1/projects")
     async def list_projects() -> list[dict[str, Any]]:

@@ -102,6 +102,10 @@ class PlatformClient:
         answer: dict[str, Any] = self._request("GET", "/v1/platform")
         return answer
 
+    def inspect(self, draft: Path) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("POST", "/v1/inspections", {"draft": draft.name})
+        return answer
+
     def projects(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._request("GET", "/v1/projects")
         return answer

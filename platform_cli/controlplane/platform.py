@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import HomeportError, InputError, NotFoundError
 from ..home import Home
 from ..supervisor.release import RunnableRelease, read_release
-from ..supervisor.service import Service
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .store import ProjectRow, ReleaseRow, Store
@@ -76,18 +75,22 @@ class Platform:
             for row in self._store.releases(project)
         ]
 
+    async def inspect(self, draft: str) -> dict[str, Any]:
+        """What the server in a bundle's draft says of itself; `draft` is the name of its folder."""
+        return await self._supervisor.inspect(read_release(self._home, "inspection", 0, self._home.bundles / draft))
+
     async def deploy(self, project: str, bundle: str, folder: str) -> dict[str, Any]:
         """A new release of `project`, created if it is not there. What already serves is left alone."""
         async with self._locks[project]:
             row = self._store.find_project(project)
             created = row is None
-            service, row = (self._supervisor.services[project], row) if row else self._create(project, folder)
+            row = row or self._create(project, folder)
             if row.active is not None and self._store.release(project, row.active).bundle == bundle:
                 return {**self._describe(row), "changed": False}
             number = self._store.next_number(project)
             release = read_release(self._home, project, number, self._home.bundles / bundle)
             try:
-                await service.activate(release)
+                await self._supervisor.activate(project, release)
             except BaseException as error:
                 if created:
                     await self._remove(project)
@@ -98,10 +101,10 @@ class Platform:
             self._store.set_folder(project, folder)
             return {**self.status(project), "changed": True}
 
-    def _create(self, project: str, folder: str) -> tuple[Service, ProjectRow]:
+    def _create(self, project: str, folder: str) -> ProjectRow:
         state_key = secrets.token_hex(32)
         service = self._supervisor.add_new(project, state_key, {row.port for row in self._store.projects()})
-        return service, self._store.create_project(project, service.port, state_key, folder)
+        return self._store.create_project(project, service.port, state_key, folder)
 
     async def rollback(self, project: str, number: int | None) -> dict[str, Any]:
         """Activates an older release, by default the newest one before the active one that has served."""
@@ -115,7 +118,7 @@ class Platform:
                 )
             if target.number == row.active:
                 return {**self._describe(row), "changed": False}
-            await self._supervisor.services[project].activate(self._runnable(target))
+            await self._supervisor.activate(project, self._runnable(target))
             self._store.set_active(project, target.number)
             return {**self.status(project), "changed": True}
 

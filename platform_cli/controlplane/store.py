@@ -34,7 +34,7 @@ CREATE TABLE releases (
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """`active` is the number of the release that serves, None before one has. `folder` is where it was deployed from."""
+    """`active` is the release that serves, None before one has. `folder` is where it was deployed from."""
 
     name: str
     port: int

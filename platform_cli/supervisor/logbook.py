@@ -19,7 +19,7 @@ YIELD_EVERY = 256
 
 
 class LogBook:
-    """Files `00000001.jsonl`, `00000002.jsonl`, ...: the last one is being written, the oldest go when there are many."""
+    """Files `00000001.jsonl`, `00000002.jsonl`, ...: the last is being written, the oldest go when there are many."""
 
     def __init__(self, folder: Path, project: str) -> None:
         self._folder = folder
@@ -104,7 +104,7 @@ class LogBook:
     async def _read_file(self, number: int, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
         with self._path(number).open("rb") as file:
             while True:
-                # Both are looked at before reading: what is written after this wakes us up or is found by the next round.
+                # Both are looked at before reading: what is written after that wakes us up.
                 changed = self._changed
                 complete = not follow or self._numbers()[-1:] != [number]
                 for count, line in enumerate(_whole_lines(file)):

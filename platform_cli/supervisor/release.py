@@ -31,7 +31,8 @@ QUIET = {
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`environment` is the server's own, as configured; `idle_s` the seconds without requests before scaling to zero,
-    None to stay; `domains` are host names it answers to beside the loopback ones.
+    None to stay; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules
+    its server imports, as inspected, or as its source says before it was.
     """
 
     project: str
@@ -45,6 +46,8 @@ class RunnableRelease:
     idle_s: float | None
     start_timeout_s: float
     files: Mapping[str, str]
+    modules: tuple[str, ...]
+    cold_start_optimization: bool
 
     def worker_environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -67,4 +70,6 @@ def read_release(home: Home, project: str, number: int, bundle: Path) -> Runnabl
         idle_s=manifest["scaling"]["idle_s"] if manifest["scaling"]["min"] == 0 else None,
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
+        modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
+        cold_start_optimization=manifest["cold_start_optimization"],
     )

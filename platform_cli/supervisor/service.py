@@ -13,6 +13,7 @@ from .release import RunnableRelease
 from .sockets import open_listener
 from .workdir import WorkDir
 from .worker import START_GRACE_S, Worker, serving_job, start_worker
+from .zygote import Zygotes
 
 # Seconds before the next try when a worker fails to start on demand: doubled each time, up to the last.
 FIRST_BACKOFF_S = 1.0
@@ -25,7 +26,7 @@ class Service:
     `release` is what serves, or would serve when somebody connects; None before the first deploy has worked.
     """
 
-    def __init__(self, folder: Path, project: str, port: int, state_key: str) -> None:
+    def __init__(self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes) -> None:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
@@ -33,6 +34,7 @@ class Service:
         self.last_error: str | None = None
         self._workdir = WorkDir(folder)
         self._state_key = state_key
+        self._zygotes = zygotes
         self._listener: socket.socket | None = None
         self._worker: Worker | None = None
         self._retiring: set[Worker] = set()
@@ -99,6 +101,7 @@ class Service:
     async def _start(self, release: RunnableRelease) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
         worker = await start_worker(
+            await self._zygotes.launcher(release),
             release,
             serving_job(release, self._workdir.path, self._state_key),
             listener=self._listener,

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container
+from typing import Any
 
 from ..errors import HomeportError
 from ..home import Home
+from .inspection import inspect_release
+from .release import RunnableRelease
 from .service import Service
 from .sockets import open_new_listener
+from .zygote import Zygotes
 
 
 class Supervisor:
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._zygotes = Zygotes(home.platform_log)
         self.services: dict[str, Service] = {}
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """A service on the first free port that is not in `taken`."""
         port, listener = open_new_listener(taken)
-        service = Service(self._home.project(project), project, port, state_key)
+        service = Service(self._home.project(project), project, port, state_key, self._zygotes)
         service.open(listener)
         self.services[project] = service
         return service
 
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """A service on its own port; if another program has taken that, it is down with the reason as last error."""
-        service = Service(self._home.project(project), project, port, state_key)
+        service = Service(self._home.project(project), project, port, state_key, self._zygotes)
         try:
             service.open()
         except HomeportError as error:
@@ -36,6 +41,20 @@ class Supervisor:
 
     async def remove(self, project: str) -> None:
         await self.services.pop(project).close()
+        self._zygotes.keep(self._releases())
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
+        self._zygotes.close()
+
+    async def activate(self, project: str, release: RunnableRelease) -> None:
+        """Switches the project to `release`; raises with the old release still serving."""
+        await self.services[project].activate(release)
+        self._zygotes.keep(self._releases())
+
+    async def inspect(self, release: RunnableRelease) -> dict[str, Any]:
+        """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError."""
+        return await inspect_release(await self._zygotes.launcher(release), release)
+
+    def _releases(self) -> list[RunnableRelease]:
+        return [service.release for service in self.services.values() if service.release is not None]

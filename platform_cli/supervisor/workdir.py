@@ -1,7 +1,7 @@
 """A project's working folder: it outlives releases, and the files of the release that serves are seen in it.
 
 A file that a release put there follows the releases. A file that the server made or changed is the server's: it
-stays as it is through deploys and rollbacks. What was put there is remembered by content hash, which tells the two apart.
+stays as it is through deploys and rollbacks. What was put there is remembered by content hash, to tell the two apart.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ def _digest(path: Path) -> str | None:
 
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    fd, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    fd, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(fd)
+    temporary = Path(name)
     try:
         shutil.copyfile(source, temporary)
         # The server may want to change a file it brought: it is the owner's to write.
-        os.chmod(temporary, source.stat().st_mode | 0o600)
-        os.replace(temporary, target)
+        temporary.chmod(source.stat().st_mode | 0o600)
+        temporary.replace(target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise

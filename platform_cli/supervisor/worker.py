@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InspectError, ReleaseError
+from .launch import Launched, Launcher
 from .release import RunnableRelease
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
@@ -21,10 +22,6 @@ START_GRACE_S = 15.0
 # Longer than a worker gives its own requests to finish (homeport_runtime.hosts.http_server.DRAIN_S).
 DRAIN_LIMIT_S = 40.0
 MAX_LINE = 16 * 1024 * 1024
-BOOT = (
-    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "
-    "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1] if fds[1:] else None)"
-)
 
 LineSink = Callable[[bytes, str, int], None]
 
@@ -44,29 +41,29 @@ class State(enum.Enum):
 class Worker:
     """Made by `start_worker`. `sink` gets each line of output with its level and the process id."""
 
-    def __init__(self, release: RunnableRelease, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+    def __init__(self, release: RunnableRelease, launched: Launched) -> None:
         self.release = release
-        self.pid = process.pid
+        self.pid = launched.pid
         self.state = State.STARTING
         self.gone = asyncio.Event()
         self.on_idle: Callable[[Worker], None] | None = None
-        self._process = process
-        self._control = control
+        self._launched = launched
+        self._exit_code: int | None = None
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.StreamWriter | None = None
 
     async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
         """Connects the control channel, hands over the job and follows the output."""
-        reader, self._writer = await asyncio.open_connection(sock=self._control, limit=MAX_LINE)
+        self._launched.control.setblocking(False)
+        reader, self._writer = await asyncio.open_connection(sock=self._launched.control, limit=MAX_LINE)
         self._send(**job)
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
         output = [
-            asyncio.create_task(_follow(self._process.stdout, "info", self.pid, sink)),
-            asyncio.create_task(_follow(self._process.stderr, "error", self.pid, sink)),
+            asyncio.create_task(_follow(await _open_pipe(self._launched.stdout), "info", self.pid, sink)),
+            asyncio.create_task(_follow(await _open_pipe(self._launched.stderr), "error", self.pid, sink)),
         ]
-        self._tasks = [*output, asyncio.create_task(self._listen(reader)), asyncio.create_task(self._reap(output))]
+        listening = asyncio.create_task(self._listen(reader))
+        self._tasks = [*output, listening, asyncio.create_task(self._reap(listening, output))]
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -79,8 +76,11 @@ class Worker:
                     self._answers.put_nowait(message)
         self._answers.put_nowait({"event": "gone"})
 
-    async def _reap(self, output: list[asyncio.Task[None]]) -> None:
-        await self._process.wait()
+    async def _reap(self, listening: asyncio.Task[None], output: list[asyncio.Task[None]]) -> None:
+        self._exit_code = await self._launched.ended
+        if self._exit_code is None:
+            # Its zygote died before it: the end of the control channel is the end of the process.
+            await listening
         # A program that the server left behind may hold the pipes open; it goes with its group.
         self._signal(signal.SIGKILL)
         await asyncio.wait(output, timeout=1.0)
@@ -118,10 +118,10 @@ class Worker:
         )
 
     def exit_reason(self) -> str:
-        code = self._process.returncode
+        code = self._exit_code
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return f"exit {code}"
+        return "its end was not seen" if code is None else f"exit {code}"
 
     async def accept(self) -> None:
         self._send(do="accept")
@@ -161,35 +161,24 @@ async def _follow(stream: asyncio.StreamReader, level: str, pid: int, sink: Line
         sink(line, level, pid)
 
 
+async def _open_pipe(descriptor: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=MAX_LINE)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    return reader
+
+
 async def start_worker(
+    launcher: Launcher,
     release: RunnableRelease,
     job: Mapping[str, Any],
     *,
     listener: socket.socket | None,
     sink: LineSink,
 ) -> Worker:
-    """Starts a plain process for `job`; it is STARTING when this returns."""
-    ours, theirs = socket.socketpair()
-    try:
-        handed = [theirs.fileno()] + ([listener.fileno()] if listener is not None else [])
-        process = await asyncio.create_subprocess_exec(
-            str(release.interpreter), "-I", "-S", "-X", "utf8", "-c", BOOT, str(release.runtime), *map(str, handed),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=MAX_LINE,
-            pass_fds=handed,
-            start_new_session=True,
-            cwd="/",
-            env={},
-        )  # fmt: skip
-    except OSError as error:
-        ours.close()
-        raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
-    finally:
-        theirs.close()
-    ours.setblocking(False)
-    worker = Worker(release, process, ours)
+    """Starts a process for `job`; it is STARTING when this returns."""
+    worker = Worker(release, await launcher.launch(release, listener))
     await worker.open(job, sink)
     return worker
 

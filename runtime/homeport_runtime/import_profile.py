@@ -23,12 +23,12 @@ class ImportProfile:
     def measure(self) -> Iterator[None]:
         loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
         originals = [loader.exec_module for loader in loaders]
-        for loader, original in zip(loaders, originals):
+        for loader, original in zip(loaders, originals, strict=True):
             loader.exec_module = self._timed(original)
         try:
             yield
         finally:
-            for loader, original in zip(loaders, originals):
+            for loader, original in zip(loaders, originals, strict=True):
                 loader.exec_module = original
 
     def _timed(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
@@ -53,6 +53,10 @@ class ImportProfile:
 
     def total(self) -> float:
         return round(sum(self._seconds.values()), 4)
+
+
+# One per process: what a zygote has imported is part of the profile of the workers it forks.
+PROFILE = ImportProfile()
 
 
 def loaded_modules(app: Path) -> list[str]:

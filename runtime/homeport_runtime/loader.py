@@ -26,7 +26,7 @@ def load_module(app: Path, workdir: Path, file: str) -> ModuleType:
     except SystemExit as stop:
         raise ServerError(
             f"{file} ended the process while it was imported (exit {stop.code})",
-            hint='start things under `if __name__ == "__main__":`; homeport imports the file and serves the server in it',
+            hint='start things under `if __name__ == "__main__":`; homeport imports the file',
         ) from stop
     except BaseException as error:
         name = type(error).__name__

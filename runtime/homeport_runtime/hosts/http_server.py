@@ -24,8 +24,9 @@ KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket) -> None:
+    def __init__(self, app: App, listener: socket.socket, idle_s: float | None) -> None:
         self._app = app
+        self._idle_s = idle_s
         self._listener = listener
         self._state = ServerState()
         self._config = uvicorn.Config(
@@ -51,7 +52,7 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        clock = asyncio.create_task(self._keep_date())
+        clock = asyncio.create_task(self._tick(channel))
         acceptor: asyncio.Server | None = None
         try:
             while True:
@@ -66,15 +67,22 @@ class HTTPServer:
             clock.cancel()
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg,assignment]
+        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]
             config=self._config, server_state=self._state, app_state={}
         )
         return protocol
 
-    async def _keep_date(self) -> None:
-        """The Date header (RFC 9110, section 6.6.1), made once a second instead of once a request."""
+    async def _tick(self, channel: Channel) -> None:
+        """Once a second: the Date header (RFC 9110, section 6.6.1), and whether nobody has asked for long."""
+        served, quiet_since = -1, time.monotonic()
         while True:
             self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+            guard = self._app.guard
+            if guard.open_requests or guard.served != served:
+                served, quiet_since = guard.served, time.monotonic()
+            elif self._idle_s is not None and time.monotonic() - quiet_since >= self._idle_s:
+                channel.send(event="idle")
+                quiet_since = time.monotonic()
             await asyncio.sleep(1.0)
 
     async def _drain(self, acceptor: asyncio.Server | None, seconds: float) -> None:

@@ -22,19 +22,21 @@ from typing import Any
 from ..app import App
 from ..errors import ServerError
 from ..guard.names import Names
-from ..import_profile import ImportProfile, loaded_modules
+from ..import_profile import PROFILE, loaded_modules
 from ..loader import find_server, load_module, user_trace
 from ..manifest import APP_FOLDER, Manifest, read_manifest
 from ..servers import adapt
 from ..servers.base import ServeOptions, ServerAdapter
-from ..servers.stdio import StdioServer
+from ..servers.stdio import serve_command
 from ..telemetry import capture_output
 from .channel import Channel
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the supervisor tells a worker first. `names` are host names beside the loopback ones."""
+    """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
+    loopback ones; `idle_s` the seconds without requests after which it says that it is idle, None for never.
+    """
 
     mode: str
     bundle: Path
@@ -42,6 +44,7 @@ class Job:
     layer: Path
     environment: Mapping[str, str]
     names: tuple[str, ...]
+    idle_s: float | None
     state_key: bytes | None
 
     @classmethod
@@ -54,6 +57,7 @@ class Job:
             layer=Path(message["layer"]),
             environment=message["environment"],
             names=tuple(message["names"]),
+            idle_s=message["idle_s"],
             state_key=bytes.fromhex(key) if key else None,
         )
 
@@ -82,7 +86,8 @@ def _settle(job: Job) -> None:
     os.environ.update(job.environment)
     os.chdir(job.workdir)
     capture_output()
-    site.addsitedir(str(job.layer))
+    if str(job.layer) not in sys.path:
+        site.addsitedir(str(job.layer))
     sys.argv = ["server.py"]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -102,10 +107,9 @@ class Worker:
         self._listener = listener
         self._reached_start = reached_start
         self._app_folder = job.bundle / APP_FOLDER
-        self._profile = ImportProfile()
 
     def run(self) -> None:
-        with self._profile.measure():
+        with PROFILE.measure():
             module = None
             if self._manifest.file:
                 module = load_module(self._app_folder, self._job.workdir, self._manifest.file)
@@ -114,18 +118,18 @@ class Worker:
     async def _adapter(self, module: Any) -> tuple[str | None, ServerAdapter]:
         options = ServeOptions(self._manifest.sessions, self._job.state_key)
         if self._manifest.command:
-            return None, StdioServer(self._manifest.command, self._job.layer, options)
+            return None, serve_command(self._manifest.command, self._job.layer, options)
         name, server = await find_server(module, str(self._manifest.file), self._manifest.object)
         return name, adapt(server, options)
 
     async def _serve(self, module: Any) -> None:
-        with self._profile.measure():
+        with PROFILE.measure():
             name, adapter = await self._adapter(module)
             app = App(adapter, Names(self._job.names), sessions=self._manifest.sessions)
         # Only what happens before the server is warm is a failed start; a server that breaks later has logged it.
         try:
             lifespan = app.lifespan()
-            with self._profile.measure():
+            with PROFILE.measure():
                 await lifespan.__aenter__()
                 contract = await app.warm_up()
         except ServerError:
@@ -150,8 +154,8 @@ class Worker:
                 object=name,
                 contract=contract,
                 modules=loaded_modules(self._app_folder),
-                packages=self._profile.slowest(),
-                seconds=self._profile.total(),
+                packages=PROFILE.slowest(),
+                seconds=PROFILE.total(),
             )
             return
         # uvicorn comes from the layer, which is on the path only now.
@@ -159,7 +163,7 @@ class Worker:
 
         gc.collect()
         gc.freeze()
-        server = HTTPServer(app, self._listener)
+        server = HTTPServer(app, self._listener, self._job.idle_s)
         self._channel.send(event="ready")
         await server.run(self._channel)
 
@@ -198,9 +202,3 @@ class _Deadline:
                 return f"; it waits in {frame.f_code.co_filename.removeprefix(prefix)}, line {frame.f_lineno}"
             frame = frame.f_back
         return ""
-
-
-if __name__ == "__main__":
-    # python -c "..." CONTROL_FD [LISTENER_FD] and `python -m` both end here.
-    descriptors = [int(argument) for argument in sys.argv[1:]]
-    main(socket.socket(fileno=descriptors[0]), socket.socket(fileno=descriptors[1]) if descriptors[1:] else None)

@@ -45,7 +45,7 @@ class ASGIAppServer:
         async def run() -> None:
             try:
                 await self.http(scope, to_app.get, from_app.put)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 await from_app.put({"type": "lifespan.unsupported", "error": error})
 
         task = asyncio.create_task(run())

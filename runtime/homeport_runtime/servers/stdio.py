@@ -1,13 +1,11 @@
-"""A plain stdio program, served through the bridge."""
+"""A plain stdio program with the layer's packages at hand."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from .base import ServeOptions
 from .stdio_bridge import StdioBridge
@@ -16,25 +14,12 @@ from .stdio_bridge import StdioBridge
 PYTHON_NAMES = ("python", "python3", f"python3.{sys.version_info.minor}")
 
 
-class StdioServer:
-    kind = "stdio"
-    speaks_modern = False
-
-    def __init__(self, command: Sequence[str], layer: Path, options: ServeOptions) -> None:
-        program = sys.executable if command[0] in PYTHON_NAMES else command[0]
-        environment = {
-            **os.environ,
-            "PATH": f"{layer / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-            "PYTHONPATH": str(layer),
-            "PYTHONUNBUFFERED": "1",
-        }
-        bridge = StdioBridge((program, *command[1:]), Path.cwd(), environment, sessions=options.sessions)
-        self._bridge = bridge
-        self.http = bridge.http
-        self.sse = bridge.sse
-
-    def lifespan(self) -> AbstractAsyncContextManager[None]:
-        return self._bridge.lifespan()
-
-    def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """This protocol era does not ask for schemas before a call."""
+def serve_command(command: Sequence[str], layer: Path, options: ServeOptions) -> StdioBridge:
+    """The bridge to `command`, run in the current folder; programs and modules of the layer are found first."""
+    program = sys.executable if command[0] in PYTHON_NAMES else command[0]
+    environment = {
+        "PATH": f"{layer / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PYTHONPATH": str(layer),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return StdioBridge((program, *command[1:]), Path.cwd(), environment, sessions=options.sessions)

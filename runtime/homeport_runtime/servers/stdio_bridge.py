@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ..asgi import ASGIApp
 from .stdio_http import StdioHTTP
 from .stdio_program import StdioProgram
 from .stdio_sse import StdioSSE
@@ -24,8 +25,8 @@ class StdioBridge:
 
     def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, sessions: bool) -> None:
         self._program = StdioProgram(command, cwd, {**os.environ, **environment})
-        self.http = StdioHTTP(self._program, sessions=sessions)
-        self.sse = StdioSSE(self._program)
+        self.http: ASGIApp = StdioHTTP(self._program, sessions=sessions)
+        self.sse: ASGIApp = StdioSSE(self._program)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

@@ -96,5 +96,5 @@ def _level(line: str, default: str) -> str:
 
 def capture_output() -> None:
     """From here on print() and logging make records. Programs started by the server still write plain lines."""
-    sys.stdout = LineStream("info", 1)  # type: ignore[assignment]
-    sys.stderr = LineStream("error", 2)  # type: ignore[assignment]
+    sys.stdout = LineStream("info", 1)
+    sys.stderr = LineStream("error", 2)

@@ -1,0 +1,48 @@
+"""A server loaded once to hear what it offers: a worker that serves nobody, in a scratch folder."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from ..errors import InspectError, ReleaseError
+from .launch import Launcher
+from .release import RunnableRelease
+from .workdir import WorkDir
+from .worker import START_GRACE_S, inspection_job, start_worker
+
+# Lines of a server's output that are shown when it ends without a reason.
+SHOWN_LINES = 15
+
+
+async def inspect_release(launcher: Launcher, release: RunnableRelease) -> dict[str, Any]:
+    """What the worker reported. Raises InspectError with the server's own reason, or with the last it printed."""
+    scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
+    printed: deque[str] = deque(maxlen=SHOWN_LINES)
+    try:
+        workdir = WorkDir(scratch)
+        workdir.place(release.bundle / "app", release.files)
+        worker = await start_worker(
+            launcher,
+            release,
+            inspection_job(release, workdir.path),
+            listener=None,
+            sink=lambda line, _level, _pid: printed.append(line.decode("utf-8", "replace").rstrip()),
+        )
+        try:
+            return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
+        except ReleaseError as error:
+            await worker.gone.wait()
+            reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
+            raise InspectError(
+                "\n".join([reason, *printed]), hint="run the file with the same requirements to see it end here too"
+            ) from error
+        finally:
+            worker.kill()
+            await worker.gone.wait()
+    finally:
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Starting a worker's process: plainly, or by a fork of a zygote. Both give the same handle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..errors import ReleaseError
+from .release import QUIET, RunnableRelease
+
+BOOT = (
+    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "
+    "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1] if fds[1:] else None)"
+)
+# Isolated and without site-packages of the interpreter's own: a worker sees its layer and nothing else.
+PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A process that was started: its id, our end of its control channel, its output, and its end (the exit code,
+    negative for a signal, None if nobody could tell).
+    """
+
+    pid: int
+    control: socket.socket
+    stdout: int
+    stderr: int
+    ended: Coroutine[Any, Any, int | None]
+
+
+class Launcher(Protocol):
+    async def launch(self, release: RunnableRelease, listener: socket.socket | None) -> Launched: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """What a worker's process is given, and our ends of it."""
+
+    control: tuple[socket.socket, socket.socket]
+    stdout: tuple[int, int]
+    stderr: tuple[int, int]
+
+    @classmethod
+    def open(cls) -> Pipes:
+        return cls(socket.socketpair(), os.pipe(), os.pipe())
+
+    def close_theirs(self) -> None:
+        self.control[1].close()
+        os.close(self.stdout[1])
+        os.close(self.stderr[1])
+
+    def close_ours(self) -> None:
+        self.control[0].close()
+        os.close(self.stdout[0])
+        os.close(self.stderr[0])
+
+
+class PlainLauncher:
+    """A new process of the release's interpreter."""
+
+    async def launch(self, release: RunnableRelease, listener: socket.socket | None) -> Launched:
+        pipes = Pipes.open()
+        handed = [pipes.control[1].fileno()] + ([listener.fileno()] if listener is not None else [])
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(release.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(release.runtime), *map(str, handed),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=pipes.stdout[1],
+                stderr=pipes.stderr[1],
+                pass_fds=handed,
+                start_new_session=True,
+                cwd="/",
+                env=QUIET,
+            )  # fmt: skip
+        except OSError as error:
+            pipes.close_ours()
+            raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+        finally:
+            pipes.close_theirs()
+        return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())

@@ -1,0 +1,216 @@
+"""Zygotes as the supervisor sees them: one per layer, interpreter and runtime, kept while a project uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import ReleaseError
+from .launch import PYTHON_FLAGS, Launched, Launcher, Pipes, PlainLauncher
+from .release import QUIET, RunnableRelease
+
+BOOT = (
+    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
+    "import homeport_runtime.hosts.worker; Zygote(socket.socket(fileno=int(sys.argv[1]))).run()"
+)
+# Seconds for importing everything once, and for a fork.
+LOAD_TIMEOUT_S = 120.0
+FORK_TIMEOUT_S = 10.0
+# Idle zygotes of layers that no project serves any more, kept for the next deploy.
+SPARE = 2
+# Read by C libraries and by Python itself when they are loaded, which in a zygote is before a worker's environment.
+EARLY_VARIABLES = ("PYTHON", "LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "GOTO_", "BLIS_")
+
+
+class Key(NamedTuple):
+    """Workers with the same key can be forked from the same zygote."""
+
+    interpreter: Path
+    layer: Path
+    runtime: Path
+
+
+def key_of(release: RunnableRelease) -> Key:
+    return Key(release.interpreter, release.layer, release.runtime)
+
+
+def forkable(release: RunnableRelease, modules: Iterable[str]) -> bool:
+    """Whether a fork serves `release` as a plain process would.
+
+    Libraries read their configuration when they are imported (FASTMCP_LOG_LEVEL, OMP_NUM_THREADS): a project that
+    sets a variable named after a package it imports gets a plain process. Linux only: on macOS system frameworks
+    refuse to be forked.
+    """
+    if not release.cold_start_optimization or sys.platform != "linux":
+        return False
+    packages = {module.partition(".")[0].lower() for module in modules}
+    for name in release.environment:
+        if name.startswith(EARLY_VARIABLES) or name.partition("_")[0].lower() in packages:
+            return False
+    return True
+
+
+class Zygote:
+    """A running zygote. Orders are given one at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+        self._process = process
+        self._control = control
+        self._lock = asyncio.Lock()
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._children: dict[int, asyncio.Future[int | None]] = {}
+        self._loaded: set[str] = set()
+        self.usable = True
+        self.last_used = 0.0
+        self._reader = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(cls, key: Key, log: int) -> Zygote:
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                str(key.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(key.runtime), str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+                env=QUIET,
+            )  # fmt: skip
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        return cls(process, ours)
+
+    async def load(self, layer: Path, modules: Sequence[str]) -> None:
+        """Imports what is not imported yet. A library that starts threads makes the zygote unusable."""
+        missing = [name for name in modules if name not in self._loaded]
+        if not missing or not self.usable:
+            return
+        try:
+            answer = await self._order({"do": "load", "layer": str(layer), "modules": missing}, (), LOAD_TIMEOUT_S)
+        except ReleaseError:
+            return
+        self._loaded.update(missing)
+        if answer["threads"] > 1:
+            self.usable = False
+
+    async def launch(self, _release: RunnableRelease, listener: socket.socket | None) -> Launched:
+        pipes = Pipes.open()
+        descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
+        if listener is not None:
+            descriptors.append(listener.fileno())
+        try:
+            pid = (await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S))["pid"]
+        except BaseException:
+            pipes.close_ours()
+            raise
+        finally:
+            pipes.close_theirs()
+        self.last_used = asyncio.get_running_loop().time()
+        return Launched(pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], self._ended(pid))
+
+    async def _ended(self, pid: int) -> int | None:
+        return await self._children.setdefault(pid, asyncio.get_running_loop().create_future())
+
+    async def _order(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+        async with self._lock:
+            try:
+                self._control.setblocking(True)
+                socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+                self._control.setblocking(False)
+                answer = await asyncio.wait_for(self._answers.get(), timeout)
+            except (OSError, TimeoutError) as error:
+                answer = {"event": "gone"}
+                failure: BaseException | None = error
+            else:
+                failure = None
+            if answer["event"] == "gone":
+                self.close()
+                raise ReleaseError("the zygote does not answer") from failure
+            return answer
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        rest = b""
+        try:
+            while data := await loop.sock_recv(self._control, 64 * 1024):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    message = json.loads(line)
+                    if message["event"] == "exited":
+                        self._child(message["pid"]).set_result(message["code"])
+                    else:
+                        self._answers.put_nowait(message)
+        except OSError:
+            pass
+        self.usable = False
+        self._answers.put_nowait({"event": "gone"})
+        for child in self._children.values():
+            if not child.done():
+                child.set_result(None)
+
+    def _child(self, pid: int) -> asyncio.Future[int | None]:
+        return self._children.setdefault(pid, asyncio.get_running_loop().create_future())
+
+    def close(self) -> None:
+        """Workers that were forked go on."""
+        self.usable = False
+        self._reader.cancel()
+        self._control.close()
+        if self._process.returncode is None:
+            self._process.kill()
+
+
+class Zygotes:
+    """Gives the quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._zygotes: dict[Key, Zygote] = {}
+        self._starting: dict[Key, asyncio.Task[Zygote]] = {}
+        self._plain = PlainLauncher()
+
+    async def launcher(self, release: RunnableRelease) -> Launcher:
+        if not forkable(release, release.modules):
+            return self._plain
+        zygote = await self._get(key_of(release))
+        await zygote.load(release.layer, release.modules)
+        return zygote if zygote.usable else self._plain
+
+    async def _get(self, key: Key) -> Zygote:
+        zygote = self._zygotes.get(key)
+        if zygote is None:
+            starting = self._starting.get(key)
+            if starting is None:
+                starting = self._starting[key] = asyncio.create_task(self._start(key))
+            zygote = await asyncio.shield(starting)
+        return zygote
+
+    async def _start(self, key: Key) -> Zygote:
+        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            self._zygotes[key] = await Zygote.start(key, log)
+        finally:
+            os.close(log)
+            del self._starting[key]
+        return self._zygotes[key]
+
+    def keep(self, used: Iterable[RunnableRelease]) -> None:
+        """Ends zygotes whose layer none of `used` needs, but for the newest few."""
+        needed = {key_of(release) for release in used}
+        spare = sorted((z.last_used, key) for key, z in self._zygotes.items() if key not in needed)
+        for _, key in spare[:-SPARE]:
+            self._zygotes.pop(key).close()
+
+    def close(self) -> None:
+        for zygote in self._zygotes.values():
+            zygote.close()
+        self._zygotes.clear()

@@ -1,0 +1,157 @@
+"""A zygote: one process per layer that has imported what servers import, and forks workers that need not.
+
+It imports library modules only, never the user's own; environment, secrets and sockets reach a worker after the
+fork. It has a single thread, so a fork copies a whole process; a library that starts threads on import makes the
+zygote say so, and its layer is then served by plain processes.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import site
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..import_profile import PROFILE
+
+MAX_MESSAGE = 1024 * 1024
+MAX_FDS = 8
+
+
+class Zygote:
+    """Answers one order at a time on `control`: load modules, or fork a worker onto the descriptors sent along."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
+
+    def run(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        gc.disable()
+        while True:
+            ready, _, _ = select.select([self._control, self._woken], [], [])
+            if self._woken in ready:
+                self._reap()
+            if self._control in ready:
+                order, descriptors = self._receive()
+                if order is None:
+                    return
+                if order["do"] == "load":
+                    self._load(order)
+                else:
+                    self._fork(descriptors)
+
+    def _receive(self) -> tuple[dict[str, Any] | None, list[int]]:
+        """The next order; the supervisor sends one and waits for its answer, so messages never run together."""
+        data, descriptors = b"", []
+        while not data.endswith(b"\n"):
+            part, ancillary, _flags, _address = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_LEN(MAX_FDS * 4))
+            if not part:
+                return None, []
+            data += part
+            for level, kind, payload in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    numbers = array.array("i")
+                    numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
+                    descriptors += list(numbers)
+        order: dict[str, Any] = json.loads(data)
+        return order, descriptors
+
+    def _answer(self, **message: Any) -> None:
+        with contextlib.suppress(OSError):
+            self._control.sendall(json.dumps(message).encode() + b"\n")
+
+    def _load(self, order: dict[str, Any]) -> None:
+        if order["layer"] not in sys.path:
+            site.addsitedir(order["layer"])
+        with PROFILE.measure():
+            for name in order["modules"]:
+                _import(name)
+        gc.collect()
+        gc.freeze()
+        self._answer(event="loaded", modules=len(sys.modules), threads=_threads())
+
+    def _fork(self, descriptors: list[int]) -> None:
+        pid = os.fork()
+        if pid == 0:
+            _become_worker(self, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._answer(event="forked", pid=pid)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                self._answer(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
+
+    def close(self) -> None:
+        """In the child: the zygote's own descriptors are not the worker's."""
+        signal.set_wakeup_fd(-1)
+        for end in (self._control, self._woken, self._wake):
+            end.close()
+
+
+def _become_worker(zygote: Zygote, descriptors: list[int]) -> None:
+    """Never returns. `descriptors` are control channel, standard output, standard error and, to serve, a listener."""
+    code = 1
+    try:
+        os.setsid()
+        zygote.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control, out, err, *listener = descriptors
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        gc.enable()
+        from .worker import main
+
+        main(socket.socket(fileno=control), socket.socket(fileno=listener[0]) if listener else None)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _import(name: str) -> None:
+    """Imports a module, or the module that has the last part of `name` as an attribute, which may import more."""
+    with contextlib.suppress(Exception):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            parent, _, attribute = name.rpartition(".")
+            if parent:
+                getattr(importlib.import_module(parent), attribute)
+
+
+def _threads() -> int:
+    """The threads of this process, those of C libraries included."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir()))
+    except OSError:
+        return 1
