@@ -51,9 +51,7 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             return
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
-            status = (
-                {**target.apply(plan), "changed": True} if plan.steps else {**client.status(chosen), "changed": False}
-            )
+            status = target.apply(plan) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
     output.result(_data(status, stages), _text(status, built.bundle.manifest))

@@ -53,7 +53,7 @@ class App:
     async def warm_up(self) -> dict[str, Any] | None:
         """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own."""
         try:
-            contract = await Probe(self._route, "localhost").contract()
+            contract = await Probe(self._route, "127.0.0.1:80").contract()
         except NoMCPEndpoint:
             return None
         self._adapter.learn_tools(contract["tools"])

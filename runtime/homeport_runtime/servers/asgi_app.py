@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -34,6 +35,7 @@ class ASGIAppServer:
     def __init__(self, server: ASGIApp, _options: ServeOptions) -> None:
         self.http = server
         self.sse = server
+        _leave_names_to_the_guard()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -64,3 +66,14 @@ class ASGIAppServer:
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
         """Nothing to learn: the app's tools are its own business."""
+
+
+def _leave_names_to_the_guard() -> None:
+    """An SDK app made without a host allows localhost only and answers 421 to the deployment's real names.
+
+    The guard has compared Host and Origin with these names before the app sees a request.
+    """
+    security = sys.modules.get("mcp.server.transport_security")
+    if security is not None:
+        security.TransportSecurityMiddleware._validate_host = lambda _self, _host: True
+        security.TransportSecurityMiddleware._validate_origin = lambda _self, _origin: True
