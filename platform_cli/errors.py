@@ -11,7 +11,9 @@
     │   ├── LockError        1    lock       requirements cannot be resolved
     │   ├── LayerError       1    layer      packages cannot be installed
     │   └── InspectError     1    inspect    the server cannot be loaded, or does not answer
-    └── ReleaseError         1    release    the release did not warm up; the old one keeps serving
+    ├── ReleaseError         1    release    the release did not warm up; the old one keeps serving
+    ├── ServerError          1    server     an MCP server cannot be reached, or answered with a protocol error
+    └── ToolError            1    tool       the tool that was called says that it failed
 
 An expected error carries `message` (what happened, and where) and `hint` (what to do next); it is shown without a
 traceback. Exit code 130 means interrupted with Ctrl-C.
@@ -79,3 +81,11 @@ class InspectError(BuildError):
 
 class ReleaseError(HomeportError):
     category = "release"
+
+
+class ServerError(HomeportError):
+    category = "server"
+
+
+class ToolError(HomeportError):
+    category = "tool"

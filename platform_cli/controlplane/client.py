@@ -29,20 +29,25 @@ POLL_S = 0.02
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost")
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
 class PlatformClient:
-    """Talks to the control plane of one home; `ensure_running` starts it if it is not there."""
+    """Talks to the control plane of one home; `ensure_running` starts it if it is not there.
 
-    def __init__(self, home: Home) -> None:
+    An answer may take `timeout_s` seconds; None waits for it.
+    """
+
+    def __init__(self, home: Home, *, timeout_s: float | None = None) -> None:
         self._home = home
+        self._timeout_s = timeout_s
 
     def is_running(self) -> bool:
         try:
@@ -141,7 +146,7 @@ class PlatformClient:
 
     @contextmanager
     def _response(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
-        connection = _UnixConnection(self._home.socket)
+        connection = _UnixConnection(self._home.socket, self._timeout_s)
         try:
             try:
                 payload = None if body is None else json.dumps(body).encode()

@@ -1,0 +1,85 @@
+"""The configuration of each client: its file, the table of servers in it, and the entry for one server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+Transport = Literal["http", "sse"]
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFormat:
+    """One client. `path` gives its file for all of the user's projects, `section` the key in it that holds servers.
+
+    `entry` makes a server's entry from its URL. `note` is what the person should know, `reads_sse` whether the client
+    can use the entry for HTTP+SSE from this file at all.
+    """
+
+    title: str
+    path: Callable[[], Path]
+    section: str
+    entry: Callable[[str, Transport], Entry]
+    note: str
+    reads_sse: bool = True
+
+    def config(self, name: str, url: str, transport: Transport) -> dict[str, dict[str, Entry]]:
+        return {self.section: {name: self.entry(url, transport)}}
+
+
+def _application_config(*parts: str) -> Path:
+    """A file of a desktop application: ~/Library/Application Support on macOS, ~/.config on Linux."""
+    return platformdirs.user_config_path().joinpath(*parts)
+
+
+def _claude_code_path() -> Path:
+    return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home()) / ".claude.json"
+
+
+def _by_url(url: str, transport: Transport) -> Entry:
+    """The form that many clients read; the transport is named only where it is not the usual one."""
+    return {"url": url, "transport": transport} if transport == "sse" else {"url": url}
+
+
+def _by_type(url: str, transport: Transport) -> Entry:
+    return {"type": transport, "url": url}
+
+
+def _by_bridge(url: str, transport: Transport) -> Entry:
+    """Claude Desktop's file only starts programs, and drops entries that have a URL; mcp-remote is a program that
+    hands everything on to one (https://github.com/geelen/mcp-remote)."""
+    return _by_url(url, transport) if transport == "sse" else {"command": "npx", "args": ["-y", "mcp-remote", url]}
+
+
+# Claude Code: https://code.claude.com/docs/en/mcp (user scope); Cursor: https://cursor.com/docs/mcp (global);
+# VS Code: https://code.visualstudio.com/docs/copilot/reference/mcp-configuration (user profile)
+CLIENTS: Mapping[str, ClientFormat] = {
+    "claude-desktop": ClientFormat(
+        "Claude Desktop",
+        lambda: _application_config("Claude", "claude_desktop_config.json"),
+        "mcpServers",
+        _by_bridge,
+        "Claude Desktop starts mcp-remote with npx, so Node.js has to be installed; restart Claude Desktop to load it. "
+        "For a public https URL, Settings > Connectors > Add custom connector needs neither",
+        reads_sse=False,
+    ),
+    "claude-code": ClientFormat(
+        "Claude Code", _claude_code_path, "mcpServers", _by_type, "in a running session, /mcp shows the server"
+    ),
+    "cursor": ClientFormat(
+        "Cursor", lambda: Path.home() / ".cursor" / "mcp.json", "mcpServers", _by_url, "Cursor shows it under MCP tools"
+    ),
+    "vscode": ClientFormat(
+        "VS Code",
+        lambda: _application_config("Code", "User", "mcp.json"),
+        "servers",
+        _by_type,
+        "`MCP: List Servers` in VS Code starts it; .vscode/mcp.json in a workspace has the same form",
+    ),
+}

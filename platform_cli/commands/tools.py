@@ -1,0 +1,90 @@
+"""homeport tools, call"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..errors import ToolError
+from ..output import Output, table
+from ..tool_arguments import split_pairs, type_names
+from .options import json_option, running_target
+
+
+@click.command("tools")
+@click.argument("server", metavar="NAME|URL")
+@json_option
+def tools_command(server: str, as_json: bool) -> None:
+    """List the tools of project NAME, or of the MCP server at URL."""
+    from ..mcp_client import list_tools
+
+    url = _url(server)
+    tools = list_tools(url)
+    rows = [(tool["name"], _parameters(tool), _first_line(tool)) for tool in tools]
+    text = table(("tool", "parameters", "description"), rows) if rows else "it has no tools"
+    Output(as_json=as_json).result({"ok": True, "url": url, "tools": tools}, text)
+
+
+@click.command("call")
+@click.argument("server", metavar="NAME|URL")
+@click.argument("tool")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@json_option
+def call_command(server: str, tool: str, arguments: tuple[str, ...], as_json: bool) -> None:
+    """Call TOOL of project NAME, or of the MCP server at URL.
+
+    A value is text where the tool takes text, and JSON elsewhere: amount=4.5 tags='["food"]'.
+    """
+    given = split_pairs(arguments)
+    from ..mcp_client import call_tool
+
+    output = Output(as_json=as_json)
+    url = _url(server)
+    result = call_tool(url, tool, given, lambda done, total, message: output.note(_progress(done, total, message)))
+    text = "\n".join(_block_text(block) for block in result["content"])
+    if result.get("isError"):
+        raise ToolError(text or f"{tool} failed without saying why")
+    data = {"ok": True, "url": url, "tool": tool, "content": result["content"]}
+    if "structuredContent" in result:
+        data["structuredContent"] = result["structuredContent"]
+    output.result(data, text)
+
+
+def _url(server: str) -> str:
+    if "://" in server:
+        from ..mcp_client import check_url
+
+        return check_url(server)
+    url: str = running_target().status(server)["mcp_url"]
+    return url
+
+
+def _parameters(tool: dict[str, Any]) -> str:
+    schema = tool.get("inputSchema", {})
+    required = schema.get("required", ())
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}: {'|'.join(type_names(shape, schema)) or 'any'}"
+        for name, shape in schema.get("properties", {}).items()
+    )
+
+
+def _first_line(tool: dict[str, Any]) -> str:
+    lines: list[str] = tool.get("description", "").strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _progress(done: float, total: float | None, message: str | None) -> str:
+    share = f"{done:g}/{total:g}" if total is not None else f"{done:g}"
+    return f"  {share}  {message}" if message else f"  {share}"
+
+
+def _block_text(block: dict[str, Any]) -> str:
+    """A content block for people; what is no text is named, --json has it in full."""
+    if block["type"] == "text":
+        return str(block["text"])
+    resource = block.get("resource", block)
+    if "text" in resource:
+        return str(resource["text"])
+    detail = " ".join(str(resource[key]) for key in ("uri", "mimeType") if key in resource)
+    return f"[{block['type']} {detail}]"

@@ -1,0 +1,133 @@
+"""What homeport needs from this machine, one small check each. They read, and change nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from . import __version__
+from .build.uv import run_uv
+from .controlplane.client import PlatformClient
+from .errors import HomeportError, PlatformError
+from .home import Home, open_home
+from .supervisor.sockets import open_new_listener
+
+Status = Literal["ok", "warning", "problem"]
+
+MINIMUM_PYTHON = (3, 11)
+# A layer of fastmcp is about 120 MB with its bytecode, and uv's cache holds the same packages once more.
+LITTLE_DISK = 2 * 1000**3
+NO_DISK = 300 * 1000**2
+ANSWER_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: `detail` is what was seen, `fix` what to do about it when the status is not ok."""
+
+    name: str
+    status: Status
+    detail: str
+    fix: str | None = None
+
+
+def run_checks() -> Iterator[Check]:
+    """Every check, in the order in which a deploy would run into them."""
+    yield check_python(sys.version_info[:3])
+    yield check_uv()
+    yield check_port()
+    try:
+        home = open_home()
+    except OSError as error:
+        yield Check("home", "problem", f"the folder for all state cannot be made: {error}", "set HOMEPORT_HOME")
+        return
+    checks: tuple[Callable[[], Check], ...] = (
+        lambda: check_home(home.root),
+        lambda: check_disk(home.root),
+        lambda: check_platform(home),
+    )
+    for check in checks:
+        yield check()
+
+
+def check_python(version: tuple[int, ...]) -> Check:
+    shown = ".".join(map(str, version))
+    if version[:2] < MINIMUM_PYTHON:
+        return Check(
+            "python", "problem", f"homeport runs on Python {shown}", "install homeport with Python 3.11 or newer"
+        )
+    return Check("python", "ok", f"{shown}, {sys.executable}")
+
+
+def check_uv() -> Check:
+    try:
+        return Check("uv", "ok", run_uv(["--version"]).strip())
+    except (HomeportError, OSError) as error:
+        return Check("uv", "problem", f"uv does not run: {error}", "reinstall homeport: pip install homeport")
+
+
+def check_port() -> Check:
+    try:
+        port, listener = open_new_listener(())
+    except (HomeportError, OSError) as error:
+        fix = error.hint if isinstance(error, HomeportError) else "see why this user may not listen on 127.0.0.1"
+        return Check("port", "problem", str(error), fix)
+    listener.close()
+    return Check("port", "ok", f"{port} is free for the next project")
+
+
+def check_home(root: Path) -> Check:
+    found = root.stat()
+    if found.st_uid != os.getuid() or not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        return Check("home", "problem", f"{root} is not yours to write", "set HOMEPORT_HOME to a folder of your own")
+    if found.st_mode & 0o077:
+        return Check("home", "warning", f"{root} can be read by other users", f"chmod 700 {root}")
+    return Check("home", "ok", str(root))
+
+
+def check_disk(folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1000**3:.1f} GB free at {folder}"
+    if free < LITTLE_DISK:
+        status: Status = "problem" if free < NO_DISK else "warning"
+        return Check("disk", status, detail, "free some space: uv cache prune, or homeport destroy old projects")
+    return Check("disk", "ok", detail)
+
+
+def check_platform(home: Home) -> Check:
+    try:
+        platform = PlatformClient(home, timeout_s=ANSWER_TIMEOUT_S).platform()
+    except PlatformError:
+        return _silent_platform(home)
+    if platform["version"] != __version__:
+        detail = f"version {platform['version']} runs, this is {__version__}"
+        return Check("platform", "warning", detail, "homeport platform start replaces it")
+    return Check("platform", "ok", f"running, process {platform['pid']}, {platform['projects']} projects")
+
+
+def _silent_platform(home: Home) -> Check:
+    if _is_locked(home.platform_lock):
+        fix = f"see {home.platform_log}; end the process that holds {home.platform_lock} (lsof names it)"
+        return Check("platform", "problem", "its process is there and does not answer", fix)
+    if home.socket.exists():
+        detail = "it ended without cleaning up: its socket is still there"
+        return Check("platform", "warning", detail, "homeport platform start")
+    return Check("platform", "ok", "not running; the next deploy starts it")
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a control plane holds the lock of this home."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
