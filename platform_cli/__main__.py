@@ -78,6 +78,9 @@ def _run(arguments: list[str]) -> int:
         code = _interrupted()
     except KeyboardInterrupt:
         code = _interrupted()
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        code = InputError.exit_code
     except click.UsageError as error:
         context = error.ctx.command_path if error.ctx else "homeport"
         code = _failed(arguments, InputError(error.format_message(), hint=f"`{context} --help` shows what is expected"))
@@ -88,6 +91,8 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         code = 0
+    except OSError as error:  # a full disk, a folder that may not be read
+        code = _failed(arguments, HomeportError(str(error), hint="`homeport doctor` checks this machine"))
     return code if isinstance(code, int) else 0
 
 

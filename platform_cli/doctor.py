@@ -14,7 +14,7 @@ from typing import Literal
 from . import __version__
 from .build.uv import run_uv
 from .controlplane.client import PlatformClient
-from .errors import HomeportError, PlatformError
+from .errors import HomeportError, InputError, PlatformError
 from .home import Home, open_home
 from .supervisor.sockets import open_new_listener
 
@@ -44,8 +44,8 @@ def run_checks() -> Iterator[Check]:
     yield check_port()
     try:
         home = open_home()
-    except OSError as error:
-        yield Check("home", "problem", f"the folder for all state cannot be made: {error}", "set HOMEPORT_HOME")
+    except InputError as error:
+        yield Check("home", "problem", error.message, error.hint)
         return
     checks: tuple[Callable[[], Check], ...] = (
         lambda: check_home(home.root),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
+from .errors import InputError
+
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, the terminating zero included.
 MAX_SOCKET_PATH = 103
 
@@ -67,10 +69,19 @@ class Home:
 
 
 def open_home() -> Home:
-    """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there."""
+    """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there.
+
+    Raises InputError if it cannot be created.
+    """
     chosen = os.environ.get("HOMEPORT_HOME")
     root = (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder for all state, {root}, cannot be made: {error.strerror}",
+            hint="set HOMEPORT_HOME to a folder of your own",
+        ) from error
     return Home(root)
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+import click
+
 from .build.stages import Stage, Stages
 from .errors import HomeportError
+
+# Control characters other than tab and newline: a server's text could move the cursor or rename the window with them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Output:
@@ -34,7 +41,7 @@ class Output:
             detail = {"category": error.category, "message": error.message, "hint": error.hint}
             _write(sys.stdout, json.dumps({"ok": False, "error": detail}, ensure_ascii=False))
             return
-        _write(sys.stderr, f"error: {error.message}")
+        _write(sys.stderr, error.message, prefix="error: ")
         if error.hint:
             _write(sys.stderr, f"  try: {error.hint}")
 
@@ -59,8 +66,14 @@ class Output:
             self._spinner = None
 
 
-def _write(stream: Any, text: str) -> None:
-    stream.write(text + "\n")
+def _write(stream: Any, text: str, prefix: str = "") -> None:
+    """`text` on a line of its own, behind `prefix`, which is red on a terminal unless NO_COLOR is set."""
+    if stream.isatty():
+        text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        prefix = prefix if os.environ.get("NO_COLOR") else click.style(prefix, fg="red", bold=True)
+    encoding = stream.encoding or "utf-8"
+    # An argument that is not UTF-8 holds lone surrogates; escaped they are printable, and valid in JSON too.
+    stream.write(f"{prefix}{text}\n".encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 
 

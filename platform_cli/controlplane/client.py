@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from .. import __version__, errors
-from ..errors import HomeportError, PlatformError
+from ..config.names import is_name
+from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home
 
 # Seconds that a control plane has to come up.
@@ -164,7 +164,9 @@ class PlatformClient:
 
 
 def _path(project: str, rest: str = "") -> str:
-    return f"/v1/projects/{quote(project, safe='')}" + (f"/{rest}" if rest else "")
+    if not is_name(project):
+        raise NotFoundError(f"there is no project {project!r}", hint="`homeport list` shows the projects")
+    return f"/v1/projects/{project}" + (f"/{rest}" if rest else "")
 
 
 def _error(response: http.client.HTTPResponse) -> HomeportError:
