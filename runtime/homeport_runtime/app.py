@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .asgi import ASGIApp, Receive, Scope, Send, send_error, send_json
+from .asgi import Receive, Scope, Send, send_error, send_json
+from .errors import ServerError
 from .guard.http import Guard
 from .guard.names import Names
 from .modern import ModernTranslator
-from .probe import NoMCPEndpoint, Probe
+from .probe import NoMCPEndpoint, Probe, has_stream
 from .servers.base import ServerAdapter
+from .servers.sse_facade import SSEFacade
+
+# What requests from inside the process say they were sent to; the SDKs' own check wants a port.
+PROBE_HOST = "127.0.0.1:80"
 
 
 class App:
@@ -19,7 +24,9 @@ class App:
 
     def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: bool) -> None:
         self._adapter = adapter
-        self._http: ASGIApp = adapter.http if adapter.speaks_modern else ModernTranslator(adapter.http)
+        self._http = adapter.http
+        if adapter.stateless is not None:
+            self._http = ModernTranslator(adapter.http, adapter.stateless)
         self._sse = adapter.sse
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = not sessions and adapter.kind != "asgi"
@@ -53,8 +60,21 @@ class App:
     async def warm_up(self) -> dict[str, Any] | None:
         """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own."""
         try:
-            contract = await Probe(self._route, "127.0.0.1:80").contract()
+            contract = await Probe(self._route, PROBE_HOST).contract()
         except NoMCPEndpoint:
-            return None
-        self._adapter.learn_tools(contract["tools"])
+            contract = None
+        await self._complete_transports(contract is not None)
+        if contract is not None:
+            self._adapter.learn_tools(contract["tools"])
         return contract
+
+    async def _complete_transports(self, has_http: bool) -> None:
+        """An app of the user's own may have only one of the transports."""
+        if self._adapter.kind != "asgi" or await has_stream(self._sse, "/sse", PROBE_HOST):
+            return
+        if not has_http:
+            raise ServerError(
+                "the app answers neither POST /mcp nor GET /sse",
+                hint="mount the MCP server's streamable HTTP app at /mcp",
+            )
+        self._sse = SSEFacade(self._http)

@@ -37,19 +37,19 @@ _MODERN_META = "io.modelcontextprotocol/"
 
 
 class ModernTranslator:
-    """ASGI middleware for the app at /mcp. A request of a handshake revision passes untouched; so does every request if
-    the server turns out to keep sessions, which this era does not have: clients fall back on its refusal.
+    """ASGI middleware at /mcp. A request of a handshake revision goes to `app` untouched; one of the modern era is
+    translated for `stateless`, the same server without sessions, which this era does not have.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, stateless: ASGIApp) -> None:
         self._app = app
-        self._keeps_sessions = False
+        self._stateless = stateless
         # The server's InitializeResult: who it is, and the newest revision it speaks.
         self._server: RPC | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         version = header(scope, b"mcp-protocol-version") if scope["type"] == "http" else None
-        if version is None or version in HANDSHAKE_VERSIONS or self._keeps_sessions:
+        if version is None or version in HANDSHAKE_VERSIONS:
             await self._app(scope, receive, send)
         elif scope["method"] != "POST":
             await _send_empty(send, 405, [(b"allow", b"POST")])
@@ -85,10 +85,6 @@ class ModernTranslator:
     async def _translate(self, scope: Scope, receive: Receive, send: Send, request: RPC) -> None:
         if self._server is None or request["method"] == "server/discover":
             refusal = await self._initialize(scope)
-            if self._keeps_sessions:
-                original = {**scope, "homeport.body": encode(request)}
-                await self._app(original, _replay(original, receive), send)
-                return
             if refusal is not None:
                 for part in refusal:
                     await send(part)
@@ -100,7 +96,7 @@ class ModernTranslator:
             return
         inner = _legacy_scope(scope, _legacy_request(request), server["protocolVersion"])
         answer = Answer(send, request, server)
-        call = asyncio.ensure_future(self._app(inner, _replay(inner, receive), answer.send))
+        call = asyncio.ensure_future(self._stateless(inner, _replay(inner, receive), answer.send))
         answer.on_abort = call.cancel
         try:
             await call
@@ -128,12 +124,11 @@ class ModernTranslator:
             await asyncio.Event().wait()
             raise AssertionError
 
-        await self._app(inner, _replay(inner, wait_for_ever), keep)
+        await self._stateless(inner, _replay(inner, wait_for_ever), keep)
         response = read_response(parts)
         result = response.get("result") if response is not None else None
         if isinstance(result, dict) and isinstance(result.get("protocolVersion"), str):
             self._server = result
-            self._keeps_sessions = any(name == b"mcp-session-id" for name, _ in parts[0]["headers"])
             return None
         if response is not None:
             text = f"the server could not be initialized: {response.get('error', {}).get('message', '')}"

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .asgi import ASGIApp, Message
+from .asgi import ASGIApp, Headers, Message, Scope
 from .errors import ServerError
 
 PROTOCOL_VERSION = "2025-11-25"
@@ -118,24 +118,10 @@ class MethodNotFound(Exception):
 
 
 async def call_app(
-    app: ASGIApp, method: str, path: str, headers: list[tuple[bytes, bytes]], body: bytes
+    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
     """One request to an ASGI app without a socket; returns status, headers and the whole body."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": headers,
-        "client": ("127.0.0.1", 0),
-        "server": ("127.0.0.1", 0),
-        "state": {},
-    }
+    scope = _scope(method, path, headers)
     incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     finished = asyncio.Event()
     status, fields, chunks = 0, {}, []
@@ -161,6 +147,45 @@ async def call_app(
     finally:
         finished.set()
     return status, fields, b"".join(chunks)
+
+
+def _scope(method: str, path: str, headers: Headers) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+        "state": {},
+    }
+
+
+async def has_stream(app: ASGIApp, path: str, host: str) -> bool:
+    """Whether GET `path` opens an event stream; it is left as soon as it has begun."""
+    begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    scope = _scope("GET", path, [(b"host", host.encode()), (b"accept", b"text/event-stream")])
+
+    async def receive() -> Message:
+        await begun
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start" and not begun.done():
+            types = [bytes(value) for name, value in message["headers"] if name.lower() == b"content-type"]
+            begun.set_result(message["status"] == 200 and types[:1] != [] and types[0].startswith(b"text/event-stream"))
+
+    request: asyncio.Future[Any] = asyncio.ensure_future(app(scope, receive, send))
+    await asyncio.wait((request, begun), return_when=asyncio.FIRST_COMPLETED)
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    return begun.done() and begun.result()
 
 
 def _answer(content_type: str, body: bytes, request_id: int) -> dict[str, Any] | None:

@@ -16,7 +16,11 @@ MAX_ERROR_BODY = 64 * 1024
 
 
 class CallRecord:
-    """Watches the answer to one tools/call go by and writes the record when it is complete."""
+    """Watches the answer to one tools/call go by and writes the record when it is complete.
+
+    Its status is `ok`, `error` (a JSON-RPC error, a result with isError, or an HTTP error), or `abandoned` when the
+    client went away before its answer.
+    """
 
     def __init__(self, scope: Scope, message: Mapping[str, Any], request: str, cold: bool) -> None:
         params = message.get("params")
@@ -28,12 +32,13 @@ class CallRecord:
         self._started = time.perf_counter()
         self._http_status = 0
         self._tail = b""
+        self._finished = False
 
     def watch(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._http_status = message["status"]
-            else:
+            elif message["type"] == "http.response.body":
                 body = message.get("body", b"")
                 if body:
                     self._tail = body if len(body) < MAX_ERROR_BODY else b""
@@ -43,7 +48,21 @@ class CallRecord:
 
         return watched
 
+    def watch_refusal(self, send: Send) -> Send:
+        """For a call whose answer comes on another stream, unless it is refused at once."""
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                self.finish("error")
+            await send(message)
+
+        return watched
+
     def finish(self, status: str) -> None:
+        """Writes the record; what happens after the first end is not its business."""
+        if self._finished:
+            return
+        self._finished = True
         emit(
             "info" if status == "ok" else "warning",
             f"tools/call {self._tool}: {status}",

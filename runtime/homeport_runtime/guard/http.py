@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 from ..asgi import ASGIApp, Receive, Scope, Send, header, send_error
@@ -46,7 +47,7 @@ class Guard:
             return
         path = scope["path"]
         if path == "/sse" and scope["type"] == "http":
-            await self._app(scope, receive, self._streams.watch(send))
+            await self._streams.follow(self._app, scope, receive, send)
         elif path in MCP_PATHS and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         else:
@@ -78,9 +79,17 @@ class Guard:
         try:
             if scope["path"].startswith("/messages"):
                 self._streams.expect(scope, record)
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, record.watch_refusal(send))
             else:
                 await self._app(scope, receive, record.watch(send))
+                # The answer never ended: nobody was there to take it.
+                record.finish("abandoned")
+        except asyncio.CancelledError:
+            record.finish("abandoned")
+            raise
+        except Exception:
+            record.finish("error")
+            raise
         finally:
             request_id.reset(token)
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from ..asgi import Message, Scope, Send
+from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from .calls import CallRecord, failed
 from .messages import MESSAGE
 
@@ -23,8 +23,11 @@ class StreamCalls:
         if session in self._waiting and isinstance(message_id, (str, int)):
             self._waiting[session][message_id] = record
 
-    def watch(self, send: Send) -> Send:
-        """Follows one stream: its first event names the session, each later one may answer a call."""
+    async def follow(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Follows one stream: its first event names the session, each later one may answer a call.
+
+        Calls without an answer when the stream ends, for whatever reason, were abandoned.
+        """
         session: str | None = None
         rest = b""
 
@@ -37,11 +40,13 @@ class StreamCalls:
                     self._waiting[session] = {}
                 elif session is not None:
                     rest = self._read(session, rest + body)
-                    if not message.get("more_body"):
-                        self._end(session)
             await send(message)
 
-        return watched
+        try:
+            await app(scope, receive, watched)
+        finally:
+            if session is not None:
+                self._end(session)
 
     def _read(self, session: str, text: bytes) -> bytes:
         waiting = self._waiting.get(session, {})

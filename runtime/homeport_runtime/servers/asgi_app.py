@@ -17,7 +17,7 @@ from .base import ServeOptions, class_names
 class ASGIAppServer:
     kind = "asgi"
     # What the app speaks is its own business: nothing is translated on the way.
-    speaks_modern = True
+    stateless = None
 
     @classmethod
     def infer(cls, candidate: object) -> bool:

@@ -23,13 +23,13 @@ class ServeOptions:
 class ServerAdapter(Protocol):
     """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/.
 
-    `speaks_modern` says that the server itself answers protocol 2026-07-28. `lifespan` is entered once per process,
-    before the first request.
+    `stateless` is /mcp without sessions for a server of the older era, onto which protocol 2026-07-28 is translated;
+    None for a server that speaks it. `lifespan` is entered once per process, before the first request.
     """
 
     kind: str
-    speaks_modern: bool
     http: ASGIApp
+    stateless: ASGIApp | None
     sse: ASGIApp
 
     def lifespan(self) -> AbstractAsyncContextManager[None]: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from .base import ServeOptions, class_names
@@ -20,19 +20,25 @@ class FastMCPServer:
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
-        self.speaks_modern = hasattr(lowlevel, "streamable_http_app")
+        speaks_modern = hasattr(lowlevel, "streamable_http_app")
         self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, json_response=False)
+        self._stateless = self.http
+        if options.sessions and not speaks_modern:
+            self._stateless = server.http_app(path="/mcp", stateless_http=True, json_response=False)
+        self.stateless = None if speaks_modern else self._stateless
         self.sse = server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
-        if self.speaks_modern:
+        if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
             if lowlevel.get_tool_input_schema is None:
                 lowlevel.get_tool_input_schema = self._schemas.lookup
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        # The HTTP+SSE app's lifespan is the same server lifespan: entering one serves both.
-        async with self.http.router.lifespan_context(self.http):
+        # Each app's lifespan enters the server's own, which happens once: entering one serves HTTP+SSE too.
+        async with AsyncExitStack() as stack:
+            for app in dict.fromkeys((self.http, self._stateless)):
+                await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:

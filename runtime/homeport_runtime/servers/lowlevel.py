@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..asgi import ASGIApp, Receive, Scope, Send
+from ..asgi import ASGIApp
 from .base import ServeOptions, class_names, shared_lifespan
 from .request_state import seal_request_state
+from .session_manager import SessionManager
 from .sse import sse_app
 from .tool_schemas import ToolSchemas
 
@@ -23,25 +24,24 @@ class LowLevelServer:
         return "mcp.server.lowlevel.server.Server" in class_names(candidate)
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
-        from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-
         self._server = server
-        self.speaks_modern = hasattr(server, "streamable_http_app")
-        self._manager = StreamableHTTPSessionManager(app=server, stateless=not options.sessions, json_response=False)
-        self.http: ASGIApp = self._handle
+        speaks_modern = hasattr(server, "streamable_http_app")
+        self._http = SessionManager(server, sessions=options.sessions)
+        self._stateless = (
+            self._http if speaks_modern or not options.sessions else SessionManager(server, sessions=False)
+        )
+        self.http: ASGIApp = self._http.handle
+        self.stateless: ASGIApp | None = None if speaks_modern else self._stateless.handle
         self.sse = sse_app(server)
         self._schemas = ToolSchemas()
-        if self.speaks_modern:
+        if speaks_modern:
             seal_request_state(server, options.state_key)
             if server.get_tool_input_schema is None:
                 server.get_tool_input_schema = self._schemas.lookup
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._manager.handle_request(scope, receive, send)
-
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        async with shared_lifespan(self._server), self._manager.run():
+        async with shared_lifespan(self._server), self._http.run(), self._stateless.run():
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ..asgi import ASGIApp
 from .base import ServeOptions, class_names, shared_lifespan
 from .request_state import seal_request_state
+from .session_manager import SessionManager
 
 
 class FastMCP1Server:
     """mcp 1.x `FastMCP`: options are its settings, read when the app is made."""
 
     kind = "mcp1-fastmcp"
-    speaks_modern = False
 
     @classmethod
     def infer(cls, candidate: object) -> bool:
@@ -31,12 +32,15 @@ class FastMCP1Server:
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
         self._server = server
-        self.http = server.streamable_http_app()
+        self.http: ASGIApp = server.streamable_http_app()
+        self._stateless = SessionManager(server._mcp_server, sessions=False)
+        self.stateless: ASGIApp | None = self._stateless.handle if options.sessions else self.http
         self.sse = server.sse_app()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        async with shared_lifespan(self._server._mcp_server), self._server.session_manager.run():
+        manager = self._server.session_manager
+        async with shared_lifespan(self._server._mcp_server), manager.run(), self._stateless.run():
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
@@ -47,7 +51,7 @@ class MCPServer2:
     """mcp 2.x `MCPServer`."""
 
     kind = "mcp2-mcpserver"
-    speaks_modern = True
+    stateless = None
 
     @classmethod
     def infer(cls, candidate: object) -> bool:

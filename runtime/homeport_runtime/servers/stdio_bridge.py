@@ -21,11 +21,11 @@ class StdioBridge:
     """
 
     kind = "stdio"
-    speaks_modern = False
 
     def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str], *, sessions: bool) -> None:
         self._program = StdioProgram(command, cwd, {**os.environ, **environment})
         self.http: ASGIApp = StdioHTTP(self._program, sessions=sessions)
+        self.stateless: ASGIApp | None = StdioHTTP(self._program, sessions=False)
         self.sse: ASGIApp = StdioSSE(self._program)
 
     @asynccontextmanager

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import contextvars
 import json
+import logging
 import os
 import sys
 import time
+import warnings
 from typing import Any
+
+from .lines import LineStream
 
 RECORD = "\x1e"
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_request_id", default=None)
+
+# The level of what is being written now, where the writer (logging, warnings) knows it.
+_written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
 def emit(level: str, message: str, **fields: Any) -> None:
@@ -33,68 +40,57 @@ def emit(level: str, message: str, **fields: Any) -> None:
             return
 
 
-class LineStream:
-    """A text stream for sys.stdout and sys.stderr: each whole line becomes a record with its request's id."""
-
-    encoding = "utf-8"
-    errors = "replace"
-    closed = False
-
-    def __init__(self, level: str, fd: int) -> None:
-        self._level = level
-        self._fd = fd
-        self._rest = ""
-
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._emit(line)
-        return len(text)
-
-    def writelines(self, lines: list[str]) -> None:
-        self.write("".join(lines))
-
-    def flush(self) -> None:
-        """A record is a whole line; what is not one yet waits for its end."""
-
-    def close(self) -> None:
-        if self._rest:
-            self._emit(self._rest)
-            self._rest = ""
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def isatty(self) -> bool:
-        return False
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-    def _emit(self, line: str) -> None:
-        if line.strip():
-            current = request_id.get()
-            emit(_level(line, self._level), line, **({"request": current} if current else {}))
+def capture_output() -> None:
+    """From here on print(), logging and warnings make records. Programs started by the server still write plain lines."""
+    sys.stdout = LineStream(1, "<stdout>", lambda text, request: _emit_text("info", text, request), request_id.get)
+    sys.stderr = LineStream(2, "<stderr>", lambda text, request: _emit_text("error", text, request), request_id.get)
+    _tell_levels()
 
 
-_LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
+def _emit_text(default: str, line: str, request: str | None) -> None:
+    level = _written_level.get() or _named_level(line) or default
+    emit(level, line, **({"request": request} if request else {}))
 
 
-def _level(line: str, default: str) -> str:
+_LEVELS = {
+    **{name: name.lower() for name in ("DEBUG", "INFO", "WARNING", "ERROR")},
+    **{"WARN": "warning", "CRITICAL": "error", "FATAL": "error"},
+}
+
+
+def _named_level(line: str) -> str | None:
     """The level that a log line of the usual forms names at its start: `ERROR:root:...`, `[INFO] ...`."""
     for word in line[:60].replace("[", " ").replace("]", " ").replace(":", " ").split()[:5]:
         if word in _LEVELS:
             return _LEVELS[word]
-    return default
+    return None
 
 
-def capture_output() -> None:
-    """From here on print() and logging make records. Programs started by the server still write plain lines."""
-    sys.stdout = LineStream("info", 1)
-    sys.stderr = LineStream("error", 2)
+def _tell_levels() -> None:
+    """Formats often leave the level out (the SDKs' own is `%(message)s`), and nearly all handlers write to stderr."""
+    handle, showwarning = logging.Handler.handle, warnings.showwarning
+
+    def handle_with_level(handler: logging.Handler, record: logging.LogRecord) -> Any:
+        token = _written_level.set(_level_of(record.levelno))
+        try:
+            return handle(handler, record)
+        finally:
+            _written_level.reset(token)
+
+    def show_with_level(*args: Any, **kwargs: Any) -> None:
+        token = _written_level.set("warning")
+        try:
+            showwarning(*args, **kwargs)
+        finally:
+            _written_level.reset(token)
+
+    logging.Handler.handle = handle_with_level  # type: ignore[method-assign]
+    warnings.showwarning = show_with_level
+
+
+def _level_of(number: int) -> str:
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"
