@@ -1,0 +1,85 @@
+"""One platform with one small project for all command tests, and the command line as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import ROOT, SERVERS, Deployment, Platform
+
+PROJECT = "tiny"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    running = Platform(tmp_path_factory.mktemp("home"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def tiny(platform: Platform) -> Deployment:
+    return platform.deploy(SERVERS / "mcp2_lowlevel", name=PROJECT)
+
+
+@pytest.fixture
+def run(platform: Platform, tmp_path: Path) -> Run:
+    """`run(*arguments, cwd=..., env=...)`: homeport as a process of its own, with a HOME that is the test's."""
+
+    def run_homeport(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "platform_cli", *arguments],
+            cwd=cwd,
+            env={**environment(platform, tmp_path), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run_homeport
+
+
+def environment(platform: Platform, home: Path) -> dict[str, str]:
+    """Away from the folders that an installed client of this machine's user has."""
+    kept = {key: value for key, value in platform.environment.items() if key not in ("CLAUDE_CONFIG_DIR", "NO_COLOR")}
+    return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "PYTHONPATH": _python_path()}
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def error_of(done: Done) -> tuple[int, str, str, str]:
+    """The parts of a failure: exit code, category, message, hint; and that stdout has one JSON object alone."""
+    answer = done.json
+    assert answer["ok"] is False
+    assert set(answer["error"]) == {"category", "message", "hint"}
+    assert "Traceback" not in done.stderr
+    return done.code, answer["error"]["category"], answer["error"]["message"], answer["error"]["hint"] or ""
