@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check conformance benchmarks clean
+
+# The newcomer's first command: deploys the example and calls its tools through the URL that it got.
+demo: $(VENV)/installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+# The second: everything CI runs.
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+conformance: $(VENV)/installed
+	$(BIN)/python -m tests.conformance.run
+
+benchmarks: $(VENV)/installed
+	$(BIN)/python -m benchmarks.cli_start
+	$(BIN)/python -m benchmarks.deploy_time
+	$(BIN)/python -m benchmarks.throughput
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "homeport needs Python 3.11 or newer; try: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV)

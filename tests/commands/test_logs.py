@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import PROJECT, Run, environment, error_of
+from tests.support import ROOT, Deployment, Platform
+
+DEADLINE_S = 30
+
+
+def records(run: Run, *arguments: str, at_least: int = 1) -> list[dict[str, Any]]:
+    """The log, once it has that many records: a worker hands its own over with a little delay."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        found = [json.loads(line) for line in run("logs", PROJECT, *arguments, "--json").stdout.splitlines()]
+        if len(found) >= at_least or time.monotonic() > deadline:
+            return found
+
+
+@pytest.fixture
+def called(run: Run, tiny: Deployment) -> None:
+    run("call", PROJECT, "add", "a=1", "b=1")
+    run("call", PROJECT, "fail")
+
+
+def test_each_call_is_there(run: Run, called: None, tiny: Deployment) -> None:
+    failed = records(run, "--grep", "tools/call fail")[-1]
+    assert (failed["level"], failed["release"], failed["call"]["status"]) == ("warning", tiny.release, "error")
+    added = records(run, "--grep", "tools/call add")[-1]
+    assert (added["level"], added["call"]["tool"], added["call"]["status"]) == ("info", "add", "ok")
+
+
+def test_filters(run: Run, called: None) -> None:
+    assert records(run, "--grep", "tools/call fail")
+    assert {record["level"] for record in records(run, "--level", "warning")} <= {"warning", "error"}
+    assert records(run, "--release", "v99", at_least=0) == []
+    assert records(run, "--since", "1h")
+    assert records(run, "--since", "0s", at_least=0) == []
+    line = run("logs", PROJECT, "--grep", "tools/call add").stdout.splitlines()[-1]
+    assert "tools/call add: ok" in line
+
+
+def test_follow_shows_what_comes(run: Run, called: None, platform: Platform, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "platform_cli",
+        "logs",
+        PROJECT,
+        "--follow",
+        "--grep",
+        "call (add|whoami)",
+        "--json",
+    ]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(platform, tmp_path), stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        # What is there already comes first, so that it follows from now on is known.
+        assert json.loads(process.stdout.readline())["call"]["tool"] == "add"
+        run("call", PROJECT, "whoami")
+        while json.loads(process.stdout.readline())["call"]["tool"] != "whoami":
+            pass
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--since", "soon"], ["--grep", "("], ["--level", "loud"], ["--since", "-1m"], ["--release"]]
+)
+def test_wrong_filters(run: Run, tiny: Deployment, arguments: list[str]) -> None:
+    assert error_of(run("logs", PROJECT, "--json", *arguments))[:2] == (2, "input")
