@@ -33,14 +33,11 @@ MATRIX = [
     if client != "inspector" or kind in INSPECTED
     for case in cases
 ]
-# Protocol 2026-07-28 has no sessions. For a legacy SDK that keeps them it is refused, as the SDK itself does: clients
-# in auto mode fall back, and pinned ones cannot.
 SESSION_MATRIX = [
     pytest.param(kind, client, case, id=f"{kind}-{client}-{case.replace(' ', '-')}")
     for kind in WITH_SESSIONS
     for client in ("mcp1", "mcp2", "ts_sdk")
     for case in CASES[client]
-    if kind in MODERN or not case.endswith("2026-07-28")
 ]
 
 EXPECTED = {
