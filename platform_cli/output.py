@@ -27,7 +27,7 @@ class Output:
 
     def result(self, data: object, text: str) -> None:
         """The command's result: `data` for programs, `text` for people."""
-        _write(sys.stdout, json.dumps(data, ensure_ascii=False) if self.as_json else text)
+        _write(sys.stdout, _json(data) if self.as_json else text)
 
     def line(self, data: object, text: str) -> None:
         """One item of a result that has no end, such as a followed log: with --json one object a line."""
@@ -39,7 +39,7 @@ class Output:
     def error(self, error: HomeportError) -> None:
         if self.as_json:
             detail = {"category": error.category, "message": error.message, "hint": error.hint}
-            _write(sys.stdout, json.dumps({"ok": False, "error": detail}, ensure_ascii=False))
+            _write(sys.stdout, _json({"ok": False, "error": detail}))
             return
         _write(sys.stderr, error.message, prefix="error: ")
         if error.hint:
@@ -66,13 +66,23 @@ class Output:
             self._spinner = None
 
 
+def _json(data: object) -> str:
+    """As it reads best, or escaped where stdout cannot carry it: an argument that is not UTF-8 has lone surrogates."""
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(data)
+    return text
+
+
 def _write(stream: Any, text: str, prefix: str = "") -> None:
     """`text` on a line of its own, behind `prefix`, which is red on a terminal unless NO_COLOR is set."""
     if stream.isatty():
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-        prefix = prefix if os.environ.get("NO_COLOR") else click.style(prefix, fg="red", bold=True)
+        if prefix and not os.environ.get("NO_COLOR"):
+            prefix = click.style(prefix, fg="red", bold=True)
     encoding = stream.encoding or "utf-8"
-    # An argument that is not UTF-8 holds lone surrogates; escaped they are printable, and valid in JSON too.
     stream.write(f"{prefix}{text}\n".encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 

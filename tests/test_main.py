@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from platform_cli import __version__, errors
+from platform_cli.__main__ import COMMANDS, EPILOG, cli, main
+from platform_cli.errors import HomeportError
+
+# What must not be loaded before a command needs it, since each of them costs more than the command.
+HEAVY = {"fastapi", "uvicorn", "starlette", "pydantic", "mcp", "rich", "httpx", "httpx2", "anyio"}
+
+
+def homeport(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "platform_cli", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command has loaded when it ends, its lazy imports included."""
+    code = "import atexit, sys; from platform_cli.__main__ import main; "
+    code += "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
+    command = [sys.executable, "-c", code, *arguments]
+    return set(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr.split())
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    done = homeport("--help")
+    assert done.returncode == 0
+    listed = {line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.startswith("  ")}
+    assert set(COMMANDS) <= listed
+    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert codes == {1, 2, 3, 4}
+    assert all(f"\n  {code} " in EPILOG for code in codes)
+    assert homeport("-h").stdout == done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_that_fits_its_line(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"Usage: cli {name}" in result.output
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    assert command.help
+    commands = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    assert all("--json" in parameter for one in commands for parameter in [_options(one)])
+    assert all(option.help for one in commands for option in one.params if isinstance(option, click.Option))
+
+
+def _options(command: click.Command) -> list[str]:
+    return [option for parameter in command.params for option in parameter.opts]
+
+
+def test_help_loads_click_alone() -> None:
+    loaded = loaded_by("--help")
+    assert "click" in loaded
+    assert not loaded & HEAVY
+    assert not {name for name in loaded if name.startswith("platform_cli.") and name.split(".")[1] != "__main__"} - {
+        "platform_cli.errors"
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_loads_what_it_does_not_need(name: str) -> None:
+    assert not loaded_by(name, "--help") & HEAVY
+
+
+def test_version() -> None:
+    assert homeport("--version").stdout == f"homeport, version {__version__}\n"
+
+
+def test_nothing_typed_shows_the_help_on_stderr() -> None:
+    done = homeport()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: homeport")
+
+
+def test_an_unknown_command() -> None:
+    done = homeport("deplyo", "--json")
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["category"] == "input"
+    assert "deplyo" in error["message"]
+    people = homeport("deplyo")
+    assert (people.returncode, people.stdout) == (2, "")
+    assert people.stderr.startswith("error: ")
+    assert "  try: `homeport --help`" in people.stderr
+
+
+def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "platform_cli", "deploy", b"\xff.py", "--json"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["message"] == "\udcff.py does not exist"
+
+
+def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = homeport("list", "--json", HOMEPORT_HOME=str(tmp_path / "file" / "home"))
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "home") in json.loads(done.stdout)["error"]["message"]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (HomeportError("it broke", hint="mend it"), 1, "error: it broke\n  try: mend it\n"),
+        (errors.BusyError("wait"), 3, "error: wait\n"),
+        (OSError(28, "No space left on device", "/x"), 1, "error: [Errno 28] No space left on device: '/x'\n"),
+        (click.exceptions.Abort(), 130, "\ninterrupted"),
+        (KeyboardInterrupt(), 130, "\ninterrupted"),
+    ],
+)
+def test_how_commands_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: BaseException, code: int, said: str
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(cli, "main", fail)
+    monkeypatch.setattr(sys, "argv", ["homeport", "list"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(said)
+
+
+def test_windows_is_told_about_wsl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    assert "WSL" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_server_does_not_answer() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/mcp"
+        command = [sys.executable, "-m", "platform_cli", "tools", url]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            connection, _address = silent.accept()
+            process.send_signal(signal.SIGINT)
+            _out, err = process.communicate(timeout=60)
+            connection.close()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.endswith("interrupted; what served before still does\n")
