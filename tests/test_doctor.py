@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from platform_cli import doctor
 from platform_cli.doctor import check_disk, check_home, check_platform, check_port, check_python, check_uv
+from platform_cli.controlplane.client import PlatformClient
 from platform_cli.errors import BuildError, PlatformError
 from platform_cli.home import Home
 
@@ -78,7 +80,7 @@ def test_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("free", "status"), [(10**12, "ok"), (10**9, "warning"), (10**8, "problem")])
 def test_disk(home: Home, monkeypatch: pytest.MonkeyPatch, free: int, status: str) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
     found = check_disk(home.root)
     assert (found.status, bool(found.fix)) == (status, status != "ok")
 
@@ -107,7 +109,7 @@ def test_a_platform_that_does_not_answer(
 
 def test_a_platform_of_another_version(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     other = {"version": "0.0.1", "pid": 1, "projects": 0}
-    monkeypatch.setattr(doctor.PlatformClient, "platform", lambda _self: other)
+    monkeypatch.setattr(PlatformClient, "platform", lambda _self: other)
     assert check_platform(home).status == "warning"
     monkeypatch.setattr(doctor, "__version__", "0.0.1")
     assert check_platform(home).status == "ok"

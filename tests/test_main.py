@@ -44,7 +44,9 @@ def test_help_names_every_command_and_exit_code() -> None:
     assert done.returncode == 0
     listed = {line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.startswith("  ")}
     assert set(COMMANDS) <= listed
-    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+    codes = {
+        kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HomeportError)
+    }
     assert codes == {1, 2, 3, 4}
     assert all(f"\n  {code} " in EPILOG for code in codes)
     assert homeport("-h").stdout == done.stdout
@@ -104,7 +106,7 @@ def test_an_unknown_command() -> None:
 
 
 def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "platform_cli", "deploy", b"\xff.py", "--json"]
+    command = [sys.executable.encode(), b"-m", b"platform_cli", b"deploy", b"\xff.py", b"--json"]
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["message"] == "\udcff.py does not exist"
