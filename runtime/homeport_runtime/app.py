@@ -28,6 +28,7 @@ class App:
         if adapter.stateless is not None:
             self._http = ModernTranslator(adapter.http, adapter.stateless)
         self._sse = adapter.sse
+        self._mcp_path = "/mcp"
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = not sessions and adapter.kind != "asgi"
         self.guard = Guard(self._route, names)
@@ -37,15 +38,17 @@ class App:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path in ("/mcp", "/mcp/"):
-            if path == "/mcp/":
+        if scope["type"] != "http":
+            await self._http(scope, receive, send)
+        elif path in ("/mcp", "/mcp/"):
+            if path != self._mcp_path:
                 # The SDKs answer this with a redirect, which not every client follows with its body.
-                scope = {**scope, "path": "/mcp", "raw_path": b"/mcp"}
+                scope = {**scope, "path": self._mcp_path, "raw_path": self._mcp_path.encode()}
             if self._only_post and scope.get("method") != "POST":
                 await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
                 return
             await self._http(scope, receive, send)
-        elif path == "/sse" or path.startswith("/messages"):
+        elif path in ("/sse", "/messages") or path.startswith("/messages/"):
             await self._sse(scope, receive, send)
         elif path == "/health":
             await send_json(send, 200, {"status": "ok"})
@@ -59,14 +62,21 @@ class App:
 
     async def warm_up(self) -> dict[str, Any] | None:
         """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own."""
-        try:
-            contract = await Probe(self._route, PROBE_HOST).contract()
-        except NoMCPEndpoint:
-            contract = None
+        contract = await self._ask()
+        if contract is None and self._adapter.kind == "asgi":
+            # A server that the app has mounted is answered by Starlette at the longer path only.
+            self._mcp_path = "/mcp/"
+            contract = await self._ask()
         await self._complete_transports(contract is not None)
         if contract is not None:
             self._adapter.learn_tools(contract["tools"])
         return contract
+
+    async def _ask(self) -> dict[str, Any] | None:
+        try:
+            return await Probe(self._route, PROBE_HOST).contract()
+        except NoMCPEndpoint:
+            return None
 
     async def _complete_transports(self, has_http: bool) -> None:
         """An app of the user's own may have only one of the transports."""
@@ -77,4 +87,4 @@ class App:
                 "the app answers neither POST /mcp nor GET /sse",
                 hint="mount the MCP server's streamable HTTP app at /mcp",
             )
-        self._sse = SSEFacade(self._http)
+        self._sse = SSEFacade(self._route)

@@ -28,12 +28,15 @@ def import_app(app: Path, workdir: Path, file: str) -> ModuleType:
     source = app / file
     root, name = _module_name(source)
     loader = _make_loader(app, workdir)
+    if name in sys.stdlib_module_names:
+        # Libraries that import the standard module of that name get it, whatever the server's file is called.
+        importlib.import_module(name)
     sys.path_hooks.insert(0, _make_path_hook(app, loader))
     sys.path_importer_cache.clear()
     # First come the entry point's own folder, the project folder and its src, as for `python server.py`.
     paths = [root, app, app / "src"]
     sys.path[:0] = [str(path) for path in dict.fromkeys(paths) if path.is_dir()]
-    if name in sys.modules or name in sys.stdlib_module_names:
+    if name in sys.modules:
         name = f"{name}_server"
     if "." in name:
         return importlib.import_module(name)
@@ -48,7 +51,8 @@ def import_app(app: Path, workdir: Path, file: str) -> ModuleType:
 
 def _module_name(source: Path) -> tuple[Path, str]:
     """The folder to import from and the dotted name: `pkg/server.py` in a package is `pkg.server`."""
-    parts = [source.stem if source.stem.isidentifier() else "server_module"]
+    # `my-server` is a module name like any other, only no statement can import it.
+    parts = [source.stem.replace(".", "_")]
     folder = source.parent
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)

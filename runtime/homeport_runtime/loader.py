@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ def load_module(app: Path, workdir: Path, file: str) -> ModuleType:
         raise ServerError(
             f"{file} ended the process while it was imported (exit {stop.code})",
             hint='start things under `if __name__ == "__main__":`; homeport imports the file',
+            trace=user_trace(stop, app),
         ) from stop
     except BaseException as error:
         name = type(error).__name__
@@ -53,13 +55,29 @@ def user_trace(error: BaseException, app: Path) -> str:
     linecache.checkcache()
     report = traceback.TracebackException.from_exception(error)
     prefix = f"{app}/"
-    current: traceback.TracebackException | None = report
-    while current is not None:
+    pending: list[traceback.TracebackException | None] = [report]
+    while pending:
+        current = pending.pop()
+        if current is None:
+            continue
         current.stack = traceback.StackSummary.from_list([f for f in current.stack if f.filename.startswith(prefix)])
-        if getattr(current, "filename", None):
-            current.filename = str(current.filename).removeprefix(prefix)
-        current = current.__cause__ or current.__context__
+        # Groups of exceptions are there from Python 3.11 on.
+        pending += [current.__cause__, current.__context__, *(getattr(current, "exceptions", None) or ())]
     return "".join(report.format()).replace(prefix, "").rstrip()
+
+
+def start_error(error: BaseException, app: Path, doing: str, hint: str) -> ServerError:
+    """What the server's own code raised after its import, while it was `doing` something."""
+    if isinstance(error, ServerError):
+        return error
+    cause = error
+    inner: Sequence[BaseException]
+    while len(inner := getattr(cause, "exceptions", ())) == 1:
+        # Task groups wrap even a single exception.
+        cause = inner[0]
+    text = str(cause).strip().splitlines()
+    reason = f"{type(cause).__name__}: {text[0]}" if text else type(cause).__name__
+    return ServerError(f"the server raised {reason} {doing}", hint=hint, trace=user_trace(error, app))
 
 
 async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[str, object]:
@@ -127,12 +145,9 @@ def _is_factory(candidate: object, module: ModuleType) -> bool:
 
 
 async def _call(factory: Any, file: str, name: str) -> object:
-    try:
-        server = factory()
-        if inspect.isawaitable(server):
-            server = await server
-    except Exception as error:
-        raise ServerError(f"the factory {file}:{name} raised {type(error).__name__}: {error}") from error
+    server = factory()
+    if inspect.isawaitable(server):
+        server = await server
     if not is_server(server):
         raise ServerError(
             f"the factory {file}:{name} returned a {type(server).__name__}",

@@ -24,10 +24,11 @@ LISTS = (
     ("resources/templates/list", "resources", "resourceTemplates"),
 )
 MAX_PAGES = 100
+NOT_HERE = (301, 302, 307, 308, 401, 403, 404, 405)
 
 
 class NoMCPEndpoint(Exception):
-    """POST /mcp is not there (404 or 405)."""
+    """POST /mcp is not there (404, 405, or a redirect), or not for everyone (401, 403)."""
 
 
 class Probe:
@@ -90,7 +91,7 @@ class Probe:
         status, headers, body = await self._send("POST", json.dumps(message).encode())
         if "id" not in message:
             return {}
-        if status in (404, 405) and message["method"] == "initialize":
+        if status in NOT_HERE and message["method"] == "initialize":
             raise NoMCPEndpoint
         self._session = headers.get("mcp-session-id", self._session)
         answer = _answer(headers.get("content-type", ""), body, message["id"])

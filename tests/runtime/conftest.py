@@ -183,3 +183,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     yield start
     for served in running:
         served.stop()
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Starts workers as the supervisor does, see workers.py."""
+    from .workers import Workers
+
+    running = Workers(lambda: tmp_path_factory.mktemp("worker"))
+    yield running
+    running.close()

@@ -50,7 +50,7 @@ def make_bundle(
     sessions: bool = False,
     start_timeout_s: float = DEADLINE_S,
 ) -> Path:
-    """A bundle of these files, as the pipeline lays one out; its working folder is `folder`/work, with links to them."""
+    """A bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
     app, work = folder / "bundle" / "app", folder / "work"
     for root in (app, work):
         for name, text in files.items():
@@ -82,8 +82,8 @@ def make_job(bundle: Path, python: str, mode: str = "serve", **changes: object) 
 
 
 def records_in(path: Path) -> list[JSON]:
-    """The records in a worker's output; what is no record is given as its text."""
-    lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+    """The records in a worker's output, whole lines only; what is no record is given as its text."""
+    lines = path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
     return [json.loads(line[1:]) if line.startswith("\x1e") else {"plain": line} for line in lines if line]
 
 
@@ -138,6 +138,7 @@ class Worker(Served):
         return found
 
     def stop(self) -> None:
+        self._answers.close()
         self.control.close()
         if self.process.poll() is None:
             self.process.kill()

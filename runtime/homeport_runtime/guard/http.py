@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from ..asgi import ASGIApp, Receive, Scope, Send, header, send_error
+from ..asgi import ASGIApp, Message, Receive, Scope, Send, header, send_error
 from ..telemetry import request_id
 from .calls import CallRecord
-from .messages import MAX_BODY, MESSAGE, BodyTooLarge, Disconnected, declared_length, parse, read_body, replay
+from .messages import (
+    MAX_BODY,
+    MESSAGE,
+    BodyTooLarge,
+    Disconnected,
+    declared_length,
+    discard_body,
+    parse,
+    read_body,
+    replay,
+)
 from .names import Names
 from .streams import StreamCalls
 
@@ -59,7 +69,7 @@ class Guard:
                 raise BodyTooLarge
             body = await read_body(receive)
         except BodyTooLarge:
-            await send_error(send, 413, -32600, f"a message may have {MAX_BODY} bytes", [(b"connection", b"close")])
+            await _refuse_body(receive, send)
             return
         except Disconnected:
             return
@@ -92,6 +102,20 @@ class Guard:
             raise
         finally:
             request_id.reset(token)
+
+
+async def _refuse_body(receive: Receive, send: Send) -> None:
+    """Answers at once, and lets a client that reads only after it has written all come to read."""
+
+    async def send_and_wait(part: Message) -> None:
+        if part["type"] == "http.response.body":
+            await send({**part, "more_body": True})
+            await discard_body(receive)
+            part = {"type": "http.response.body", "body": b""}
+        await send(part)
+
+    close = [(b"connection", b"close")]
+    await send_error(send_and_wait, 413, -32600, f"a message may have {MAX_BODY} bytes", close)
 
 
 async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:

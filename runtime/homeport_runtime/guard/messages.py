@@ -11,6 +11,7 @@ from ..asgi import Message, Receive, Scope
 MESSAGE = "homeport.message"
 # The SDKs' own limit (mcp.server.transport_security.DEFAULT_MAX_REQUEST_BODY_SIZE).
 MAX_BODY = 4 * 1024 * 1024
+MAX_DISCARDED = 16 * MAX_BODY
 
 
 class BodyTooLarge(Exception):
@@ -47,6 +48,16 @@ async def read_body(receive: Receive) -> bytes:
         if size > MAX_BODY:
             raise BodyTooLarge
     return b"".join(chunks)
+
+
+async def discard_body(receive: Receive) -> None:
+    """Reads what is left of a body that is refused; a client that goes on beyond MAX_DISCARDED bytes is left alone."""
+    size = 0
+    while size < MAX_DISCARDED:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return
+        size += len(message.get("body", b""))
 
 
 def parse(body: bytes) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -19,6 +20,10 @@ from .channel import Channel
 DRAIN_S = 30.0
 # The same when the platform itself is gone: a worker never outlives it by more than seconds.
 ORPHAN_DRAIN_S = 2.0
+# Seconds in which connections without a request may still bring one, once the worker drains.
+GRACE_S = 0.3
+# Seconds from the end of the last request to the end of the process.
+EXIT_S = 5.0
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
@@ -29,6 +34,7 @@ class HTTPServer:
         self._idle_s = idle_s
         self._listener = listener
         self._state = ServerState()
+        self._draining = False
         self._config = uvicorn.Config(
             app,
             lifespan="off",
@@ -76,7 +82,7 @@ class HTTPServer:
         """Once a second: the Date header (RFC 9110, section 6.6.1), and whether nobody has asked for long."""
         served, quiet_since = -1, time.monotonic()
         while True:
-            self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+            self._set_headers()
             guard = self._app.guard
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, time.monotonic()
@@ -85,10 +91,27 @@ class HTTPServer:
                 quiet_since = time.monotonic()
             await asyncio.sleep(1.0)
 
+    def _set_headers(self) -> None:
+        date = (b"date", formatdate(time.time(), usegmt=True).encode())
+        self._state.default_headers = [date, (b"connection", b"close")] if self._draining else [date]
+
+    def _exit_after(self, seconds: float) -> None:
+        """Ends the process whatever the server still does: a thread that runs a tool cannot be stopped."""
+        timer = threading.Timer(seconds, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+
     async def _drain(self, acceptor: asyncio.Server | None, seconds: float) -> None:
         """Stops accepting, lets open requests finish, closes what is still open after `seconds`."""
+        self._exit_after(seconds + EXIT_S)
         if acceptor is not None:
             acceptor.close()
+        self._draining = True
+        self._set_headers()
+        # A request that is on its way to us on an open connection is answered, and told that it was the last.
+        grace = time.monotonic() + min(GRACE_S, seconds)
+        while self._state.connections and time.monotonic() < grace:
+            await asyncio.sleep(0.02)
         for connection in list(self._state.connections):
             connection.shutdown()
         deadline = time.monotonic() + seconds

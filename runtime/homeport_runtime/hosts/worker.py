@@ -7,6 +7,8 @@ first is its Job; environment and secrets come in there, so they are in no comma
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import gc
 import os
 import signal
@@ -17,18 +19,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..app import App
 from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE, loaded_modules
-from ..loader import find_server, load_module, user_trace
+from ..loader import find_server, load_module, start_error
 from ..manifest import APP_FOLDER, Manifest, read_manifest
 from ..servers import adapt
 from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
 from ..telemetry import capture_output
+from ..telemetry.lines import LineStream
 from .channel import Channel
 
 
@@ -62,8 +65,33 @@ class Job:
         )
 
 
-def main(control: socket.socket, listener: socket.socket | None) -> None:
+def main(control: socket.socket, listener: socket.socket | None) -> NoReturn:
     """The whole life of a worker process. `listener` is None for an inspection."""
+    code = 1
+    try:
+        _work(control, listener)
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process as Python does, but waits for no thread: one that the server left would keep it for ever."""
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):
+            stream.flush()
+            if isinstance(stream, LineStream):
+                stream.finish()
+    os._exit(code)
+
+
+def _work(control: socket.socket, listener: socket.socket | None) -> None:
     channel = Channel(control)
     first = channel.receive()
     if first is None:
@@ -123,23 +151,17 @@ class Worker:
         return name, adapt(server, options)
 
     async def _serve(self, module: Any) -> None:
-        with PROFILE.measure():
-            name, adapter = await self._adapter(module)
-            app = App(adapter, Names(self._job.names), sessions=self._manifest.sessions)
         # Only what happens before the server is warm is a failed start; a server that breaks later has logged it.
         try:
-            lifespan = app.lifespan()
             with PROFILE.measure():
+                name, adapter = await self._adapter(module)
+                app = App(adapter, Names(self._job.names), sessions=self._manifest.sessions)
+                lifespan = app.lifespan()
                 await lifespan.__aenter__()
                 contract = await app.warm_up()
-        except ServerError:
-            raise
-        except Exception as error:
-            raise ServerError(
-                f"the server raised {type(error).__name__} while it started: {error}",
-                hint="its lifespan or one of its list handlers failed",
-                trace=user_trace(error, self._app_folder),
-            ) from error
+        except (Exception, SystemExit) as error:
+            hint = "its factory, its lifespan or one of its list handlers failed"
+            raise start_error(error, self._app_folder, "while it started", hint) from error
         self._reached_start()
         try:
             await self._live(app, adapter.kind, name, contract)

@@ -19,7 +19,7 @@ import site
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
 
@@ -110,9 +110,8 @@ class Zygote:
             end.close()
 
 
-def _become_worker(zygote: Zygote, descriptors: list[int]) -> None:
-    """Never returns. `descriptors` are control channel, standard output, standard error and, to serve, a listener."""
-    code = 1
+def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
+    """`descriptors` are control channel, standard output, standard error and, to serve, a listener."""
     try:
         os.setsid()
         zygote.close()
@@ -123,19 +122,16 @@ def _become_worker(zygote: Zygote, descriptors: list[int]) -> None:
         os.close(out)
         os.close(err)
         gc.enable()
+        if "numpy.random" in sys.modules:
+            # Seeded when it was imported, for all workers alike; the standard library's own is seeded by the fork.
+            sys.modules["numpy.random"].seed()
         from .worker import main
 
         main(socket.socket(fileno=control), socket.socket(fileno=listener[0]) if listener else None)
-        code = 0
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 1
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+        os._exit(1)
 
 
 def _import(name: str) -> None:

@@ -25,8 +25,11 @@ class ASGIAppServer:
             return True
         if inspect.isclass(candidate):
             return False
-        function = candidate if inspect.isfunction(candidate) else getattr(candidate, "__call__", None)  # noqa: B004
-        return inspect.iscoroutinefunction(function) and list(inspect.signature(function).parameters) == [
+        # Of an instance, what its class says: objects that stand for others answer to every attribute, or raise.
+        function = candidate if inspect.isroutine(candidate) else getattr(type(candidate), "__call__", None)  # noqa: B004
+        if not inspect.iscoroutinefunction(function):
+            return False
+        return [name for name in inspect.signature(function).parameters if name != "self"] == [
             "scope",
             "receive",
             "send",

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from .base import ServeOptions, class_names
 from .request_state import seal_request_state
 from .tool_schemas import ToolSchemas
+
+# Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
+FIRST_CALL_MODULES = (
+    "fastmcp.server.tasks.handlers",
+    "fastmcp.server.tasks.routing",
+    "fastmcp.server.providers.prefab_payload",
+)
 
 
 class FastMCPServer:
@@ -43,3 +51,6 @@ class FastMCPServer:
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
         self._schemas.learn(tools)
+        for name in FIRST_CALL_MODULES:
+            with suppress(ImportError):
+                importlib.import_module(name)

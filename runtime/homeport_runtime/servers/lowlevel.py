@@ -11,6 +11,7 @@ from .base import ServeOptions, class_names, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .sse import sse_app
+from .tool_errors import log_tool_errors
 from .tool_schemas import ToolSchemas
 
 
@@ -38,6 +39,8 @@ class LowLevelServer:
             seal_request_state(server, options.state_key)
             if server.get_tool_input_schema is None:
                 server.get_tool_input_schema = self._schemas.lookup
+        else:
+            log_tool_errors(server)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

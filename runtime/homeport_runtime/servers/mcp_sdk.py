@@ -10,6 +10,7 @@ from ..asgi import ASGIApp
 from .base import ServeOptions, class_names, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
+from .tool_errors import log_tool_errors
 
 
 class FastMCP1Server:
@@ -31,6 +32,7 @@ class FastMCP1Server:
         settings.transport_security = None
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
+        log_tool_errors(server._mcp_server)
         self._server = server
         self.http: ASGIApp = server.streamable_http_app()
         self._stateless = SessionManager(server._mcp_server, sessions=False)

@@ -41,7 +41,7 @@ def emit(level: str, message: str, **fields: Any) -> None:
 
 
 def capture_output() -> None:
-    """From here on print(), logging and warnings make records. Programs started by the server still write plain lines."""
+    """From here on print(), logging and warnings make records. Programs that the server starts write plain lines."""
     sys.stdout = LineStream(1, "<stdout>", lambda text, request: _emit_text("info", text, request), request_id.get)
     sys.stderr = LineStream(2, "<stderr>", lambda text, request: _emit_text("error", text, request), request_id.get)
     _tell_levels()
@@ -53,8 +53,13 @@ def _emit_text(default: str, line: str, request: str | None) -> None:
 
 
 _LEVELS = {
-    **{name: name.lower() for name in ("DEBUG", "INFO", "WARNING", "ERROR")},
-    **{"WARN": "warning", "CRITICAL": "error", "FATAL": "error"},
+    "DEBUG": "debug",
+    "INFO": "info",
+    "WARN": "warning",
+    "WARNING": "warning",
+    "ERROR": "error",
+    "CRITICAL": "error",
+    "FATAL": "error",
 }
 
 
@@ -84,7 +89,7 @@ def _tell_levels() -> None:
         finally:
             _written_level.reset(token)
 
-    logging.Handler.handle = handle_with_level  # type: ignore[method-assign]
+    logging.Handler.handle = handle_with_level  # type: ignore[method-assign, assignment]
     warnings.showwarning = show_with_level
 
 

@@ -1,0 +1,109 @@
+"""One record per tools/call: what was called by whom, and how it ended, whatever way it ended."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from homeport_runtime.guard.calls import outcome
+
+from ..conftest import JSON, call, message, python_with, wait_for
+from ..workers import REQUIREMENTS, Worker, Workers, kind_source
+
+KINDS = ["fastmcp2", "fastmcp3", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel", "mcp2_mcpserver"]
+
+
+@pytest.fixture(scope="module")
+def kinds(workers: Workers) -> dict[str, Worker]:
+    return {}
+
+
+def served(kinds: dict[str, Worker], workers: Workers, kind: str) -> Worker:
+    if kind not in kinds:
+        kinds[kind] = workers.kind(kind)
+    return kinds[kind]
+
+
+def records_of(worker: Worker, tool: str) -> list[JSON]:
+    return [r["call"] for r in worker.records() if r.get("call", {}).get("tool") == tool]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ok_and_error_are_told_apart(kinds: dict[str, Worker], workers: Workers, kind: str) -> None:
+    worker = served(kinds, workers, kind)
+    worker.post(call("add", a=1, b=2), {"user-agent": "tester/1"})
+    worker.post(call("fail"))
+    record = wait_for(lambda: records_of(worker, "add"))[0]
+    assert record["status"] == "ok"
+    assert record["client"] == "tester/1"
+    assert record["start"] == "cold"
+    assert record["ms"] > 0
+    record = wait_for(lambda: records_of(worker, "fail"))[0]
+    assert (record["status"], record["start"]) == ("error", "warm")
+    assert worker.record(lambda r: r.get("call", {}).get("tool") == "fail")["level"] == "warning"
+
+
+@pytest.mark.parametrize("kind", ["fastmcp4", "mcp2_lowlevel", "mcp1_lowlevel", "mcp1_fastmcp"])
+def test_the_client_of_protocol_2026_says_who_it_is(kinds: dict[str, Worker], workers: Workers, kind: str) -> None:
+    worker = served(kinds, workers, kind)
+    before = len(records_of(worker, "whoami"))
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "Desk", "version": "2.1"},
+    }
+    request = message("tools/call", {"name": "whoami", "arguments": {}, "_meta": meta})
+    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "whoami"}
+    assert "result" in worker.post(request, headers)
+    records = wait_for(lambda: records_of(worker, "whoami")[before:])
+    assert [record["client"] for record in records] == ["Desk/2.1"]
+
+
+@pytest.mark.parametrize("kind", ["fastmcp4", "mcp1_fastmcp", "mcp2_lowlevel"])
+def test_a_client_that_goes_away_leaves_a_record(kinds: dict[str, Worker], workers: Workers, kind: str) -> None:
+    worker = served(kinds, workers, kind)
+    with worker.request("POST", "/mcp", call("slow", token="progress", steps=2) | {"id": 7}, None) as reply:
+        assert reply.status == 200
+    worker.post(call("release", token="progress"))
+    assert wait_for(lambda: records_of(worker, "slow"))[0]["status"] in ("abandoned", "ok")
+
+
+def test_a_call_whose_answer_never_comes_is_abandoned(workers: Workers) -> None:
+    source = kind_source("mcp2_mcpserver") + (
+        "\n\n@mcp.tool()\nasync def forever(ctx: Context) -> str:\n"
+        '    await ctx.report_progress(1, 2)\n    await asyncio.sleep(3600)\n    return ""\n'
+    )
+    worker = workers.serve(source, python_with(REQUIREMENTS["mcp2_mcpserver"]))
+    with worker.request("POST", "/mcp", call("forever", token="t")) as reply:
+        assert reply.next()["method"] == "notifications/progress"
+    assert wait_for(lambda: records_of(worker, "forever"))[0]["status"] == "abandoned"
+
+
+def test_a_request_that_is_not_complete_is_no_call(kinds: dict[str, Worker], workers: Workers) -> None:
+    worker = served(kinds, workers, "mcp2_lowlevel")
+    before = len(worker.records())
+    with socket.create_connection(("127.0.0.1", worker.port)) as connection:
+        connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+    worker.post(call("add", a=1, b=1))
+    worker.record(lambda r: r in worker.records()[before:] and "call" in r)
+    assert [r["call"]["tool"] for r in worker.records()[before:] if "call" in r] == ["add"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}', "ok"),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":false}}', "ok"),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":true}}', "error"),
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":""}}', "error"),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"text":"\\"isError\\": true"}]}}', "ok"),
+        (b'event: message\r\ndata: {"id":1,"result":{"isError":true}}\r\n\r\n', "error"),
+        (b'event: message\r\ndata: {"id":1,"result":{"isError":false}}\r\n\r\n', "ok"),
+        (b'data: {"method":"x","params":{"error":1}}\n\ndata: {"id":1,"result":{}}\n\n', "ok"),
+        (b'"isError"', "ok"),
+        (b"", "ok"),
+    ],
+)
+def test_the_outcome_is_read_from_the_answer(body: bytes, status: str) -> None:
+    assert outcome(body) == status

@@ -1,0 +1,90 @@
+"""Calls over HTTP+SSE: posted to /messages/, answered on the stream, recorded like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from homeport_runtime.guard.streams import StreamCalls
+
+from ..conftest import JSON, Reply, call, message, wait_for
+from ..workers import Worker, Workers
+
+KINDS = ["fastmcp2", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel", "mcp2_mcpserver"]
+
+
+@contextmanager
+def session(worker: Worker) -> Iterator[tuple[Reply, str]]:
+    """An initialized session: its stream, and where to post."""
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
+        path = stream.event()[1]
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        post(worker, path, message("initialize", hello, 0))
+        assert stream.next()["id"] == 0
+        post(worker, path, {"jsonrpc": "2.0", "method": "notifications/initialized"})
+        yield stream, path
+
+
+def post(worker: Worker, path: str, body: JSON) -> None:
+    with worker.request("POST", path, body) as reply:
+        assert reply.status == 202
+
+
+def calls(worker: Worker, tool: str) -> list[str]:
+    return [r["call"]["status"] for r in worker.records() if r.get("call", {}).get("tool") == tool]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calls_are_recorded_with_their_outcome(workers: Workers, kind: str) -> None:
+    worker = workers.kind(kind)
+    with session(worker) as (stream, path):
+        post(worker, path, call("add", request_id=1, a=1, b=2))
+        assert stream.next()["id"] == 1
+        post(worker, path, call("fail", request_id="two"))
+        assert stream.next()["id"] == "two"
+        assert wait_for(lambda: calls(worker, "add")) == ["ok"]
+        assert wait_for(lambda: calls(worker, "fail")) == ["error"]
+        post(worker, path, call("slow", request_id=3, steps=2))
+        assert stream.next()["id"] == 3
+        post(worker, path, call("slow", request_id=4, steps=2, token="4") | {"id": 4})
+    wait_for(lambda: len(calls(worker, "slow")) == 2)
+    assert calls(worker, "slow") == ["ok", "abandoned"]
+
+
+def test_a_call_to_no_session_is_an_error(workers: Workers) -> None:
+    worker = workers.kind("mcp2_lowlevel")
+    with session(worker) as (_, path):
+        for unknown in ("/messages/?session_id=" + "0" * 32, "/messages/"):
+            with worker.request("POST", unknown, call("add", a=1, b=1)) as reply:
+                assert reply.status in (400, 404)
+        with worker.request("POST", path, call("add", a=1, b=1) | {"jsonrpc": "1"}) as reply:
+            assert reply.status == 400
+        assert wait_for(lambda: len(calls(worker, "add")) == 3)
+        assert set(calls(worker, "add")) == {"error"}
+
+
+def test_nothing_is_kept_of_a_stream_that_broke() -> None:
+    import asyncio
+
+    from homeport_runtime.asgi import Message, Receive, Scope, Send
+
+    streams = StreamCalls()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        event = b"event: endpoint\r\ndata: /messages/?session_id=abc\r\n\r\n"
+        await send({"type": "http.response.body", "body": event, "more_body": True})
+        assert streams._waiting
+        raise OSError("gone")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(streams.follow(app, {}, receive, send))
+    assert not streams._waiting
