@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from platform_cli import doctor
-from platform_cli.doctor import check_disk, check_home, check_platform, check_port, check_python, check_uv
 from platform_cli.controlplane.client import PlatformClient
+from platform_cli.doctor import check_disk, check_home, check_platform, check_port, check_python, check_uv
 from platform_cli.errors import BuildError, PlatformError
 from platform_cli.home import Home
 

@@ -6,16 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 import pytest
 
 from tests.support import ROOT, SERVERS, Deployment, Platform
 
 PROJECT = "tiny"
+DEADLINE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,17 @@ def run(platform: Platform, tmp_path: Path) -> Run:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run_homeport
+
+
+@contextmanager
+def ends_in_time(process: subprocess.Popen[AnyStr]) -> Iterator[None]:
+    """Kills a process that still runs after the deadline, so that reading its output cannot wait for ever."""
+    timer = threading.Timer(DEADLINE_S, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def environment(platform: Platform, home: Path) -> dict[str, str]:

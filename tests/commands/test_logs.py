@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands.conftest import PROJECT, Run, environment, error_of
+from tests.commands.conftest import DEADLINE_S, PROJECT, Run, ends_in_time, environment, error_of
 from tests.support import ROOT, Deployment, Platform
-
-DEADLINE_S = 30
 
 
 def records(run: Run, *arguments: str, at_least: int = 1) -> list[dict[str, Any]]:
@@ -60,7 +58,8 @@ def test_follow_shows_what_comes(run: Run, called: None, platform: Platform, tmp
         "call (add|whoami)",
         "--json",
     ]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(platform, tmp_path), stdout=subprocess.PIPE) as process:
+    env = environment(platform, tmp_path)
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE) as process, ends_in_time(process):
         assert process.stdout
         # What is there already comes first, so that it follows from now on is known.
         assert json.loads(process.stdout.readline())["call"]["tool"] == "add"

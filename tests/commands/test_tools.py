@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import PROJECT, Run, environment, error_of
+from tests.commands.conftest import PROJECT, Run, ends_in_time, environment, error_of
 from tests.support import ROOT, Deployment, Platform
 
 
@@ -68,19 +68,16 @@ def test_text_stays_text(run: Run, tiny: Deployment) -> None:
 
 def test_progress_arrives_while_the_tool_runs(run: Run, tiny: Deployment, platform: Platform, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "platform_cli", "call", PROJECT, "slow", "steps=3", "token=cli"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment(platform, tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    pipe, env = subprocess.PIPE, environment(platform, tmp_path)
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=pipe, stderr=pipe) as process,
+        ends_in_time(process),
+    ):
         assert process.stderr
         # The tool waits for `release` after its first step, so this line can only come from a call that still runs.
         assert process.stderr.readline() == "  1/3\n"
         assert run("call", PROJECT, "release", "token=cli").code == 0
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate()
     assert (stdout, stderr) == ("3 steps\n", "  2/3\n  3/3\n")
 
 
