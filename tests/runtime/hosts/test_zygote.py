@@ -1,0 +1,130 @@
+"""A zygote: loads, forks workers that serve, and tells how they ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_cli.supervisor.launch import PYTHON_FLAGS
+from platform_cli.supervisor.release import QUIET
+from platform_cli.supervisor.zygote import BOOT
+
+from ..conftest import DEADLINE_S, JSON, ROOT, python_with, wait_for
+from ..workers import MCP2, Worker, layer_of, make_bundle, make_job
+
+SOURCE = MCP2 + (
+    "import os, sys\n\n@mcp.tool()\ndef facts() -> list[str]:\n"
+    "    return [str(os.getpid()), ' '.join(sorted(os.environ)), str(os.getppid())]\n"
+)
+
+
+class Zygote:
+    def __init__(self, folder: Path) -> None:
+        self.python = python_with("mcp>=2")
+        self.folder = folder
+        self.control, theirs = socket.socketpair()
+        self.control.settimeout(DEADLINE_S)
+        self.process = subprocess.Popen(
+            [self.python, *PYTHON_FLAGS, "-c", BOOT, str(ROOT / "runtime"), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+            env={**QUIET, "OF_THE_ZYGOTE": "1"},
+            text=True,
+        )
+        theirs.close()
+        self._answers = self.control.makefile("rb")
+
+    def answer(self) -> JSON:
+        answer: JSON = json.loads(self._answers.readline())
+        return answer
+
+    def order(self, descriptors: tuple[int, ...] = (), **order: Any) -> JSON:
+        socket.send_fds(self.control, [json.dumps(order).encode() + b"\n"], descriptors)
+        return self.answer()
+
+    def fork(self, job: JSON, listener: socket.socket | None) -> Worker:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(DEADLINE_S)
+        out, log = self.folder / "out.txt", self.folder / "err.txt"
+        with out.open("wb") as stdout, log.open("wb") as stderr:
+            handed = (theirs.fileno(), stdout.fileno(), stderr.fileno())
+            handed += (listener.fileno(),) if listener else ()
+            forked = self.order(handed, do="fork")
+        theirs.close()
+        assert forked["event"] == "forked"
+        port = listener.getsockname()[1] if listener else 0
+        worker = Worker(self.process, port, self.folder, log, ours, out)
+        worker.tell(**job)
+        self.pid = forked["pid"]
+        return worker
+
+    def close(self) -> None:
+        self._answers.close()
+        self.control.close()
+        self.process.kill()
+        self.process.wait(DEADLINE_S)
+
+
+@pytest.fixture
+def zygote(tmp_path: Path) -> Iterator[Zygote]:
+    zygote = Zygote(tmp_path)
+    yield zygote
+    zygote.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Path, listener: socket.socket) -> None:
+    layer = str(layer_of(zygote.python))
+    loaded = zygote.order(do="load", layer=layer, modules=["mcp.server", "there.is.no.such.module"])
+    assert (loaded["event"], loaded["threads"]) == ("loaded", 1)
+    assert loaded["modules"] > 300
+    job = make_job(make_bundle(tmp_path, {"server.py": SOURCE}), zygote.python, environment={"MINE": "1"})
+    worker = zygote.fork(job, listener).serving()
+    with worker.request("GET", "/health") as reply:
+        assert reply.status == 200
+    answer = worker.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "facts"}})
+    pid, names, parent = answer["result"]["structuredContent"]["result"]
+    assert (int(pid), int(parent)) == (zygote.pid, zygote.process.pid)
+    assert names == "MINE"
+    worker.tell(do="drain")
+    assert zygote.answer() == {"event": "exited", "pid": zygote.pid, "code": 0}
+    worker._answers.close()
+    worker.control.close()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_worker_that_fails_is_told_with_its_code(zygote: Zygote, tmp_path: Path, killed: bool) -> None:
+    source = "import time\ntime.sleep(3600)\n" if killed else "1 / 0\n"
+    worker = zygote.fork(make_job(make_bundle(tmp_path, {"server.py": source}), zygote.python, "inspect"), None)
+    if killed:
+        os.kill(zygote.pid, signal.SIGKILL)
+    else:
+        assert "ZeroDivisionError" in worker.expect("failed")["message"]
+    assert zygote.answer() == {"event": "exited", "pid": zygote.pid, "code": -9 if killed else 1}
+    worker._answers.close()
+    worker.control.close()
+
+
+def test_threads_of_a_library_are_counted(zygote: Zygote, tmp_path: Path) -> None:
+    (tmp_path / "threads_at_import.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
+    )
+    assert zygote.order(do="load", layer=str(tmp_path), modules=["threads_at_import"])["threads"] == 2
+
+
+def test_it_ends_with_its_supervisor(zygote: Zygote) -> None:
+    zygote.control.shutdown(socket.SHUT_RDWR)
+    assert wait_for(lambda: zygote.process.poll() is not None)
