@@ -12,9 +12,10 @@ import pytest
 from mcp import Client
 
 from homeport_runtime.asgi import Message, Scope, send_json
+from homeport_runtime.jsonrpc import event
 from homeport_runtime.modern import ModernTranslator
 
-from .conftest import HERE, ROOT, Serve, Served, python_with, wait_for
+from .conftest import DEADLINE_S, HERE, ROOT, Serve, Served, python_with, wait_for
 
 SERVERS = ROOT / "tests" / "servers"
 VERSION = "2026-07-28"
@@ -332,6 +333,25 @@ def test_a_request_of_the_older_era_passes_untouched() -> None:
     asyncio.run(ModernTranslator(app, app)(scope, none, none))  # type: ignore[arg-type]
     assert seen[0] is scope
     assert seen[1:] == [none, none]
+
+
+def test_a_call_that_asked_the_client_in_vain_is_ended() -> None:
+    worked_on: list[bool] = []
+    question = {"jsonrpc": "2.0", "id": 7, "method": "elicitation/create", "params": {}}
+
+    async def app(scope: Scope, _receive: Any, send: Any) -> None:
+        if scope["homeport.message"]["method"] == "initialize":
+            await send_json(send, 200, INITIALIZED)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": event(question), "more_body": True})
+        await asyncio.sleep(DEADLINE_S)
+        worked_on.append(True)
+
+    body, headers = modern_call("ask")
+    sent = asyncio.run(answered(app, json.dumps(body).encode(), {**headers, "accept": "*/*"}))
+    assert json.loads(sent[1]["body"])["error"]["code"] == -32603
+    assert not worked_on
 
 
 def test_a_server_that_ends_without_an_answer_is_an_error() -> None:
