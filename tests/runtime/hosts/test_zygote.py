@@ -55,7 +55,7 @@ class Zygote:
         ours.settimeout(DEADLINE_S)
         out, log = self.folder / "out.txt", self.folder / "err.txt"
         with out.open("wb") as stdout, log.open("wb") as stderr:
-            handed = (theirs.fileno(), stdout.fileno(), stderr.fileno())
+            handed: tuple[int, ...] = (theirs.fileno(), stdout.fileno(), stderr.fileno())
             handed += (listener.fileno(),) if listener else ()
             forked = self.order(handed, do="fork")
         theirs.close()
