@@ -30,7 +30,7 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease) -> dict[
             launcher,
             release,
             inspection_job(release, workdir.path),
-            listener=None,
+            sockets=(),
             sink=lambda line, _level, _pid: printed.append(line.decode("utf-8", "replace").rstrip()),
         )
         try:

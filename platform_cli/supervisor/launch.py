@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from .release import QUIET, RunnableRelease
 
 BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "
-    "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1] if fds[1:] else None)"
+    "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1:])"
 )
 # Isolated and without site-packages of the interpreter's own: a worker sees its layer and nothing else.
 PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
@@ -34,7 +34,7 @@ class Launched:
 
 
 class Launcher(Protocol):
-    async def launch(self, release: RunnableRelease, listener: socket.socket | None) -> Launched: ...
+    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Pipes:
 class PlainLauncher:
     """A new process of the release's interpreter."""
 
-    async def launch(self, release: RunnableRelease, listener: socket.socket | None) -> Launched:
+    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         pipes = Pipes.open()
-        handed = [pipes.control[1].fileno()] + ([listener.fileno()] if listener is not None else [])
+        handed = [pipes.control[1].fileno(), *(sock.fileno() for sock in sockets)]
         try:
             process = await asyncio.create_subprocess_exec(
                 str(release.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(release.runtime), *map(str, handed),

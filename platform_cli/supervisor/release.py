@@ -43,7 +43,10 @@ class RunnableRelease:
     interpreter: Path
     environment: Mapping[str, str]
     domains: tuple[str, ...]
-    idle_s: float | None
+    idle_s: float
+    min_workers: int
+    max_workers: int
+    concurrency: int
     start_timeout_s: float
     files: Mapping[str, str]
     modules: tuple[str, ...]
@@ -58,6 +61,9 @@ class RunnableRelease:
 def read_release(home: Home, project: str, number: int, bundle: Path) -> RunnableRelease:
     """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash."""
     manifest = json.loads((bundle / FILE_NAME).read_bytes())
+    scaling = manifest["scaling"]
+    # Sessions live in one process; without auto_scaling one worker is what was asked for.
+    alone = manifest["sessions"] or not scaling["auto"]
     return RunnableRelease(
         project=project,
         number=number,
@@ -67,7 +73,10 @@ def read_release(home: Home, project: str, number: int, bundle: Path) -> Runnabl
         interpreter=Path(manifest["interpreter"]["path"]),
         environment=manifest["environment"],
         domains=tuple(manifest["domains"]),
-        idle_s=manifest["scaling"]["idle_s"] if manifest["scaling"]["min"] == 0 else None,
+        idle_s=scaling["idle_s"],
+        min_workers=min(scaling["min"], 1) if alone else scaling["min"],
+        max_workers=1 if alone else scaling["max"],
+        concurrency=scaling["concurrency"],
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),

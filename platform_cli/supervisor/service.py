@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
 
-from ..errors import HomeportError
+from ..errors import HomeportError, PlatformError
+from .exchange import Exchange
 from .logbook import LogBook
 from .release import RunnableRelease
 from .sockets import open_listener
@@ -15,9 +17,15 @@ from .workdir import WorkDir
 from .worker import START_GRACE_S, Worker, serving_job, start_worker
 from .zygote import Zygotes
 
-# Seconds before the next try when a worker fails to start on demand: doubled each time, up to the last.
-FIRST_BACKOFF_S = 1.0
+# The longest wait before a worker is started that has come to a quick end again and again.
 LAST_BACKOFF_S = 60.0
+# A worker that ends by itself before this has crashed on its start.
+SHORT_LIFE_S = 2.0
+# How long there must be too many requests for another worker, and so few that one can go.
+SCALE_OUT_S = 1.0
+SCALE_IN_S = 15.0
+# Seconds between looks whether a port that another program has taken is free again.
+REOPEN_S = 0.5
 
 
 class Service:
@@ -36,39 +44,63 @@ class Service:
         self._state_key = state_key
         self._zygotes = zygotes
         self._listener: socket.socket | None = None
-        self._worker: Worker | None = None
+        self._exchange = Exchange()
+        self._workers: list[Worker] = []
         self._retiring: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._watching = False
-        self._backoff = 0.0
+        self._crashes = 0
+        self._pressure = Pressure()
 
     @property
     def state(self) -> str:
         """`running`, `idle` (nothing runs, the next connection starts a worker), `failing`, or `down` (no socket)."""
         if self._listener is None:
             return "down"
-        if self._worker is not None:
+        if self._workers:
             return "running"
         return "failing" if self._backoff else "idle"
 
     @property
     def workers(self) -> int:
         """How many run now, those included that finish their last requests."""
-        return (1 if self._worker is not None else 0) + len(self._retiring)
+        return len(self._workers) + len(self._retiring)
 
     def open(self, listener: socket.socket | None = None) -> None:
         """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
         self._listener = listener or open_listener(self.port)
 
-    def resume(self, release: RunnableRelease) -> None:
-        """After a restart of the platform: `release` serves as soon as somebody connects."""
+    def resume(self, release: RunnableRelease | None) -> None:
+        """After a restart of the platform: `release` serves as soon as somebody connects.
+
+        While the port is taken, be it by a worker that a killed platform left behind, the service is down.
+        """
         self.release = release
+        try:
+            self.open()
+        except PlatformError as error:
+            self.last_error = error.message
+            self._spawn(self._reopen())
         self._watch()
+
+    async def _reopen(self) -> None:
+        while self._listener is None:
+            await asyncio.sleep(REOPEN_S)
+            with contextlib.suppress(PlatformError):
+                self.open_if_down()
+
+    def open_if_down(self) -> None:
+        """Raises PlatformError while another program has the port."""
+        if self._listener is None:
+            self.open()
+            self.last_error = None
+            self._watch()
 
     async def activate(self, release: RunnableRelease) -> None:
         """Warms a worker of `release` up and switches to it. If that fails the old release goes on as it was."""
         async with self._lock:
+            self.open_if_down()
             previous = self.release
             self._unwatch()
             try:
@@ -80,22 +112,25 @@ class Service:
                 )
                 self._watch()
                 raise
-            old, self._worker, self.release = self._worker, worker, release
-            self.last_error, self._backoff = None, 0.0
-            if old is not None:
-                self._retire(old)
+            old, self._workers, self.release = self._workers, [worker], release
+            self.last_error, self._crashes = None, 0
+            self._exchange.release()
+            for each in old:
+                self._retire(each)
+        self._fill()
 
     async def close(self) -> None:
         """Stops accepting, lets requests finish, ends every worker and gives the socket back."""
         self._unwatch()
         for task in list(self._tasks):
             task.cancel()
-        workers = [*self._retiring, *([self._worker] if self._worker else [])]
-        self._worker = None
-        await asyncio.gather(*(worker.drain() for worker in workers))
+        workers = [*self._retiring, *self._workers]
+        self._workers = []
+        await asyncio.gather(*(worker.close() for worker in workers))
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        self._exchange.close()
         self.log.close()
 
     async def _start(self, release: RunnableRelease) -> Worker:
@@ -104,7 +139,7 @@ class Service:
             await self._zygotes.launcher(release),
             release,
             serving_job(release, self._workdir.path, self._state_key),
-            listener=self._listener,
+            sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
             sink=lambda line, level, pid: self.log.write_line(line, level=level, release=release.number, worker=pid),
         )
         try:
@@ -117,57 +152,132 @@ class Service:
                 self.log.write("error", error.message, release=release.number)
             raise
         worker.on_idle = self._rest
-        self._spawn(self._notice_end(worker))
+        worker.on_load = self._weigh
+        self._spawn(self._notice_end(worker, asyncio.get_running_loop().time()))
         return worker
 
-    async def _notice_end(self, worker: Worker) -> None:
+    async def _notice_end(self, worker: Worker, started: float) -> None:
         await worker.gone.wait()
         self._retiring.discard(worker)
-        if worker is self._worker:
-            self._worker = None
-            self.last_error = f"the worker ended by itself ({worker.exit_reason()})"
-            self.log.write("error", self.last_error, release=worker.release.number)
-            self._watch()
+        if worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        lived = asyncio.get_running_loop().time() - started
+        self._crashes = self._crashes + 1 if lived < SHORT_LIFE_S else 0
+        self.last_error = f"the worker ended by itself ({worker.exit_reason()})"
+        self.log.write("error", self.last_error, release=worker.release.number)
+        self._watch()
+        self._fill()
 
     def _retire(self, worker: Worker) -> None:
         self._retiring.add(worker)
-        self._spawn(worker.drain())
+        self._spawn(worker.hand_over())
 
     def _rest(self, worker: Worker) -> None:
-        """Scales to zero: from here on the supervisor watches the socket again."""
-        if worker is self._worker and not self._lock.locked():
-            self._worker = None
+        """A worker that nobody needs any more goes; with the last one the supervisor watches the sockets again."""
+        if worker in self._workers and not self._lock.locked() and len(self._workers) > worker.release.min_workers:
+            self._workers.remove(worker)
             self._watch()
             self._retire(worker)
 
+    def _weigh(self, _worker: Worker) -> None:
+        """Told how many requests are open: more workers while there are too many for long, fewer while few."""
+        release = self.release
+        if release is None or self._lock.locked() or not self._workers:
+            return
+        count, requests = len(self._workers), sum(worker.open_requests for worker in self._workers)
+        self._pressure.note(
+            crowded=count < release.max_workers and requests > count * release.concurrency,
+            roomy=count > max(1, release.min_workers) and requests <= (count - 1) * release.concurrency / 2,
+        )
+        if self._pressure.crowded_for(SCALE_OUT_S):
+            self._pressure = Pressure()
+            self._spawn(self._scale_out(release))
+        elif self._pressure.roomy_for(SCALE_IN_S):
+            self._pressure = Pressure()
+            self._retire(self._workers.pop())
+
+    def _fill(self) -> None:
+        """Starts what is missing of the workers that `min` asks for even when nobody calls."""
+        if self.release is not None and len(self._workers) < self.release.min_workers:
+            self._unwatch()
+            self._spawn(self._start_missing(self.release))
+
+    async def _start_missing(self, release: RunnableRelease) -> None:
+        while self.release is release and len(self._workers) < release.min_workers:
+            before = len(self._workers)
+            await (self._scale_out(release) if before else self._wake())
+            if len(self._workers) == before:
+                return
+
+    async def _scale_out(self, release: RunnableRelease) -> None:
+        async with self._lock:
+            most = max(release.max_workers, release.min_workers)
+            if self.release is not release or not self._workers or len(self._workers) >= most:
+                return
+            with contextlib.suppress(HomeportError, OSError):
+                worker = await self._start(release)
+                for busy in self._workers:
+                    busy.share(len(self._workers) + 1)
+                self._workers.append(worker)
+
     def _watch(self) -> None:
-        if self._listener is not None and self._worker is None and self.release is not None and not self._watching:
+        if self._listener is not None and not self._workers and self.release is not None and not self._watching:
             self._watching = True
-            asyncio.get_running_loop().add_reader(self._listener.fileno(), self._on_connection)
+            asyncio.get_running_loop().add_reader(self._listener.fileno(), self._on_request)
+            self._exchange.watch(self._on_request)
 
     def _unwatch(self) -> None:
         if self._watching and self._listener is not None:
             self._watching = False
             asyncio.get_running_loop().remove_reader(self._listener.fileno())
+            self._exchange.unwatch()
 
-    def _on_connection(self) -> None:
+    def _on_request(self) -> None:
         self._unwatch()
         self._spawn(self._wake())
 
+    @property
+    def _backoff(self) -> float:
+        """Seconds to wait before the next start: none after one short life, then 1, 2, 4 ... 60."""
+        return min(2.0 ** (self._crashes - 2), LAST_BACKOFF_S) if self._crashes > 1 else 0.0
+
     async def _wake(self) -> None:
-        if self._backoff:
-            await asyncio.sleep(self._backoff)
+        await asyncio.sleep(self._backoff)
         async with self._lock:
-            if self._worker is not None or self.release is None:
+            if self._workers or self.release is None:
                 return
             try:
-                self._worker = await self._start(self.release)
-                self._backoff = 0.0
-            except HomeportError:
-                self._backoff = min(self._backoff * 2 or FIRST_BACKOFF_S, LAST_BACKOFF_S)
+                self._workers = [await self._start(self.release)]
+                self._exchange.release()
+            except (HomeportError, OSError):
+                self._crashes += 1
                 self._watch()
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+class Pressure:
+    """Since when there have been too many requests for the workers, or so few that one could go."""
+
+    def __init__(self) -> None:
+        self._crowded_since: float | None = None
+        self._roomy_since: float | None = None
+
+    def note(self, *, crowded: bool, roomy: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        self._crowded_since = (self._crowded_since or now) if crowded else None
+        self._roomy_since = (self._roomy_since or now) if roomy else None
+
+    def crowded_for(self, seconds: float) -> bool:
+        return _since(self._crowded_since, seconds)
+
+    def roomy_for(self, seconds: float) -> bool:
+        return _since(self._roomy_since, seconds)
+
+
+def _since(start: float | None, seconds: float) -> bool:
+    return start is not None and asyncio.get_running_loop().time() - start >= seconds

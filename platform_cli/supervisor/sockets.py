@@ -28,8 +28,8 @@ def open_listener(port: int) -> socket.socket:
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PlatformError(
                 f"port {port} is taken by another program",
-                hint=f"stop that program (see `ss -ltnp 'sport = :{port}'` or `lsof -i :{port}`), then run "
-                "`homeport platform stop` and `homeport platform start`",
+                hint=f"stop that program (see `ss -ltnp 'sport = :{port}'` or `lsof -i :{port}`): "
+                "the project answers again as soon as the port is free",
             ) from error
         raise
     return listener

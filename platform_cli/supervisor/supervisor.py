@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Container
 from typing import Any
 
-from ..errors import HomeportError
 from ..home import Home
 from .inspection import inspect_release
 from .release import RunnableRelease
@@ -30,12 +29,8 @@ class Supervisor:
         return service
 
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
-        """A service on its own port; if another program has taken that, it is down with the reason as last error."""
+        """A service on its own port; `resume` opens it."""
         service = Service(self._home.project(project), project, port, state_key, self._zygotes)
-        try:
-            service.open()
-        except HomeportError as error:
-            service.last_error = error.message
         self.services[project] = service
         return service
 

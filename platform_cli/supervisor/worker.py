@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,9 @@ class Worker:
         self.pid = launched.pid
         self.state = State.STARTING
         self.gone = asyncio.Event()
-        self.on_idle: Callable[[Worker], None] | None = None
+        self.open_requests = 0
+        self.on_idle: Callable[[Worker], None] = _ignore
+        self.on_load: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._exit_code: int | None = None
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -70,8 +72,11 @@ class Worker:
             while line := await reader.readline():
                 message: dict[str, Any] = json.loads(line)
                 if message["event"] == "idle":
-                    if self.on_idle is not None and self.state is State.SERVING:
+                    if self.state is State.SERVING:
                         self.on_idle(self)
+                elif message["event"] == "load":
+                    self.open_requests = message["open"]
+                    self.on_load(self)
                 else:
                     self._answers.put_nowait(message)
         self._answers.put_nowait({"event": "gone"})
@@ -128,12 +133,24 @@ class Worker:
         await self.expect("accepting", START_GRACE_S)
         self.state = State.SERVING
 
-    async def drain(self) -> None:
-        """Lets it finish its requests and waits for its end; what does not end in time is killed."""
+    def share(self, workers: int) -> None:
+        """It hands its part of its connections to another worker: they are `workers` now."""
+        self._send(do="share", workers=workers)
+
+    async def hand_over(self) -> None:
+        """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
+        await self._end("hand_over")
+
+    async def close(self) -> None:
+        """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
+        await self._end("close")
+
+    async def _end(self, order: str) -> None:
+        """What does not end in time is killed."""
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
-        self._send(do="drain")
+        self._send(do=order)
         try:
             await asyncio.wait_for(self.gone.wait(), DRAIN_LIMIT_S)
         except TimeoutError:
@@ -147,6 +164,10 @@ class Worker:
         # The worker leads its own process group, so that programs it started go with it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def _ignore(_worker: Worker) -> None:
+    """Nobody has asked to be told."""
 
 
 async def _follow(stream: asyncio.StreamReader, level: str, pid: int, sink: LineSink) -> None:
@@ -174,12 +195,16 @@ async def start_worker(
     release: RunnableRelease,
     job: Mapping[str, Any],
     *,
-    listener: socket.socket | None,
+    sockets: Sequence[socket.socket],
     sink: LineSink,
 ) -> Worker:
     """Starts a process for `job`; it is STARTING when this returns."""
-    worker = Worker(release, await launcher.launch(release, listener))
-    await worker.open(job, sink)
+    worker = Worker(release, await launcher.launch(release, sockets))
+    try:
+        await worker.open(job, sink)
+    except BaseException:
+        worker.kill()
+        raise
     return worker
 
 

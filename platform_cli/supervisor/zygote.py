@@ -67,6 +67,7 @@ class Zygote:
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
         self.usable = True
+        self.alive = True
         self.last_used = 0.0
         self._reader = asyncio.create_task(self._read())
 
@@ -102,11 +103,10 @@ class Zygote:
         if answer["threads"] > 1:
             self.usable = False
 
-    async def launch(self, _release: RunnableRelease, listener: socket.socket | None) -> Launched:
+    async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         pipes = Pipes.open()
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
-        if listener is not None:
-            descriptors.append(listener.fileno())
+        descriptors += [sock.fileno() for sock in sockets]
         try:
             pid = (await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S))["pid"]
         except BaseException:
@@ -122,20 +122,27 @@ class Zygote:
 
     async def _order(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
         async with self._lock:
+            exchange = asyncio.ensure_future(self._exchange(order, descriptors, timeout))
             try:
-                self._control.setblocking(True)
-                socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
-                self._control.setblocking(False)
-                answer = await asyncio.wait_for(self._answers.get(), timeout)
-            except (OSError, TimeoutError) as error:
-                answer = {"event": "gone"}
-                failure: BaseException | None = error
-            else:
-                failure = None
-            if answer["event"] == "gone":
-                self.close()
-                raise ReleaseError("the zygote does not answer") from failure
-            return answer
+                return await asyncio.shield(exchange)
+            except asyncio.CancelledError:
+                # The answer that nobody waits for any more must not be taken for the next order's.
+                await asyncio.wait({exchange})
+                raise
+
+    async def _exchange(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+        try:
+            self._control.setblocking(True)
+            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+            self._control.setblocking(False)
+            answer = await asyncio.wait_for(self._answers.get(), timeout)
+        except (OSError, TimeoutError) as error:
+            self.close()
+            raise ReleaseError("the zygote does not answer") from error
+        if answer["event"] == "gone":
+            self.close()
+            raise ReleaseError("the zygote ended")
+        return answer
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
@@ -151,7 +158,7 @@ class Zygote:
                         self._answers.put_nowait(message)
         except OSError:
             pass
-        self.usable = False
+        self.usable, self.alive = False, False
         self._answers.put_nowait({"event": "gone"})
         for child in self._children.values():
             if not child.done():
@@ -162,7 +169,7 @@ class Zygote:
 
     def close(self) -> None:
         """Workers that were forked go on."""
-        self.usable = False
+        self.usable, self.alive = False, False
         self._reader.cancel()
         self._control.close()
         if self._process.returncode is None:
@@ -187,7 +194,7 @@ class Zygotes:
 
     async def _get(self, key: Key) -> Zygote:
         zygote = self._zygotes.get(key)
-        if zygote is None:
+        if zygote is None or not zygote.alive:
             starting = self._starting.get(key)
             if starting is None:
                 starting = self._starting[key] = asyncio.create_task(self._start(key))

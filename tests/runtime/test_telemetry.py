@@ -180,7 +180,7 @@ def test_lines_of_threads_have_no_request_of_others(writer: Worker) -> None:
 def test_the_last_line_is_kept_without_a_newline(workers: Workers) -> None:
     source = MCP2 + "import atexit\natexit.register(print, 'at the end', end='')\nprint('while loading', end='')\n"
     worker = workers.serve(source, python_with("mcp>=2"))
-    worker.tell(do="drain")
+    worker.tell(do="close")
     assert worker.process.wait(60) == 0
     texts = [record.get("message") for record in worker.records()]
     assert "while loadingat the end" in texts

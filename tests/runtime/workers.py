@@ -145,13 +145,30 @@ class Worker(Served):
         self.process.wait(DEADLINE_S)
 
 
+EXCHANGES: dict[socket.socket, tuple[socket.socket, socket.socket]] = {}
+
+
+def serving_sockets(listener: socket.socket | None) -> tuple[socket.socket, ...]:
+    """What a worker on this listener is given: the socket, and the exchange of connections that belongs to it."""
+    if listener is None:
+        return ()
+    if listener not in EXCHANGES:
+        EXCHANGES[listener] = socket.socketpair()
+    return (listener, *EXCHANGES[listener])
+
+
+def close_serving_sockets(listener: socket.socket) -> None:
+    for sock in (listener, *EXCHANGES.pop(listener, ())):
+        sock.close()
+
+
 def start_process(
     job: JSON, python: str, listener: socket.socket | None = None, environment: Mapping[str, str] = QUIET
 ) -> Worker:
     """A plain worker process for `job`. With a listener it serves, else it inspects."""
     ours, theirs = socket.socketpair()
     ours.settimeout(DEADLINE_S)
-    handed = [theirs.fileno()] + ([listener.fileno()] if listener is not None else [])
+    handed = [theirs.fileno(), *(sock.fileno() for sock in serving_sockets(listener))]
     folder = Path(job["bundle"]).parent
     number = len(list(folder.glob("out-*.txt")))
     out, log = folder / f"out-{number}.txt", folder / f"err-{number}.txt"
@@ -218,4 +235,4 @@ class Workers:
         for worker in self._running:
             worker.stop()
         for listener in self._listeners:
-            listener.close()
+            close_serving_sockets(listener)

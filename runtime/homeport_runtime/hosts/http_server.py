@@ -11,10 +11,10 @@ from email.utils import formatdate
 from typing import Any
 
 import uvicorn
-from uvicorn.server import ServerState
 
 from ..app import App
 from .channel import Channel
+from .handover import Connections, Exchange
 
 # Seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -24,18 +24,24 @@ ORPHAN_DRAIN_S = 2.0
 GRACE_S = 0.3
 # Seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
+# Seconds between reports, and for giving connections to a new worker.
+TICK_S = 0.5
+SHARE_S = 0.5
+# More connections than a worker can have.
+ALL = 1 << 30
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket, idle_s: float | None) -> None:
+    def __init__(self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float) -> None:
         self._app = app
         self._idle_s = idle_s
         self._listener = listener
-        self._state = ServerState()
-        self._draining = False
-        self._config = uvicorn.Config(
+        self._exchange = exchange
+        self._closing = False
+        self._stopped = False
+        config = uvicorn.Config(
             app,
             lifespan="off",
             log_config=None,
@@ -43,10 +49,12 @@ class HTTPServer:
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
         )
-        self._config.load()
+        config.load()
+        self._connections = Connections(config, exchange)
+        self._state = self._connections.state
 
     async def run(self, channel: Channel) -> None:
-        """Serves until the supervisor says drain or goes away."""
+        """Serves until the supervisor says hand_over (others go on), close (nobody does) or goes away."""
         loop = asyncio.get_running_loop()
         orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
@@ -63,37 +71,41 @@ class HTTPServer:
         try:
             while True:
                 order = await orders.get()
-                if order is None or order["do"] == "drain":
-                    await self._drain(acceptor, DRAIN_S if order else ORPHAN_DRAIN_S)
+                if order is not None and order["do"] == "share":
+                    self._share(order["workers"])
+                    continue
+                if order is None or order["do"] != "accept":
+                    self._stop_accepting(acceptor)
+                    if order is not None and order["do"] == "hand_over":
+                        await self._hand_over()
+                    else:
+                        await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
                     return
-                if order["do"] == "accept":
-                    acceptor = await loop.create_server(self._protocol, sock=self._listener, backlog=1024)
-                    channel.send(event="accepting")
+                acceptor = await loop.create_server(self._connections.make, sock=self._listener, backlog=1024)
+                self._exchange.start_taking(self._connections.take)
+                channel.send(event="accepting")
         finally:
             clock.cancel()
 
-    def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]
-            config=self._config, server_state=self._state, app_state={}
-        )
-        return protocol
-
     async def _tick(self, channel: Channel) -> None:
-        """Once a second: the Date header (RFC 9110, section 6.6.1), and whether nobody has asked for long."""
-        served, quiet_since = -1, time.monotonic()
+        """The Date header (RFC 9110, section 6.6.1), how many requests are open, and whether nobody asks any more."""
+        served, reported, quiet_since = -1, 0, time.monotonic()
         while True:
             self._set_headers()
             guard = self._app.guard
+            if guard.open_requests or reported:
+                reported = guard.open_requests
+                channel.send(event="load", open=reported)
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, time.monotonic()
-            elif self._idle_s is not None and time.monotonic() - quiet_since >= self._idle_s:
+            elif time.monotonic() - quiet_since >= self._idle_s:
                 channel.send(event="idle")
                 quiet_since = time.monotonic()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(TICK_S)
 
     def _set_headers(self) -> None:
         date = (b"date", formatdate(time.time(), usegmt=True).encode())
-        self._state.default_headers = [date, (b"connection", b"close")] if self._draining else [date]
+        self._state.default_headers = [date, (b"connection", b"close")] if self._closing else [date]
 
     def _exit_after(self, seconds: float) -> None:
         """Ends the process whatever the server still does: a thread that runs a tool cannot be stopped."""
@@ -101,12 +113,39 @@ class HTTPServer:
         timer.daemon = True
         timer.start()
 
-    async def _drain(self, acceptor: asyncio.Server | None, seconds: float) -> None:
-        """Stops accepting, lets open requests finish, closes what is still open after `seconds`."""
-        self._exit_after(seconds + EXIT_S)
+    def _stop_accepting(self, acceptor: asyncio.Server | None) -> None:
         if acceptor is not None:
+            self._stopped = True
+            self._exchange.stop_taking()
             acceptor.close()
-        self._draining = True
+
+    def _share(self, workers: int) -> None:
+        """Gives another worker its part of the connections, and takes none back meanwhile."""
+        self._exchange.stop_taking()
+        self._connections.leave(len(self._state.connections) // workers)
+
+        def take_again() -> None:
+            self._connections.leaving = 0
+            if not self._stopped:
+                self._exchange.start_taking(self._connections.take)
+
+        asyncio.get_running_loop().call_later(SHARE_S, take_again)
+
+    async def _hand_over(self) -> None:
+        """Passes every connection on to the project's other workers, those with a request when it is answered."""
+        self._exit_after(DRAIN_S + EXIT_S)
+        deadline = time.monotonic() + DRAIN_S
+        self._connections.leave(ALL)
+        # A request whose answer is out may still have something to do behind it.
+        while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+            self._connections.leave_idle()
+        await self._abort()
+
+    async def _close(self, seconds: float) -> None:
+        """Nobody goes on: lets open requests finish, and closes what is still open after `seconds`."""
+        self._exit_after(seconds + EXIT_S)
+        self._closing = True
         self._set_headers()
         # A request that is on its way to us on an open connection is answered, and told that it was the last.
         grace = time.monotonic() + min(GRACE_S, seconds)
@@ -115,8 +154,11 @@ class HTTPServer:
         for connection in list(self._state.connections):
             connection.shutdown()
         deadline = time.monotonic() + seconds
-        while self._state.connections and time.monotonic() < deadline:
+        while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
+        await self._abort()
+
+    async def _abort(self) -> None:
         for connection in list(self._state.connections):
             connection.transport.abort()
         for task in list(self._state.tasks):

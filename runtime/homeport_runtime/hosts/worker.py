@@ -16,7 +16,7 @@ import site
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -38,7 +38,7 @@ from .channel import Channel
 @dataclass(frozen=True)
 class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
-    loopback ones; `idle_s` the seconds without requests after which it says that it is idle, None for never.
+    loopback ones; `idle_s` the seconds without requests after which it says that it is idle.
     """
 
     mode: str
@@ -47,7 +47,7 @@ class Job:
     layer: Path
     environment: Mapping[str, str]
     names: tuple[str, ...]
-    idle_s: float | None
+    idle_s: float
     state_key: bytes | None
 
     @classmethod
@@ -65,11 +65,13 @@ class Job:
         )
 
 
-def main(control: socket.socket, listener: socket.socket | None) -> NoReturn:
-    """The whole life of a worker process. `listener` is None for an inspection."""
+def main(control: socket.socket, sockets: Sequence[socket.socket]) -> NoReturn:
+    """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
+    (see handover.py); none for an inspection.
+    """
     code = 1
     try:
-        _work(control, listener)
+        _work(control, sockets)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -91,7 +93,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _work(control: socket.socket, listener: socket.socket | None) -> None:
+def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     channel = Channel(control)
     first = channel.receive()
     if first is None:
@@ -101,7 +103,7 @@ def _work(control: socket.socket, listener: socket.socket | None) -> None:
     _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
     try:
-        Worker(job, manifest, channel, listener, deadline.reached_start).run()
+        Worker(job, manifest, channel, sockets, deadline.reached_start).run()
     except ServerError as error:
         deadline.reached_start()
         channel.send(event="failed", message=error.message, hint=error.hint, trace=error.trace)
@@ -126,13 +128,13 @@ class Worker:
         job: Job,
         manifest: Manifest,
         channel: Channel,
-        listener: socket.socket | None,
+        sockets: Sequence[socket.socket],
         reached_start: Callable[[], None],
     ) -> None:
         self._job = job
         self._manifest = manifest
         self._channel = channel
-        self._listener = listener
+        self._sockets = sockets
         self._reached_start = reached_start
         self._app_folder = job.bundle / APP_FOLDER
 
@@ -169,7 +171,7 @@ class Worker:
             await lifespan.__aexit__(None, None, None)
 
     async def _live(self, app: App, kind: str, name: str | None, contract: Mapping[str, Any] | None) -> None:
-        if self._listener is None:
+        if not self._sockets:
             self._channel.send(
                 event="inspected",
                 kind=kind,
@@ -181,11 +183,13 @@ class Worker:
             )
             return
         # uvicorn comes from the layer, which is on the path only now.
+        from .handover import Exchange
         from .http_server import HTTPServer
 
         gc.collect()
         gc.freeze()
-        server = HTTPServer(app, self._listener, self._job.idle_s)
+        listener, give, take = self._sockets
+        server = HTTPServer(app, listener, Exchange(give, take), self._job.idle_s)
         self._channel.send(event="ready")
         await server.run(self._channel)
 

@@ -111,12 +111,12 @@ class Zygote:
 
 
 def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
-    """`descriptors` are control channel, standard output, standard error and, to serve, a listener."""
+    """`descriptors` are control channel, standard output, standard error and, to serve, its sockets."""
     try:
         os.setsid()
         zygote.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        control, out, err, *listener = descriptors
+        control, out, err, *sockets = descriptors
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.close(out)
@@ -127,7 +127,7 @@ def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
             sys.modules["numpy.random"].seed()
         from .worker import main
 
-        main(socket.socket(fileno=control), socket.socket(fileno=listener[0]) if listener else None)
+        main(socket.socket(fileno=control), [socket.socket(fileno=descriptor) for descriptor in sockets])
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

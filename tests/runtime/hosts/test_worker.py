@@ -78,7 +78,7 @@ def test_a_draining_worker_finishes_and_leaves_the_rest_to_the_next(workers: Wor
         while not first.endswith(b'{"status":"ok"}'):
             first += kept.recv(4096)
         assert b"connection: close" not in first
-        old.tell(do="drain")
+        old.tell(do="close")
         # On its way when the worker was told: it is answered before its connection is closed.
         kept.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         last = b"".join(iter(lambda: kept.recv(4096), b""))

@@ -18,7 +18,7 @@ from platform_cli.supervisor.release import QUIET
 from platform_cli.supervisor.zygote import BOOT
 
 from ..conftest import DEADLINE_S, JSON, ROOT, python_with, wait_for
-from ..workers import MCP2, Worker, layer_of, make_bundle, make_job
+from ..workers import MCP2, Worker, close_serving_sockets, layer_of, make_bundle, make_job, serving_sockets
 
 SOURCE = MCP2 + (
     "import os, sys\n\n@mcp.tool()\ndef facts() -> list[str]:\n"
@@ -56,7 +56,7 @@ class Zygote:
         out, log = self.folder / "out.txt", self.folder / "err.txt"
         with out.open("wb") as stdout, log.open("wb") as stderr:
             handed: tuple[int, ...] = (theirs.fileno(), stdout.fileno(), stderr.fileno())
-            handed += (listener.fileno(),) if listener else ()
+            handed += tuple(sock.fileno() for sock in serving_sockets(listener))
             forked = self.order(handed, do="fork")
         theirs.close()
         assert forked["event"] == "forked"
@@ -82,8 +82,9 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
+    listener = socket.create_server(("127.0.0.1", 0))
+    yield listener
+    close_serving_sockets(listener)
 
 
 def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Path, listener: socket.socket) -> None:
@@ -99,7 +100,7 @@ def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Pa
     pid, names, parent = answer["result"]["structuredContent"]["result"]
     assert (int(pid), int(parent)) == (zygote.pid, zygote.process.pid)
     assert names == "MINE"
-    worker.tell(do="drain")
+    worker.tell(do="close")
     assert zygote.answer() == {"event": "exited", "pid": zygote.pid, "code": 0}
     worker._answers.close()
     worker.control.close()

@@ -1,0 +1,133 @@
+"""Keep-alive connections that change workers: handed over between two requests, the client notices nothing.
+
+Closing an idle connection races with the client's next request on it, which is then lost. So a worker that stops
+passes its open connections on, over a socket pair that all workers of a project share (SCM_RIGHTS): like the listening
+socket, but for connections that are established already. What a client has sent meanwhile waits in the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+
+class Exchange:
+    """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave."""
+
+    def __init__(self, give: socket.socket, take: socket.socket) -> None:
+        for end in (give, take):
+            end.setblocking(False)
+        self._give = give
+        self._take = take
+
+    def give(self, descriptor: int) -> bool:
+        """False when too many are on their way already: try again in a moment."""
+        try:
+            socket.send_fds(self._give, [b"\0"], [descriptor])
+        except BlockingIOError:
+            return False
+        return True
+
+    def start_taking(self, use: Callable[[socket.socket], None]) -> None:
+        asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use)
+
+    def stop_taking(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._take.fileno())
+
+    def _receive(self, use: Callable[[socket.socket], None]) -> None:
+        try:
+            # One byte goes with each descriptor, so that several workers can read without mixing them up.
+            _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 1)
+        except BlockingIOError:
+            return
+        for descriptor in descriptors:
+            connection = socket.socket(fileno=descriptor)
+            connection.setblocking(False)
+            use(connection)
+
+
+class Connections:
+    """The open HTTP connections of a worker; while `leaving` each is handed over as soon as no request is on it."""
+
+    def __init__(self, config: uvicorn.Config, exchange: Exchange) -> None:
+        self.state = ServerState()
+        self.leaving = 0
+        self._config = config
+        self._exchange = exchange
+        self._protocol: Any = _handover_protocol(config.http_protocol_class, self._between_requests)
+        self._arriving: set[asyncio.Task[Any]] = set()
+
+    def make(self) -> asyncio.Protocol:
+        """The protocol for a new connection."""
+        protocol: asyncio.Protocol = self._protocol(config=self._config, server_state=self.state, app_state={})
+        return protocol
+
+    def take(self, connection: socket.socket) -> None:
+        """Goes on with a connection that another worker began."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(self.make, connection))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    def leave(self, count: int) -> None:
+        """Hands `count` connections over, the idle ones now, others when their request is answered."""
+        self.leaving = count
+        self.leave_idle()
+
+    def leave_idle(self) -> None:
+        for connection in list(self.state.connections):
+            if isinstance(connection, self._protocol):
+                self._between_requests(connection)
+
+    def _between_requests(self, connection: Any) -> None:
+        if self.leaving and connection.is_idle() and self._hand_over(connection.transport):
+            self.leaving -= 1
+
+    def _hand_over(self, transport: Any) -> bool:
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        descriptor = os.dup(transport.get_extra_info("socket").fileno())
+        try:
+            if not self._exchange.give(descriptor):
+                return False
+        finally:
+            os.close(descriptor)
+        # Closes this process's descriptor only: the connection lives on in the one that was given.
+        transport.abort()
+        return True
+
+
+def _handover_protocol(base: type[Any], between_requests: Callable[[Any], None]) -> type[Any]:
+    """uvicorn's protocol (h11 or httptools) that tells when it is between two requests."""
+
+    class HandoverProtocol(base):  # type: ignore[misc]
+        mid_message = False
+
+        def on_message_begin(self) -> None:
+            self.mid_message = True
+            super().on_message_begin()
+
+        def on_message_complete(self) -> None:
+            self.mid_message = False
+            super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            between_requests(self)
+
+        def is_idle(self) -> bool:
+            """No request begun, none waiting, none being answered."""
+            if self.cycle is not None and not self.cycle.response_complete:
+                return False
+            if hasattr(self, "parser"):
+                return not (self.mid_message or self.pipeline)
+            h11 = self.conn
+            return h11.our_state is h11.their_state and str(h11.our_state) == "IDLE" and not h11.trailing_data[0]
+
+    return HandoverProtocol
