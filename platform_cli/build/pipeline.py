@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..config.project import Project
 from ..home import Home
@@ -12,7 +13,7 @@ from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
-from .model import Bundle, Interpreter, Layer, Lock, Requirements
+from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
 from .requirements import resolve_requirements
 from .runtime import store_runtime
 from .source import collect_source
@@ -27,8 +28,24 @@ class Built:
     requirements: Requirements
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a project runs on, there on this machine."""
+
+    requirements: Requirements
+    interpreter: Interpreter
+    lock: Lock
+    layer: Layer
+
+
 def build(project: Project, home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None]) -> Built:
     """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched."""
+    installed = install(project, home, stages, note)
+    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
+
+
+def install(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Installed:
+    """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
         requirements = resolve_requirements(project)
         if requirements.inferred:
@@ -37,20 +54,18 @@ def build(project: Project, home: Home, stages: Stages, inspector: Inspector, no
         lock, stage.cached = make_lock(requirements, interpreter, home.cache)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
-    return Built(_bundle(project, home, stages, inspector, interpreter, lock, layer), requirements)
+    return Installed(requirements, interpreter, lock, layer)
 
 
-def _bundle(
-    project: Project,
-    home: Home,
-    stages: Stages,
-    inspector: Inspector,
-    interpreter: Interpreter,
-    lock: Lock,
-    layer: Layer,
-) -> Bundle:
+def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
+    """The manifest of `files` before inspection."""
+    runtime = store_runtime(home.runtimes)
+    return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+
+
+def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = describe(project, files, interpreter, lock, layer, store_runtime(home.runtimes))
+    manifest = draft_manifest(project, home, installed, files)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):

@@ -22,7 +22,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A regular file to take: `path` relative to the project folder, `real` where its content is."""
 
     path: str
@@ -32,7 +32,17 @@ class _Found:
 
 
 def collect_source(folder: Path, entrypoint: str | None) -> tuple[SourceFile, ...]:
-    """The files of `folder` that belong to the app, sorted by path, with the hash of their content.
+    """The files of `folder` that belong to the app, with the hash of their content; raises as `find_source`."""
+    return hash_source(folder, find_source(folder, entrypoint))
+
+
+def hash_source(folder: Path, found: Sequence[Found]) -> tuple[SourceFile, ...]:
+    root = folder.resolve()
+    return tuple(SourceFile(file.path, _hash(root, file), file.executable) for file in found)
+
+
+def find_source(folder: Path, entrypoint: str | None) -> tuple[Found, ...]:
+    """The files of `folder` that belong to the app, sorted by path.
 
     Ignored are what .gitignore files say, what .homeportignore in the project folder says (it wins over them), and
     always version control, .env files, virtual environments, caches and node_modules. Symlinks within the folder
@@ -50,8 +60,7 @@ def collect_source(folder: Path, entrypoint: str | None) -> tuple[SourceFile, ..
         found = _walk(root)
     if entrypoint is not None and Path(entrypoint).as_posix() not in {file.path for file in found}:
         _explain_missing(root, Path(entrypoint).as_posix())
-    found.sort(key=lambda file: file.path)
-    return tuple(SourceFile(file.path, _hash(root, file), file.executable) for file in found)
+    return tuple(sorted(found, key=lambda file: file.path))
 
 
 def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) -> None:
@@ -75,8 +84,8 @@ def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) ->
         os.utime(target, (COPY_TIME, COPY_TIME))
 
 
-def _walk(root: Path) -> list[_Found]:
-    found: list[_Found] = []
+def _walk(root: Path) -> list[Found]:
+    found: list[Found] = []
     total = 0
     for file in _files(root, "", str(root), IgnoreRules(root), (str(root),)):
         found.append(file)
@@ -88,7 +97,7 @@ def _walk(root: Path) -> list[_Found]:
     return found
 
 
-def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[_Found]:
+def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[Found]:
     """The files below `directory`, which is `prefix` in the app; `above` are the real folders on the way here."""
     try:
         with os.scandir(directory) as entries:
@@ -110,7 +119,7 @@ def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: t
             yield from _files(root, f"{path}/", real, rules, (*above, real))
         elif child.is_file():  # neither a socket, a pipe, a device, nor a symlink to nothing
             status = child.stat()
-            yield _Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
+            yield Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
 
 
 def _follow(root: Path, link: str, path: str) -> str | None:
@@ -125,13 +134,13 @@ def _follow(root: Path, link: str, path: str) -> str | None:
     return None if hidden else real
 
 
-def _found(root: Path, path: str) -> _Found:
+def _found(root: Path, path: str) -> Found:
     real = os.path.realpath(root / path)
     status = Path(real).stat()
-    return _Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
+    return Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
 
 
-def _hash(root: Path, file: _Found) -> str:
+def _hash(root: Path, file: Found) -> str:
     digest = hashlib.sha256()
     for chunk in _read(root, file.path, file.real):
         digest.update(chunk)
@@ -173,7 +182,7 @@ def _unreadable(path: str, error: OSError) -> SourceError:
     )
 
 
-def _too_much(found: Sequence[_Found], how_much: str) -> None:
+def _too_much(found: Sequence[Found], how_much: str) -> None:
     largest = sorted(found, key=lambda file: -file.size)[:5]
     listed = ", ".join(f"{file.path} ({file.size / 1e6:,.1f} MB)" for file in largest)
     raise SourceError(
