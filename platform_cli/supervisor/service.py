@@ -7,10 +7,12 @@ import contextlib
 import socket
 from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from ..errors import HomeportError, PlatformError
 from .exchange import Exchange
 from .logbook import LogBook
+from .relay import Relays
 from .release import RunnableRelease
 from .sockets import open_listener
 from .workdir import WorkDir
@@ -51,6 +53,7 @@ class Service:
         self._lock = asyncio.Lock()
         self._watching = False
         self._crashes = 0
+        self._relays = Relays()
         self._pressure = Pressure()
 
     @property
@@ -153,6 +156,7 @@ class Service:
             raise
         worker.on_idle = self._rest
         worker.on_load = self._weigh
+        worker.on_relay = self._on_relay
         self._spawn(self._notice_end(worker, asyncio.get_running_loop().time()))
         return worker
 
@@ -220,6 +224,10 @@ class Service:
                 for busy in self._workers:
                     busy.share(len(self._workers) + 1)
                 self._workers.append(worker)
+
+    def _on_relay(self, worker: Worker, message: dict[str, Any]) -> None:
+        others = [other for other in (*self._workers, *self._retiring) if other is not worker]
+        self._relays.handle(worker, message, others)
 
     def _watch(self) -> None:
         if self._listener is not None and not self._workers and self.release is not None and not self._watching:

@@ -49,6 +49,7 @@ class Worker:
         self.open_requests = 0
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
+        self.on_relay: Callable[[Worker, dict[str, Any]], None] = lambda _worker, _message: None
         self._launched = launched
         self._exit_code: int | None = None
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -74,6 +75,8 @@ class Worker:
                 if message["event"] == "idle":
                     if self.state is State.SERVING:
                         self.on_idle(self)
+                elif message["event"] in ("relay", "relayed"):
+                    self.on_relay(self, message)
                 elif message["event"] == "load":
                     self.open_requests = message["open"]
                     self.on_load(self)
@@ -132,6 +135,10 @@ class Worker:
         self._send(do="accept")
         await self.expect("accepting", START_GRACE_S)
         self.state = State.SERVING
+
+    def tell(self, **order: Any) -> None:
+        """An order that has no answer."""
+        self._send(**order)
 
     def share(self, workers: int) -> None:
         """It hands its part of its connections to another worker: they are `workers` now."""

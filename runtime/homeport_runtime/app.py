@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from .asgi import Receive, Scope, Send, send_error, send_json
@@ -14,23 +15,29 @@ from .modern import ModernTranslator
 from .probe import NoMCPEndpoint, Probe, has_stream
 from .servers.base import ServerAdapter
 from .servers.sse_facade import SSEFacade
+from .sessions import SessionKeeper
 
 # What requests from inside the process say they were sent to; the SDKs' own check wants a port.
 PROBE_HOST = "127.0.0.1:80"
 
 
 class App:
-    """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them."""
+    """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them.
 
-    def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: bool) -> None:
+    `sessions` is the folder that keeps stateful sessions, None to serve without.
+    """
+
+    def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: Path | None) -> None:
         self._adapter = adapter
         self._http = adapter.http
         if adapter.stateless is not None:
             self._http = ModernTranslator(adapter.http, adapter.stateless)
+        if sessions is not None and adapter.kind != "asgi":
+            self._http = SessionKeeper(self._http, sessions)
         self._sse = adapter.sse
         self._mcp_path = "/mcp"
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
-        self._only_post = not sessions and adapter.kind != "asgi"
+        self._only_post = sessions is None and adapter.kind != "asgi"
         self.guard = Guard(self._route, names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -119,10 +119,10 @@ class MethodNotFound(Exception):
 
 
 async def call_app(
-    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes
+    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
     """One request to an ASGI app without a socket; returns status, headers and the whole body."""
-    scope = _scope(method, path, headers)
+    scope = {**_scope(method, path, headers), "query_string": query}
     incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     finished = asyncio.Event()
     status, fields, chunks = 0, {}, []

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send, header, send_error
+from ..relay import Relay
 from ..telemetry import request_id
 from .calls import CallRecord
 from .messages import (
@@ -20,7 +21,8 @@ from .messages import (
     replay,
 )
 from .names import Names
-from .streams import StreamCalls
+from .open_streams import OpenStreams
+from .streams import StreamCalls, session_of
 
 MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
 
@@ -28,13 +30,16 @@ MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
 class Guard:
     """Checks Host, Origin and size, parses each message once, and keeps one record per tools/call.
 
-    `open_requests` counts the requests that are being answered now; `served` those ever taken.
+    `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
+    streams among them. `relay` is set where the project may have other workers.
     """
 
     def __init__(self, app: ASGIApp, names: Names) -> None:
         self._app = app
         self._names = names
-        self._streams = StreamCalls()
+        self._calls = StreamCalls()
+        self.streams = OpenStreams()
+        self.relay: Relay | None = None
         self._called = False
         self.open_requests = 0
         self.served = 0
@@ -57,7 +62,9 @@ class Guard:
             return
         path = scope["path"]
         if path == "/sse" and scope["type"] == "http":
-            await self._streams.follow(self._app, scope, receive, send)
+            await self._calls.follow(self._app, scope, receive, send, self.streams)
+        elif path == "/mcp" and scope.get("method") == "GET":
+            await self.streams.hold(self._app, scope, receive, send)
         elif path in MCP_PATHS and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         else:
@@ -73,6 +80,10 @@ class Guard:
             return
         except Disconnected:
             return
+        if scope["path"].startswith("/messages") and await self._relayed(scope, body):
+            await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
+            await send({"type": "http.response.body", "body": b"Accepted"})
+            return
         message = parse(body)
         if message is not None:
             scope[MESSAGE] = message
@@ -81,6 +92,16 @@ class Guard:
                 return
         await self._app(scope, replay(body, receive), send)
 
+    async def _relayed(self, scope: Scope, body: bytes) -> bool:
+        """Whether the message is for a session in another worker, and that has taken it."""
+        if self.relay is None or self.has_session(scope["query_string"]):
+            return False
+        return await self.relay.pass_on(scope, body)
+
+    def has_session(self, query: bytes) -> bool:
+        """Whether the HTTP+SSE session that a message's query names is open here."""
+        return self._calls.knows(session_of(query))
+
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = uuid.uuid4().hex[:16]
         token = request_id.set(request)
@@ -88,7 +109,7 @@ class Guard:
         self._called = True
         try:
             if scope["path"].startswith("/messages"):
-                self._streams.expect(scope, record)
+                self._calls.expect(scope, record)
                 await self._app(scope, receive, record.watch_refusal(send))
             else:
                 await self._app(scope, receive, record.watch(send))

@@ -9,6 +9,12 @@ from urllib.parse import parse_qs
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from .calls import CallRecord, failed
 from .messages import MESSAGE
+from .open_streams import OpenStreams
+
+
+def session_of(query: bytes) -> str:
+    """The session that a message is for: POST /messages/?session_id=..."""
+    return parse_qs(query.decode("latin-1")).get("session_id", [""])[0]
 
 
 class StreamCalls:
@@ -17,13 +23,17 @@ class StreamCalls:
     def __init__(self) -> None:
         self._waiting: dict[str, dict[Any, CallRecord]] = {}
 
+    def knows(self, session: str) -> bool:
+        """Whether the session's stream is open in this process."""
+        return session in self._waiting
+
     def expect(self, scope: Scope, record: CallRecord) -> None:
-        session = parse_qs(scope["query_string"].decode("latin-1")).get("session_id", [""])[0]
+        session = session_of(scope["query_string"])
         message_id = scope[MESSAGE].get("id")
         if session in self._waiting and isinstance(message_id, (str, int)):
             self._waiting[session][message_id] = record
 
-    async def follow(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def follow(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, streams: OpenStreams) -> None:
         """Follows one stream: its first event names the session, each later one may answer a call.
 
         Calls without an answer when the stream ends, for whatever reason, were abandoned.
@@ -43,7 +53,7 @@ class StreamCalls:
             await send(message)
 
         try:
-            await app(scope, receive, watched)
+            await streams.hold(app, scope, receive, watched, lambda: bool(session and self._waiting.get(session)))
         finally:
             if session is not None:
                 self._end(session)

@@ -16,6 +16,9 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+# Many turns of the event loop, where asyncio needs three to make a connection of an accepted socket.
+SETTLE_S = 0.05
+
 
 class Exchange:
     """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave."""
@@ -74,6 +77,12 @@ class Connections:
         task = loop.create_task(loop.connect_accepted_socket(self.make, connection))
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
+
+    async def settle(self) -> None:
+        """Waits until what was accepted or taken a moment ago is among the connections: asyncio does so in steps."""
+        await asyncio.sleep(SETTLE_S)
+        while self._arriving:
+            await asyncio.wait(set(self._arriving))
 
     def leave(self, count: int) -> None:
         """Hands `count` connections over, the idle ones now, others when their request is answered."""

@@ -7,12 +7,14 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
 
 import uvicorn
 
 from ..app import App
+from ..relay import Relay
 from .channel import Channel
 from .handover import Connections, Exchange
 
@@ -41,6 +43,7 @@ class HTTPServer:
         self._exchange = exchange
         self._closing = False
         self._stopped = False
+        self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -66,20 +69,28 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
+        relay = self._app.guard.relay = Relay(lambda message: channel.send(**message))
+        self._while_serving = {
+            "share": lambda order: self._share(order["workers"]),
+            "relayed": relay.answered,
+            "relay": lambda order: self._take_relayed(order, relay, channel),
+        }
         clock = asyncio.create_task(self._tick(channel))
         acceptor: asyncio.Server | None = None
         try:
             while True:
                 order = await orders.get()
-                if order is not None and order["do"] == "share":
-                    self._share(order["workers"])
+                if order is not None and order["do"] in self._while_serving:
+                    self._while_serving[order["do"]](order)
                     continue
                 if order is None or order["do"] != "accept":
                     self._stop_accepting(acceptor)
+                    relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
                         await self._hand_over()
                     else:
                         await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
+                    relaying.cancel()
                     return
                 acceptor = await loop.create_server(self._connections.make, sock=self._listener, backlog=1024)
                 self._exchange.start_taking(self._connections.take)
@@ -119,6 +130,18 @@ class HTTPServer:
             self._exchange.stop_taking()
             acceptor.close()
 
+    async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
+        """While it drains: messages for streams that are still open here go on coming."""
+        while (order := await orders.get()) is not None:
+            if order["do"] in ("relay", "relayed"):
+                self._while_serving[order["do"]](order)
+
+    def _take_relayed(self, order: dict[str, Any], relay: Relay, channel: Channel) -> None:
+        taken = self._app.guard.has_session(order["query"].encode())
+        if taken:
+            relay.take(order, self._app)
+        channel.send(event="relayed", number=order["number"], taken=taken)
+
     def _share(self, workers: int) -> None:
         """Gives another worker its part of the connections, and takes none back meanwhile."""
         self._exchange.stop_taking()
@@ -136,9 +159,11 @@ class HTTPServer:
         self._exit_after(DRAIN_S + EXIT_S)
         deadline = time.monotonic() + DRAIN_S
         self._connections.leave(ALL)
+        await self._connections.settle()
         # A request whose answer is out may still have something to do behind it.
         while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
+            await self._app.guard.streams.end_quiet()
             self._connections.leave_idle()
         await self._abort()
 
@@ -147,6 +172,7 @@ class HTTPServer:
         self._exit_after(seconds + EXIT_S)
         self._closing = True
         self._set_headers()
+        await self._connections.settle()
         # A request that is on its way to us on an open connection is answered, and told that it was the last.
         grace = time.monotonic() + min(GRACE_S, seconds)
         while self._state.connections and time.monotonic() < grace:
@@ -155,6 +181,7 @@ class HTTPServer:
             connection.shutdown()
         deadline = time.monotonic() + seconds
         while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
+            await self._app.guard.streams.end_quiet()
             await asyncio.sleep(0.02)
         await self._abort()
 

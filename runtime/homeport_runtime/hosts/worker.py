@@ -37,7 +37,8 @@ from .channel import Channel
 
 @dataclass(frozen=True)
 class Job:
-    """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
+    """What the supervisor tells a worker first. `mode` is `serve` or `inspect` (it reports the contract, then
+    serves if it has a listener); `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle.
     """
 
@@ -157,7 +158,7 @@ class Worker:
         try:
             with PROFILE.measure():
                 name, adapter = await self._adapter(module)
-                app = App(adapter, Names(self._job.names), sessions=self._manifest.sessions)
+                app = App(adapter, Names(self._job.names), sessions=self._sessions_folder())
                 lifespan = app.lifespan()
                 await lifespan.__aenter__()
                 contract = await app.warm_up()
@@ -170,6 +171,10 @@ class Worker:
         finally:
             await lifespan.__aexit__(None, None, None)
 
+    def _sessions_folder(self) -> Path | None:
+        """Beside the working folder: what belongs to the project and not to the server."""
+        return self._job.workdir.parent / "sessions" if self._manifest.sessions else None
+
     async def _live(self, app: App, kind: str, name: str | None, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
             self._channel.send(
@@ -181,6 +186,7 @@ class Worker:
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
             )
+        if not self._sockets:
             return
         # uvicorn comes from the layer, which is on the path only now.
         from .handover import Exchange

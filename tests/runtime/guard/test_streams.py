@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from homeport_runtime.guard.open_streams import OpenStreams
 from homeport_runtime.guard.streams import StreamCalls
 
 from ..conftest import JSON, Reply, call, message, wait_for
@@ -86,5 +87,5 @@ def test_nothing_is_kept_of_a_stream_that_broke() -> None:
         pass
 
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(streams.follow(app, {}, receive, send))
+        asyncio.run(streams.follow(app, {}, receive, send, OpenStreams()))
     assert not streams._waiting

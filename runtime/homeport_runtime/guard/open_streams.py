@@ -1,0 +1,67 @@
+"""GET streams that stay open until somebody ends them: a worker that goes ends them so that their clients resume."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..asgi import ASGIApp, Message, Receive, Scope, Send
+
+# Tells the client to connect again after so many milliseconds
+# (https://html.spec.whatwg.org/multipage/server-sent-events.html, "retry").
+RECONNECT_HINT = b"retry: 500\r\n\r\n"
+
+
+class OpenStreams:
+    def __init__(self) -> None:
+        self._streams: set[_Stream] = set()
+
+    async def hold(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, is_busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Serves one stream; while `is_busy` somebody still waits for an answer on it."""
+        stream = _Stream(receive, send, is_busy)
+        self._streams.add(stream)
+        try:
+            await app(scope, stream.receive, stream.send)
+        finally:
+            self._streams.discard(stream)
+
+    async def end_quiet(self) -> None:
+        """Ends the streams on which nothing is being waited for."""
+        for stream in list(self._streams):
+            if not stream.is_busy():
+                await stream.end()
+
+
+class _Stream:
+    def __init__(self, receive: Receive, send: Send, is_busy: Callable[[], bool]) -> None:
+        self.is_busy = is_busy
+        self._receive = receive
+        self._send = send
+        self._flowing = False
+        self._ended = asyncio.Event()
+
+    async def receive(self) -> Message:
+        """What the client says, or that it is gone once the stream was ended."""
+        incoming = asyncio.ensure_future(self._receive())
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait((incoming, ended), return_when=asyncio.FIRST_COMPLETED)
+            return incoming.result() if incoming.done() else {"type": "http.disconnect"}
+        finally:
+            incoming.cancel()
+            ended.cancel()
+
+    async def send(self, message: Message) -> None:
+        if self._ended.is_set():
+            return
+        if message["type"] == "http.response.start":
+            types = [bytes(value) for name, value in message["headers"] if name.lower() == b"content-type"]
+            self._flowing = any(value.startswith(b"text/event-stream") for value in types)
+        await self._send(message)
+
+    async def end(self) -> None:
+        if self._flowing and not self._ended.is_set():
+            self._ended.set()
+            await self._send({"type": "http.response.body", "body": RECONNECT_HINT, "more_body": False})
