@@ -22,7 +22,7 @@ COMMANDS = {
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
     "connect": ("connect", "Print or write the client configuration for a project."),
-    "platform": ("platform", "Start, stop or look at the embedded platform."),
+    "platform": ("platform", "Start, stop or look at the embedded platform; its domain and tokens."),
     "doctor": ("doctor", "Check this machine, with the fix for each finding."),
 }
 EPILOG = """\b
@@ -34,7 +34,8 @@ Exit codes:
   4    no such project or release
   130  interrupted with Ctrl-C; what served before still does
 
-HOMEPORT_HOME names the folder with all state (default: the user's data folder)."""
+HOMEPORT_HOME names the folder with all state (default: the user's data folder). HOMEPORT_PLATFORM and HOMEPORT_TOKEN
+are a platform on another machine and its token."""
 
 
 class LazyGroup(click.Group):
@@ -55,12 +56,15 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="homeport")
-def cli() -> None:
+@click.option("--platform", metavar="URL", envvar="HOMEPORT_PLATFORM", help="A platform on another machine.")
+def cli(platform: str | None) -> None:
     """A self-hosted FastMCP Cloud: one command turns server.py into a URL.
 
     \b
     homeport deploy server.py
     """
+    # What a command makes of it: commands/options.py.
+    _ = platform
 
 
 def main() -> None:

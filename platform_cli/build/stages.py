@@ -34,10 +34,16 @@ class Stages:
 
     @contextmanager
     def run(self, name: str) -> Iterator[Running]:
-        self._on_start(name)
+        self.started(name)
         running = Running()
         started = time.perf_counter()
         yield running
-        stage = Stage(name, round(time.perf_counter() - started, 3), running.cached)
+        self.ended(Stage(name, round(time.perf_counter() - started, 3), running.cached))
+
+    def started(self, name: str) -> None:
+        """A stage that runs elsewhere."""
+        self._on_start(name)
+
+    def ended(self, stage: Stage) -> None:
         self.done.append(stage)
         self._on_end(stage)

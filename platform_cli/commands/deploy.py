@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import click
 
+from ..build.model import Bundle
 from ..build.pipeline import build
 from ..build.stages import Stages
 from ..config.environment import check_variable
@@ -20,7 +22,7 @@ from ..home import open_home
 from ..output import Output
 from ..targets.base import Plan
 from ..targets.local import LocalTarget
-from .options import json_option
+from .options import json_option, platform_client
 
 
 @click.command("deploy")
@@ -33,19 +35,22 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
     """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
     output = Output(as_json=as_json)
     home = open_home()
-    client = PlatformClient(home)
+    client = platform_client()
     stages = output.stages()
     try:
         with stages.run("read"):
             project = _read(path, name, variables)
             # It comes up while the bundle is being built.
             client.begin_start()
-        built = build(project, home, stages, lambda draft: _inspect(client, draft), output.note)
+        if client.remote is None:
+            bundle = build(project, home, stages, lambda draft: _inspect(client, draft), output.note).bundle
+        else:
+            bundle, project = _build_there(client, project, path, stages, output)
         target = LocalTarget(client)
         with stages.run("plan"):
             client.wait_until_running()
-            chosen = choose_name(project, built.bundle.manifest["contract"], client)
-            plan = target.plan(chosen, built.bundle, project.folder)
+            chosen = choose_name(project, bundle.manifest["contract"], client)
+            plan = target.plan(chosen, bundle, project.folder)
         if dry_run:
             output.result(_plan_data(plan, stages), _plan_text(plan))
             return
@@ -54,7 +59,17 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             status = target.apply(plan) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
-    output.result(_data(status, stages), _text(status, built.bundle.manifest))
+    output.result(_data(status, stages), _text(status, bundle.manifest))
+
+
+def _build_there(
+    client: PlatformClient, project: Project, path: str, stages: Stages, output: Output
+) -> tuple[Bundle, Project]:
+    """A bundle on the platform elsewhere; over there the project's folder is known with this machine's name."""
+    from ..controlplane.remote_build import build_remote
+
+    bundle = build_remote(client, project, path, stages, output.note)
+    return bundle, replace(project, folder=Path(f"{gethostname()}:{project.folder}"))
 
 
 def _inspect(client: PlatformClient, draft: Path) -> dict[str, Any]:

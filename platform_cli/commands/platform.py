@@ -1,36 +1,71 @@
-"""homeport platform start, stop, status"""
+"""homeport platform start, stop, status, login, token"""
 
 from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
 
 import click
 
 from ..controlplane.client import PlatformClient
-from ..errors import PlatformError
+from ..controlplane.connections import Remote, check_token, check_url, keep
+from ..errors import InputError, PlatformError
 from ..home import open_home
-from ..output import Output
-from .options import json_option
+from ..output import Output, table
+from .options import json_option, local_client, platform_client
 
 
 @click.group("platform")
 def platform_command() -> None:
-    """Start, stop or look at the embedded platform."""
+    """Start, stop or look at the embedded platform; give it a domain; make tokens for other machines."""
 
 
 @platform_command.command("start")
+@click.option("--domain", metavar="NAME", help="Serve PROJECT.NAME through Caddy from now on: mcp.example.com[:PORT].")
+@click.option("--no-domain", is_flag=True, help="Serve on this machine alone again.")
+@click.option("--foreground", is_flag=True, help="Run in this process until it is stopped, as services do.")
 @json_option
-def start(as_json: bool) -> None:
+def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) -> None:
     """Start the platform in the background, if it is not running."""
-    client = PlatformClient(open_home())
+    if domain is not None and no_domain:
+        raise InputError("--domain and --no-domain exclude each other")
+    client, output = local_client(), Output(as_json=as_json)
+    if foreground:
+        if domain is not None or no_domain:
+            raise InputError("--foreground goes with neither", hint="set the domain once it runs")
+        _become_platform(client)
     client.ensure_running()
+    if domain is not None or no_domain:
+        client.set_domain(domain)
+    if client.platform()["domain"] is not None:
+        output.note("looking whether Caddy serves the public names ...")
+        client.open_edge()
     platform = client.platform()
-    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, f"running, process {platform['pid']}")
+    output.result({"ok": True, "running": True, **platform}, _started(platform))
+
+
+def _started(platform: dict[str, Any]) -> str:
+    lines = [f"running, process {platform['pid']}"]
+    if platform["domain"]:
+        lines.append(
+            f"public: https://NAME.{platform['domain']} for each project, https://{platform['domain']} for --platform"
+        )
+    return "\n".join(lines)
+
+
+def _become_platform(client: PlatformClient) -> None:
+    if client.is_running():
+        raise PlatformError("a platform runs already", hint="`homeport platform stop` ends it")
+    os.execv(sys.executable, [sys.executable, "-m", "platform_cli.controlplane"])  # noqa: S606 - no shell is wanted
 
 
 @platform_command.command("stop")
 @json_option
 def stop(as_json: bool) -> None:
     """Stop the platform; open requests finish, projects answer again after the next start."""
-    stopped = PlatformClient(open_home()).stop()
+    stopped = local_client().stop()
     text = "stopped" if stopped else "it was not running"
     Output(as_json=as_json).result({"ok": True, "running": False, "stopped": stopped}, text)
 
@@ -39,10 +74,71 @@ def stop(as_json: bool) -> None:
 @json_option
 def status(as_json: bool) -> None:
     """Say whether the platform runs."""
+    client = platform_client()
     try:
-        platform = PlatformClient(open_home()).platform()
+        platform = client.platform()
     except PlatformError:
+        if client.remote is not None:
+            raise
         Output(as_json=as_json).result({"ok": True, "running": False}, "not running; `homeport platform start`")
         return
-    text = f"running, process {platform['pid']}, {platform['projects']} projects"
-    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, text)
+    lines = [f"running, process {platform['pid']}, {platform['projects']} projects"]
+    lines += [f"{key}: {platform[key]}" for key in ("domain", "caddyfile") if platform[key]]
+    lines += [f"last error: {platform['edge_error']}"] if platform["edge_error"] else []
+    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, "\n".join(lines))
+
+
+@platform_command.command("login")
+@click.argument("url")
+@json_option
+def login(url: str, as_json: bool) -> None:
+    """Keep the token for the platform at URL; it is asked for, or read from stdin."""
+    home, url = open_home(), check_url(url)
+    token = click.prompt("token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    remote = Remote(url, check_token(token.strip()))
+    PlatformClient(home, remote=remote).platform()
+    keep(remote, home)
+    Output(as_json=as_json).result({"ok": True, "platform": url}, f"next:  homeport --platform {url} deploy server.py")
+
+
+@platform_command.group("token")
+def token_group() -> None:
+    """Tokens with which other machines use this platform: each may do all that deploys and runs projects."""
+
+
+@token_group.command("create")
+@click.argument("name")
+@json_option
+def create_token(name: str, as_json: bool) -> None:
+    """Make a token called NAME and print it, once: only its hash is kept."""
+    token = _running().create_token(name)
+    Output(as_json=as_json).result({"ok": True, "name": name, "token": token}, token)
+
+
+@token_group.command("list")
+@json_option
+def list_tokens(as_json: bool) -> None:
+    """List the tokens' names, and when they were used."""
+    tokens = _running().tokens()
+    rows = [(token["name"], _when(token["created_at"]), _when(token["used_at"])) for token in tokens]
+    text = table(("token", "created", "last used"), rows) if rows else "no tokens yet"
+    Output(as_json=as_json).result({"ok": True, "tokens": tokens}, text)
+
+
+@token_group.command("revoke")
+@click.argument("name")
+@json_option
+def revoke_token(name: str, as_json: bool) -> None:
+    """End the token NAME: from now on it opens nothing."""
+    _running().revoke_token(name)
+    Output(as_json=as_json).result({"ok": True, "name": name, "revoked": True}, f"{name} opens nothing any more")
+
+
+def _running() -> PlatformClient:
+    client = local_client()
+    client.ensure_running()
+    return client
+
+
+def _when(seconds: float | None) -> str:
+    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

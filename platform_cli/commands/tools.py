@@ -9,7 +9,7 @@ import click
 from ..errors import ToolError
 from ..output import Output, table
 from ..tool_arguments import split_pairs, type_names
-from .options import json_option, running_target
+from .options import json_option, platform_client, running_target
 
 
 @click.command("tools")
@@ -56,7 +56,9 @@ def _url(server: str) -> str:
         from ..mcp_client import check_url
 
         return check_url(server)
-    url: str = running_target().status(server)["mcp_url"]
+    status = running_target().status(server)
+    # On the platform's own machine there is no need to go through its public name.
+    url: str = status["mcp_url"] if platform_client().remote else f"{status['local_url']}/mcp"
     return url
 
 

@@ -8,24 +8,41 @@ import fcntl
 import os
 import signal
 import socket
+import time
 from pathlib import Path
+from typing import IO, Any
 
 import uvicorn
 
 from ..home import Home, open_home
 from .api import create_app
+from .client import PlatformClient
+from .gate import Gate, names_of
 from .platform import Platform
+from .tcp import open_api
+
+# Seconds between tries to take over from a control plane that is stopping.
+TAKE_OVER_S = 0.1
 
 
 def main() -> None:
     home = open_home()
     with home.platform_lock.open("a") as lock:
+        if _take(lock, home):
+            asyncio.run(_serve(home))
+
+
+def _take(lock: IO[str], home: Home) -> bool:
+    """False when another control plane serves this home; one that is just stopping is waited for."""
+    while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Another control plane serves this home already: whoever started us will find it.
-            return
-        asyncio.run(_serve(home))
+            if PlatformClient(home).is_running():
+                return False
+            time.sleep(TAKE_OVER_S)
+        else:
+            return True
 
 
 async def _serve(home: Home) -> None:
@@ -36,16 +53,27 @@ async def _serve(home: Home) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     listener = _listen(home.socket)
-    config = uvicorn.Config(create_app(platform, stop), log_level="warning", access_log=False, lifespan="off")
-    server = uvicorn.Server(config)
+    app = create_app(platform, stop)
+    gate = Gate(app, platform.tokens, lambda: names_of(platform.edge))
+    servers = {_server(app): listener, _server(gate): open_api(platform.settings)}
+    serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
+    # Caddy may have been started again meanwhile, or the port may be another.
+    publishing = asyncio.create_task(platform.publish())
+    await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    home.socket.unlink(missing_ok=True)
+    for server in servers:
+        server.should_exit = server.force_exit = True
+    await asyncio.gather(*serving, publishing)
+    await platform.close()
+
+
+def _server(app: Any) -> uvicorn.Server:
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
+    )
     # The server's own handlers would not close the platform; ours are set already.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    home.socket.unlink(missing_ok=True)
-    server.should_exit = server.force_exit = True
-    await serving
-    await platform.close()
+    return server
 
 
 def _listen(path: Path) -> socket.socket:

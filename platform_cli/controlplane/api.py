@@ -15,7 +15,9 @@ from pydantic import BaseModel, Field
 from .. import __version__
 from ..config.names import check_name
 from ..errors import HomeportError
+from .builds import Builds
 from .platform import Platform
+from .public_api import public_routes
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2
@@ -48,7 +50,12 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
 
     @app.get("/v1/platform")
     async def describe_platform() -> dict[str, Any]:
-        return {"version": __version__, "pid": os.getpid(), "projects": len(platform.list_projects())}
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "projects": len(platform.list_projects()),
+            **platform.describe_edge(),
+        }
 
     @app.post("/v1/platform/stop")
     async def stop_platform() -> dict[str, Any]:
@@ -95,6 +102,7 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
+    app.include_router(public_routes(platform, Builds(platform)))
     return app
 
 

@@ -9,44 +9,36 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home
+from .connections import Connector, LocalSocket, Remote
 
 # Seconds that a control plane has to come up.
 START_TIMEOUT_S = 30.0
 POLL_S = 0.02
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout_s: float | None) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 class PlatformClient:
-    """Talks to the control plane of one home; `ensure_running` starts it if it is not there.
+    """Talks to the control plane of one home, which `ensure_running` starts if it is not there, or to the one at
+    `remote`, which has to be there.
 
     An answer may take `timeout_s` seconds; None waits for it.
     """
 
-    def __init__(self, home: Home, *, timeout_s: float | None = None) -> None:
+    def __init__(self, home: Home, *, timeout_s: float | None = None, remote: Remote | None = None) -> None:
+        self.remote = remote
         self._home = home
+        self._connector: Connector = remote or LocalSocket(home.socket)
         self._timeout_s = timeout_s
 
     def is_running(self) -> bool:
@@ -58,6 +50,9 @@ class PlatformClient:
 
     def begin_start(self) -> None:
         """Starts a control plane in the background if none answers; does not wait for it."""
+        if self.remote is not None:
+            self.platform()
+            return
         try:
             running = self._request("GET", "/v1/platform")
         except PlatformError:
@@ -81,6 +76,8 @@ class PlatformClient:
         self.wait_until_running()
 
     def wait_until_running(self) -> None:
+        if self.remote is not None:
+            return
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_running():
             if time.monotonic() > deadline:
@@ -106,6 +103,31 @@ class PlatformClient:
     def platform(self) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("GET", "/v1/platform")
         return answer
+
+    def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
+        """Uploads a project (see upload.pack) and yields what happens while it is built there."""
+        return self._lines("POST", "/v1/builds", archive)
+
+    def set_domain(self, domain: str | None) -> None:
+        self._request("PUT", "/v1/domain", {"domain": domain})
+
+    def open_edge(self) -> str | None:
+        """Has Caddy serve the public names; returns the domain. Raises PlatformError if it does not."""
+        domain: str | None = self._request("POST", "/v1/edge")["domain"]
+        return domain
+
+    def create_token(self, name: str) -> str:
+        token: str = self._request("POST", "/v1/tokens", {"name": name})["token"]
+        return token
+
+    def tokens(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("GET", "/v1/tokens")
+        return answer
+
+    def revoke_token(self, name: str) -> None:
+        if not is_name(name):
+            raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
+        self._request("DELETE", f"/v1/tokens/{name}")
 
     def inspect(self, draft: Path) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("POST", "/v1/inspections", {"draft": draft.name})
@@ -136,7 +158,10 @@ class PlatformClient:
         self._request("DELETE", _path(project))
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        with self._response("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}") as response:
+        return self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}")
+
+    def _lines(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
+        with self._response(method, path, body) as response:
             for line in response:
                 yield json.loads(line)
 
@@ -146,16 +171,14 @@ class PlatformClient:
 
     @contextmanager
     def _response(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
-        connection = _UnixConnection(self._home.socket, self._timeout_s)
+        connection = self._connector.connection(self._timeout_s)
         try:
             try:
-                payload = None if body is None else json.dumps(body).encode()
-                connection.request(method, path, payload, {"Content-Type": "application/json"})
+                payload, headers = _payload(body)
+                connection.request(method, path, payload, {**self._connector.headers, **headers})
                 response = connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
-                raise PlatformError(
-                    "the platform does not answer", hint="start it with `homeport platform start`"
-                ) from error
+                raise self._connector.unreachable(error) from error
             if response.status >= 400:
                 raise _error(response)
             yield response
@@ -175,10 +198,23 @@ def _error(response: http.client.HTTPResponse) -> HomeportError:
         detail = json.loads(response.read())["error"]
     except (ValueError, KeyError, TypeError):
         return PlatformError(f"the platform answered with HTTP {response.status}", hint="see its log: platform.log")
+    return error_from(detail)
+
+
+def error_from(detail: dict[str, Any]) -> HomeportError:
+    """An error as the API writes it, as the class it was."""
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, HomeportError) and kind.category == detail["category"]:
             return kind(detail["message"], hint=detail["hint"])
     return HomeportError(detail["message"], hint=detail["hint"])
+
+
+def _payload(body: object) -> tuple[bytes | IO[bytes] | None, dict[str, str]]:
+    """JSON, or an open file as it is."""
+    if hasattr(body, "fileno"):
+        size = os.fstat(body.fileno()).st_size
+        return cast("IO[bytes]", body), {"Content-Type": "application/zip", "Content-Length": str(size)}
+    return None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
 def _exists(pid: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 from collections import defaultdict
@@ -14,7 +15,11 @@ from ..home import Home
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
+from .domain import Domain
+from .edge import Edge, Published
+from .settings import Settings
 from .store import ProjectRow, ReleaseRow, Store
+from .tokens import Tokens
 
 
 class Platform:
@@ -24,21 +29,79 @@ class Platform:
         self._home = home
         self._store = Store(home.store)
         self._supervisor = Supervisor(home)
+        self.settings = Settings(self._store.db)
+        self.tokens = Tokens(self._store.db)
+        self.edge = Edge(home, self.settings)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def start(self) -> None:
         """Every project answers on its port again; workers start when somebody connects."""
         for row in self._store.projects():
             service = self._supervisor.add_existing(row.name, row.state_key, row.port)
-            if row.active is not None:
-                service.resume(self._runnable(self._store.release(row.name, row.active)))
+            service.resume(self._runnable(self._store.release(row.name, row.active)) if row.active else None)
+
+    @property
+    def home(self) -> Home:
+        return self._home
 
     async def close(self) -> None:
         await self._supervisor.close()
         self._store.close()
 
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
-        return read_release(self._home, release.project, release.number, self._home.bundles / release.bundle)
+        return self._read(release.project, release.number, release.bundle)
+
+    def _read(self, project: str, number: int, bundle: str) -> RunnableRelease:
+        return read_release(self._home, project, number, self._home.bundles / bundle, self.edge.names(project))
+
+    def _published(self) -> list[Published]:
+        """What the edge has to know of each project that serves; the oldest first."""
+        rows = sorted(self._store.projects(), key=lambda row: row.created_at)
+        services = self._supervisor.services
+        return [
+            Published(row.name, row.port, self._own_names(row.name, release))
+            for row in rows
+            if (release := services[row.name].release) is not None
+        ]
+
+    def _own_names(self, project: str, release: RunnableRelease) -> tuple[str, ...]:
+        given = self.edge.names(project)
+        return tuple(name for name in release.domains if name not in given)
+
+    def describe_edge(self) -> dict[str, Any]:
+        """`api_url` is where the control plane answers over TCP on this machine."""
+        port = self.settings.get("api_port")
+        return {
+            "api_url": f"http://{HOST}:{port}" if port else None,
+            "domain": str(self.edge.domain) if self.edge.domain else None,
+            "caddyfile": str(self.edge.config) if self.edge.domain else None,
+            "edge_error": self.edge.error,
+        }
+
+    async def publish(self) -> None:
+        await self.edge.publish(self._published())
+
+    async def open_edge(self) -> None:
+        """Caddy serves the public names from now on. Raises PlatformError if it does not."""
+        await self.edge.open(self._published())
+
+    async def set_domain(self, domain: Domain | None) -> None:
+        """Gives every project a public name, or takes it away: its workers have to know the names they answer to."""
+        if domain == self.edge.domain:
+            return
+        self.edge.set_domain(domain)
+        for row in self._store.projects():
+            async with self._locks[row.name]:
+                service = self._supervisor.services.get(row.name)
+                if service is None or service.release is None:
+                    continue
+                release = self._runnable(self._store.release(row.name, service.release.number))
+                if service.workers:
+                    # One that does not come up says so in its status; the others have their names.
+                    with contextlib.suppress(HomeportError):
+                        await self._supervisor.activate(row.name, release)
+                else:
+                    service.release = release
 
     def list_projects(self) -> list[dict[str, Any]]:
         return [self._describe(row) for row in self._store.projects()]
@@ -55,9 +118,9 @@ class Platform:
             "bundle": release.bundle if release else None,
             "state": service.state,
             "target": "local",
-            **urls(row.port),
+            **self.edge.urls(row.name, row.port),
             "workers": service.workers,
-            "last_error": service.last_error,
+            "last_error": service.last_error or self.edge.error,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
         }
@@ -86,10 +149,12 @@ class Platform:
             created = row is None
             row = row or self._create(project, folder)
             if row.active is not None and self._store.release(project, row.active).bundle == bundle:
+                self._supervisor.services[project].open_if_down()
                 return {**self._describe(row), "changed": False}
             number = self._store.next_number(project)
-            release = read_release(self._home, project, number, self._home.bundles / bundle)
             try:
+                release = self._read(project, number, bundle)
+                self.edge.check_free(project, self._own_names(project, release), self._published())
                 await self._supervisor.activate(project, release)
             except BaseException as error:
                 if created:
@@ -99,6 +164,7 @@ class Platform:
                 raise
             self._store.add_release(project, number, bundle)
             self._store.set_folder(project, folder)
+            await self.edge.publish(self._published())
             return {**self.status(project), "changed": True}
 
     def _create(self, project: str, folder: str) -> ProjectRow:
@@ -120,6 +186,7 @@ class Platform:
                 return {**self._describe(row), "changed": False}
             await self._supervisor.activate(project, self._runnable(target))
             self._store.set_active(project, target.number)
+            await self.edge.publish(self._published())
             return {**self.status(project), "changed": True}
 
     def _previous(self, row: ProjectRow) -> ReleaseRow:
@@ -135,6 +202,7 @@ class Platform:
         async with self._locks[project]:
             self._store.project(project)
             await self._remove(project)
+            await self.edge.publish(self._published())
 
     async def _remove(self, project: str) -> None:
         await self._supervisor.remove(project)
@@ -144,8 +212,3 @@ class Platform:
     def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
         self._store.project(project)
         return self._supervisor.services[project].log.read(follow=follow)
-
-
-def urls(port: int) -> dict[str, str]:
-    url = f"http://{HOST}:{port}"
-    return {"url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse"}

@@ -70,6 +70,11 @@ class Store:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        """For those who keep tables of their own in the store."""
+        return self._db
+
     def close(self) -> None:
         self._db.close()
 

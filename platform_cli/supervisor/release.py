@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +58,11 @@ class RunnableRelease:
         return {**inherited, **QUIET, **self.environment, **own}
 
 
-def read_release(home: Home, project: str, number: int, bundle: Path) -> RunnableRelease:
-    """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash."""
+def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
+    """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash.
+
+    `names` are host names that the platform gives the project, beside those of its own.
+    """
     manifest = json.loads((bundle / FILE_NAME).read_bytes())
     scaling = manifest["scaling"]
     # Sessions live in one process; without auto_scaling one worker is what was asked for.
@@ -72,7 +75,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path) -> Runnabl
         runtime=home.runtimes / manifest["runtime"],
         interpreter=Path(manifest["interpreter"]["path"]),
         environment=manifest["environment"],
-        domains=tuple(manifest["domains"]),
+        domains=(*manifest["domains"], *names),
         idle_s=scaling["idle_s"],
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],

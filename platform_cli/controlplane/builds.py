@@ -1,0 +1,120 @@
+"""Builds on the platform for a command line elsewhere: an uploaded project becomes a bundle, step by step reported."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any
+
+from ..build.model import Bundle
+from ..build.pipeline import build
+from ..build.stages import Stage, Stages
+from ..config.environment import check_variable
+from ..config.load import load_project
+from ..config.project import Project
+from ..errors import BuildError, HomeportError, InputError
+from .platform import Platform
+from .upload import Description, unpack
+
+# How many builds run at the same time; others wait.
+MAX_BUILDS = 2
+# Seconds that one may take.
+TIME_LIMIT_S = 1800.0
+
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+
+
+class Builds:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._slots = asyncio.Semaphore(MAX_BUILDS)
+
+    async def run(self, archive: IO[bytes]) -> AsyncIterator[Event]:
+        """`start` and `end` of stages, `note`, and last `bundle` or `error`. Closing it ends the build."""
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        task = asyncio.create_task(self._build(archive, events.put_nowait))
+        try:
+            while True:
+                event = await events.get()
+                yield event
+                if event["event"] in ("bundle", "error"):
+                    return
+        finally:
+            task.cancel()
+
+    async def _build(self, archive: IO[bytes], emit: Emit) -> None:
+        try:
+            if self._slots.locked():
+                emit({"event": "note", "text": "waiting for other builds to end"})
+            async with self._slots, asyncio.timeout(TIME_LIMIT_S):
+                bundle = await self._build_in_thread(archive, emit)
+        except TimeoutError:
+            emit(_error(BuildError(f"the build took longer than {TIME_LIMIT_S:g} s", hint="deploy again")))
+        except HomeportError as error:
+            emit(_error(error))
+        except OSError as error:
+            emit(_error(BuildError(f"the platform cannot build: {error}", hint="see its platform.log")))
+        except Exception:
+            emit(_error(BuildError("the platform cannot build: see its platform.log")))
+            raise
+        else:
+            emit({"event": "bundle", "hash": bundle.hash, "contract": bundle.manifest["contract"]})
+        finally:
+            archive.close()
+
+    async def _build_in_thread(self, archive: IO[bytes], emit: Emit) -> Bundle:
+        loop = asyncio.get_running_loop()
+        gone = threading.Event()
+
+        def tell(event: Event) -> None:
+            # A thread cannot be cancelled: it ends itself where it has something to say.
+            if gone.is_set():
+                raise BuildError("nobody waits for this build any more")
+            loop.call_soon_threadsafe(emit, event)
+
+        def inspect(draft: Path) -> dict[str, Any]:
+            return asyncio.run_coroutine_threadsafe(self._platform.inspect(draft.name), loop).result()
+
+        def work() -> Bundle:
+            folder = Path(tempfile.mkdtemp(prefix="homeport-upload-"))
+            try:
+                project = _read(*unpack(archive, folder))
+                stages = Stages(lambda name: tell({"event": "start", "name": name}), lambda stage: tell(_end(stage)))
+                return build(
+                    project, self._platform.home, stages, inspect, lambda text: tell({"event": "note", "text": text})
+                ).bundle
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        building = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            # The slot is kept until the thread has ended.
+            return await asyncio.shield(building)
+        except asyncio.CancelledError:
+            gone.set()
+            await asyncio.wait({building})
+            building.exception()
+            raise
+
+
+def _read(description: Description, folder: Path) -> Project:
+    project = load_project(folder if description.path == "." else folder / description.path)
+    try:
+        given = {key: check_variable(key, value) for key, value in description.variables.items()}
+    except ValueError as error:
+        raise InputError(f"--env {error}") from None
+    return replace(project, environment={**project.environment, **given})
+
+
+def _end(stage: Stage) -> Event:
+    return {"event": "end", **asdict(stage)}
+
+
+def _error(error: HomeportError) -> Event:
+    return {"event": "error", "category": error.category, "message": error.message, "hint": error.hint}

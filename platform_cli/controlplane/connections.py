@@ -1,0 +1,150 @@
+"""Ways to a control plane: the Unix socket of this machine's, or HTTP with a token to one elsewhere."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from ..errors import InputError, PlatformError
+from ..home import Home, write_atomic
+
+TOKEN_VARIABLE = "HOMEPORT_TOKEN"  # noqa: S105 - its name
+
+
+class Connector(Protocol):
+    """`headers` go with every request; `unreachable` says for the person that there is no answer."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def connection(self, timeout_s: float | None) -> http.client.HTTPConnection: ...
+
+    def unreachable(self, reason: Exception) -> PlatformError: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSocket:
+    path: Path
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
+        return _UnixConnection(self.path, timeout_s)
+
+    def unreachable(self, _reason: Exception) -> PlatformError:
+        return PlatformError("the platform does not answer", hint="start it with `homeport platform start`")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """`url` is scheme, host and port alone; `token` never shows in a repr."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=timeout_s, context=ssl.create_default_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+        if host.endswith(".localhost"):
+            # RFC 6761, section 6.3: these names are loopback, whether the resolver knows it or not.
+            connection._create_connection = _to_loopback  # type: ignore[attr-defined]
+        return connection
+
+    def unreachable(self, reason: Exception) -> PlatformError:
+        return PlatformError(f"the platform at {self.url} cannot be reached: {reason}", hint="check the address")
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _to_loopback(address: tuple[str, int], *rest: object) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", address[1]), *rest)  # type: ignore[arg-type]
+
+
+def check_url(text: str) -> str:
+    """The platform's address without a path. Raises InputError; also where a token would cross a network readable."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+        host = parts.hostname or ""
+    except ValueError:
+        parts, port, host = urlsplit(""), None, ""
+    sound = parts.scheme in ("http", "https") and host and not parts.path.strip("/")
+    if not sound or parts.query or parts.fragment or parts.username or port == 0:
+        raise InputError(f"{text!r} is not the address of a platform", hint="for example https://mcp.example.com")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise InputError(
+            f"{text} would send the token readable for everyone on the way", hint=f"use https://{parts.netloc}"
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_remote(text: str, home: Home) -> Remote:
+    """The platform at `text` with the token from HOMEPORT_TOKEN, else the one that `login` kept. Raises InputError."""
+    url = check_url(text)
+    token = os.environ.get(TOKEN_VARIABLE) or _kept(home).get(url)
+    if not token:
+        raise InputError(
+            f"there is no token for {url}", hint=f"set {TOKEN_VARIABLE}, or run `homeport platform login {url}`"
+        )
+    return Remote(url, check_token(token))
+
+
+def check_token(token: str) -> str:
+    """Raises InputError for what no header can carry; the message does not have it."""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise InputError("this is not a token", hint="`homeport platform token create NAME` prints one")
+    return token
+
+
+def keep(remote: Remote, home: Home) -> None:
+    """Keeps the token for the next commands, readable for this user alone."""
+    write_atomic(_file(home), json.dumps({**_kept(home), remote.url: remote.token}).encode())
+
+
+def _kept(home: Home) -> dict[str, str]:
+    try:
+        kept: dict[str, str] = json.loads(_file(home).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return kept
+
+
+def _file(home: Home) -> Path:
+    return home.root / "credentials.json"

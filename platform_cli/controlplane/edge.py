@@ -1,0 +1,128 @@
+"""The public side of the platform: which names lead to which project, and Caddy told so whenever that changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import HomeportError, InputError, PlatformError
+from ..home import Home, write_atomic
+from ..supervisor.sockets import HOST
+from . import caddy
+from .caddy import Site
+from .domain import Domain, read_domain
+from .settings import Settings
+
+# Seconds in which a public name has to answer after Caddy was told: it may have to get a certificate first.
+CHECK_TIMEOUT_S = 60.0
+CHECK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A project as the edge sees it: `domains` are names of its own, from its configuration."""
+
+    project: str
+    port: int
+    domains: tuple[str, ...]
+
+
+class Edge:
+    """Does nothing while no domain is set. `error` is why Caddy does not serve what it should."""
+
+    def __init__(self, home: Home, settings: Settings) -> None:
+        self._settings = settings
+        self.config = home.root / "caddy" / "Caddyfile"
+        self._lock = asyncio.Lock()
+        self._loaded = ""
+        self.error: str | None = None
+        stored = settings.get("domain")
+        self.domain: Domain | None = read_domain(stored) if stored else None
+
+    def set_domain(self, domain: Domain | None) -> None:
+        self._settings.set("domain", str(domain) if domain else None)
+        self.domain, self.error, self._loaded = domain, None, ""
+
+    def names(self, project: str) -> tuple[str, ...]:
+        """What a project's workers answer to because of the domain."""
+        return (self.domain.host(project),) if self.domain else ()
+
+    def own_names(self) -> tuple[str, ...]:
+        """What the control plane itself answers to."""
+        return (self.domain.name,) if self.domain else ()
+
+    def urls(self, project: str, port: int) -> dict[str, str]:
+        local = f"http://{HOST}:{port}"
+        url = self.domain.project_url(project) if self.domain else local
+        return {"url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse", "local_url": local}
+
+    def check_free(self, project: str, domains: Iterable[str], others: Iterable[Published]) -> None:
+        """Raises InputError when a name of `project` is another's."""
+        taken = {name: each.project for each in others if each.project != project for name in each.domains}
+        for name in domains:
+            if name in taken:
+                raise InputError(
+                    f"[domains] {name} belongs to the project {taken[name]}",
+                    hint=f"take it out of one of the two, or `homeport destroy {taken[name]}`",
+                )
+            if self.domain and (name == self.domain.name or name.endswith(f".{self.domain.name}")):
+                raise InputError(
+                    f"[domains] {name} belongs to the platform",
+                    hint=f"{self.domain.host(project)} leads to this project by itself",
+                )
+
+    async def publish(self, projects: Iterable[Published]) -> None:
+        """Tells Caddy what leads where, if that has changed; a failure is kept in `error`."""
+        try:
+            await self._load(projects)
+        except (HomeportError, OSError) as error:
+            self.error = f"public names: {error}"
+
+    async def open(self, projects: Sequence[Published]) -> None:
+        """Tells Caddy in any case, and waits until a name answers through it. Raises PlatformError."""
+        self._loaded = ""
+        try:
+            await self._load(projects)
+            if self.domain is not None:
+                await self._check(self.domain, projects)
+        except PlatformError as error:
+            self.error = f"public names: {error}"
+            raise
+
+    async def _load(self, projects: Iterable[Published]) -> None:
+        if self.domain is None:
+            return
+        async with self._lock:
+            text = caddy.render(self.domain, self._sites(self.domain, projects))
+            if text == self._loaded:
+                return
+            self._loaded = ""
+            write_atomic(self.config, text.encode())
+            await asyncio.to_thread(caddy.load, self.config)
+            self.error, self._loaded = None, text
+
+    async def _check(self, domain: Domain, projects: Sequence[Published]) -> None:
+        # A project answers; the control plane refuses who has no token.
+        host, path, expected = domain.name, "/v1/platform", 401
+        if projects:
+            host, path, expected = domain.host(projects[0].project), "/health", 200
+        deadline = asyncio.get_running_loop().time() + CHECK_TIMEOUT_S
+        while True:
+            try:
+                return await asyncio.to_thread(caddy.check, domain, host, path, expected)
+            except PlatformError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(CHECK_EVERY_S)
+
+    def _sites(self, domain: Domain, projects: Iterable[Published]) -> list[Site]:
+        """Each name once: what a project was given first stays its own."""
+        port = self._settings.get("api_port")
+        sites = [Site((domain.name,), int(port))] if port else []
+        seen = {domain.name}
+        for each in projects:
+            names = [name for name in (domain.host(each.project), *each.domains) if name not in seen]
+            seen.update(names)
+            sites.append(Site(tuple(names), each.port))
+        return sites

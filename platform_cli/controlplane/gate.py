@@ -1,0 +1,58 @@
+"""The TCP side of the control plane: known names, a token, and only what may be asked from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send, header, send_json
+from homeport_runtime.guard.names import Names
+
+from .edge import Edge
+from .tokens import Tokens
+
+# What is not below one of these answers on the Unix socket alone.
+REMOTE = ("/v1/projects", "/v1/builds")
+REMOTE_EXACT = ("/v1/platform",)
+
+
+class Gate:
+    """ASGI middleware. Without a valid token every path answers the same: nothing can be learned from it."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens, names: Callable[[], Names]) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif not self._names().allows_host(header(scope, b"host")):
+            await _refuse(send, 421, "the platform does not answer to that Host")
+        elif not self._is_known(header(scope, b"authorization")):
+            await _refuse(send, 401, "the platform wants a valid token")
+        elif not _is_remote(scope["path"]):
+            await _refuse(send, 403, "this is only for the machine of the platform")
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_known(self, authorization: str | None) -> bool:
+        # RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
+        scheme, _, token = (authorization or "").partition(" ")
+        return scheme.lower() == "bearer" and self._tokens.accept(token.strip())
+
+
+def names_of(edge: Edge) -> Names:
+    return Names(edge.own_names())
+
+
+def _is_remote(path: str) -> bool:
+    return path in REMOTE_EXACT or any(path == prefix or path.startswith(f"{prefix}/") for prefix in REMOTE)
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    hint = "`homeport platform token create NAME` makes one, `homeport platform login URL` keeps it"
+    error = {"category": "platform", "message": reason, "hint": hint if status == 401 else None}
+    headers = [(b"connection", b"close")]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="homeport"'))
+    await send_json(send, status, {"error": error}, headers)

@@ -1,0 +1,82 @@
+"""The parts of the API that a public host needs: tokens and the domain on its own machine, builds for all."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from ..errors import InputError
+from .builds import Builds
+from .domain import read_domain
+from .platform import Platform
+from .upload import MAX_UPLOAD
+
+
+class TokenName(BaseModel):
+    name: str
+
+
+class PublicDomain(BaseModel):
+    """`domain` None takes the platform off the public side."""
+
+    domain: str | None
+
+
+def public_routes(platform: Platform, builds: Builds) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/v1/tokens")
+    async def list_tokens() -> list[dict[str, Any]]:
+        return platform.tokens.list_tokens()
+
+    @routes.post("/v1/tokens")
+    async def create_token(body: TokenName) -> dict[str, Any]:
+        return {"name": body.name, "token": platform.tokens.create(body.name)}
+
+    @routes.delete("/v1/tokens/{name}")
+    async def revoke_token(name: str) -> dict[str, Any]:
+        platform.tokens.revoke(name)
+        return {"revoked": name}
+
+    @routes.put("/v1/domain")
+    async def set_domain(body: PublicDomain) -> dict[str, Any]:
+        await platform.set_domain(read_domain(body.domain) if body.domain is not None else None)
+        return {"domain": body.domain}
+
+    @routes.post("/v1/edge")
+    async def open_edge() -> dict[str, Any]:
+        await platform.open_edge()
+        return {"domain": str(platform.edge.domain) if platform.edge.domain else None}
+
+    @routes.post("/v1/builds")
+    async def build(request: Request) -> StreamingResponse:
+        archive = await _received(request)
+
+        async def lines() -> AsyncIterator[str]:
+            async for event in builds.run(archive):
+                yield json.dumps(event) + "\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    return routes
+
+
+async def _received(request: Request) -> IO[bytes]:
+    """The body in a temporary file, at its start. Raises InputError when it is larger than an upload may be."""
+    archive = tempfile.TemporaryFile()  # noqa: SIM115 - the build closes it
+    try:
+        async for chunk in request.stream():
+            archive.write(chunk)
+            if archive.tell() > MAX_UPLOAD:
+                raise InputError(f"an upload may have {MAX_UPLOAD // 1_000_000} MB")
+        archive.seek(0)
+    except BaseException:
+        archive.close()
+        raise
+    return archive

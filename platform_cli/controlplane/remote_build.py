@@ -1,0 +1,57 @@
+"""A build on a platform elsewhere: the source goes there, the stages are shown here as they happen there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..build.model import Bundle
+from ..build.source import collect_source
+from ..build.stages import Stage, Stages
+from ..config.names import slugify
+from ..config.project import Project
+from ..errors import PlatformError
+from .client import PlatformClient, error_from
+from .upload import Description, pack
+
+# What decides how the project is built is needed there even when the ignore files leave it out of the app.
+ALWAYS = ("fastmcp.toml", "fastmcp.json", "uv.lock", "pyproject.toml", "requirements.txt")
+
+
+def build_remote(
+    client: PlatformClient, project: Project, typed: str, stages: Stages, note: Callable[[str], None]
+) -> Bundle:
+    """Uploads `project`, which was read from the path `typed`. Raises what the build there raised.
+
+    The bundle's path is only its name: the folder is on the other machine.
+    """
+    with stages.run("upload"), pack(project.folder, _paths(project), _description(project, typed)) as archive:
+        events = client.build(archive)
+        event = next(events, None)
+    while event is not None:
+        match event["event"]:
+            case "start":
+                stages.started(event["name"])
+            case "end":
+                stages.ended(Stage(event["name"], event["seconds"], event["cached"]))
+            case "note":
+                note(event["text"])
+            case "error":
+                raise error_from(event)
+            case "bundle":
+                return Bundle(Path(event["hash"]), event["hash"], {"contract": event["contract"]})
+        event = next(events, None)
+    raise PlatformError("the platform ended while it was building", hint="run the command again")
+
+
+def _paths(project: Project) -> list[str]:
+    files = {
+        file.path for file in collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    }
+    named = (*ALWAYS, *([project.requirements] if project.requirements else []))
+    return sorted(files | {name for name in named if (project.folder / name).is_file()})
+
+
+def _description(project: Project, typed: str) -> Description:
+    path = "." if Path(typed).is_dir() or project.entrypoint is None else str(project.entrypoint)
+    return Description(path=path, name=slugify(project.folder.name) or "server", variables=dict(project.environment))

@@ -1,0 +1,25 @@
+"""The control plane's port on loopback: chosen once, kept in the store, since Caddy and other machines know it."""
+
+from __future__ import annotations
+
+import socket
+
+from ..errors import PlatformError
+from ..supervisor.sockets import FIRST_PORT, open_listener
+from .settings import Settings
+
+# Below the projects' own ports.
+API_PORTS = range(FIRST_PORT - 1, FIRST_PORT - 101, -1)
+
+
+def open_api(settings: Settings) -> socket.socket:
+    """Listens on the port of last time, else on another free one, which is kept. Raises PlatformError."""
+    stored = settings.get("api_port")
+    for port in ([int(stored)] if stored else []) + list(API_PORTS):
+        try:
+            listener = open_listener(port)
+        except PlatformError:
+            continue
+        settings.set("api_port", str(port))
+        return listener
+    raise PlatformError(f"no free port between {API_PORTS[-1]} and {API_PORTS[0]} for the control plane")

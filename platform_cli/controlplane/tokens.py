@@ -1,0 +1,69 @@
+"""Tokens for the TCP side of the control plane. Only a hash is kept: whoever reads the store cannot use it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import sqlite3
+import time
+from typing import Any
+
+from ..config.names import check_name
+from ..errors import InputError, NotFoundError
+
+# Random bytes; at this length a plain SHA-256 is as good as a slow hash, since nobody can guess.
+ENTROPY = 32
+PREFIX = "homeport_"
+# Seconds for which a use is not written down again.
+USE_PRECISION_S = 60.0
+
+
+class Tokens:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, hash TEXT NOT NULL, created_at REAL NOT NULL, "
+            "used_at REAL) STRICT"
+        )
+
+    def create(self, name: str) -> str:
+        """The new token, which is not kept. Raises InputError for a bad name and for one that is taken."""
+        check_name(name, "the token's name")
+        token = PREFIX + secrets.token_urlsafe(ENTROPY)
+        try:
+            self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, NULL)", (name, _hash(token), time.time()))
+        except sqlite3.IntegrityError:
+            raise InputError(
+                f"there is a token {name!r} already", hint=f"`homeport platform token revoke {name}` ends it"
+            ) from None
+        return token
+
+    def list_tokens(self) -> list[dict[str, Any]]:
+        """Times in seconds since 1970; `used_at` is None for a token that was never used."""
+        rows = self._db.execute("SELECT name, created_at, used_at FROM tokens ORDER BY name").fetchall()
+        return [{"name": name, "created_at": created, "used_at": used} for name, created, used in rows]
+
+    def revoke(self, name: str) -> None:
+        """Raises NotFoundError."""
+        if self._db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
+            raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
+
+    def accept(self, token: str) -> bool:
+        """Whether `token` is one of ours; notes that it was used."""
+        given = _hash(token)
+        found = None
+        for name, expected, used in self._db.execute("SELECT name, hash, used_at FROM tokens").fetchall():
+            if hmac.compare_digest(given, expected):
+                found = name, used
+        if found is None:
+            return False
+        name, used = found
+        now = time.time()
+        if used is None or abs(now - used) > USE_PRECISION_S:
+            self._db.execute("UPDATE tokens SET used_at = ? WHERE name = ?", (now, name))
+        return True
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
