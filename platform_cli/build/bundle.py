@@ -38,6 +38,7 @@ def describe(
         "command": list(project.command) if project.command else None,
         "sessions": project.sessions,
         "start_timeout_s": project.start_timeout_s,
+        "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
         "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
         "cold_start_optimization": project.cold_start_optimization,

@@ -55,6 +55,7 @@ class Project:
     target: TargetName = "local"
     sessions: bool = False
     start_timeout_s: float = 60.0
+    memory_mb: int = 4096
     environment: Mapping[str, str] = field(default_factory=dict)
     auto_scaling: bool = True
     cold_start_optimization: bool = True

@@ -163,6 +163,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "target": Key(target, "Where it runs.", '"local"'),
         "sessions": Key(boolean, "Keep a session per client, in the memory of one worker.", "false"),
         "start_timeout_s": Key(seconds(1, 600), "How long the server may take to start, in seconds.", "60"),
+        "memory_mb": Key(whole(64, 1_048_576), "How much memory a worker may allocate, in megabytes.", "4096"),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),

@@ -18,7 +18,7 @@ class Manifest:
     """The part of manifest.json that the runtime reads. Exactly one of `file` and `command` is set.
 
     `file` is relative to the app folder, `object` its server's name there or None to search. `start_timeout_s`
-    bounds loading and warming up.
+    bounds loading and warming up; `memory_mb` what the process may allocate.
     """
 
     file: str | None
@@ -26,6 +26,7 @@ class Manifest:
     command: tuple[str, ...] | None
     sessions: bool
     start_timeout_s: float
+    memory_mb: int
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -39,4 +40,5 @@ def read_manifest(bundle: Path) -> Manifest:
         command=tuple(data["command"]) if data["command"] else None,
         sessions=data["sessions"],
         start_timeout_s=data["start_timeout_s"],
+        memory_mb=data["memory_mb"],
     )

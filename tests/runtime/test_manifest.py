@@ -15,6 +15,7 @@ WHOLE = {
     "command": None,
     "sessions": False,
     "start_timeout_s": 30,
+    "memory_mb": 512,
     "lock": "of others",
 }
 
@@ -26,11 +27,11 @@ def read(folder: Path, **changes: object) -> Manifest:
 
 def test_a_python_server(tmp_path: Path) -> None:
     manifest = read(tmp_path, entrypoint={"file": "server.py", "object": "mcp"}, sessions=True)
-    assert manifest == Manifest("server.py", "mcp", None, True, 30)
+    assert manifest == Manifest("server.py", "mcp", None, True, 30, 512)
 
 
 def test_a_program(tmp_path: Path) -> None:
-    assert read(tmp_path, command=["npx", "-y", "x"]) == Manifest(None, None, ("npx", "-y", "x"), False, 30)
+    assert read(tmp_path, command=["npx", "-y", "x"]) == Manifest(None, None, ("npx", "-y", "x"), False, 30, 512)
 
 
 def test_another_format_is_refused(tmp_path: Path) -> None:

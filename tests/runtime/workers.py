@@ -49,6 +49,7 @@ def make_bundle(
     object: str | None = None,
     sessions: bool = False,
     start_timeout_s: float = DEADLINE_S,
+    memory_mb: int = 4096,
 ) -> Path:
     """A bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
     app, work = folder / "bundle" / "app", folder / "work"
@@ -62,6 +63,7 @@ def make_bundle(
         "command": None,
         "sessions": sessions,
         "start_timeout_s": start_timeout_s,
+        "memory_mb": memory_mb,
     }
     (folder / "bundle" / "manifest.json").write_text(json.dumps(manifest))
     return folder / "bundle"

@@ -33,6 +33,7 @@ from ..servers.stdio import serve_command
 from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from .channel import Channel
+from .limits import limit_process
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         return
     job = Job.read(first)
     manifest = read_manifest(job.bundle)
+    limit_process(manifest.memory_mb)
     _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
     try:

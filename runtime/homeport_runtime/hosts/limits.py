@@ -1,0 +1,26 @@
+"""What one worker may take of the machine, so that a server that leaks ends itself and not its neighbours."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+
+# Connections, files and pipes; the usual default of 1,024 is soon reached by a server with many clients.
+OPEN_FILES = 8192
+
+
+def limit_process(memory_mb: int) -> None:
+    """Bounds open files, and the private memory (RLIMIT_DATA) of this process and, each, of those it starts.
+
+    Beyond it an allocation fails with MemoryError. macOS does not enforce RLIMIT_DATA for what malloc takes.
+    """
+    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _lower(resource.RLIMIT_DATA, memory_mb * 1024 * 1024)
+
+
+def _lower(limit: int, wanted: int) -> None:
+    _soft, hard = resource.getrlimit(limit)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    # Not every system lets every limit be set.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(limit, (allowed, hard))
