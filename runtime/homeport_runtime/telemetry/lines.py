@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from .scrub import Scrubber
+
 # Characters of a line without an end that are kept; a longer one is handed over in pieces.
 MAX_LINE = 64 * 1024
+NO_SECRETS = Scrubber({})
 
 
 class _Rest(NamedTuple):
@@ -34,12 +37,14 @@ class LineStream(io.TextIOBase):
         name: str,
         sink: Callable[[str, str | None], None],
         current_request: Callable[[], str | None],
+        scrubber: Scrubber = NO_SECRETS,
     ) -> None:
         self.name = name
         self.buffer = _Bytes(self)
         self._fd = fd
         self._sink = sink
         self._current_request = current_request
+        self._scrubber = scrubber
         self._rests: dict[int, _Rest] = {}
 
     def write(self, text: str) -> int:
@@ -55,9 +60,12 @@ class LineStream(io.TextIOBase):
             self._hand_over(line, request)
         # A progress bar writes its line again and again from the start; only how it looks in the end is a line.
         last = last[max(last.rfind("\r", 0, -1), 0) :]
-        if len(last) > MAX_LINE:
-            self._hand_over(last, request)
-        elif last:
+        if len(last) > MAX_LINE + self._scrubber.longest:
+            # Nobody could tell a secret by its halves.
+            cut = self._scrubber.whole(last)
+            self._hand_over(last[:cut], request)
+            last = last[cut:]
+        if last:
             self._rests[thread] = _Rest(request, last)
         return len(text)
 

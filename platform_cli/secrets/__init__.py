@@ -1,0 +1,1 @@
+"""Secrets: values that a project's server needs and nobody else may see. Stored encrypted, never shown again."""

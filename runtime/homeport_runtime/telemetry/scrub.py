@@ -1,0 +1,192 @@
+"""Takes secret values out of text, in every form in which programs commonly print them.
+
+Found are a value as it is, percent-encoded, escaped as JSON and repr() do it (to any depth), in base64 at each of the
+three alignments in both alphabets, and the lines of a value that has several. Each is replaced by `[secret NAME]`.
+Values shorter than MIN_CHARACTERS stay: taking `42` or `on` out of everything would leave no log to read.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus, unquote
+
+MIN_CHARACTERS = 4
+# A line of a value with several lines is looked for by itself when it has as many characters.
+MIN_LINE = 8
+# Characters of a line of MIME base64 (RFC 2045, section 6.8), as base64(1) and openssl write it.
+MIME_LINE = 76
+# A longer value is looked for in its usual forms only: a pattern for all of them takes seconds to compile.
+MAX_TOLERANT = 4096
+# The backslashes of nested escapes, which may be percent-encoded in turn, and how long they make a character
+# beyond U+FFFF at most: two times 8 of them with `u00e9` behind.
+ESCAPES = rb"(?:\\|%5[Cc]){1,8}"
+MAX_ESCAPED = 2 * (8 * 3 + 5)
+
+# Starts a line that is a record (homeport_runtime.telemetry.RECORD). These of its fields hold no text of the server.
+RECORD = b"\x1e"
+OWN_FIELDS = ("time", "level", "request")
+# What of a contract is prose or data; its names and shapes have to stay as they are.
+PROSE = ("description", "instructions", "title", "default", "examples")
+
+
+class _Piece(NamedTuple):
+    """One form of a value. Only where `anchor` occurs can it be: that search is many times faster than the pattern."""
+
+    anchor: bytes
+    pattern: re.Pattern[bytes]
+    replacement: bytes
+
+
+class Scrubber:
+    """`secrets` are values by name. Without any it costs nothing."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        names = {piece: name for name, value in secrets.items() for piece in _pieces(value)}
+        # The longer first: a value may begin with another one.
+        self._pieces = [
+            _Piece(anchor, re.compile(pattern), f"[secret {names[anchor, pattern]}]".encode())
+            for anchor, pattern in sorted(names, key=lambda piece: len(piece[1]), reverse=True)
+        ]
+        # The most characters that one value can take up.
+        self.longest = max((len(value) * MAX_ESCAPED for value in secrets.values()), default=0) if names else 0
+
+    def data(self, data: bytes) -> bytes:
+        for anchor, pattern, replacement in self._pieces:
+            if anchor in data:
+                data = pattern.sub(replacement, data)
+        return data
+
+    def text(self, text: str) -> str:
+        if not self._pieces:
+            return text
+        return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def line(self, line: bytes) -> bytes:
+        """A line of output, a record or plain text. A record stays one, whatever the secrets are."""
+        clean = self.data(line)
+        if clean == line or not line.startswith(RECORD):
+            return clean
+        try:
+            fields = json.loads(line[1:])
+            fields = {key: value if key in OWN_FIELDS else self.value(value) for key, value in fields.items()}
+        except (ValueError, AttributeError):
+            return clean
+        return RECORD + json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+
+    def value(self, value: Any) -> Any:
+        """The same JSON value with every text in it scrubbed; keys stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.value(item) for key, item in value.items()}
+        return value
+
+    def contract(self, value: Any) -> Any:
+        """A contract whose prose and default values are scrubbed."""
+        if isinstance(value, list):
+            return [self.contract(item) for item in value]
+        if isinstance(value, dict):
+            return {
+                k: self.value(v) if k in PROSE and not _is_schema(v) else self.contract(v) for k, v in value.items()
+            }
+        return value
+
+    def whole(self, text: str) -> int:
+        """How many characters from the start can be handed over by themselves without taking a value apart."""
+        cut = max(len(text) - self.longest, 0)
+        if not self._pieces:
+            return cut
+        data = text.encode("utf-8", "surrogatepass")
+        end = before = len(text[:cut].encode("utf-8", "surrogatepass"))
+        spans = [match.span() for piece in self._pieces for match in piece.pattern.finditer(data)]
+        for start, stop in sorted(spans, reverse=True):
+            if start < end < stop:
+                end = start
+        return cut if end == before else len(data[:end].decode("utf-8", "surrogatepass"))
+
+
+def _is_schema(value: Any) -> bool:
+    """A tool's parameter may be called `title`: then its schema stands there."""
+    return isinstance(value, dict) and ("type" in value or "anyOf" in value or "$ref" in value)
+
+
+def _pieces(value: str) -> Iterator[tuple[bytes, bytes]]:
+    """The anchors and patterns of one value."""
+    core = value.strip()
+    if len(core) < MIN_CHARACTERS:
+        return
+    texts = {core} | {line.strip() for line in core.splitlines() if len(line.strip()) >= MIN_LINE}
+    if len(decoded := unquote(core)) >= MIN_CHARACTERS:
+        texts.add(decoded)
+    for text in texts:
+        yield from _literal(text) if len(core) > MAX_TOLERANT else [_escaped(text)]
+    data = core.encode("utf-8", "surrogatepass")
+    for offset in range(3):
+        yield _base64(_encoded(data, offset))
+    alone = _encoded(data, 0)
+    yield from (_base64(alone[at : at + MIME_LINE]) for at in range(0, len(alone) - MIN_LINE, MIME_LINE))
+
+
+def _encoded(data: bytes, offset: int) -> str:
+    """The characters of base64 that depend on `data` alone when `offset` bytes (modulo 3) stand before it."""
+    first = (offset * 8 + 5) // 6
+    last = (offset + len(data)) * 8 // 6
+    return base64.b64encode(bytes(offset) + data).decode()[first:last]
+
+
+def _base64(text: str) -> tuple[bytes, bytes]:
+    either = {"+": rb"(?:[+-]|%2[Bb])", "/": rb"(?:[/_]|%2[Ff]|" + ESCAPES + rb"/)"}
+    pattern = b"".join(either.get(character, character.encode()) for character in text)
+    return max(re.split("[+/]", text), key=len).encode(), pattern
+
+
+def _literal(text: str) -> Iterator[tuple[bytes, bytes]]:
+    escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
+    for form in {text, quote(text), quote(text, safe=""), quote_plus(text), *escaped}:
+        data = form.encode("utf-8", "surrogatepass")
+        yield data, re.escape(data)
+
+
+def _escaped(text: str) -> tuple[bytes, bytes]:
+    # One run of backslashes for another: each escaping doubles them.
+    parts = re.split(r"(\\+)", text)
+    pattern = b"".join(
+        rb"(?:\\|%%5[Cc]){1,%d}" % (8 * len(part)) if part.startswith("\\") else b"".join(map(_character, part))
+        for part in parts
+    )
+    return max(re.split(r"[^A-Za-z0-9._~-]", text), key=len).encode(), pattern
+
+
+def _character(character: str) -> bytes:
+    data = character.encode("utf-8", "surrogatepass")
+    literal = re.escape(data)
+    if character.isascii() and (character.isalnum() or character in "-._~"):
+        return literal
+    percent = b"".join(b"%%(?:%02X|%02x)" % (byte, byte) for byte in data)
+    ways = [literal, percent]
+    units = character.encode("utf-16-be", "surrogatepass")
+    ways.append(b"".join(ESCAPES + b"u(?:%s|%s)" % (u.hex().encode(), u.hex().upper().encode()) for u in _pairs(units)))
+    if character == " ":
+        ways.append(rb"\+")
+    elif character in "\n\r\t":
+        short = {"\n": b"n", "\r": b"r", "\t": b"t"}[character]
+        ways.append(ESCAPES + short)
+    elif character in "\"'/":
+        ways.append(ESCAPES + b"(?:" + literal + b"|" + percent + b")")
+    if not character.isascii() or not character.isprintable():
+        ways.append(b"".join(ESCAPES + b"x%02x" % byte for byte in data))
+        if ord(character) < 256:
+            ways.append(ESCAPES + b"x%02x" % ord(character))
+        elif ord(character) > 0xFFFF:
+            ways.append(ESCAPES + b"U%08x" % ord(character))
+    return b"(?:" + b"|".join(ways) + b")"
+
+
+def _pairs(units: bytes) -> list[bytes]:
+    return [units[at : at + 2] for at in range(0, len(units), 2)]
