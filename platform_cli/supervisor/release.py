@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from homeport_runtime.manifest import FILE_NAME
 
 from ..home import Home
+from ..secrets.references import resolve
 
 # What a worker gets of the platform's own environment: where programs and certificates are, never anything else.
 INHERITED = (
@@ -32,7 +33,8 @@ QUIET = {
 class RunnableRelease:
     """`environment` is the server's own, as configured; `idle_s` the seconds without requests before scaling to zero,
     None to stay; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules
-    its server imports, as inspected, or as its source says before it was.
+    its server imports, as inspected, or as its source says before it was. `secrets` decrypts the values that
+    `environment` refers to; it is called when a worker starts, and may raise PlatformError.
     """
 
     project: str
@@ -51,11 +53,12 @@ class RunnableRelease:
     files: Mapping[str, str]
     modules: tuple[str, ...]
     cold_start_optimization: bool
+    secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
 
-    def worker_environment(self) -> dict[str, str]:
+    def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
-        return {**inherited, **QUIET, **self.environment, **own}
+        return {**inherited, **QUIET, **resolve(self.environment, secrets), **own}
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:

@@ -49,6 +49,7 @@ class Service:
         self._exchange = Exchange()
         self._workers: list[Worker] = []
         self._retiring: set[Worker] = set()
+        self._starting: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._watching = False
@@ -69,6 +70,10 @@ class Service:
     def workers(self) -> int:
         """How many run now, those included that finish their last requests."""
         return len(self._workers) + len(self._retiring)
+
+    @property
+    def processes(self) -> list[int]:
+        return [worker.pid for worker in (*self._starting, *self._workers, *self._retiring)]
 
     def open(self, listener: socket.socket | None = None) -> None:
         """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
@@ -145,6 +150,7 @@ class Service:
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
             sink=lambda line, level, pid: self.log.write_line(line, level=level, release=release.number, worker=pid),
         )
+        self._starting.add(worker)
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
             await worker.accept()
@@ -154,6 +160,8 @@ class Service:
                 self.last_error = error.message
                 self.log.write("error", error.message, release=release.number)
             raise
+        finally:
+            self._starting.discard(worker)
         worker.on_idle = self._rest
         worker.on_load = self._weigh
         worker.on_relay = self._on_relay
@@ -258,7 +266,8 @@ class Service:
             try:
                 self._workers = [await self._start(self.release)]
                 self._exchange.release()
-            except (HomeportError, OSError):
+            except (HomeportError, OSError) as error:
+                self.last_error = str(error)
                 self._crashes += 1
                 self._watch()
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.telemetry.scrub import Scrubber
+
 from ..errors import InspectError, ReleaseError
 from .launch import Launched, Launcher
 from .release import RunnableRelease
@@ -39,7 +41,10 @@ class State(enum.Enum):
 
 
 class Worker:
-    """Made by `start_worker`. `sink` gets each line of output with its level and the process id."""
+    """Made by `start_worker`. `sink` gets each line of output with its level and the process id.
+
+    Whatever the process says comes through here, and leaves without the values of its secrets.
+    """
 
     def __init__(self, release: RunnableRelease, launched: Launched) -> None:
         self.release = release
@@ -55,15 +60,18 @@ class Worker:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.StreamWriter | None = None
+        self._scrubber = Scrubber({})
 
     async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
         """Connects the control channel, hands over the job and follows the output."""
         self._launched.control.setblocking(False)
+        self._scrubber = Scrubber(job["secrets"])
+        clean = self._scrubber.line
         reader, self._writer = await asyncio.open_connection(sock=self._launched.control, limit=MAX_LINE)
         self._send(**job)
         output = [
-            asyncio.create_task(_follow(await _open_pipe(self._launched.stdout), "info", self.pid, sink)),
-            asyncio.create_task(_follow(await _open_pipe(self._launched.stderr), "error", self.pid, sink)),
+            asyncio.create_task(_follow(await _open_pipe(self._launched.stdout), "info", self.pid, clean, sink)),
+            asyncio.create_task(_follow(await _open_pipe(self._launched.stderr), "error", self.pid, clean, sink)),
         ]
         listening = asyncio.create_task(self._listen(reader))
         self._tasks = [*output, listening, asyncio.create_task(self._reap(listening, output))]
@@ -114,11 +122,13 @@ class Worker:
                 hint=f"see `homeport logs {self.release.project}`",
             ) from None
         if message["event"] == event:
-            return message
+            clean: dict[str, Any] = self._scrubber.prose(message)
+            return clean
         if message["event"] == "failed":
             trace = message.get("trace")
             text = f"{message['message']}\n{trace}" if trace else message["message"]
-            raise InspectError(text, hint=message.get("hint"))
+            hint = message.get("hint")
+            raise InspectError(self._scrubber.text(text), hint=hint and self._scrubber.text(hint))
         await asyncio.wait_for(self.gone.wait(), START_GRACE_S)
         raise ReleaseError(
             f"the worker of {self.release.project} ended while it started ({self.exit_reason()})",
@@ -177,7 +187,9 @@ def _ignore(_worker: Worker) -> None:
     """Nobody has asked to be told."""
 
 
-async def _follow(stream: asyncio.StreamReader, level: str, pid: int, sink: LineSink) -> None:
+async def _follow(
+    stream: asyncio.StreamReader, level: str, pid: int, clean: Callable[[bytes], bytes], sink: LineSink
+) -> None:
     while True:
         try:
             line = await stream.readline()
@@ -186,7 +198,7 @@ async def _follow(stream: asyncio.StreamReader, level: str, pid: int, sink: Line
             continue
         if not line:
             return
-        sink(line, level, pid)
+        sink(clean(line), level, pid)
 
 
 async def _open_pipe(descriptor: int) -> asyncio.StreamReader:
@@ -224,11 +236,13 @@ def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
 
 
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
+    secrets = release.secrets()
     return {
         "bundle": str(release.bundle),
         "workdir": str(workdir),
         "layer": str(release.layer),
-        "environment": release.worker_environment(),
+        "environment": release.worker_environment(secrets),
+        "secrets": secrets,
         "names": list(release.domains),
         "idle_s": release.idle_s,
     }

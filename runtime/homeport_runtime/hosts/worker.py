@@ -32,6 +32,7 @@ from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
 from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
+from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
 
@@ -40,7 +41,8 @@ from .limits import limit_process
 class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect` (it reports the contract, then
     serves if it has a listener); `names` are host names beside the
-    loopback ones; `idle_s` the seconds without requests after which it says that it is idle.
+    loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `secrets` the values in
+    `environment` that no output may show, by name.
     """
 
     mode: str
@@ -48,6 +50,7 @@ class Job:
     workdir: Path
     layer: Path
     environment: Mapping[str, str]
+    secrets: Mapping[str, str]
     names: tuple[str, ...]
     idle_s: float
     state_key: bytes | None
@@ -61,6 +64,7 @@ class Job:
             workdir=Path(message["workdir"]),
             layer=Path(message["layer"]),
             environment=message["environment"],
+            secrets=message.get("secrets", {}),
             names=tuple(message["names"]),
             idle_s=message["idle_s"],
             state_key=bytes.fromhex(key) if key else None,
@@ -118,7 +122,7 @@ def _settle(job: Job) -> None:
     os.environ.clear()
     os.environ.update(job.environment)
     os.chdir(job.workdir)
-    capture_output()
+    capture_output(Scrubber(job.secrets))
     if str(job.layer) not in sys.path:
         site.addsitedir(str(job.layer))
     sys.argv = ["server.py"]

@@ -15,7 +15,8 @@ import time
 import warnings
 from typing import Any
 
-from .lines import LineStream
+from .lines import NO_SECRETS, LineStream
+from .scrub import Scrubber
 
 RECORD = "\x1e"
 
@@ -40,11 +41,18 @@ def emit(level: str, message: str, **fields: Any) -> None:
             return
 
 
-def capture_output() -> None:
-    """From here on print(), logging and warnings make records. Programs that the server starts write plain lines."""
-    sys.stdout = LineStream(1, "<stdout>", lambda text, request: _emit_text("info", text, request), request_id.get)
-    sys.stderr = LineStream(2, "<stderr>", lambda text, request: _emit_text("error", text, request), request_id.get)
+def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
+    """From here on print(), logging and warnings make records. Programs that the server starts write plain lines.
+
+    `scrubber` knows the secrets: none is ever divided between two records, where nobody could find it any more.
+    """
+    sys.stdout = _stream(1, "<stdout>", "info", scrubber)
+    sys.stderr = _stream(2, "<stderr>", "error", scrubber)
     _tell_levels()
+
+
+def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
+    return LineStream(fd, name, lambda text, request: _emit_text(level, text, request), request_id.get, scrubber)
 
 
 def _emit_text(default: str, line: str, request: str | None) -> None:

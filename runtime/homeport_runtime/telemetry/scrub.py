@@ -34,10 +34,12 @@ PROSE = ("description", "instructions", "title", "default", "examples")
 
 
 class _Piece(NamedTuple):
-    """One form of a value. Only where `anchor` occurs can it be: that search is many times faster than the pattern."""
+    """One form of a value. Only where `anchor` occurs can it be: that search is many times faster than the pattern,
+    which is not even compiled (by `re`, into its cache) before it is needed.
+    """
 
     anchor: bytes
-    pattern: re.Pattern[bytes]
+    pattern: bytes
     replacement: bytes
 
 
@@ -48,7 +50,7 @@ class Scrubber:
         names = {piece: name for name, value in secrets.items() for piece in _pieces(value)}
         # The longer first: a value may begin with another one.
         self._pieces = [
-            _Piece(anchor, re.compile(pattern), f"[secret {names[anchor, pattern]}]".encode())
+            _Piece(anchor, pattern, f"[secret {names[anchor, pattern]}]".encode())
             for anchor, pattern in sorted(names, key=lambda piece: len(piece[1]), reverse=True)
         ]
         # The most characters that one value can take up.
@@ -57,7 +59,7 @@ class Scrubber:
     def data(self, data: bytes) -> bytes:
         for anchor, pattern, replacement in self._pieces:
             if anchor in data:
-                data = pattern.sub(replacement, data)
+                data = re.sub(pattern, replacement, data)
         return data
 
     def text(self, text: str) -> str:
@@ -87,14 +89,14 @@ class Scrubber:
             return {key: self.value(item) for key, item in value.items()}
         return value
 
-    def contract(self, value: Any) -> Any:
-        """A contract whose prose and default values are scrubbed."""
+    def prose(self, value: Any) -> Any:
+        """The same JSON value with what PROSE names scrubbed."""
+        if not self._pieces:
+            return value
         if isinstance(value, list):
-            return [self.contract(item) for item in value]
+            return [self.prose(item) for item in value]
         if isinstance(value, dict):
-            return {
-                k: self.value(v) if k in PROSE and not _is_schema(v) else self.contract(v) for k, v in value.items()
-            }
+            return {k: self.value(v) if k in PROSE and not _is_schema(v) else self.prose(v) for k, v in value.items()}
         return value
 
     def whole(self, text: str) -> int:
@@ -104,7 +106,7 @@ class Scrubber:
             return cut
         data = text.encode("utf-8", "surrogatepass")
         end = before = len(text[:cut].encode("utf-8", "surrogatepass"))
-        spans = [match.span() for piece in self._pieces for match in piece.pattern.finditer(data)]
+        spans = [match.span() for piece in self._pieces for match in re.finditer(piece.pattern, data)]
         for start, stop in sorted(spans, reverse=True):
             if start < end < stop:
                 end = start
