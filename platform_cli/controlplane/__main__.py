@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import uvicorn
 
@@ -18,6 +18,7 @@ from ..home import Home, open_home
 from .api import create_app
 from .client import PlatformClient
 from .gate import Gate, names_of
+from .peer import refuse_workers
 from .platform import Platform
 from .tcp import open_api
 
@@ -55,7 +56,8 @@ async def _serve(home: Home) -> None:
     listener = _listen(home.socket)
     app = create_app(platform, stop)
     gate = Gate(app, platform.tokens, lambda: names_of(platform.edge))
-    servers = {_server(app): listener, _server(gate): open_api(platform.settings)}
+    local = _server(app, refuse_workers(platform.worker_processes))
+    servers = {local: listener, _server(gate): open_api(platform.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publish())
@@ -67,10 +69,11 @@ async def _serve(home: Home) -> None:
     await platform.close()
 
 
-def _server(app: Any) -> uvicorn.Server:
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
+def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11") -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, http=protocol, log_level="warning", access_log=False, lifespan="off", server_header=False
     )
+    server = uvicorn.Server(config)
     # The server's own handlers would not close the platform; ours are set already.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     return server

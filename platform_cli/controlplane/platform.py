@@ -6,12 +6,18 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..errors import HomeportError, InputError, NotFoundError
+from ..errors import HomeportError, InputError, NotFoundError, ReleaseError
 from ..home import Home
+from ..secrets.base import check_secret
+from ..secrets.references import check_set, referenced
+from ..secrets.sqlite import SQLiteSecretStore
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
@@ -29,6 +35,7 @@ class Platform:
         self._home = home
         self._store = Store(home.store)
         self._supervisor = Supervisor(home)
+        self._secrets = SQLiteSecretStore(home)
         self.settings = Settings(self._store.db)
         self.tokens = Tokens(self._store.db)
         self.edge = Edge(home, self.settings)
@@ -47,12 +54,18 @@ class Platform:
     async def close(self) -> None:
         await self._supervisor.close()
         self._store.close()
+        self._secrets.close()
 
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
-        return self._read(release.project, release.number, release.bundle)
+        folder, names = self._home.bundles / release.bundle, self.edge.names(release.project)
+        runnable = read_release(self._home, release.project, release.number, folder, names)
+        return replace(runnable, secrets=partial(self._secrets.values, release.project, release.secrets))
 
-    def _read(self, project: str, number: int, bundle: str) -> RunnableRelease:
-        return read_release(self._home, project, number, self._home.bundles / bundle, self.edge.names(project))
+    def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
+        """The versions of the secrets that `release` gets now. Raises ConfigError if one is not set."""
+        current = self._secrets.current(project)
+        check_set(release.environment, current, project)
+        return {name: current[name] for name in referenced(release.environment)}
 
     def _published(self) -> list[Published]:
         """What the edge has to know of each project that serves; the oldest first."""
@@ -103,6 +116,10 @@ class Platform:
                 else:
                     service.release = release
 
+    def worker_processes(self) -> set[int]:
+        """The process ids of every worker that runs now."""
+        return {pid for service in self._supervisor.services.values() for pid in service.processes}
+
     def list_projects(self) -> list[dict[str, Any]]:
         return [self._describe(row) for row in self._store.projects()]
 
@@ -123,6 +140,7 @@ class Platform:
             "last_error": service.last_error or self.edge.error,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
+            "outdated_secrets": self._outdated(release) if release else [],
         }
 
     def versions(self, project: str) -> list[dict[str, Any]]:
@@ -133,39 +151,114 @@ class Platform:
                 "state": "failed" if row.error else "active" if row.number == active else "inactive",
                 "created_at": row.created_at,
                 "bundle": row.bundle,
+                "reason": row.reason,
+                "secrets": dict(row.secrets),
                 "error": row.error,
             }
             for row in self._store.releases(project)
         ]
 
-    async def inspect(self, draft: str) -> dict[str, Any]:
-        """What the server in a bundle's draft says of itself; `draft` is the name of its folder."""
-        return await self._supervisor.inspect(read_release(self._home, "inspection", 0, self._home.bundles / draft))
+    async def inspect(self, draft: str, project: str | None) -> dict[str, Any]:
+        """What the server in a bundle's draft says of itself; `draft` is the name of its folder, `project` whose
+        secrets it gets.
+        """
+        release = read_release(self._home, "inspection", 0, self._home.bundles / draft)
+        if project is not None:
+            release = replace(release, secrets=partial(self._secrets.values, project, self._pin(project, release)))
+        elif referenced(release.environment):
+            raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
+        return await self._supervisor.inspect(release)
 
     async def deploy(self, project: str, bundle: str, folder: str) -> dict[str, Any]:
         """A new release of `project`, created if it is not there. What already serves is left alone."""
         async with self._locks[project]:
             row = self._store.find_project(project)
-            created = row is None
-            row = row or self._create(project, folder)
-            if row.active is not None and self._store.release(project, row.active).bundle == bundle:
+            pinned = self._pin(project, read_release(self._home, project, 0, self._home.bundles / bundle))
+            active = self._store.release(project, row.active) if row and row.active is not None else None
+            if row and active and (active.bundle, active.secrets) == (bundle, pinned):
                 self._supervisor.services[project].open_if_down()
                 return {**self._describe(row), "changed": False}
-            number = self._store.next_number(project)
+            if row is None:
+                self._create(project, folder)
             try:
-                release = self._read(project, number, bundle)
-                self.edge.check_free(project, self._own_names(project, release), self._published())
-                await self._supervisor.activate(project, release)
-            except BaseException as error:
-                if created:
+                await self._release(project, bundle, pinned, "deploy")
+            except BaseException:
+                if row is None:
                     await self._remove(project)
-                elif isinstance(error, HomeportError):
-                    self._store.add_failed_release(project, number, bundle, error.message)
                 raise
-            self._store.add_release(project, number, bundle)
             self._store.set_folder(project, folder)
-            await self.edge.publish(self._published())
             return {**self.status(project), "changed": True}
+
+    async def _release(self, project: str, bundle: str, pinned: Mapping[str, int], reason: str) -> ReleaseRow:
+        """Makes the next release and switches to it; one that does not come up is remembered with its error."""
+        number = self._store.next_number(project)
+        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason)
+        try:
+            release = self._runnable(row)
+            self.edge.check_free(project, self._own_names(project, release), self._published())
+            await self._supervisor.activate(project, release)
+        except HomeportError as error:
+            self._store.add_release(replace(row, error=error.message))
+            raise
+        self._store.add_release(row)
+        await self.edge.publish(self._published())
+        return row
+
+    async def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+        """Stores the values that are new. A release that serves with others is followed by one that has these.
+
+        Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
+        """
+        for name, value in values.items():
+            check_secret(name, value)
+        async with self._locks[project]:
+            changed = self._secrets.set(project, values)
+            row = self._store.find_project(project)
+            active = self._store.release(project, row.active) if row and row.active is not None else None
+            applied = [name for name in self._outdated(active) if name in values] if active else []
+            if active and applied:
+                current = self._secrets.current(project)
+                pinned = {**active.secrets, **{name: current[name] for name in applied}}
+                reason = f"secret {', '.join(applied)}"
+                try:
+                    active = await self._release(project, active.bundle, pinned, reason)
+                except HomeportError as error:
+                    raise ReleaseError(
+                        f"{', '.join(applied)} is stored, but v{active.number} of {project} keeps serving without it; "
+                        f"with it the server did not start: {error.message}",
+                        hint="set another value, or fix the server and deploy it",
+                    ) from error
+            return {"project": project, "changed": changed, "release": f"v{active.number}" if applied and active else None}
+
+    def _outdated(self, release: ReleaseRow) -> list[str]:
+        """The secrets that have another version now than `release` is pinned to."""
+        current = self._secrets.current(release.project)
+        return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    async def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+        """Releases that are pinned to the secret keep it; no new one gets it."""
+        async with self._locks[project]:
+            if not self._secrets.unset(project, name):
+                hint = f"`homeport list-secrets --project {project}` shows those it has"
+                raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)
+            row = self._store.find_project(project)
+            active = self._store.release(project, row.active) if row and row.active is not None else None
+            using = active is not None and name in active.secrets
+            return {"project": project, "name": name, "in_use": f"v{active.number}" if active and using else None}
+
+    def list_secrets(self, project: str) -> list[dict[str, Any]]:
+        """Each secret that is set or that a release is pinned to, with its versions and their releases."""
+        releases = self._store.releases(project)[::-1]
+        current = self._secrets.current(project)
+        found: dict[str, dict[str, Any]] = {}
+        for version in self._secrets.versions(project):
+            used = [f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version]
+            is_current = current.get(version.name) == version.version
+            if used or is_current:
+                entry = {"name": version.name, "version": current.get(version.name), "versions": []}
+                described = {"version": version.version, "set_at": version.set_at, "releases": used}
+                found.setdefault(version.name, entry)["versions"].append(described)
+        return list(found.values())
 
     def _create(self, project: str, folder: str) -> ProjectRow:
         state_key = secrets.token_hex(32)
@@ -202,6 +295,7 @@ class Platform:
         async with self._locks[project]:
             self._store.project(project)
             await self._remove(project)
+            self._secrets.forget(project)
             await self.edge.publish(self._published())
 
     async def _remove(self, project: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import shlex
@@ -24,6 +25,10 @@ LAST_WORDS_S = 0.5
 REMEMBERED_LINES = 20
 
 STDOUT = 1
+
+# <linux/prctl.h>. Looked up before any fork: a child between fork and exec must not load libraries.
+PR_SET_PDEATHSIG = 1
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class Lines:
@@ -114,6 +119,12 @@ class StdioChild(asyncio.SubprocessProtocol):
             os.killpg(self._transport.get_pid(), number)
 
 
+def _die_with_parent() -> None:
+    """Linux ends the program with the worker that started it, even if that is killed and can end nothing itself."""
+    if _PRCTL is not None:
+        _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 async def start_child(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str], on_message: Callable[[RPC], None]
 ) -> StdioChild:
@@ -121,7 +132,12 @@ async def start_child(
     shown = shlex.join(command)
     try:
         _, child = await asyncio.get_running_loop().subprocess_exec(
-            lambda: StdioChild(on_message), *command, cwd=cwd, env=environment, start_new_session=True
+            lambda: StdioChild(on_message),
+            *command,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
     except FileNotFoundError:
         if not cwd.is_dir():
