@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 from typing import IO, Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
-from ..errors import InputError
 from .builds import Builds
 from .domain import read_domain
 from .platform import Platform
@@ -54,9 +53,13 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
         await platform.open_edge()
         return {"domain": str(platform.edge.domain) if platform.edge.domain else None}
 
-    @routes.post("/v1/builds")
-    async def build(request: Request) -> StreamingResponse:
+    @routes.post("/v1/builds", response_model=None)
+    async def build(request: Request) -> StreamingResponse | JSONResponse:
         archive = await _received(request)
+        if archive is None:
+            detail = {"category": "input", "message": f"an upload may have {MAX_UPLOAD // 1_000_000} MB", "hint": None}
+            # Else the rest of it would still be read.
+            return JSONResponse({"error": detail}, status_code=413, headers={"Connection": "close"})
 
         async def lines() -> AsyncIterator[str]:
             async for event in builds.run(archive):
@@ -67,14 +70,15 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
     return routes
 
 
-async def _received(request: Request) -> IO[bytes]:
-    """The body in a temporary file, at its start. Raises InputError when it is larger than an upload may be."""
+async def _received(request: Request) -> IO[bytes] | None:
+    """The body in a temporary file, at its start; None when it is larger than an upload may be."""
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the build closes it
     try:
         async for chunk in request.stream():
             archive.write(chunk)
             if archive.tell() > MAX_UPLOAD:
-                raise InputError(f"an upload may have {MAX_UPLOAD // 1_000_000} MB")
+                archive.close()
+                return None
         archive.seek(0)
     except BaseException:
         archive.close()
