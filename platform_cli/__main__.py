@@ -7,11 +7,12 @@ import sys
 import click
 
 from . import __version__
-from .errors import HomeportError, InputError
+from .errors import HomeportError, InputError, InterruptedByUser
 
 # Command -> (module in commands/, what --help says). A module is imported when its command runs: --help stays instant.
 COMMANDS = {
     "deploy": ("deploy", "Deploy a server file or project folder and print its URL."),
+    "dev": ("dev", "Serve a server file or folder here and reload it on each save."),
     "init": ("init", "Write a commented fastmcp.toml for the server found here."),
     "list": ("projects", "List the projects."),
     "status": ("projects", "Show what a project serves, where, and how it is."),
@@ -22,6 +23,9 @@ COMMANDS = {
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
     "connect": ("connect", "Print or write the client configuration for a project."),
+    "set-secret": ("secrets", "Set a secret that fastmcp.toml names with ${secrets.NAME}."),
+    "list-secrets": ("secrets", "List the secrets of a project and the releases that use them; never their values."),
+    "unset-secret": ("secrets", "Unset a secret: no new release gets it."),
     "platform": ("platform", "Start, stop or look at the embedded platform; its domain and tokens."),
     "doctor": ("doctor", "Check this machine, with the fix for each finding."),
 }
@@ -46,7 +50,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = __import__(f"platform_cli.commands.{COMMANDS[name][0]}", fromlist=[name])
-        command: click.Command = getattr(module, f"{name}_command")
+        command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,9 +83,9 @@ def _run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="homeport", standalone_mode=False)
     except click.exceptions.Abort:
-        code = _interrupted()
+        code = _interrupted(arguments)
     except KeyboardInterrupt:
-        code = _interrupted()
+        code = _interrupted(arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(f"{error.format_message()}\n")
         code = InputError.exit_code
@@ -107,9 +111,9 @@ def _failed(arguments: list[str], error: HomeportError) -> int:
     return error.exit_code
 
 
-def _interrupted() -> int:
-    sys.stderr.write("\ninterrupted; what served before still does\n")
-    return 130
+def _interrupted(arguments: list[str]) -> int:
+    sys.stderr.write("\n")
+    return _failed(arguments, InterruptedByUser("interrupted; what served before still does"))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@
     │   └── InspectError     1    inspect    the server cannot be loaded, or does not answer
     ├── ReleaseError         1    release    the release did not warm up; the old one keeps serving
     ├── ServerError          1    server     an MCP server cannot be reached, or answered with a protocol error
-    └── ToolError            1    tool       the tool that was called says that it failed
+    ├── ToolError            1    tool       the tool that was called says that it failed
+    └── InterruptedByUser    130  interrupted  Ctrl-C
 
 An expected error carries `message` (what happened, and where) and `hint` (what to do next); it is shown without a
-traceback. Exit code 130 means interrupted with Ctrl-C.
+traceback.
 """
 
 from __future__ import annotations
@@ -85,6 +86,11 @@ class ReleaseError(HomeportError):
 
 class ServerError(HomeportError):
     category = "server"
+
+
+class InterruptedByUser(HomeportError):
+    exit_code = 130
+    category = "interrupted"
 
 
 class ToolError(HomeportError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -17,12 +18,14 @@ from ..config.load import load_project
 from ..config.names import check_name, slugify
 from ..config.project import Project
 from ..controlplane.client import PlatformClient
-from ..errors import InputError, NotFoundError
+from ..errors import ConfigError, InputError, NotFoundError
 from ..home import open_home
 from ..output import Output
+from ..secrets.references import check_set, referenced
 from ..targets.base import Plan
 from ..targets.local import LocalTarget
 from .options import json_option, platform_client
+from .project_here import project_here
 
 
 @click.command("deploy")
@@ -39,11 +42,12 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = _read(path, name, variables)
+            project = read_project(path, name, variables)
             # It comes up while the bundle is being built.
             client.begin_start()
+            project = with_secrets(project, client)
         if client.remote is None:
-            bundle = build(project, home, stages, lambda draft: _inspect(client, draft), output.note).bundle
+            bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
         else:
             bundle, project = _build_there(client, project, path, stages, output)
         target = LocalTarget(client)
@@ -72,17 +76,15 @@ def _build_there(
     return bundle, replace(project, folder=Path(f"{gethostname()}:{project.folder}"))
 
 
-def _inspect(client: PlatformClient, draft: Path) -> dict[str, Any]:
+def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
     client.wait_until_running()
-    return client.inspect(draft)
+    return client.inspect(draft, project)
 
 
-def _read(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
+def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
     project = load_project(path)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
-    if not variables:
-        return project
     given = {}
     for variable in variables:
         key, separator, value = variable.partition("=")
@@ -93,6 +95,25 @@ def _read(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
         except ValueError as error:
             raise InputError(f"--env {key} {error}") from None
     return replace(project, environment={**project.environment, **given})
+
+
+def with_secrets(project: Project, client: PlatformClient) -> Project:
+    """The project under the name whose secrets it needs, all of which are set. Raises ConfigError."""
+    needed = referenced(project.environment)
+    if not needed:
+        return project
+    client.wait_until_running()
+    name = project.name or project_here(project.folder, client)
+    origin = project.config_file.name if project.config_file else "--env"
+    if name is None:
+        secret, variable = next(iter(needed.items()))
+        raise ConfigError(
+            f"{origin}: {variable} needs the secret {secret}, and secrets belong to a project, which has no name yet",
+            hint="name it with --name, or with name under [project] in fastmcp.toml",
+        )
+    available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None]
+    check_set(project.environment, available, name, f"{origin}: ")
+    return replace(project, name=name)
 
 
 def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:

@@ -45,10 +45,14 @@ def versions_command(name: str, as_json: bool) -> None:
     """List the releases of project NAME, newest first."""
     versions = running_target().versions(name)
     rows = [
-        (v["release"], v["state"], _local_time(v["created_at"]), (v["error"] or "-").splitlines()[0]) for v in versions
+        (v["release"], v["state"], _local_time(v["created_at"]), v["reason"], _first_line(v["error"])) for v in versions
     ]
-    text = table(("release", "state", "deployed", "error"), rows)
+    text = table(("release", "state", "made", "by", "error"), rows)
     Output(as_json=as_json).result({"ok": True, "project": name, "versions": versions}, text)
+
+
+def _first_line(error: str | None) -> str:
+    return (error or "-").splitlines()[0]
 
 
 @click.command("rollback")

@@ -22,8 +22,3 @@ def check_variable(name: str, value: object) -> str:
     if value.count("${secrets") != len(REFERENCE.findall(value)):
         raise ValueError("has a malformed reference to a secret; write ${secrets.NAME}")
     return value
-
-
-def secret_names(value: str) -> list[str]:
-    """The secrets that a value refers to."""
-    return REFERENCE.findall(value)

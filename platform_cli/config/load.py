@@ -32,7 +32,7 @@ def load_project(path: str | Path) -> Project:
 
 def _load(path: str) -> Project:
     folder, typed = _locate(path)
-    project = _read_config(folder)
+    project = read_config(folder)
     origin = ""
     if typed:
         project = replace(project, entrypoint=_merge(typed, project.entrypoint), command=None)
@@ -88,7 +88,8 @@ def _locate(typed: str) -> tuple[Path, Entrypoint | None]:
     return path.parent.resolve(), Entrypoint(path.name, name)
 
 
-def _read_config(folder: Path) -> Project:
+def read_config(folder: Path) -> Project:
+    """What the folder's configuration says, a Project without an entry point if there is none. Raises ConfigError."""
     for name in ("fastmcp.toml", "fastmcp.json"):
         path = folder / name
         if not os.path.lexists(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -14,10 +15,11 @@ from pydantic import BaseModel, Field
 
 from .. import __version__
 from ..config.names import check_name
-from ..errors import HomeportError
+from ..errors import HomeportError, PlatformError
 from .builds import Builds
 from .platform import Platform
 from .public_api import public_routes
+from .secret_routes import secret_routes
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2
@@ -31,9 +33,10 @@ class Deploy(BaseModel):
 
 
 class Inspect(BaseModel):
-    """`draft` is the name of a bundle's temporary folder."""
+    """`draft` is the name of a bundle's temporary folder; `project` the one whose secrets it gets."""
 
     draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
+    project: str | None = None
 
 
 class Rollback(BaseModel):
@@ -47,6 +50,13 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
     async def expected(_request: Request, error: HomeportError) -> JSONResponse:
         body = {"category": error.category, "message": error.message, "hint": error.hint}
         return JSONResponse({"error": body}, status_code=404 if error.exit_code == 4 else 409)
+
+    @app.exception_handler(OSError)
+    @app.exception_handler(sqlite3.OperationalError)
+    async def broken_disk(request: Request, error: OSError | sqlite3.OperationalError) -> JSONResponse:
+        """A full or broken disk; what served before still does."""
+        hint = "free space or repair it, then run the command again"
+        return await expected(request, PlatformError(f"the platform cannot write its state: {error}", hint=hint))
 
     @app.get("/v1/platform")
     async def describe_platform() -> dict[str, Any]:
@@ -64,7 +74,7 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> dict[str, Any]:
-        return await _while_connected(request, platform.inspect(body.draft))
+        return await _while_connected(request, platform.inspect(body.draft, body.project))
 
     @app.get("/v1/projects")
     async def list_projects() -> list[dict[str, Any]]:
@@ -103,6 +113,7 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     app.include_router(public_routes(platform, Builds(platform)))
+    app.include_router(secret_routes(platform))
     return app
 
 
@@ -113,7 +124,9 @@ async def _while_connected(request: Request, work: Awaitable[dict[str, Any]]) ->
         while not task.done():
             await asyncio.wait({task}, timeout=DISCONNECT_CHECK_S)
             if not task.done() and await request.is_disconnected():
+                # Once: a second cancellation would interrupt the clearing up after the first.
                 task.cancel()
+                break
         return await task
     except asyncio.CancelledError:
         task.cancel()

@@ -78,8 +78,8 @@ class Builds:
                 raise BuildError("nobody waits for this build any more")
             loop.call_soon_threadsafe(emit, event)
 
-        def inspect(draft: Path) -> dict[str, Any]:
-            return asyncio.run_coroutine_threadsafe(self._platform.inspect(draft.name), loop).result()
+        def inspect(draft: Path, project: str | None) -> dict[str, Any]:
+            return asyncio.run_coroutine_threadsafe(self._platform.inspect(draft.name, project), loop).result()
 
         def work() -> Bundle:
             folder = Path(tempfile.mkdtemp(prefix="homeport-upload-"))
@@ -87,7 +87,11 @@ class Builds:
                 project = _read(*unpack(archive, folder))
                 stages = Stages(lambda name: tell({"event": "start", "name": name}), lambda stage: tell(_end(stage)))
                 return build(
-                    project, self._platform.home, stages, inspect, lambda text: tell({"event": "note", "text": text})
+                    project,
+                    self._platform.home,
+                    stages,
+                    lambda draft: inspect(draft, project.name),
+                    lambda text: tell({"event": "note", "text": text}),
                 ).bundle
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -109,7 +113,8 @@ def _read(description: Description, folder: Path) -> Project:
         given = {key: check_variable(key, value) for key, value in description.variables.items()}
     except ValueError as error:
         raise InputError(f"--env {error}") from None
-    return replace(project, environment={**project.environment, **given})
+    name = description.project or project.name
+    return replace(project, name=name, environment={**project.environment, **given})
 
 
 def _end(stage: Stage) -> Event:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -129,8 +129,21 @@ class PlatformClient:
             raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("POST", "/v1/inspections", {"draft": draft.name})
+    def inspect(self, draft: Path, project: str | None) -> dict[str, Any]:
+        body = {"draft": draft.name, "project": project}
+        answer: dict[str, Any] = self._request("POST", "/v1/inspections", body)
+        return answer
+
+    def secrets(self, project: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("GET", _path(project, "secrets"))
+        return answer
+
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("PUT", _path(project, "secrets"), {"values": dict(values)})
+        return answer
+
+    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("DELETE", _path(project, f"secrets/{name}"))
         return answer
 
     def projects(self) -> list[dict[str, Any]]:
@@ -162,8 +175,11 @@ class PlatformClient:
 
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
         with self._response(method, path, body) as response:
-            for line in response:
-                yield json.loads(line)
+            try:
+                for line in response:
+                    yield json.loads(line)
+            except (OSError, http.client.HTTPException) as error:
+                raise PlatformError("the platform ended", hint="`homeport platform start`, then again") from error
 
     def _request(self, method: str, path: str, body: object = None) -> Any:
         with self._response(method, path, body) as response:

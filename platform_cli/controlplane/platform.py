@@ -174,7 +174,7 @@ class Platform:
         async with self._locks[project]:
             row = self._store.find_project(project)
             pinned = self._pin(project, read_release(self._home, project, 0, self._home.bundles / bundle))
-            active = self._store.release(project, row.active) if row and row.active is not None else None
+            active = self._active(project)
             if row and active and (active.bundle, active.secrets) == (bundle, pinned):
                 self._supervisor.services[project].open_if_down()
                 return {**self._describe(row), "changed": False}
@@ -213,8 +213,7 @@ class Platform:
             check_secret(name, value)
         async with self._locks[project]:
             changed = self._secrets.set(project, values)
-            row = self._store.find_project(project)
-            active = self._store.release(project, row.active) if row and row.active is not None else None
+            active = self._active(project)
             applied = [name for name in self._outdated(active) if name in values] if active else []
             if active and applied:
                 current = self._secrets.current(project)
@@ -228,7 +227,15 @@ class Platform:
                         f"with it the server did not start: {error.message}",
                         hint="set another value, or fix the server and deploy it",
                     ) from error
-            return {"project": project, "changed": changed, "release": f"v{active.number}" if applied and active else None}
+            return {
+                "project": project,
+                "changed": changed,
+                "release": f"v{active.number}" if applied and active else None,
+            }
+
+    def _active(self, project: str) -> ReleaseRow | None:
+        row = self._store.find_project(project)
+        return self._store.release(project, row.active) if row and row.active is not None else None
 
     def _outdated(self, release: ReleaseRow) -> list[str]:
         """The secrets that have another version now than `release` is pinned to."""
@@ -241,10 +248,9 @@ class Platform:
             if not self._secrets.unset(project, name):
                 hint = f"`homeport list-secrets --project {project}` shows those it has"
                 raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)
-            row = self._store.find_project(project)
-            active = self._store.release(project, row.active) if row and row.active is not None else None
-            using = active is not None and name in active.secrets
-            return {"project": project, "name": name, "in_use": f"v{active.number}" if active and using else None}
+            active = self._active(project)
+            in_use = f"v{active.number}" if active and name in active.secrets else None
+            return {"project": project, "name": name, "in_use": in_use}
 
     def list_secrets(self, project: str) -> list[dict[str, Any]]:
         """Each secret that is set or that a release is pinned to, with its versions and their releases."""
@@ -252,10 +258,12 @@ class Platform:
         current = self._secrets.current(project)
         found: dict[str, dict[str, Any]] = {}
         for version in self._secrets.versions(project):
-            used = [f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version]
+            used = [
+                f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version
+            ]
             is_current = current.get(version.name) == version.version
             if used or is_current:
-                entry = {"name": version.name, "version": current.get(version.name), "versions": []}
+                entry: dict[str, Any] = {"name": version.name, "version": current.get(version.name), "versions": []}
                 described = {"version": version.version, "set_at": version.set_at, "releases": used}
                 found.setdefault(version.name, entry)["versions"].append(described)
         return list(found.values())
@@ -294,8 +302,9 @@ class Platform:
         """Ends the project: its workers, its releases, what its server wrote, its logs."""
         async with self._locks[project]:
             self._store.project(project)
-            await self._remove(project)
+            # First, so that a project of the same name never finds them, whenever this is interrupted.
             self._secrets.forget(project)
+            await self._remove(project)
             await self.edge.publish(self._published())
 
     async def _remove(self, project: str) -> None:

@@ -54,4 +54,9 @@ def _paths(project: Project) -> list[str]:
 
 def _description(project: Project, typed: str) -> Description:
     path = "." if Path(typed).is_dir() or project.entrypoint is None else str(project.entrypoint)
-    return Description(path=path, name=slugify(project.folder.name) or "server", variables=dict(project.environment))
+    return Description(
+        path=path,
+        name=slugify(project.folder.name) or "server",
+        variables=dict(project.environment),
+        project=project.name,
+    )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import NotFoundError
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+# Each brings the store from the version that is its index to the next one (PRAGMA user_version).
+MIGRATIONS = (
+    """
 CREATE TABLE projects (
     name TEXT PRIMARY KEY,
     port INTEGER NOT NULL UNIQUE,
@@ -29,7 +31,12 @@ CREATE TABLE releases (
     error TEXT,
     PRIMARY KEY (project, number)
 ) STRICT;
-"""
+""",
+    """
+ALTER TABLE releases ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE releases ADD COLUMN reason TEXT NOT NULL DEFAULT 'deploy';
+""",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,17 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """`error` says why a release never served; None for one that did."""
+    """`error` says why a release never served; None for one that did. `secrets` are the versions it is pinned to,
+    `reason` what made it: `deploy`, or `secret NAME`.
+    """
 
     project: str
     number: int
     bundle: str
     created_at: float
     error: str | None
+    secrets: Mapping[str, int] = field(default_factory=dict)
+    reason: str = "deploy"
 
 
 class Store:
@@ -64,11 +75,12 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA synchronous = FULL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
             with self._transaction():
-                for statement in SCHEMA.split(";"):
+                for statement in script.split(";"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self._db.execute(f"PRAGMA user_version = {number}")
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -118,10 +130,11 @@ class Store:
     def releases(self, project: str) -> list[ReleaseRow]:
         """Newest first."""
         rows = self._db.execute(
-            "SELECT project, number, bundle, created_at, error FROM releases WHERE project = ? ORDER BY number DESC",
+            "SELECT project, number, bundle, created_at, error, secrets, reason FROM releases WHERE project = ? "
+            "ORDER BY number DESC",
             (project,),
         ).fetchall()
-        return [ReleaseRow(*row) for row in rows]
+        return [ReleaseRow(*row[:5], json.loads(row[5]), row[6]) for row in rows]
 
     def release(self, project: str, number: int) -> ReleaseRow:
         """Raises NotFoundError."""
@@ -136,20 +149,24 @@ class Store:
         newest = self._db.execute("SELECT max(number) FROM releases WHERE project = ?", (project,)).fetchone()[0]
         return (newest or 0) + 1
 
-    def add_release(self, project: str, number: int, bundle: str) -> None:
-        """A release that serves from now on."""
+    def add_release(self, release: ReleaseRow) -> None:
+        """A release that serves from now on, or one that has an error and never will."""
         with self._transaction():
-            self._insert(project, number, bundle, None)
-            self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))
-
-    def add_failed_release(self, project: str, number: int, bundle: str, error: str) -> None:
-        self._insert(project, number, bundle, error)
-
-    def _insert(self, project: str, number: int, bundle: str, error: str | None) -> None:
-        self._db.execute(
-            "INSERT INTO releases (project, number, bundle, created_at, error) VALUES (?, ?, ?, ?, ?)",
-            (project, number, bundle, time.time(), error),
-        )
+            self._db.execute(
+                "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    release.project,
+                    release.number,
+                    release.bundle,
+                    release.created_at,
+                    release.error,
+                    json.dumps(release.secrets),
+                    release.reason,
+                ),
+            )
+            if release.error is None:
+                self.set_active(release.project, release.number)
 
     def set_active(self, project: str, number: int) -> None:
         self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))

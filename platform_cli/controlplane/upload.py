@@ -32,7 +32,8 @@ PLAIN = 0o644
 class Description(BaseModel):
     """`path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`. `name` is the folder's.
 
-    `variables` are those of the command line; they win over the configuration's.
+    `variables` are those of the command line; they win over the configuration's. `project` is whose secrets they may
+    refer to.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +41,7 @@ class Description(BaseModel):
     path: str
     name: str = Field(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     variables: dict[str, str] = {}
+    project: str | None = None
 
 
 def pack(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:

@@ -29,5 +29,11 @@ def check_set(environment: Mapping[str, str], available: Iterable[str], project:
 
 
 def resolve(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """The variables with the values in place. What looks like a reference inside a value is left alone."""
+    """The variables with the values in place. What looks like a reference inside a value is left alone.
+
+    Raises ConfigError where a value is missing, as all are when no project is deployed (`homeport dev`).
+    """
+    for name, variable in referenced(environment).items():
+        if name not in values:
+            raise ConfigError(f"{variable} needs the secret {name}", hint=f"give its value: --env {variable}=VALUE")
     return {key: REFERENCE.sub(lambda match: values[match[1]], text) for key, text in environment.items()}

@@ -23,8 +23,9 @@ class LocalTarget:
             current = self._client.status(project)
         except NotFoundError:
             current = None
-        if current is not None and current["bundle"] == bundle.hash:
-            return Plan(project, bundle, folder, ())
+        if current is not None and current["bundle"] == bundle.hash and not current["outdated_secrets"]:
+            steps = [Step("open", f"{current['url']} again")] if current["state"] == "down" else []
+            return Plan(project, bundle, folder, tuple(steps))
         steps = [] if current else [Step("create", f"project {project} on a port of its own")]
         steps.append(Step("start", f"a worker of bundle {bundle.hash[:12]}, and warm it up"))
         steps.append(Step("switch", f"{current['url']} to it" if current else "its URL to it"))
