@@ -134,7 +134,10 @@ class Store:
             "ORDER BY number DESC",
             (project,),
         ).fetchall()
-        return [ReleaseRow(*row[:5], json.loads(row[5]), row[6]) for row in rows]
+        return [
+            ReleaseRow(owner, number, bundle, created_at, error, json.loads(secrets), reason)
+            for owner, number, bundle, created_at, error, secrets, reason in rows
+        ]
 
     def release(self, project: str, number: int) -> ReleaseRow:
         """Raises NotFoundError."""
