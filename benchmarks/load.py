@@ -1,0 +1,74 @@
+"""The load client, a process of its own: PORT ERA CONNECTIONS SECONDS CPU; prints rate, p50 and p99 as JSON.
+
+Keep-alive connections on one selector: each sends its next call when the answer to the last is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from dataclasses import dataclass
+
+from .calls import complete, request, right
+
+
+@dataclass(slots=True)
+class Connection:
+    sock: socket.socket
+    sent_at: float = 0.0
+    answer: bytes = b""
+
+    def send(self, message: bytes) -> None:
+        self.answer = b""
+        self.sent_at = time.perf_counter()
+        self.sock.sendall(message)
+
+
+def load(port: int, era: str, connections: int, seconds: float) -> list[float]:
+    """The latencies of all calls answered within `seconds`, sorted. Raises SystemExit on a wrong answer."""
+    message = request(port, era)
+    latencies = []
+    with selectors.DefaultSelector() as selector:
+        opened = [Connection(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(connections)]
+        for connection in opened:
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(connection.sock, selectors.EVENT_READ, connection)
+        end = time.perf_counter() + seconds
+        for connection in opened:
+            connection.send(message)
+        while (now := time.perf_counter()) < end:
+            for key, _events in selector.select(end - now):
+                connection = key.data
+                part = connection.sock.recv(65536)
+                connection.answer += part
+                if complete(connection.answer) and right(connection.answer):
+                    latencies.append(time.perf_counter() - connection.sent_at)
+                    connection.send(message)
+                elif not part or complete(connection.answer):
+                    raise SystemExit(f"a wrong answer: {connection.answer!r}")
+        for connection in opened:
+            connection.sock.close()
+    return sorted(latencies)
+
+
+def main() -> None:
+    port, era, connections, seconds, cpu = sys.argv[1:]
+    if cpu != "any":
+        os.sched_setaffinity(0, {int(cpu)})
+    latencies = load(int(port), era, int(connections), float(seconds))
+    if not latencies:
+        raise SystemExit("no call was answered")
+    result = {
+        "rate": len(latencies) / float(seconds),
+        "p50_ms": latencies[len(latencies) // 2] * 1000,
+        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
