@@ -41,9 +41,17 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
         client.set_domain(domain)
     if client.platform()["domain"] is not None:
         output.note("looking whether Caddy serves the public names ...")
-        client.open_edge()
+        _open_edge(client)
     platform = client.platform()
     output.result({"ok": True, "running": True, **platform}, _started(platform))
+
+
+def _open_edge(client: PlatformClient) -> None:
+    try:
+        client.open_edge()
+    except PlatformError as error:
+        message = f"the platform runs, but its public names do not work yet: {error.message}"
+        raise PlatformError(message, hint=error.hint) from error
 
 
 def _started(platform: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@ FILES = "files/"
 # The earliest time that an archive can hold: the same files are the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
+# As config/names.py has it; `$` alone would let a newline pass.
+NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z"
 EXECUTABLE = 0o755
 PLAIN = 0o644
 
@@ -39,9 +41,9 @@ class Description(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str
-    name: str = Field(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    name: str = Field(pattern=NAME)
     variables: dict[str, str] = {}
-    project: str | None = None
+    project: str | None = Field(default=None, pattern=NAME)
 
 
 def pack(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:

@@ -66,7 +66,7 @@ def test_a_use_is_noted_once_a_minute(tokens: Tokens, monkeypatch: pytest.Monkey
     token = tokens.create("laptop")
     assert tokens.list_tokens()[0]["used_at"] is None
     for now, noted in ((1000.0, 1000.0), (1030.0, 1000.0), (1061.0, 1061.0), (500.0, 500.0)):
-        monkeypatch.setattr(module.time, "time", lambda now=now: now)
+        monkeypatch.setattr("time.time", lambda now=now: now)
         assert tokens.accept(token)
         assert tokens.list_tokens()[0]["used_at"] == noted
 

@@ -170,6 +170,8 @@ def test_encrypted(into: Path) -> None:
         {**DESCRIBED.model_dump(), "extra": SECRET},
         {**DESCRIBED.model_dump(), "name": "../x"},
         {**DESCRIBED.model_dump(), "name": ""},
+        {**DESCRIBED.model_dump(), "name": "app\n"},
+        {**DESCRIBED.model_dump(), "project": "../other"},
         {**DESCRIBED.model_dump(), "path": "../server.py"},
         {**DESCRIBED.model_dump(), "path": "/etc/x.py:mcp"},
         {**DESCRIBED.model_dump(), "variables": {"KEY": [SECRET]}},
