@@ -18,6 +18,8 @@ from uvicorn.server import ServerState
 
 # Many turns of the event loop, where asyncio needs three to make a connection of an accepted socket.
 SETTLE_S = 0.05
+# Seconds without accepting after the system has refused a descriptor.
+ACCEPT_PAUSE_S = 1.0
 
 
 class Exchange:
@@ -65,14 +67,39 @@ class Connections:
         self._exchange = exchange
         self._protocol: Any = _handover_protocol(config.http_protocol_class, self._between_requests)
         self._arriving: set[asyncio.Task[Any]] = set()
+        self._pause: asyncio.TimerHandle | None = None
 
     def make(self) -> asyncio.Protocol:
         """The protocol for a new connection."""
         protocol: asyncio.Protocol = self._protocol(config=self._config, server_state=self.state, app_state={})
         return protocol
 
+    def start_accepting(self, listener: socket.socket) -> None:
+        """Not by an asyncio.Server: when that is closed it drops what it has accepted in the same turn of the loop."""
+        listener.setblocking(False)
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
+
+    def stop_accepting(self, listener: socket.socket) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _address = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError:
+            # Out of descriptors: the connection waits, here or for another worker.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener.fileno())
+            self._pause = loop.call_later(ACCEPT_PAUSE_S, self.start_accepting, listener)
+            return
+        connection.setblocking(False)
+        self.take(connection)
+
     def take(self, connection: socket.socket) -> None:
-        """Goes on with a connection that another worker began."""
+        """Goes on with a connection that was accepted, here or by another worker."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(loop.connect_accepted_socket(self.make, connection))
         self._arriving.add(task)

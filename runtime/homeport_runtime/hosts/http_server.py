@@ -76,7 +76,6 @@ class HTTPServer:
             "relay": lambda order: self._take_relayed(order, relay, channel),
         }
         clock = asyncio.create_task(self._tick(channel))
-        acceptor: asyncio.Server | None = None
         try:
             while True:
                 order = await orders.get()
@@ -84,7 +83,7 @@ class HTTPServer:
                     self._while_serving[order["do"]](order)
                     continue
                 if order is None or order["do"] != "accept":
-                    self._stop_accepting(acceptor)
+                    self._stop_accepting()
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
                         await self._hand_over()
@@ -92,7 +91,7 @@ class HTTPServer:
                         await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
                     relaying.cancel()
                     return
-                acceptor = await loop.create_server(self._connections.make, sock=self._listener, backlog=1024)
+                self._connections.start_accepting(self._listener)
                 self._exchange.start_taking(self._connections.take)
                 channel.send(event="accepting")
         finally:
@@ -124,11 +123,10 @@ class HTTPServer:
         timer.daemon = True
         timer.start()
 
-    def _stop_accepting(self, acceptor: asyncio.Server | None) -> None:
-        if acceptor is not None:
-            self._stopped = True
-            self._exchange.stop_taking()
-            acceptor.close()
+    def _stop_accepting(self) -> None:
+        self._stopped = True
+        self._exchange.stop_taking()
+        self._connections.stop_accepting(self._listener)
 
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
         """While it drains: messages for streams that are still open here go on coming."""

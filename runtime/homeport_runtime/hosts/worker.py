@@ -39,8 +39,7 @@ from .limits import limit_process
 
 @dataclass(frozen=True)
 class Job:
-    """What the supervisor tells a worker first. `mode` is `serve` or `inspect` (it reports the contract, then
-    serves if it has a listener); `names` are host names beside the
+    """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `secrets` the values in
     `environment` that no output may show, by name.
     """
@@ -192,7 +191,6 @@ class Worker:
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
             )
-        if not self._sockets:
             return
         # uvicorn comes from the layer, which is on the path only now.
         from .handover import Exchange
