@@ -39,7 +39,7 @@ def logs_command(
     wanted = _filter(since, level, grep, release)
     for record in running_target().logs(name, follow=follow):
         if wanted(record):
-            output.line(record, _text(record))
+            output.line(record, record_text(record))
 
 
 def _filter(
@@ -71,7 +71,7 @@ def _seconds(text: str) -> float:
     return int(match[1]) * UNITS[match[2]]
 
 
-def _text(record: dict[str, Any]) -> str:
+def record_text(record: dict[str, Any]) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(record["time"]))
     call = record.get("call")
     detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""

@@ -57,7 +57,7 @@ def _syntax_error(error: SyntaxError, shown: str) -> SourceError:
     code = text.lstrip()
     caret = " " * max(column - 1 - (len(text) - len(code)), 0) + "^"
     excerpt = f"\n    {code.rstrip()}\n    {caret}" if code else ""
-    hint = f"Correct {shown}, line {line}, then deploy again."
+    hint = f"Correct {shown}, line {line}."
     return SourceError(f"{shown}:{line}:{column}: {error.msg}{excerpt}", hint=hint)
 
 

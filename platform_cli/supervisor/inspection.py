@@ -1,4 +1,4 @@
-"""A server loaded once to hear what it offers: a worker that serves nobody, in a scratch folder."""
+"""A server loaded once to hear what it offers: a worker that serves nobody."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InspectError, ReleaseError
 from .launch import Launcher
+from .logbook import text_of
 from .release import RunnableRelease
 from .workdir import WorkDir
 from .worker import START_GRACE_S, inspection_job, start_worker
@@ -20,29 +21,36 @@ SHOWN_LINES = 15
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease) -> dict[str, Any]:
-    """What the worker reported. Raises InspectError with the server's own reason, or with the last it printed."""
+    """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
+    last it printed.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
-    printed: deque[str] = deque(maxlen=SHOWN_LINES)
     try:
         workdir = WorkDir(scratch)
         workdir.place(release.bundle / "app", release.files)
-        worker = await start_worker(
-            launcher,
-            release,
-            inspection_job(release, workdir.path),
-            sockets=(),
-            sink=lambda line, _level, _pid: printed.append(line.decode("utf-8", "replace").rstrip()),
-        )
-        try:
-            return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
-        except ReleaseError as error:
-            await worker.gone.wait()
-            reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
-            raise InspectError(
-                "\n".join([reason, *printed]), hint="run the file with the same requirements to see it end here too"
-            ) from error
-        finally:
-            worker.kill()
-            await worker.gone.wait()
+        return await inspect_in(workdir.path, launcher, release)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+
+async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease) -> dict[str, Any]:
+    """As `inspect_release`, in a working folder that is there."""
+    printed: deque[str] = deque(maxlen=SHOWN_LINES)
+    worker = await start_worker(
+        launcher,
+        release,
+        inspection_job(release, workdir),
+        sockets=(),
+        sink=lambda line, _level, _pid: printed.append(text_of(line)),
+    )
+    try:
+        return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
+    except ReleaseError as error:
+        await worker.gone.wait()
+        reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
+        raise InspectError(
+            "\n".join([reason, *printed]), hint="run the file with the same requirements to see it end here too"
+        ) from error
+    finally:
+        worker.kill()
+        await worker.gone.wait()

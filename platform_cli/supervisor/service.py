@@ -16,7 +16,7 @@ from .relay import Relays
 from .release import RunnableRelease
 from .sockets import open_listener
 from .workdir import WorkDir
-from .worker import START_GRACE_S, Worker, serving_job, start_worker
+from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, serving_job, start_worker
 from .zygote import Zygotes
 
 # The longest wait before a worker is started that has come to a quick end again and again.
@@ -127,14 +127,14 @@ class Service:
                 self._retire(each)
         self._fill()
 
-    async def close(self) -> None:
-        """Stops accepting, lets requests finish, ends every worker and gives the socket back."""
+    async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
+        """Stops accepting, lets requests finish for so long, ends every worker and gives the socket back."""
         self._unwatch()
         for task in list(self._tasks):
             task.cancel()
         workers = [*self._retiring, *self._workers]
         self._workers = []
-        await asyncio.gather(*(worker.close() for worker in workers))
+        await asyncio.gather(*(worker.close(limit_s) for worker in workers))
         if self._listener is not None:
             self._listener.close()
             self._listener = None

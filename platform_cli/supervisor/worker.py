@@ -156,20 +156,20 @@ class Worker:
 
     async def hand_over(self) -> None:
         """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
-        await self._end("hand_over")
+        await self._end("hand_over", DRAIN_LIMIT_S)
 
-    async def close(self) -> None:
+    async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
-        await self._end("close")
+        await self._end("close", limit_s)
 
-    async def _end(self, order: str) -> None:
+    async def _end(self, order: str, limit_s: float) -> None:
         """What does not end in time is killed."""
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
         self._send(do=order)
         try:
-            await asyncio.wait_for(self.gone.wait(), DRAIN_LIMIT_S)
+            await asyncio.wait_for(self.gone.wait(), limit_s)
         except TimeoutError:
             self.kill()
             await self.gone.wait()

@@ -1,0 +1,64 @@
+"""What one save becomes: a bundle's draft in a temporary folder, with the code as it was then and the data as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from homeport_runtime.manifest import APP_FOLDER
+
+from ..build.bundle import BundleDraft, bundle_hash
+from ..build.model import SourceFile
+from ..build.pipeline import draft_manifest, install
+from ..build.source import find_source, hash_source
+from ..build.stages import Stages
+from ..config.project import Project
+from ..home import Home
+from .watching import reloads
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A project at one moment. `hash` names all that a reload depends on; `code` are the files whose change reloads,
+    `data` the paths of the others that a deploy would take.
+    """
+
+    project: Project
+    hash: str
+    manifest: Mapping[str, Any]
+    code: tuple[SourceFile, ...]
+    data: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*(file.path for file in self.code), *self.data)
+
+    def changes_since(self, older: Snapshot) -> tuple[str, ...]:
+        """The paths of the code that differs."""
+        return tuple(sorted({file.path for file in {*self.code} ^ {*older.code}}))
+
+
+def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
+    """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
+    installed = install(project, home, stages, note)
+    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
+    data = tuple(file.path for file in found if not reloads(file.path, project))
+    manifest = draft_manifest(project, home, installed, code)
+    return Snapshot(project, bundle_hash(manifest), manifest, code, data)
+
+
+def write_draft(snapshot: Snapshot, scratch: Home) -> BundleDraft:
+    """The code is copied, so that requests in flight finish with the old one; data are links to what is there now."""
+    draft = BundleDraft(scratch, snapshot.manifest, snapshot.hash)
+    try:
+        draft.fill(snapshot.project.folder, snapshot.code)
+        for path in snapshot.data:
+            link = draft.path / APP_FOLDER / path
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(snapshot.project.folder / path)
+    except BaseException:
+        draft.__exit__()
+        raise
+    return draft
