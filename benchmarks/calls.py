@@ -1,18 +1,20 @@
-"""tools/call add(a, b) as bytes on a socket: what a benchmark sends, and how it knows that the answer is there."""
+"""tools/call as bytes on a socket: what a benchmark sends, and how it knows that the answer is there."""
 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 
 LEGACY, MODERN = "2025-06-18", "2026-07-28"
 ERAS = (LEGACY, MODERN)
+ARGUMENTS = {"add": {"a": 1, "b": 2}, "whoami": {}}
 
 
-def request(port: int, era: str) -> bytes:
-    """One stateless HTTP/1.1 request that needs no initialize before it; its right answer has the text 3."""
-    params: dict[str, object] = {"name": "add", "arguments": {"a": 1, "b": 2}}
+def request(port: int, era: str, tool: str = "add") -> bytes:
+    """One stateless HTTP/1.1 request that needs no initialize before it; the right answer to `add` has the text 3."""
+    params: dict[str, object] = {"name": tool, "arguments": ARGUMENTS[tool]}
     headers = {
         "host": f"127.0.0.1:{port}",
         "user-agent": "homeport-benchmarks",
@@ -26,7 +28,7 @@ def request(port: int, era: str) -> bytes:
             "io.modelcontextprotocol/clientCapabilities": {},
             "io.modelcontextprotocol/clientInfo": {"name": "homeport-benchmarks", "version": "1"},
         }
-        headers |= {"mcp-method": "tools/call", "mcp-name": "add"}
+        headers |= {"mcp-method": "tools/call", "mcp-name": tool}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
     headers["content-length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -49,10 +51,10 @@ def right(answer: bytes) -> bool:
     return answer.startswith(b"HTTP/1.1 200") and (b'"text":"3"' in answer or b'"text": "3"' in answer)
 
 
-def call_once(port: int, era: str = LEGACY, timeout_s: float = 60) -> bytes:
+def call_once(port: int, era: str = LEGACY, tool: str = "add", timeout_s: float = 60) -> bytes:
     """A new connection and one call. Raises OSError when nobody listens or answers."""
     with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
-        connection.sendall(request(port, era))
+        connection.sendall(request(port, era, tool))
         answer = b""
         while not complete(answer):
             part = connection.recv(65536)
@@ -75,3 +77,11 @@ def wait_for_answer(port: int, timeout_s: float = 60) -> None:
             last = error
         time.sleep(0.002)
     raise TimeoutError(f"no answer on port {port} within {timeout_s:g} s: {last!r}")
+
+
+def process_id(port: int) -> int:
+    """Which process answers there: what the tool `whoami` of the servers under tests/servers begins with."""
+    found = re.search(rb'"text": ?"([0-9]+) ', call_once(port, tool="whoami"))
+    if found is None:
+        raise SystemExit(f"whoami did not tell the process on port {port}")
+    return int(found[1])
