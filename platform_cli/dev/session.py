@@ -123,7 +123,7 @@ class Session:
             stop.cancel()
             await asyncio.wait({work})
             await self._service.close(STOP_S)
-            self._zygotes.close()
+            await self._zygotes.close()
             log.cancel()
         if not work.cancelled():
             work.result()

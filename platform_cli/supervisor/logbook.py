@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -119,6 +120,15 @@ class LogBook:
                 if complete:
                     return
                 await changed.wait()
+
+
+def text_of(line: bytes) -> str:
+    """What a person reads in a line of a worker's output: the message of a record, or the plain text."""
+    body = line.rstrip(b"\r\n")
+    if body.startswith(RECORD):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(body[1:])["message"])
+    return body.lstrip(RECORD).decode("utf-8", "replace")
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -40,7 +40,7 @@ class Supervisor:
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
-        self._zygotes.close()
+        await self._zygotes.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; raises with the old release still serving."""

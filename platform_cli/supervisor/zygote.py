@@ -7,11 +7,13 @@ import json
 import os
 import socket
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ReleaseError
+from ..home import write_atomic
 from .launch import PYTHON_FLAGS, Launched, Launcher, Pipes, PlainLauncher
 from .release import QUIET, RunnableRelease
 
@@ -24,6 +26,10 @@ LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
 # Idle zygotes of layers that no project serves any more, kept for the next deploy.
 SPARE = 2
+# Zygotes at most: each holds what one layer's servers import, 30 to 100 MB.
+MOST = 16
+# Zygotes that are started to find which modules of a layer cannot be forked.
+MAX_TRIES = 8
 # Read by C libraries and by Python itself when they are loaded, which in a zygote is before a worker's environment.
 EARLY_VARIABLES = ("PYTHON", "LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "GOTO_", "BLIS_")
 
@@ -54,6 +60,19 @@ def forkable(release: RunnableRelease, modules: Iterable[str]) -> bool:
         if name.startswith(EARLY_VARIABLES) or name.partition("_")[0].lower() in packages:
             return False
     return True
+
+
+def read_unforkable(layer: Path) -> list[str]:
+    """The modules of a layer that were found to start threads when they are imported."""
+    try:
+        names: list[str] = json.loads(_unforkable_file(layer).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return names
+
+
+def _unforkable_file(layer: Path) -> Path:
+    return layer.with_name(f"{layer.name}.unforkable.json")
 
 
 class Zygote:
@@ -90,18 +109,22 @@ class Zygote:
         ours.setblocking(False)
         return cls(process, ours)
 
-    async def load(self, layer: Path, modules: Sequence[str]) -> None:
-        """Imports what is not imported yet. A library that starts threads makes the zygote unusable."""
+    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> str | None:
+        """Imports what is not imported yet, but for `skip`. A module that starts threads makes the zygote unusable:
+        its name is returned.
+        """
         missing = [name for name in modules if name not in self._loaded]
         if not missing or not self.usable:
-            return
+            return None
+        order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
         try:
-            answer = await self._order({"do": "load", "layer": str(layer), "modules": missing}, (), LOAD_TIMEOUT_S)
+            answer = await self._order(order, (), LOAD_TIMEOUT_S)
         except ReleaseError:
-            return
+            return None
         self._loaded.update(missing)
-        if answer["threads"] > 1:
-            self.usable = False
+        self.usable = answer["threads"] == 1
+        offender: str | None = answer["offender"]
+        return offender
 
     async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         pipes = Pipes.open()
@@ -175,6 +198,9 @@ class Zygote:
         if self._process.returncode is None:
             self._process.kill()
 
+    async def ended(self) -> None:
+        await self._process.wait()
+
 
 class Zygotes:
     """Gives the quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
@@ -183,14 +209,26 @@ class Zygotes:
         self._log = log
         self._zygotes: dict[Key, Zygote] = {}
         self._starting: dict[Key, asyncio.Task[Zygote]] = {}
+        self._loading: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._plain = PlainLauncher()
 
     async def launcher(self, release: RunnableRelease) -> Launcher:
         if not forkable(release, release.modules):
             return self._plain
-        zygote = await self._get(key_of(release))
-        await zygote.load(release.layer, release.modules)
-        return zygote if zygote.usable else self._plain
+        key = key_of(release)
+        async with self._loading[key]:
+            unforkable = read_unforkable(release.layer)
+            for _ in range(MAX_TRIES):
+                zygote = await self._get(key)
+                offender = await zygote.load(release.layer, release.modules, unforkable)
+                if offender is None or offender in unforkable:
+                    return zygote if zygote.usable else self._plain
+                # Found by trying: the next zygote of this layer goes without it.
+                zygote.close()
+                await zygote.ended()
+                unforkable = [*unforkable, offender]
+                write_atomic(_unforkable_file(release.layer), json.dumps(unforkable).encode())
+        return self._plain
 
     async def _get(self, key: Key) -> Zygote:
         zygote = self._zygotes.get(key)
@@ -211,13 +249,20 @@ class Zygotes:
         return self._zygotes[key]
 
     def keep(self, used: Iterable[RunnableRelease]) -> None:
-        """Ends zygotes whose layer none of `used` needs, but for the newest few."""
+        """Ends zygotes whose layer none of `used` needs, but for the newest few, and the least recently used ones
+        beyond MOST: they are started again when a worker is needed.
+        """
         needed = {key_of(release) for release in used}
         spare = sorted((z.last_used, key) for key, z in self._zygotes.items() if key not in needed)
         for _, key in spare[:-SPARE]:
             self._zygotes.pop(key).close()
+        oldest = sorted((zygote.last_used, key) for key, zygote in self._zygotes.items())
+        for _, key in oldest[:-MOST]:
+            self._zygotes.pop(key).close()
 
-    def close(self) -> None:
-        for zygote in self._zygotes.values():
-            zygote.close()
+    async def close(self) -> None:
+        zygotes = list(self._zygotes.values())
         self._zygotes.clear()
+        for zygote in zygotes:
+            zygote.close()
+        await asyncio.gather(*(zygote.ended() for zygote in zygotes))

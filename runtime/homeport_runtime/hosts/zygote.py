@@ -18,10 +18,10 @@ import signal
 import site
 import socket
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
+from .forkable import Blocked, ThreadWatch, threads
 
 MAX_MESSAGE = 1024 * 1024
 MAX_FDS = 8
@@ -77,12 +77,13 @@ class Zygote:
     def _load(self, order: dict[str, Any]) -> None:
         if order["layer"] not in sys.path:
             site.addsitedir(order["layer"])
-        with PROFILE.measure():
+        watch = ThreadWatch()
+        with Blocked(order["skip"]), PROFILE.measure(), watch.watching():
             for name in order["modules"]:
                 _import(name)
         gc.collect()
         gc.freeze()
-        self._answer(event="loaded", modules=len(sys.modules), threads=_threads())
+        self._answer(event="loaded", modules=len(sys.modules), threads=threads(), offender=watch.offender)
 
     def _fork(self, descriptors: list[int]) -> None:
         pid = os.fork()
@@ -143,11 +144,3 @@ def _import(name: str) -> None:
             parent, _, attribute = name.rpartition(".")
             if parent:
                 getattr(importlib.import_module(parent), attribute)
-
-
-def _threads() -> int:
-    """The threads of this process, those of C libraries included."""
-    try:
-        return len(list(Path("/proc/self/task").iterdir()))
-    except OSError:
-        return 1

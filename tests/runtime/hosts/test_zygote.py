@@ -89,7 +89,7 @@ def listener() -> Iterator[socket.socket]:
 
 def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Path, listener: socket.socket) -> None:
     layer = str(layer_of(zygote.python))
-    loaded = zygote.order(do="load", layer=layer, modules=["mcp.server", "there.is.no.such.module"])
+    loaded = zygote.order(do="load", layer=layer, skip=[], modules=["mcp.server", "there.is.no.such.module"])
     assert (loaded["event"], loaded["threads"]) == ("loaded", 1)
     assert loaded["modules"] > 300
     job = make_job(make_bundle(tmp_path, {"server.py": SOURCE}), zygote.python, environment={"MINE": "1"})
@@ -123,7 +123,7 @@ def test_threads_of_a_library_are_counted(zygote: Zygote, tmp_path: Path) -> Non
     (tmp_path / "threads_at_import.py").write_text(
         "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
     )
-    assert zygote.order(do="load", layer=str(tmp_path), modules=["threads_at_import"])["threads"] == 2
+    assert zygote.order(do="load", layer=str(tmp_path), skip=[], modules=["threads_at_import"])["threads"] == 2
 
 
 def test_it_ends_with_its_supervisor(zygote: Zygote) -> None:

@@ -1,0 +1,70 @@
+"""Modules that a zygote leaves out: a fork copies one thread only, so what starts others on import is lost in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def threads() -> int:
+    """The threads of this process, those of C libraries included."""
+    try:
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+    except OSError:
+        return 1
+
+
+class ThreadWatch:
+    """Finds the module whose own code started a thread: `offender`, None if there is none."""
+
+    def __init__(self) -> None:
+        self.offender: str | None = None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
+        originals = [loader.exec_module for loader in loaders]
+        for loader, original in zip(loaders, originals, strict=True):
+            loader.exec_module = self._watched(original)
+        try:
+            yield
+        finally:
+            for loader, original in zip(loaders, originals, strict=True):
+                loader.exec_module = original
+
+    def _watched(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+        def exec_module(loader: Any, module: ModuleType) -> None:
+            before = threads()
+            try:
+                original(loader, module)
+            finally:
+                # The innermost module is done first: those around it see a thread that was there already.
+                if self.offender is None and threads() > before:
+                    self.offender = module.__name__
+
+        return exec_module
+
+
+class Blocked(MetaPathFinder):
+    """While entered, the modules called `names` cannot be imported: what needs them is left to the workers."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+
+    def __enter__(self) -> Blocked:
+        sys.meta_path.insert(0, self)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        sys.meta_path.remove(self)
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname in self._names:
+            raise ImportError(f"{fullname} starts threads")
+        return None
