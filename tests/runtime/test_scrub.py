@@ -155,21 +155,20 @@ def test_nothing_makes_it_slow() -> None:
     assert scrubber.text('\\"' * 20_000 + "x").endswith("[secret KEY]")
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000, MAX_LINE])
+@pytest.mark.parametrize("size", [37, 1000, MAX_LINE])
 def test_a_value_is_never_divided_between_two_records(size: int) -> None:
     """A line without an end is handed over in pieces, wherever the server's writes divide the value."""
     value = VALUE + "0123456789" * 3
     scrubber = Scrubber({"KEY": value})
     lines: list[str] = []
     stream = LineStream(1, "<stdout>", lambda text, _request: lines.append(text), lambda: None, scrubber)
-    count = 40 if size > 7 else 3
     filler = "." * (MAX_LINE // 2 - 17)
-    text = "".join(filler + form(value) for form in (str, json.dumps, quote) for _ in range(count // 3 + 1))
+    text = "".join(filler + form(value) for form in (str, json.dumps, quote) for _ in range(14))
     for at in range(0, len(text), size):
         stream.write(text[at : at + size])
     stream.finish()
     assert "".join(lines) == text
     assert len(lines) > 1
     clean = "".join(scrubber.text(line) for line in lines)
-    assert clean.count("[secret KEY]") == 3 * (count // 3 + 1)
+    assert clean.count("[secret KEY]") == 3 * 14
     assert "0123456789" not in clean
