@@ -138,7 +138,8 @@ def test_a_request_in_flight_finishes_with_the_old_code(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "shown"), [("def (\n", "server.py:1:"), ("1 / 0\n", 'File "server.py", line 1'), ("raise SystemExit(3)\n", "exit 3")]
+    ("broken", "shown"),
+    [("def (\n", "server.py:1:"), ("1 / 0\n", 'File "server.py", line 1'), ("raise SystemExit(3)\n", "exit 3")],
 )
 def test_a_broken_save_leaves_the_old_code_serving(start: Start, broken: str, shown: str) -> None:
     dev = start()
@@ -226,6 +227,14 @@ def test_a_server_that_does_not_load_is_an_error(run: Run, tiny: Deployment, tmp
     done = run("dev", str(tmp_path / "project"))
     assert done.code == 1
     assert 'File "server.py", line 2' in done.stderr
+
+
+def test_a_secret_needs_a_value(run: Run, tiny: Deployment, tmp_path: Path) -> None:
+    shutil.copytree(SERVERS / "mcp2_lowlevel", tmp_path / "project")
+    (tmp_path / "project" / "fastmcp.toml").write_text('[environment]\nAPI_KEY = "${secrets.KEY}"\n')
+    done = run("dev", str(tmp_path / "project"))
+    assert done.code == 2
+    assert "--env API_KEY=" in done.stderr
 
 
 def poll(condition: Callable[[], bool]) -> None:
