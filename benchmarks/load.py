@@ -33,7 +33,7 @@ def load(port: int, era: str, connections: int, seconds: float) -> tuple[list[fl
     is an answer at all. Raises SystemExit on a wrong answer.
     """
     message = request(port, era)
-    latencies = []
+    latencies: list[float] = []
     with selectors.DefaultSelector() as selector:
         opened = [Connection(socket.create_connection(("127.0.0.1", port), 30)) for _ in range(connections)]
         for connection in opened:
