@@ -1,0 +1,82 @@
+"""Bundles: named by content, complete or not there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_cli.build.bundle import BundleDraft, bundle_hash, describe, find_bundle
+from platform_cli.build.inspect import inspect_draft
+from platform_cli.build.model import Inspection, Interpreter, Layer, Lock
+from platform_cli.build.source import collect_source
+from platform_cli.config.project import Entrypoint, Project
+from platform_cli.home import Home
+
+FOUND = Inspection("fastmcp", "mcp", {"name": "tiny", "tools": []}, ("json",), (("json", 0.1),), 0.2)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "server.py").write_text("import json\n")
+    return Project(folder, Entrypoint("server.py"), environment={"B": "2", "A": "1"})
+
+
+def manifest_of(project: Project) -> dict[str, Any]:
+    files = collect_source(project.folder, "server.py")
+    interpreter = Interpreter(Path("/python"), "3.11.7", "linux-x86_64")
+    lock = Lock("", "1" * 64, "3.11", "linux-x86_64")
+    return describe(project, files, interpreter, lock, Layer(Path("/layer"), "1" * 64), "2" * 32)
+
+
+def test_same_content_same_name(project: Project) -> None:
+    name = bundle_hash(manifest_of(project))
+    assert bundle_hash(manifest_of(replace(project, environment={"A": "1", "B": "2"}))) == name
+    assert bundle_hash(manifest_of(replace(project, environment={"A": "1"}))) != name
+    (project.folder / "server.py").write_text("import re\n")
+    assert bundle_hash(manifest_of(project)) != name
+
+
+def test_a_finished_draft_is_found(project: Project, tmp_path: Path) -> None:
+    home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    name = bundle_hash(manifest)
+    assert find_bundle(home, name) is None
+    with BundleDraft(home, manifest, name) as draft:
+        draft.fill(project.folder, collect_source(project.folder, "server.py"))
+        assert find_bundle(home, name) is None
+        bundle = draft.finish(FOUND)
+    found = find_bundle(home, name)
+    assert found is not None
+    assert (found.path, found.manifest["contract"]) == (bundle.path, FOUND.contract)
+    assert (bundle.path / "app/server.py").read_text() == "import json\n"
+    assert [path.name for path in home.bundles.iterdir()] == [name]
+
+
+def test_a_draft_that_fails_leaves_nothing(project: Project, tmp_path: Path) -> None:
+    home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    with pytest.raises(KeyboardInterrupt), BundleDraft(home, manifest, "3" * 32) as draft:
+        draft.fill(project.folder, collect_source(project.folder, "server.py"))
+        raise KeyboardInterrupt
+    assert list(home.bundles.iterdir()) == []
+
+
+def test_the_second_of_two_builders_takes_the_first_ones(project: Project, tmp_path: Path) -> None:
+    home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    files = collect_source(project.folder, "server.py")
+    with BundleDraft(home, manifest, "3" * 32) as first, BundleDraft(home, manifest, "3" * 32) as second:
+        for draft in (first, second):
+            draft.fill(project.folder, files)
+        assert first.finish(FOUND).path == second.finish(FOUND).path
+    assert [path.name for path in home.bundles.iterdir()] == ["3" * 32]
+
+
+def test_an_inspection_is_read(tmp_path: Path) -> None:
+    answer = {
+        "kind": "fastmcp", "object": "mcp", "contract": FOUND.contract, "modules": ["json"],
+        "packages": [{"package": "json", "seconds": 0.1}], "seconds": 0.2,
+    }  # fmt: skip
+    assert inspect_draft(tmp_path, lambda _draft: answer) == FOUND

@@ -1,0 +1,91 @@
+"""A project's log: records in files that rotate, read while they are written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from platform_cli.supervisor import logbook
+from platform_cli.supervisor.logbook import LogBook
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[LogBook]:
+    opened = LogBook(tmp_path, "tiny")
+    yield opened
+    opened.close()
+
+
+def write(log: LogBook, *texts: str) -> None:
+    for text in texts:
+        log.write_line(f"{text}\n".encode(), level="info", release=1, worker=7)
+
+
+async def messages(log: LogBook) -> list[str]:
+    return [record["message"] async for record in log.read(follow=False)]
+
+
+def test_lines_become_records(log: LogBook) -> None:
+    write(log, "printed", "", "  ")
+    log.write_line(b'\x1e{"time":1.0,"level":"warning","message":"own"}\n', level="info", release=2, worker=8)
+
+    async def read() -> list[dict[str, object]]:
+        return [record async for record in log.read(follow=False)]
+
+    first, second = asyncio.run(read())
+    origin = {"project": "tiny", "release": "v1", "worker": 7}
+    assert {key: first[key] for key in ("level", "message", *origin)} == {
+        "level": "info", "message": "printed", **origin,
+    }  # fmt: skip
+    assert (second["level"], second["message"], second["release"], second["time"]) == ("warning", "own", "v2", 1.0)
+
+
+def test_the_oldest_files_go(log: LogBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logbook, "MAX_FILE_BYTES", 500)
+    monkeypatch.setattr(logbook, "MAX_FILES", 3)
+    write(log, *(f"line {number}" for number in range(100)))
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 3
+    assert all(file.stat().st_size <= 500 for file in files)
+    kept = asyncio.run(messages(log))
+    assert kept == [f"line {number}" for number in range(100 - len(kept), 100)]
+
+
+def test_a_new_book_goes_on_where_the_last_ended(log: LogBook, tmp_path: Path) -> None:
+    before = LogBook(tmp_path, "tiny")
+    write(before, "before")
+    before.close()
+    write(log, "after")
+    assert asyncio.run(messages(log)) == ["before", "after"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_following_sees_each_line_once_through_rotations(log: LogBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logbook, "MAX_FILE_BYTES", 300)
+    expected = [f"line {number}" for number in range(20)]
+    seen: list[str] = []
+
+    async def follow() -> None:
+        async for record in log.read(follow=True):
+            seen.append(record["message"])
+            if len(seen) == len(expected):
+                return
+
+    async def run() -> None:
+        write(log, *expected[:3])
+        follower = asyncio.create_task(follow())
+        for text in expected[3:]:
+            await asyncio.sleep(0)
+            write(log, text)
+        await asyncio.wait_for(follower, 30)
+
+    asyncio.run(run())
+    assert seen == expected
+
+
+def test_a_torn_line_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "00000001.jsonl").write_bytes(b'{"message": "whole"}\n{"message": "to\n{"message": "next"}\n{"mess')
+    assert asyncio.run(messages(LogBook(tmp_path, "tiny"))) == ["whole", "next"]

@@ -1,0 +1,86 @@
+"""A project's working folder: the release's files follow the releases, the server's own stay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from platform_cli.supervisor.workdir import WorkDir
+
+
+def release(folder: Path, **files: str) -> tuple[Path, dict[str, str]]:
+    folder.mkdir()
+    digests = {}
+    for key, text in files.items():
+        path = folder / f"{key}.txt"
+        path.write_text(text)
+        digests[path.name] = hashlib.sha256(text.encode()).hexdigest()
+    return folder, digests
+
+
+def contents(folder: WorkDir) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in sorted(folder.path.iterdir())}
+
+
+def test_files_follow_the_releases(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    one, two = release(tmp_path / "1", a="one", b="one"), release(tmp_path / "2", a="two", c="two")
+    folder.place(*one)
+    folder.place(*two)
+    assert contents(folder) == {"a": "two", "c": "two"}
+    folder.place(*one)
+    assert contents(folder) == {"a": "one", "b": "one"}
+
+
+def test_what_the_server_wrote_or_changed_stays(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    one, two = release(tmp_path / "1", a="one", b="one"), release(tmp_path / "2", a="two", mine="bundled")
+    folder.place(*one)
+    (folder.path / "a.txt").write_text("changed")
+    (folder.path / "b.txt").write_text("changed")
+    (folder.path / "mine.txt").write_text("made")
+    for each in (two, one, two):
+        folder.place(*each)
+        assert contents(folder) == {"a": "changed", "b": "changed", "mine": "made"}
+
+
+def test_a_deleted_file_comes_back(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    one = release(tmp_path / "1", a="one")
+    folder.place(*one)
+    (folder.path / "a.txt").unlink()
+    folder.place(*one)
+    assert contents(folder) == {"a": "one"}
+
+
+def test_a_folder_in_the_place_of_a_file_stays(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    (folder.path / "a.txt").mkdir(parents=True)
+    folder.place(*release(tmp_path / "1", a="one"))
+    assert (folder.path / "a.txt").is_dir()
+
+
+def test_the_server_may_write_to_its_files(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    app, files = release(tmp_path / "1", a="one")
+    (app / "a.txt").chmod(0o444)
+    folder.place(app, files)
+    assert (folder.path / "a.txt").stat().st_mode & 0o600 == 0o600
+
+
+def test_a_copy_that_fails_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = WorkDir(tmp_path / "project")
+    folder.place(*release(tmp_path / "1", a="one"))
+
+    def full(_source: Path, target: Path) -> None:
+        target.write_text("ha")
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space"):
+        folder.place(*release(tmp_path / "2", a="two"))
+    assert contents(folder) == {"a": "one"}

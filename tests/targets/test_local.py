@@ -1,0 +1,51 @@
+"""The plan of a local deploy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from platform_cli.build.model import Bundle
+from platform_cli.errors import NotFoundError
+from platform_cli.targets.local import LocalTarget
+
+BUNDLE = Bundle(Path("bundle"), "b" * 32, {})
+
+
+class Client:
+    """A platform with at most one project."""
+
+    def __init__(self, current: dict[str, Any] | None) -> None:
+        self._current = current
+
+    def status(self, project: str) -> dict[str, Any]:
+        if self._current is None:
+            raise NotFoundError(project)
+        return self._current
+
+
+def project(bundle: str, state: str = "running", release: str | None = "v1") -> dict[str, Any]:
+    return {
+        "bundle": bundle,
+        "state": state,
+        "release": release,
+        "outdated_secrets": [],
+        "url": "http://127.0.0.1:8700",
+    }
+
+
+@pytest.mark.parametrize(
+    ("current", "actions"),
+    [
+        (None, ["create", "start", "switch"]),
+        (project("a" * 32), ["start", "switch", "drain"]),
+        (project(BUNDLE.hash), []),
+        (project(BUNDLE.hash, "idle"), []),
+        (project(BUNDLE.hash, "down"), ["open"]),
+    ],
+)
+def test_steps(current: dict[str, Any] | None, actions: list[str]) -> None:
+    plan = LocalTarget(cast(Any, Client(current))).plan("tiny", BUNDLE, Path("folder"))
+    assert [step.action for step in plan.steps] == actions
