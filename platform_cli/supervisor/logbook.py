@@ -28,6 +28,7 @@ class LogBook:
         self._file: IO[bytes] | None = None
         self._number = 0
         self._size = 0
+        self._flushing = False
         self._changed = asyncio.Event()
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
@@ -50,10 +51,21 @@ class LogBook:
         try:
             file = self._writable(len(data))
             file.write(data)
-            file.flush()
             self._size += len(data)
         except OSError:
             # A full disk costs log lines, never the server. The next line tries again.
+            self.close()
+        if not self._flushing:
+            # Once for all the lines that came together.
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        try:
+            if self._file is not None:
+                self._file.flush()
+        except OSError:
             self.close()
         self._changed.set()
         self._changed = asyncio.Event()

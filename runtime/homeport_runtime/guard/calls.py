@@ -88,7 +88,9 @@ def _client(scope: Scope, params: Mapping[str, Any]) -> str:
 
 def outcome(body: bytes) -> str:
     """`ok` or `error` from the last piece of an answer, JSON or SSE. Most answers are told by a byte search."""
-    if b'"isError"' not in body and b'"error"' not in body:
+    # What the SDKs write, without a space; in a text these bytes would have backslashes before the quotes.
+    said_ok = b'"isError":false' in body and b'"isError":true' not in body
+    if (said_ok or b'"isError"' not in body) and b'"error"' not in body:
         return "ok"
     text = body.decode("utf-8", "replace")
     documents = [line[5:] for line in text.split("\n") if line.startswith("data:")] or [text]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send, header, send_error
 from ..relay import Relay
@@ -103,7 +103,7 @@ class Guard:
         return self._calls.knows(session_of(query))
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = uuid.uuid4().hex[:16]
+        request = os.urandom(8).hex()
         token = request_id.set(request)
         record = CallRecord(scope, scope[MESSAGE], request, cold=not self._called)
         self._called = True

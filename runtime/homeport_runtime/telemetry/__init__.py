@@ -26,10 +26,14 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homepor
 _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
+# json.dumps with options makes an encoder for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record to standard output in one piece."""
     record = {"time": round(time.time(), 3), "level": level, "message": message, **fields}
-    line = f"{RECORD}{json.dumps(record, ensure_ascii=False, separators=(',', ':'))}\n".encode("utf-8", "replace")
+    line = f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace")
     view = memoryview(line)
     while view:
         try:

@@ -49,7 +49,8 @@ def test_calls_are_recorded_with_their_outcome(workers: Workers, kind: str) -> N
         assert wait_for(lambda: calls(worker, "fail")) == ["error"]
         post(worker, path, call("slow", request_id=3, steps=2))
         assert stream.next()["id"] == 3
-        post(worker, path, call("slow", request_id=4, steps=2, token="4") | {"id": 4})
+        # It waits for its release, which never comes.
+        post(worker, path, message("tools/call", {"name": "slow", "arguments": {"steps": 2, "token": "4"}}, 4))
     wait_for(lambda: len(calls(worker, "slow")) == 2)
     assert calls(worker, "slow") == ["ok", "abandoned"]
 
