@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import click
@@ -100,8 +101,16 @@ def _run(arguments: list[str]) -> int:
         sys.stderr.close()
         code = 0
     except OSError as error:  # a full disk, a folder that may not be read
-        code = _failed(arguments, HomeportError(str(error), hint="`homeport doctor` checks this machine"))
+        code = _failed(arguments, _broken(error))
     return code if isinstance(code, int) else 0
+
+
+def _broken(error: OSError) -> HomeportError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HomeportError(
+            "the disk is full; what served before still does", hint="free some space, then run the command again"
+        )
+    return HomeportError(str(error), hint="`homeport doctor` checks this machine")
 
 
 def _failed(arguments: list[str], error: HomeportError) -> int:

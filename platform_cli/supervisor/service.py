@@ -125,6 +125,8 @@ class Service:
             self._exchange.release()
             for each in old:
                 self._retire(each)
+            # Only then is every new connection answered by the new release.
+            await asyncio.gather(*(each.stopped() for each in old))
         self._fill()
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:

@@ -23,6 +23,8 @@ from .release import RunnableRelease
 START_GRACE_S = 15.0
 # Longer than a worker gives its own requests to finish (homeport_runtime.hosts.http_server.DRAIN_S).
 DRAIN_LIMIT_S = 40.0
+# One that does not even stop accepting is not waited for.
+STOP_LIMIT_S = 2.0
 MAX_LINE = 16 * 1024 * 1024
 
 LineSink = Callable[[bytes, str, int], None]
@@ -51,6 +53,7 @@ class Worker:
         self.pid = launched.pid
         self.state = State.STARTING
         self.gone = asyncio.Event()
+        self._stopped = asyncio.Event()
         self.open_requests = 0
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
@@ -83,6 +86,8 @@ class Worker:
                 if message["event"] == "idle":
                     if self.state is State.SERVING:
                         self.on_idle(self)
+                elif message["event"] == "stopped":
+                    self._stopped.set()
                 elif message["event"] in ("relay", "relayed"):
                     self.on_relay(self, message)
                 elif message["event"] == "load":
@@ -103,6 +108,7 @@ class Worker:
         for task in output:
             task.cancel()
         self.state = State.GONE
+        self._stopped.set()
         if self._writer is not None:
             self._writer.close()
         self.gone.set()
@@ -173,6 +179,11 @@ class Worker:
         except TimeoutError:
             self.kill()
             await self.gone.wait()
+
+    async def stopped(self) -> None:
+        """Returns when it takes no new connections any more: a moment after it was told to."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), STOP_LIMIT_S)
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)

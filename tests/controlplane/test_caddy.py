@@ -45,7 +45,7 @@ def test_what_streams_need(tmp_path: Path) -> None:
     for proxy in found_in(config, "reverse_proxy"):
         # Set, it would keep requests going whose client has left; unset, Caddy flushes streams by itself.
         assert "flush_interval" not in proxy
-        assert proxy["load_balancing"]["try_duration"] == 15_000_000_000
+        assert proxy["load_balancing"]["try_duration"] == 30_000_000_000
         assert not {"read_timeout", "response_header_timeout", "write_timeout"} & set(proxy["transport"])
 
 

@@ -12,17 +12,18 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from platform_cli.supervisor.sockets import FIRST_PORT
 from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config
 
 SERVER = SERVERS / "mcp2_lowlevel"
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 DOMAIN = "mcp.localhost"
 OWN = "own-name.localhost"
 
@@ -78,13 +79,24 @@ def answers(admin: str) -> bool:
         return False
 
 
+@contextmanager
+def low_ports_taken() -> Iterator[None]:
+    """Projects made now get a port that no other platform on this machine takes while theirs is stopped."""
+    with ExitStack() as held:
+        for port in range(FIRST_PORT, FIRST_PORT + 200):
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
 @pytest.fixture(scope="module")
 def host(caddy: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
     admin, data = caddy
     platform = Platform(tmp_path_factory.mktemp("home"))
     platform.environment["CADDY_ADMIN"] = admin
     port = free_port()
-    one = platform.deploy(SERVER, name="one")
+    with low_ports_taken():
+        one = platform.deploy(SERVER, name="one")
     started = platform.run("platform", "start", "--domain", f"{DOMAIN}:{port}")
     try:
         assert started["domain"] == f"{DOMAIN}:{port}"
@@ -221,8 +233,7 @@ def test_a_name_belongs_to_one_project(host: PublicHost, tmp_path: Path) -> None
 
 def test_a_restart_keeps_the_domain_and_loses_no_request(host: PublicHost) -> None:
     async def asked_meanwhile() -> str:
-        stopping = asyncio.create_task(asyncio.to_thread(host.platform.stop))
-        await stopping
+        await asyncio.to_thread(host.platform.stop)
         waiting = asyncio.create_task(asyncio.to_thread(ask, host, f"one.{DOMAIN}", "/health"))
         started = await asyncio.to_thread(host.platform.run, "platform", "start")
         assert started["domain"] == f"{DOMAIN}:{host.port}"

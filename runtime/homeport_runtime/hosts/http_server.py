@@ -84,6 +84,7 @@ class HTTPServer:
                     continue
                 if order is None or order["do"] != "accept":
                     self._stop_accepting()
+                    channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
                         await self._hand_over()
