@@ -12,14 +12,13 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platform_cli.supervisor.sockets import FIRST_PORT
 from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config
 
 SERVER = SERVERS / "mcp2_lowlevel"
@@ -79,24 +78,13 @@ def answers(admin: str) -> bool:
         return False
 
 
-@contextmanager
-def low_ports_taken() -> Iterator[None]:
-    """Projects made now get a port that no other platform on this machine takes while theirs is stopped."""
-    with ExitStack() as held:
-        for port in range(FIRST_PORT, FIRST_PORT + 200):
-            with suppress(OSError):
-                held.enter_context(socket.create_server(("127.0.0.1", port)))
-        yield
-
-
 @pytest.fixture(scope="module")
 def host(caddy: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
     admin, data = caddy
     platform = Platform(tmp_path_factory.mktemp("home"))
     platform.environment["CADDY_ADMIN"] = admin
     port = free_port()
-    with low_ports_taken():
-        one = platform.deploy(SERVER, name="one")
+    one = platform.deploy(SERVER, name="one")
     started = platform.run("platform", "start", "--domain", f"{DOMAIN}:{port}")
     try:
         assert started["domain"] == f"{DOMAIN}:{port}"
