@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -119,14 +118,6 @@ def begin(platform: Platform, *arguments: str, **environment: str) -> subprocess
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def interrupt(command: subprocess.Popen[str]) -> tuple[int, dict[str, Any]]:
-    """Ctrl-C: exit code and the JSON that was printed."""
-    command.send_signal(signal.SIGINT)
-    stdout, stderr = command.communicate(timeout=DEADLINE_S)
-    assert "Traceback" not in stderr
-    return command.returncode, json.loads(stdout)
 
 
 def processes(home: Path, mark: str = "") -> set[int]:

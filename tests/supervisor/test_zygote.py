@@ -92,9 +92,9 @@ async def finish(zygote: Zygote, serving: asyncio.Task[None]) -> None:
     await serving
 
 
-def test_a_library_that_starts_threads_means_a_plain_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def answer(_order: dict[str, Any]) -> dict[str, Any]:
-        return {"event": "loaded", "modules": 1, "threads": 2}
+        return {"event": "loaded", "modules": 1, "threads": 2, "offender": None}
 
     async def run() -> None:
         zygote, serving = await started(answer)
@@ -118,12 +118,12 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
         if order["do"] == "load":
             reached.set()
             await go.wait()
-            return {"event": "loaded", "modules": 1, "threads": 1}
+            return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
         return {"event": "forked", "pid": 42}
 
     async def run() -> None:
         zygote, serving = await started(answer)
-        loading = asyncio.create_task(zygote.load(Path("layer"), ["fastmcp"]))
+        loading = asyncio.create_task(zygote.load(Path("layer"), ["fastmcp"], []))
         await reached.wait()
         loading.cancel()
         asyncio.get_running_loop().call_later(0.05, go.set)
