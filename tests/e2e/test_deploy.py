@@ -1,320 +1,255 @@
-"""The embedded platform through the command line: releases, files, and what survives when a process dies."""
+"""What a deploy, a rollback and a destroy change, what they leave alone, and what they answer."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import socket
-import sqlite3
-import stat
-import subprocess
-import sys
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import Deployment, Platform
+from ..support import CommandFailedError, Platform
+from .probing import call, homeport, wait_for
 
-from .tiny import begin, call, failed, leftovers, new_platform, processes, version_at, wait_for, write_server
+SERVER = """
+import os
+from pathlib import Path
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+from mcp.server import MCPServer
+
+HERE = Path(__file__).parent
+VERSION = "1"
+mcp = MCPServer("Own Name")
+
+
+@mcp.tool()
+def version() -> str:
+    return VERSION
+
+
+@mcp.tool()
+def variable(name: str) -> str:
+    return os.environ.get(name, "not set")
+
+
+@mcp.tool()
+def write(path: str, text: str, beside_the_file: bool = False) -> str:
+    print(f"writes {path}")
+    ((HERE if beside_the_file else Path()) / path).write_text(text)
+    return "written"
+
+
+@mcp.tool()
+def read(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else "no such file"
+"""
+# Loads when it is inspected, and fails when it is to serve.
+FAILS_TO_SERVE = """
+import os
+
+if os.environ["HOMEPORT_PROJECT"] != "inspection":
+    raise RuntimeError("the database is not there")
+"""
+DEPLOY_KEYS = {"ok", "project", "release", "target", "url", "mcp_url", "sse_url", "changed", "stages"}
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = new_platform(tmp_path_factory.mktemp("platform"))
-    running.environment["AWS_SECRET_ACCESS_KEY"] = "the caller's own"
-    yield running
-    running.stop()
+    platform = Platform(tmp_path_factory.mktemp("deploys") / "home")
+    yield platform
+    platform.stop()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_server(tmp_path_factory.mktemp("tiny"), "one")
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "the-folder"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("mcp>=2\n")
+    (folder / "server.py").write_text(SERVER)
+    return folder
 
 
-@pytest.fixture(scope="module")
-def tiny(platform: Platform, folder: Path) -> Deployment:
-    return platform.deploy(folder, name="tiny")
+def release(project: Path, number: int, more: str = "") -> Path:
+    """The folder with the server of that release in it."""
+    (project / "server.py").write_text(SERVER.replace('"1"', f'"{number}"') + more)
+    return project
 
 
-def end(*pids: int) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+def states(platform: Platform, name: str) -> dict[str, str]:
+    return {each["release"]: each["state"] for each in platform.run("versions", name)["versions"]}
 
 
-def test_what_the_server_writes_outlives_releases(platform: Platform, tmp_path: Path) -> None:
-    folder = write_server(tmp_path / "files", "one")
-    (folder / "bundled.txt").write_text("bundled in one")
-    (folder / "touched.txt").write_text("bundled in one")
-    url = platform.deploy(folder, name="files").url
-    call(url, "write", path="expenses.json", text="[1]")
-    call(url, "write", path=f"{call(url, 'beside')}/beside.db", text="rows")
-    call(url, "write", path="touched.txt", text="by the server")
-    write_server(folder, "two")
-    (folder / "bundled.txt").write_text("bundled in two")
-    (folder / "touched.txt").write_text("bundled in two")
-    platform.deploy(folder, name="files")
-    seen = {name: call(url, "read", path=name) for name in ("expenses.json", "beside.db", "bundled.txt", "touched.txt")}
-    assert seen == {
-        "expenses.json": "[1]",
-        "beside.db": "rows",
-        "bundled.txt": "bundled in two",
-        "touched.txt": "by the server",
+def refused(platform: Platform, *arguments: str) -> tuple[int, str]:
+    with pytest.raises(CommandFailedError) as caught:
+        platform.run(*arguments)
+    return caught.value.code, caught.value.error["category"]
+
+
+def test_where_the_name_comes_from(platform: Platform, project: Path) -> None:
+    assert platform.run("deploy", str(project))["project"] == "own-name"
+    (project / "fastmcp.toml").write_text('[project]\nname = "from-config"\n')
+    assert platform.run("deploy", str(project))["project"] == "from-config"
+    assert platform.run("deploy", str(project), "--name", "typed")["project"] == "typed"
+    app = "from starlette.applications import Starlette\n\napp = Starlette()\n"
+    (project / "fastmcp.toml").unlink()
+    (project / "server.py").write_text(app)
+    assert platform.run("deploy", str(project))["project"] == "the-folder"
+    # A name nobody typed does not take over a project that came from elsewhere.
+    other = Path(shutil.copytree(project, project.parent / "elsewhere" / "the-folder"))
+    assert refused(platform, "deploy", str(other)) == (2, "input")
+    for name in ("own-name", "from-config", "typed", "the-folder"):
+        assert platform.run("destroy", name)["destroyed"] is True
+    assert platform.run("list")["projects"] == []
+
+
+def test_the_answer_is_one_object_and_an_unchanged_deploy_says_so(platform: Platform, project: Path) -> None:
+    command = homeport(platform, "deploy", str(project), "--name", "answers")
+    stdout, stderr = command.communicate(timeout=60)
+    answer = json.loads(stdout)
+    assert set(answer) == DEPLOY_KEYS
+    assert (answer["release"], answer["changed"], answer["target"]) == ("v1", True, "local")
+    assert answer["mcp_url"] == f"{answer['url']}/mcp"
+    assert answer["sse_url"] == f"{answer['url']}/sse"
+    names = ["read", "lock", "layer", "inspect", "bundle", "plan", "apply"]
+    assert [stage["name"] for stage in answer["stages"]] == names
+    assert [line.split()[0] for line in stderr.splitlines()] == names
+    again = platform.run("deploy", str(project), "--name", "answers")
+    assert (again["changed"], again["release"], again["url"]) == (False, "v1", answer["url"])
+    assert all(stage["cached"] for stage in again["stages"] if stage["name"] not in ("read", "plan"))
+    assert states(platform, "answers") == {"v1": "active"}
+
+
+def test_variables(platform: Platform, project: Path) -> None:
+    first = platform.deploy(project, name="variables", env={"MODE": "a=b c", "EMPTY": ""})
+    assert call(first.url, "variable", name="MODE") == "a=b c"
+    assert call(first.url, "variable", name="EMPTY") == ""
+    assert call(first.url, "variable", name="HOMEPORT_HOME") == "not set"
+    second = platform.deploy(project, name="variables", env={"MODE": "other"})
+    assert (second.release, second.changed) == ("v2", True)
+    assert call(first.url, "variable", name="MODE") == "other"
+    (project / "fastmcp.toml").write_text('[environment]\nMODE = "written"\nLEVEL = "3"\n')
+    platform.deploy(project, name="variables", env={"MODE": "typed"})
+    assert [call(first.url, "variable", name=name) for name in ("MODE", "LEVEL")] == ["typed", "3"]
+
+
+def test_a_dry_run_changes_nothing(platform: Platform, project: Path) -> None:
+    planned = platform.run("deploy", str(project), "--name", "planned", "--dry-run")
+    assert (planned["changed"], [step["action"] for step in planned["plan"]]) == (True, ["create", "start", "switch"])
+    assert refused(platform, "status", "planned") == (4, "not-found")
+    deployed = platform.deploy(project, name="planned")
+    again = platform.run("deploy", str(release(project, 2)), "--name", "planned", "--dry-run")
+    assert [step["action"] for step in again["plan"]] == ["start", "switch", "drain"]
+    assert states(platform, "planned") == {"v1": "active"}
+    assert call(deployed.url, "version") == "1"
+
+
+def test_rollback_builds_nothing(platform: Platform, project: Path) -> None:
+    url = ""
+    for number in (1, 2, 3):
+        url = platform.deploy(release(project, number), name="rolled").url
+    shutil.rmtree(project)
+    built = {
+        path: path.stat().st_mtime_ns for part in ("bundles", "layers") for path in (platform.home / part).iterdir()
     }
-    platform.run("rollback", "files")
-    assert (version_at(url), call(url, "read", path="bundled.txt")) == ("one", "bundled in one")
-    assert call(url, "read", path="expenses.json") == "[1]"
-    platform.run("destroy", "files")
+    assert platform.run("rollback", "rolled")["release"] == "v2"
+    assert call(url, "version") == "2"
+    assert platform.run("rollback", "rolled", "v1")["release"] == "v1"
+    assert call(url, "version") == "1"
+    assert platform.run("rollback", "rolled", "3")["release"] == "v3"
+    assert call(url, "version") == "3"
+    assert platform.run("rollback", "rolled", "v3")["changed"] is False
+    assert states(platform, "rolled") == {"v3": "active", "v2": "inactive", "v1": "inactive"}
+    assert built == {path: path.stat().st_mtime_ns for path in built}
 
 
-SECOND_LOAD = """
-mark = Path(os.environ["MARK"])
-if mark.exists():
-    {then}
-mark.touch()
-"""
-
-
-def test_a_first_deploy_that_fails_leaves_no_project(platform: Platform, tmp_path: Path) -> None:
-    fails = SECOND_LOAD.format(then="raise RuntimeError('only once')")
-    folder = write_server(tmp_path / "fresh", "one", extra=fails)
-    code, _, message, _ = failed(platform, "deploy", str(folder), "--name", "fresh", "--env", f"MARK={tmp_path}/mark")
-    assert code == 1
-    assert "RuntimeError: only once" in message
-    assert failed(platform, "status", "fresh")[:2] == (4, "not-found")
-    assert not (platform.home / "projects" / "fresh").exists()
-    assert leftovers(platform) == []
-
-
-def test_a_release_that_does_not_warm_up_is_never_activated(platform: Platform, tmp_path: Path) -> None:
-    folder, mark = tmp_path / "warm", tmp_path / "mark"
-    write_server(folder, "one", toml=f'[environment]\nMARK = "{mark}"\n')
-    (folder / "data.txt").write_text("old")
-    first = platform.run("deploy", str(folder), "--name", "warm")
-    (folder / "data.txt").write_text("new")
-    fails = SECOND_LOAD.format(then="raise RuntimeError('only once')")
-    write_server(folder, "two", extra=fails, toml=f'[environment]\nMARK = "{mark}"\n')
-    assert failed(platform, "deploy", str(folder), "--name", "warm")[0] == 1
-    assert version_at(first["url"]) == "one"
-    status = platform.run("status", "warm")
-    assert status["release"] == "v1"
-    assert "only once" in status["last_error"]
-    newest, oldest = platform.run("versions", "warm")["versions"]
-    assert (newest["release"], newest["state"], oldest["release"], oldest["state"]) == ("v2", "failed", "v1", "active")
-    assert "only once" in newest["error"]
-    assert (platform.home / "projects/warm/files/data.txt").read_text() == "old"
-    code, category, message, _ = failed(platform, "rollback", "warm", "v2")
-    assert (code, category) == (2, "input")
-    assert "only once" in message
-    assert failed(platform, "rollback", "warm", "v9")[:2] == (4, "not-found")
-    write_server(folder, "three")
-    assert platform.run("deploy", str(folder), "--name", "warm")["release"] == "v3"
-    assert platform.run("status", "warm")["last_error"] is None
-    assert platform.run("rollback", "warm")["release"] == "v1"
-    platform.run("destroy", "warm")
-
-
-def test_destroy_leaves_nothing(platform: Platform, tmp_path: Path) -> None:
-    url = platform.deploy(write_server(tmp_path / "short", "one"), name="short").url
-    pid = int(call(url, "pid"))
-    platform.run("destroy", "short")
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+def test_what_is_not_there(platform: Platform, project: Path) -> None:
+    platform.deploy(project, name="alone")
+    for command in ("status", "versions", "rollback", "logs", "destroy"):
+        assert refused(platform, command, "nobody") == (4, "not-found"), command
+    assert refused(platform, "rollback", "alone", "v7") == (4, "not-found")
+    assert refused(platform, "rollback", "alone") == (4, "not-found")
+    assert refused(platform, "rollback", "alone", "seven") == (2, "input")
+    url = platform.run("status", "alone")["url"]
+    assert platform.run("destroy", "alone")["destroyed"] is True
+    assert not (platform.home / "projects" / "alone").exists()
+    assert refused(platform, "destroy", "alone") == (4, "not-found")
     with pytest.raises(ConnectionRefusedError):
-        version_at(url)
-    assert not (platform.home / "projects" / "short").exists()
-    for command in ("status", "versions", "rollback", "destroy", "logs", "tools"):
-        assert failed(platform, command, "short")[:2] == (4, "not-found")
-    assert failed(platform, "call", "short", "pid")[:2] == (4, "not-found")
-    assert failed(platform, "connect", "short", "--client", "cursor")[:2] == (4, "not-found")
+        call(url, "version")
+    assert platform.deploy(project, name="alone").release == "v1"
 
 
-def test_names_nobody_chose(platform: Platform, tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    first = platform.run("deploy", str(write_server(tmp_path / "a" / "x", "one", name="My Server")))
-    assert first["project"] == "my-server"
-    other = write_server(tmp_path / "b" / "x", "two", name="My Server")
-    code, category, message, hint = failed(platform, "deploy", str(other))
-    assert (code, category) == (2, "input")
-    assert str(tmp_path / "a" / "x") in message
-    assert "--name my-server" in hint
-    assert version_at(first["url"]) == "one"
-    platform.deploy(other, name="my-server")
-    assert version_at(first["url"]) == "two"
-    platform.run("destroy", "my-server")
+def test_a_release_that_does_not_come_up_is_recorded_and_never_serves(platform: Platform, project: Path) -> None:
+    first = platform.deploy(project, name="warm")
+    with pytest.raises(CommandFailedError) as caught:
+        platform.deploy(release(project, 2, FAILS_TO_SERVE), name="warm")
+    assert caught.value.code == 1
+    assert "the database is not there" in caught.value.error["message"]
+    assert "server.py" in caught.value.error["message"]
+    assert call(first.url, "version") == "1"
+    failed, active = platform.run("versions", "warm")["versions"]
+    assert (failed["release"], failed["state"], active["state"]) == ("v2", "failed", "active")
+    assert "the database is not there" in failed["error"]
+    assert refused(platform, "rollback", "warm", "v2") == (2, "input")
+    assert platform.deploy(release(project, 3), name="warm").release == "v3"
+    assert platform.run("rollback", "warm")["release"] == "v1"
+    with pytest.raises(CommandFailedError):
+        platform.deploy(release(project, 2, FAILS_TO_SERVE), name="never")
+    assert refused(platform, "status", "never") == (4, "not-found")
 
 
-def test_env_unchanged_and_dry_run(platform: Platform, tmp_path: Path) -> None:
-    folder = write_server(tmp_path / "env", "one")
-    url = platform.deploy(folder, name="env", env={"GREETING": "hello"}).url
-    names = call(url, "environment").split()
-    assert "GREETING" in names
-    assert not {"AWS_SECRET_ACCESS_KEY", "HOMEPORT_HOME"} & set(names)
-    again = platform.run("deploy", str(folder), "--name", "env", "--env", "GREETING=hello")
-    assert (again["changed"], again["release"]) == (False, "v1")
-    write_server(folder, "two")
-    plan = platform.run("deploy", str(folder), "--name", "env", "--dry-run")
-    assert plan["changed"]
-    assert plan["plan"]
-    assert version_at(url) == "one"
-    assert [v["release"] for v in platform.run("versions", "env")["versions"]] == ["v1"]
-    assert failed(platform, "status", "nothing")[0] == 4
-    platform.run("deploy", str(folder), "--name", "nothing", "--dry-run")
-    assert failed(platform, "status", "nothing")[0] == 4
-    platform.run("destroy", "env")
+def test_what_the_server_writes_outlives_releases(platform: Platform, project: Path) -> None:
+    (project / "data.json").write_text("first")
+    (project / "words.txt").write_text("first")
+    url = platform.deploy(project, name="writes").url
+    call(url, "write", path="notes.txt", text="mine")
+    call(url, "write", path="beside.txt", text="mine too", beside_the_file=True)
+    call(url, "write", path="words.txt", text="changed by the server")
+    (project / "data.json").write_text("second")
+    (project / "words.txt").write_text("second")
+    platform.deploy(release(project, 2), name="writes")
+    kept = {"notes.txt": "mine", "beside.txt": "mine too", "words.txt": "changed by the server"}
+    assert {name: call(url, "read", path=name) for name in kept} == kept
+    assert call(url, "read", path="data.json") == "second"
+    platform.run("rollback", "writes")
+    assert call(url, "version") == "1"
+    assert {name: call(url, "read", path=name) for name in kept} == kept
+    assert call(url, "read", path="data.json") == "first"
+    (project / "data.json").unlink()
+    platform.deploy(release(project, 3), name="writes")
+    assert call(url, "read", path="data.json") == "no such file"
+    assert {name: call(url, "read", path=name) for name in kept} == kept
 
 
-def test_two_deploys_at_the_same_moment(platform: Platform, tmp_path: Path) -> None:
-    folders = [write_server(tmp_path / name, name) for name in ("one", "two")]
-    commands = [begin(platform, "deploy", str(folder), "--name", "twins") for folder in folders]
-    answers = []
-    for command in commands:
-        stdout, stderr = command.communicate(timeout=120)
-        assert command.returncode == 0, stderr
-        answers.append(json.loads(stdout))
-    assert {answer["release"] for answer in answers} == {"v1", "v2"}
-    last = next(name for name, answer in zip(("one", "two"), answers, strict=True) if answer["release"] == "v2")
-    assert version_at(answers[0]["url"]) == last
-    states = [(v["release"], v["state"]) for v in platform.run("versions", "twins")["versions"]]
-    assert states == [("v2", "active"), ("v1", "inactive")]
-    platform.run("destroy", "twins")
+def test_logs(platform: Platform, project: Path) -> None:
+    url = platform.deploy(project, name="talks").url
+    call(url, "write", path="a.txt", text="a")
+    platform.deploy(release(project, 2), name="talks")
+    call(url, "write", path="b.txt", text="b")
+    wait_for(lambda: len(logs(platform, "talks", "--grep", "^writes ")) == 2)
+    assert [record["message"] for record in logs(platform, "talks", "--grep", "^writes ")] == [
+        "writes a.txt",
+        "writes b.txt",
+    ]
+    assert [r["message"] for r in logs(platform, "talks", "--grep", "^writes", "--release", "v2")] == ["writes b.txt"]
+    assert logs(platform, "talks", "--grep", "^writes", "--since", "0s") == []
+    assert len(logs(platform, "talks", "--grep", "^writes", "--since", "1h")) == 2
+    assert logs(platform, "talks", "--grep", "^writes", "--level", "error") == []
+    following = homeport(platform, "logs", "talks", "--follow", "--grep", "^writes ")
+    assert following.stdout is not None
+    with following:
+        seen = [json.loads(following.stdout.readline())["message"] for _ in range(2)]
+        call(url, "write", path="c.txt", text="c")
+        platform.run("rollback", "talks")
+        call(url, "write", path="d.txt", text="d")
+        seen += [json.loads(following.stdout.readline())["message"] for _ in range(2)]
+        following.kill()
+    assert seen == [f"writes {name}.txt" for name in "abcd"]
 
 
-def test_a_new_project_takes_another_port(platform: Platform, tiny: Deployment, tmp_path: Path) -> None:
-    taken = []
-    try:
-        port = int(tiny.url.rpartition(":")[2])
-        for number in range(port + 1, port + 4):
-            # It may be another program's already, which is just as well.
-            with contextlib.suppress(OSError):
-                taken.append(socket.create_server(("127.0.0.1", number)))
-        url = platform.deploy(write_server(tmp_path / "next", "one"), name="next").url
-        assert version_at(url) == "one"
-        assert int(url.rpartition(":")[2]) not in {sock.getsockname()[1] for sock in taken}
-    finally:
-        for sock in taken:
-            sock.close()
-    platform.run("destroy", "next")
-
-
-def test_scale_to_zero_and_back(platform: Platform, tmp_path: Path) -> None:
-    folder = write_server(tmp_path / "rests", "one", toml="[scaling]\nidle_s = 1\n")
-    url = platform.deploy(folder, name="rests").url
-    pid = int(call(url, "pid"))
-    wait_for(lambda: not Path(f"/proc/{pid}").exists())
-    wait_for(lambda: platform.run("status", "rests")["workers"] == 0)
-    assert platform.run("status", "rests")["state"] == "idle"
-    assert int(call(url, "pid")) != pid
-    platform.run("destroy", "rests")
-
-
-def test_only_the_owner_may_look(platform: Platform, tiny: Deployment) -> None:
-    def mode(path: Path) -> int:
-        return stat.S_IMODE(path.stat().st_mode)
-
-    assert mode(platform.home) == 0o700
-    assert mode(platform.home / "store.db") == 0o600
-    assert mode(platform.home / "platform.sock") == 0o600
-    assert sqlite3.connect(platform.home / "store.db").execute("PRAGMA user_version").fetchone()[0] >= 1
-
-
-def test_a_killed_worker_is_replaced(tiny: Deployment) -> None:
-    pid = int(call(tiny.url, "pid"))
-    end(pid)
-    assert int(wait_for(lambda: call(tiny.url, "pid"))) != pid
-
-
-def test_a_killed_zygote_is_replaced(platform: Platform, tiny: Deployment, folder: Path) -> None:
-    version_at(tiny.url)
-    zygotes = {pid for pid in processes(platform.home, "hosts.zygote") if _parent(pid) == _platform_pid(platform)}
-    assert zygotes
-    end(*zygotes)
-    wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in zygotes if _alive(pid)))
-    write_server(folder, "after the zygote")
-    platform.deploy(folder, name="tiny")
-    assert version_at(tiny.url) == "after the zygote"
-    again = {pid for pid in processes(platform.home, "hosts.zygote") if _parent(pid) == _platform_pid(platform)}
-    assert again
-    assert not again & zygotes
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def _platform_pid(platform: Platform) -> int:
-    pid: int = platform.run("platform", "status")["pid"]
-    return pid
-
-
-def test_a_killed_platform_comes_back(platform: Platform, tiny: Deployment) -> None:
-    version = version_at(tiny.url)
-    before = processes(platform.home)
-    pid = _platform_pid(platform)
-    end(pid)
-    # The socket file of the dead platform is still there, and its workers still hold the port.
-    platform.run("platform", "start")
-    assert _platform_pid(platform) != pid
-    wait_for(lambda: platform.run("status", "tiny")["state"] != "down")
-    assert version_at(tiny.url) == version
-    wait_for(lambda: not processes(platform.home) & before)
-
-
-def test_restart_keeps_ports_releases_and_logs(platform: Platform, tiny: Deployment) -> None:
-    version = version_at(tiny.url)
-    call(tiny.url, "pid")
-    platform.stop()
-    assert processes(platform.home) == set()
-    commands = [begin(platform, "platform", "start") for _ in range(3)]
-    answers = [json.loads(command.communicate(timeout=60)[0]) for command in commands]
-    assert len({answer["pid"] for answer in answers}) == 1
-    assert platform.run("status", "tiny")["workers"] == 0
-    assert version_at(tiny.url) == version
-    done = subprocess.run(
-        [sys.executable, "-m", "platform_cli", "logs", "tiny", "--json"],
-        env=platform.environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert any("call" in json.loads(line) for line in done.stdout.splitlines())
-
-
-def test_a_port_that_another_program_took(platform: Platform, tiny: Deployment, folder: Path, tmp_path: Path) -> None:
-    other = platform.deploy(write_server(tmp_path / "other", "one"), name="other").url
-    version = version_at(tiny.url)
-    platform.stop()
-    port = int(tiny.url.rpartition(":")[2])
-    with socket.create_server(("127.0.0.1", port)):
-        platform.run("platform", "start")
-        status = platform.run("status", "tiny")
-        assert status["state"] == "down"
-        assert str(port) in status["last_error"]
-        assert version_at(other) == "one"
-        code, category, message, hint = failed(platform, "deploy", str(folder), "--name", "tiny")
-        assert (code, category) == (1, "platform")
-        assert str(port) in message
-        assert hint
-    wait_for(lambda: platform.run("status", "tiny")["state"] != "down")
-    assert platform.run("status", "tiny")["last_error"] is None
-    assert version_at(tiny.url) == version
-    platform.run("destroy", "other")
-
-
-def test_a_home_with_a_long_path(tmp_path: Path) -> None:
-    platform = new_platform(tmp_path / ("long" * 30))
-    platform.environment["TMPDIR"] = str(tmp_path)
-    try:
-        assert platform.run("platform", "start")["running"]
-        assert len(list(tmp_path.glob("homeport-*/platform.sock"))) == 1
-        assert next(tmp_path.glob("homeport-*")).stat().st_mode & 0o077 == 0
-    finally:
-        platform.stop()
+def logs(platform: Platform, *arguments: str) -> list[dict[str, Any]]:
+    command = homeport(platform, "logs", *arguments)
+    stdout, stderr = command.communicate(timeout=60)
+    assert command.returncode == 0, stderr
+    return [json.loads(line) for line in stdout.splitlines()]

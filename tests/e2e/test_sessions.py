@@ -38,9 +38,11 @@ class Client:
     def __init__(self, url: str) -> None:
         self._port = urlsplit(url).port
         self.session: str | None = None
+        self._last_id = 0
 
     def post(self, method: str, params: dict[str, Any] | None = None, *, path: str = "/mcp") -> Any:
-        message: dict[str, Any] = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params or {}}
+        self._last_id += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params or {}}
         if method.startswith("notifications/"):
             del message["id"]
         headers = HEADERS | ({"Mcp-Session-Id": self.session} if self.session else {})
