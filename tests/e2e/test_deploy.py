@@ -92,9 +92,9 @@ def test_where_the_name_comes_from(platform: Platform, project: Path) -> None:
     (project / "fastmcp.toml").write_text('[project]\nname = "from-config"\n')
     assert platform.run("deploy", str(project))["project"] == "from-config"
     assert platform.run("deploy", str(project), "--name", "typed")["project"] == "typed"
-    app = "from starlette.applications import Starlette\n\napp = Starlette()\n"
     (project / "fastmcp.toml").unlink()
-    (project / "server.py").write_text(app)
+    # Nothing of this can be part of a host name.
+    (project / "server.py").write_text(SERVER.replace("Own Name", "東京"))
     assert platform.run("deploy", str(project))["project"] == "the-folder"
     # A name nobody typed does not take over a project that came from elsewhere.
     other = Path(shutil.copytree(project, project.parent / "elsewhere" / "the-folder"))
