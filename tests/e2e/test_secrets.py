@@ -54,7 +54,8 @@ def leak(url: str = URL) -> str:
     print("in two ", end=""); print(SECRET[:5], end=""); print(SECRET[5:])
     logging.getLogger("leaky").error("logged %s", base64.b64encode(f"user:{SECRET}".encode()).decode())
     os.write(1, f"raw {SECRET}".encode()[:9]); os.write(1, f"raw {SECRET}\\n".encode()[9:])
-    subprocess.run([sys.executable, "-c", "import os, sys; sys.stderr.write('child ' + os.environ['DATABASE_URL'] + chr(10))"])
+    child = "import os, sys; sys.stderr.write('child ' + os.environ['DATABASE_URL'] + chr(10))"
+    subprocess.run([sys.executable, "-c", child])
     print("quoted", quote(SECRET, safe=""), "end")
     try:
         raise RuntimeError(f"failed with {URL}")
