@@ -1,0 +1,245 @@
+"""Whatever is killed, every project answers on its old port; what nobody uses does not run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from platform_cli.controlplane.client import PlatformClient
+from platform_cli.home import Home
+
+from ..support import SERVERS, Deployment, Platform, require, with_config
+from .load import Load
+from .probing import call, call_on, connect, control_plane, processes, wait_for, workers
+
+IDLE_S = 1
+MANY = 40
+ONLY_FORKS = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are used on Linux")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    platform = Platform(tmp_path_factory.mktemp("killed") / "home")
+    yield platform
+    platform.stop()
+    assert processes(platform) == {}
+
+
+@pytest.fixture(scope="module")
+def kept(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> list[Deployment]:
+    """Two projects, the first with two releases, that every test finds as it left them."""
+    folder = Path(shutil.copytree(SERVERS / "mcp2_lowlevel", tmp_path_factory.mktemp("kept") / "project"))
+    first = platform.deploy(folder, name="first")
+    with (folder / "server.py").open("a") as file:
+        file.write("# another release\n")
+    platform.deploy(folder, name="first")
+    return [first, platform.deploy(folder, name="second")]
+
+
+def check_all_there(platform: Platform, kept: list[Deployment]) -> None:
+    for deployment in kept:
+        assert platform.run("status", deployment.project)["url"] == deployment.url
+        # What a killed platform left behind may hold the port for a moment.
+        wait_for(lambda url=deployment.url: answers(url))
+    assert [(v["release"], v["state"]) for v in platform.run("versions", "first")["versions"]] == [
+        ("v2", "active"),
+        ("v1", "inactive"),
+    ]
+    assert [v["release"] for v in platform.run("versions", "second")["versions"]] == ["v1"]
+
+
+def answers(url: str) -> bool:
+    try:
+        return call(url, "add", a=20, b=22) == "42"
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_the_control_plane_is_killed(platform: Platform, kept: list[Deployment]) -> None:
+    check_all_there(platform, kept)
+    killed, orphans = control_plane(platform), processes(platform)
+    assert len(workers(platform)) == 2
+    kill(killed)
+    # A worker never outlives its platform by more than moments.
+    wait_for(lambda: not processes(platform).keys() & orphans.keys())
+    assert (platform.home / "platform.sock").exists(), "nobody could remove the dead one's socket"
+    platform.run("platform", "start")
+    assert control_plane(platform) != killed
+    check_all_there(platform, kept)
+    platform.run("call", "first", "add", "a=1", "b=2")
+
+
+def test_any_command_starts_a_killed_control_plane_again(platform: Platform, kept: list[Deployment]) -> None:
+    kill(control_plane(platform))
+    assert [project["project"] for project in platform.run("list")["projects"]] == ["first", "second"]
+    check_all_there(platform, kept)
+
+
+@ONLY_FORKS
+def test_a_zygote_is_killed(platform: Platform, kept: list[Deployment], tmp_path: Path) -> None:
+    check_all_there(platform, kept)
+    before, serving = control_plane(platform), workers(platform)
+    zygotes = processes(platform).keys() - serving
+    kill(*zygotes)
+    # Its workers go on, and the next one has a new zygote.
+    for deployment in kept:
+        assert answers(deployment.url)
+    kill(*serving)
+    check_all_there(platform, kept)
+    assert control_plane(platform) == before
+    assert not processes(platform).keys() & zygotes
+    assert len(workers(platform)) == 2
+
+
+def test_a_worker_is_killed(platform: Platform, kept: list[Deployment]) -> None:
+    check_all_there(platform, kept)
+    before = control_plane(platform)
+    for deployment in kept:
+        pid = int(call(deployment.url, "whoami").split()[0])
+        kill(pid)
+        wait_for(lambda pid=pid: pid not in processes(platform))
+        # Nothing is refused: a connection waits until the next worker is there.
+        assert answers(deployment.url)
+        assert "SIGKILL" in platform.run("status", deployment.project)["last_error"]
+    assert control_plane(platform) == before
+
+
+def test_everything_is_killed_at_once(platform: Platform, kept: list[Deployment]) -> None:
+    check_all_there(platform, kept)
+    call(kept[0].url, "remember", text="before the end")
+    pids = {control_plane(platform), *processes(platform)}
+    kill(*pids)
+    wait_for(lambda: not processes(platform))
+    platform.run("platform", "start")
+    check_all_there(platform, kept)
+    assert call(kept[0].url, "recall") == "before the end"
+
+
+def test_starting_twice_gives_one_process(platform: Platform, kept: list[Deployment]) -> None:
+    platform.stop()
+    command = [sys.executable, "-m", "platform_cli", "platform", "start", "--json"]
+    started = [subprocess.Popen(command, env=platform.environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    pids = {json.loads(process.communicate(timeout=60)[0])["pid"] for process in started}
+    assert pids == {control_plane(platform)}
+    assert platform.run("platform", "start")["pid"] in pids
+    wait_for(lambda: control_planes(platform) == pids)
+    check_all_there(platform, kept)
+
+
+def control_planes(platform: Platform) -> set[int]:
+    """Every process that has the lock file of this platform open."""
+    require(Path("/proc/self/fd").exists(), "a /proc that shows open files")
+    found = set()
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if descriptor.readlink() == platform.home / "platform.lock":
+                found.add(int(descriptor.parts[2]))
+    return found
+
+
+def test_a_stale_socket_file_is_no_obstacle(platform: Platform, kept: list[Deployment]) -> None:
+    platform.stop()
+    path = platform.home / "platform.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    assert platform.run("platform", "status")["running"] is False
+    platform.run("platform", "start")
+    check_all_there(platform, kept)
+    platform.stop()
+    path.write_text("not even a socket")
+    platform.run("platform", "start")
+    check_all_there(platform, kept)
+
+
+def test_an_idle_project_scales_to_zero_and_back(platform: Platform, tmp_path: Path) -> None:
+    scaling = f"[scaling]\nidle_s = {IDLE_S}\n"
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", scaling, tmp_path), name="rests").url
+    connection = connect(url)
+    first = call_on(connection, "whoami")
+    wait_for(lambda: count(platform, "rests") == 0)
+    assert platform.run("status", "rests")["state"] == "idle"
+    # On a connection that was open before: it has waited with the platform, and is not reset.
+    descriptor = connection.sock.fileno()
+    second = call_on(connection, "whoami")
+    assert connection.sock.fileno() == descriptor
+    assert second != first
+    wait_for(lambda: count(platform, "rests") == 0)
+    third = call(url, "whoami")
+    assert third not in (first, second)
+    wait_for(lambda: count(platform, "rests") == 0)
+    assert call_on(connection, "add", a=1, b=2) == "3"
+    connection.close()
+    platform.run("destroy", "rests")
+
+
+def count(platform: Platform, name: str) -> int:
+    running: int = platform.run("status", name)["workers"]
+    return running
+
+
+def test_a_busy_project_has_more_workers_for_as_long_as_it_is(platform: Platform, tmp_path: Path) -> None:
+    scaling = f"[scaling]\nmax = 2\nconcurrency = 1\nidle_s = {IDLE_S}\n"
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", scaling, tmp_path), name="grows").url
+    with Load(urlsplit(url).port or 0, 6) as load:
+        wait_for(lambda: count(platform, "grows") == 2)
+        before = load.answered
+        wait_for(lambda: load.answered > before + 100)
+        assert count(platform, "grows") == 2, "never more than max"
+    assert not load.failures
+    wait_for(lambda: count(platform, "grows") == 0)
+    assert answers(url)
+    platform.run("destroy", "grows")
+
+
+def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "home")
+    project = with_config(SERVERS / "mcp2_lowlevel", f"[scaling]\nidle_s = {IDLE_S}\n", tmp_path)
+    try:
+        platform.deploy(project, name="p0")
+        bundle = platform.run("status", "p0")["bundle"]
+        client = PlatformClient(Home(platform.home))
+        for number in range(1, MANY):
+            client.deploy(f"p{number}", bundle, project)
+        listed = wait_for(lambda: all_idle(platform))
+        assert len(listed) == MANY
+        assert workers(platform) == set()
+        ports = {each["url"] for each in listed}
+        assert len(ports) == MANY
+        assert resident_mb(control_plane(platform)) < 150
+        assert all(asyncio.run(all_answer(sorted(ports))))
+    finally:
+        platform.stop()
+
+
+def all_idle(platform: Platform) -> list[dict[str, Any]] | None:
+    projects: list[dict[str, Any]] = platform.run("list")["projects"]
+    return projects if all(each["state"] == "idle" and each["workers"] == 0 for each in projects) else None
+
+
+async def all_answer(urls: list[str]) -> list[bool]:
+    return await asyncio.gather(*(asyncio.to_thread(answers, url) for url in urls))
+
+
+def resident_mb(pid: int) -> float:
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout) / 1024
