@@ -74,12 +74,12 @@ def check_uv() -> Check:
 
 def check_port() -> Check:
     try:
-        port, listener = open_new_listener(())
+        _port, listener = open_new_listener(())
     except (HomeportError, OSError) as error:
         fix = error.hint if isinstance(error, HomeportError) else "see why this user may not listen on 127.0.0.1"
         return Check("port", "problem", str(error), fix)
     listener.close()
-    return Check("port", "ok", f"{port} is free for the next project")
+    return Check("port", "ok", "one is free for the next project")
 
 
 def check_home(root: Path) -> Check:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import socket
 from collections.abc import Container
+from pathlib import Path
 
 from ..errors import PlatformError
 
@@ -35,9 +38,15 @@ def open_listener(port: int) -> socket.socket:
     return listener
 
 
-def open_new_listener(taken: Container[int]) -> tuple[int, socket.socket]:
-    """A listener on the first free port that no project owns."""
-    for port in range(FIRST_PORT, LAST_PORT + 1):
+def first_port(home: Path) -> int:
+    """Where a home begins to look: far from others, so that two seldom want the same port when one is stopped."""
+    digest = hashlib.sha256(os.fsencode(home)).digest()
+    return FIRST_PORT + int.from_bytes(digest[:4], "big") % (LAST_PORT - FIRST_PORT + 1)
+
+
+def open_new_listener(taken: Container[int], first: int = FIRST_PORT) -> tuple[int, socket.socket]:
+    """A listener on the first free port, from `first` on and around, that no project owns."""
+    for port in (*range(first, LAST_PORT + 1), *range(FIRST_PORT, first)):
         if port in taken:
             continue
         try:

@@ -10,7 +10,7 @@ from ..home import Home
 from .inspection import inspect_release
 from .release import RunnableRelease
 from .service import Service
-from .sockets import open_new_listener
+from .sockets import first_port, open_new_listener
 from .zygote import Zygotes
 
 
@@ -22,7 +22,7 @@ class Supervisor:
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """A service on the first free port that is not in `taken`."""
-        port, listener = open_new_listener(taken)
+        port, listener = open_new_listener(taken, first_port(self._home.root))
         service = Service(self._home.project(project), project, port, state_key, self._zygotes)
         service.open(listener)
         self.services[project] = service

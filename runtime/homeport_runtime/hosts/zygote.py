@@ -25,6 +25,13 @@ from .forkable import Blocked, ThreadWatch, threads
 
 MAX_MESSAGE = 1024 * 1024
 MAX_FDS = 8
+# What every worker needs to serve; an inspection does not, and so does not report it.
+SERVING_MODULES = (
+    "homeport_runtime.hosts.http_server",
+    "uvicorn.lifespan.off",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
 
 
 class Zygote:
@@ -79,7 +86,7 @@ class Zygote:
             site.addsitedir(order["layer"])
         watch = ThreadWatch()
         with Blocked(order["skip"]), PROFILE.measure(), watch.watching():
-            for name in order["modules"]:
+            for name in (*SERVING_MODULES, *order["modules"]):
                 _import(name)
         gc.collect()
         gc.freeze()
