@@ -23,6 +23,8 @@ conformance: $(VENV)/installed
 benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start
 	$(BIN)/python -m benchmarks.deploy_time
+	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.throughput
 
 $(VENV)/installed: pyproject.toml
