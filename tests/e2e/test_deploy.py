@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -58,6 +62,7 @@ DEPLOY_KEYS = {"ok", "project", "release", "target", "url", "mcp_url", "sse_url"
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = Platform(tmp_path_factory.mktemp("deploys") / "home")
+    platform.environment["AWS_SECRET_ACCESS_KEY"] = "the caller's own"
     yield platform
     platform.stop()
 
@@ -125,7 +130,8 @@ def test_variables(platform: Platform, project: Path) -> None:
     first = platform.deploy(project, name="variables", env={"MODE": "a=b c", "EMPTY": ""})
     assert call(first.url, "variable", name="MODE") == "a=b c"
     assert call(first.url, "variable", name="EMPTY") == ""
-    assert call(first.url, "variable", name="HOMEPORT_HOME") == "not set"
+    for name in ("HOMEPORT_HOME", "AWS_SECRET_ACCESS_KEY"):
+        assert call(first.url, "variable", name=name) == "not set"
     second = platform.deploy(project, name="variables", env={"MODE": "other"})
     assert (second.release, second.changed) == ("v2", True)
     assert call(first.url, "variable", name="MODE") == "other"
@@ -166,8 +172,10 @@ def test_rollback_builds_nothing(platform: Platform, project: Path) -> None:
 
 def test_what_is_not_there(platform: Platform, project: Path) -> None:
     platform.deploy(project, name="alone")
-    for command in ("status", "versions", "rollback", "logs", "destroy"):
+    for command in ("status", "versions", "rollback", "logs", "destroy", "tools"):
         assert refused(platform, command, "nobody") == (4, "not-found"), command
+    assert refused(platform, "call", "nobody", "version") == (4, "not-found")
+    assert refused(platform, "connect", "nobody", "--client", "cursor") == (4, "not-found")
     assert refused(platform, "rollback", "alone", "v7") == (4, "not-found")
     assert refused(platform, "rollback", "alone") == (4, "not-found")
     assert refused(platform, "rollback", "alone", "seven") == (2, "input")
@@ -181,22 +189,30 @@ def test_what_is_not_there(platform: Platform, project: Path) -> None:
 
 
 def test_a_release_that_does_not_come_up_is_recorded_and_never_serves(platform: Platform, project: Path) -> None:
+    (project / "data.json").write_text("first")
     first = platform.deploy(project, name="warm")
+    (project / "data.json").write_text("second")
     with pytest.raises(CommandFailedError) as caught:
         platform.deploy(release(project, 2, FAILS_TO_SERVE), name="warm")
     assert caught.value.code == 1
     assert "the database is not there" in caught.value.error["message"]
     assert "server.py" in caught.value.error["message"]
     assert call(first.url, "version") == "1"
+    assert call(first.url, "read", path="data.json") == "first"
+    status = platform.run("status", "warm")
+    assert status["release"] == "v1"
+    assert "the database is not there" in status["last_error"]
     failed, active = platform.run("versions", "warm")["versions"]
     assert (failed["release"], failed["state"], active["state"]) == ("v2", "failed", "active")
     assert "the database is not there" in failed["error"]
     assert refused(platform, "rollback", "warm", "v2") == (2, "input")
     assert platform.deploy(release(project, 3), name="warm").release == "v3"
+    assert platform.run("status", "warm")["last_error"] is None
     assert platform.run("rollback", "warm")["release"] == "v1"
     with pytest.raises(CommandFailedError):
         platform.deploy(release(project, 2, FAILS_TO_SERVE), name="never")
     assert refused(platform, "status", "never") == (4, "not-found")
+    assert not (platform.home / "projects" / "never").exists()
 
 
 def test_what_the_server_writes_outlives_releases(platform: Platform, project: Path) -> None:
@@ -220,6 +236,26 @@ def test_what_the_server_writes_outlives_releases(platform: Platform, project: P
     platform.deploy(release(project, 3), name="writes")
     assert call(url, "read", path="data.json") == "no such file"
     assert {name: call(url, "read", path=name) for name in kept} == kept
+
+
+def test_a_new_project_passes_over_ports_that_are_taken(platform: Platform, project: Path) -> None:
+    port = urlsplit(platform.deploy(project, name="lower").url).port or 0
+    with contextlib.ExitStack() as taken:
+        for number in range(port + 1, port + 4):
+            # It may be another program's already, which is just as well.
+            with contextlib.suppress(OSError):
+                taken.enter_context(socket.create_server(("127.0.0.1", number)))
+        higher = platform.deploy(project, name="higher").url
+        assert call(higher, "version") == "1"
+        assert urlsplit(higher).port not in range(port, port + 4)
+
+
+def test_only_the_owner_may_look(platform: Platform, project: Path) -> None:
+    platform.deploy(project, name="private")
+    folders = [platform.home, platform.home / "bundles", platform.home / "projects" / "private" / "files"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+    for name in ("store.db", "platform.sock"):
+        assert stat.S_IMODE((platform.home / name).stat().st_mode) == 0o600, name
 
 
 def test_logs(platform: Platform, project: Path) -> None:

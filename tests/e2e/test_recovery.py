@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from platform_cli.home import Home
 
 from ..support import SERVERS, Deployment, Platform, require, with_config
 from .load import Load
-from .probing import call, call_on, connect, control_plane, processes, wait_for, workers
+from .probing import DEADLINE_S, call, call_on, connect, control_plane, homeport, processes, wait_for, workers
 
 IDLE_S = 1
 MANY = 40
@@ -54,7 +55,7 @@ def check_all_there(platform: Platform, kept: list[Deployment]) -> None:
     for deployment in kept:
         assert platform.run("status", deployment.project)["url"] == deployment.url
         # What a killed platform left behind may hold the port for a moment.
-        wait_for(lambda url=deployment.url: answers(url))
+        wait_for(partial(answers, deployment.url))
     assert [(v["release"], v["state"]) for v in platform.run("versions", "first")["versions"]] == [
         ("v2", "active"),
         ("v1", "inactive"),
@@ -67,6 +68,10 @@ def answers(url: str) -> bool:
         return call(url, "add", a=20, b=22) == "42"
     except (OSError, http.client.HTTPException):
         return False
+
+
+def has_ended(platform: Platform, pid: int) -> bool:
+    return pid not in processes(platform)
 
 
 def kill(*pids: int) -> None:
@@ -117,7 +122,7 @@ def test_a_worker_is_killed(platform: Platform, kept: list[Deployment]) -> None:
     for deployment in kept:
         pid = int(call(deployment.url, "whoami").split()[0])
         kill(pid)
-        wait_for(lambda pid=pid: pid not in processes(platform))
+        wait_for(partial(has_ended, platform, pid))
         # Nothing is refused: a connection waits until the next worker is there.
         assert answers(deployment.url)
         assert "SIGKILL" in platform.run("status", deployment.project)["last_error"]
@@ -127,12 +132,18 @@ def test_a_worker_is_killed(platform: Platform, kept: list[Deployment]) -> None:
 def test_everything_is_killed_at_once(platform: Platform, kept: list[Deployment]) -> None:
     check_all_there(platform, kept)
     call(kept[0].url, "remember", text="before the end")
+    log = platform.home / "projects" / "first" / "logs"
+    wait_for(lambda: any("tools/call remember" in path.read_text() for path in log.iterdir()))
     pids = {control_plane(platform), *processes(platform)}
     kill(*pids)
     wait_for(lambda: not processes(platform))
     platform.run("platform", "start")
     check_all_there(platform, kept)
     assert call(kept[0].url, "recall") == "before the end"
+    # What was printed and called before is in the log still, and each line is whole.
+    command = homeport(platform, "logs", "first", "--grep", "tools/call remember")
+    stdout, stderr = command.communicate(timeout=DEADLINE_S)
+    assert json.loads(stdout.splitlines()[-1])["call"]["tool"] == "remember", stderr
 
 
 def test_starting_twice_gives_one_process(platform: Platform, kept: list[Deployment]) -> None:
@@ -169,6 +180,17 @@ def test_a_stale_socket_file_is_no_obstacle(platform: Platform, kept: list[Deplo
     path.write_text("not even a socket")
     platform.run("platform", "start")
     check_all_there(platform, kept)
+
+
+def test_a_home_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / ("long" * 30) / "home")
+    platform.environment["TMPDIR"] = str(tmp_path)
+    try:
+        assert platform.run("platform", "start")["running"]
+        (path,) = tmp_path.glob("homeport-*/platform.sock")
+        assert path.parent.stat().st_mode & 0o077 == 0
+    finally:
+        platform.stop()
 
 
 def test_an_idle_project_scales_to_zero_and_back(platform: Platform, tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""Connections wait while no worker runs, and wake one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from platform_cli.supervisor.exchange import Exchange
+
+DEADLINE_S = 10.0
+Connected = Callable[[], tuple[socket.socket, socket.socket]]
+
+
+@pytest.fixture
+def connected() -> Iterator[Connected]:
+    """`connected()`: a client's end and a worker's end of a connection."""
+    sockets: list[socket.socket] = []
+
+    def connect() -> tuple[socket.socket, socket.socket]:
+        pair = socket.socketpair()
+        for end in pair:
+            end.settimeout(DEADLINE_S)
+        sockets.extend(pair)
+        return pair
+
+    yield connect
+    for each in sockets:
+        each.close()
+
+
+def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]]) -> None:
+    """`work` with an exchange that is watched; the event is set by a request."""
+
+    async def main() -> None:
+        exchange, requested = Exchange(), asyncio.Event()
+        exchange.watch(requested.set)
+        try:
+            await asyncio.wait_for(work(exchange, requested), DEADLINE_S)
+        finally:
+            exchange.close()
+
+    asyncio.run(main())
+
+
+def give(exchange: Exchange, theirs: socket.socket) -> None:
+    """As a worker does that ends: from here on the connection is in the exchange alone."""
+    socket.send_fds(exchange.ends[0], [b"\0"], [theirs.fileno()])
+    theirs.close()
+
+
+def take(exchange: Exchange) -> socket.socket:
+    """As a worker does that has started."""
+    _byte, (descriptor,), _flags, _address = socket.recv_fds(exchange.ends[1], 1, 1)
+    return socket.socket(fileno=descriptor)
+
+
+def test_a_request_on_a_connection_that_waits_wakes_a_worker_which_gets_it(connected: Connected) -> None:
+    client, theirs = connected()
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        give(exchange, theirs)
+        client.sendall(b"GET")
+        await requested.wait()
+        exchange.unwatch()
+        exchange.release()
+        with take(exchange) as connection:
+            assert connection.recv(10) == b"GET", "nothing of the request was read on the way"
+            connection.sendall(b"answer")
+            assert client.recv(10) == b"answer"
+
+    run(work)
+
+
+def test_silent_connections_wake_nobody_and_are_given_with_the_others(connected: Connected) -> None:
+    silent, busy = connected(), connected()
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        give(exchange, silent[1])
+        await asyncio.sleep(0)
+        assert not requested.is_set()
+        give(exchange, busy[1])
+        busy[0].sendall(b"x")
+        await requested.wait()
+        exchange.unwatch()
+        exchange.release()
+        for _ in range(2):
+            with take(exchange) as connection:
+                connection.sendall(b"from the worker")
+        assert [client.recv(20) for client in (silent[0], busy[0])] == [b"from the worker"] * 2
+
+    run(work)
+
+
+def test_a_connection_that_its_client_closed_is_dropped(connected: Connected) -> None:
+    gone, stays = connected(), connected()
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        give(exchange, gone[1])
+        gone[0].close()
+        give(exchange, stays[1])
+        stays[0].sendall(b"x")
+        await requested.wait()
+        exchange.unwatch()
+        exchange.release()
+        with take(exchange) as connection:
+            assert connection.recv(10) == b"x"
+        with pytest.raises(BlockingIOError):
+            take(exchange)
+
+    run(work)
+
+
+def test_more_than_fits_at_once_is_given_all_the_same(connected: Connected) -> None:
+    """The way between two processes holds a few hundred descriptors."""
+    clients = [connected() for _ in range(400)]
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        for client, theirs in clients:
+            give(exchange, theirs)
+            client.sendall(b"x")
+            await requested.wait()
+            requested.clear()
+        exchange.unwatch()
+        exchange.release()
+        for _ in clients:
+            while True:
+                try:
+                    take(exchange).close()
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0.01)
+
+    run(work)
+
+
+def test_closing_closes_what_waits(connected: Connected) -> None:
+    client, theirs = connected()
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        give(exchange, theirs)
+        client.sendall(b"x")
+        await requested.wait()
+        exchange.unwatch()
+        exchange.close()
+        try:
+            assert client.recv(10) == b""
+        except ConnectionResetError:
+            # What the client had sent was never read.
+            return
+
+    run(work)
