@@ -77,6 +77,10 @@ def open_home() -> Home:
     root = (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = root / ".gitignore"
+        if not ignore.exists():
+            # A home inside a project folder is no part of the project, for git as for a deploy: it holds secrets.
+            ignore.write_text("*\n")
     except OSError as error:
         raise InputError(
             f"the folder for all state, {root}, cannot be made: {error.strerror}",

@@ -5,11 +5,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+
+# What executes a module's code: the loader and the module are its arguments.
+ExecModule = Callable[[Any, ModuleType], None]
+
+
+@contextmanager
+def around_imports(wrap: Callable[[ExecModule], ExecModule]) -> Iterator[None]:
+    """While entered, each module that is imported is executed by what `wrap` makes of the usual function."""
+    loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
+    originals = [loader.exec_module for loader in loaders]
+    for loader, original in zip(loaders, originals, strict=True):
+        loader.exec_module = wrap(original)
+    try:
+        yield
+    finally:
+        for loader, original in zip(loaders, originals, strict=True):
+            loader.exec_module = original
 
 
 class ImportProfile:
@@ -19,19 +37,10 @@ class ImportProfile:
         self._seconds: dict[str, float] = {}
         self._nested: list[float] = []
 
-    @contextmanager
-    def measure(self) -> Iterator[None]:
-        loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
-        originals = [loader.exec_module for loader in loaders]
-        for loader, original in zip(loaders, originals, strict=True):
-            loader.exec_module = self._timed(original)
-        try:
-            yield
-        finally:
-            for loader, original in zip(loaders, originals, strict=True):
-                loader.exec_module = original
+    def measure(self) -> AbstractContextManager[None]:
+        return around_imports(self._timed)
 
-    def _timed(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+    def _timed(self, original: ExecModule) -> ExecModule:
         def exec_module(loader: Any, module: ModuleType) -> None:
             package = module.__name__.partition(".")[0]
             started = time.perf_counter()

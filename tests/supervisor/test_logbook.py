@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.supervisor import logbook
-from platform_cli.supervisor.logbook import LogBook
+from platform_cli.supervisor.logbook import LogBook, text_of
 
 
 @pytest.fixture
@@ -24,18 +24,23 @@ def write(log: LogBook, *texts: str) -> None:
         log.write_line(f"{text}\n".encode(), level="info", release=1, worker=7)
 
 
+async def written(log: LogBook, *texts: str) -> None:
+    """What came together is written together, in the loop's next turn."""
+    write(log, *texts)
+    await asyncio.sleep(0)
+
+
 async def messages(log: LogBook) -> list[str]:
     return [record["message"] async for record in log.read(follow=False)]
 
 
 def test_lines_become_records(log: LogBook) -> None:
-    write(log, "printed", "", "  ")
-    log.write_line(b'\x1e{"time":1.0,"level":"warning","message":"own"}\n', level="info", release=2, worker=8)
-
     async def read() -> list[dict[str, object]]:
+        log.write_line(b'\x1e{"time":1.0,"level":"warning","message":"own"}\n', level="info", release=2, worker=8)
+        await written(log, "printed", "", "  ")
         return [record async for record in log.read(follow=False)]
 
-    first, second = asyncio.run(read())
+    second, first = asyncio.run(read())
     origin = {"project": "tiny", "release": "v1", "worker": 7}
     assert {key: first[key] for key in ("level", "message", *origin)} == {
         "level": "info", "message": "printed", **origin,
@@ -46,7 +51,7 @@ def test_lines_become_records(log: LogBook) -> None:
 def test_the_oldest_files_go(log: LogBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logbook, "MAX_FILE_BYTES", 500)
     monkeypatch.setattr(logbook, "MAX_FILES", 3)
-    write(log, *(f"line {number}" for number in range(100)))
+    asyncio.run(written(log, *(f"line {number}" for number in range(100))))
     files = sorted(tmp_path.iterdir())
     assert len(files) == 3
     assert all(file.stat().st_size <= 500 for file in files)
@@ -56,9 +61,9 @@ def test_the_oldest_files_go(log: LogBook, tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_new_book_goes_on_where_the_last_ended(log: LogBook, tmp_path: Path) -> None:
     before = LogBook(tmp_path, "tiny")
-    write(before, "before")
+    asyncio.run(written(before, "before"))
     before.close()
-    write(log, "after")
+    asyncio.run(written(log, "after"))
     assert asyncio.run(messages(log)) == ["before", "after"]
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -84,6 +89,20 @@ def test_following_sees_each_line_once_through_rotations(log: LogBook, monkeypat
 
     asyncio.run(run())
     assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (b"printed\n", "printed"),
+        (b'\x1e{"time":1.0,"level":"info","message":"a record"}\n', "a record"),
+        (b'\x1e{"half', '{"half'),
+        (b"\x1e[]", "[]"),
+        (b"\xff\r\n", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_what_a_person_reads_in_a_line(line: bytes, text: str) -> None:
+    assert text_of(line) == text
 
 
 def test_a_torn_line_is_skipped(tmp_path: Path) -> None:

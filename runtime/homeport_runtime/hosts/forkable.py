@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from ..import_profile import ExecModule, around_imports
 
 
 def threads() -> int:
@@ -26,19 +28,10 @@ class ThreadWatch:
     def __init__(self) -> None:
         self.offender: str | None = None
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
-        originals = [loader.exec_module for loader in loaders]
-        for loader, original in zip(loaders, originals, strict=True):
-            loader.exec_module = self._watched(original)
-        try:
-            yield
-        finally:
-            for loader, original in zip(loaders, originals, strict=True):
-                loader.exec_module = original
+    def watching(self) -> AbstractContextManager[None]:
+        return around_imports(self._watched)
 
-    def _watched(self, original: Callable[[Any, ModuleType], None]) -> Callable[[Any, ModuleType], None]:
+    def _watched(self, original: ExecModule) -> ExecModule:
         def exec_module(loader: Any, module: ModuleType) -> None:
             before = threads()
             try:
