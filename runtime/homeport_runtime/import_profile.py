@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-
 # What executes a module's code: the loader and the module are its arguments.
 ExecModule = Callable[[Any, ModuleType], None]
 
