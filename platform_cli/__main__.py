@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 
 import click
@@ -74,7 +75,13 @@ def cli(platform: str | None) -> None:
 
 def main() -> None:
     """Runs a command; every expected failure ends in a message and its exit code, never in a traceback."""
-    sys.exit(_run(sys.argv[1:]))
+    try:
+        code = _run(sys.argv[1:])
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -98,8 +105,7 @@ def _run(arguments: list[str]) -> int:
     except HomeportError as error:
         code = _failed(arguments, error)
     except BrokenPipeError:
-        sys.stderr.close()
-        code = 0
+        raise
     except OSError as error:  # a full disk, a folder that may not be read
         code = _failed(arguments, _broken(error))
     return code if isinstance(code, int) else 0

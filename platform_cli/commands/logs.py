@@ -37,9 +37,13 @@ def logs_command(
     """Show what the server of project NAME printed, and each call of a tool. With --json one object a line."""
     output = Output(as_json=as_json)
     wanted = _filter(since, level, grep, release)
-    for record in running_target().logs(name, follow=follow):
-        if wanted(record):
-            output.line(record, record_text(record))
+    try:
+        for record in running_target().logs(name, follow=follow):
+            if wanted(record):
+                output.line(record, record_text(record))
+    except KeyboardInterrupt:
+        # The only way in which following ends: nothing was interrupted.
+        raise click.exceptions.Exit(130) from None
 
 
 def _filter(
