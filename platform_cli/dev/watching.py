@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 
-from watchfiles import Change, awatch
-
 from ..build.ignore import never_taken
 from ..config.project import Project
 from ..errors import SourceError
@@ -44,6 +42,9 @@ async def saves(project: Project, folders: Collection[Path]) -> AsyncGenerator[b
     """Yields after each save, and once soon after watching has begun: False when `folders` themselves have changed,
     so that they have to be watched anew.
     """
+    # It brings anyio, which no other part of the command needs, `--help` least.
+    from watchfiles import Change, awatch
+
     root = project.folder
     there = [folder for folder in folders if folder.is_dir()]
     if root not in there:
