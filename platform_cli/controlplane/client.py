@@ -6,6 +6,7 @@ rest of an unchanged deploy.
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -94,7 +95,7 @@ class PlatformClient:
         except PlatformError:
             return False
         deadline = time.monotonic() + START_TIMEOUT_S
-        while self._home.socket.exists() or _exists(pid):
+        while self._home.socket.exists() or _is_locked(self._home.platform_lock):
             if time.monotonic() > deadline:
                 raise PlatformError("the platform did not stop", hint=f"kill {pid}")
             time.sleep(POLL_S)
@@ -233,9 +234,13 @@ def _payload(body: object) -> tuple[bytes | IO[bytes] | None, dict[str, str]]:
     return None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _is_locked(path: Path) -> bool:
+    """Whether a control plane holds the lock of its home. Its process id would tell for longer: in a container nobody
+    may ever take note of its end.
+    """
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
