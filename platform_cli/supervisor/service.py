@@ -268,8 +268,9 @@ class Service:
             try:
                 self._workers = [await self._start(self.release)]
                 self._exchange.release()
-            except (HomeportError, OSError) as error:
-                self.last_error = str(error)
+            except Exception as error:
+                # Whatever it was, the socket must be watched again, or every request would wait for ever.
+                self.last_error = str(error) or type(error).__name__
                 self._crashes += 1
                 self._watch()
 

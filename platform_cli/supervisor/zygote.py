@@ -123,7 +123,8 @@ class Zygote:
             return None
         self._loaded.update(missing)
         self.usable = answer["threads"] == 1
-        offender: str | None = answer["offender"]
+        # A release made with an older homeport has a zygote that does not say.
+        offender: str | None = answer.get("offender")
         return offender
 
     async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:

@@ -30,7 +30,7 @@ from ..manifest import APP_FOLDER, Manifest, read_manifest
 from ..servers import adapt
 from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
-from ..telemetry import capture_output
+from ..telemetry import capture_output, flush
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
@@ -90,6 +90,7 @@ def _leave(code: int) -> NoReturn:
     """Ends the process as Python does, but waits for no thread: one that the server left would keep it for ever."""
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
+    flush()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
             stream.flush()
