@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .asgi import Headers, Receive, Scope, header
+from .guard.messages import MESSAGE
 
 # One JSON-RPC message (https://www.jsonrpc.org/specification), decoded.
 RPC = dict[str, Any]
@@ -81,8 +82,8 @@ async def read_body(receive: Receive) -> bytes:
 
 async def read_json(scope: Scope, receive: Receive) -> Any:
     """The body, decoded; `scope["homeport.message"]` is the guard's work. Raises ValueError, ClientGoneError."""
-    if scope.get("homeport.message") is not None:
-        return scope["homeport.message"]
+    if scope.get(MESSAGE) is not None:
+        return scope[MESSAGE]
     try:
         return json.loads(await read_body(receive))
     except RecursionError:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_json
+from .guard.messages import MESSAGE
 from .jsonrpc import (
     HANDSHAKE_VERSIONS,
     INTERNAL_ERROR,
@@ -178,7 +179,7 @@ def _legacy_scope(scope: Scope, message: RPC, version: str | None) -> Scope:
     headers.append((b"content-length", str(len(body)).encode()))
     if version is not None:
         headers.append((b"mcp-protocol-version", version.encode()))
-    return {**scope, "headers": headers, "homeport.message": message, "homeport.body": body}
+    return {**scope, "headers": headers, MESSAGE: message, "homeport.body": body}
 
 
 def _replay(scope: Scope, receive: Receive) -> Receive:

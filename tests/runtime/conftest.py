@@ -22,6 +22,8 @@ import platformdirs
 import pytest
 import uv
 
+from ..support import require
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 DEADLINE_S = 60.0
@@ -46,8 +48,7 @@ def python_with(*requirements: str) -> str:
             install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder), *wanted]
             for command in (["venv", "--quiet", "--python", sys.executable, str(folder)], install):
                 ran = subprocess.run([program, *command], capture_output=True, text=True, check=False)
-                if ran.returncode != 0:
-                    pytest.skip(f"uv {command[0]} failed: {ran.stderr[-500:]}")
+                require(ran.returncode == 0, f"uv {command[0]} failed: {ran.stderr[-500:]}")
             (folder / ".complete").touch()
     return str(folder / "bin" / "python")
 

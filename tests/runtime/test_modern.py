@@ -15,6 +15,7 @@ from homeport_runtime.asgi import Message, Scope, send_json
 from homeport_runtime.jsonrpc import event
 from homeport_runtime.modern import ModernTranslator
 
+from ..support import require
 from .conftest import DEADLINE_S, HERE, ROOT, Serve, Served, python_with, wait_for
 
 SERVERS = ROOT / "tests" / "servers"
@@ -62,9 +63,8 @@ def start(serve: Serve, kind: str) -> Served:
     if kind in REQUIREMENTS:
         return serve(file=SERVERS / kind / "server.py", python=python_with(REQUIREMENTS[kind]))
     node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    return serve(command=[node, str(SERVERS / kind / "server.mjs")])
+    require(node, "node is not installed")
+    return serve(command=[str(node), str(SERVERS / kind / "server.mjs")])
 
 
 async def use(url: str, mode: str) -> JSON:

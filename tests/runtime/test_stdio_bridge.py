@@ -18,6 +18,7 @@ from mcp import Client
 from homeport_runtime.errors import ServerError
 from homeport_runtime.servers.stdio_bridge import StdioBridge
 
+from ..support import require
 from .conftest import HERE, ROOT, Serve, Served, call, message, python_with, wait_for
 
 PROGRAMS = HERE / "programs"
@@ -27,9 +28,8 @@ NODE_SERVER = ROOT / "tests" / "servers" / "stdio_node" / "server.mjs"
 
 def node() -> str:
     found = shutil.which("node")
-    if found is None:
-        pytest.skip("node is not installed")
-    return found
+    require(found, "node is not installed")
+    return str(found)
 
 
 @pytest.fixture(scope="module")
