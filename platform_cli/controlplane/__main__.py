@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import uvicorn
 
@@ -28,12 +28,13 @@ TAKE_OVER_S = 0.1
 
 def main() -> None:
     home = open_home()
-    with home.platform_lock.open("a") as lock:
-        if _take(lock, home):
-            asyncio.run(_serve(home))
+    # A bare descriptor, which only the end of the process closes: until then it has the log open, and more.
+    lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    if _take(lock, home):
+        asyncio.run(_serve(home))
 
 
-def _take(lock: IO[str], home: Home) -> bool:
+def _take(lock: int, home: Home) -> bool:
     """False when another control plane serves this home; one that is just stopping is waited for."""
     while True:
         try:
