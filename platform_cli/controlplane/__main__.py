@@ -67,7 +67,16 @@ async def _serve(home: Home) -> None:
     for server in servers:
         server.should_exit = server.force_exit = True
     await asyncio.gather(*serving, publishing)
+    await _interrupt({request for server in servers for request in server.server_state.tasks})
     await platform.close()
+
+
+async def _interrupt(requests: set[asyncio.Task[None]]) -> None:
+    """Ends what is still asked of the platform: each operation clears up while everything it needs is there."""
+    for request in requests:
+        request.cancel()
+    if requests:
+        await asyncio.wait(requests)
 
 
 def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11") -> uvicorn.Server:

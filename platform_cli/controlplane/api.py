@@ -130,4 +130,5 @@ async def _while_connected(request: Request, work: Awaitable[dict[str, Any]]) ->
         return await task
     except asyncio.CancelledError:
         task.cancel()
+        await asyncio.wait({task})
         raise HomeportError("the deploy was interrupted; what served before still does") from None

@@ -132,8 +132,11 @@ class Service:
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Stops accepting, lets requests finish for so long, ends every worker and gives the socket back."""
         self._unwatch()
-        for task in list(self._tasks):
+        tasks = set(self._tasks)
+        for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         workers = [*self._retiring, *self._workers]
         self._workers = []
         await asyncio.gather(*(worker.close(limit_s) for worker in workers))
@@ -158,6 +161,7 @@ class Service:
             await worker.accept()
         except BaseException as error:
             worker.kill()
+            await worker.gone.wait()
             if isinstance(error, HomeportError):
                 self.last_error = error.message
                 self.log.write("error", error.message, release=release.number)

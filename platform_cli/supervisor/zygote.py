@@ -262,6 +262,7 @@ class Zygotes:
             self._zygotes.pop(key).close()
 
     async def close(self) -> None:
+        await asyncio.gather(*self._starting.values(), return_exceptions=True)
         zygotes = list(self._zygotes.values())
         self._zygotes.clear()
         for zygote in zygotes:

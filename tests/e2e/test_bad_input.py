@@ -234,6 +234,23 @@ def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: st
     steady.check_unharmed(before)
 
 
+@pytest.mark.parametrize("stage", ["inspect", "apply"])
+def test_the_platform_is_stopped_while_the_server_loads(steady: Steady, tmp_path: Path, stage: str) -> None:
+    reached = tmp_path / "reached"
+    folder = make(tmp_path, {"server.py": f"{WAITS}\n{EMPTY_SERVER}"})
+    variables = [argument for pair in (f"WAITS_IN={stage}", f"REACHED={reached}") for argument in ("--env", pair)]
+    deploying = homeport(steady.platform, "deploy", str(folder), "--name", "fresh", *variables)
+    wait_for(reached.exists)
+    steady.platform.stop()
+    assert processes(steady.platform) == {}
+    stdout, stderr = deploying.communicate(timeout=DEADLINE_S)
+    assert deploying.returncode == 1, stderr
+    assert "interrupted" in json.loads(stdout)["error"]["message"]
+    assert [project["project"] for project in steady.platform.run("list")["projects"]] == ["steady"]
+    assert call(steady.deployment.url, "add", a=1, b=1) == "2"
+    assert half_written(steady.platform) == []
+
+
 @pytest.mark.parametrize("after", ["read", "lock"])
 def test_ctrl_c_while_packages_are_resolved_or_installed(steady: Steady, tmp_path: Path, after: str) -> None:
     before = steady.seen()
