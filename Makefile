@@ -10,7 +10,7 @@ demo: $(VENV)/installed
 
 # The second: everything CI runs.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -186,13 +187,15 @@ def test_a_stale_socket_file_is_no_obstacle(platform: Platform, kept: list[Deplo
 
 def test_a_home_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
     platform = Platform(tmp_path / ("long" * 30) / "home")
-    platform.environment["TMPDIR"] = str(tmp_path)
-    try:
-        assert platform.run("platform", "start")["running"]
-        (path,) = tmp_path.glob("homeport-*/platform.sock")
-        assert path.parent.stat().st_mode & 0o077 == 0
-    finally:
-        platform.stop()
+    # pytest's own folders are too long themselves when several processes run the tests.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        platform.environment["TMPDIR"] = temporary
+        try:
+            assert platform.run("platform", "start")["running"]
+            (path,) = Path(temporary).glob("homeport-*/platform.sock")
+            assert path.parent.stat().st_mode & 0o077 == 0
+        finally:
+            platform.stop()
 
 
 def test_an_idle_project_scales_to_zero_and_back(platform: Platform, tmp_path: Path) -> None:
