@@ -22,9 +22,9 @@ NEW_S = 60.0
 def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Layer, bool]:
     """The layer of `lock` below `layers`, and whether it was there already.
 
-    Bytecode is compiled by the interpreter it is for. Files may be hard links into uv's cache: nobody may change
-    them. Two builders of one layer do not meet: the first to finish names it. Raises LayerError when a package cannot
-    be installed or the disk is full; nothing stays behind then, nor after an interrupt.
+    It has no bytecode yet (supervisor.bytecode). Files may be hard links into uv's cache: nobody may change them. Two
+    builders of one layer do not meet: the first to finish names it. Raises LayerError when a package cannot be
+    installed or the disk is full; nothing stays behind then, nor after an interrupt.
     """
     final = layers / lock.hash
     layer = Layer(final, lock.hash)
@@ -44,21 +44,9 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
 
 
 def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
-    python = ["--python", str(interpreter.path)]
-    args = [
-        "pip",
-        "install",
-        "--target",
-        str(folder),
-        *python,
-        "--no-deps",
-        "--compile-bytecode",
-        "--requirements",
-        "-",
-    ]
+    args = ["pip", "install", "--target", str(folder), "--python", str(interpreter.path), "--no-deps"]
     try:
-        # Started in the new folder: uv would read the configuration of whatever project it is started in.
-        run_uv(args, input=lock.text, cwd=folder)
+        _run(args, lock.text, folder)
     except UvError as error:
         if error.disk_full:
             raise LayerError("the disk is full; the packages could not be installed", hint=FREE_DISK) from error
@@ -67,6 +55,19 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
             hint="Choose a version that has a wheel for this platform, or install what building it needs.",
         ) from error
     (folder / ".lock").unlink(missing_ok=True)  # uv's own, for its targets
+
+
+def _run(args: list[str], lock: str, folder: Path) -> None:
+    """A lock leaves nothing to ask an index when uv has all of it: it is asked only if it has not."""
+    # Started in the new folder: uv would read the configuration of whatever project it is started in.
+    for more in (["--offline"], []):
+        try:
+            run_uv([*args, *more, "--requirements", "-"], input=lock, cwd=folder)
+        except UvError as error:
+            if not more or error.disk_full:
+                raise
+        else:
+            return
 
 
 @contextmanager

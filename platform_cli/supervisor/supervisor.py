@@ -7,6 +7,7 @@ from collections.abc import Container
 from typing import Any
 
 from ..home import Home
+from .bytecode import Bytecode
 from .inspection import inspect_release
 from .release import RunnableRelease
 from .service import Service
@@ -18,6 +19,7 @@ class Supervisor:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._zygotes = Zygotes(home.platform_log)
+        self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
@@ -41,6 +43,7 @@ class Supervisor:
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
         await self._zygotes.close()
+        await self._bytecode.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; raises with the old release still serving."""
@@ -49,6 +52,7 @@ class Supervisor:
 
     async def inspect(self, release: RunnableRelease) -> dict[str, Any]:
         """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError."""
+        self._bytecode.compile(release)
         return await inspect_release(await self._zygotes.launcher(release), release)
 
     def _releases(self) -> list[RunnableRelease]:

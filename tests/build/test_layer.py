@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from platform_cli.build import layer as module
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.layer import build_layer
 from platform_cli.build.model import Lock
-from platform_cli.build.uv import UvError
+from platform_cli.build.uv import UvError, run_uv
 from platform_cli.errors import LayerError
 
 INTERPRETER = find_interpreter(None, Path())
@@ -27,13 +29,10 @@ def lock(text: str) -> Lock:
     return Lock(text, "0" * 64, INTERPRETER.minor, INTERPRETER.platform)
 
 
-def test_packages_are_installed_with_bytecode_of_the_interpreter(tmp_path: Path) -> None:
+def test_packages_are_installed_for_the_interpreter(tmp_path: Path) -> None:
     layer, cached = build_layer(lock("six==1.17.0\nidna==3.10\n"), INTERPRETER, tmp_path / "layers")
     assert not cached
     assert layer.path == tmp_path / "layers" / ("0" * 64)
-    tag = f"cpython-{INTERPRETER.minor.replace('.', '')}"
-    assert (layer.path / "__pycache__" / f"six.{tag}.pyc").is_file()
-    assert (layer.path / "idna/__pycache__" / f"core.{tag}.pyc").is_file()
     code = "import sys; sys.path.insert(0, sys.argv[1]); import idna, six; print(six.__version__, idna.__version__)"
     result = subprocess.run(
         [INTERPRETER.path, "-I", "-c", code, layer.path], capture_output=True, text=True, check=True
@@ -46,6 +45,20 @@ def test_a_finished_layer_needs_no_process(tmp_path: Path, monkeypatch: pytest.M
     first, _ = build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path)
     monkeypatch.setattr(module, "run_uv", None)
     assert build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path) == (first, True)
+
+
+def test_an_index_is_asked_only_for_what_uv_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    ran: list[bool] = []
+
+    def run(args: Sequence[str], **options: Any) -> str:
+        ran.append("--offline" in args)
+        return run_uv(args, **options)
+
+    monkeypatch.setattr(module, "run_uv", run)
+    build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path / "first")
+    build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path / "second")
+    assert ran == [True, False, True]
 
 
 def test_builders_of_one_layer_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
