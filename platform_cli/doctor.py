@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from homeport_runtime.hosts.confinement import can_hide
+
 from . import __version__
 from .build.uv import run_uv
 from .controlplane.client import PlatformClient
@@ -49,6 +51,7 @@ def run_checks() -> Iterator[Check]:
         return
     checks: tuple[Callable[[], Check], ...] = (
         lambda: check_home(home.root),
+        lambda: check_confinement(home.root),
         lambda: check_disk(home.root),
         lambda: check_platform(home),
     )
@@ -89,6 +92,19 @@ def check_home(root: Path) -> Check:
     if found.st_mode & 0o077:
         return Check("home", "warning", f"{root} can be read by other users", f"chmod 700 {root}")
     return Check("home", "ok", str(root))
+
+
+def check_confinement(root: Path) -> Check:
+    if can_hide(root):
+        return Check("confinement", "ok", f"servers see nothing of {root} but what is theirs")
+    fix = "deploy servers that you trust, and others to a platform of another user" + (
+        "; or allow user namespaces: sysctl -w user.max_user_namespaces=10000, on Ubuntu also "
+        "kernel.apparmor_restrict_unprivileged_userns=0"
+        if sys.platform == "linux"
+        else ""
+    )
+    detail = "servers run as you and nothing hides the platform's secrets and other projects from them"
+    return Check("confinement", "warning", detail, fix)
 
 
 def check_disk(folder: Path) -> Check:

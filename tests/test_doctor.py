@@ -13,7 +13,15 @@ import pytest
 
 from platform_cli import doctor
 from platform_cli.controlplane.client import PlatformClient
-from platform_cli.doctor import check_disk, check_home, check_platform, check_port, check_python, check_uv
+from platform_cli.doctor import (
+    check_confinement,
+    check_disk,
+    check_home,
+    check_platform,
+    check_port,
+    check_python,
+    check_uv,
+)
 from platform_cli.errors import BuildError, PlatformError
 from platform_cli.home import Home
 
@@ -50,6 +58,14 @@ def test_uv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "run_uv", broken)
     assert check_uv().status == "problem"
     assert "not installed" in check_uv().detail
+
+
+def test_confinement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "can_hide", lambda _home: True)
+    assert check_confinement(tmp_path).status == "ok"
+    monkeypatch.setattr(doctor, "can_hide", lambda _home: False)
+    assert check_confinement(tmp_path).status == "warning"
+    assert "trust" in (check_confinement(tmp_path).fix or "")
 
 
 def test_port(monkeypatch: pytest.MonkeyPatch) -> None:

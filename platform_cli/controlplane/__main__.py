@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import uvicorn
 
+from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
+
 from ..home import Home, open_home
 from .api import create_app
 from .client import PlatformClient
@@ -31,6 +33,9 @@ def main() -> None:
     # A bare descriptor, which only the end of the process closes: until then it has the log open, and more.
     lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     if _take(lock, home):
+        # Tried while there is one thread, and while this process may change what it sees.
+        can_hide(home.root)
+        keep_memory_private()
         asyncio.run(_serve(home))
 
 

@@ -27,6 +27,7 @@ MAX_MESSAGE = 1024 * 1024
 MAX_FDS = 8
 # What every worker needs to serve; an inspection does not, and so does not report it.
 SERVING_MODULES = (
+    "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.auto",
