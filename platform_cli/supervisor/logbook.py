@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import io
 import json
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,36 +29,36 @@ class LogBook:
     def __init__(self, folder: Path, project: str) -> None:
         self._folder = folder
         self._project = project
-        self._file: IO[bytes] | None = None
+        self._file: io.FileIO | None = None
         self._number = 0
         self._size = 0
+        self._waiting: list[bytes] = []
+        self._lost = 0
+        self._origin = b""
         self._flushing = False
         self._changed = asyncio.Event()
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
         """Takes one line of a worker's output, a record or plain text, and writes it as a record."""
-        origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
+        self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
         if body.startswith(RECORD) and body.endswith(b"}"):
-            self._append(body[1:-1] + b"," + origin + b"}\n")
+            self._append(body[1:-1] + b"," + self._origin + b"}\n")
             return
         text = body.lstrip(RECORD).decode("utf-8", "replace")
         if text.strip():
-            head = json.dumps({"time": round(time.time(), 3), "level": level, "message": text}, ensure_ascii=False)
-            self._append(head[:-1].encode() + b"," + origin + b"}\n")
+            self._append(self._record(level, text))
 
     def write(self, level: str, message: str, *, release: int) -> None:
         """A line of the platform's own about this project."""
         self.write_line(message.encode(), level=level, release=release, worker=os.getpid())
 
-    def _append(self, data: bytes) -> None:
-        try:
-            file = self._writable(len(data))
-            file.write(data)
-            self._size += len(data)
-        except OSError:
-            # A full disk costs log lines, never the server. The next line tries again.
-            self.close()
+    def _record(self, level: str, text: str) -> bytes:
+        head = json.dumps({"time": round(time.time(), 3), "level": level, "message": text}, ensure_ascii=False)
+        return head[:-1].encode() + b"," + self._origin + b"}\n"
+
+    def _append(self, record: bytes) -> None:
+        self._waiting.append(record)
         if not self._flushing:
             # Once for all the lines that came together.
             self._flushing = True
@@ -62,36 +66,65 @@ class LogBook:
 
     def _flush(self) -> None:
         self._flushing = False
-        try:
-            if self._file is not None:
-                self._file.flush()
-        except OSError:
-            self.close()
+        self._write_waiting()
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _writable(self, more: int) -> IO[bytes]:
+    def _write_waiting(self) -> None:
+        """A full disk costs log lines, never the server. How many it cost is said as soon as there is room again."""
+        lines, self._waiting = deque(self._waiting), []
+        if self._lost and lines:
+            lines.appendleft(
+                self._record("warning", f"lines that are not in this log, for the disk was full: {self._lost}")
+            )
+        try:
+            while lines:
+                self._write_some(lines)
+                self._lost = 0
+        except OSError:
+            self._lost += len(lines) - (1 if self._lost else 0)
+            self._close_file()
+
+    def _write_some(self, lines: deque[bytes]) -> None:
+        """Moves as many of `lines` as there is room for into the file. Raises OSError when that is none."""
+        file = self._writable(len(lines[0]))
+        room = max(MAX_FILE_BYTES - self._size, len(lines[0]))
+        data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
+        written = file.write(data)
+        whole = data.rfind(b"\n", 0, written) + 1
+        if whole < len(data):
+            file.truncate(self._size + whole)
+        self._size += whole
+        count = data.count(b"\n", 0, whole)
+        if not count:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        for _ in range(count):
+            lines.popleft()
+
+    def _writable(self, more: int) -> io.FileIO:
         if self._file is not None and self._size + more <= MAX_FILE_BYTES:
             return self._file
         rotate = self._file is not None
-        self.close()
+        self._close_file()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         existing = self._numbers()
         self._number = (existing[-1] if existing else 1) + (1 if rotate else 0)
         path = self._path(self._number)
-        self._file = path.open("ab", buffering=64 * 1024)
+        self._file = io.FileIO(path, "ab")
         self._size = path.stat().st_size
         for old in self._numbers()[:-MAX_FILES]:
             self._path(old).unlink(missing_ok=True)
         return self._file
 
     def close(self) -> None:
+        self._write_waiting()
+        self._close_file()
+
+    def _close_file(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
-            try:
+            with contextlib.suppress(OSError):
                 file.close()
-            except OSError:
-                return
 
     def _numbers(self) -> list[int]:
         return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,8 @@ import pytest
 from ..support import SERVERS, CommandFailedError, Deployment, Platform
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
+# More than their records find room for on a full disk.
+CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
 EMPTY_SERVER = "from mcp.server import MCPServer\n\nmcp = MCPServer('empty')\n"
@@ -335,8 +338,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
     try:
         serving = platform.deploy(folder, name="full")
         fill(disk)
-        # A call writes its record into a log that has no room.
-        assert call(serving.url, "add", a=1, b=1) == "2"
+        # Each call writes its record into a log that has no room, but for what is left of a page.
+        for number in range(CALLS):
+            assert call(serving.url, "add", a=number, b=1) == str(number + 1)
         (folder / "server.py").write_text(f"{GOOD}\n# edited\n")
         for name in ("full", "fresh"):
             with pytest.raises(CommandFailedError) as caught:
@@ -351,9 +355,17 @@ def test_a_full_disk(tmp_path: Path) -> None:
         (disk / "filler").unlink()
         assert platform.deploy(folder, name="full").release == "v2"
         assert call(serving.url, "add", a=1, b=3) == "4"
+        lines = wait_for(lambda: said(platform, "full", "not in this log"))
+        assert int(lines[0]["message"].rpartition(" ")[2]) > CALLS / 2
+        wait_for(lambda: said(platform, "full", "tools/call add")[-1]["release"] == "v2")
     finally:
         platform.stop()
         subprocess.run(["umount", disk], check=True)
+
+
+def said(platform: Platform, project: str, text: str) -> list[dict[str, Any]]:
+    reading = homeport(platform, "logs", project, "--grep", text)
+    return [json.loads(line) for line in reading.communicate(timeout=DEADLINE_S)[0].splitlines()]
 
 
 def fill(disk: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,26 @@ def test_the_oldest_files_go(log: LogBook, tmp_path: Path, monkeypatch: pytest.M
     assert all(file.stat().st_size <= 500 for file in files)
     kept = asyncio.run(messages(log))
     assert kept == [f"line {number}" for number in range(100 - len(kept), 100)]
+
+
+def test_lines_that_found_no_room_are_counted(log: LogBook) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def run() -> list[str]:
+        # As on a full disk the last write is cut short, and the next one fails.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+        try:
+            await written(log, *(f"{number} {'x' * 100_000}" for number in range(12)))
+            # What says so still fits, the next line does not.
+            await written(log, "x" * 100_000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        await written(log, "after", "and after")
+        return [message.split(" xxx")[0] for message in await messages(log)]
+
+    kept = [str(number) for number in range(9)]
+    lost = "lines that are not in this log, for the disk was full: "
+    assert asyncio.run(run()) == [*kept, f"{lost}3", f"{lost}1", "after", "and after"]
 
 
 def test_a_new_book_goes_on_where_the_last_ended(log: LogBook, tmp_path: Path) -> None:
