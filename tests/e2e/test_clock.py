@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def platform(tmp_path: Path, clock: Clock) -> Iterator[Platform]:
     platform.stop()
 
 
+def is_idle_after(platform: Platform, clock: Clock, jump: float) -> bool:
+    """Asked again and again, while the worker counts its quiet seconds."""
+    clock.set(clock.offset + jump)
+    state: str = platform.run("status", "clock")["state"]
+    return state == "idle"
+
+
 def test_a_clock_that_jumps(platform: Platform, clock: Clock, tmp_path: Path) -> None:
     project = with_config(SERVERS / "mcp2_lowlevel", "[scaling]\nidle_s = 1\n", tmp_path)
     source = (project / "server.py").read_text()
@@ -66,16 +74,14 @@ def test_a_clock_that_jumps(platform: Platform, clock: Clock, tmp_path: Path) ->
     following = homeport(platform, "logs", "clock", "--follow", "--grep", "tools/call")
     assert following.stdout is not None
     try:
-        for number, offset in enumerate((6 * HOURS, -6 * HOURS)):
+        for number, jump in enumerate((6 * HOURS, -6 * HOURS)):
             assert call(url, "add", a=number, b=1) == str(number + 1)
             followed = json.loads(following.stdout.readline())
             assert clock.shows(followed["time"])
             recent = homeport(platform, "logs", "clock", "--since", "1m", "--grep", "tools/call")
             lines = recent.communicate(timeout=DEADLINE_S)[0].splitlines()
             assert json.loads(lines[-1]) == followed
-            # While the worker counts its quiet seconds.
-            clock.set(offset)
-            wait_for(lambda: platform.run("status", "clock")["state"] == "idle")
+            wait_for(partial(is_idle_after, platform, clock, jump))
             platform.run("set-secret", "WORD", f"value {number}", "--project", "clock")
             (secret,) = platform.run("list-secrets", "--project", "clock")["secrets"]
             assert secret["version"] == number + 1
