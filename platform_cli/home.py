@@ -57,6 +57,12 @@ class Home:
         return Path(tempfile.gettempdir()) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
 
     @property
+    def private(self) -> tuple[Path, ...]:
+        """The folders that have all of this in them."""
+        outside = () if self.socket.is_relative_to(self.root) else (self.socket.parent,)
+        return (self.root, *(folder for folder in outside if folder.is_dir()))
+
+    @property
     def platform_lock(self) -> Path:
         return self.root / "platform.lock"
 

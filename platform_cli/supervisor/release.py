@@ -35,8 +35,8 @@ class RunnableRelease:
     """`environment` is the server's own, as configured; `idle_s` the seconds without requests before scaling to zero,
     None to stay; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules
     its server imports, as inspected, or as its source says before it was. `secrets` decrypts the values that
-    `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` is the folder that
-    its processes may not see, but for what is theirs; None where the system does not let them be kept from it.
+    `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders
+    of which its processes may see no more than what is theirs; none where the system does not let them be hidden.
     """
 
     project: str
@@ -56,7 +56,7 @@ class RunnableRelease:
     modules: tuple[str, ...]
     cold_start_optimization: bool
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
-    hidden: Path | None = None
+    hidden: tuple[Path, ...] = ()
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -90,5 +90,5 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         files=manifest["files"],
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
         cold_start_optimization=manifest["cold_start_optimization"],
-        hidden=home.root if can_hide(home.root) else None,
+        hidden=home.private if can_hide(home.root) else (),
     )

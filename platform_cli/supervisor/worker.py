@@ -256,5 +256,5 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "secrets": secrets,
         "names": list(release.domains),
         "idle_s": release.idle_s,
-        "hidden": str(release.hidden) if release.hidden else None,
+        "hidden": [str(folder) for folder in release.hidden],
     }

@@ -1,7 +1,7 @@
 """What a server does not get to see of the platform that runs it: its home, with the store, the key, other projects.
 
-On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which the home is an empty folder with
-nothing in it but what belongs to the server. Without privileges this takes a user namespace (user_namespaces(7)), which
+On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which that folder has nothing in it but
+what belongs to the server. Without privileges this takes a user namespace (user_namespaces(7)), which
 some distributions do not allow. What is left of its capabilities neither undoes this nor opens the memory or the
 folders of processes outside (ptrace(2), "Ptrace access mode checking").
 """
@@ -12,7 +12,7 @@ import ctypes
 import errno
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -29,27 +29,33 @@ LIBRARY = ctypes.CDLL(None, use_errno=True)
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
 
 
-def hide(home: Path, shown: Iterable[Path], read_only: Iterable[Path]) -> None:
-    """From now on this process and its children see of `home` what is below `shown` and `read_only` alone.
+def hide(hidden: Sequence[Path], shown: Iterable[Path], read_only: Iterable[Path]) -> None:
+    """From now on this process and its children see of the folders in `hidden` what is below `shown` and `read_only`
+    alone.
 
     The process must have one thread. Raises OSError where the kernel does not allow it.
     """
     kept = _enter_namespace()
     # Nothing propagates out; what is unmounted outside goes here too.
     _mount(None, Path("/"), None, MS_REC | MS_SLAVE)
-    fixed = {path for path in read_only if path.is_relative_to(home)}
-    inside = {path for path in shown if path.is_relative_to(home)} | fixed
+    fixed = {path for path in read_only if _is_inside(path, hidden)}
+    inside = {path for path in shown if _is_inside(path, hidden)} | fixed
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in inside}
-    _mount("tmpfs", home, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=64k")
+    for folder in hidden:
+        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=64k")
     for path, descriptor in opened.items():
         path.mkdir(mode=0o700, parents=True)
         _mount(f"/proc/self/fd/{descriptor}", path, None, MS_BIND | MS_REC)
         os.close(descriptor)
-    for path in (*fixed, home):
+    for path in (*fixed, *hidden):
         # A user namespace may not take away what the mount it came from forbids.
         forbidden = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
         _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
     _keep_capabilities(kept)
+
+
+def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def keep_memory_private() -> None:
@@ -66,7 +72,7 @@ def can_hide(home: Path) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            hide(home, (), ())
+            hide([home], (), ())
         except BaseException:
             os._exit(1)
         os._exit(0)

@@ -41,7 +41,7 @@ from .limits import limit_process
 class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `secrets` the values in
-    `environment` that no output may show, by name; `hidden` the platform's home, None where it cannot be hidden.
+    `environment` that no output may show, by name; `hidden` the platform's folders that it may not see.
     """
 
     mode: str
@@ -53,7 +53,7 @@ class Job:
     names: tuple[str, ...]
     idle_s: float
     state_key: bytes | None
-    hidden: Path | None
+    hidden: tuple[Path, ...]
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -68,7 +68,7 @@ class Job:
             names=tuple(message["names"]),
             idle_s=message["idle_s"],
             state_key=bytes.fromhex(key) if key else None,
-            hidden=Path(message["hidden"]) if message.get("hidden") else None,
+            hidden=tuple(map(Path, message.get("hidden", ()))),
         )
 
 
@@ -109,8 +109,8 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     job = Job.read(first)
     manifest = read_manifest(job.bundle)
     limit_process(manifest.memory_mb)
-    if job.hidden is not None:
-        _hide(job.hidden, job)
+    if job.hidden:
+        _hide(job)
     _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
     try:
@@ -121,13 +121,13 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         raise SystemExit(1) from None
 
 
-def _hide(home: Path, job: Job) -> None:
+def _hide(job: Job) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
     from .confinement import hide
 
     # Below the layer and the runtime is code that servers of other projects run, too.
     runtime = Path(__file__).parents[2]
-    hide(home, shown=[job.bundle, job.workdir.parent], read_only=[job.layer, runtime, Path(sys.base_prefix)])
+    hide(job.hidden, shown=[job.bundle, job.workdir.parent], read_only=[job.layer, runtime, Path(sys.base_prefix)])
 
 
 def _settle(job: Job) -> None:

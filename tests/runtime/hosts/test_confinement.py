@@ -24,7 +24,7 @@ from homeport_runtime.hosts.confinement import can_hide, hide
 home = Path(sys.argv[2])
 if not can_hide(home):
     sys.exit("impossible")
-hide(home, [home / "own"], [home / "layer", Path("/usr")])
+hide([home], [home / "own"], [home / "layer", Path("/usr")])
 print(os.getuid(), sorted(str(path.relative_to(home)) for path in home.rglob("*")))
 (home / "own" / "new").write_text("new")
 for path in (home / "new", home / "layer" / "new"):
