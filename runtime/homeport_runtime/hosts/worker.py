@@ -110,7 +110,12 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     manifest = read_manifest(job.bundle)
     limit_process(manifest.memory_mb)
     if job.hidden:
-        _hide(job)
+        try:
+            _hide(job)
+        except OSError as error:
+            message = f"the platform's own files cannot be hidden from the server: {error}"
+            channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
+            raise SystemExit(1) from None
     _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ...support import ROOT, require
+from ..workers import MCP2, Workers
 
 NOBODY = 65534
 PROGRAM = """
@@ -75,3 +76,10 @@ def test_only_what_is_shown_is_seen(home: Path, user: int) -> None:
     # Nothing of it happened outside.
     assert sorted(path.name for path in home.iterdir()) == ["layer", "other", "own"]
     assert (home / "own" / "new").read_text() == "new"
+
+
+def test_a_server_that_nothing_can_be_hidden_from_does_not_start(workers: Workers, tmp_path: Path) -> None:
+    require(sys.platform == "linux", "Linux")
+    answer = workers.start(f"{MCP2}print('ran')\n", hidden=[str(tmp_path / "none")]).expect("failed")
+    assert "cannot be hidden from the server" in answer["message"]
+    assert "doctor" in answer["hint"]
