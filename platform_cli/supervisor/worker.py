@@ -17,6 +17,7 @@ from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .launch import Launched, Launcher
+from .output_pipe import MAX_LINE, OutputPipe
 from .release import RunnableRelease
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
@@ -25,7 +26,6 @@ START_GRACE_S = 15.0
 DRAIN_LIMIT_S = 40.0
 # One that does not even stop accepting is not waited for.
 STOP_LIMIT_S = 2.0
-MAX_LINE = 16 * 1024 * 1024
 
 LineSink = Callable[[bytes, str, int], None]
 
@@ -73,11 +73,11 @@ class Worker:
         reader, self._writer = await asyncio.open_connection(sock=self._launched.control, limit=MAX_LINE)
         self._send(**job)
         output = [
-            asyncio.create_task(_follow(await _open_pipe(self._launched.stdout), "info", self.pid, clean, sink)),
-            asyncio.create_task(_follow(await _open_pipe(self._launched.stderr), "error", self.pid, clean, sink)),
+            OutputPipe(self._launched.stdout, lambda line: sink(clean(line), "info", self.pid)),
+            OutputPipe(self._launched.stderr, lambda line: sink(clean(line), "error", self.pid)),
         ]
         listening = asyncio.create_task(self._listen(reader))
-        self._tasks = [*output, listening, asyncio.create_task(self._reap(listening, output))]
+        self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -97,16 +97,19 @@ class Worker:
                     self._answers.put_nowait(message)
         self._answers.put_nowait({"event": "gone"})
 
-    async def _reap(self, listening: asyncio.Task[None], output: list[asyncio.Task[None]]) -> None:
+    async def _reap(self, listening: asyncio.Task[None], output: list[OutputPipe]) -> None:
+        following = [asyncio.create_task(pipe.follow()) for pipe in output]
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
             # Its zygote died before it: the end of the control channel is the end of the process.
             await listening
-        # A program that the server left behind may hold the pipes open; it goes with its group.
+        # A program that the server left behind goes with its group.
         self._signal(signal.SIGKILL)
-        await asyncio.wait(output, timeout=1.0)
-        for task in output:
+        for task in following:
             task.cancel()
+        await asyncio.wait(following)
+        for pipe in output:
+            pipe.finish()
         self.state = State.GONE
         self._stopped.set()
         if self._writer is not None:
@@ -198,28 +201,6 @@ def _ignore(_worker: Worker) -> None:
     """Nobody has asked to be told."""
 
 
-async def _follow(
-    stream: asyncio.StreamReader, level: str, pid: int, clean: Callable[[bytes], bytes], sink: LineSink
-) -> None:
-    while True:
-        try:
-            line = await stream.readline()
-        except ValueError:
-            # Longer than MAX_LINE: what was read so far is dropped by the stream, the rest follows as its own line.
-            continue
-        if not line:
-            return
-        sink(clean(line), level, pid)
-
-
-async def _open_pipe(descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=MAX_LINE)
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
-    )
-    return reader
-
-
 async def start_worker(
     launcher: Launcher,
     release: RunnableRelease,
@@ -239,11 +220,12 @@ async def start_worker(
 
 
 def serving_job(release: RunnableRelease, workdir: Path, state_key: str) -> dict[str, Any]:
-    return {**_job(release, workdir), "mode": "serve", "state_key": state_key}
+    alone = release.max_workers == 1 and release.min_workers <= 1
+    return {**_job(release, workdir), "mode": "serve", "state_key": state_key, "alone": alone}
 
 
 def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
-    return {**_job(release, workdir), "mode": "inspect"}
+    return {**_job(release, workdir), "mode": "inspect", "alone": True}
 
 
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def make_job(bundle: Path, python: str, mode: str = "serve", **changes: object) 
         "environment": {**QUIET, "PATH": os.environ["PATH"], "HOME": str(bundle.parent)},
         "names": [],
         "idle_s": None,
+        "alone": True,
         "state_key": None,
     }
     return {**job, **changes}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..asgi import Message, Scope, Send, header
-from ..telemetry import emit_soon
+from ..telemetry import emit
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 # An error is a short answer; a longer one is a result.
@@ -63,7 +63,7 @@ class CallRecord:
         if self._finished:
             return
         self._finished = True
-        emit_soon(
+        emit(
             "info" if status == "ok" else "warning",
             f"tools/call {self._tool}: {status}",
             request=self._request,

@@ -18,18 +18,25 @@ from uvicorn.server import ServerState
 
 # Many turns of the event loop, where asyncio needs three to make a connection of an accepted socket.
 SETTLE_S = 0.05
+# Connections taken in one turn of the event loop by a worker that has nobody to leave some to. Requests that come
+# together are then worked on side by side, step by step, which is a fifth cheaper than one behind the other.
+ALONE = 64
 # Seconds without accepting after the system has refused a descriptor.
 ACCEPT_PAUSE_S = 1.0
 
 
 class Exchange:
-    """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave."""
+    """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave.
 
-    def __init__(self, give: socket.socket, take: socket.socket) -> None:
+    `at_once` connections are taken in one turn of the event loop, from here as from the listening socket.
+    """
+
+    def __init__(self, give: socket.socket, take: socket.socket, at_once: int) -> None:
         for end in (give, take):
             end.setblocking(False)
         self._give = give
         self._take = take
+        self.at_once = at_once
 
     def give(self, descriptor: int) -> bool:
         """False when too many are on their way already: try again in a moment."""
@@ -46,15 +53,16 @@ class Exchange:
         asyncio.get_running_loop().remove_reader(self._take.fileno())
 
     def _receive(self, use: Callable[[socket.socket], None]) -> None:
-        try:
-            # One byte goes with each descriptor, so that several workers can read without mixing them up.
-            _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 1)
-        except BlockingIOError:
-            return
-        for descriptor in descriptors:
-            connection = socket.socket(fileno=descriptor)
-            connection.setblocking(False)
-            use(connection)
+        for _ in range(self.at_once):
+            try:
+                # One byte goes with each descriptor, so that several workers can read without mixing them up.
+                _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 1)
+            except BlockingIOError:
+                return
+            for descriptor in descriptors:
+                connection = socket.socket(fileno=descriptor)
+                connection.setblocking(False)
+                use(connection)
 
 
 class Connections:
@@ -85,21 +93,24 @@ class Connections:
         asyncio.get_running_loop().remove_reader(listener.fileno())
 
     def _accept(self, listener: socket.socket) -> None:
-        try:
-            connection, _address = listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return
-        except OSError:
-            # Out of descriptors: the connection waits, here or for another worker.
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(listener.fileno())
-            self._pause = loop.call_later(ACCEPT_PAUSE_S, self.start_accepting, listener)
-            return
-        connection.setblocking(False)
-        self.take(connection)
+        for _ in range(self._exchange.at_once):
+            try:
+                connection, _address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # Out of descriptors: the connection waits, here or for another worker.
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listener.fileno())
+                self._pause = loop.call_later(ACCEPT_PAUSE_S, self.start_accepting, listener)
+                return
+            connection.setblocking(False)
+            self.take(connection)
 
     def take(self, connection: socket.socket) -> None:
         """Goes on with a connection that was accepted, here or by another worker."""
+        # asyncio does so only for sockets that were opened with their protocol's number.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
         task = loop.create_task(loop.connect_accepted_socket(self.make, connection))
         self._arriving.add(task)

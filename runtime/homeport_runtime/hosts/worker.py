@@ -30,7 +30,7 @@ from ..manifest import APP_FOLDER, Manifest, read_manifest
 from ..servers import adapt
 from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
-from ..telemetry import capture_output, flush
+from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
@@ -40,8 +40,9 @@ from .limits import limit_process
 @dataclass(frozen=True)
 class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
-    loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `secrets` the values in
-    `environment` that no output may show, by name; `hidden` the platform's folders that it may not see.
+    loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
+    project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
+    the platform's folders that it may not see.
     """
 
     mode: str
@@ -52,6 +53,7 @@ class Job:
     secrets: Mapping[str, str]
     names: tuple[str, ...]
     idle_s: float
+    alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
 
@@ -67,6 +69,7 @@ class Job:
             secrets=message.get("secrets", {}),
             names=tuple(message["names"]),
             idle_s=message["idle_s"],
+            alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
         )
@@ -92,7 +95,6 @@ def _leave(code: int) -> NoReturn:
     """Ends the process as Python does, but waits for no thread: one that the server left would keep it for ever."""
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
-    flush()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
             stream.flush()
@@ -212,13 +214,14 @@ class Worker:
             )
             return
         # uvicorn comes from the layer, which is on the path only now.
-        from .handover import Exchange
+        from .handover import ALONE, Exchange
         from .http_server import HTTPServer
 
         gc.collect()
         gc.freeze()
         listener, give, take = self._sockets
-        server = HTTPServer(app, listener, Exchange(give, take), self._job.idle_s)
+        at_once = ALONE if self._job.alone else 1
+        server = HTTPServer(app, listener, Exchange(give, take, at_once), self._job.idle_s)
         self._channel.send(event="ready")
         await server.run(self._channel)
 

@@ -43,6 +43,14 @@ def class_names(candidate: object) -> tuple[str, ...]:
     return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(candidate).__mro__)
 
 
+def settle_version(lowlevel: Any) -> None:
+    """A server without a version of its own has its SDK's, which the SDK would look up among the installed packages
+    for each session: in stateless mode for each request.
+    """
+    if not lowlevel.version:
+        lowlevel.version = lowlevel.create_initialization_options().server_version
+
+
 @asynccontextmanager
 async def shared_lifespan(lowlevel: Any) -> AsyncIterator[None]:
     """Enters the server's own lifespan once and hands its state to everything that would enter it again.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, class_names, shared_lifespan
+from .base import ServeOptions, class_names, settle_version, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .sse import sse_app
@@ -26,6 +26,7 @@ class LowLevelServer:
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
         self._server = server
+        settle_version(server)
         speaks_modern = hasattr(server, "streamable_http_app")
         self._http = SessionManager(server, sessions=options.sessions)
         self._stateless = (

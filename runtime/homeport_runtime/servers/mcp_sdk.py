@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, class_names, shared_lifespan
+from .base import ServeOptions, class_names, settle_version, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
@@ -33,6 +33,7 @@ class FastMCP1Server:
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
         log_tool_errors(server._mcp_server)
+        settle_version(server._mcp_server)
         self._server = server
         self.http: ASGIApp = server.streamable_http_app()
         self._stateless = SessionManager(server._mcp_server, sessions=False)
@@ -66,6 +67,7 @@ class MCPServer2:
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._lowlevel = server._lowlevel_server
         seal_request_state(self._lowlevel, options.state_key, server.name)
+        settle_version(self._lowlevel)
         self.http = server.streamable_http_app(stateless_http=not options.sessions, transport_security=security)
         self.sse = server.sse_app(transport_security=security)
 

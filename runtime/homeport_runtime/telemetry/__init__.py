@@ -6,7 +6,6 @@ the server, or a program it started, wrote straight to the file descriptor.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import json
 import logging
@@ -27,42 +26,14 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homepor
 _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
-# Seconds that a record waits for others.
-SOON_S = 0.03
-_pending: list[bytes] = []
-
 # json.dumps with options makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record to standard output in one piece."""
-    _write(_line(level, message, fields))
-
-
-def emit_soon(level: str, message: str, **fields: Any) -> None:
-    """Like `emit`, but records that come close together are written together: one a call would wake the platform
-    for each, on a busy machine at the cost of the next call.
-    """
-    _pending.append(_line(level, message, fields))
-    if len(_pending) == 1:
-        asyncio.get_running_loop().call_later(SOON_S, flush)
-
-
-def flush() -> None:
-    """Writes what `emit_soon` has gathered."""
-    data = b"".join(_pending)
-    _pending.clear()
-    _write(data)
-
-
-def _line(level: str, message: str, fields: dict[str, Any]) -> bytes:
     record = {"time": round(time.time(), 3), "level": level, "message": message, **fields}
-    return f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace")
-
-
-def _write(data: bytes) -> None:
-    view = memoryview(data)
+    view = memoryview(f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace"))
     while view:
         try:
             view = view[os.write(1, view) :]
