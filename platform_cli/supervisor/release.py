@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from homeport_runtime.hosts.confinement import can_hide
-from homeport_runtime.manifest import FILE_NAME
+from homeport_runtime.manifest import FILE_NAME, KEYS
 
 from ..home import Home
 from ..secrets.references import resolve
@@ -32,16 +33,18 @@ QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
-    """`environment` is the server's own, as configured; `idle_s` the seconds without requests before scaling to zero,
-    None to stay; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules
-    its server imports, as inspected, or as its source says before it was. `secrets` decrypts the values that
-    `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders
-    of which its processes may see no more than what is theirs; none where the system does not let them be hidden.
+    """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
+    seconds without requests before scaling to zero, None to stay; `domains` are host names it answers to beside the
+    loopback ones; `modules` are the library modules its server imports, as inspected, or as its source says before it
+    was; `tools` what its server listed then, None where it has no list. `secrets` decrypts the values that
+    `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders of
+    which its processes may see no more than what is theirs; none where the system does not let them be hidden.
     """
 
     project: str
     number: int
     bundle: Path
+    manifest: Mapping[str, Any]
     layer: Path
     runtime: Path
     interpreter: Path
@@ -54,6 +57,7 @@ class RunnableRelease:
     start_timeout_s: float
     files: Mapping[str, str]
     modules: tuple[str, ...]
+    tools: Sequence[Mapping[str, Any]] | None
     cold_start_optimization: bool
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
@@ -77,6 +81,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         project=project,
         number=number,
         bundle=bundle,
+        manifest={key: manifest[key] for key in KEYS},
         layer=home.layers / manifest["layer"],
         runtime=home.runtimes / manifest["runtime"],
         interpreter=Path(manifest["interpreter"]["path"]),
@@ -89,6 +94,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
+        tools=contract["tools"] if (contract := manifest.get("contract")) else None,
         cold_start_optimization=manifest["cold_start_optimization"],
         hidden=home.private if can_hide(home.root) else (),
     )

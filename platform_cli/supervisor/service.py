@@ -113,7 +113,7 @@ class Service:
             self._unwatch()
             try:
                 self._workdir.place(release.bundle / "app", release.files)
-                worker = await self._start(release)
+                worker = await self._start(release, proven=False)
             except BaseException:
                 self._workdir.place(
                     *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
@@ -146,12 +146,12 @@ class Service:
         self._exchange.close()
         self.log.close()
 
-    async def _start(self, release: RunnableRelease) -> Worker:
+    async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
         worker = await start_worker(
             await self._zygotes.launcher(release),
             release,
-            serving_job(release, self._workdir.path, self._state_key),
+            serving_job(release, self._workdir.path, self._state_key, proven=proven),
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
             sink=lambda line, level, pid: self.log.write_line(line, level=level, release=release.number, worker=pid),
         )

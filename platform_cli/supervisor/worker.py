@@ -219,9 +219,11 @@ async def start_worker(
     return worker
 
 
-def serving_job(release: RunnableRelease, workdir: Path, state_key: str) -> dict[str, Any]:
+def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
+    """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
     alone = release.max_workers == 1 and release.min_workers <= 1
-    return {**_job(release, workdir), "mode": "serve", "state_key": state_key, "alone": alone}
+    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    return {**_job(release, workdir), **serving}
 
 
 def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
@@ -231,6 +233,7 @@ def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
     secrets = release.secrets()
     return {
+        "manifest": release.manifest,
         "bundle": str(release.bundle),
         "workdir": str(workdir),
         "layer": str(release.layer),

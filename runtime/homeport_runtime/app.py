@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,14 @@ class App:
         async with self._adapter.lifespan():
             yield
 
-    async def warm_up(self) -> dict[str, Any] | None:
-        """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own."""
+    async def warm_up(self, tools: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any] | None:
+        """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own.
+
+        With the `tools` that the same server has listed before, nothing is asked: the first request comes sooner.
+        """
+        if tools is not None and self._adapter.kind != "asgi":
+            self._adapter.learn_tools(tools)
+            return None
         contract = await self._ask()
         if contract is None and self._adapter.kind == "asgi":
             # A server that the app has mounted is answered by Starlette at the longer path only.
@@ -78,6 +84,10 @@ class App:
         if contract is not None:
             self._adapter.learn_tools(contract["tools"])
         return contract
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """One call from inside, of which there is no record."""
+        await Probe(self._route, PROBE_HOST).request("tools/call", {"name": tool, "arguments": arguments})
 
     async def _ask(self) -> dict[str, Any] | None:
         try:

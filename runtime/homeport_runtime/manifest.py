@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+# What a Manifest is read from. The rest (contract, modules, files) can be a hundred times as long.
+KEYS = ("format", "entrypoint", "command", "sessions", "start_timeout_s", "memory_mb")
 FILE_NAME = "manifest.json"
 APP_FOLDER = "app"
 
@@ -28,17 +28,17 @@ class Manifest:
     start_timeout_s: float
     memory_mb: int
 
-
-def read_manifest(bundle: Path) -> Manifest:
-    data: Mapping[str, Any] = json.loads((bundle / FILE_NAME).read_bytes())
-    if data["format"] != FORMAT:
-        raise ValueError(f"{bundle / FILE_NAME} has format {data['format']}, this runtime reads {FORMAT}")
-    entrypoint = data["entrypoint"] or {}
-    return Manifest(
-        file=entrypoint.get("file"),
-        object=entrypoint.get("object"),
-        command=tuple(data["command"]) if data["command"] else None,
-        sessions=data["sessions"],
-        start_timeout_s=data["start_timeout_s"],
-        memory_mb=data["memory_mb"],
-    )
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Manifest:
+        """Raises ValueError for a manifest of another format."""
+        if data["format"] != FORMAT:
+            raise ValueError(f"the manifest has format {data['format']}, this runtime reads {FORMAT}")
+        entrypoint = data["entrypoint"] or {}
+        return cls(
+            file=entrypoint.get("file"),
+            object=entrypoint.get("object"),
+            command=tuple(data["command"]) if data["command"] else None,
+            sessions=data["sessions"],
+            start_timeout_s=data["start_timeout_s"],
+            memory_mb=data["memory_mb"],
+        )

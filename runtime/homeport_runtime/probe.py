@@ -43,7 +43,7 @@ class Probe:
     async def contract(self) -> dict[str, Any]:
         """Initialize, then every list the server's capabilities promise, all pages."""
         params = {"protocolVersion": PROTOCOL_VERSION, "capabilities": {}, "clientInfo": CLIENT_INFO}
-        hello = await self._request("initialize", params)
+        hello = await self.request("initialize", params)
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
         info = hello.get("serverInfo", {})
         contract: dict[str, Any] = {
@@ -64,7 +64,7 @@ class Probe:
         cursor = None
         for _ in range(MAX_PAGES):
             try:
-                page = await self._request(method, {"cursor": cursor} if cursor else {})
+                page = await self.request(method, {"cursor": cursor} if cursor else {})
             except MethodNotFound:
                 return items
             items += page.get(key, [])
@@ -73,7 +73,8 @@ class Probe:
                 return items
         raise ServerError(f"{method} has more than {MAX_PAGES} pages", hint="check that the cursor comes to an end")
 
-    async def _request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The result. Raises MethodNotFound, or ServerError for any other JSON-RPC error."""
         self._next_id += 1
         answer = await self._post({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
         if "error" in answer:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from homeport_runtime.manifest import Manifest, read_manifest
+from homeport_runtime.manifest import KEYS, Manifest
 
 WHOLE = {
     "format": 1,
@@ -20,20 +17,20 @@ WHOLE = {
 }
 
 
-def read(folder: Path, **changes: object) -> Manifest:
-    (folder / "manifest.json").write_text(json.dumps({**WHOLE, **changes}))
-    return read_manifest(folder)
+def read(**changes: object) -> Manifest:
+    whole = {**WHOLE, **changes}
+    return Manifest.read({key: whole[key] for key in KEYS})
 
 
-def test_a_python_server(tmp_path: Path) -> None:
-    manifest = read(tmp_path, entrypoint={"file": "server.py", "object": "mcp"}, sessions=True)
+def test_a_python_server() -> None:
+    manifest = read(entrypoint={"file": "server.py", "object": "mcp"}, sessions=True)
     assert manifest == Manifest("server.py", "mcp", None, True, 30, 512)
 
 
-def test_a_program(tmp_path: Path) -> None:
-    assert read(tmp_path, command=["npx", "-y", "x"]) == Manifest(None, None, ("npx", "-y", "x"), False, 30, 512)
+def test_a_program() -> None:
+    assert read(command=["npx", "-y", "x"]) == Manifest(None, None, ("npx", "-y", "x"), False, 30, 512)
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
+def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="has format 2, this runtime reads 1"):
-        read(tmp_path, format=2)
+        read(format=2)

@@ -72,6 +72,7 @@ def make_bundle(
 def make_job(bundle: Path, python: str, mode: str = "serve", **changes: object) -> JSON:
     job: JSON = {
         "mode": mode,
+        "manifest": json.loads((bundle / "manifest.json").read_bytes()),
         "bundle": str(bundle),
         "workdir": str(bundle.parent / "work"),
         "layer": str(layer_of(python)),

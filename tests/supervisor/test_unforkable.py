@@ -26,6 +26,7 @@ def release_of(tmp_path: Path, modules: tuple[str, ...], **environment: str) -> 
         project="p",
         number=1,
         bundle=tmp_path,
+        manifest={},
         layer=layer,
         runtime=tmp_path / "runtimes" / store_runtime(tmp_path / "runtimes"),
         interpreter=Path(sys.executable).resolve(),
@@ -38,6 +39,7 @@ def release_of(tmp_path: Path, modules: tuple[str, ...], **environment: str) -> 
         start_timeout_s=60,
         files={},
         modules=modules,
+        tools=None,
         cold_start_optimization=True,
     )
 

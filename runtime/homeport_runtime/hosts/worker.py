@@ -26,7 +26,7 @@ from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE, loaded_modules
 from ..loader import find_server, load_module, start_error
-from ..manifest import APP_FOLDER, Manifest, read_manifest
+from ..manifest import APP_FOLDER, Manifest
 from ..servers import adapt
 from ..servers.base import ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
@@ -42,10 +42,11 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see.
+    the platform's folders that it may not see; `tools` what the server has listed in a worker that warmed up before.
     """
 
     mode: str
+    manifest: Manifest
     bundle: Path
     workdir: Path
     layer: Path
@@ -56,12 +57,14 @@ class Job:
     alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
+    tools: Sequence[Mapping[str, Any]] | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
         key = message.get("state_key")
         return cls(
             mode=message["mode"],
+            manifest=Manifest.read(message["manifest"]),
             bundle=Path(message["bundle"]),
             workdir=Path(message["workdir"]),
             layer=Path(message["layer"]),
@@ -72,6 +75,7 @@ class Job:
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
+            tools=message.get("tools"),
         )
 
 
@@ -109,7 +113,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     if first is None:
         return
     job = Job.read(first)
-    manifest = read_manifest(job.bundle)
+    manifest = job.manifest
     limit_process(manifest.memory_mb)
     if job.hidden:
         try:
@@ -187,7 +191,7 @@ class Worker:
                 app = App(adapter, Names(self._job.names), sessions=self._sessions_folder())
                 lifespan = app.lifespan()
                 await lifespan.__aenter__()
-                contract = await app.warm_up()
+                contract = await app.warm_up(self._job.tools)
         except (Exception, SystemExit) as error:
             hint = "its factory, its lifespan or one of its list handlers failed"
             raise start_error(error, self._app_folder, "while it started", hint) from error

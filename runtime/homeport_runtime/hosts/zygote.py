@@ -22,9 +22,12 @@ from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
 from .forkable import Blocked, ThreadWatch, threads
+from .rehearsal import rehearse
 
 MAX_MESSAGE = 1024 * 1024
 MAX_FDS = 8
+# Left out like a module, where an SDK starts threads that stay.
+REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # What every worker needs to serve; an inspection does not, and so does not report it.
 SERVING_MODULES = (
     "homeport_runtime.hosts.confinement",
@@ -40,6 +43,7 @@ class Zygote:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._rehearsed = False
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
@@ -89,9 +93,13 @@ class Zygote:
         with Blocked(order["skip"]), PROFILE.measure(), watch.watching():
             for name in (*SERVING_MODULES, *order["modules"]):
                 _import(name)
+            if not self._rehearsed and REHEARSAL not in order["skip"]:
+                with contextlib.suppress(Exception):
+                    self._rehearsed = rehearse()
         gc.collect()
         gc.freeze()
-        self._answer(event="loaded", modules=len(sys.modules), threads=threads(), offender=watch.offender)
+        offender = watch.offender or (REHEARSAL if threads() > 1 else None)
+        self._answer(event="loaded", modules=len(sys.modules), threads=threads(), offender=offender)
 
     def _fork(self, descriptors: list[int]) -> None:
         pid = os.fork()
