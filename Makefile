@@ -26,6 +26,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.two_workers
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "homeport needs Python 3.11 or newer; try: make PYTHON=python3.12 demo")'

@@ -34,13 +34,16 @@ class LogBook:
         self._size = 0
         self._waiting: list[bytes] = []
         self._lost = 0
+        self._writer = (0, 0)
         self._origin = b""
         self._flushing = False
         self._changed = asyncio.Event()
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
         """Takes one line of a worker's output, a record or plain text, and writes it as a record."""
-        self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
+        if (release, worker) != self._writer:
+            self._writer = release, worker
+            self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
         if body.startswith(RECORD) and body.endswith(b"}"):
             self._append(body[1:-1] + b"," + self._origin + b"}\n")
