@@ -29,6 +29,15 @@ COMMANDS = {
     "list-secrets": ("secrets", "List the secrets of a project and the releases that use them; never their values."),
     "unset-secret": ("secrets", "Unset a secret: no new release gets it."),
     "platform": ("platform", "Start, stop or look at the embedded platform; its domain and tokens."),
+    "login": ("github", "Log in to GitHub."),
+    "logout": ("github", "Forget the GitHub token of this machine."),
+    "whoami": ("github", "Say who is logged in to GitHub."),
+    "link-repo": ("links", "Deploy each push to a GitHub repository."),
+    "unlink-repo": ("links", "Deploy a project by pushes no more."),
+    "repos": ("links", "List the repositories whose pushes are deployed."),
+    "deployments": ("deployments", "List what was deployed to a project: from where, by whom, with which result."),
+    "diff": ("deployments", "Compare the tools of two releases."),
+    "export": ("export", "Write a workflow that deploys, for those who prefer it."),
     "doctor": ("doctor", "Check this machine, with the fix for each finding."),
 }
 EPILOG = """\b

@@ -14,6 +14,8 @@
     ├── ReleaseError         1    release    the release did not warm up; the old one keeps serving
     ├── ServerError          1    server     an MCP server cannot be reached, or answered with a protocol error
     ├── ToolError            1    tool       the tool that was called says that it failed
+    ├── GitHubError          1    github     GitHub cannot be reached, or refuses what it was asked
+    │   └── RevokedTokenError 1   github-token  GitHub does not know the token (any more)
     └── InterruptedByUser    130  interrupted  Ctrl-C
 
 An expected error carries `message` (what happened, and where) and `hint` (what to do next); it is shown without a
@@ -95,3 +97,11 @@ class InterruptedByUser(HomeportError):
 
 class ToolError(HomeportError):
     category = "tool"
+
+
+class GitHubError(HomeportError):
+    category = "github"
+
+
+class RevokedTokenError(GitHubError):
+    category = "github-token"

@@ -11,7 +11,8 @@ import click
 
 from ..errors import InputError
 from ..output import Output
-from .options import json_option, running_target
+from .options import json_option, platform_client, running_target
+from .projects import release_number
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LEVELS = ("debug", "info", "warning", "error")
@@ -24,6 +25,7 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--level", type=click.Choice(LEVELS), help="This level and those above.")
 @click.option("--grep", metavar="TEXT", help="Only messages that match this regular expression.")
 @click.option("--release", metavar="v2", help="Only this release.")
+@click.option("--build", is_flag=True, help="How the newest commit, or that of --release, was built instead.")
 @json_option
 def logs_command(
     name: str,
@@ -32,10 +34,16 @@ def logs_command(
     level: str | None,
     grep: str | None,
     release: str | None,
+    build: bool,
     as_json: bool,
 ) -> None:
     """Show what the server of project NAME printed, and each call of a tool. With --json one object a line."""
     output = Output(as_json=as_json)
+    if build:
+        if follow or since or level or grep:
+            raise InputError("--build goes with --release alone")
+        _show_build(output, name, release)
+        return
     wanted = _filter(since, level, grep, release)
     try:
         for record in running_target().logs(name, follow=follow):
@@ -44,6 +52,13 @@ def logs_command(
     except KeyboardInterrupt:
         # The only way in which following ends: nothing was interrupted.
         raise click.exceptions.Exit(130) from None
+
+
+def _show_build(output: Output, name: str, release: str | None) -> None:
+    client = platform_client()
+    client.ensure_running()
+    build = client.build_log(name, release_number(release))
+    output.result({"ok": True, "project": name, **build}, build["log"].rstrip("\n"))
 
 
 def _filter(

@@ -61,12 +61,12 @@ def _first_line(error: str | None) -> str:
 @json_option
 def rollback_command(name: str, release: str | None, as_json: bool) -> None:
     """Serve RELEASE (v1, v2, ...) of project NAME again; by default the one before the active one."""
-    status = running_target().rollback(name, _number(release))
+    status = running_target().rollback(name, release_number(release))
     text = f"{name} serves {status['release']}" + ("" if status["changed"] else " already") + f": {status['mcp_url']}"
     Output(as_json=as_json).result({"ok": True, **status}, text)
 
 
-def _number(release: str | None) -> int | None:
+def release_number(release: str | None) -> int | None:
     if release is None:
         return None
     digits = release.removeprefix("v")

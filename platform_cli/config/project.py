@@ -40,7 +40,7 @@ class Project:
     `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
-    environment.dependencies).
+    environment.dependencies). `block_breaking` fails the check of a pull request whose tools break clients.
     """
 
     folder: Path
@@ -61,4 +61,5 @@ class Project:
     cold_start_optimization: bool = True
     scaling: Scaling = Scaling()
     domains: tuple[str, ...] = ()
+    block_breaking: bool = False
     config_file: Path | None = None

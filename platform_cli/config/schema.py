@@ -178,10 +178,15 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     "domains": {
         "names": Key(domains, "Public host names that lead here.", '["mcp.example.com"]'),
     },
+    "github": {
+        "block_breaking": Key(
+            boolean, "Fail the check of a pull request whose tools break clients of the main branch.", "false"
+        ),
+    },
 }
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
 
 # Known words, refused: a server whose [auth] was ignored would be open to everyone.
-NOT_YET = ("auth", "scopes", "limits", "github")
+NOT_YET = ("auth", "scopes", "limits")
 NOT_YET_TARGETS = ("lambda", "container")

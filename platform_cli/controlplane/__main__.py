@@ -18,10 +18,12 @@ from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
 from ..home import Home, open_home
 from .api import create_app
+from .builds import Builds
 from .client import PlatformClient
 from .gate import Gate, names_of
 from .peer import refuse_workers
 from .platform import Platform
+from .pushes import Pushes
 from .tcp import open_api
 
 # Seconds between tries to take over from a control plane that is stopping.
@@ -60,11 +62,14 @@ async def _serve(home: Home) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     listener = _listen(home.socket)
-    app = create_app(platform, stop)
+    builds = Builds(platform)
+    pushes = Pushes(platform, builds)
+    app = create_app(platform, builds, pushes, stop)
     gate = Gate(app, platform.tokens, lambda: names_of(platform.edge))
     local = _server(app, refuse_workers(platform.worker_processes))
     servers = {local: listener, _server(gate): open_api(platform.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
+    pushes.start()
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publish())
     await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,6 +78,7 @@ async def _serve(home: Home) -> None:
         server.should_exit = server.force_exit = True
     await asyncio.gather(*serving, publishing)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
+    await pushes.close()
     await platform.close()
 
 

@@ -17,19 +17,28 @@ from .. import __version__
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from .builds import Builds
+from .deployment_routes import deployment_routes
+from .link_routes import link_routes
 from .platform import Platform
 from .public_api import public_routes
+from .pushes import Pushes
 from .secret_routes import secret_routes
+from .store import Origin
+from .webhook_routes import webhook_routes
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2
 
 
 class Deploy(BaseModel):
-    """`bundle` names a bundle in the home by hash; `folder` is where the person deployed from."""
+    """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed
+    from, after `seconds` of building.
+    """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
     folder: str
+    author: str | None = None
+    seconds: float | None = None
 
 
 class Inspect(BaseModel):
@@ -43,7 +52,7 @@ class Rollback(BaseModel):
     release: int | None = None
 
 
-def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C901
+def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio.Event) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
     @app.exception_handler(HomeportError)
@@ -96,7 +105,8 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
     @app.post("/v1/projects/{name}/releases")
     async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
         check_name(name, "the project name")
-        return await _while_connected(request, platform.deploy(name, body.bundle, body.folder))
+        origin = Origin(body.author, seconds=body.seconds)
+        return await _while_connected(request, platform.deploy(name, body.bundle, body.folder, origin))
 
     @app.post("/v1/projects/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request) -> dict[str, Any]:
@@ -112,7 +122,10 @@ def create_app(platform: Platform, stop: asyncio.Event) -> FastAPI:  # noqa: C90
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
-    app.include_router(public_routes(platform, Builds(platform)))
+    app.include_router(public_routes(platform, builds))
+    app.include_router(webhook_routes(pushes))
+    app.include_router(link_routes(platform, pushes))
+    app.include_router(deployment_routes(platform))
     app.include_router(secret_routes(platform))
     return app
 

@@ -1,4 +1,4 @@
-"""Builds on the platform for a command line elsewhere: an uploaded project becomes a bundle, step by step reported."""
+"""Builds on the platform: an uploaded project, or a commit, becomes a bundle, step by step reported."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ TIME_LIMIT_S = 1800.0
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
+# Puts a project's source into the folder that it is given.
+Read = Callable[[Path], Project]
 
 
 class Builds:
@@ -50,12 +52,7 @@ class Builds:
 
     async def _build(self, archive: IO[bytes], emit: Emit) -> None:
         try:
-            if self._slots.locked():
-                emit({"event": "note", "text": "waiting for other builds to end"})
-            async with self._slots, asyncio.timeout(TIME_LIMIT_S):
-                bundle = await self._build_in_thread(archive, emit)
-        except TimeoutError:
-            emit(_error(BuildError(f"the build took longer than {TIME_LIMIT_S:g} s", hint="deploy again")))
+            bundle = await self.build(lambda folder: _read(*unpack(archive, folder)), emit)
         except HomeportError as error:
             emit(_error(error))
         except OSError as error:
@@ -68,7 +65,17 @@ class Builds:
         finally:
             archive.close()
 
-    async def _build_in_thread(self, archive: IO[bytes], emit: Emit) -> Bundle:
+    async def build(self, read: Read, emit: Emit) -> Bundle:
+        """A bundle of what `read` puts into a folder, in a thread; raises what the build raised."""
+        if self._slots.locked():
+            emit({"event": "note", "text": "waiting for other builds to end"})
+        try:
+            async with self._slots, asyncio.timeout(TIME_LIMIT_S):
+                return await self._build_in_thread(read, emit)
+        except TimeoutError:
+            raise BuildError(f"the build took longer than {TIME_LIMIT_S:g} s", hint="deploy again") from None
+
+    async def _build_in_thread(self, read: Read, emit: Emit) -> Bundle:
         loop = asyncio.get_running_loop()
         gone = threading.Event()
 
@@ -82,9 +89,9 @@ class Builds:
             return asyncio.run_coroutine_threadsafe(self._platform.inspect(draft.name, project), loop).result()
 
         def work() -> Bundle:
-            folder = Path(tempfile.mkdtemp(prefix="homeport-upload-"))
+            folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
             try:
-                project = _read(*unpack(archive, folder))
+                project = read(folder)
                 stages = Stages(lambda name: tell({"event": "start", "name": name}), lambda stage: tell(_end(stage)))
                 return build(
                     project,

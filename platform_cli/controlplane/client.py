@@ -7,9 +7,11 @@ rest of an unchanged deploy.
 from __future__ import annotations
 
 import fcntl
+import getpass
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -159,13 +161,42 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, folder: Path) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": str(folder)}
+    def deploy(self, project: str, bundle: str, folder: Path, seconds: float | None = None) -> dict[str, Any]:
+        """`seconds` is what building the bundle took."""
+        author = f"{getpass.getuser()}@{socket.gethostname()}"
+        body = {"bundle": bundle, "folder": str(folder), "author": author, "seconds": seconds}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("POST", _path(project, "rollback"), {"release": release})
+        return answer
+
+    def link(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("POST", "/v1/github/links", dict(wanted))
+        return answer
+
+    def links(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("GET", "/v1/github/links")
+        return answer
+
+    def unlink(self, project: str) -> dict[str, Any]:
+        if not is_name(project):
+            raise NotFoundError(f"no repository deploys {project!r}", hint="`homeport repos` shows those that do")
+        answer: dict[str, Any] = self._request("DELETE", f"/v1/github/links/{project}")
+        return answer
+
+    def deployments(self, project: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("GET", _path(project, "deployments"))
+        return answer
+
+    def build_log(self, project: str, release: int | None) -> dict[str, Any]:
+        query = f"?release={release}" if release is not None else ""
+        answer: dict[str, Any] = self._request("GET", _path(project, "builds") + query)
+        return answer
+
+    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("GET", _path(project, f"difference?old={old}&new={new}"))
         return answer
 
     def destroy(self, project: str) -> None:

@@ -99,14 +99,14 @@ def check_url(text: str) -> str:
     sound = parts.scheme in ("http", "https") and host and not parts.path.strip("/")
     if not sound or parts.query or parts.fragment or parts.username or port == 0:
         raise InputError(f"{text!r} is not the address of a platform", hint="for example https://mcp.example.com")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InputError(
             f"{text} would send the token readable for everyone on the way", hint=f"use https://{parts.netloc}"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

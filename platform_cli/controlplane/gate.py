@@ -8,15 +8,18 @@ from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send, header, send_js
 from homeport_runtime.guard.names import Names
 
 from .edge import Edge
+from .linking import WEBHOOK_PATH
 from .tokens import Tokens
 
 # What is not below one of these answers on the Unix socket alone.
-REMOTE = ("/v1/projects", "/v1/builds")
+REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
 REMOTE_EXACT = ("/v1/platform",)
 
 
 class Gate:
-    """ASGI middleware. Without a valid token every path answers the same: nothing can be learned from it."""
+    """ASGI middleware. Without a valid token every path but the webhook's answers the same: nothing can be learned from
+    it.
+    """
 
     def __init__(self, app: ASGIApp, tokens: Tokens, names: Callable[[], Names]) -> None:
         self._app = app
@@ -26,6 +29,9 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
+        elif scope["path"] == WEBHOOK_PATH:
+            # Its signature says who asks, whatever the name is that a tunnel has for us.
+            await self._app(scope, receive, send)
         elif not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")
         elif not self._is_known(header(scope, b"authorization")):

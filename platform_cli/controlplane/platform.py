@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import shutil
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
+
+from homeport_runtime.manifest import FILE_NAME as MANIFEST
 
 from ..errors import HomeportError, InputError, NotFoundError, ReleaseError
 from ..home import Home
@@ -21,11 +24,15 @@ from ..secrets.sqlite import SQLiteSecretStore
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
+from .deployments import Deployments
 from .domain import Domain
 from .edge import Edge, Published
+from .links import Links
 from .settings import Settings
-from .store import ProjectRow, ReleaseRow, Store
+from .store import Origin, ProjectRow, ReleaseRow, Store
 from .tokens import Tokens
+
+UNKNOWN = Origin()
 
 
 class Platform:
@@ -39,6 +46,8 @@ class Platform:
         self.settings = Settings(self._store.db)
         self.tokens = Tokens(self._store.db)
         self.edge = Edge(home, self.settings)
+        self.links = Links(self._store.db, self._secrets)
+        self.deployments = Deployments(self._store.db)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def start(self) -> None:
@@ -154,6 +163,7 @@ class Platform:
                 "reason": row.reason,
                 "secrets": dict(row.secrets),
                 "error": row.error,
+                "origin": asdict(row.origin),
             }
             for row in self._store.releases(project)
         ]
@@ -169,7 +179,7 @@ class Platform:
             raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
         return await self._supervisor.inspect(release)
 
-    async def deploy(self, project: str, bundle: str, folder: str) -> dict[str, Any]:
+    async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> dict[str, Any]:
         """A new release of `project`, created if it is not there. What already serves is left alone."""
         async with self._locks[project]:
             row = self._store.find_project(project)
@@ -181,7 +191,7 @@ class Platform:
             if row is None:
                 self._create(project, folder)
             try:
-                await self._release(project, bundle, pinned, "deploy")
+                await self._release(project, bundle, pinned, "deploy", origin)
             except BaseException:
                 if row is None:
                     await self._remove(project)
@@ -189,10 +199,12 @@ class Platform:
             self._store.set_folder(project, folder)
             return {**self.status(project), "changed": True}
 
-    async def _release(self, project: str, bundle: str, pinned: Mapping[str, int], reason: str) -> ReleaseRow:
+    async def _release(
+        self, project: str, bundle: str, pinned: Mapping[str, int], reason: str, origin: Origin = UNKNOWN
+    ) -> ReleaseRow:
         """Makes the next release and switches to it; one that does not come up is remembered with its error."""
         number = self._store.next_number(project)
-        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason)
+        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin)
         try:
             release = self._runnable(row)
             self.edge.check_free(project, self._own_names(project, release), self._published())
@@ -220,7 +232,7 @@ class Platform:
                 pinned = {**active.secrets, **{name: current[name] for name in applied}}
                 reason = f"secret {', '.join(applied)}"
                 try:
-                    active = await self._release(project, active.bundle, pinned, reason)
+                    active = await self._release(project, active.bundle, pinned, reason, active.origin)
                 except HomeportError as error:
                     raise ReleaseError(
                         f"{', '.join(applied)} is stored, but v{active.number} of {project} keeps serving without it; "
@@ -251,6 +263,54 @@ class Platform:
             active = self._active(project)
             in_use = f"v{active.number}" if active and name in active.secrets else None
             return {"project": project, "name": name, "in_use": in_use}
+
+    def share_secrets(self, project: str, preview: str) -> None:
+        """A preview gets the values that its project has now, under its own name."""
+        self._secrets.set(preview, self._secrets.values(project, self._secrets.current(project)))
+
+    def contract(self, project: str, number: int | None = None) -> dict[str, Any] | None:
+        """What the active release offers, or release `number`; None before there is one. Raises NotFoundError."""
+        chosen = self._store.release(project, number) if number is not None else self._active(project)
+        if chosen is None:
+            return None
+        manifest = json.loads((self._home.bundles / chosen.bundle / MANIFEST).read_bytes())
+        contract: dict[str, Any] | None = manifest["contract"]
+        return contract
+
+    def list_deployments(self, project: str) -> list[dict[str, Any]]:
+        """What came from where, newest first: the commits, and the releases that came from laptops."""
+        commits = self.deployments.of(project)
+        releases = self._store.releases(project) if self._store.find_project(project) or not commits else []
+        if not commits:
+            self._store.project(project)
+        laptop = [
+            {
+                "release": f"v{row.number}",
+                "source": "laptop",
+                "who": row.origin.author,
+                "at": row.created_at,
+                "result": "failed" if row.error else "live",
+                "seconds": row.origin.seconds,
+                "message": row.reason,
+                "error": row.error,
+            }
+            for row in releases
+            if row.origin.sha is None
+        ]
+        pushed = [
+            {
+                "release": f"v{row.release}" if row.release else None,
+                "source": row.sha,
+                "who": row.author,
+                "at": row.started_at or row.queued_at,
+                "result": row.state,
+                "seconds": row.ended_at - row.started_at if row.ended_at and row.started_at else None,
+                "message": row.message,
+                "error": row.error,
+            }
+            for row in commits
+        ]
+        return sorted([*laptop, *pushed], key=lambda one: -one["at"])
 
     def list_secrets(self, project: str) -> list[dict[str, Any]]:
         """Each secret that is set or that a release is pinned to, with its versions and their releases."""
@@ -300,6 +360,11 @@ class Platform:
 
     async def destroy(self, project: str) -> None:
         """Ends the project: its workers, its releases, what its server wrote, its logs."""
+        if self.links.find(project):
+            raise InputError(
+                f"pushes deploy {project}: the next one would bring it back",
+                hint=f"first: homeport unlink-repo {project}",
+            )
         async with self._locks[project]:
             self._store.project(project)
             # First, so that a project of the same name never finds them, whenever this is interrupted.

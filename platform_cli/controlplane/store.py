@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..errors import NotFoundError
@@ -36,6 +36,51 @@ CREATE TABLE releases (
 ALTER TABLE releases ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE releases ADD COLUMN reason TEXT NOT NULL DEFAULT 'deploy';
 """,
+    """
+ALTER TABLE releases ADD COLUMN origin TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE repositories (
+    id INTEGER PRIMARY KEY,
+    github_id INTEGER NOT NULL,
+    server_url TEXT NOT NULL,
+    api_url TEXT NOT NULL,
+    name TEXT NOT NULL,
+    hook_id INTEGER,
+    error TEXT,
+    UNIQUE (server_url, github_id)
+) STRICT;
+CREATE TABLE links (
+    project TEXT PRIMARY KEY,
+    repository INTEGER NOT NULL REFERENCES repositories (id),
+    branch TEXT NOT NULL,
+    folder TEXT NOT NULL,
+    previews INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    UNIQUE (repository, branch, folder)
+) STRICT;
+CREATE TABLE deliveries (id TEXT PRIMARY KEY, received_at REAL NOT NULL) STRICT;
+CREATE TABLE deployments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    project TEXT NOT NULL,
+    link TEXT NOT NULL,
+    pull INTEGER,
+    sha TEXT,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    queued_at REAL NOT NULL,
+    started_at REAL,
+    ended_at REAL,
+    author TEXT,
+    message TEXT,
+    release INTEGER,
+    error TEXT,
+    difference TEXT,
+    blocked INTEGER NOT NULL DEFAULT 0,
+    log TEXT NOT NULL DEFAULT '',
+    reported TEXT NOT NULL DEFAULT 'waiting',
+    github_id INTEGER
+) STRICT;
+CREATE INDEX deployments_of_a_project ON deployments (project, id);
+CREATE TABLE comments (preview TEXT PRIMARY KEY, github_id INTEGER NOT NULL) STRICT;
+""",
 )
 
 
@@ -52,6 +97,18 @@ class ProjectRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
+    `seconds` is what making it took, as far as it is known.
+    """
+
+    author: str | None = None
+    sha: str | None = None
+    message: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseRow:
     """`error` says why a release never served; None for one that did. `secrets` are the versions it is pinned to,
     `reason` what made it: `deploy`, or `secret NAME`.
@@ -64,6 +121,7 @@ class ReleaseRow:
     error: str | None
     secrets: Mapping[str, int] = field(default_factory=dict)
     reason: str = "deploy"
+    origin: Origin = Origin()
 
 
 class Store:
@@ -130,13 +188,13 @@ class Store:
     def releases(self, project: str) -> list[ReleaseRow]:
         """Newest first."""
         rows = self._db.execute(
-            "SELECT project, number, bundle, created_at, error, secrets, reason FROM releases WHERE project = ? "
-            "ORDER BY number DESC",
+            "SELECT project, number, bundle, created_at, error, secrets, reason, origin FROM releases "
+            "WHERE project = ? ORDER BY number DESC",
             (project,),
         ).fetchall()
         return [
-            ReleaseRow(owner, number, bundle, created_at, error, json.loads(secrets), reason)
-            for owner, number, bundle, created_at, error, secrets, reason in rows
+            ReleaseRow(owner, number, bundle, at, error, json.loads(secrets), reason, Origin(**json.loads(origin)))
+            for owner, number, bundle, at, error, secrets, reason, origin in rows
         ]
 
     def release(self, project: str, number: int) -> ReleaseRow:
@@ -156,8 +214,8 @@ class Store:
         """A release that serves from now on, or one that has an error and never will."""
         with self._transaction():
             self._db.execute(
-                "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason, origin) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     release.project,
                     release.number,
@@ -166,6 +224,7 @@ class Store:
                     release.error,
                     json.dumps(release.secrets),
                     release.reason,
+                    json.dumps(asdict(release.origin)),
                 ),
             )
             if release.error is None:

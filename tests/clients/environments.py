@@ -57,9 +57,9 @@ def python(name: str) -> Path:
 
 
 @cache
-def node() -> Node:
-    """Node from PyPI with the packages of package.json. Raises UnavailableError."""
-    package = (HERE / "package.json").read_text()
+def node(source: Path = HERE) -> Node:
+    """Node from PyPI with the packages of the package.json in `source`. Raises UnavailableError."""
+    package = (source / "package.json").read_text()
 
     def install(folder: Path) -> None:
         _install_python(folder / "node", NODE)
@@ -70,7 +70,7 @@ def node() -> Node:
         _install([folder / "node" / "bin" / "npm", "install", *quiet], cwd=folder, env={**os.environ, "PATH": search})
 
     folder = _made([NODE, package], install)
-    for script in HERE.glob("*.mjs"):
+    for script in source.glob("*.mjs"):
         shutil.copy(script, folder)
     return Node(folder / "node" / "bin" / "node", folder)
 

@@ -131,7 +131,7 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("auth = 1", ":1: [auth] is not in this version of homeport yet"),
         ("[scopes]", ":1: [scopes] is not in this version of homeport yet"),
         ("[limits]", ":1: [limits] is not in this version of homeport yet"),
-        ("[github]", ":1: [github] is not in this version of homeport yet"),
+        ("[auth]", ":1: [auth] is not in this version of homeport yet"),
         ("[deployment]\nsessions = 'yes'", ':2: "deployment.sessions" must be true or false'),
         ("[deployment]\nstart_timeout_s = 0", ':2: "deployment.start_timeout_s" must be a number of seconds from 1'),
         ("[deployment]\nstart_timeout_s = nan", ':2: "deployment.start_timeout_s" must be a number of seconds from 1'),

@@ -1,0 +1,91 @@
+"""The part of the API for linked repositories. Tokens come in; none ever goes out."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, SecretStr
+
+from ..config.paths import CONTROL
+from ..errors import InputError
+from ..github.repository import GitHub, Repository, check_address, is_full_name
+from .linking import WEBHOOK_PATH, LinkRequest
+from .links import Link
+from .platform import Platform
+from .pushes import Pushes
+
+
+class NewLink(BaseModel):
+    """`poll` watches the branch instead of a webhook, which comes to `webhook_url`, by default the platform's own."""
+
+    server_url: str
+    api_url: str
+    name: str
+    token: SecretStr
+    branch: str | None = None
+    folder: str = ""
+    previews: bool = False
+    poll: bool = False
+    webhook_url: str | None = None
+
+
+def link_routes(platform: Platform, pushes: Pushes) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/v1/github/links")
+    async def link(body: NewLink) -> dict[str, Any]:
+        linked = await pushes.linking.link(_request(platform, body))
+        pushes.deploys.wake(linked.project)
+        return _described(platform, linked)
+
+    @routes.get("/v1/github/links")
+    async def links() -> list[dict[str, Any]]:
+        return [_described(platform, link) for link in platform.links.all()]
+
+    @routes.delete("/v1/github/links/{project}")
+    async def unlink(project: str) -> dict[str, Any]:
+        return {"unlinked": project, "webhook_left": await pushes.linking.unlink(project)}
+
+    return routes
+
+
+def _request(platform: Platform, body: NewLink) -> LinkRequest:
+    github = GitHub(check_address(body.server_url, "server_url"), check_address(body.api_url, "api_url"))
+    if not is_full_name(body.name):
+        raise InputError(f"{body.name!r} is not a repository")
+    url = None
+    if not body.poll:
+        domain = platform.edge.domain
+        url = body.webhook_url or (f"{domain.url}{WEBHOOK_PATH}" if domain else None)
+        if url is None:
+            raise InputError(
+                "GitHub cannot reach this platform: it has no public name",
+                hint="link with --poll, or give it one: homeport platform start --domain NAME",
+            )
+    elif body.previews:
+        raise InputError("--previews needs the webhook", hint="leave --poll out")
+    folder = posixpath.normpath(body.folder).removeprefix(".") if body.folder else ""
+    if folder.startswith(("/", ".")) or CONTROL.search(folder):
+        raise InputError(f"--path {body.folder!r} is not a folder within the repository")
+    if body.branch is not None and (not body.branch or body.branch.startswith(("-", "refs/")) or "*" in body.branch):
+        raise InputError(f"--branch {body.branch!r} is not the name of a branch")
+    return LinkRequest(
+        Repository(github, body.name), body.token.get_secret_value(), body.branch, folder, body.previews, url
+    )
+
+
+def _described(platform: Platform, link: Link) -> dict[str, Any]:
+    newest = next((d for d in platform.deployments.of(link.project) if d.state != "overtaken"), None)
+    return {
+        "project": link.project,
+        "repository": link.repository.repository.url,
+        "branch": link.branch,
+        "path": link.folder,
+        "previews": link.previews,
+        "watched": "webhook" if link.repository.hook_id is not None else "polling",
+        "state": newest.state if newest else None,
+        "sha": newest.sha if newest else None,
+        "error": link.repository.error or (newest.error if newest else None),
+    }

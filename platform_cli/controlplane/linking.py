@@ -1,0 +1,158 @@
+"""Linking a repository: looked at first, then the webhook, checked with a ping, then the link and its first deploy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..config.load import read_config
+from ..config.names import slugify
+from ..errors import GitHubError, HomeportError, InputError, NotFoundError
+from ..github.checkout import check_out, list_refs
+from ..github.client import GitHubClient
+from ..github.repository import Repository
+from .deployments import Wanted
+from .links import Link, LinkedRepository
+from .platform import Platform
+
+# Seconds that GitHub's ping may take to come here.
+PING_TIMEOUT_S = 20.0
+WEBHOOK_PATH = "/github/webhook"
+EVENTS = ["push", "pull_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequest:
+    """What the person asked for. `branch` None is the repository's own default. `webhook_url` None says to poll."""
+
+    repository: Repository
+    token: str = field(repr=False)
+    branch: str | None
+    folder: str
+    previews: bool
+    webhook_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    repository: Repository
+    github_id: int
+    branch: str
+    head: str
+    project: str
+
+
+class Linking:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._pings: dict[int, asyncio.Event] = {}
+        self._lock = asyncio.Lock()
+
+    def pinged(self, hook_id: int) -> None:
+        """The webhook's ping has come, with the right signature."""
+        if event := self._pings.get(hook_id):
+            event.set()
+
+    async def link(self, request: LinkRequest) -> Link:
+        """The new link; its branch's head is in the queue. Raises GitHubError and InputError with nothing changed."""
+        async with self._lock:
+            found = await asyncio.to_thread(_look, request)
+            links = self._platform.links
+            known = links.repository(found.repository.github, found.github_id)
+            if known is not None:
+                links.check_free(found.project, known, found.branch, request.folder)
+            elif links.find(found.project):
+                raise InputError(f"another repository deploys {found.project}", hint="name it in its fastmcp.toml")
+            repository = links.add_repository(found.repository, found.github_id, request.token)
+            try:
+                if request.webhook_url and repository.hook_id is None:
+                    await self._create_hook(repository, request.token, request.webhook_url)
+            except BaseException:
+                if not links.of(repository):
+                    links.remove_repository(repository)
+                raise
+            link = links.add(found.project, repository, found.branch, request.folder, previews=request.previews)
+            self._platform.deployments.add(Wanted(link.project, link.project, found.head))
+            return links.get(link.project)
+
+    async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:
+        links, path = self._platform.links, f"/repos/{repository.repository.name}/hooks"
+        config = {
+            "url": url,
+            "content_type": "json",
+            "secret": links.webhook_secret(repository),
+            "insecure_ssl": "0",
+        }
+        with GitHubClient(repository.repository.github, token) as client:
+            body = {"name": "web", "active": True, "events": EVENTS, "config": config}
+            hook_id = int((await asyncio.to_thread(client.post, path, body))["id"])
+            links.set_hook(repository, hook_id)
+            arrived = self._pings[hook_id] = asyncio.Event()
+            try:
+                # The one that GitHub sends by itself came before we knew the webhook's number.
+                await asyncio.to_thread(client.post, f"{path}/{hook_id}/pings")
+                await asyncio.wait_for(arrived.wait(), PING_TIMEOUT_S)
+            except BaseException as error:
+                links.set_hook(repository, None)
+                with contextlib.suppress(HomeportError):
+                    await asyncio.to_thread(client.delete, f"{path}/{hook_id}")
+                if isinstance(error, TimeoutError):
+                    raise GitHubError(
+                        f"GitHub's ping did not come to {url} within {PING_TIMEOUT_S:g} s",
+                        hint="make that address reachable from outside, or link with --poll",
+                    ) from None
+                raise
+            finally:
+                del self._pings[hook_id]
+
+    async def unlink(self, project: str) -> str | None:
+        """What serves goes on; previews end. The webhook goes with the last link; why it could not be removed, or None.
+
+        Raises NotFoundError.
+        """
+        async with self._lock:
+            links = self._platform.links
+            link = links.get(project)
+            links.remove(project)
+            for preview in self._platform.deployments.previews(project):
+                with contextlib.suppress(NotFoundError):
+                    await self._platform.destroy(preview)
+            if links.of(link.repository):
+                return None
+            repository, token = link.repository, links.token(link.repository)
+            links.remove_repository(repository)
+            if repository.hook_id is None:
+                return None
+            try:
+                with GitHubClient(repository.repository.github, token) as client:
+                    path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+                    await asyncio.to_thread(client.delete, path)
+            except NotFoundError:
+                return None
+            except HomeportError as error:
+                return error.message
+            return None
+
+
+def _look(request: LinkRequest) -> _Found:
+    """What is there, read with the token that is to be used from now on."""
+    with GitHubClient(request.repository.github, request.token) as client:
+        answer = client.get(f"/repos/{request.repository.name}")
+    repository = Repository(request.repository.github, str(answer["full_name"]))
+    branch = request.branch or str(answer["default_branch"])
+    ref = f"refs/heads/{branch}"
+    head = list_refs(repository.clone_url, request.token, ref).get(ref)
+    if head is None:
+        raise InputError(f"{repository.name} has no branch {branch!r}", hint="push it first, or name another: --branch")
+    with tempfile.TemporaryDirectory(prefix="homeport-link-") as folder:
+        _, root = check_out(repository.clone_url, request.token, head, request.folder, Path(folder))
+        name = read_config(root).name or _name(repository, request.folder)
+    return _Found(repository, int(answer["id"]), branch, head, name)
+
+
+def _name(repository: Repository, folder: str) -> str:
+    text = repository.name.partition("/")[2] + (f"-{folder}" if folder else "")
+    return slugify(text) or "server"

@@ -1,0 +1,88 @@
+"""A repository on github.com or on a GitHub Enterprise Server."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..controlplane.connections import is_loopback
+from ..errors import InputError
+
+# The variables that GitHub's own runners set: https://docs.github.com/actions/reference/workflows-and-actions/variables
+SERVER_VARIABLE = "GITHUB_SERVER_URL"
+API_VARIABLE = "GITHUB_API_URL"
+SERVER_URL = "https://github.com"
+API_URL = "https://api.github.com"
+_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """One GitHub: `server_url` has its pages and its git, `api_url` its REST API."""
+
+    server_url: str
+    api_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """`name` is `owner/name`, as it is called now."""
+
+    github: GitHub
+    name: str
+
+    @property
+    def url(self) -> str:
+        return f"{self.github.server_url}/{self.name}"
+
+    @property
+    def clone_url(self) -> str:
+        return f"{self.url}.git"
+
+
+def chosen_github() -> GitHub:
+    """The one that GITHUB_SERVER_URL and GITHUB_API_URL name, else github.com. Raises InputError."""
+    server = _address(SERVER_VARIABLE, SERVER_URL)
+    # https://docs.github.com/enterprise-server/rest/using-the-rest-api: below /api/v3 of the server.
+    default = API_URL if server == SERVER_URL else f"{server}/api/v3"
+    return GitHub(server, _address(API_VARIABLE, default))
+
+
+def read_repository(text: str, github: GitHub) -> Repository:
+    """`https://github.com/owner/name`, with or without .git. Raises InputError."""
+    prefix, _, path = text.partition("//")
+    host, _, path = path.partition("/")
+    parts = path.rstrip("/").removesuffix(".git").split("/")
+    if f"{prefix}//{host}".lower() != github.server_url.lower() or len(parts) != 2 or not all(map(is_part, parts)):
+        raise InputError(
+            f"{text!r} is not the address of a repository on {github.server_url}",
+            hint=f"for example {github.server_url}/you/expense-tracker; {SERVER_VARIABLE} names another GitHub",
+        )
+    return Repository(github, "/".join(parts))
+
+
+def is_part(text: str) -> bool:
+    return _PART.fullmatch(text) is not None
+
+
+def is_full_name(text: object) -> bool:
+    return isinstance(text, str) and len(parts := text.split("/")) == 2 and all(map(is_part, parts))
+
+
+def check_address(url: str, where: str) -> str:
+    """Raises InputError also where a token would cross a network readable."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not secure or not host or parts.username or parts.query or parts.fragment:
+        raise InputError(f"{where}: {url!r} is not the address of a GitHub", hint="for example https://github.com")
+    return url.rstrip("/")
+
+
+def _address(variable: str, default: str) -> str:
+    return check_address(os.environ.get(variable) or default, variable)
