@@ -55,8 +55,8 @@ def deployments(platform: Platform, name: str = NAME) -> list[dict[str, Any]]:
 
 def result_of(platform: Platform, sha: str, name: str = NAME) -> dict[str, Any] | None:
     for one in deployments(platform, name):
-        if one["source"] == sha and one["result"] in ("live", "failed"):
-            return one
+        if one["source"] == sha and one["result"] != "overtaken":
+            return one if one["result"] in ("live", "failed") else None
     return None
 
 
@@ -301,7 +301,7 @@ def test_a_revoked_token_is_shown_and_replaced(
         wait_for(lambda: "token" in (platform.run("repos")["repos"][0]["error"] or ""))
         assert github.statuses(sha) == []
         log_in(platform, github.token)
-        platform.run("link-repo", github.repository_url, "--previews")
+        platform.run("link-repo", github.repository_url, "--previews", "--webhook-url", github.webhook)
         wait_until_live(platform, sha)
         assert platform.run("repos")["repos"][0]["error"] is None
         wait_for(lambda: [state for state, _ in github.statuses(sha)][-1:] == ["success"])
