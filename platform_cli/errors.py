@@ -15,6 +15,7 @@
     ├── ServerError          1    server     an MCP server cannot be reached, or answered with a protocol error
     ├── ToolError            1    tool       the tool that was called says that it failed
     ├── GitHubError          1    github     GitHub cannot be reached, or refuses what it was asked
+    │   ├── RateLimitError   1    github-limit  GitHub wants to be asked later
     │   └── RevokedTokenError 1   github-token  GitHub does not know the token (any more)
     └── InterruptedByUser    130  interrupted  Ctrl-C
 
@@ -105,3 +106,10 @@ class GitHubError(HomeportError):
 
 class RevokedTokenError(GitHubError):
     category = "github-token"
+
+
+class RateLimitError(GitHubError):
+    """`seconds` is how long GitHub wants not to be asked."""
+
+    category = "github-limit"
+    seconds = 0.0

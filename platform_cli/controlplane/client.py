@@ -161,10 +161,8 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, folder: Path, seconds: float | None = None) -> dict[str, Any]:
-        """`seconds` is what building the bundle took."""
-        author = f"{getpass.getuser()}@{socket.gethostname()}"
-        body = {"bundle": bundle, "folder": str(folder), "author": author, "seconds": seconds}
+    def deploy(self, project: str, bundle: str, folder: Path) -> dict[str, Any]:
+        body = {"bundle": bundle, "folder": str(folder), "author": _who()}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 
@@ -232,6 +230,15 @@ class PlatformClient:
             yield response
         finally:
             connection.close()
+
+
+def _who() -> str:
+    """`user@host`; a container's user may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def _path(project: str, rest: str = "") -> str:

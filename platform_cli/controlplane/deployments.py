@@ -85,14 +85,16 @@ class Deployments:
                 return []
             return [one.project for one in wanted if self._add(one, now)]
 
-    def add(self, wanted: Wanted) -> bool:
+    def add(self, wanted: Wanted, *, again: bool = False) -> bool:
         with self._transaction():
-            return self._add(wanted, time.time())
+            return self._add(wanted, time.time(), again=again)
 
-    def _add(self, wanted: Wanted, now: float) -> bool:
-        """False when that commit is the newest of the project already. Those that wait are overtaken."""
+    def _add(self, wanted: Wanted, now: float, *, again: bool = False) -> bool:
+        """False when that commit is the newest of the project already, unless it is wanted `again`. Those that wait
+        are overtaken.
+        """
         newest = self._one("project = ? AND state != 'overtaken'", wanted.project)
-        if newest and newest.sha == wanted.sha and newest.state != "failed":
+        if newest and newest.sha == wanted.sha and newest.state != "failed" and not again:
             return False
         self._db.execute(
             "UPDATE deployments SET state = 'overtaken', ended_at = ? WHERE project = ? AND state = 'waiting'",
@@ -162,6 +164,10 @@ class Deployments:
         """Oldest first; what was overtaken before GitHub heard of it needs no word."""
         told = "state != reported AND state != 'waiting' AND NOT (state = 'overtaken' AND reported = 'waiting')"
         return self._select(told)[::-1]
+
+    def forget(self, project: str) -> None:
+        """All of a project that has been destroyed; of a preview the pull request still has to hear."""
+        self._db.execute("DELETE FROM deployments WHERE project = ? AND pull IS NULL", (project,))
 
     def github_id(self, project: str) -> int | None:
         """GitHub's number for the newest of the project's deployments that it knows."""

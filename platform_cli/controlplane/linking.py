@@ -75,7 +75,7 @@ class Linking:
                     links.remove_repository(repository)
                 raise
             link = links.add(found.project, repository, found.branch, request.folder, previews=request.previews)
-            self._platform.deployments.add(Wanted(link.project, link.project, found.head))
+            self._platform.deployments.add(Wanted(link.project, link.project, found.head), again=True)
             return links.get(link.project)
 
     async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:

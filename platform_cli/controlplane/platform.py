@@ -369,6 +369,7 @@ class Platform:
             self._store.project(project)
             # First, so that a project of the same name never finds them, whenever this is interrupted.
             self._secrets.forget(project)
+            self.deployments.forget(project)
             await self._remove(project)
             await self.edge.publish(self._published())
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from ..config.load import load_project
 from ..config.project import Project
 from ..contract import compare
-from ..errors import BuildError, GitHubError, HomeportError, NotFoundError, RevokedTokenError
-from ..github.checkout import Commit, check_out, list_refs
+from ..errors import BuildError, HomeportError, NotFoundError, RevokedTokenError
+from ..github.checkout import Commit, MovedError, check_out, list_refs
 from ..github.client import GitHubClient, current_name
 from .builds import Builds, Event
 from .deployments import Deployment, Wanted
@@ -115,9 +115,7 @@ class PushDeploys:
         repository, token = link.repository.repository, self._platform.links.token(link.repository)
         try:
             return await asyncio.to_thread(list_refs, repository.clone_url, token, *patterns)
-        except RevokedTokenError:
-            raise
-        except GitHubError:
+        except MovedError:
             name = await asyncio.to_thread(_current_name, link, token)
             if name == repository.name:
                 raise

@@ -41,6 +41,9 @@ class Pushes:
         await self.deploys.close()
         await self._reports.close()
 
+    def knows(self, hook_id: int) -> bool:
+        return bool(self._platform.links.with_hook(hook_id))
+
     def sender(self, hook_id: int, body: bytes, signature: str | None) -> LinkedRepository | None:
         """The repository that signed `body`; None when none of ours did."""
         links = self._platform.links

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import defaultdict
 from typing import Any, cast
 
 from ..contract import Difference
-from ..errors import GitHubError, HomeportError, NotFoundError, RevokedTokenError
+from ..errors import GitHubError, HomeportError, NotFoundError, RateLimitError, RevokedTokenError
 from ..github.client import GitHubClient
 from ..github.feedback import Report, set_comment, set_deployment, set_status
 from .deployments import Deployment
@@ -18,8 +19,8 @@ from .platform import Platform
 
 # Seconds after which GitHub is asked again when it could not be told.
 RETRY_S = 30.0
-# GitHub's primary rate limit opens again within an hour.
-PATIENCE_S = 3700.0
+# What a thread waits by itself when GitHub wants to be asked later; longer waits are for the next round.
+PATIENCE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ class Reports:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._changed = asyncio.Event()
+        self._not_before: dict[int, float] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -40,19 +43,20 @@ class Reports:
         self._changed.set()
 
     async def close(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        tasks = [*self._running.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:
-        running: dict[int, asyncio.Task[None]] = {}
+        running = self._running
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), RETRY_S)
             self._changed.clear()
             for repository, deployments in self._waiting().items():
-                if repository not in running or running[repository].done():
+                is_free = repository not in running or running[repository].done()
+                if is_free and time.monotonic() >= self._not_before.get(repository, 0):
                     running[repository] = asyncio.create_task(self._report_all(deployments))
 
     def _waiting(self) -> dict[int, list[tuple[Link, Deployment]]]:
@@ -73,6 +77,9 @@ class Reports:
             except NotFoundError:
                 # The repository, the commit or the pull request is gone: there is nobody to tell.
                 self._platform.deployments.update(deployment.id, reported=deployment.state)
+            except RateLimitError as error:
+                self._not_before[link.repository.id] = time.monotonic() + error.seconds
+                return
             except GitHubError as error:
                 logger.warning("%s: %s", link.repository.repository.name, error.message)
                 return

@@ -15,13 +15,16 @@ def webhook_routes(pushes: Pushes) -> APIRouter:
 
     @routes.post(WEBHOOK_PATH)
     async def webhook(request: Request) -> JSONResponse:
-        body = await _received(request)
-        if body is None:
-            return _answer(413, f"a delivery may have {MAX_BODY // 1024**2} MB", close=True)
         headers = request.headers
         hook_id = headers.get("x-github-hook-id", "")
         known = hook_id.isascii() and hook_id.isdigit() and len(hook_id) < 19
-        sender = pushes.sender(int(hook_id), body, headers.get("x-hub-signature-256")) if known else None
+        if not known or not pushes.knows(int(hook_id)):
+            # Nobody else's body is even read.
+            return _answer(401, "the signature is not that of a linked repository", close=True)
+        body = await _received(request)
+        if body is None:
+            return _answer(413, f"a delivery may have {MAX_BODY // 1024**2} MB", close=True)
+        sender = pushes.sender(int(hook_id), body, headers.get("x-hub-signature-256"))
         if sender is None:
             return _answer(401, "the signature is not that of a linked repository")
         delivery = headers.get("x-github-delivery", "")

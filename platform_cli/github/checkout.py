@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import tenacity
+
 from ..build.source import MAX_BYTES, MAX_FILES
 from ..errors import GitHubError, NotFoundError, RevokedTokenError, SourceError
 
@@ -23,6 +25,7 @@ SYMLINK, SUBMODULE = b"120000", b"160000"
 LFS = b"version https://git-lfs.github.com/spec/"
 LFS_BYTES = 1024
 _DENIED = re.compile(r"Authentication failed|could not read Username|HTTP 40[13]|error: 40[13]|Invalid username", re.I)
+_MOVED = re.compile(r"error: 30[1278]|redirect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,19 @@ class Commit:
     message: str
 
 
+class MovedError(GitHubError):
+    """The repository has another name now."""
+
+
+@tenacity.retry(
+    # What is neither refused nor moved is the network, most likely.
+    retry=tenacity.retry_if_exception(lambda error: type(error) is GitHubError),
+    stop=tenacity.stop_after_attempt(3),
+    wait=tenacity.wait_exponential(),
+    reraise=True,
+)
 def list_refs(url: str, token: str | None, *patterns: str) -> dict[str, str]:
-    """The commits that the refs stand at, by name. Raises RevokedTokenError and GitHubError."""
+    """The commits that the refs stand at, by name. Raises RevokedTokenError, MovedError and GitHubError."""
     text = _git(["ls-remote", "--quiet", url, *patterns], _environment(url, token), LIST_TIMEOUT_S)
     return {ref: sha for sha, _, ref in (line.partition("\t") for line in text.splitlines())}
 
@@ -156,6 +170,8 @@ def _git(arguments: list[str], environment: Mapping[str, str], timeout_s: float)
         raise RevokedTokenError(
             "GitHub does not let this token read the repository", hint="`homeport login`, then link again"
         )
+    if _MOVED.search(reason):
+        raise MovedError("the repository has moved")
     if "not our ref" in reason or "couldn't find remote ref" in reason:
         raise NotFoundError("the commit is not in the repository any more")
     raise GitHubError(f"git failed: {reason[-500:] or done.returncode}")

@@ -11,7 +11,7 @@ import httpx
 import tenacity
 
 from .. import __version__
-from ..errors import GitHubError, NotFoundError, RevokedTokenError
+from ..errors import GitHubError, NotFoundError, RateLimitError, RevokedTokenError
 from .repository import GitHub, Repository
 
 TIMEOUT_S = 30.0
@@ -28,7 +28,7 @@ class _LimitedError(Exception):
 
 
 class GitHubClient:
-    """Waits as GitHub's headers tell, for up to `patience_s` seconds in all; a longer wait is a GitHubError."""
+    """Waits as GitHub's headers tell, for up to `patience_s` seconds in all; a longer one is a RateLimitError."""
 
     def __init__(self, github: GitHub, token: str, *, patience_s: float = 60.0) -> None:
         self._github = github
@@ -78,7 +78,9 @@ class GitHubClient:
             raise GitHubError(f"GitHub answered {error} for {method} {path}", hint="try again later") from None
         except _LimitedError as error:
             until = time.strftime("%H:%M:%S", time.localtime(time.time() + error.seconds))
-            raise GitHubError("GitHub's rate limit is reached", hint=f"it opens again at {until}") from None
+            limit = RateLimitError("GitHub's rate limit is reached", hint=f"it opens again at {until}")
+            limit.seconds = error.seconds
+            raise limit from None
         return answer.json() if answer.content else None
 
     def _is_too_long(self, state: tenacity.RetryCallState) -> bool:
