@@ -34,7 +34,13 @@ def platform(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> It
     running.run("platform", "start")
     yield running
     running.stop()
-    assert github.token not in (running.home / "platform.log").read_text()
+    for path in running.home.rglob("*"):
+        if path.is_file() and path.name != "github.json" and "layers" not in path.parts:
+            content = path.read_bytes()
+            assert github.token.encode() not in content, path
+            assert github.secret.encode() not in content, path
+    told = str([one.body for one in github.asked if not one.path.endswith("/hooks")])
+    assert github.token not in told
 
 
 @pytest.fixture(scope="session")
