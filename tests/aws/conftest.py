@@ -1,0 +1,3 @@
+from .moto_server import moto
+
+__all__ = ["moto"]

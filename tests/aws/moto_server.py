@@ -1,0 +1,50 @@
+"""AWS's services on loopback, by moto, for whole test sessions. Its state is in memory: use names of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+REGION = "eu-central-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Moto:
+    url: str
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a process needs to find it, as it would find AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing-secret-key",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of it."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing-secret-key",
+        )
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield Moto(f"http://{host}:{port}")
+    server.stop()
