@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from homeport_runtime.environment import REFERENCE
+
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}")
 RESERVED = "HOMEPORT_"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..config.environment import REFERENCE
+from homeport_runtime.environment import REFERENCE, fill
+
 from ..errors import ConfigError
 
 
@@ -36,4 +37,4 @@ def resolve(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[s
     for name, variable in referenced(environment).items():
         if name not in values:
             raise ConfigError(f"{variable} needs the secret {name}", hint=f"give its value: --env {variable}=VALUE")
-    return {key: REFERENCE.sub(lambda match: values[match[1]], text) for key, text in environment.items()}
+    return fill(environment, values)

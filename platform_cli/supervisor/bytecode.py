@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from homeport_runtime.environment import QUIET
+
 from .launch import PYTHON_FLAGS
-from .release import QUIET, RunnableRelease
+from .release import RunnableRelease
 
 # Ends between two files when its platform is gone.
 SCRIPT = """

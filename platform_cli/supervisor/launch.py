@@ -9,8 +9,10 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from homeport_runtime.environment import QUIET
+
 from ..errors import ReleaseError
-from .release import QUIET, RunnableRelease
+from .release import RunnableRelease
 
 BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "

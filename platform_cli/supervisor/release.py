@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.environment import QUIET
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import FILE_NAME, KEYS
 
@@ -21,14 +22,6 @@ INHERITED = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-# Log lines instead of boxes and colours, and no look for newer versions from a worker.
-QUIET = {
-    "FASTMCP_CHECK_FOR_UPDATES": "off",
-    "FASTMCP_ENABLE_RICH_LOGGING": "false",
-    "FASTMCP_SHOW_SERVER_BANNER": "false",
-    "NO_COLOR": "1",
-    "PYTHONUNBUFFERED": "1",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from homeport_runtime.environment import QUIET
+
 from ..errors import ReleaseError
 from ..home import write_atomic
 from .launch import PYTHON_FLAGS, Launched, Launcher, Pipes, PlainLauncher
-from .release import QUIET, RunnableRelease
+from .release import RunnableRelease
 
 BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "

@@ -10,6 +10,7 @@ from typing import Any
 from .asgi import Receive, Scope, Send, send_error, send_json
 from .errors import ServerError
 from .guard.http import Guard
+from .guard.messages import MESSAGE
 from .guard.names import Names
 from .modern import ModernTranslator
 from .probe import NoMCPEndpoint, Probe, has_stream
@@ -24,8 +25,11 @@ PROBE_HOST = "127.0.0.1:80"
 class App:
     """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them.
 
-    `sessions` is the folder that keeps stateful sessions, None to serve without.
+    `sessions` is the folder that keeps stateful sessions, None to serve without. Without `listens` nobody may hold a
+    connection open to be told of changes (subscriptions/listen, 2026-07-28).
     """
+
+    listens = True
 
     def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: Path | None) -> None:
         self._adapter = adapter
@@ -53,6 +57,11 @@ class App:
                 scope = {**scope, "path": self._mcp_path, "raw_path": self._mcp_path.encode()}
             if self._only_post and scope.get("method") != "POST":
                 await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
+                return
+            if not self.listens and scope.get(MESSAGE, {}).get("method") == "subscriptions/listen":
+                call = scope[MESSAGE]
+                error = {"code": -32601, "message": "Method not found", "data": call["method"]}
+                await send_json(send, 404, {"jsonrpc": "2.0", "id": call.get("id"), "error": error})
                 return
             await self._http(scope, receive, send)
         elif path in ("/sse", "/messages") or path.startswith("/messages/"):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.environment import QUIET
 from platform_cli.supervisor.launch import BOOT, PYTHON_FLAGS
-from platform_cli.supervisor.release import QUIET
 
 from ..support import SERVERS
 from .conftest import DEADLINE_S, JSON, ROOT, Served, python_with, wait_for

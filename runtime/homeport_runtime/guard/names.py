@@ -15,8 +15,13 @@ class Names:
     """The host names a deployment answers to; ports do not matter, since a proxy in front has its own."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset(name.lower().rstrip(".") for name in (*LOOPBACK, *names))
+        self._names: set[str] = set()
         self._known: set[str] = set()
+        for name in (*LOOPBACK, *names):
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        self._names.add(name.lower().rstrip("."))
 
     def allows_host(self, host: str | None) -> bool:
         return host is not None and self._allows(f"//{host}")

@@ -19,22 +19,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
-from ..app import App
 from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE, loaded_modules
-from ..loader import find_server, load_module, start_error
 from ..manifest import APP_FOLDER, Manifest
-from ..servers import adapt
-from ..servers.base import ServeOptions, ServerAdapter
-from ..servers.stdio import serve_command
 from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
+from .start import Folders, Started, load, started
 
 
 @dataclass(frozen=True)
@@ -167,52 +164,29 @@ class Worker:
         self._channel = channel
         self._sockets = sockets
         self._reached_start = reached_start
-        self._app_folder = job.bundle / APP_FOLDER
+        # Sessions are kept beside the working folder: they belong to the project and not to the server.
+        sessions = job.workdir.parent / "sessions" if manifest.sessions else None
+        self._folders = Folders(job.bundle / APP_FOLDER, job.workdir, job.layer, sessions)
 
     def run(self) -> None:
-        with PROFILE.measure():
-            module = None
-            if self._manifest.file:
-                module = load_module(self._app_folder, self._job.workdir, self._manifest.file)
+        module = load(self._manifest, self._folders)
         asyncio.run(self._serve(module))
 
-    async def _adapter(self, module: Any) -> tuple[str | None, ServerAdapter]:
-        options = ServeOptions(self._manifest.sessions, self._job.state_key)
-        if self._manifest.command:
-            return None, serve_command(self._manifest.command, self._job.layer, options)
-        name, server = await find_server(module, str(self._manifest.file), self._manifest.object)
-        return name, adapt(server, options)
+    async def _serve(self, module: ModuleType | None) -> None:
+        job = self._job
+        names = Names(job.names)
+        async with started(module, self._manifest, self._folders, names, job.state_key, job.tools) as server:
+            self._reached_start()
+            await self._live(server)
 
-    async def _serve(self, module: Any) -> None:
-        # Only what happens before the server is warm is a failed start; a server that breaks later has logged it.
-        try:
-            with PROFILE.measure():
-                name, adapter = await self._adapter(module)
-                app = App(adapter, Names(self._job.names), sessions=self._sessions_folder())
-                lifespan = app.lifespan()
-                await lifespan.__aenter__()
-                contract = await app.warm_up(self._job.tools)
-        except (Exception, SystemExit) as error:
-            hint = "its factory, its lifespan or one of its list handlers failed"
-            raise start_error(error, self._app_folder, "while it started", hint) from error
-        self._reached_start()
-        try:
-            await self._live(app, adapter.kind, name, contract)
-        finally:
-            await lifespan.__aexit__(None, None, None)
-
-    def _sessions_folder(self) -> Path | None:
-        """Beside the working folder: what belongs to the project and not to the server."""
-        return self._job.workdir.parent / "sessions" if self._manifest.sessions else None
-
-    async def _live(self, app: App, kind: str, name: str | None, contract: Mapping[str, Any] | None) -> None:
+    async def _live(self, server: Started) -> None:
         if not self._sockets:
             self._channel.send(
                 event="inspected",
-                kind=kind,
-                object=name,
-                contract=contract,
-                modules=loaded_modules(self._app_folder),
+                kind=server.kind,
+                object=server.name,
+                contract=server.contract,
+                modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
             )
@@ -225,9 +199,9 @@ class Worker:
         gc.freeze()
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
-        server = HTTPServer(app, listener, Exchange(give, take, at_once), self._job.idle_s)
+        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
         self._channel.send(event="ready")
-        await server.run(self._channel)
+        await http.run(self._channel)
 
 
 class _Deadline:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.environment import QUIET
 from platform_cli.supervisor.launch import PYTHON_FLAGS
-from platform_cli.supervisor.release import QUIET
 from platform_cli.supervisor.zygote import BOOT
 
 from ..conftest import DEADLINE_S, JSON, ROOT, python_with, wait_for

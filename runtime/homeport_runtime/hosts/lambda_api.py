@@ -1,0 +1,123 @@
+"""The Lambda Runtime API as a runtime uses it: the next event, its answer as a stream, and what went wrong.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. The streamed answer is what AWS's own runtimes for
+Node.js and Rust send: a chunked POST whose errors come as trailers.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from ..asgi import Headers
+from .lambda_events import answer_fields
+
+RUNTIME = "/2018-06-01/runtime"
+# Ends the prelude (status and headers, as JSON) of an HTTP answer.
+PRELUDE_END = b"\0" * 8
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One event. `deadline_s` is the Unix time at which the function is ended, in seconds."""
+
+    request_id: str
+    deadline_s: float
+    event: dict[str, Any]
+
+
+class RuntimeAPI:
+    """Blocking, one event at a time. `address` is what AWS_LAMBDA_RUNTIME_API says: `host:port`."""
+
+    def __init__(self, address: str) -> None:
+        # Waiting for an event has no end.
+        self._connection = http.client.HTTPConnection(address)
+
+    def next(self) -> Invocation:
+        try:
+            response = self._get("/invocation/next")
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # Closed while nothing was asked of it: nothing is lost by asking again.
+            self._connection.close()
+            response = self._get("/invocation/next")
+        event = json.loads(response.read())
+        headers = response.headers
+        return Invocation(
+            headers["Lambda-Runtime-Aws-Request-Id"], int(headers["Lambda-Runtime-Deadline-Ms"]) / 1000, event
+        )
+
+    def restored(self) -> None:
+        """Tells that all is ready to be put into a snapshot (SnapStart); returns in each copy restored from it."""
+        self._get("/restore/next").read()
+        # The connection is one of the process that the snapshot was made of.
+        self._connection.close()
+
+    def _get(self, path: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", f"{RUNTIME}{path}")
+        return self._connection.getresponse()
+
+    def answer(self, request_id: str) -> AnswerStream:
+        return AnswerStream(self._connection, f"{RUNTIME}/invocation/{request_id}/response")
+
+    def fail(self, request_id: str, kind: str, message: str, trace: str = "") -> None:
+        """The event has no answer at all."""
+        self._post(f"/invocation/{request_id}/error", kind, message, trace)
+
+    def fail_init(self, kind: str, message: str, trace: str = "") -> None:
+        """No event will ever be answered."""
+        self._post("/init/error", kind, message, trace)
+
+    def _post(self, path: str, kind: str, message: str, trace: str) -> None:
+        headers = {"Lambda-Runtime-Function-Error-Type": kind, "Content-Type": "application/json"}
+        self._connection.request("POST", f"{RUNTIME}{path}", error_body(kind, message, trace), headers)
+        self._connection.getresponse().read()
+
+
+def error_body(kind: str, message: str, trace: str = "") -> bytes:
+    error = {"errorType": kind, "errorMessage": message, "stackTrace": trace.splitlines()}
+    return json.dumps(error).encode()
+
+
+class AnswerStream:
+    """One answer. Nothing is sent before `start`; then each piece goes out at once, until `end` or `abort`."""
+
+    def __init__(self, connection: http.client.HTTPConnection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    def start(self, status: int, headers: Headers) -> None:
+        self._connection.putrequest("POST", self._path)
+        for name, value in (
+            ("Lambda-Runtime-Function-Response-Mode", "streaming"),
+            ("Transfer-Encoding", "chunked"),
+            ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
+            ("Content-Type", "application/vnd.awslambda.http-integration-response"),
+        ):
+            self._connection.putheader(name, value)
+        self._connection.endheaders()
+        sock: socket.socket = self._connection.sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.write(json.dumps(answer_fields(status, headers)).encode() + PRELUDE_END)
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def end(self) -> None:
+        self._finish(b"")
+
+    def abort(self, kind: str, message: str) -> None:
+        """The answer breaks off: what was sent stays sent, and Lambda tells that it is not whole."""
+        body = base64.b64encode(error_body(kind, message))
+        self._finish(
+            b"Lambda-Runtime-Function-Error-Type: %b\r\nLambda-Runtime-Function-Error-Body: %b\r\n"
+            % (kind.encode(), body)
+        )
+
+    def _finish(self, trailers: bytes) -> None:
+        self._connection.send(b"0\r\n%b\r\n" % trailers)
+        self._connection.getresponse().read()

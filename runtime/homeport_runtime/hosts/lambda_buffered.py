@@ -1,0 +1,77 @@
+"""The same function under AWS's own Python runtime (awslambdaric): `handler` answers each event in one piece.
+
+This is what the function's Handler names. Where the wrapper is not run, clients get their answers all the same, but no
+streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from ..app import App
+from ..asgi import Headers
+from .lambda_events import answer_fields
+from .lambda_server import LambdaServer
+
+
+class WholeAnswer:
+    """Gathers what a stream would send."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._body = b""
+
+    def start(self, status: int, headers: Headers) -> None:
+        self._fields = answer_fields(status, headers)
+
+    def write(self, data: bytes) -> None:
+        self._body += data
+
+    def end(self) -> None:
+        """All is there."""
+
+    def abort(self, kind: str, message: str) -> None:
+        raise RuntimeError(f"{kind}: {message}")
+
+    def result(self) -> dict[str, Any]:
+        return {**self._fields, "body": base64.b64encode(self._body).decode(), "isBase64Encoded": True}
+
+
+class _Served:
+    """The server on an event loop of its own; awslambdaric has the main thread."""
+
+    def __init__(self) -> None:
+        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]))
+        module = self.server.load()
+        ready: Future[tuple[App, asyncio.AbstractEventLoop]] = Future()
+
+        async def serve() -> None:
+            try:
+                async with self.server.serving(module) as app:
+                    ready.set_result((app, asyncio.get_running_loop()))
+                    await asyncio.Event().wait()
+            except BaseException as error:
+                ready.set_exception(error)
+
+        threading.Thread(target=asyncio.run, args=(serve(),), daemon=True).start()
+        self.app, self.loop = ready.result()
+
+
+_served = _Served()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One Function URL event (payload format 2.0), answered whole. Raises what the app raised."""
+    deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
+    answer = WholeAnswer()
+    error = _served.server.begin(_served.app, _served.loop, event, deadline_s).write(answer)
+    if error is not None:
+        raise error
+    return answer.result()

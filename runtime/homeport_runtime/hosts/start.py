@@ -1,0 +1,82 @@
+"""From a manifest to an app that serves: the same for every host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..app import App
+from ..guard.names import Names
+from ..import_profile import PROFILE
+from ..loader import find_server, load_module, start_error
+from ..manifest import Manifest
+from ..servers import adapt
+from ..servers.base import ServeOptions, ServerAdapter
+from ..servers.stdio import serve_command
+
+
+@dataclass(frozen=True)
+class Folders:
+    """`app` is what was bundled, `work` where the server runs, `layer` holds the packages, `sessions` is None unless
+    they are kept.
+    """
+
+    app: Path
+    work: Path
+    layer: Path
+    sessions: Path | None
+
+
+@dataclass(frozen=True)
+class Started:
+    """`kind` is the adapter's, `name` the server's in its module, `contract` what it said while it warmed up."""
+
+    app: App
+    kind: str
+    name: str | None
+    contract: Mapping[str, Any] | None
+
+
+def load(manifest: Manifest, folders: Folders) -> ModuleType | None:
+    """The user's module; None for a command. Raises ServerError."""
+    with PROFILE.measure():
+        return load_module(folders.app, folders.work, manifest.file) if manifest.file else None
+
+
+@asynccontextmanager
+async def started(
+    module: ModuleType | None,
+    manifest: Manifest,
+    folders: Folders,
+    names: Names,
+    state_key: bytes | None,
+    tools: Sequence[Mapping[str, Any]] | None,
+) -> AsyncIterator[Started]:
+    """The app within its lifespan, warm. Raises ServerError for what happens before that, and only for that."""
+    try:
+        with PROFILE.measure():
+            name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
+            app = App(adapter, names, sessions=folders.sessions)
+            lifespan = app.lifespan()
+            await lifespan.__aenter__()
+            contract = await app.warm_up(tools)
+    except (Exception, SystemExit) as error:
+        hint = "its factory, its lifespan or one of its list handlers failed"
+        raise start_error(error, folders.app, "while it started", hint) from error
+    try:
+        yield Started(app, adapter.kind, name, contract)
+    finally:
+        await lifespan.__aexit__(None, None, None)
+
+
+async def _adapter(
+    module: ModuleType | None, manifest: Manifest, folders: Folders, options: ServeOptions
+) -> tuple[str | None, ServerAdapter]:
+    if module is None:
+        return None, serve_command(manifest.command or (), folders.layer, options)
+    name, server = await find_server(module, str(manifest.file), manifest.object)
+    return name, adapt(server, options)

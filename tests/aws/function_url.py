@@ -1,0 +1,142 @@
+"""A function's URL: HTTP requests become events for its sandboxes, streamed answers become HTTP again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .sandbox import DEADLINE_S, PRELUDE_END, Answer, Function, Sandbox
+
+MAX_REQUEST = 6 * 1024 * 1024
+
+
+class FunctionURL:
+    """`url` answers on loopback. A request goes to a sandbox that is idle, else, or with `fresh`, to a new one."""
+
+    def __init__(self, function: Function, folder: Path) -> None:
+        self.function = function
+        self.fresh = False
+        self.sandboxes: list[Sandbox] = []
+        self.answers: list[Answer] = []
+        self.log = folder / "function.log"
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisFront", (Front,), {"front": self}))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def invoke(self, event: dict[str, Any]) -> Answer:
+        with self._lock:
+            idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
+            if self.fresh or not idle:
+                idle = [Sandbox(self.function, self.log)]
+                self.sandboxes += idle
+            self.answers.append(idle[0].invoke(event))
+            return self.answers[-1]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        for sandbox in self.sandboxes:
+            sandbox.stop()
+
+
+class Front(BaseHTTPRequestHandler):
+    front: FunctionURL
+    disable_nagle_algorithm = True
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if len(body) > MAX_REQUEST:
+            self._plain(413, b"")
+            return
+        answer = self.front.invoke(make_event(self.command, self.path, dict(self.headers.items()), body))
+        sandbox = answer.sandbox
+        assert sandbox is not None
+        first = b""
+        while PRELUDE_END not in first:
+            sandbox.ready.wait(DEADLINE_S)
+            chunk = None if sandbox.init_error else answer.chunks.get(timeout=DEADLINE_S)
+            if chunk is None:
+                self._buffered(first, answer)
+                return
+            first += chunk
+        start, _, rest = first.partition(PRELUDE_END)
+        self._stream(json.loads(start), rest, answer)
+
+    do_GET = do_POST = do_DELETE = _serve  # noqa: N815
+
+    def _buffered(self, whole: bytes, answer: Answer) -> None:
+        """What plain awslambdaric answers, or nothing."""
+        if answer.error or not whole:
+            self._plain(502, b"Internal Server Error")
+            return
+        said = json.loads(whole)
+        content = said.get("body", "")
+        data = base64.b64decode(content) if said.get("isBase64Encoded") else content.encode()
+        self._plain(said["statusCode"], data, said.get("headers", {}))
+
+    def _plain(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {**(headers or {}), "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _stream(self, start: dict[str, Any], rest: bytes, answer: Answer) -> None:
+        self.send_response(start["statusCode"])
+        for name, value in start["headers"].items():
+            self.send_header(name, value)
+        for cookie in start["cookies"]:
+            self.send_header("Set-Cookie", cookie)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        chunk: bytes | None = rest
+        try:
+            while chunk is not None:
+                if chunk:
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                    self.wfile.flush()
+                chunk = answer.chunks.get(timeout=DEADLINE_S * 10)
+            if answer.error is None:
+                self.wfile.write(b"0\r\n\r\n")
+        except ConnectionError:
+            # As on Lambda: the function is not told, and goes on.
+            return
+        self.close_connection = answer.error is not None
+
+
+def make_event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """Payload format 2.0."""
+    parts = urlsplit(target)
+    lower = {name.lower(): value for name, value in headers.items()}
+    cookies = lower.pop("cookie", "")
+    try:
+        content, encoded = body.decode(), False
+    except UnicodeDecodeError:
+        content, encoded = base64.b64encode(body).decode(), True
+    return {
+        "version": "2.0",
+        "rawPath": parts.path,
+        "rawQueryString": parts.query,
+        **({"cookies": cookies.split("; ")} if cookies else {}),
+        "headers": lower,
+        "requestContext": {
+            "domainName": lower.get("host", "").split(":")[0],
+            "http": {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+        },
+        **({"body": content} if body else {}),
+        "isBase64Encoded": encoded,
+    }

@@ -1,0 +1,195 @@
+"""One sandbox of the Lambda emulator: a process started as Lambda does it, and the Runtime API that it asks for events.
+
+The layout is Lambda's (read-only /var/task and /opt) by a mount namespace of the process, so root is needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+DEADLINE_S = 60.0
+PRELUDE_END = b"\0" * 8
+# A function has so long to come to its first event.
+INIT_S = 10.0
+MOUNT = (
+    "mount -t tmpfs tmpfs /var && mkdir /var/task && mount --bind $TASK /var/task && mount -o remount,bind,ro /var/task"
+    " && mount --bind $OPT /opt && mount -o remount,bind,ro /opt && mount -t tmpfs tmpfs /tmp && cd /var/task"
+    ' && exec "$@"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run
+    instead of Lambda's own, as in an image.
+    """
+
+    task: Path
+    opt: Path
+    interpreter: Path
+    variables: Mapping[str, str]
+    timeout_s: float = 60.0
+    command: tuple[str, ...] | None = None
+
+
+@dataclass
+class Answer:
+    """What comes back for one event: `chunks` ends with None; `error` is what Lambda is told of a failure."""
+
+    event: dict[str, Any]
+    deadline_s: float
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    chunks: queue.Queue[bytes | None] = field(default_factory=queue.Queue)
+    streamed: bool = False
+    error: dict[str, Any] | None = None
+    sandbox: Sandbox | None = None
+
+
+class Sandbox:
+    """One instance of a function: takes one event at a time. `init_error` is set when it could not start."""
+
+    def __init__(self, function: Function, log: Path) -> None:
+        self.busy = False
+        self.init_error: dict[str, Any] | None = None
+        self.ready = threading.Event()
+        self.started_at = time.monotonic()
+        self.events: queue.Queue[Answer] = queue.Queue()
+        self.open: dict[str, Answer] = {}
+        self._function = function
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._log = log.open("ab")
+        self.process = self._start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        function = self._function
+        address = f"127.0.0.1:{self._server.server_port}"
+        variables = {
+            "AWS_LAMBDA_RUNTIME_API": address,
+            "AWS_LAMBDA_FUNCTION_NAME": "emulated",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_REGION": "us-east-1",
+            "LAMBDA_TASK_ROOT": "/var/task",
+            "LAMBDA_RUNTIME_DIR": "/var/runtime",
+            "LANG": "en_US.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "TASK": str(function.task),
+            "OPT": str(function.opt),
+            **function.variables,
+        }
+        wrapper = function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+        managed = [*([wrapper] if wrapper else []), str(function.interpreter), "/var/runtime/bootstrap.py"]
+        command = function.command or managed
+        return subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-ec", MOUNT, "sh", *command],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def invoke(self, event: dict[str, Any]) -> Answer:
+        answer = Answer(event, time.time() + self._function.timeout_s, sandbox=self)
+        self.busy = True
+        self.events.put(answer)
+        return answer
+
+    def _watch(self) -> None:
+        """A process that ends breaks off what it was doing."""
+        self.process.wait()
+        if not self.ready.is_set():
+            self.init_error = self.init_error or {"errorType": "Runtime.ExitError", "errorMessage": "it ended"}
+            self.ready.set()
+        for answer in list(self.open.values()):
+            answer.error = answer.error or {"errorType": "Runtime.ExitError", "errorMessage": "the process ended"}
+            answer.chunks.put(None)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._server.shutdown()
+        self._server.server_close()
+        self._log.close()
+
+
+class RuntimeAPI(BaseHTTPRequestHandler):
+    sandbox: Sandbox
+    disable_nagle_algorithm = True
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/restore/next"):
+            self._reply(200, b"{}")
+            return
+        self.sandbox.ready.set()
+        answer = self.sandbox.events.get()
+        self.sandbox.open[answer.request_id] = answer
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": answer.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int(answer.deadline_s * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:emulated",
+            "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):x}-{'0' * 24};Sampled=0",
+        }
+        self._reply(200, json.dumps(answer.event).encode(), headers)
+
+    def do_POST(self) -> None:
+        if self.path.endswith("/init/error"):
+            self.sandbox.init_error = json.loads(self._body())
+            self._reply(202, b"{}")
+            return
+        answer = self.sandbox.open[self.path.split("/")[-2]]
+        if self.path.endswith("/error"):
+            answer.error = json.loads(self._body())
+        elif self.headers.get("Lambda-Runtime-Function-Response-Mode") == "streaming":
+            answer.streamed = True
+            answer.error = self._stream(answer)
+        else:
+            answer.chunks.put(self._body())
+        del self.sandbox.open[answer.request_id]
+        self.sandbox.busy = False
+        answer.chunks.put(None)
+        self._reply(202, b"{}")
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _stream(self, answer: Answer) -> dict[str, Any] | None:
+        while size := int(self.rfile.readline(), 16):
+            answer.chunks.put(self.rfile.read(size))
+            self.rfile.readline()
+        trailers = {}
+        while line := self.rfile.readline().strip():
+            name, _, value = line.partition(b": ")
+            trailers[name.lower()] = value
+        body = trailers.get(b"lambda-runtime-function-error-body")
+        error: dict[str, Any] | None = json.loads(base64.b64decode(body)) if body else None
+        return error
+
+    def _reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        more = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        for name, value in {**(headers or {}), **more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
