@@ -21,7 +21,7 @@ from .options import json_option
 def login_command(reads_token: bool, as_json: bool) -> None:
     """Log in to GitHub: with an installed gh's token, with a code to type there, or with --token."""
     output, home, github = Output(as_json=as_json), open_home(), chosen_github()
-    token = check_token(_read_token() if reads_token else _obtain(github, output))
+    token = _read_token(github) if reads_token else _obtain(github, output)
     name = _name(github, token)
     place = keep_token(github, token, home)
     data = {"ok": True, "github": github.server_url, "login": name, "kept_in": place}
@@ -54,9 +54,13 @@ def _name(github: GitHub, token: str) -> str:
         return str(client.get("/user")["login"])
 
 
-def _read_token() -> str:
+def _read_token(github: GitHub) -> str:
     text = click.prompt("token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-    return str(text).strip()
+    try:
+        return check_token(str(text).strip())
+    except InputError as error:
+        hint = f"{github.server_url}/settings/tokens makes one, with the scopes repo and admin:repo_hook"
+        raise InputError(error.message, hint=hint) from None
 
 
 def _obtain(github: GitHub, output: Output) -> str:

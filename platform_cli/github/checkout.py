@@ -17,9 +17,10 @@ import tenacity
 from ..build.source import MAX_BYTES, MAX_FILES
 from ..errors import GitHubError, NotFoundError, RevokedTokenError, SourceError
 
-# Seconds that git may take to answer, and to fetch.
-LIST_TIMEOUT_S = 60
+# Seconds that git may take to answer, and to fetch; and those without a kilobyte after which it gives up.
+LIST_TIMEOUT_S = 30
 FETCH_TIMEOUT_S = 600
+STALLED_S = 20
 SYMLINK, SUBMODULE = b"120000", b"160000"
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer begins with this, and is smaller than 1024 bytes.
 LFS = b"version https://git-lfs.github.com/spec/"
@@ -126,6 +127,8 @@ def _environment(url: str, token: str | None) -> dict[str, str]:
         "core.hooksPath": os.devnull,
         "credential.helper": "",
         "http.followRedirects": "false",
+        "http.lowSpeedLimit": "1000",
+        "http.lowSpeedTime": str(STALLED_S),
         "protocol.allow": "never",
         f"protocol.{parts.scheme}.allow": "always",
         "fetch.fsckObjects": "true",

@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import GitHubError, NotFoundError, RateLimitError, RevokedTokenError
 from .repository import GitHub, Repository
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 10.0
 TRIES = 4
 MAX_REDIRECTS = 3
 
