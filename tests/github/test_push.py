@@ -116,7 +116,9 @@ def test_a_pull_request_has_a_preview_until_it_is_closed(
 ) -> None:
     preview = f"{NAME}-pr-7"
     comments = len(github.requests("POST", "/issues/7/comments"))
-    (repository / "fastmcp.toml").write_text("[github]\nblock_breaking = true\n")
+    platform.run("set-secret", "GREETING", "aloha", "--project", NAME)
+    config = '[github]\nblock_breaking = true\n[environment]\nGREETING = "${secrets.GREETING}"\n'
+    (repository / "fastmcp.toml").write_text(config)
     with (repository / "server.py").open("a") as file:
         file.write(NEW_TOOL.format(name="brave"))
     sha = propose(repository)
@@ -124,6 +126,7 @@ def test_a_pull_request_has_a_preview_until_it_is_closed(
     wait_until_live(platform, sha, preview)
     wait_for(lambda: len(github.requests("POST", "/issues/7/comments")) == comments + 1)
     assert "brave" in tools(platform, preview)
+    assert call(platform.run("status", preview)["url"], "whoami").endswith(" aloha")
     assert "brave" not in tools(platform)
 
     with (repository / "server.py").open("a") as file:
