@@ -179,15 +179,21 @@ def test_a_hundred_pushes_end_with_the_newest_deployed_once(
     assert len(serving) == len(set(serving)) == 2
 
 
+@pytest.mark.parametrize("when", ["accepted", "under way"])
 def test_what_was_accepted_survives_a_kill(
-    platform: Platform, github: FakeGitHub, repository: Path, linked: str
+    platform: Platform, github: FakeGitHub, repository: Path, linked: str, when: str
 ) -> None:
+    with (repository / "server.py").open("a") as file:
+        # Long enough to be killed while it is loaded.
+        file.write("import time\ntime.sleep(1)\n")
     sha = add_tool(repository, "survivor")
     payload = github.push(repository)
     body = json.dumps(payload).encode()
     headers = delivery_headers("push", github.sign([body])[0])
     pid = control_plane(platform)
     assert post(github.webhook, body, headers)[0] == 202
+    if when == "under way":
+        wait_for(lambda: github.statuses(sha))
     os.kill(pid, signal.SIGKILL)
     platform.run("platform", "start")
     wait_until_live(platform, sha)
