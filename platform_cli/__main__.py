@@ -24,6 +24,7 @@ COMMANDS = {
     "logs": ("logs", "Show or follow what a project's server printed and who called what."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
+    "new-token": ("token", "Give a project a new bearer token; the old one ends."),
     "connect": ("connect", "Print or write the client configuration for a project."),
     "set-secret": ("secrets", "Set a secret that fastmcp.toml names with ${secrets.NAME}."),
     "list-secrets": ("secrets", "List the secrets of a project and the releases that use them; never their values."),

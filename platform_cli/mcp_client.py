@@ -31,12 +31,14 @@ def check_url(text: str) -> str:
     return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/mcp"))
 
 
-def list_tools(url: str) -> list[dict[str, Any]]:
+def list_tools(url: str, token: str | None = None) -> list[dict[str, Any]]:
     """The tools at `url`, as the protocol writes them. Raises ServerError."""
-    return _run(url, _tools)
+    return _run(url, token, _tools)
 
 
-def call_tool(url: str, name: str, given: Mapping[str, str], on_progress: OnProgress) -> dict[str, Any]:
+def call_tool(
+    url: str, name: str, given: Mapping[str, str], on_progress: OnProgress, token: str | None = None
+) -> dict[str, Any]:
     """The result of a call, as the protocol writes it; `given` are the arguments as they were typed.
 
     Raises InputError for an unknown tool or argument, before anything is called, and ServerError.
@@ -50,7 +52,7 @@ def call_tool(url: str, name: str, given: Mapping[str, str], on_progress: OnProg
 
         return _wire(await client.call_tool(name, arguments, progress_callback=progress))
 
-    return _run(url, work)
+    return _run(url, token, work)
 
 
 async def _tools(client: Client) -> list[dict[str, Any]]:
@@ -69,23 +71,28 @@ def _wire(value: Any) -> dict[str, Any]:
     return written
 
 
-def _run(url: str, work: Callable[[Client], Awaitable[T]]) -> T:
+def _run(url: str, token: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
     # The library logs what it also raises, with a traceback.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     logging.getLogger("mcp").propagate = False
     try:
-        return asyncio.run(_connected(url, work))
+        return asyncio.run(_connected(url, token, work))
     except Exception as error:
         raise _explained(url, error) from error
 
 
-async def _connected(url: str, work: Callable[[Client], Awaitable[T]]) -> T:
+async def _connected(url: str, token: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
     from mcp import Client
     from mcp.client.sse import sse_client
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
 
-    server = sse_client(url) if urlsplit(url).path.endswith("/sse") else url
-    async with Client(server) as client:
-        return await work(client)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with create_mcp_http_client(headers=headers) as http:
+        sse = urlsplit(url).path.endswith("/sse")
+        server = sse_client(url, headers=headers) if sse else streamable_http_client(url, http_client=http)
+        async with Client(server) as client:
+            return await work(client)
 
 
 def _explained(url: str, error: Exception) -> Exception:
@@ -101,9 +108,11 @@ def _explained(url: str, error: Exception) -> Exception:
             return cause
     for cause in causes:
         if isinstance(cause, httpx2.HTTPStatusError):
-            return ServerError(
-                f"{url} answered with HTTP {cause.response.status_code}", hint="check that this is an MCP endpoint"
-            )
+            status = cause.response.status_code
+            hint = "check that this is an MCP endpoint"
+            if status == 401:
+                hint = "it wants a token: `homeport new-token NAME` makes one for a project and keeps it here"
+            return ServerError(f"{url} answered with HTTP {status}", hint=hint)
         if isinstance(cause, httpx2.HTTPError | OSError):
             detail = str(cause) or type(cause).__name__
             return ServerError(f"{url} cannot be reached: {detail}", hint="check the address, and that it is running")

@@ -43,6 +43,7 @@ def describe(
         "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
         "cold_start_optimization": project.cold_start_optimization,
         "domains": list(project.domains),
+        "auth": project.auth,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,
         "layer": layer.hash,

@@ -18,19 +18,21 @@ Entry = dict[str, Any]
 class ClientFormat:
     """One client. `path` gives its file for all of the user's projects, `section` the key in it that holds servers.
 
-    `entry` makes a server's entry from its URL. `note` is what the person should know, `reads_sse` whether the client
-    can use the entry for HTTP+SSE from this file at all.
+    `entry` makes a server's entry from its URL, with the bearer token if it wants one. `note` is what the person should
+    know, `reads_sse` whether the client can use the entry for HTTP+SSE from this file at all.
     """
 
     title: str
     path: Callable[[], Path]
     section: str
-    entry: Callable[[str, Transport], Entry]
+    entry: Callable[[str, Transport, str | None], Entry]
     note: str
     reads_sse: bool = True
 
-    def config(self, name: str, url: str, transport: Transport) -> dict[str, dict[str, Entry]]:
-        return {self.section: {name: self.entry(url, transport)}}
+    def config(
+        self, name: str, url: str, transport: Transport, token: str | None = None
+    ) -> dict[str, dict[str, Entry]]:
+        return {self.section: {name: self.entry(url, transport, token)}}
 
 
 def _application_config(*parts: str) -> Path:
@@ -42,19 +44,30 @@ def _claude_code_path() -> Path:
     return Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home()) / ".claude.json"
 
 
-def _by_url(url: str, transport: Transport) -> Entry:
+def _headers(token: str | None) -> Entry:
+    return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
+
+
+def _by_url(url: str, transport: Transport, token: str | None) -> Entry:
     """The form that many clients read; the transport is named only where it is not the usual one."""
-    return {"url": url, "transport": transport} if transport == "sse" else {"url": url}
+    return {"url": url, **({"transport": transport} if transport == "sse" else {}), **_headers(token)}
 
 
-def _by_type(url: str, transport: Transport) -> Entry:
-    return {"type": transport, "url": url}
+def _by_type(url: str, transport: Transport, token: str | None) -> Entry:
+    return {"type": transport, "url": url, **_headers(token)}
 
 
-def _by_bridge(url: str, transport: Transport) -> Entry:
+def _by_bridge(url: str, transport: Transport, token: str | None) -> Entry:
     """Claude Desktop's file only starts programs, and drops entries that have a URL; mcp-remote is a program that
     hands everything on to one (https://github.com/geelen/mcp-remote)."""
-    return _by_url(url, transport) if transport == "sse" else {"command": "npx", "args": ["-y", "mcp-remote", url]}
+    if transport == "sse":
+        return _by_url(url, transport, token)
+    entry: Entry = {"command": "npx", "args": ["-y", "mcp-remote", url]}
+    if token:
+        # Some clients divide an argument at its spaces: the header's value comes from a variable.
+        entry["args"] += ["--header", "Authorization:${AUTHORIZATION}"]
+        entry["env"] = {"AUTHORIZATION": f"Bearer {token}"}
+    return entry
 
 
 # Claude Code: https://code.claude.com/docs/en/mcp (user scope); Cursor: https://cursor.com/docs/mcp (global);

@@ -9,7 +9,9 @@ import click
 
 from ..clients.config_file import write_server
 from ..clients.formats import CLIENTS, Transport
+from ..controlplane.connections import kept_token
 from ..errors import InputError
+from ..home import open_home
 from ..output import Output
 from .options import json_option, running_target
 
@@ -37,7 +39,13 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
         )
     status = running_target().status(name)
     url = status["mcp_url" if chosen == "http" else "sse_url"]
-    config = client.config(name, url, chosen)
+    token = kept_token(url, open_home())
+    if status["auth"] == "token" and token is None:
+        raise InputError(
+            f"{name} wants a token, and this machine does not have it",
+            hint=f"`homeport new-token {name}` makes a new one; the old one ends with that",
+        )
+    config = client.config(name, url, chosen, token)
     path = client.path()
     backup = write_server(path, client.section, name, config[client.section][name]) if write else None
     data = {
@@ -48,7 +56,7 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
         "backup": str(backup) if backup else None,
         "config": config,
     }
-    output.note(_advice(name, client_name, url, chosen, write))
+    output.note(_advice(name, client_name, url, chosen, write, protected=token is not None))
     if write:
         text = f"{client.title} is connected to {name}: {path}" + (f"\nbefore: {backup}" if backup else "")
     else:
@@ -56,11 +64,13 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     output.result(data, text)
 
 
-def _advice(name: str, client_name: str, url: str, transport: Transport, written: bool) -> str:
+def _advice(name: str, client_name: str, url: str, transport: Transport, written: bool, *, protected: bool) -> str:
     client = CLIENTS[client_name]
     if transport == "sse" and not client.reads_sse:
         return f"this form is for clients that read URLs; {client.title} drops such servers from {client.path()}"
     if written:
         return client.note
     command = f"\nor: claude mcp add --scope user --transport {transport} {name} {url}"
+    if protected:
+        command += ' --header "Authorization: Bearer ..."'
     return f"for {client.path()}; --write puts it there" + (command if client_name == "claude-code" else "")

@@ -26,6 +26,7 @@ from ..targets.base import Plan
 from ..targets.local import LocalTarget
 from .options import json_option, platform_client
 from .project_here import project_here
+from .token import keep_project_token
 
 
 @click.command("deploy")
@@ -63,6 +64,8 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             status = target.apply(plan) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
+    if "token" in status:
+        keep_project_token(status, home)
     output.result(_data(status, stages), _text(status, bundle.manifest))
 
 
@@ -144,7 +147,9 @@ def _own_name(contract: dict[str, Any] | None) -> str | None:
 
 
 def _data(status: dict[str, Any], stages: Stages) -> dict[str, Any]:
-    shown = ("project", "release", "target", "url", "mcp_url", "sse_url", "changed")
+    shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "changed"]
+    if "token" in status:
+        shown.append("token")
     return {"ok": True, **{key: status[key] for key in shown}, "stages": [asdict(stage) for stage in stages.done]}
 
 
@@ -159,8 +164,10 @@ def _text(status: dict[str, Any], manifest: Any) -> str:
         f"  {status['mcp_url']}",
         "",
         f"tools: {', '.join(tools)}" if tools else "tools: none listed",
-        f"next:  homeport connect {status['project']} --client claude-code",
     ]
+    if "token" in status:
+        lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
+    lines.append(f"next:  homeport connect {status['project']} --client claude-code")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..controlplane.client import PlatformClient
-from ..controlplane.connections import Remote, check_token, check_url, keep
+from ..controlplane.connections import Remote, check_token, check_url, keep_token
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..output import Output, table
@@ -105,7 +105,7 @@ def login(url: str, as_json: bool) -> None:
     token = click.prompt("token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     remote = Remote(url, check_token(token.strip()))
     PlatformClient(home, remote=remote).platform()
-    keep(remote, home)
+    keep_token(remote.url, remote.token, home)
     Output(as_json=as_json).result({"ok": True, "platform": url}, f"next:  homeport --platform {url} deploy server.py")
 
 

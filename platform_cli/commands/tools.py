@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
+from ..controlplane.connections import kept_token
 from ..errors import ToolError
+from ..home import open_home
 from ..output import Output, table
 from ..tool_arguments import split_pairs, type_names
 from .options import json_option, platform_client, running_target
@@ -20,7 +22,7 @@ def tools_command(server: str, as_json: bool) -> None:
     from ..mcp_client import list_tools
 
     url = _url(server)
-    tools = list_tools(url)
+    tools = list_tools(url, kept_token(url, open_home()))
     rows = [(tool["name"], _parameters(tool), _first_line(tool)) for tool in tools]
     text = table(("tool", "parameters", "description"), rows) if rows else "it has no tools"
     Output(as_json=as_json).result({"ok": True, "url": url, "tools": tools}, text)
@@ -41,7 +43,13 @@ def call_command(server: str, tool: str, arguments: tuple[str, ...], as_json: bo
 
     output = Output(as_json=as_json)
     url = _url(server)
-    result = call_tool(url, tool, given, lambda done, total, message: output.note(_progress(done, total, message)))
+    result = call_tool(
+        url,
+        tool,
+        given,
+        lambda done, total, message: output.note(_progress(done, total, message)),
+        kept_token(url, open_home()),
+    )
     text = "\n".join(_block_text(block) for block in result["content"])
     if result.get("isError"):
         raise ToolError(text or f"{tool} failed without saying why")

@@ -40,7 +40,8 @@ class Project:
     `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
-    environment.dependencies). `block_breaking` fails the check of a pull request whose tools break clients.
+    environment.dependencies). `auth` says whether callers need a token, None that nothing was said. `block_breaking`
+    fails the check of a pull request whose tools break clients.
     """
 
     folder: Path
@@ -61,5 +62,6 @@ class Project:
     cold_start_optimization: bool = True
     scaling: Scaling = Scaling()
     domains: tuple[str, ...] = ()
+    auth: Literal["token", "none"] | None = None
     block_breaking: bool = False
     config_file: Path | None = None

@@ -128,6 +128,12 @@ def target(value: object) -> str:
     return "local"
 
 
+def auth_mode(value: object) -> str:
+    if value not in ("token", "none"):
+        raise ValueError('must be "token" or "none"')
+    return str(value)
+
+
 def domains(value: object) -> tuple[str, ...]:
     """Fully qualified host names (RFC 1123, section 2.1), folded to lower case."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -175,6 +181,9 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
     },
+    "auth": {
+        "mode": Key(auth_mode, "Who may call: everyone, or whoever has the project's token.", '"token"'),
+    },
     "domains": {
         "names": Key(domains, "Public host names that lead here.", '["mcp.example.com"]'),
     },
@@ -187,6 +196,6 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
 
-# Known words, refused: a server whose [auth] was ignored would be open to everyone.
-NOT_YET = ("auth", "scopes", "limits")
+# Known words, refused: a server whose [scopes] were ignored would let everyone do everything.
+NOT_YET = ("scopes", "limits")
 NOT_YET_TARGETS = ("lambda", "container")

@@ -49,6 +49,7 @@ def read_toml(path: Path) -> Project:
         environment=values.get("environment", {}),
         scaling=file.scaling(values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
+        auth=values.get("auth", {}).get("mode"),
         block_breaking=values.get("github", {}).get("block_breaking", False),
     )
 

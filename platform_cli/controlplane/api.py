@@ -105,6 +105,10 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
         work = platform.deploy(name, body.bundle, body.folder, Origin(body.author))
         return await _while_connected(request, work)
 
+    @app.post("/v1/projects/{name}/token")
+    async def renew_token(name: str) -> dict[str, Any]:
+        return await platform.renew_token(name)
+
     @app.post("/v1/projects/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request) -> dict[str, Any]:
         return await _while_connected(request, platform.rollback(name, body.release))

@@ -166,6 +166,10 @@ class PlatformClient:
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 
+    def renew_token(self, project: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request("POST", _path(project, "token"))
+        return answer
+
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("POST", _path(project, "rollback"), {"release": release})
         return answer

@@ -133,9 +133,15 @@ def check_token(token: str) -> str:
     return token
 
 
-def keep(remote: Remote, home: Home) -> None:
-    """Keeps the token for the next commands, readable for this user alone."""
-    write_atomic(_file(home), json.dumps({**_kept(home), remote.url: remote.token}).encode())
+def keep_token(url: str, token: str, home: Home) -> None:
+    """Keeps the token of the platform or the project at `url` for the next commands, readable for this user alone."""
+    write_atomic(_file(home), json.dumps({**_kept(home), url: token}).encode())
+
+
+def kept_token(url: str, home: Home) -> str | None:
+    """The token for `url`, of which only scheme and host matter."""
+    parts = urlsplit(url)
+    return _kept(home).get(f"{parts.scheme}://{parts.netloc}")
 
 
 def _kept(home: Home) -> dict[str, str]:

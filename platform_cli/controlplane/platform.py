@@ -24,6 +24,7 @@ from ..secrets.sqlite import SQLiteSecretStore
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
+from .access import Access
 from .deployments import Deployments
 from .domain import Domain
 from .edge import Edge, Published
@@ -45,6 +46,7 @@ class Platform:
         self._secrets = SQLiteSecretStore(home)
         self.settings = Settings(self._store.db)
         self.tokens = Tokens(self._store.db)
+        self._access = Access(self._store.db)
         self.edge = Edge(home, self.settings)
         self.links = Links(self._store.db, self._secrets)
         self.deployments = Deployments(self._store.db)
@@ -68,7 +70,11 @@ class Platform:
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
         folder, names = self._home.bundles / release.bundle, self.edge.names(release.project)
         runnable = read_release(self._home, release.project, release.number, folder, names)
-        return replace(runnable, secrets=partial(self._secrets.values, release.project, release.secrets))
+        return replace(
+            runnable,
+            secrets=partial(self._secrets.values, release.project, release.secrets),
+            token_hash=self._access.token_hash(release.project),
+        )
 
     def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
         """The versions of the secrets that `release` gets now. Raises ConfigError if one is not set."""
@@ -114,16 +120,20 @@ class Platform:
         self.edge.set_domain(domain)
         for row in self._store.projects():
             async with self._locks[row.name]:
-                service = self._supervisor.services.get(row.name)
-                if service is None or service.release is None:
-                    continue
-                release = self._runnable(self._store.release(row.name, service.release.number))
-                if service.workers:
-                    # One that does not come up says so in its status; the others have their names.
-                    with contextlib.suppress(HomeportError):
-                        await self._supervisor.activate(row.name, release)
-                else:
-                    service.release = release
+                # One that does not come up says so in its status; the others have their names.
+                with contextlib.suppress(HomeportError):
+                    await self._refresh(row.name)
+
+    async def _refresh(self, project: str) -> None:
+        """What the platform itself tells workers has changed: those that run are replaced."""
+        service = self._supervisor.services.get(project)
+        if service is None or service.release is None:
+            return
+        release = self._runnable(self._store.release(project, service.release.number))
+        if service.workers:
+            await self._supervisor.activate(project, release)
+        else:
+            service.release = release
 
     def worker_processes(self) -> set[int]:
         """The process ids of every worker that runs now."""
@@ -147,6 +157,7 @@ class Platform:
             **self.edge.urls(row.name, row.port),
             "workers": service.workers,
             "last_error": service.last_error or self.edge.error,
+            "auth": "none" if self._access.token_hash(row.name) is None else "token",
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
             "outdated_secrets": self._outdated(release) if release else [],
@@ -180,24 +191,44 @@ class Platform:
         return await self._supervisor.inspect(release)
 
     async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> dict[str, Any]:
-        """A new release of `project`, created if it is not there. What already serves is left alone."""
+        """A new release of `project`, created if it is not there. What already serves is left alone.
+
+        The status that is returned has a `token` if the project got one, which nobody can be told again.
+        """
         async with self._locks[project]:
             row = self._store.find_project(project)
-            pinned = self._pin(project, read_release(self._home, project, 0, self._home.bundles / bundle))
+            release = read_release(self._home, project, 0, self._home.bundles / bundle)
+            pinned = self._pin(project, release)
             active = self._active(project)
             if row and active and (active.bundle, active.secrets) == (bundle, pinned):
                 self._supervisor.services[project].open_if_down()
                 return {**self._describe(row), "changed": False}
             if row is None:
                 self._create(project, folder)
+            before = self._access.token_hash(project)
+            token = self._access.settle(project, release.auth)
             try:
                 await self._release(project, bundle, pinned, "deploy", origin)
             except BaseException:
+                self._access.put(project, before)
                 if row is None:
                     await self._remove(project)
                 raise
             self._store.set_folder(project, folder)
-            return {**self.status(project), "changed": True}
+            return {**self.status(project), "changed": True, **({"token": token} if token else {})}
+
+    async def renew_token(self, project: str) -> dict[str, Any]:
+        """The project's new token, with its status. Raises InputError where everyone may call."""
+        async with self._locks[project]:
+            self._store.project(project)
+            if self._access.token_hash(project) is None:
+                raise InputError(
+                    f"everyone may call {project}: it has no token",
+                    hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
+                )
+            token = self._access.renew(project)
+            await self._refresh(project)
+            return {**self.status(project), "token": token}
 
     async def _release(
         self, project: str, bundle: str, pinned: Mapping[str, int], reason: str, origin: Origin = UNKNOWN
@@ -376,6 +407,7 @@ class Platform:
     async def _remove(self, project: str) -> None:
         await self._supervisor.remove(project)
         self._store.delete_project(project)
+        self._access.put(project, None)
         await asyncio.to_thread(shutil.rmtree, self._home.project(project), ignore_errors=True)
 
     def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:

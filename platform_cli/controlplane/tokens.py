@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 import sqlite3
 import time
 from typing import Any
 
 from ..config.names import check_name
 from ..errors import InputError, NotFoundError
+from .access import hash_of, make_token
 
-# Random bytes; at this length a plain SHA-256 is as good as a slow hash, since nobody can guess.
-ENTROPY = 32
-PREFIX = "homeport_"
 # Seconds for which a use is not written down again.
 USE_PRECISION_S = 60.0
 
@@ -30,9 +26,9 @@ class Tokens:
     def create(self, name: str) -> str:
         """The new token, which is not kept. Raises InputError for a bad name and for one that is taken."""
         check_name(name, "the token's name")
-        token = PREFIX + secrets.token_urlsafe(ENTROPY)
+        token = make_token()
         try:
-            self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, NULL)", (name, _hash(token), time.time()))
+            self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, NULL)", (name, hash_of(token), time.time()))
         except sqlite3.IntegrityError:
             raise InputError(
                 f"there is a token {name!r} already", hint=f"`homeport platform token revoke {name}` ends it"
@@ -51,7 +47,7 @@ class Tokens:
 
     def accept(self, token: str) -> bool:
         """Whether `token` is one of ours; notes that it was used."""
-        given = _hash(token)
+        given = hash_of(token)
         found = None
         for name, expected, used in self._db.execute("SELECT name, hash, used_at FROM tokens").fetchall():
             if hmac.compare_digest(given, expected):
@@ -63,7 +59,3 @@ class Tokens:
         if used is None or abs(now - used) > USE_PRECISION_S:
             self._db.execute("UPDATE tokens SET used_at = ? WHERE name = ?", (now, name))
         return True
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

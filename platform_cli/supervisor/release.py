@@ -31,7 +31,8 @@ class RunnableRelease:
     loopback ones; `modules` are the library modules its server imports, as inspected, or as its source says before it
     was; `tools` what its server listed then, None where it has no list. `secrets` decrypts the values that
     `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders of
-    which its processes may see no more than what is theirs; none where the system does not let them be hidden.
+    which its processes may see no more than what is theirs; none where the system does not let them be hidden. `auth`
+    is what the configuration says of callers, `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -54,6 +55,8 @@ class RunnableRelease:
     cold_start_optimization: bool
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
+    auth: str | None = None
+    token_hash: str | None = None
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -89,5 +92,6 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
         tools=contract["tools"] if (contract := manifest.get("contract")) else None,
         cold_start_optimization=manifest["cold_start_optimization"],
+        auth=manifest.get("auth"),
         hidden=home.private if can_hide(home.root) else (),
     )

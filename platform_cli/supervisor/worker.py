@@ -223,6 +223,7 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
     alone = release.max_workers == 1 and release.min_workers <= 1
     serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    serving["token_hash"] = release.token_hash
     return {**_job(release, workdir), **serving}
 
 

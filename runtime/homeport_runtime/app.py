@@ -25,13 +25,16 @@ PROBE_HOST = "127.0.0.1:80"
 class App:
     """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them.
 
-    `sessions` is the folder that keeps stateful sessions, None to serve without. Without `listens` nobody may hold a
+    `sessions` is the folder that keeps stateful sessions, None to serve without; `token_hash` that of the bearer
+    token that every request must bring, None to serve everyone. Without `listens` nobody may hold a
     connection open to be told of changes (subscriptions/listen, 2026-07-28).
     """
 
     listens = True
 
-    def __init__(self, adapter: ServerAdapter, names: Names, *, sessions: Path | None) -> None:
+    def __init__(
+        self, adapter: ServerAdapter, names: Names, *, sessions: Path | None, token_hash: str | None = None
+    ) -> None:
         self._adapter = adapter
         self._http = adapter.http
         if adapter.stateless is not None:
@@ -42,7 +45,7 @@ class App:
         self._mcp_path = "/mcp"
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = sessions is None and adapter.kind != "asgi"
-        self.guard = Guard(self._route, names)
+        self.guard = Guard(self._route, names, token_hash)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.guard(scope, receive, send)

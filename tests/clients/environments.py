@@ -71,7 +71,10 @@ def node(source: Path = HERE) -> Node:
 
     folder = _made([NODE, package], install)
     for script in source.glob("*.mjs"):
-        shutil.copy(script, folder)
+        # Whole at once: other test processes run it meanwhile.
+        copy = folder / f".{os.getpid()}.{script.name}"
+        shutil.copy(script, copy)
+        copy.replace(folder / script.name)
     return Node(folder / "node" / "bin" / "node", folder)
 
 
@@ -95,6 +98,19 @@ def observe(client: str, mcp_url: str, sse_url: str) -> dict[str, dict[str, Any]
         raise AssertionError(f"{client} ended with {ran.returncode}\n{ran.stderr[-4000:]}")
     seen: dict[str, dict[str, Any]] = json.loads(ran.stdout.splitlines()[-1])
     return seen
+
+
+def run_program(client: str, program: str, *arguments: str) -> str:
+    """What a program of that client's environment prints. Raises UnavailableError."""
+    ran = subprocess.run(
+        [python(client), "-W", "ignore", "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=RUN_DEADLINE_S,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    return ran.stdout
 
 
 def _cache() -> Path:

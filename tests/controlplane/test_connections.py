@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.controlplane.connections import Remote, check_url, find_remote, keep
+from platform_cli.controlplane.connections import Remote, check_url, find_remote, keep_token
 from platform_cli.errors import InputError
 from platform_cli.home import Home
 
@@ -48,8 +48,8 @@ def test_the_token_comes_from_the_environment_or_a_login(tmp_path: Path, monkeyp
     with pytest.raises(InputError) as caught:
         find_remote(url, home)
     assert f"homeport platform login {url}" in (caught.value.hint or "")
-    keep(Remote(url, "kept"), home)
-    keep(Remote("https://other.example.com", "other"), home)
+    keep_token(url, "kept", home)
+    keep_token("https://other.example.com", "other", home)
     assert find_remote(f"{url}/", home).token == "kept"
     monkeypatch.setenv("HOMEPORT_TOKEN", "given")
     assert find_remote(url, home).token == "given"

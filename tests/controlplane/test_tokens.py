@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.controlplane import tokens as module
+from platform_cli.controlplane.access import PREFIX
 from platform_cli.controlplane.store import Store
 from platform_cli.controlplane.tokens import Tokens
 from platform_cli.errors import InputError, NotFoundError
@@ -45,13 +45,13 @@ def test_only_a_hash_is_kept(tokens: Tokens, store: Store, tmp_path: Path) -> No
     store.close()
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert token.encode() not in kept
-    assert token.removeprefix(module.PREFIX).encode() not in kept
+    assert token.removeprefix(PREFIX).encode() not in kept
 
 
 def test_tokens_are_256_bits_and_differ(tokens: Tokens) -> None:
     made = {tokens.create(f"t{number}") for number in range(20)}
     assert len(made) == 20
-    assert all(len(token.removeprefix(module.PREFIX)) == 43 for token in made)
+    assert all(len(token.removeprefix(PREFIX)) == 43 for token in made)
 
 
 def test_names(tokens: Tokens) -> None:

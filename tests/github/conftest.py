@@ -34,11 +34,12 @@ def platform(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> It
     running.run("platform", "start")
     yield running
     running.stop()
+    # A process that ran none of the tests that link has no secret.
+    hidden = [value.encode() for value in (github.token, github.secret) if value]
     for path in running.home.rglob("*"):
         if path.is_file() and path.name != "github.json" and "layers" not in path.parts:
             content = path.read_bytes()
-            assert github.token.encode() not in content, path
-            assert github.secret.encode() not in content, path
+            assert not any(value in content for value in hidden), path
     told = str([one.body for one in github.asked if not one.path.endswith("/hooks")])
     assert github.token not in told
 

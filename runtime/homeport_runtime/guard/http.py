@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 
-from ..asgi import ASGIApp, Message, Receive, Scope, Send, header, send_error
+from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
 from ..relay import Relay
 from ..telemetry import request_id
+from .auth import CHALLENGE, BearerToken, without_authorization
 from .calls import CallRecord
 from .messages import (
     MAX_BODY,
@@ -28,14 +29,15 @@ MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
 
 
 class Guard:
-    """Checks Host, Origin and size, parses each message once, and keeps one record per tools/call.
+    """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
 
     `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
     streams among them. `relay` is set where the project may have other workers.
     """
 
-    def __init__(self, app: ASGIApp, names: Names) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
+        self._token = BearerToken(token_hash) if token_hash else None
+        self._app = without_authorization(app) if token_hash else app
         self._names = names
         self._calls = StreamCalls()
         self.streams = OpenStreams()
@@ -59,6 +61,9 @@ class Guard:
         origin = header(scope, b"origin")
         if origin is not None and not self._names.allows_origin(origin):
             await _refuse(scope, send, 403, "this Origin may not use this server")
+            return
+        if self._token is not None and not self._token.allows(scope):
+            await _refuse(scope, send, 401, "this server wants its bearer token", [CHALLENGE])
             return
         path = scope["path"]
         if path == "/sse" and scope["type"] == "http":
@@ -139,8 +144,8 @@ async def _refuse_body(receive: Receive, send: Send) -> None:
     await send_error(send_and_wait, 413, -32600, f"a message may have {MAX_BODY} bytes", close)
 
 
-async def _refuse(scope: Scope, send: Send, status: int, reason: str) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, reason: str, headers: Headers | None = None) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
     else:
-        await send_error(send, status, -32600, reason)
+        await send_error(send, status, -32600, reason, headers)

@@ -75,6 +75,7 @@ class LambdaServer:
             self._names,
             bytes.fromhex(key) if key else None,
             contract["tools"] if contract else None,
+            os.environ.get("HOMEPORT_TOKEN_HASH") or None,
         ) as server:
             # Nobody holds a connection to be told of changes: each would be billed by the second.
             server.app.listens = False

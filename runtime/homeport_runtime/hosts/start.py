@@ -55,12 +55,13 @@ async def started(
     names: Names,
     state_key: bytes | None,
     tools: Sequence[Mapping[str, Any]] | None,
+    token_hash: str | None,
 ) -> AsyncIterator[Started]:
     """The app within its lifespan, warm. Raises ServerError for what happens before that, and only for that."""
     try:
         with PROFILE.measure():
             name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
-            app = App(adapter, names, sessions=folders.sessions)
+            app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash)
             lifespan = app.lifespan()
             await lifespan.__aenter__()
             contract = await app.warm_up(tools)

@@ -39,7 +39,8 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see; `tools` what the server has listed in a worker that warmed up before.
+    the platform's folders that it may not see; `tools` what the server has listed in a worker that warmed up before;
+    `token_hash` that of the bearer token which callers must have, if any.
     """
 
     mode: str
@@ -55,6 +56,7 @@ class Job:
     state_key: bytes | None
     hidden: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
+    token_hash: str | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -73,6 +75,7 @@ class Job:
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
             tools=message.get("tools"),
+            token_hash=message.get("token_hash"),
         )
 
 
@@ -175,7 +178,9 @@ class Worker:
     async def _serve(self, module: ModuleType | None) -> None:
         job = self._job
         names = Names(job.names)
-        async with started(module, self._manifest, self._folders, names, job.state_key, job.tools) as server:
+        async with started(
+            module, self._manifest, self._folders, names, job.state_key, job.tools, job.token_hash
+        ) as server:
             self._reached_start()
             await self._live(server)
 

@@ -1,0 +1,51 @@
+"""Who may call a project: everyone, or whoever has its bearer token, of which only the hash is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+
+# Random bytes; at this length a plain SHA-256 is as good as a slow hash, since nobody can guess.
+ENTROPY = 32
+PREFIX = "homeport_"
+
+
+def make_token() -> str:
+    return PREFIX + secrets.token_urlsafe(ENTROPY)
+
+
+def hash_of(token: str) -> str:
+    """The sha256 in hexadecimal digits: what the guard of a deployment is told."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class Access:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.execute("CREATE TABLE IF NOT EXISTS access (project TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT")
+
+    def token_hash(self, project: str) -> str | None:
+        """None where everyone may call."""
+        row = self._db.execute("SELECT hash FROM access WHERE project = ?", (project,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, project: str, token_hash: str | None) -> None:
+        if token_hash is None:
+            self._db.execute("DELETE FROM access WHERE project = ?", (project,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO access VALUES (?, ?)", (project, token_hash))
+
+    def settle(self, project: str, mode: str | None) -> str | None:
+        """Makes it as the configuration says; what says nothing changes nothing. Returns the token if one was made."""
+        if mode == "none":
+            self.put(project, None)
+        if mode != "token" or self.token_hash(project) is not None:
+            return None
+        return self.renew(project)
+
+    def renew(self, project: str) -> str:
+        """A new token; the one before it is worth nothing any more."""
+        token = make_token()
+        self.put(project, hash_of(token))
+        return token

@@ -1,0 +1,36 @@
+"""A bearer token in front of a deployment (RFC 6750): only its hash is here."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from ..asgi import ASGIApp, Receive, Scope, Send, header
+
+# Open to everyone: it tells that the deployment is up, and nothing else.
+OPEN_PATHS = ("/health",)
+CHALLENGE = (b"www-authenticate", b'Bearer realm="homeport"')
+
+
+class BearerToken:
+    """`token_hash` is the sha256 of the token, in hexadecimal digits."""
+
+    def __init__(self, token_hash: str) -> None:
+        self._hash = token_hash
+
+    def allows(self, scope: Scope) -> bool:
+        if scope["path"] in OPEN_PATHS:
+            return True
+        scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+        given = hashlib.sha256(token.strip().encode("latin-1")).hexdigest()
+        return hmac.compare_digest(given, self._hash) and scheme.lower() == "bearer"
+
+
+def without_authorization(app: ASGIApp) -> ASGIApp:
+    """The server behind the guard does not see the token."""
+
+    async def stripped(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        await app({**scope, "headers": headers}, receive, send)
+
+    return stripped
