@@ -84,8 +84,9 @@ class FakeGitHub:
         found = self.requests("POST", f"/statuses/{sha}")
         return [(one.body["state"], one.body["description"]) for one in found if one.status < 400]
 
-    def sign(self, bodies: Sequence[bytes]) -> list[str]:
-        wanted = json.dumps({"secret": self.secret, "bodies": [body.decode() for body in bodies]})
+    def sign(self, bodies: Sequence[bytes], secret: str = "") -> list[str]:
+        """As deliveries to the webhook that was created are signed, or with another `secret`."""
+        wanted = json.dumps({"secret": secret or self.secret, "bodies": [body.decode() for body in bodies]})
         command = [self.node.program, self.node.folder / "sign.mjs"]
         done = subprocess.run(command, input=wanted, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         signatures: list[str] = json.loads(done.stdout)
