@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .asgi import Receive, Scope, Send, send_error, send_json
+from .asgi import Headers, Receive, Scope, Send, send_error, send_json
+from .discovery import record
 from .errors import ServerError
 from .guard.http import Guard
 from .guard.messages import MESSAGE
 from .guard.names import Names
 from .modern import ModernTranslator
-from .probe import NoMCPEndpoint, Probe, has_stream
+from .probe import NoMCPEndpoint, Probe, exchange, has_stream
 from .servers.base import ServerAdapter
 from .servers.sse_facade import SSEFacade
 from .sessions import SessionKeeper
@@ -96,6 +97,14 @@ class App:
         if contract is not None:
             self._adapter.learn_tools(contract["tools"])
         return contract
+
+    async def record(self) -> dict[str, Any]:
+        """What the server says to every client alike (discovery.py)."""
+
+        async def ask(headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            return await exchange(self._route, "POST", "/mcp", headers, body)
+
+        return await record(ask)
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> None:
         """One call from inside, of which there is no record."""

@@ -122,11 +122,21 @@ class MethodNotFound(Exception):
 async def call_app(
     app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
-    """One request to an ASGI app without a socket; returns status, headers and the whole body."""
+    """One request to an ASGI app without a socket; returns status, headers by name and the whole body."""
+    status, fields, answer = await exchange(app, method, path, headers, body, query)
+    names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
+    return status, names, answer
+
+
+async def exchange(
+    app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes = b""
+) -> tuple[int, Headers, bytes]:
+    """As `call_app`, with the headers as they were sent."""
+    fields: Headers = []
     scope = {**_scope(method, path, headers), "query_string": query}
     incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
     finished = asyncio.Event()
-    status, fields, chunks = 0, {}, []
+    status, chunks = 0, []
 
     async def receive() -> Message:
         if incoming:
@@ -138,7 +148,7 @@ async def call_app(
         nonlocal status, fields
         if message["type"] == "http.response.start":
             status = message["status"]
-            fields = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in message["headers"]}
+            fields = [(bytes(name), bytes(value)) for name, value in message["headers"]]
         elif message["type"] == "http.response.body":
             chunks.append(message.get("body", b""))
             if not message.get("more_body"):

@@ -35,12 +35,15 @@ class FunctionURL:
 
     def invoke(self, event: dict[str, Any]) -> Answer:
         with self._lock:
-            idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
-            if self.fresh or not idle:
-                idle = [Sandbox(self.function, self.log)]
-                self.sandboxes += idle
-            self.answers.append(idle[0].invoke(event))
+            self.answers.append(self.sandbox().invoke(event))
             return self.answers[-1]
+
+    def sandbox(self) -> Sandbox:
+        idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
+        if self.fresh or not idle:
+            self.sandboxes.append(Sandbox(self.function, self.log))
+            return self.sandboxes[-1]
+        return idle[0]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -10,8 +10,7 @@ import base64
 import http.client
 import json
 import socket
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..asgi import Headers
 from .lambda_events import answer_fields
@@ -21,8 +20,7 @@ RUNTIME = "/2018-06-01/runtime"
 PRELUDE_END = b"\0" * 8
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One event. `deadline_s` is the Unix time at which the function is ended, in seconds."""
 
     request_id: str

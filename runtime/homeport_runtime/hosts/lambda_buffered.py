@@ -17,6 +17,7 @@ from typing import Any
 
 from ..app import App
 from ..asgi import Headers
+from .lambda_access import LambdaAccess
 from .lambda_events import answer_fields
 from .lambda_server import LambdaServer
 
@@ -48,7 +49,7 @@ class _Served:
     """The server on an event loop of its own; awslambdaric has the main thread."""
 
     def __init__(self) -> None:
-        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]))
+        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess())
         module = self.server.load()
         ready: Future[tuple[App, asyncio.AbstractEventLoop]] = Future()
 

@@ -6,55 +6,148 @@ sends the answers as they come. Event loop and lifespan last as long as the sand
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
-import random
 import sys
+import threading
 from pathlib import Path
-from types import ModuleType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..app import App
-from ..errors import ServerError
-from .lambda_api import RuntimeAPI
-from .lambda_server import LambdaServer
+from ..discovery import FILE_NAME, Answer, Discovery
+from .lambda_access import LambdaAccess
+from .lambda_api import Invocation, RuntimeAPI
+from .lambda_events import EMPTY
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import ModuleType
+
+    from ..app import App
+    from .lambda_server import LambdaServer
+
+# Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
+SWITCH_S = 0.0005
 
 
 def main() -> NoReturn:
     """The whole life of a sandbox. Why a server cannot be loaded is told to Lambda, with the user's own frames."""
     api = RuntimeAPI(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    events = Events(api, Path(os.environ["LAMBDA_TASK_ROOT"]))
     try:
-        server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]))
-        module = server.load()
-        asyncio.run(_serve(api, server, module))
-    except ServerError as error:
-        api.fail_init("ServerError", error.message, error.trace)
+        _serve(api, events)
     except BaseException as error:
-        api.fail_init(type(error).__name__, str(error))
-        sys.excepthook(*sys.exc_info())
+        events.fail(error)
     os._exit(1)
 
 
-async def _serve(api: RuntimeAPI, server: LambdaServer, module: ModuleType | None) -> None:
-    loop = asyncio.get_running_loop()
-    async with server.serving(module) as app:
-        if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-            await loop.run_in_executor(None, api.restored)
-            _diverge()
-        await loop.run_in_executor(None, _take_events, api, server, app, loop)
+def _serve(api: RuntimeAPI, events: Events) -> None:
+    snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
+    if events.discovery and not snapshot:
+        sys.setswitchinterval(SWITCH_S)
+        events.start()
+    # Only now what takes its time.
+    import asyncio
+
+    from .lambda_server import LambdaServer
+
+    server = LambdaServer(events.task, events.access)
+    module = server.load()
+
+    async def live(module: ModuleType | None) -> None:
+        async with server.serving(module) as app:
+            if snapshot:
+                await asyncio.to_thread(api.restored)
+                _diverge()
+            sys.setswitchinterval(0.005)
+            events.serve(server, app, asyncio.get_running_loop())
+            await asyncio.Event().wait()
+
+    asyncio.run(live(module))
 
 
-def _take_events(api: RuntimeAPI, server: LambdaServer, app: App, loop: asyncio.AbstractEventLoop) -> NoReturn:
-    while True:
-        invocation = api.next()
+class Events:
+    """Takes events in a thread of its own, and answers what was recorded for as long as the server is not there."""
+
+    def __init__(self, api: RuntimeAPI, task: Path) -> None:
+        self.task = task
+        self.access = LambdaAccess()
+        file = task / FILE_NAME
+        self.discovery = Discovery(json.loads(file.read_bytes())) if file.exists() else None
+        self._api = api
+        self._ready = threading.Event()
+        self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def serve(self, server: LambdaServer, app: App, loop: asyncio.AbstractEventLoop) -> None:
+        self._served = server, app, loop
+        self._ready.set()
+        self.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Tells why no event will be answered: at once, or with the next event where events are being taken already."""
+        if not self._thread.is_alive():
+            self._api.fail_init(*_told(error))
+            return
+        self._error = error
+        self._ready.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._take(self._api.next())
+        except BaseException:
+            # Without events there is nothing to do; Lambda starts another sandbox.
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+
+    def _take(self, invocation: Invocation) -> None:
+        recorded = None if self._ready.is_set() else self._recorded(invocation.event)
+        if recorded is not None:
+            answer = self._api.answer(invocation.request_id)
+            answer.start(recorded.status, recorded.headers)
+            answer.write(recorded.body or EMPTY)
+            answer.end()
+            return
+        self._ready.wait()
+        if self._served is None:
+            self._api.fail(invocation.request_id, *_told(self._error or RuntimeError("the server has ended")))
+            os._exit(1)
+        server, app, loop = self._served
         exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
-        error = exchange.write(api.answer(invocation.request_id))
+        error = exchange.write(self._api.answer(invocation.request_id))
         if error is not None:
-            api.fail(invocation.request_id, type(error).__name__, str(error))
+            self._api.fail(invocation.request_id, *_told(error))
+
+    def _recorded(self, event: dict[str, Any]) -> Answer | None:
+        """Only to who would be let in: everyone else waits for the guard."""
+        http = event["requestContext"]["http"]
+        path = event["rawPath"].rstrip("/")
+        if self.discovery is None or (http["method"], path) != ("POST", "/mcp") or event.get("isBase64Encoded"):
+            return None
+        if not self.access.allows(event):
+            return None
+        try:
+            message = json.loads(event.get("body") or "")
+        except ValueError:
+            return None
+        return self.discovery.answer({name.lower(): value for name, value in event["headers"].items()}, message)
+
+
+def _told(error: BaseException) -> tuple[str, str, str]:
+    """Kind, message, and for a ServerError the user's own frames."""
+    return type(error).__name__, str(getattr(error, "message", error)), getattr(error, "trace", "")
 
 
 def _diverge() -> None:
     """Copies of one snapshot must not draw the same random numbers."""
+    import random
+
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()

@@ -17,10 +17,10 @@ from typing import Any
 
 from ..app import App
 from ..environment import QUIET, fill
-from ..guard.names import Names
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
 from ..telemetry import store_output
 from ..telemetry.scrub import Scrubber
+from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
 from .start import Folders, load, started
@@ -34,12 +34,12 @@ STATE_KEY = "HOMEPORT_STATE_KEY"
 class LambdaServer:
     """`task` is the function's own folder (LAMBDA_TASK_ROOT)."""
 
-    def __init__(self, task: Path) -> None:
+    def __init__(self, task: Path, access: LambdaAccess) -> None:
         self._data: dict[str, Any] = json.loads((task / FILE_NAME).read_bytes())
         self._manifest = Manifest.read(self._data)
         work = Path(tempfile.gettempdir()) / "homeport" / "files"
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
-        self._names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
+        self._access = access
         self._secrets: dict[str, str] = {}
 
     def load(self) -> ModuleType | None:
@@ -72,10 +72,10 @@ class LambdaServer:
             module,
             self._manifest,
             self._folders,
-            self._names,
+            self._access.names,
             bytes.fromhex(key) if key else None,
             contract["tools"] if contract else None,
-            os.environ.get("HOMEPORT_TOKEN_HASH") or None,
+            self._access.token_hash,
         ) as server:
             # Nobody holds a connection to be told of changes: each would be billed by the second.
             server.app.listens = False
@@ -84,8 +84,7 @@ class LambdaServer:
     def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
         """Gives the request in `event` to the app; the answer comes out of the exchange, in the caller's thread."""
         scope, body = read_request(event)
-        # Lambda itself answers to no other name.
-        self._names.add(event["requestContext"]["domainName"])
+        self._access.learn(event)
         exchange = Exchange(scope, body, deadline_s)
         asyncio.run_coroutine_threadsafe(exchange.run(app), loop)
         return exchange

@@ -40,7 +40,8 @@ class Job:
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
     the platform's folders that it may not see; `tools` what the server has listed in a worker that warmed up before;
-    `token_hash` that of the bearer token which callers must have, if any.
+    `token_hash` that of the bearer token which callers must have, if any; `record` that an inspection
+    also tells what the server says to every client alike.
     """
 
     mode: str
@@ -57,6 +58,7 @@ class Job:
     hidden: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
+    record: bool
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -76,6 +78,7 @@ class Job:
             hidden=tuple(map(Path, message.get("hidden", ()))),
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
+            record=message.get("record", False),
         )
 
 
@@ -191,6 +194,7 @@ class Worker:
                 kind=server.kind,
                 object=server.name,
                 contract=server.contract,
+                discovery=await server.app.record() if self._job.record else None,
                 modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
