@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .sandbox import DEADLINE_S, PRELUDE_END, Answer, Function, Sandbox
+from .sandbox import DEADLINE_S, PRELUDE_END, Answer, Function, Sandbox, Server
 
 MAX_REQUEST = 6 * 1024 * 1024
 
@@ -25,8 +25,7 @@ class FunctionURL:
         self.answers: list[Answer] = []
         self.log = folder / "function.log"
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisFront", (Front,), {"front": self}))
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), type("ThisFront", (Front,), {"front": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

@@ -69,8 +69,7 @@ class Sandbox:
         self.events: queue.Queue[Answer] = queue.Queue()
         self.open: dict[str, Answer] = {}
         self._function = function
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
         self.process = self._start()
@@ -128,6 +127,13 @@ class Sandbox:
         self._server.shutdown()
         self._server.server_close()
         self._log.close()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A process that was killed has left its connection."""
 
 
 class RuntimeAPI(BaseHTTPRequestHandler):
