@@ -271,8 +271,9 @@ def error_from(detail: dict[str, Any]) -> HomeportError:
 def _payload(body: object) -> tuple[bytes | IO[bytes] | None, dict[str, str]]:
     """JSON, or an open file as it is."""
     if hasattr(body, "fileno"):
-        size = os.fstat(body.fileno()).st_size
-        return cast("IO[bytes]", body), {"Content-Type": "application/zip", "Content-Length": str(size)}
+        # In chunks, whose end the platform has to wait for: it answers so soon that Caddy was seen to look for more
+        # behind a body of known length, and to break the answer off for that.
+        return cast("IO[bytes]", body), {"Content-Type": "application/zip"}
     return None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 

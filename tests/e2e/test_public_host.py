@@ -186,7 +186,7 @@ def test_a_client_that_leaves_ends_its_call(host: PublicHost) -> None:
 
 
 def log(host: PublicHost, project: str) -> str:
-    logs = sorted((host.platform.home / "projects" / project / "logs").iterdir())
+    logs = sorted((host.platform.home / "projects" / project / "logs").glob("*"))
     return "".join(file.read_text() for file in logs if file.is_file())
 
 
