@@ -24,5 +24,5 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
 
 
 def _text(check: Check) -> str:
-    line = f"{check.status:<7}  {check.name:<8}  {check.detail}"
-    return f"{line}\n{'':19}fix: {check.fix}" if check.fix else line
+    line = f"{check.status:<7}  {check.name:<11}  {check.detail}"
+    return f"{line}\n{'':22}fix: {check.fix}" if check.fix else line

@@ -32,7 +32,7 @@ def status_command(name: str, as_json: bool) -> None:
 
 
 def _status_text(status: dict[str, Any]) -> str:
-    shown = ["project", "release", "state", "target", "url", "workers", "last_error"]
+    shown = ["project", "release", "state", "target", "url", "auth", "workers", "last_error"]
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
     return "\n".join(f"{key.replace('_', ' '):<11} {'-' if status[key] is None else status[key]}" for key in shown)
