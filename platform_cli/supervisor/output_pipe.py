@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 # Seconds between two rounds; who follows a log sees a line within 100 ms.
 PAUSE_S = 0.04
-ROUND_BYTES = 256 * 1024
-# What a server may print between two rounds without waiting for us (Linux).
-PIPE_BYTES = 1024 * 1024
+# What a server may print between two rounds without waiting for us (Linux): not more, since all pipes of a user share a
+# budget of 64 MB (pipe(7), pipe-user-pages-soft).
+PIPE_BYTES = 256 * 1024
+ROUND_BYTES = PIPE_BYTES
 # A longer line is dropped.
 MAX_LINE = 16 * 1024 * 1024
 
@@ -28,7 +29,7 @@ class OutputPipe:
         self._rest = b""
         os.set_blocking(descriptor, False)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
-            # Refused where this user has many pipes already (pipe(7), pipe-user-pages-soft).
+            # Refused where that is used up.
             with contextlib.suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
