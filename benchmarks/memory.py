@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .by_hand import project, started
 from .calls import call_once, process_id, right, wait_for_answer
-from .harness import Deployed, Platform, folder, platform, show, show_ratio
+from .harness import Deployed, folder, platform, show, show_ratio
 
 KIB = 1024
 PRIVATE = ("Private_Clean", "Private_Dirty")
@@ -24,11 +24,9 @@ def memory(port: int) -> tuple[float, float]:
     return sizes["Pss"] * KIB / 1e6, sum(sizes[name] for name in PRIVATE) * KIB / 1e6
 
 
-def deploy_and_call(running: Platform, server: Path, name: str) -> Deployed:
-    deployed = running.deploy(server, name)
+def call(deployed: Deployed) -> None:
     if not right(call_once(deployed.port)):
-        raise SystemExit(f"{name} answered wrongly")
-    return deployed
+        raise SystemExit(f"{deployed.name} answered wrongly")
 
 
 def main() -> None:
@@ -40,13 +38,20 @@ def main() -> None:
         raise SystemExit("PSS is told by Linux only")
     with folder("homeport-benchmark-") as root, platform() as running:
         projects = [project(options.kind, root / f"project-{number}") for number in range(1, options.projects + 1)]
-        deployed = [deploy_and_call(running, server, server.name) for server in projects]
+        deployed = [running.deploy(server, server.name) for server in projects]
+        # Workers as most are: started by a call to a project that was idle.
+        running.run("platform", "stop")
+        running.run("platform", "start")
+        for one in deployed:
+            call(one)
         workers = [memory(one.port) for one in deployed]
         # Alone on the machine: next to workers of its layer it would share the libraries' pages with them.
         running.run("platform", "stop")
-        with started("python server.py", deployed[-1], projects[-1]) as port:
-            wait_for_answer(port)
-            alone = memory(port)
+        # Started twice, since the first time it may have to compile what it imports.
+        for _ in range(2):
+            with started("python server.py", deployed[-1], projects[-1]) as port:
+                wait_for_answer(port)
+                alone = memory(port)
     show(f"{options.kind}, each called once          PSS   private")
     for title, (pss, private) in (
         ("first worker", workers[0]),
