@@ -155,6 +155,10 @@ class PushDeploys:
         deployments.append_log(
             deployment, f"{status['release']} is live" + ("" if status["changed"] else ": no changes")
         )
+        if "token" in status:
+            # Nobody is there to be shown the one that was made.
+            text = f"callers need a token now: `homeport new-token {deployment.project}` prints one"
+            deployments.append_log(deployment, text)
         blocked = bool(project and project.block_breaking and difference and difference.is_breaking)
         deployments.end(
             deployment,
