@@ -17,6 +17,7 @@
     ├── GitHubError          1    github     GitHub cannot be reached, or refuses what it was asked
     │   ├── RateLimitError   1    github-limit  GitHub wants to be asked later
     │   └── RevokedTokenError 1   github-token  GitHub does not know the token (any more)
+    ├── AWSError             1    aws        AWS cannot be reached, or refuses what it was asked
     └── InterruptedByUser    130  interrupted  Ctrl-C
 
 An expected error carries `message` (what happened, and where) and `hint` (what to do next); it is shown without a
@@ -113,3 +114,7 @@ class RateLimitError(GitHubError):
 
     category = "github-limit"
     seconds = 0.0
+
+
+class AWSError(HomeportError):
+    category = "aws"

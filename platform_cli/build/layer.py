@@ -44,7 +44,7 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
 
 
 def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
-    args = ["pip", "install", "--target", str(folder), "--python", str(interpreter.path), "--no-deps"]
+    args = ["pip", "install", "--target", str(folder), *interpreter.uv_options, "--no-deps"]
     try:
         _run(args, lock.text, folder)
     except UvError as error:
@@ -52,7 +52,8 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
             raise LayerError("the disk is full; the packages could not be installed", hint=FREE_DISK) from error
         raise LayerError(
             f"the packages cannot be installed for Python {lock.python} on {lock.platform}: {error.message}",
-            hint="Choose a version that has a wheel for this platform, or install what building it needs.",
+            hint="Choose a version that has a wheel for this platform"
+            + ("." if interpreter.foreign else ", or install what building it needs."),
         ) from error
     (folder / ".lock").unlink(missing_ok=True)  # uv's own, for its targets
 

@@ -64,8 +64,7 @@ def _resolve(requirements: Requirements, missing: list[str], interpreter: Interp
         "--generate-hashes",
         "--no-header",
         "--no-annotate",
-        "--python",
-        str(interpreter.path),
+        *interpreter.uv_options,
         "-",
     ]
     # An empty folder: uv would read the configuration of whatever project it is started in.

@@ -10,16 +10,27 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python on this machine. `version` is `3.11.7`; `platform` a tag such as `linux-x86_64`."""
+    """A Python on this machine. `version` is `3.11.7`; `platform` a tag such as `linux-x86_64`.
+
+    With `foreign` it stands for the same Python elsewhere: `platform` is uv's name of that machine's kind, for which
+    only ready-made wheels can be taken.
+    """
 
     path: Path
     version: str
     platform: str
+    foreign: bool = False
 
     @property
     def minor(self) -> str:
         """`3.11`: what compiled packages are built for."""
         return ".".join(self.version.split(".")[:2])
+
+    @property
+    def uv_options(self) -> list[str]:
+        """What tells uv to work for this interpreter."""
+        elsewhere = ["--python-platform", self.platform, "--python-version", self.minor, "--only-binary", ":all:"]
+        return ["--python", str(self.path), *(elsewhere if self.foreign else ())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ..controlplane.connections import kept_token
 from ..errors import InputError
 from ..home import open_home
 from ..output import Output
-from .options import json_option, running_target
+from .options import json_option, running_target, target_option
 
 
 @click.command("connect")
@@ -27,6 +27,7 @@ from .options import json_option, running_target
     show_default=True,
     help="Streamable HTTP, or the older HTTP+SSE.",
 )
+@target_option
 @json_option
 def connect_command(name: str, client_name: str, write: bool, transport: str, as_json: bool) -> None:
     """Print the configuration that connects a client to project NAME, or write it into the client's file."""

@@ -24,7 +24,8 @@ from ..output import Output
 from ..secrets.references import check_set, referenced
 from ..targets.base import Plan
 from ..targets.local import LocalTarget
-from .options import json_option, platform_client
+from .lambda_deploy import deploy_to_lambda
+from .options import json_option, platform_client, target_name, target_option
 from .project_here import project_here
 from .token import keep_project_token
 
@@ -33,17 +34,21 @@ from .token import keep_project_token
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
+@target_option
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
 @json_option
 def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
     output = Output(as_json=as_json)
     home = open_home()
-    client = platform_client()
     stages = output.stages()
+    project = read_project(path, name, variables)
+    if target_name(project) == "lambda":
+        deploy_to_lambda(project, home, stages, output, dry_run=dry_run)
+        return
+    client = platform_client()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables)
             # It comes up while the bundle is being built.
             client.begin_start()
             project = with_secrets(project, client)

@@ -11,7 +11,7 @@ import click
 
 from ..errors import InputError
 from ..output import Output
-from .options import json_option, platform_client, running_target
+from .options import json_option, platform_client, running_target, target_option
 from .projects import release_number
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -26,6 +26,7 @@ LEVELS = ("debug", "info", "warning", "error")
 @click.option("--grep", metavar="TEXT", help="Only messages that match this regular expression.")
 @click.option("--release", metavar="v2", help="Only this release.")
 @click.option("--build", is_flag=True, help="How the newest commit, or that of --release, was built instead.")
+@target_option
 @json_option
 def logs_command(
     name: str,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from ..config.load import read_config
+from ..config.project import Project
 from ..controlplane.client import PlatformClient
 from ..controlplane.connections import find_remote
 from ..errors import InputError
@@ -35,8 +39,36 @@ def local_client() -> PlatformClient:
     return PlatformClient(open_home())
 
 
+def _remember_target(context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    context.meta[TARGET] = value
+
+
+TARGET = "homeport.target"
+target_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--target",
+    type=click.Choice(["local", "lambda"]),
+    expose_value=False,
+    callback=_remember_target,
+    help="Where; default: target in the fastmcp.toml here, else HOMEPORT_TARGET, else local.",
+)
+
+
+def target_name(project: Project) -> str:
+    """What --target says, else the project's configuration, else HOMEPORT_TARGET. Raises InputError."""
+    named = click.get_current_context().meta.get(TARGET) or project.target or os.environ.get("HOMEPORT_TARGET", "local")
+    if named not in ("local", "lambda"):
+        raise InputError(f"HOMEPORT_TARGET is {named!r}", hint="local or lambda")
+    return str(named)
+
+
 def running_target() -> Target:
-    """The platform that was asked for; this machine's is started if it is not running."""
+    """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
+    here = read_config(Path.cwd())
+    if target_name(here) == "lambda":
+        from ..targets.aws_lambda.client import AWS
+        from ..targets.aws_lambda.target import LambdaTarget
+
+        return LambdaTarget(AWS(here.on_lambda.region))
     client = platform_client()
     client.ensure_running()
     return LocalTarget(client)

@@ -9,21 +9,23 @@ import click
 
 from ..errors import InputError
 from ..output import Output, table
-from .options import json_option, running_target
+from .options import json_option, running_target, target_option
 
 
 @click.command("list")
+@target_option
 @json_option
 def list_command(as_json: bool) -> None:
     """List the projects."""
     projects = running_target().list_projects()
-    rows = [(p["project"], p["release"] or "-", p["state"], str(p["workers"]), p["url"]) for p in projects]
+    rows = [(p["project"], p["release"] or "-", p["state"], _shown(p["workers"]), p["url"]) for p in projects]
     text = table(("project", "release", "state", "workers", "url"), rows) if rows else "no projects yet"
     Output(as_json=as_json).result({"ok": True, "projects": projects}, text)
 
 
 @click.command("status")
 @click.argument("name")
+@target_option
 @json_option
 def status_command(name: str, as_json: bool) -> None:
     """Show what project NAME serves, where, and how it is."""
@@ -35,11 +37,18 @@ def _status_text(status: dict[str, Any]) -> str:
     shown = ["project", "release", "state", "target", "url", "auth", "workers", "last_error"]
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
-    return "\n".join(f"{key.replace('_', ' '):<11} {'-' if status[key] is None else status[key]}" for key in shown)
+    if status["target"] == "lambda":
+        shown = ["project", "release", "state", "target", "url", "auth", "memory_mb", "architecture"]
+    return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)
 
 
 @click.command("versions")
 @click.argument("name")
+@target_option
 @json_option
 def versions_command(name: str, as_json: bool) -> None:
     """List the releases of project NAME, newest first."""
@@ -58,6 +67,7 @@ def _first_line(error: str | None) -> str:
 @click.command("rollback")
 @click.argument("name")
 @click.argument("release", required=False)
+@target_option
 @json_option
 def rollback_command(name: str, release: str | None, as_json: bool) -> None:
     """Serve RELEASE (v1, v2, ...) of project NAME again; by default the one before the active one."""
@@ -77,6 +87,7 @@ def release_number(release: str | None) -> int | None:
 
 @click.command("destroy")
 @click.argument("name")
+@target_option
 @json_option
 def destroy_command(name: str, as_json: bool) -> None:
     """End project NAME: its workers, its releases, the files its server wrote, its logs."""

@@ -11,11 +11,12 @@ from ..errors import ToolError
 from ..home import open_home
 from ..output import Output, table
 from ..tool_arguments import split_pairs, type_names
-from .options import json_option, platform_client, running_target
+from .options import json_option, platform_client, running_target, target_option
 
 
 @click.command("tools")
 @click.argument("server", metavar="NAME|URL")
+@target_option
 @json_option
 def tools_command(server: str, as_json: bool) -> None:
     """List the tools of project NAME, or of the MCP server at URL."""
@@ -32,6 +33,7 @@ def tools_command(server: str, as_json: bool) -> None:
 @click.argument("server", metavar="NAME|URL")
 @click.argument("tool")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@target_option
 @json_option
 def call_command(server: str, tool: str, arguments: tuple[str, ...], as_json: bool) -> None:
     """Call TOOL of project NAME, or of the MCP server at URL.
@@ -66,7 +68,9 @@ def _url(server: str) -> str:
         return check_url(server)
     status = running_target().status(server)
     # On the platform's own machine there is no need to go through its public name.
-    url: str = status["mcp_url"] if platform_client().remote else f"{status['local_url']}/mcp"
+    url: str = (
+        status["mcp_url"] if status["target"] == "lambda" or platform_client().remote else f"{status['local_url']}/mcp"
+    )
     return url
 
 

@@ -18,7 +18,10 @@ def render_init(folder: Path, entrypoint: Entrypoint, name: str, requirements: s
     chosen = {"name": name, "entrypoint": str(entrypoint)} | ({"requirements": requirements} if requirements else {})
     proposed = {"requirements": found[0]} if found else {}
     tables = [_table(table, chosen, proposed) for table in TABLES]
-    tables.insert(2, f'# {ENVIRONMENT}\n[environment]\n# DATABASE_URL = "${{secrets.DATABASE_URL}}"\n')
+    tables.insert(
+        list(TABLES).index("features"),
+        f'# {ENVIRONMENT}\n[environment]\n# DATABASE_URL = "${{secrets.DATABASE_URL}}"\n',
+    )
     return "# What homeport knows about this server. Lines with # show the defaults, or an example.\n\n" + "\n".join(
         tables
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-TargetName = Literal["local", "lambda", "container"]
+TargetName = Literal["local", "lambda"]
+Architecture = Literal["arm64", "x86_64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,27 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class LambdaSettings:
+    """A function on AWS Lambda. `region` is None for the one that AWS's own settings name; `memory_mb` is an
+    instance's, `timeout_s` bounds one request and so one stream, `log_days` is how long logs are kept.
+    """
+
+    region: str | None = None
+    architecture: Architecture = "arm64"
+    memory_mb: int = 1024
+    timeout_s: int = 300
+    log_days: int = 30
+    snap_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """One project. Exactly one of `entrypoint` and `command` is set.
 
     `name` is None when nobody chose one: then it comes from the server object, else from the folder.
     `config_file` is the file this was read from, None if there was none.
     `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
+    `target` is None when nobody chose one.
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
     environment.dependencies). `auth` says whether callers need a token, None that nothing was said. `block_breaking`
@@ -53,7 +69,8 @@ class Project:
     python_version: str | None = None
     requirements: str | None = None
     dependencies: tuple[str, ...] = ()
-    target: TargetName = "local"
+    target: TargetName | None = None
+    on_lambda: LambdaSettings = LambdaSettings()
     sessions: bool = False
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

@@ -122,16 +122,20 @@ def requirements(value: object) -> str:
     return value
 
 
-def target(value: object) -> str:
-    if value != "local":
-        raise ValueError('must be "local"')
-    return "local"
+def one_of(*words: str | int) -> Callable[[object], Any]:
+    def read(value: object) -> Any:
+        if isinstance(value, bool) or value not in words:
+            named = [f'"{word}"' if isinstance(word, str) else str(word) for word in words]
+            raise ValueError(f"must be {', '.join(named[:-1])} or {named[-1]}")
+        return value
+
+    return read
 
 
-def auth_mode(value: object) -> str:
-    if value not in ("token", "none"):
-        raise ValueError('must be "token" or "none"')
-    return str(value)
+def region(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", value):
+        raise ValueError('must be a region of AWS, such as "eu-central-1"')
+    return value
 
 
 def domains(value: object) -> tuple[str, ...]:
@@ -148,6 +152,9 @@ def domains(value: object) -> tuple[str, ...]:
         raise ValueError("has the same host name twice")
     return hosts
 
+
+# What PutRetentionPolicy takes, up to ten years.
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 TABLES: Mapping[str, Mapping[str, Key]] = {
     "project": {
@@ -166,10 +173,24 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "requirements": Key(
             requirements, "The file that lists the packages. Without it: found, or inferred.", '"requirements.txt"'
         ),
-        "target": Key(target, "Where it runs.", '"local"'),
+        "target": Key(one_of("local", "lambda"), "Where it runs.", '"local"'),
         "sessions": Key(boolean, "Keep a session per client, in the memory of one worker.", "false"),
         "start_timeout_s": Key(seconds(1, 600), "How long the server may take to start, in seconds.", "60"),
         "memory_mb": Key(whole(64, 1_048_576), "How much memory a worker may allocate, in megabytes.", "4096"),
+    },
+    "deployment.lambda": {
+        "region": Key(region, "The AWS region. Without it: the one that AWS's own settings name.", '"eu-central-1"'),
+        "architecture": Key(
+            one_of("arm64", "x86_64"), "The processor; arm64 costs a fifth less for the same time.", '"arm64"'
+        ),
+        "memory_mb": Key(
+            whole(128, 10_240), "Memory of an instance in megabytes; its share of a processor grows with it.", "1024"
+        ),
+        "timeout_s": Key(whole(1, 900), "How long one request, and so one stream, may last, in seconds.", "300"),
+        "log_days": Key(one_of(*LOG_DAYS), "How many days CloudWatch keeps the logs.", "30"),
+        "snap_start": Key(
+            boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"
+        ),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
@@ -182,7 +203,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
     },
     "auth": {
-        "mode": Key(auth_mode, "Who may call: everyone, or whoever has the project's token.", '"token"'),
+        "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),
     },
     "domains": {
         "names": Key(domains, "Public host names that lead here.", '["mcp.example.com"]'),
@@ -198,4 +219,4 @@ ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also in
 
 # Known words, refused: a server whose [scopes] were ignored would let everyone do everything.
 NOT_YET = ("scopes", "limits")
-NOT_YET_TARGETS = ("lambda", "container")
+NOT_YET_TARGETS = ("container",)

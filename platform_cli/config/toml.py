@@ -12,7 +12,7 @@ import tomli
 
 from platform_cli.config.environment import check_variable
 from platform_cli.config.paths import file_inside
-from platform_cli.config.project import Project, Scaling
+from platform_cli.config.project import LambdaSettings, Project, Scaling
 from platform_cli.config.schema import NOT_YET, NOT_YET_TARGETS, TABLES
 from platform_cli.config.text import read_text
 from platform_cli.config.toml_lines import key_lines
@@ -42,11 +42,13 @@ def read_toml(path: Path) -> Project:
             deployment["requirements"] = file_inside(path.parent, deployment["requirements"])
         except ValueError as error:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
+    on_lambda = deployment.pop("lambda", {})
     return Project(
         **{"entrypoint": None} | values.get("project", {}) | deployment | values.get("features", {}),
         folder=path.parent,
         config_file=path,
         environment=values.get("environment", {}),
+        on_lambda=LambdaSettings(**on_lambda),
         scaling=file.scaling(values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
         auth=values.get("auth", {}).get("mode"),
@@ -76,16 +78,21 @@ class _File:
         return {key: self.key(name, key, value) for key, value in content.items()}
 
     def key(self, table: str, key: str, value: object) -> Any:
+        within = f"{table}.{key}"
+        if within in TABLES:
+            if not isinstance(value, dict):
+                raise self.error((table, key), f'"{within}" must be a table: write [{within}] and its keys below')
+            return {name: self.key(within, name, content) for name, content in value.items()}
         if table == "deployment" and key in NOT_YET_TARGETS:
             raise self.not_yet((table, key))
         if (table, key) == ("deployment", "target") and value in NOT_YET_TARGETS:
             reason = f'target "{value}" is not in this version of homeport yet'
-            raise self.error((table, key), reason, hint='Use target = "local".')
+            raise self.error((table, key), reason, hint='Use target = "local" or "lambda".')
         if key not in TABLES[table]:
             raise self.unknown_key(table, key)
-        return self.value((table, key), TABLES[table][key].read, value)
+        return self.value((*table.split("."), key), TABLES[table][key].read, value)
 
-    def value(self, key: tuple[str, str], read: Any, *given: object) -> Any:
+    def value(self, key: tuple[str, ...], read: Any, *given: object) -> Any:
         try:
             return read(*given)
         except ValueError as error:
@@ -109,7 +116,7 @@ class _File:
 
     def unknown_key(self, table: str, key: str) -> ConfigError:
         return self.error(
-            (table, key),
+            (*table.split("."), key),
             f'unknown key "{table}.{key}"{_meant(key, TABLES[table]) or _elsewhere(key)}',
             hint=f"The keys of [{table}] are {', '.join(TABLES[table])}.",
         )

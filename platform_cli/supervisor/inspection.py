@@ -20,7 +20,7 @@ from .worker import START_GRACE_S, inspection_job, start_worker
 SHOWN_LINES = 15
 
 
-async def inspect_release(launcher: Launcher, release: RunnableRelease) -> dict[str, Any]:
+async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> dict[str, Any]:
     """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
     last it printed.
     """
@@ -28,18 +28,20 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease) -> dict[
     try:
         workdir = WorkDir(scratch)
         workdir.place(release.bundle / "app", release.files)
-        return await inspect_in(workdir.path, launcher, release)
+        return await inspect_in(workdir.path, launcher, release, record=record)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease) -> dict[str, Any]:
+async def inspect_in(
+    workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False
+) -> dict[str, Any]:
     """As `inspect_release`, in a working folder that is there."""
     printed: deque[str] = deque(maxlen=SHOWN_LINES)
     worker = await start_worker(
         launcher,
         release,
-        inspection_job(release, workdir),
+        inspection_job(release, workdir, record=record),
         sockets=(),
         sink=lambda line, _level, _pid: printed.append(text_of(line)),
     )

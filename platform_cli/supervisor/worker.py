@@ -227,8 +227,9 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     return {**_job(release, workdir), **serving}
 
 
-def inspection_job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
-    return {**_job(release, workdir), "mode": "inspect", "alone": True}
+def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
+    """With `record` the answer to be told has the discovery, too (homeport_runtime.discovery)."""
+    return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
 
 
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:

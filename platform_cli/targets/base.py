@@ -1,8 +1,8 @@
-"""What every target can do: plan (reads only), apply, and the everyday operations on a project."""
+"""What targets have in common: the plan of a deploy, and the everyday operations on a project."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,14 +29,9 @@ class Plan:
 
 
 class Target(Protocol):
-    """Where releases run. Operations on a project that is not there raise NotFoundError."""
+    """Where releases run, after they were deployed. Operations on a project that is not there raise NotFoundError."""
 
     name: str
-
-    def plan(self, project: str, bundle: Bundle, folder: Path) -> Plan: ...
-
-    def apply(self, plan: Plan) -> Mapping[str, Any]:
-        """Carries the plan out; returns the project's status. Raises with the old release still serving."""
 
     def list_projects(self) -> list[dict[str, Any]]: ...
 

@@ -13,17 +13,18 @@ CHALLENGE = (b"www-authenticate", b'Bearer realm="homeport"')
 
 
 class BearerToken:
-    """`token_hash` is the sha256 of the token, in hexadecimal digits."""
+    """`token_hash` is the sha256 of the token, in hexadecimal digits; or of several, with commas between them."""
 
     def __init__(self, token_hash: str) -> None:
-        self._hash = token_hash
+        self._hashes = token_hash.split(",")
 
     def allows(self, scope: Scope) -> bool:
         if scope["path"] in OPEN_PATHS:
             return True
         scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
         given = hashlib.sha256(token.strip().encode("latin-1")).hexdigest()
-        return hmac.compare_digest(given, self._hash) and scheme.lower() == "bearer"
+        known = [hmac.compare_digest(given, one) for one in self._hashes]
+        return any(known) and scheme.lower() == "bearer"
 
 
 def without_authorization(app: ASGIApp) -> ASGIApp:

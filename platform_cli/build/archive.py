@@ -1,0 +1,68 @@
+"""Zip archives that are the same, byte for byte, whenever and wherever they are made from the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# The first moment that a zip can tell.
+DATE = (1980, 1, 1, 0, 0, 0)
+# Level 6 is 13 % smaller than 1; 9 takes twice as long for 0.6 % (facts: 18 MB of fastmcp).
+LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of an archive: its content, or where that is."""
+
+    content: bytes | Path
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """`sha256` is the file's, `unzipped` the bytes of its content."""
+
+    path: Path
+    sha256: str
+    size: int
+    unzipped: int
+
+
+def write_archive(path: Path, entries: Mapping[str, Entry]) -> Archive:
+    """Writes `entries` (path in the archive -> file) to `path`, complete as soon as it has that name."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with (
+            os.fdopen(fd, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as zipped,
+        ):
+            for entry_name in sorted(entries):
+                entry = entries[entry_name]
+                info = zipfile.ZipInfo(entry_name, DATE)
+                info.create_system = 3  # Unix, whose modes these are
+                info.external_attr = (0o100755 if entry.executable else 0o100644) << 16
+                info.compress_type = zipfile.ZIP_DEFLATED
+                content = entry.content if isinstance(entry.content, bytes) else entry.content.read_bytes()
+                zipped.writestr(info, content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink()
+        raise
+    return read_archive(path)
+
+
+def read_archive(path: Path) -> Archive:
+    """Raises FileNotFoundError."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with zipfile.ZipFile(path) as zipped:
+        unzipped = sum(info.file_size for info in zipped.infolist())
+    return Archive(path, sha256, path.stat().st_size, unzipped)

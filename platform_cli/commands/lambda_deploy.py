@@ -1,0 +1,108 @@
+"""homeport deploy --target lambda"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..build.pipeline import build
+from ..build.stages import Stages
+from ..config.names import slugify
+from ..config.project import Project
+from ..errors import ConfigError
+from ..home import Home
+from ..output import Output
+from ..secrets.references import referenced
+
+
+def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Output, *, dry_run: bool) -> None:
+    """Built and inspected here, without the platform; what serves is left alone until the new version has answered."""
+    from ..controlplane.connections import keep_token
+    from ..targets.aws_lambda.artifacts import make_artifacts
+    from ..targets.aws_lambda.client import AWS
+    from ..targets.aws_lambda.executor import Executor
+    from ..targets.aws_lambda.planner import check_runs_there, make_plan
+    from ..targets.aws_lambda.target import LambdaTarget
+    from ..targets.aws_lambda.wanted import Wanted
+
+    settings = project.on_lambda
+    check_runs_there(sessions=project.sessions, command=project.command)
+    if needed := referenced(project.environment):
+        raise ConfigError(
+            f"{next(iter(needed.values()))} needs a secret, and secrets are not on Lambda yet",
+            hint="deploy it to the local target",
+        )
+    aws = AWS(settings.region)
+    try:
+        built = build(project, home, stages, lambda draft: _inspect(home, draft), output.note)
+        artifacts = make_artifacts(built, settings, home, stages)
+        contract = built.bundle.manifest["contract"]
+        chosen = project.name or slugify(str(contract["name"]) if contract else "") or slugify(project.folder.name)
+        wanted = Wanted(
+            project=chosen or "server",
+            bundle=built.bundle.hash,
+            artifacts=artifacts,
+            settings=settings,
+            scaling=project.scaling,
+            auto_scaling=project.auto_scaling,
+            auth=project.auth,
+            domains=project.domains,
+        )
+        with stages.run("plan"):
+            plan = make_plan(aws, wanted)
+        if dry_run:
+            output.result(_plan_data(wanted.project, plan.steps, stages), _plan_text(wanted.project, plan.steps))
+            return
+        executor = Executor(aws, plan, speaks_mcp=contract is not None)
+        with stages.run("apply") as stage:
+            stage.cached = not plan.steps
+            if plan.steps:
+                executor.run()
+        status = LambdaTarget(aws).status(wanted.project)
+    finally:
+        output.stop_spinner()
+    if executor.token is not None:
+        keep_token(status["url"], executor.token, home)
+    data = {key: status[key] for key in ("project", "release", "target", "url", "mcp_url", "sse_url", "auth")}
+    told = {"token": executor.token} if executor.token else {}
+    shown = {
+        "ok": True,
+        **data,
+        **told,
+        "changed": bool(plan.steps),
+        "stages": [asdict(stage) for stage in stages.done],
+    }
+    output.result(shown, _text(status, executor.token, changed=bool(plan.steps)))
+
+
+def _inspect(home: Home, draft: Path) -> dict[str, Any]:
+    from ..supervisor.inspection import inspect_release
+    from ..supervisor.launch import PlainLauncher
+    from ..supervisor.release import read_release
+
+    return asyncio.run(inspect_release(PlainLauncher(), read_release(home, "inspection", 0, draft)))
+
+
+def _text(status: dict[str, Any], token: str | None, *, changed: bool) -> str:
+    state = "is live" if changed else "is live already: no changes"
+    lines = ["", f"{status['project']} {status['release']} {state} on Lambda", "", f"  {status['mcp_url']}", ""]
+    if token:
+        lines += [f"token: {token}", "shown once; this machine keeps it for connect, tools and call"]
+    if status["auth"] == "none":
+        lines.append('open to everyone: [auth] mode = "none"')
+    lines.append(f"next:  homeport connect {status['project']} --target lambda --client claude-code")
+    return "\n".join(lines)
+
+
+def _plan_data(project: str, steps: Any, stages: Stages) -> dict[str, Any]:
+    plan = [{"action": step.action, "detail": step.detail} for step in steps]
+    done = [asdict(stage) for stage in stages.done]
+    return {"ok": True, "project": project, "changed": bool(steps), "plan": plan, "stages": done}
+
+
+def _plan_text(project: str, steps: Any) -> str:
+    if not steps:
+        return f"{project}: no changes"
+    return "\n".join([f"{project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in steps)])

@@ -1,0 +1,176 @@
+"""Bundle -> three zips: the packages and the runtime as layers, and the function itself, which is all that a change of
+the code uploads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from homeport_runtime.discovery import FILE_NAME as DISCOVERY
+from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
+
+from ...build.archive import Archive, Entry, read_archive, write_archive
+from ...build.layer import build_layer
+from ...build.lock import make_lock
+from ...build.model import Bundle, Interpreter
+from ...build.pipeline import Built
+from ...build.stages import Stages
+from ...config.project import Architecture, LambdaSettings
+from ...errors import BuildError, ConfigError
+from ...home import Home
+from ...infra_files import infra_file
+from ...supervisor.inspection import inspect_release
+from ...supervisor.launch import PYTHON_FLAGS, PlainLauncher
+from ...supervisor.release import read_release
+
+# Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):
+# Amazon Linux 2 up to 3.11, 2023 from 3.12 on.
+WHEELS = {"3.10": "manylinux2014", "3.11": "manylinux2014", "3.12": "manylinux_2_28", "3.13": "manylinux_2_28",
+          "3.14": "manylinux_2_28"}  # fmt: skip
+OLD = ("3.10", "3.11")
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_UNZIPPED = 250 * 1024 * 1024
+SHOWN_PACKAGES = 10
+# Of the manifest, what only matters on this machine.
+LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
+# Compiled for good: on AWS the files have the date of the archive.
+COMPILE = """
+import json, py_compile, sys
+for source, target, shown in json.load(sys.stdin):
+    try:
+        py_compile.compile(source, target, shown, doraise=True,
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    except py_compile.PyCompileError:
+        pass
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """What is uploaded. `python` is the managed runtime's version, `3.12`."""
+
+    function: Archive
+    packages: Archive
+    runtime: Archive
+    python: str
+    architecture: Architecture
+
+
+def check_python(minor: str, settings: LambdaSettings) -> None:
+    """Raises ConfigError for a Python that Lambda has not, or not with what is asked of it."""
+    if settings.snap_start and minor in OLD:
+        raise ConfigError("snap_start needs Python 3.12 or newer", hint='python_version = "3.12" under [deployment]')
+    if minor not in WHEELS:
+        raise ConfigError(
+            f"Lambda has no Python {minor}; it has {', '.join(WHEELS)}",
+            hint='python_version = "3.12" under [deployment], with that Python on this machine',
+        )
+
+
+def make_artifacts(built: Built, settings: LambdaSettings, home: Home, stages: Stages) -> Artifacts:
+    """The zips of `built`, made once for the same content. Raises BuildError when they are more than Lambda takes."""
+    manifest = built.bundle.manifest
+    own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
+    check_python(own.minor, settings)
+    architecture = settings.architecture
+    zips = home.cache / "lambda"
+    with stages.run("package") as stage:
+        platform = f"{MACHINES[architecture]}-{WHEELS[own.minor]}"
+        foreign = replace(own, platform=platform, foreign=True)
+        lock, _cached = make_lock(built.requirements, foreign, home.cache)
+        layer, _cached = build_layer(lock, foreign, home.layers)
+        _check_size(layer.path)
+        modules: Sequence[str] = manifest["imports"]["modules"]
+        loaded = hashlib.sha256("\n".join(sorted(modules)).encode()).hexdigest()[:16]
+        packages = zips / f"packages-{lock.hash[:32]}-{loaded}.zip"
+        runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
+        function = zips / f"function-{built.bundle.hash}.zip"
+        stage.cached = all(path.exists() for path in (packages, runtime, function))
+        if not packages.exists():
+            _zip_packages(packages, layer.path, modules, own)
+        if not runtime.exists():
+            _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
+        if not function.exists():
+            _zip_function(function, built.bundle, home)
+    return Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
+
+
+def _zip_packages(path: Path, layer: Path, modules: Sequence[str], own: Interpreter) -> None:
+    files = {file.relative_to(layer).as_posix(): file for file in sorted(layer.rglob("*")) if file.is_file()}
+    kept = {name: file for name, file in files.items() if "__pycache__" not in name}
+    names = (name for module in modules for name in _sources(module))
+    _zip_layer(path, kept, [name for name in names if name in kept], own, {})
+
+
+def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
+    files = {file.relative_to(runtime).as_posix(): file for file in sorted(runtime.rglob("*.py"))}
+    wrapper = Entry(infra_file("aws/wrapper").read_bytes(), executable=True)
+    _zip_layer(path, files, list(files), own, {"homeport/wrapper": wrapper})
+
+
+def _zip_layer(
+    path: Path, files: dict[str, Path], compiled: Sequence[str], own: Interpreter, more: dict[str, Entry]
+) -> None:
+    entries = {
+        f"python/{name}": Entry(file, executable=bool(file.stat().st_mode & 0o100)) for name, file in files.items()
+    }
+    with tempfile.TemporaryDirectory(prefix="homeport-bytecode-") as folder:
+        tag = f"cpython-{own.minor.replace('.', '')}"
+        targets = {name: Path(folder, str(index)) for index, name in enumerate(compiled)}
+        jobs = [[str(files[name]), str(target), f"/opt/python/{name}"] for name, target in targets.items()]
+        subprocess.run(
+            [str(own.path), *PYTHON_FLAGS, "-c", COMPILE], input=json.dumps(jobs), text=True, check=True, cwd="/"
+        )
+        for name, target in targets.items():
+            if target.exists():
+                source = Path("python", name)
+                entries[(source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc").as_posix()] = Entry(target)
+        write_archive(path, {**entries, **more})
+
+
+def _sources(module: str) -> Iterator[str]:
+    base = module.replace(".", "/")
+    yield f"{base}.py"
+    yield f"{base}/__init__.py"
+
+
+def _zip_function(path: Path, bundle: Bundle, home: Home) -> None:
+    app = bundle.path / APP_FOLDER
+    entries = {
+        f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
+        for file in app.rglob("*")
+        if file.is_file()
+    }
+    manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
+    entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
+    if bundle.manifest["cold_start_optimization"]:
+        release = read_release(home, "inspection", 0, bundle.path)
+        said = asyncio.run(inspect_release(PlainLauncher(), release, record=True))
+        if said["discovery"] is not None:
+            entries[DISCOVERY] = Entry(json.dumps(said["discovery"], sort_keys=True).encode())
+    write_archive(path, entries)
+
+
+def _check_size(layer: Path) -> None:
+    """Before anything is uploaded. The runtime and the app add little to what packages need."""
+    sizes: dict[str, int] = {}
+    for file in layer.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            package = file.relative_to(layer).parts[0]
+            sizes[package] = sizes.get(package, 0) + file.stat().st_size
+    total = sum(sizes.values())
+    if total > MAX_UNZIPPED:
+        largest = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN_PACKAGES]
+        listed = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in largest)
+        raise BuildError(
+            f"the packages have {total / 1e6:.0f} MB, and Lambda takes {MAX_UNZIPPED / 1e6:.0f}; the largest: {listed}",
+            hint="leave out what the server does not need, or deploy it to the local target",
+        )

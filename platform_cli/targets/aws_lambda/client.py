@@ -1,0 +1,106 @@
+"""AWS's services, with its refusals in words for the person. The one module that knows boto3."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from ...errors import AWSError, BusyError, ConfigError
+
+CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")
+NO_CREDENTIALS = "run `aws sso login` or `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+
+
+class AWS:
+    """One account and region. Services are boto3's clients, made when first used. Raises ConfigError."""
+
+    def __init__(self, region: str | None) -> None:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
+        except BotoCoreError as error:
+            raise ConfigError(f"AWS's own settings: {error}", hint="check AWS_PROFILE and ~/.aws/config") from error
+        if self._session.region_name is None:
+            raise ConfigError(
+                "no AWS region was chosen", hint='set AWS_REGION, or region = "..." under [deployment.lambda]'
+            )
+        self.region: str = self._session.region_name
+        self._config = Config(retries={"mode": "standard", "max_attempts": 5}, read_timeout=120)
+
+    def _client(self, service: str) -> Any:
+        return self._session.client(service, config=self._config)
+
+    @cached_property
+    def functions(self) -> Any:
+        return self._client("lambda")
+
+    @cached_property
+    def roles(self) -> Any:
+        return self._client("iam")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self._client("logs")
+
+    @cached_property
+    def buckets(self) -> Any:
+        return self._client("s3")
+
+    @cached_property
+    def account(self) -> str:
+        return str(self._client("sts").get_caller_identity()["Account"])
+
+    @property
+    def partition(self) -> str:
+        return str(self._session.get_partition_for_region(self.region))
+
+
+@contextmanager
+def aws_errors() -> Iterator[None]:
+    """Raises AWSError for what AWS refuses, BusyError where another deploy changes the same function."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError
+
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise AWSError("there are no AWS credentials", hint=NO_CREDENTIALS) from error
+    except WaiterError as error:
+        raise AWSError(f"AWS did not get ready: {error}", hint="run the command again") from error
+    except ClientError as error:
+        raise _explain(error) from error
+    except BotoCoreError as error:
+        raise AWSError(f"AWS cannot be reached: {error}", hint="check the network and the region") from error
+
+
+def code_of(error: Exception) -> str:
+    """AWS's name of what a ClientError says."""
+    response: dict[str, Any] = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def absent(*codes: str) -> Iterator[None]:
+    """Passes over AWS's answer that something is not there (or is there already), by these names."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) not in codes:
+            raise
+
+
+def _explain(error: Exception) -> AWSError | BusyError:
+    code = code_of(error)
+    if code in CREDENTIALS:
+        return AWSError(f"AWS does not accept the credentials: {code}", hint=NO_CREDENTIALS)
+    if code in ("PreconditionFailedException", "ResourceConflictException"):
+        return BusyError("the function is being changed by somebody else", hint="run the command again in a moment")
+    hint = "the credentials need the permission that is named" if "Denied" in code else None
+    return AWSError(f"AWS refused: {error}", hint=hint)

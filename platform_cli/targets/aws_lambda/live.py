@@ -1,0 +1,112 @@
+"""What is on AWS for a project. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .client import AWS, absent
+from .names import ALIAS, function_name, log_group, role_name
+
+MISSING = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version; its description is `v3 IDENTITY`, both of them the release's."""
+
+    number: str
+    release: int
+    identity: str
+    configuration: Mapping[str, Any]
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        environment: Mapping[str, str] = self.configuration.get("Environment", {}).get("Variables", {})
+        return environment
+
+    @property
+    def token_hash(self) -> str | None:
+        """Of the project's token, without the deploy's own."""
+        return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
+
+    @property
+    def layers(self) -> list[str]:
+        return [layer["Arn"] for layer in self.configuration.get("Layers", ())]
+
+    @property
+    def made_at(self) -> float:
+        """Seconds since the epoch."""
+        return calendar.timegm(time.strptime(self.configuration["LastModified"][:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`role` is its ARN; `versions` are oldest first; `newest` is the newest release that ever was live; `active` the
+    version that `live` leads to.
+    """
+
+    role: str | None
+    policy: Mapping[str, Any] | None
+    log_days: int | None
+    has_group: bool
+    function: Mapping[str, Any] | None
+    versions: tuple[Version, ...]
+    active: Version | None
+    newest: int
+    url: str | None
+    reserved: int | None
+
+    @property
+    def unfinished(self) -> list[Version]:
+        """What a deploy that was killed, or whose handshake failed, left behind."""
+        return [version for version in self.versions if version.release > self.newest]
+
+
+def read_live(aws: AWS, project: str) -> Live:
+    name = function_name(project)
+    role, policy = _role(aws, project)
+    groups = aws.logs.describe_log_groups(logGroupNamePrefix=log_group(project))["logGroups"]
+    group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
+    function = alias = url = reserved = None
+    versions: tuple[Version, ...] = ()
+    with absent(MISSING):
+        function = aws.functions.get_function_configuration(FunctionName=name)
+        versions = _versions(aws, name)
+        reserved = aws.functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+    with absent(MISSING):
+        alias = aws.functions.get_alias(FunctionName=name, Name=ALIAS)
+        url = aws.functions.get_function_url_config(FunctionName=name, Qualifier=ALIAS)["FunctionUrl"].rstrip("/")
+    return Live(
+        role=role,
+        policy=policy,
+        log_days=group.get("retentionInDays") if group else None,
+        has_group=group is not None,
+        function=function,
+        versions=versions,
+        active=next((one for one in versions if alias and one.number == alias["FunctionVersion"]), None),
+        newest=int(alias["Description"].removeprefix("newest v")) if alias else 0,
+        url=url,
+        reserved=reserved,
+    )
+
+
+def _role(aws: AWS, project: str) -> tuple[str | None, Mapping[str, Any] | None]:
+    role = policy = None
+    with absent("NoSuchEntity"):
+        role = aws.roles.get_role(RoleName=role_name(project))["Role"]["Arn"]
+        policy = aws.roles.get_role_policy(RoleName=role_name(project), PolicyName="homeport")["PolicyDocument"]
+    return role, policy
+
+
+def _versions(aws: AWS, name: str) -> tuple[Version, ...]:
+    found = []
+    for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
+        for one in page["Versions"]:
+            if one["Version"] != "$LATEST":
+                release, _, identity = one["Description"].partition(" ")
+                found.append(Version(one["Version"], int(release.removeprefix("v")), identity, one))
+    return tuple(sorted(found, key=lambda version: int(version.number)))

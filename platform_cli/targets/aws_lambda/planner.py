@@ -1,0 +1,88 @@
+"""Wanted and live -> the steps between them. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import ConfigError
+from ..base import Step
+from .client import AWS, aws_errors
+from .live import Live, read_live
+from .names import function_name, log_group
+from .wanted import Wanted, policy
+
+Name = Literal["role", "logs", "layers", "function", "version", "url", "scaling", "prune"]
+KEPT_VERSIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaStep(Step):
+    """`name` is the executor's for it."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaPlan:
+    """No steps: it is there already."""
+
+    wanted: Wanted
+    live: Live
+    steps: tuple[LambdaStep, ...]
+
+
+def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
+    with aws_errors():
+        live = read_live(aws, wanted.project)
+        return LambdaPlan(wanted, live, tuple(_steps(aws, wanted, live)))
+
+
+def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
+    project, settings = wanted.project, wanted.settings
+    if live.role is None or live.policy != policy(aws, project):
+        yield LambdaStep("create" if live.role is None else "update", f"role {wanted.role}", "role")
+    if not live.has_group or live.log_days != settings.log_days:
+        yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
+    if is_new(wanted, live):
+        kilobytes = wanted.artifacts.function.size / 1000
+        yield LambdaStep("upload", "the layers that are not there yet", "layers")
+        verb = "update" if live.function else "create"
+        yield LambdaStep(verb, f"function {function_name(project)} ({kilobytes:.1f} kB)", "function")
+        yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")
+    if live.url is None:
+        yield LambdaStep(
+            "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
+        )
+    if live.reserved != reserved(wanted):
+        yield LambdaStep("limit", f"instances to {reserved(wanted) or 'what the account has'}", "scaling")
+    if is_new(wanted, live) and len(live.versions) >= KEPT_VERSIONS:
+        yield LambdaStep("delete", f"releases beyond the newest {KEPT_VERSIONS}", "prune")
+
+
+def is_new(wanted: Wanted, live: Live) -> bool:
+    """Whether a release has to be made: for its content, for its access, or since nobody was told of the last one."""
+    if live.active is None or live.url is None or live.active.identity != wanted.identity:
+        return True
+    is_open = live.active.token_hash is None
+    return (wanted.auth == "token" and is_open) or (wanted.auth == "none" and not is_open)
+
+
+def reserved(wanted: Wanted) -> int | None:
+    """[scaling] max, where it was made larger than the one worker of the default."""
+    return wanted.scaling.max if wanted.auto_scaling and wanted.scaling.max > 1 else None
+
+
+def check_runs_there(*, sessions: bool, command: object) -> None:
+    """Raises ConfigError for what a function cannot be."""
+    if sessions:
+        raise ConfigError(
+            "sessions = true keeps sessions in one process, and on Lambda each request may meet another one",
+            hint="deploy it to the local target, or leave sessions out",
+        )
+    if command:
+        raise ConfigError(
+            "a stdio command cannot run on Lambda: its program is not in the function",
+            hint="deploy it to the local target",
+        )

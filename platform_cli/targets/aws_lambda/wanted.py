@@ -1,0 +1,100 @@
+"""What a project is to be on AWS: the function's configuration, its role's policy, and who may call its URL."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...config.project import LambdaSettings, Scaling
+from .artifacts import Artifacts
+from .client import AWS
+from .names import TAG, function_name, log_group, role_name
+
+HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
+WRAPPER = "/opt/homeport/wrapper"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}  # fmt: skip
+# A public URL needs both (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html): the second lets nobody call the
+# function but through its URL.
+PERMISSIONS: Mapping[str, Mapping[str, Any]] = {
+    "homeport-url": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
+    "homeport-through-url": {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `bundle` is its hash."""
+
+    project: str
+    bundle: str
+    artifacts: Artifacts
+    settings: LambdaSettings
+    scaling: Scaling
+    auto_scaling: bool
+    auth: str | None
+    domains: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """Changes with everything that makes a new release, and with nothing else."""
+        artifacts = self.artifacts
+        zips = [artifacts.function.sha256, artifacts.packages.sha256, artifacts.runtime.sha256]
+        settings = self.settings
+        said = [*zips, artifacts.python, artifacts.architecture, settings.memory_mb, settings.timeout_s,
+                settings.snap_start, self.domains]  # fmt: skip
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+    def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
+        return {
+            "AWS_LAMBDA_EXEC_WRAPPER": WRAPPER,
+            "HOMEPORT_PROJECT": self.project,
+            "HOMEPORT_RELEASE": release,
+            **({"HOMEPORT_TOKEN_HASH": token_hash} if token_hash else {}),
+            **({"HOMEPORT_NAMES": ",".join(self.domains)} if self.domains else {}),
+        }
+
+    def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
+        """As CreateFunction and UpdateFunctionConfiguration take it."""
+        return {
+            "FunctionName": function_name(self.project),
+            "Role": role,
+            "Runtime": f"python{self.artifacts.python}",
+            "Handler": HANDLER,
+            "MemorySize": self.settings.memory_mb,
+            "Timeout": self.settings.timeout_s,
+            "Layers": layers,
+            "Environment": {"Variables": dict(variables)},
+            "SnapStart": {"ApplyOn": "PublishedVersions" if self.settings.snap_start else "None"},
+        }
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {TAG: self.project}
+
+    @property
+    def role(self) -> str:
+        return role_name(self.project)
+
+
+def policy(aws: AWS, project: str) -> dict[str, Any]:
+    """All that the function may do: write into its own log group, which it cannot make itself."""
+    group = f"arn:{aws.partition}:logs:{aws.region}:{aws.account}:log-group:{log_group(project)}"
+    # A stream's name is Lambda's own choice, so within the group there is no finer resource.
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": f"{group}:log-stream:*",
+            }
+        ],
+    }

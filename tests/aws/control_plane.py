@@ -1,0 +1,157 @@
+"""AWS's control plane in front of real functions: moto, and the emulator for what moto does not run.
+
+Everything goes to moto but Invoke, which runs the version that it names, from the zips that moto holds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from .function_url import FunctionURL
+from .moto_server import REGION, Moto
+from .sandbox import DEADLINE_S, Function
+
+INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+ACCOUNT = "123456789012"
+READS = ("Get", "Describe", "List")
+HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", "date", "server")
+
+
+class ControlPlane:
+    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something."""
+
+    def __init__(self, moto: Moto, folder: Path) -> None:
+        self.behind = moto.url
+        self.calls: list[str] = []
+        self._folder = folder
+        self._urls: dict[str, FunctionURL] = {}
+        self._lock = threading.Lock()
+        self._victim = (0, 0)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisProxy", (Proxy,), {"plane": self}))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.moto = Moto(f"http://127.0.0.1:{self._server.server_port}")
+
+    @contextmanager
+    def killing(self, pid: int, *, after: int) -> Iterator[None]:
+        """Kills the process when the `after`th change that it asks for is made, before it hears of it."""
+        self._victim = (pid, len(self.calls) + after)
+        try:
+            yield
+        finally:
+            self._victim = (0, 0)
+
+    def done(self, answered: int) -> None:
+        """`answered` calls were made."""
+        pid, last = self._victim
+        if pid and answered >= last:
+            os.kill(pid, signal.SIGKILL)
+
+    def url(self, name: str) -> str:
+        """Where the alias `live` of function `name` answers now."""
+        return self.function(name, "live").url
+
+    def function(self, name: str, qualifier: str) -> FunctionURL:
+        with self._lock:
+            version = _backend().get_function(f"{name}:{qualifier}")
+            key = f"{name}-{version.version}-{version.code_sha_256[:8]}".replace("/", "_")
+            if key not in self._urls:
+                self._urls[key] = FunctionURL(self._lay_out(version, self._folder / key), self._folder / key)
+            return self._urls[key]
+
+    def _lay_out(self, version: Any, folder: Path) -> Function:
+        task, opt = folder / "task", folder / "opt"
+        _unzip(version.code_bytes, task)
+        for layer in version.layers:
+            arn = layer["Arn"]
+            _unzip(_backend().layers_versions_by_arn(arn).code_bytes, opt)
+        return Function(task, opt, Path(sys.executable).resolve(), version.environment_vars, version.timeout)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        for url in self._urls.values():
+            url.close()
+
+
+def _backend() -> Any:
+    from moto.backends import get_backend
+
+    return get_backend("lambda")[ACCOUNT][REGION]
+
+
+def _unzip(data: bytes, folder: Path) -> None:
+    """With the modes that are in it, as Lambda does."""
+    with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        for info in zipped.infolist():
+            zipped.extract(info, folder)
+            (folder / info.filename).chmod(info.external_attr >> 16 & 0o777)
+
+
+class Proxy(BaseHTTPRequestHandler):
+    plane: ControlPlane
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = urlsplit(self.path)
+        named = (
+            self.headers.get("X-Amz-Target", "").rpartition(".")[2] or parse_qs(body)[b"Action"][0].decode()
+            if parts.path == "/"
+            else ""
+        )
+        changes = self.command != "GET" and not named.startswith(READS)
+        if changes:
+            self.plane.calls.append(f"{self.command} {parts.path} {named}")
+        if match := INVOKE.fullmatch(parts.path):
+            self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
+            return
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
+        answer = httpx.request(
+            self.command, self.plane.behind + self.path, content=body, headers=headers, timeout=DEADLINE_S
+        )
+        if changes:
+            self.plane.done(len(self.plane.calls))
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
+        self._reply(answer.status_code, answer.content, kept)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
+        answer = self.plane.function(name, qualifier).invoke(event)
+        assert answer.sandbox is not None
+        answer.sandbox.ready.wait(DEADLINE_S)
+        error = answer.sandbox.init_error
+        content = b""
+        while error is None and (chunk := answer.chunks.get(timeout=DEADLINE_S)) is not None:
+            content += chunk
+        error = error or answer.error
+        if error is not None:
+            self._reply(200, json.dumps(error).encode(), {"X-Amz-Function-Error": "Unhandled"})
+            return
+        self._reply(200, content, {})
+
+    def _reply(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)

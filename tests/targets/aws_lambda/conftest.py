@@ -1,0 +1,44 @@
+"""AWS's control plane, and the command line against it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.control_plane import ControlPlane
+from tests.aws.moto_server import Moto, moto
+from tests.support import Platform, require
+
+__all__ = ["moto"]
+
+
+@pytest.fixture(scope="session")
+def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    require(os.geteuid() == 0 and shutil.which("unshare"), "the emulator's sandboxes need root and unshare")
+    running = ControlPlane(moto, tmp_path_factory.mktemp("functions"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A home of its own, in which no platform ever runs."""
+    here = Platform(tmp_path_factory.mktemp("home"))
+    here.environment = {**here.environment, **plane.moto.environment, "HOMEPORT_TARGET": "lambda"}
+    return here
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small server for this machine's processor, which the emulator runs on."""
+    from tests.support import SERVERS, with_config
+
+    return with_config(SERVERS / "mcp2_lowlevel", f'[deployment.lambda]\narchitecture = "{_machine()}"\n', tmp_path)
+
+
+def _machine() -> str:
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)

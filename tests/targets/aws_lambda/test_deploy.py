@@ -1,0 +1,126 @@
+"""A deploy as a person makes it, to moto, whose functions the emulator runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.aws.control_plane import ControlPlane
+from tests.support import ROOT, CommandFailedError, Platform
+
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+HEADERS = {"Accept": "application/json, text/event-stream"}
+
+
+def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+    assert [step["action"] for step in laptop.run("deploy", str(project), "--name", "whole", "--dry-run")["plan"]] == [
+        "create", "keep", "upload", "create", "switch", "create",
+    ]  # fmt: skip
+    first = laptop.run("deploy", str(project), "--name", "whole")
+    assert (first["release"], first["target"], first["auth"]) == ("v1", "lambda", "token")
+    token = first["token"]
+    url = plane.url("homeport-whole")
+    assert httpx.post(f"{url}/mcp", json=CALL, headers=HEADERS).status_code == 401
+    listed = httpx.post(f"{url}/mcp", json=CALL, headers={**HEADERS, "Authorization": f"Bearer {token}"}, timeout=60)
+    assert (listed.status_code, "inputSchema" in listed.text) == (200, True)
+
+    again = laptop.run("deploy", str(project), "--name", "whole")
+    assert (again["changed"], again["release"], "token" in again) == (False, "v1", False)
+
+    (project / "note.txt").write_text("another release")
+    plane.calls.clear()
+    second = laptop.run("deploy", str(project), "--name", "whole")
+    assert (second["release"], "token" in second) == ("v2", False)
+    assert not [call for call in plane.calls if "/layers/" in call], "a change of the code uploads the function alone"
+    url = plane.url("homeport-whole")
+    with_token = {**HEADERS, "Authorization": f"Bearer {token}"}
+    assert httpx.post(f"{url}/mcp", json=CALL, headers=with_token, timeout=60).status_code == 200
+
+    assert [one["release"] for one in laptop.run("versions", "whole")["versions"]] == ["v2", "v1"]
+    assert laptop.run("rollback", "whole")["release"] == "v1"
+    assert [one["project"] for one in laptop.run("list")["projects"]] == ["whole"]
+    laptop.run("destroy", "whole")
+    with pytest.raises(CommandFailedError) as caught:
+        laptop.run("status", "whole")
+    assert caught.value.code == 4
+
+
+def test_a_version_that_does_not_answer_never_gets_traffic(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
+    laptop.run("deploy", str(project), "--name", "steady")
+    server = project / "server.py"
+    server.write_text(
+        'import os\nif "AWS_LAMBDA_RUNTIME_API" in os.environ:\n    raise SystemExit("not here")\n' + server.read_text()
+    )
+    with pytest.raises(CommandFailedError) as caught:
+        laptop.run("deploy", str(project), "--name", "steady")
+    assert caught.value.error["category"] == "release"
+    assert laptop.run("status", "steady")["release"] == "v1"
+    versions = plane.moto.client("lambda").list_versions_by_function(FunctionName="homeport-steady")["Versions"]
+    assert [one["Version"] for one in versions] == ["$LATEST", "1"], "the version that failed is gone"
+
+
+def test_the_role_may_only_write_its_own_logs(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+    laptop.run("deploy", str(project), "--name", "least")
+    iam = plane.moto.client("iam")
+    document = iam.get_role_policy(RoleName="homeport-least", PolicyName="homeport")["PolicyDocument"]
+    for statement in document["Statement"]:
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert statement["Resource"].endswith(":log-group:/aws/lambda/homeport-least:log-stream:*")
+    assert iam.list_attached_role_policies(RoleName="homeport-least")["AttachedPolicies"] == []
+
+
+def test_the_token_is_written_nowhere_but_where_commands_keep_it(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
+    token = laptop.run("deploy", str(project), "--name", "quiet")["token"]
+    configuration = plane.moto.client("lambda").get_function_configuration(FunctionName="homeport-quiet")
+    assert token not in json.dumps(configuration, default=str)
+    holding = [file for file in laptop.home.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
+    assert len(holding) == 1
+    assert holding[0].stat().st_mode & 0o077 == 0
+
+
+def test_a_deploy_that_is_killed_at_any_moment_is_finished_by_the_next(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
+    command = [sys.executable, "-m", "platform_cli", "deploy", str(project), "--name", "killed", "--json"]
+    deaths = 0
+    while True:
+        # One more change each time, so that the run dies after every step there is.
+        process = subprocess.Popen(
+            command, env=laptop.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        with plane.killing(process.pid, after=deaths + 1):
+            stdout, stderr = process.communicate(timeout=300)
+        if process.returncode != -signal.SIGKILL:
+            break
+        deaths += 1
+    assert process.returncode == 0, stdout.decode() + stderr.decode()
+    assert deaths > 5
+    answer = json.loads(stdout)
+    functions = plane.moto.client("lambda")
+    versions = functions.list_versions_by_function(FunctionName="homeport-killed")["Versions"]
+    live = functions.get_alias(FunctionName="homeport-killed", Name="live")["FunctionVersion"]
+    released = [one["Description"].split()[0] for one in versions if one["Version"] != "$LATEST"]
+    assert live == versions[-1]["Version"]
+    assert released == [f"v{number}" for number in range(1, len(released) + 1)]
+    assert released[-1] == answer["release"]
+    assert laptop.run("deploy", str(project), "--name", "killed")["changed"] is False
+
+
+def test_two_deploys_at_once_do_not_mix(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+    laptop.run("deploy", str(project), "--name", "busy")
+    (project / "note.txt").write_text("another release")
+    logs = plane.moto.client("logs")
+    logs.create_log_stream(logGroupName="/aws/lambda/homeport-busy", logStreamName="homeport-deploy/elsewhere/1")
+    with pytest.raises(CommandFailedError) as caught:
+        laptop.run("deploy", str(project), "--name", "busy")
+    assert (caught.value.code, laptop.run("status", "busy")["release"]) == (3, "v1")
