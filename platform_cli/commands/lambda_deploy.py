@@ -23,6 +23,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
     from ..targets.aws_lambda.artifacts import make_artifacts
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.executor import Executor
+    from ..targets.aws_lambda.names import check_name_fits
     from ..targets.aws_lambda.planner import check_runs_there, make_plan
     from ..targets.aws_lambda.target import LambdaTarget
     from ..targets.aws_lambda.wanted import Wanted
@@ -40,8 +41,9 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
         artifacts = make_artifacts(built, settings, home, stages)
         contract = built.bundle.manifest["contract"]
         chosen = project.name or slugify(str(contract["name"]) if contract else "") or slugify(project.folder.name)
+        check_name_fits(chosen := chosen or "server")
         wanted = Wanted(
-            project=chosen or "server",
+            project=chosen,
             bundle=built.bundle.hash,
             artifacts=artifacts,
             settings=settings,

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from ...errors import InputError
+
 ALIAS = "live"
 TAG = "homeport:project"
 PREFIX = "homeport-"
+# Of a function's and of a role's name.
+MAX_NAME = 64
+
+
+def check_name_fits(project: str) -> None:
+    """Raises InputError."""
+    most = MAX_NAME - len(PREFIX)
+    if len(project) > most:
+        raise InputError(
+            f"the project's name has {len(project)} characters, and Lambda has room for {most}",
+            hint="a shorter one: --name NAME",
+        )
 
 
 def function_name(project: str) -> str:
@@ -12,9 +26,7 @@ def function_name(project: str) -> str:
 
 
 def role_name(project: str) -> str:
-    """A role's name may have 64 characters; a project's has 63 at most."""
-    name = f"{PREFIX}{project}"
-    return name if len(name) <= 64 else name[:64].rstrip("-")
+    return function_name(project)
 
 
 def log_group(project: str) -> str:
