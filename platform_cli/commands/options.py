@@ -14,7 +14,7 @@ from ..config.load import read_config
 from ..config.project import Project
 from ..controlplane.client import PlatformClient
 from ..controlplane.connections import find_remote
-from ..errors import InputError
+from ..errors import ConfigError, InputError
 from ..home import open_home
 from ..targets.base import Target
 from ..targets.local import LocalTarget
@@ -63,7 +63,11 @@ def target_name(project: Project) -> str:
 
 def running_target() -> Target:
     """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
-    here = read_config(Path.cwd())
+    try:
+        here = read_config(Path.cwd())
+    except ConfigError:
+        # A deploy says what is wrong with it; looking at projects does not depend on the folder one stands in.
+        here = Project(folder=Path.cwd(), entrypoint=None)
     if target_name(here) == "lambda":
         from ..targets.aws_lambda.client import AWS
         from ..targets.aws_lambda.target import LambdaTarget
