@@ -41,7 +41,7 @@ def test_status(run: Run, tiny: Deployment) -> None:
     }
     assert isinstance(answer["workers"], int)
     assert isinstance(answer["state"], str)
-    assert f"url         {tiny.url}" in run("status", PROJECT).stdout
+    assert f"url          {tiny.url}" in run("status", PROJECT).stdout
 
 
 def test_versions(run: Run, tiny: Deployment) -> None:
