@@ -44,7 +44,9 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     if status["auth"] == "token" and token is None:
         raise InputError(
             f"{name} wants a token, and this machine does not have it",
-            hint=f"`homeport new-token {name}` makes a new one; the old one ends with that",
+            hint=f"`homeport new-token {name}` makes a new one; the old one ends with that"
+            if status["target"] == "local"
+            else "the machine that deployed it first has it",
         )
     config = client.config(name, url, chosen, token)
     path = client.path()

@@ -29,7 +29,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
     from ..targets.aws_lambda.wanted import Wanted
 
     settings = project.on_lambda
-    check_runs_there(sessions=project.sessions, command=project.command)
+    check_runs_there(sessions=project.sessions, command=project.command, min_workers=project.scaling.min)
     if needed := referenced(project.environment):
         raise ConfigError(
             f"{next(iter(needed.values()))} needs a secret, and secrets are not on Lambda yet",

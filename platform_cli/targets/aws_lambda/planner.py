@@ -74,12 +74,16 @@ def reserved(wanted: Wanted) -> int | None:
     return wanted.scaling.max if wanted.auto_scaling and wanted.scaling.max > 1 else None
 
 
-def check_runs_there(*, sessions: bool, command: object) -> None:
+def check_runs_there(*, sessions: bool, command: object, min_workers: int) -> None:
     """Raises ConfigError for what a function cannot be."""
     if sessions:
         raise ConfigError(
             "sessions = true keeps sessions in one process, and on Lambda each request may meet another one",
             hint="deploy it to the local target, or leave sessions out",
+        )
+    if min_workers:
+        raise ConfigError(
+            "[scaling] min keeps instances running, and on Lambda homeport does not do that yet", hint="leave min out"
         )
     if command:
         raise ConfigError(
