@@ -15,17 +15,17 @@ from ..build.pipeline import build
 from ..build.stages import Stages
 from ..config.environment import check_variable
 from ..config.load import load_project
-from ..config.names import check_name, slugify
+from ..config.names import check_name, default_name
 from ..config.project import Project
 from ..controlplane.client import PlatformClient
 from ..errors import ConfigError, InputError, NotFoundError
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_set, referenced
-from ..targets.base import Plan
 from ..targets.local import LocalTarget
 from .lambda_deploy import deploy_to_lambda
 from .options import json_option, platform_client, target_name, target_option
+from .plans import plan_data, plan_text
 from .project_here import project_here
 from .token import keep_project_token
 
@@ -42,16 +42,17 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
-    project = read_project(path, name, variables)
-    if target_name(project) == "lambda":
-        deploy_to_lambda(project, home, stages, output, dry_run=dry_run)
-        return
-    client = platform_client()
     try:
         with stages.run("read"):
-            # It comes up while the bundle is being built.
-            client.begin_start()
-            project = with_secrets(project, client)
+            project = read_project(path, name, variables)
+            client = None if target_name(project) == "lambda" else platform_client()
+            if client is not None:
+                # It comes up while the bundle is being built.
+                client.begin_start()
+                project = with_secrets(project, client)
+        if client is None:
+            deploy_to_lambda(project, home, stages, output, dry_run=dry_run)
+            return
         if client.remote is None:
             bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
         else:
@@ -62,7 +63,7 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             chosen = choose_name(project, bundle.manifest["contract"], client)
             plan = target.plan(chosen, bundle, project.folder)
         if dry_run:
-            output.result(_plan_data(plan, stages), _plan_text(plan))
+            output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
@@ -131,7 +132,7 @@ def choose_name(project: Project, contract: dict[str, Any] | None, client: Platf
     """
     if project.name is not None:
         return project.name
-    name = _own_name(contract) or slugify(project.folder.name) or "server"
+    name = default_name(contract, project.folder)
     try:
         current = client.status(name)
     except NotFoundError:
@@ -142,13 +143,6 @@ def choose_name(project: Project, contract: dict[str, Any] | None, client: Platf
             hint=f"--name {name} makes this its next release; another name makes a project of its own",
         )
     return name
-
-
-def _own_name(contract: dict[str, Any] | None) -> str | None:
-    """The server's name; fastmcp invents one with four random digits when it was given none."""
-    name = str(contract["name"]) if contract else ""
-    invented = name.startswith("FastMCP") and (name == "FastMCP" or (len(name) == 12 and name[7] == "-"))
-    return None if invented else slugify(name)
 
 
 def _data(status: dict[str, Any], stages: Stages) -> dict[str, Any]:
@@ -174,21 +168,3 @@ def _text(status: dict[str, Any], manifest: Any) -> str:
         lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
     lines.append(f"next:  homeport connect {status['project']} --client claude-code")
     return "\n".join(lines)
-
-
-def _plan_data(plan: Plan, stages: Stages) -> dict[str, Any]:
-    return {
-        "ok": True,
-        "project": plan.project,
-        "changed": bool(plan.steps),
-        "plan": [asdict(step) for step in plan.steps],
-        "stages": [asdict(stage) for stage in stages.done],
-    }
-
-
-def _plan_text(plan: Plan) -> str:
-    if not plan.steps:
-        return f"{plan.project}: no changes"
-    return "\n".join(
-        [f"{plan.project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in plan.steps)]
-    )

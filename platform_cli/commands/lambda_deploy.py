@@ -9,12 +9,13 @@ from typing import Any
 
 from ..build.pipeline import build
 from ..build.stages import Stages
-from ..config.names import slugify
+from ..config.names import default_name
 from ..config.project import Project
 from ..errors import ConfigError
 from ..home import Home
 from ..output import Output
 from ..secrets.references import referenced
+from .plans import plan_data, plan_text
 
 
 def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Output, *, dry_run: bool) -> None:
@@ -40,7 +41,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
         built = build(project, home, stages, lambda draft: _inspect(home, draft), output.note)
         artifacts = make_artifacts(built, settings, home, stages)
         contract = built.bundle.manifest["contract"]
-        chosen = project.name or slugify(str(contract["name"]) if contract else "") or slugify(project.folder.name)
+        chosen = project.name or default_name(contract, project.folder)
         check_name_fits(chosen := chosen or "server")
         wanted = Wanted(
             project=chosen,
@@ -55,7 +56,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
         with stages.run("plan"):
             plan = make_plan(aws, wanted)
         if dry_run:
-            output.result(_plan_data(wanted.project, plan.steps, stages), _plan_text(wanted.project, plan.steps))
+            output.result(plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps))
             return
         executor = Executor(aws, plan, speaks_mcp=contract is not None)
         with stages.run("apply") as stage:
@@ -96,15 +97,3 @@ def _text(status: dict[str, Any], token: str | None, *, changed: bool) -> str:
         lines.append('open to everyone: [auth] mode = "none"')
     lines.append(f"next:  homeport connect {status['project']} --target lambda --client claude-code")
     return "\n".join(lines)
-
-
-def _plan_data(project: str, steps: Any, stages: Stages) -> dict[str, Any]:
-    plan = [{"action": step.action, "detail": step.detail} for step in steps]
-    done = [asdict(stage) for stage in stages.done]
-    return {"ok": True, "project": project, "changed": bool(steps), "plan": plan, "stages": done}
-
-
-def _plan_text(project: str, steps: Any) -> str:
-    if not steps:
-        return f"{project}: no changes"
-    return "\n".join([f"{project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in steps)])

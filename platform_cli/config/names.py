@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from platform_cli.errors import InputError
 
@@ -35,3 +38,13 @@ def slugify(text: str) -> str | None:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
     return slug or None
+
+
+def default_name(contract: Mapping[str, Any] | None, folder: Path) -> str:
+    """The name of a project for which nobody chose one: the server's own, else the folder's.
+
+    fastmcp invents a name with four random digits for a server that was given none: that one is not taken.
+    """
+    own = str(contract["name"]) if contract else ""
+    invented = own.startswith("FastMCP") and (own == "FastMCP" or (len(own) == 12 and own[7] == "-"))
+    return (None if invented else slugify(own)) or slugify(folder.name) or "server"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+from .store import transaction
 
 # For how long a delivery is remembered, in seconds; GitHub delivers again what is up to three days old.
 REMEMBERED_S = 30 * 86400.0
@@ -64,29 +65,19 @@ class Deployments:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     def receive(self, delivery: str, wanted: Iterable[Wanted]) -> list[str]:
         """Remembers a delivery and what it wants, in one transaction; the projects that have something to do. None for
         a delivery that was here before.
         """
         now = time.time()
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute("DELETE FROM deliveries WHERE received_at < ?", (now - REMEMBERED_S,))
             if self._db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery, now)).rowcount == 0:
                 return []
             return [one.project for one in wanted if self._add(one, now)]
 
     def add(self, wanted: Wanted, *, again: bool = False) -> bool:
-        with self._transaction():
+        with transaction(self._db):
             return self._add(wanted, time.time(), again=again)
 
     def _add(self, wanted: Wanted, now: float, *, again: bool = False) -> bool:
@@ -116,7 +107,7 @@ class Deployments:
         """The projects that have something to do after a start: what was under way begins again, unless something
         newer waits.
         """
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "UPDATE deployments SET state = 'overtaken' WHERE state = 'running' AND EXISTS (SELECT 1 FROM "
                 "deployments AS newer WHERE newer.project = deployments.project AND newer.state = 'waiting')"

@@ -124,6 +124,18 @@ class ReleaseRow:
     origin: Origin = Origin()
 
 
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of the block's changes, or none."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
 class Store:
     """One connection, used from the control plane's event loop only."""
 
@@ -135,7 +147,7 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            with self._transaction():
+            with transaction(self._db):
                 for statement in script.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {number}")
@@ -147,16 +159,6 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def projects(self) -> list[ProjectRow]:
         rows = self._db.execute(
@@ -212,7 +214,7 @@ class Store:
 
     def add_release(self, release: ReleaseRow) -> None:
         """A release that serves from now on, or one that has an error and never will."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason, origin) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -12,17 +12,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .asgi import Headers
+from .jsonrpc import HANDSHAKE_VERSIONS
+from .modern_request import CAPABILITIES_KEY, LOG_LEVEL_KEY, MODERN_VERSIONS, VERSION_KEY
 
 FILE_NAME = "discovery.json"
-HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-MODERN_VERSION = "2026-07-28"
-META = "io.modelcontextprotocol/"
+(MODERN_VERSION,) = MODERN_VERSIONS
+CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 LISTS = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
 INITIALIZED = "notifications/initialized"
 # Stands where the request's id was.
 ID = "homeport-recorded"
 
-# Method, path, headers and body to status, headers and body.
+# Headers and body to status, headers and body.
 Ask = Callable[[Headers, bytes], Awaitable[tuple[int, Headers, bytes]]]
 
 
@@ -76,9 +77,9 @@ def _is_modern(method: str, headers: Mapping[str, str], params: Mapping[str, Any
         and headers.get("mcp-method") == method
         and set(params) == {"_meta"}
         and isinstance(meta, dict)
-        and meta.get(f"{META}protocolVersion") == MODERN_VERSION
-        and isinstance(meta.get(f"{META}clientCapabilities"), dict)
-        and f"{META}logLevel" not in meta
+        and meta.get(VERSION_KEY) == MODERN_VERSION
+        and isinstance(meta.get(CAPABILITIES_KEY), dict)
+        and LOG_LEVEL_KEY not in meta
     )
 
 
@@ -86,8 +87,8 @@ async def record(ask: Ask) -> dict[str, Any]:
     """What goes into discovery.json: the answers of a server that is served without sessions."""
     answers: dict[str, int] = {}
     kept: list[tuple[int, list[list[str]], str]] = []
-    for key, headers, message in _requests():
-        first, second = [await ask(*_asked(headers, message, client)) for client in ("one", "another")]
+    for key, headers, message in recorded_requests():
+        first, second = [await ask(*as_asked(headers, message, client)) for client in ("one", "another")]
         if (
             first != second
             or first[0] not in (200, 202)
@@ -102,7 +103,7 @@ async def record(ask: Ask) -> dict[str, Any]:
     return {"answers": answers, "kept": kept}
 
 
-def _requests() -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
+def recorded_requests() -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
     for version in HANDSHAKE_VERSIONS:
         params = {"protocolVersion": version, "capabilities": {}}
         yield f"initialize {version}", {}, {"method": "initialize", "id": ID, "params": params}
@@ -112,12 +113,12 @@ def _requests() -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
         for method in ("ping", *LISTS):
             yield f"{method} {version}", headers, {"method": method, "id": ID, "params": {}}
     for method in ("server/discover", *LISTS):
-        meta = {f"{META}protocolVersion": MODERN_VERSION, f"{META}clientCapabilities": {}}
+        meta = {VERSION_KEY: MODERN_VERSION, CAPABILITIES_KEY: {}}
         headers = {"mcp-protocol-version": MODERN_VERSION, "mcp-method": method}
         yield f"{method} {MODERN_VERSION}", headers, {"method": method, "id": ID, "params": {"_meta": meta}}
 
 
-def _asked(headers: Mapping[str, str], message: Mapping[str, Any], client: str) -> tuple[Headers, bytes]:
+def as_asked(headers: Mapping[str, str], message: Mapping[str, Any], client: str) -> tuple[Headers, bytes]:
     """Two clients differ in their names, their capabilities and their User-Agent."""
     info = {"name": client, "version": str(len(client))}
     params = dict(message.get("params", {}))
@@ -125,7 +126,7 @@ def _asked(headers: Mapping[str, str], message: Mapping[str, Any], client: str) 
         params["clientInfo"] = info
         params["capabilities"] = {"roots": {}} if client == "another" else {}
     if "_meta" in params:
-        params["_meta"] = {**params["_meta"], f"{META}clientInfo": info}
+        params["_meta"] = {**params["_meta"], CLIENT_INFO_KEY: info}
     body = json.dumps({"jsonrpc": "2.0", **message, **({"params": params} if params else {})}).encode()
     sent = {
         "host": "127.0.0.1:80",

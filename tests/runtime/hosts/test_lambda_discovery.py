@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from homeport_runtime.discovery import HANDSHAKE_VERSIONS, ID, _asked, _requests, key_of
+from homeport_runtime.discovery import ID, as_asked, key_of, recorded_requests
+from homeport_runtime.jsonrpc import HANDSHAKE_VERSIONS
 from tests.aws.function_url import FunctionURL
 from tests.aws.sandbox import DEADLINE_S
 
@@ -66,7 +67,7 @@ def recorded(workers: Workers, kind: str) -> JSON:
 def heard(front: FunctionURL, headers: JSON, message: JSON, request_id: object) -> Any:
     """Status, headers and bytes of one answer."""
     message = {**message, "id": request_id} if "id" in message else message
-    fields, body = _asked(headers, message, "a third client")
+    fields, body = as_asked(headers, message, "a third client")
     connection = http.client.HTTPConnection(front.url.removeprefix("http://"), timeout=DEADLINE_S)
     with closing(connection):
         connection.request("POST", "/mcp", body, {name.decode(): value.decode() for name, value in fields[1:]})
@@ -81,7 +82,7 @@ def test_it_says_what_the_server_says(kind: str, workers: Workers, tmp_path: Pat
     keys = set(discovery["answers"])
     assert {f"initialize {version}" for version in HANDSHAKE_VERSIONS} <= keys
     assert {"tools/list 2025-11-25", "ping ", "server/discover 2026-07-28", "tools/list 2026-07-28"} <= keys
-    wanted = [(headers, message) for key, headers, message in _requests() if key in keys]
+    wanted = [(headers, message) for key, headers, message in recorded_requests() if key in keys]
     with gated(tmp_path, kind, discovery) as (front, gate):
         before = [heard(front, headers, message, number) for number, (headers, message) in enumerate(wanted)]
         gate.close()
@@ -97,7 +98,7 @@ def test_it_says_what_the_server_says(kind: str, workers: Workers, tmp_path: Pat
 def test_a_call_waits_for_the_import(workers: Workers, tmp_path: Path) -> None:
     with gated(tmp_path, "mcp2_lowlevel", recorded(workers, "mcp2_lowlevel")) as (front, gate):
         connection = http.client.HTTPConnection(front.url.removeprefix("http://"), timeout=DEADLINE_S)
-        fields, body = _asked({}, call("add", a=1, b=2), "x")
+        fields, body = as_asked({}, call("add", a=1, b=2), "x")
         connection.request("POST", "/mcp", body, {name.decode(): value.decode() for name, value in fields[1:]})
         wait_for(lambda: front.sandboxes[0].busy)
         gate.close()
