@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ...config.project import LambdaSettings, Scaling
 from .artifacts import Artifacts
-from .client import AWS
 from .names import TAG, function_name, log_group, role_name
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
@@ -27,6 +26,19 @@ PERMISSIONS: Mapping[str, Mapping[str, Any]] = {
     "homeport-url": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
     "homeport-through-url": {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True},
 }
+
+
+class Place(Protocol):
+    """An account's region: what the ARNs of its resources begin with."""
+
+    @property
+    def partition(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def account(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +96,9 @@ class Wanted:
         return role_name(self.project)
 
 
-def policy(aws: AWS, project: str) -> dict[str, Any]:
+def policy(place: Place, project: str) -> dict[str, Any]:
     """All that the function may do: write into its own log group, which it cannot make itself."""
-    group = f"arn:{aws.partition}:logs:{aws.region}:{aws.account}:log-group:{log_group(project)}"
+    group = f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{log_group(project)}"
     # A stream's name is Lambda's own choice, so within the group there is no finer resource.
     return {
         "Version": "2012-10-17",
