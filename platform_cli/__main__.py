@@ -38,7 +38,7 @@ COMMANDS = {
     "repos": ("links", "List the repositories whose pushes are deployed."),
     "deployments": ("deployments", "List what was deployed to a project: from where, by whom, with which result."),
     "diff": ("deployments", "Compare the tools of two releases."),
-    "export": ("export", "Write a workflow that deploys, for those who prefer it."),
+    "export": ("export", "Write a GitHub workflow or a CloudFormation template, for those who prefer it."),
     "doctor": ("doctor", "Check this machine, with the fix for each finding."),
 }
 EPILOG = """\b

@@ -1,4 +1,4 @@
-"""homeport export github-actions"""
+"""homeport export github-actions, cloudformation"""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
+from ..controlplane.access import hash_of, make_token
 from ..controlplane.connections import check_url
 from ..errors import InputError
-from ..home import write_atomic
+from ..home import open_home, write_atomic
 from ..infra_files import infra_file
 from ..output import Output
+from .deploy import read_project
+from .lambda_deploy import make_wanted
 from .options import json_option
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")
@@ -53,3 +56,47 @@ def github_actions(path: str, branch: str, as_json: bool) -> None:
         f"{WORKFLOW} deploys each push to {branch}\n"
         "next:  homeport platform token create github, and put it into the repository's secret HOMEPORT_TOKEN",
     )
+
+
+@export_command.command("cloudformation")
+@click.argument("path", default=".")
+@click.option("--name", help="The project's name; default: as deploy.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="cloudformation",
+    show_default=True,
+    help="The folder to write.",
+)
+@json_option
+def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> None:
+    """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
+    from ..targets.aws_lambda.template import ARTIFACTS, KEY_PREFIX, TEMPLATE, write_template
+
+    is_there = (folder / TEMPLATE).exists()
+    if not is_there and folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} has other things in it", hint="--to another folder")
+    output = Output(as_json=as_json)
+    stages = output.stages()
+    try:
+        wanted, _contract = make_wanted(read_project(path, name, ()), open_home(), stages, output)
+    finally:
+        output.stop_spinner()
+    template = write_template(wanted, folder)
+    # A stack that is there keeps its parameters, and whoever made it has its token.
+    token = None if wanted.auth == "none" or is_there else make_token()
+    parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
+    commands = [
+        f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",
+        f"aws cloudformation deploy --stack-name {wanted.role} --template-file {template}"
+        f" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}",
+    ]
+    lines = [f"{template} has {wanted.project}", ""]
+    if token:
+        lines += [f"token: {token}", "shown once; TokenHash below is its sha256", ""]
+    if wanted.auth == "none":
+        lines += ['open to everyone: [auth] mode = "none"', ""]
+    told = {"token": token, "token_hash": hash_of(token)} if token else {}
+    data = {"ok": True, "project": wanted.project, "path": str(template), **told, "commands": commands}
+    output.result(data, "\n".join([*lines, *commands]))

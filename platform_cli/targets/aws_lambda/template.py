@@ -1,0 +1,187 @@
+"""Wanted -> a CloudFormation template of the same resources, for those who bring their own pipeline."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...build.archive import Archive
+from ...home import write_atomic
+from .names import ALIAS, log_group
+from .planner import reserved
+from .wanted import PERMISSIONS, TRUST, Wanted, policy
+
+TEMPLATE = "template.json"
+ARTIFACTS = "artifacts"
+# Where the template looks for the zips in the bucket.
+KEY_PREFIX = "homeport/"
+BUCKET = {
+    "Type": "String",
+    "Description": f"The bucket, in the stack's region, that has the zips of artifacts/ below {KEY_PREFIX}",
+}
+RELEASE = {
+    "Type": "Number",
+    "Default": 1,
+    "MinValue": 1,
+    "Description": "The release's number: v1, v2, ... in logs and status",
+}
+TOKEN_HASH = {
+    "Type": "String",
+    "AllowedPattern": "[0-9a-f]{64}",
+    "ConstraintDescription": "64 hexadecimal digits",
+    "Description": "The sha256 of the bearer token that callers need, in hexadecimal digits",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlace:
+    """Whatever account and region the stack is in."""
+
+    partition: str = "${AWS::Partition}"
+    region: str = "${AWS::Region}"
+    account: str = "${AWS::AccountId}"
+
+
+def make_template(wanted: Wanted) -> dict[str, Any]:
+    """A project for which nobody chose `[auth] mode = "none"` needs the hash of a token, which has no default: no
+    stack of it is open by accident.
+    """
+    is_open = wanted.auth == "none"
+    parameters = {"ArtifactBucket": BUCKET, "Release": RELEASE, **({} if is_open else {"TokenHash": TOKEN_HASH})}
+    resources = {name: _resource(*resource) for name, resource in _resources(wanted, is_open=is_open).items()}
+    # Its role may not make the log group.
+    resources["Function"]["DependsOn"] = ["Logs"]
+    resources["Url"]["DependsOn"] = ["Live"]
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"{wanted.project} on AWS Lambda, as homeport would deploy it",
+        "Parameters": parameters,
+        "Resources": resources,
+        "Outputs": {
+            "Url": {"Value": {"Fn::GetAtt": ["Url", "FunctionUrl"]}},
+            "McpUrl": {"Value": {"Fn::Sub": "${Url.FunctionUrl}mcp"}},
+        },
+    }
+
+
+def _resource(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Type": f"AWS::{kind}", "Properties": _substituted(properties)}
+
+
+def _substituted(value: Any) -> Any:
+    """Text with `${...}` in it is CloudFormation's to fill in."""
+    if isinstance(value, str):
+        if reference := re.fullmatch(r"\$\{(\w+)\}", value):
+            return {"Ref": reference[1]}
+        return {"Fn::Sub": value} if "${" in value else value
+    if isinstance(value, list):
+        return [_substituted(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _substituted(item) for key, item in value.items()}
+    return value
+
+
+def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    project, artifacts = wanted.project, wanted.artifacts
+    tags = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
+    token_hash = None if is_open else "${TokenHash}"
+    # A version never changes: what a new one needs is in its name here and its description.
+    version = f"Version{wanted.identity[:16]}"
+    described = " ".join(["v${Release}", wanted.identity, *([token_hash] if token_hash else [])])
+    limit = reserved(wanted)
+    return {
+        "Role": (
+            "IAM::Role",
+            {
+                "RoleName": wanted.role,
+                "AssumeRolePolicyDocument": TRUST,
+                "Policies": [{"PolicyName": "homeport", "PolicyDocument": policy(StackPlace(), project)}],
+                "Tags": tags,
+            },
+        ),
+        "Logs": (
+            "Logs::LogGroup",
+            {"LogGroupName": log_group(project), "RetentionInDays": wanted.settings.log_days, "Tags": tags},
+        ),
+        "PackagesLayer": _layer(wanted, artifacts.packages, "packages"),
+        "RuntimeLayer": _layer(wanted, artifacts.runtime, "runtime"),
+        "Function": (
+            "Lambda::Function",
+            {
+                **wanted.configuration(
+                    "${Role.Arn}",
+                    ["${PackagesLayer}", "${RuntimeLayer}"],
+                    wanted.variables("v${Release}", token_hash),
+                ),
+                "Architectures": [artifacts.architecture],
+                "Code": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(artifacts.function)},
+                "Tags": tags,
+                **({"ReservedConcurrentExecutions": limit} if limit is not None else {}),
+            },
+        ),
+        version: ("Lambda::Version", {"FunctionName": "${Function}", "Description": described}),
+        "Live": (
+            "Lambda::Alias",
+            {
+                "Name": ALIAS,
+                "FunctionName": "${Function}",
+                "FunctionVersion": f"${{{version}.Version}}",
+                "Description": "newest v${Release}",
+            },
+        ),
+        "Url": (
+            "Lambda::Url",
+            {
+                "TargetFunctionArn": "${Function}",
+                "Qualifier": ALIAS,
+                "AuthType": "NONE",
+                "InvokeMode": "RESPONSE_STREAM",
+            },
+        ),
+        **{
+            sid.title().replace("-", ""): ("Lambda::Permission", {"FunctionName": "${Live}", **permission})
+            for sid, permission in PERMISSIONS.items()
+        },
+    }
+
+
+def _layer(wanted: Wanted, archive: Archive, kind: str) -> tuple[str, Mapping[str, Any]]:
+    """The stack's own: those that deploys share are theirs to remove."""
+    return (
+        "Lambda::LayerVersion",
+        {
+            "LayerName": f"{wanted.role}-{kind}",
+            "Content": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(archive)},
+            "CompatibleRuntimes": [f"python{wanted.artifacts.python}"],
+            "CompatibleArchitectures": [wanted.artifacts.architecture],
+        },
+    )
+
+
+def file_name(archive: Archive) -> str:
+    """By its content: CloudFormation looks at the key alone to see that something has changed."""
+    return f"{archive.sha256}.zip"
+
+
+def write_template(wanted: Wanted, folder: Path) -> Path:
+    """Writes the template and beside it the zips that it names, and no others; version control and later bundles
+    leave the folder out.
+    """
+    zips = folder / ARTIFACTS
+    zips.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / ".gitignore", b"*\n", 0o644)
+    artifacts = wanted.artifacts
+    archives = {file_name(archive): archive for archive in (artifacts.packages, artifacts.runtime, artifacts.function)}
+    for old in zips.glob("*.zip"):
+        if old.name not in archives:
+            old.unlink()
+    for name, archive in archives.items():
+        if not (zips / name).exists():
+            write_atomic(zips / name, archive.path.read_bytes(), 0o644)
+    template = folder / TEMPLATE
+    write_atomic(template, json.dumps(make_template(wanted), indent=2).encode() + b"\n", 0o644)
+    return template
