@@ -123,9 +123,12 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
+    def public_url(_request: Request) -> str | None:
+        return platform.edge.domain.url if platform.edge.domain else None
+
     app.include_router(public_routes(platform, builds))
-    app.include_router(webhook_routes(pushes))
-    app.include_router(link_routes(platform, pushes))
+    app.include_router(webhook_routes(pushes.deliveries))
+    app.include_router(link_routes(pushes.linking, platform.links, platform.deployments, public_url))
     app.include_router(deployment_routes(platform))
     app.include_router(secret_routes(platform))
     return app

@@ -6,18 +6,18 @@ import asyncio
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from ..build.model import Bundle
 from ..build.pipeline import build
-from ..build.stages import Stage, Stages
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.project import Project
 from ..errors import BuildError, HomeportError, InputError
+from .deployer import Emit, Event, Read, told_stages
 from .platform import Platform
 from .upload import Description, unpack
 
@@ -25,11 +25,6 @@ from .upload import Description, unpack
 MAX_BUILDS = 2
 # Seconds that one may take.
 TIME_LIMIT_S = 1800.0
-
-Event = dict[str, Any]
-Emit = Callable[[Event], None]
-# Puts a project's source into the folder that it is given.
-Read = Callable[[Path], Project]
 
 
 class Builds:
@@ -92,11 +87,10 @@ class Builds:
             folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
             try:
                 project = read(folder)
-                stages = Stages(lambda name: tell({"event": "start", "name": name}), lambda stage: tell(_end(stage)))
                 return build(
                     project,
                     self._platform.home,
-                    stages,
+                    told_stages(tell),
                     lambda draft: inspect(draft, project.name),
                     lambda text: tell({"event": "note", "text": text}),
                 ).bundle
@@ -122,10 +116,6 @@ def _read(description: Description, folder: Path) -> Project:
         raise InputError(f"--env {error}") from None
     name = description.project or project.name
     return replace(project, name=name, environment={**project.environment, **given})
-
-
-def _end(stage: Stage) -> Event:
-    return {"event": "end", **asdict(stage)}
 
 
 def _error(error: HomeportError) -> Event:

@@ -28,7 +28,7 @@ def deployment_routes(platform: Platform) -> APIRouter:
             raise NotFoundError(
                 f"there is no build log of {what} here", hint="only commits are built by the platform itself"
             )
-        return {"log": platform.deployments.log(chosen[0].id), "sha": chosen[0].sha, "state": chosen[0].state}
+        return {"log": platform.deployments.log(chosen[0]), "sha": chosen[0].sha, "state": chosen[0].state}
 
     @routes.get("/v1/projects/{name}/difference")
     async def difference(name: str, old: int, new: int) -> dict[str, Any]:

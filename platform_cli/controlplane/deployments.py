@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
-
-from .store import transaction
 
 # For how long a delivery is remembered, in seconds; GitHub delivers again what is up to three days old.
 REMEMBERED_S = 30 * 86400.0
@@ -17,10 +14,6 @@ REMEMBERED_S = 30 * 86400.0
 KEPT = 200
 
 State = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
-_FIELDS = (
-    "id, project, link, pull, sha, state, queued_at, started_at, ended_at, author, message, release, error, reported, "
-    "github_id, blocked, difference"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class Wanted:
 class Deployment:
     """One commit on its way, or there. `overtaken` is one that a newer made needless, `gone` an ended preview.
 
-    `reported` is the last state that GitHub knows of, `github_id` its own deployment.
+    `id` counts up within a project. `reported` is the last state that GitHub knows of, `github_id` its own deployment.
     """
 
     id: int
@@ -49,141 +42,134 @@ class Deployment:
     sha: str | None
     state: State
     queued_at: float
-    started_at: float | None
-    ended_at: float | None
-    author: str | None
-    message: str | None
-    release: int | None
-    error: str | None
-    reported: State
-    github_id: int | None
-    blocked: bool
-    difference: Mapping[str, Any] | None
+    started_at: float | None = None
+    ended_at: float | None = None
+    author: str | None = None
+    message: str | None = None
+    release: int | None = None
+    error: str | None = None
+    reported: State = "waiting"
+    github_id: int | None = None
+    blocked: bool = False
+    difference: Mapping[str, Any] | None = None
 
 
-class Deployments:
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+# Of a project's deployments those that a new one overtakes; None where it is not needed.
+Decide = Callable[[Sequence[Deployment], Wanted], Sequence[Deployment] | None]
+
+
+class Deployments(ABC):
+    """What is the same wherever they are kept, and below it what is not."""
 
     def receive(self, delivery: str, wanted: Iterable[Wanted]) -> list[str]:
         """Remembers a delivery and what it wants, in one transaction; the projects that have something to do. None for
         a delivery that was here before.
         """
-        now = time.time()
-        with transaction(self._db):
-            self._db.execute("DELETE FROM deliveries WHERE received_at < ?", (now - REMEMBERED_S,))
-            if self._db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery, now)).rowcount == 0:
-                return []
-            return [one.project for one in wanted if self._add(one, now)]
+        return self.insert(wanted, _overtaken, delivery)
 
     def add(self, wanted: Wanted, *, again: bool = False) -> bool:
-        with transaction(self._db):
-            return self._add(wanted, time.time(), again=again)
-
-    def _add(self, wanted: Wanted, now: float, *, again: bool = False) -> bool:
-        """False when that commit is the newest of the project already, unless it is wanted `again`. Those that wait
-        are overtaken.
-        """
-        newest = self._one("project = ? AND state != 'overtaken'", wanted.project)
-        if newest and newest.sha == wanted.sha and newest.state != "failed" and not again:
-            return False
-        self._db.execute(
-            "UPDATE deployments SET state = 'overtaken', ended_at = ? WHERE project = ? AND state = 'waiting'",
-            (now, wanted.project),
-        )
-        self._db.execute(
-            "INSERT INTO deployments (project, link, pull, sha, queued_at) VALUES (?, ?, ?, ?, ?)",
-            (wanted.project, wanted.link, wanted.pull, wanted.sha, now),
-        )
-        self._db.execute(
-            "DELETE FROM deployments WHERE project = ? AND state NOT IN ('waiting', 'running') AND id <= "
-            "(SELECT max(id) FROM deployments) AND id NOT IN "
-            "(SELECT id FROM deployments WHERE project = ? ORDER BY id DESC LIMIT ?)",
-            (wanted.project, wanted.project, KEPT),
-        )
-        return True
+        """False when that commit is the newest of the project already, unless it is wanted `again`."""
+        return bool(self.insert([wanted], _waiting if again else _overtaken, None))
 
     def resume(self) -> list[str]:
-        """The projects that have something to do after a start: what was under way begins again, unless something
-        newer waits.
-        """
-        with transaction(self._db):
-            self._db.execute(
-                "UPDATE deployments SET state = 'overtaken' WHERE state = 'running' AND EXISTS (SELECT 1 FROM "
-                "deployments AS newer WHERE newer.project = deployments.project AND newer.state = 'waiting')"
-            )
-            self._db.execute("UPDATE deployments SET state = 'waiting' WHERE state = 'running'")
-        return [row[0] for row in self._db.execute("SELECT DISTINCT project FROM deployments WHERE state = 'waiting'")]
+        """The projects that have something to do after a start."""
+        projects = self.unfinished()
+        for project in projects:
+            self.restart(project)
+        return projects
+
+    def restart(self, project: str) -> None:
+        """What was under way begins again, unless something newer waits."""
+        known = self.of(project)
+        for deployment in known:
+            if deployment.state == "running":
+                self.update(deployment, state="overtaken" if _waiting(known) else "waiting")
 
     def begin(self, project: str) -> Deployment | None:
         """The one that waits, which runs from now on."""
-        waiting = self._one("project = ? AND state = 'waiting'", project)
-        if waiting is None:
-            return None
-        self.update(waiting.id, state="running", started_at=time.time(), log="")
-        return self.get(waiting.id)
+        while waiting := _waiting(self.of(project)):
+            (chosen,) = waiting[:1]
+            if self.update(chosen, only_if="waiting", state="running", started_at=time.time()):
+                self.clear_log(chosen)
+                return next(one for one in self.of(project) if one.id == chosen.id)
+        return None
 
-    def end(self, deployment: Deployment, state: State, **fields: object) -> None:
-        self.update(deployment.id, state=state, ended_at=time.time(), **fields)
+    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+        self.update(deployment, state=state, ended_at=time.time(), **fields)
 
-    def update(self, number: int, **fields: object) -> None:
-        columns = ", ".join(f"{name} = ?" for name in fields)
-        self._db.execute(f"UPDATE deployments SET {columns} WHERE id = ?", (*fields.values(), number))  # noqa: S608
-
-    def append_log(self, deployment: Deployment, line: str) -> None:
-        self._db.execute("UPDATE deployments SET log = log || ? WHERE id = ?", (f"{line}\n", deployment.id))
-
-    def log(self, number: int) -> str:
-        text: str = self._db.execute("SELECT log FROM deployments WHERE id = ?", (number,)).fetchone()[0]
-        return text
-
-    def get(self, number: int) -> Deployment | None:
-        return self._one("id = ?", number)
+    def newest(self, project: str) -> Deployment | None:
+        return _newest(self.of(project))
 
     def live(self, project: str) -> Deployment | None:
-        return self._one("project = ? AND state = 'live'", project)
+        return next((known for known in self.of(project) if known.state == "live"), None)
 
-    def of(self, project: str) -> list[Deployment]:
-        """Newest first."""
-        return self._select("project = ?", project)
-
-    def previews(self, link: str) -> list[str]:
-        rows = self._db.execute("SELECT DISTINCT project FROM deployments WHERE link = ? AND pull IS NOT NULL", (link,))
-        return [row[0] for row in rows]
-
-    def unreported(self) -> list[Deployment]:
+    def unreported(self, project: str | None = None) -> list[Deployment]:
         """Oldest first; what was overtaken before GitHub heard of it needs no word."""
-        told = "state != reported AND state != 'waiting' AND NOT (state = 'overtaken' AND reported = 'waiting')"
-        return self._select(told)[::-1]
-
-    def forget(self, project: str) -> None:
-        """All of a project that has been destroyed; of a preview the pull request still has to hear."""
-        self._db.execute("DELETE FROM deployments WHERE project = ? AND pull IS NULL", (project,))
+        return [
+            known
+            for known in self.differing(project)
+            if known.state != "waiting" and (known.state, known.reported) != ("overtaken", "waiting")
+        ]
 
     def github_id(self, project: str) -> int | None:
         """GitHub's number for the newest of the project's deployments that it knows."""
         return next((known.github_id for known in self.of(project) if known.github_id is not None), None)
 
-    def comment(self, preview: str) -> int | None:
-        row = self._db.execute("SELECT github_id FROM comments WHERE preview = ?", (preview,)).fetchone()
-        return row[0] if row else None
+    @abstractmethod
+    def of(self, project: str) -> list[Deployment]:
+        """Newest first."""
 
-    def set_comment(self, preview: str, github_id: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO comments VALUES (?, ?)", (preview, github_id))
+    @abstractmethod
+    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
+        """Those that are needed, with the delivery that they came in, in one transaction; their projects. Nothing for a
+        delivery that was here before. Of each project the newest KEPT stay.
+        """
 
-    def _one(self, where: str, *values: object) -> Deployment | None:
-        found = self._select(where, *values, limit=1)
-        return found[0] if found else None
+    @abstractmethod
+    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+        """False when its state is not `only_if` any more, and nothing was changed."""
 
-    def _select(self, where: str, *values: object, limit: int = -1) -> list[Deployment]:
-        rows = self._db.execute(
-            f"SELECT {_FIELDS} FROM deployments WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608
-            (*values, limit),
-        ).fetchall()
-        return [_read(row) for row in rows]
+    @abstractmethod
+    def unfinished(self) -> list[str]:
+        """The projects of those that wait or run."""
+
+    @abstractmethod
+    def differing(self, project: str | None) -> list[Deployment]:
+        """Those of which GitHub knows another state, oldest first; of one project, or of all."""
+
+    @abstractmethod
+    def append_log(self, deployment: Deployment, line: str) -> None: ...
+
+    @abstractmethod
+    def clear_log(self, deployment: Deployment) -> None: ...
+
+    @abstractmethod
+    def log(self, deployment: Deployment) -> str: ...
+
+    @abstractmethod
+    def previews(self, link: str) -> list[str]: ...
+
+    @abstractmethod
+    def forget(self, project: str) -> None:
+        """All of a project that has been destroyed; of a preview the pull request still has to hear."""
+
+    @abstractmethod
+    def comment(self, preview: str) -> int | None: ...
+
+    @abstractmethod
+    def set_comment(self, preview: str, github_id: int) -> None: ...
 
 
-def _read(row: tuple[Any, ...]) -> Deployment:
-    found = Deployment(*row)
-    difference = json.loads(row[-1]) if row[-1] else None
-    return replace(found, blocked=bool(found.blocked), difference=difference)
+def _newest(known: Sequence[Deployment]) -> Deployment | None:
+    return next((one for one in known if one.state != "overtaken"), None)
+
+
+def _waiting(known: Sequence[Deployment], _wanted: Wanted | None = None) -> list[Deployment]:
+    return [one for one in known if one.state == "waiting"]
+
+
+def _overtaken(known: Sequence[Deployment], wanted: Wanted) -> list[Deployment] | None:
+    newest = _newest(known)
+    if newest and newest.sha == wanted.sha and newest.state != "failed":
+        return None
+    return _waiting(known)

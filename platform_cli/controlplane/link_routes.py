@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, SecretStr
 
 from ..config.paths import CONTROL
 from ..errors import InputError
 from ..github.repository import GitHub, Repository, check_address, is_full_name
-from .linking import WEBHOOK_PATH, LinkRequest
-from .links import Link
-from .platform import Platform
-from .pushes import Pushes
+from .deployments import Deployments
+from .linking import WEBHOOK_PATH, Linking, LinkRequest
+from .links import Link, Links
 
 
 class NewLink(BaseModel):
@@ -31,34 +31,34 @@ class NewLink(BaseModel):
     webhook_url: str | None = None
 
 
-def link_routes(platform: Platform, pushes: Pushes) -> APIRouter:
+def link_routes(
+    linking: Linking, links: Links, deployments: Deployments, public_url: Callable[[Request], str | None]
+) -> APIRouter:
+    """`public_url` is where GitHub reaches this platform, as it knows itself or as it was asked; None when nowhere."""
     routes = APIRouter()
 
     @routes.post("/v1/github/links")
-    async def link(body: NewLink) -> dict[str, Any]:
-        linked = await pushes.linking.link(_request(platform, body))
-        pushes.deploys.wake(linked.project)
-        return _described(platform, linked)
+    async def link(body: NewLink, request: Request) -> dict[str, Any]:
+        return _described(deployments, await linking.link(_request(body, public_url(request))))
 
     @routes.get("/v1/github/links")
-    async def links() -> list[dict[str, Any]]:
-        return [_described(platform, link) for link in platform.links.all()]
+    async def list_links() -> list[dict[str, Any]]:
+        return [_described(deployments, link) for link in links.all()]
 
     @routes.delete("/v1/github/links/{project}")
     async def unlink(project: str) -> dict[str, Any]:
-        return {"unlinked": project, "webhook_left": await pushes.linking.unlink(project)}
+        return {"unlinked": project, "webhook_left": await linking.unlink(project)}
 
     return routes
 
 
-def _request(platform: Platform, body: NewLink) -> LinkRequest:
+def _request(body: NewLink, public_url: str | None) -> LinkRequest:
     github = GitHub(check_address(body.server_url, "server_url"), check_address(body.api_url, "api_url"))
     if not is_full_name(body.name):
         raise InputError(f"{body.name!r} is not a repository")
     url = None
     if not body.poll:
-        domain = platform.edge.domain
-        url = body.webhook_url or (f"{domain.url}{WEBHOOK_PATH}" if domain else None)
+        url = body.webhook_url or (f"{public_url}{WEBHOOK_PATH}" if public_url else None)
         if url is None:
             raise InputError(
                 "GitHub cannot reach this platform: it has no public name",
@@ -76,8 +76,8 @@ def _request(platform: Platform, body: NewLink) -> LinkRequest:
     )
 
 
-def _described(platform: Platform, link: Link) -> dict[str, Any]:
-    newest = next((d for d in platform.deployments.of(link.project) if d.state != "overtaken"), None)
+def _described(deployments: Deployments, link: Link) -> dict[str, Any]:
+    newest = deployments.newest(link.project)
     return {
         "project": link.project,
         "repository": link.repository.repository.url,

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ..config.load import read_config
 from ..config.names import slugify
 from ..errors import GitHubError, HomeportError, InputError, NotFoundError
-from ..github.checkout import check_out, list_refs
 from ..github.client import GitHubClient
+from ..github.commits import Source
 from ..github.repository import Repository
-from .deployments import Wanted
-from .links import Link, LinkedRepository
-from .platform import Platform
+from .deployer import Deployer
+from .deployments import Deployments, Wanted
+from .links import Link, LinkedRepository, Links
 
 # Seconds that GitHub's ping may take to come here.
 PING_TIMEOUT_S = 20.0
@@ -45,22 +47,38 @@ class _Found:
     project: str
 
 
-class Linking:
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-        self._pings: dict[int, asyncio.Event] = {}
-        self._lock = asyncio.Lock()
+class Pings(Protocol):
+    """Those that have come from webhooks, with the right signature."""
 
-    def pinged(self, hook_id: int) -> None:
-        """The webhook's ping has come, with the right signature."""
-        if event := self._pings.get(hook_id):
-            event.set()
+    def arrived(self, hook_id: int) -> None: ...
+
+    async def wait(self, hook_id: int) -> None:
+        """Returns as soon as that webhook's has come."""
+
+
+class Linking:
+    def __init__(
+        self,
+        links: Links,
+        deployments: Deployments,
+        deployer: Deployer,
+        source: Source,
+        pings: Pings,
+        wake: Callable[[str], None],
+    ) -> None:
+        self._links = links
+        self._deployments = deployments
+        self._deployer = deployer
+        self._source = source
+        self._pings = pings
+        self._wake = wake
+        self._lock = asyncio.Lock()
 
     async def link(self, request: LinkRequest) -> Link:
         """The new link; its branch's head is in the queue. Raises GitHubError and InputError with nothing changed."""
         async with self._lock:
-            found = await asyncio.to_thread(_look, request)
-            links = self._platform.links
+            found = await asyncio.to_thread(_look, request, self._source)
+            links = self._links
             known = links.repository(found.repository.github, found.github_id)
             if known is not None:
                 links.check_free(found.project, known, found.branch, request.folder)
@@ -74,12 +92,13 @@ class Linking:
                 if not links.of(repository):
                     links.remove_repository(repository)
                 raise
-            link = links.add(found.project, repository, found.branch, request.folder, previews=request.previews)
-            self._platform.deployments.add(Wanted(link.project, link.project, found.head), again=True)
-            return links.get(link.project)
+            links.add(Link(found.project, repository, found.branch, request.folder, request.previews))
+            self._deployments.add(Wanted(found.project, found.project, found.head), again=True)
+            self._wake(found.project)
+            return links.get(found.project)
 
     async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:
-        links, path = self._platform.links, f"/repos/{repository.repository.name}/hooks"
+        links, path = self._links, f"/repos/{repository.repository.name}/hooks"
         config = {
             "url": url,
             "content_type": "json",
@@ -90,11 +109,10 @@ class Linking:
             body = {"name": "web", "active": True, "events": EVENTS, "config": config}
             hook_id = int((await asyncio.to_thread(client.post, path, body))["id"])
             links.set_hook(repository, hook_id)
-            arrived = self._pings[hook_id] = asyncio.Event()
             try:
                 # The one that GitHub sends by itself came before we knew the webhook's number.
                 await asyncio.to_thread(client.post, f"{path}/{hook_id}/pings")
-                await asyncio.wait_for(arrived.wait(), PING_TIMEOUT_S)
+                await asyncio.wait_for(self._pings.wait(hook_id), PING_TIMEOUT_S)
             except BaseException as error:
                 links.set_hook(repository, None)
                 with contextlib.suppress(HomeportError):
@@ -105,8 +123,6 @@ class Linking:
                         hint="make that address reachable from outside, or link with --poll",
                     ) from None
                 raise
-            finally:
-                del self._pings[hook_id]
 
     async def unlink(self, project: str) -> str | None:
         """What serves goes on; previews end. The webhook goes with the last link; why it could not be removed, or None.
@@ -114,12 +130,12 @@ class Linking:
         Raises NotFoundError.
         """
         async with self._lock:
-            links = self._platform.links
+            links = self._links
             link = links.get(project)
             links.remove(project)
-            for preview in self._platform.deployments.previews(project):
+            for preview in self._deployments.previews(project):
                 with contextlib.suppress(NotFoundError):
-                    await self._platform.destroy(preview)
+                    await self._deployer.destroy(preview)
             if links.of(link.repository):
                 return None
             repository, token = link.repository, links.token(link.repository)
@@ -137,18 +153,18 @@ class Linking:
             return None
 
 
-def _look(request: LinkRequest) -> _Found:
+def _look(request: LinkRequest, source: Source) -> _Found:
     """What is there, read with the token that is to be used from now on."""
     with GitHubClient(request.repository.github, request.token) as client:
         answer = client.get(f"/repos/{request.repository.name}")
     repository = Repository(request.repository.github, str(answer["full_name"]))
     branch = request.branch or str(answer["default_branch"])
     ref = f"refs/heads/{branch}"
-    head = list_refs(repository.clone_url, request.token, ref).get(ref)
+    head = source.list_refs(repository, request.token, ref).get(ref)
     if head is None:
         raise InputError(f"{repository.name} has no branch {branch!r}", hint="push it first, or name another: --branch")
     with tempfile.TemporaryDirectory(prefix="homeport-link-") as folder:
-        _, root = check_out(repository.clone_url, request.token, head, request.folder, Path(folder))
+        _, root = source.check_out(repository, request.token, head, request.folder, Path(folder))
         name = read_config(root).name or _name(repository, request.folder)
     return _Found(repository, int(answer["id"]), branch, head, name)
 

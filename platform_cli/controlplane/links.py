@@ -1,15 +1,15 @@
-"""Which repositories deploy which projects. Their tokens and webhook secrets are encrypted as all secrets are."""
+"""Which repositories deploy which projects. Their tokens and webhook secrets are kept as all secrets are."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
-import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..errors import InputError, NotFoundError
 from ..github.repository import GitHub, Repository
-from ..secrets.base import SecretStore
 
 # Random bytes in a webhook's secret.
 SECRET_BYTES = 32
@@ -45,19 +45,23 @@ class Link:
         return f"{self.repository.repository.url}/tree/{self.branch}" + (f"/{self.folder}" if self.folder else "")
 
 
-class Links:
-    def __init__(self, db: sqlite3.Connection, store: SecretStore) -> None:
-        self._db = db
-        self._secrets = store
+class Vault(Protocol):
+    """The secrets of linked repositories."""
 
-    def repositories(self) -> list[LinkedRepository]:
-        rows = self._db.execute(
-            "SELECT id, github_id, server_url, api_url, name, hook_id, error FROM repositories ORDER BY name"
-        ).fetchall()
-        return [
-            LinkedRepository(row_id, github_id, Repository(GitHub(server, api), name), hook_id, error)
-            for row_id, github_id, server, api, name, hook_id, error in rows
-        ]
+    def put(self, repository: int, values: Mapping[str, str]) -> None:
+        """The values that are not named stay."""
+
+    def get(self, repository: int) -> Mapping[str, str]:
+        """Empty where nothing was put."""
+
+    def forget(self, repository: int) -> None: ...
+
+
+class Links(ABC):
+    """What is the same wherever they are kept, and below it what is not."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
 
     def repository(self, github: GitHub, github_id: int) -> LinkedRepository | None:
         known = (r for r in self.repositories() if r.github_id == github_id)
@@ -66,13 +70,6 @@ class Links:
     def with_hook(self, hook_id: int) -> list[LinkedRepository]:
         """More than one where two GitHubs have given out the same number."""
         return [repository for repository in self.repositories() if repository.hook_id == hook_id]
-
-    def all(self) -> list[Link]:
-        known = {repository.id: repository for repository in self.repositories()}
-        rows = self._db.execute(
-            "SELECT project, repository, branch, folder, previews FROM links ORDER BY project"
-        ).fetchall()
-        return [Link(project, known[owner], branch, folder, bool(p)) for project, owner, branch, folder, p in rows]
 
     def of(self, repository: LinkedRepository) -> list[Link]:
         return [link for link in self.all() if link.repository.id == repository.id]
@@ -91,39 +88,31 @@ class Links:
         """One that is there gets the token, and its error is over."""
         known = self.repository(repository.github, github_id)
         if known is None:
-            row = (github_id, repository.github.server_url, repository.github.api_url, repository.name)
-            inserted = self._db.execute(
-                "INSERT INTO repositories (github_id, server_url, api_url, name) VALUES (?, ?, ?, ?)", row
-            )
-            known = LinkedRepository(int(inserted.lastrowid or 0), github_id, repository, None, None)
-            self._secrets.set(_vault(known), {WEBHOOK_SECRET: secrets.token_hex(SECRET_BYTES)})
-        self._secrets.set(_vault(known), {TOKEN: token})
-        self.set_error(known, None)
-        self.rename(known, repository.name)
+            known = self.insert_repository(github_id, repository)
+        if WEBHOOK_SECRET not in self._vault.get(known.id):
+            self._vault.put(known.id, {WEBHOOK_SECRET: secrets.token_hex(SECRET_BYTES)})
+        self._vault.put(known.id, {TOKEN: token})
+        self.update_repository(known, error=None, name=repository.name)
         return known
 
     def remove_repository(self, repository: LinkedRepository) -> None:
-        self._db.execute("DELETE FROM repositories WHERE id = ?", (repository.id,))
-        self._secrets.forget(_vault(repository))
+        self.delete_repository(repository)
+        self._vault.forget(repository.id)
 
     def set_hook(self, repository: LinkedRepository, hook_id: int | None) -> None:
-        self._db.execute("UPDATE repositories SET hook_id = ? WHERE id = ?", (hook_id, repository.id))
+        self.update_repository(repository, hook_id=hook_id)
 
     def set_error(self, repository: LinkedRepository, error: str | None) -> None:
-        self._db.execute("UPDATE repositories SET error = ? WHERE id = ?", (error, repository.id))
+        self.update_repository(repository, error=error)
 
     def rename(self, repository: LinkedRepository, name: str) -> None:
-        self._db.execute("UPDATE repositories SET name = ? WHERE id = ?", (name, repository.id))
+        self.update_repository(repository, name=name)
 
     def token(self, repository: LinkedRepository) -> str:
-        return self._secret(repository, TOKEN)
+        return self._vault.get(repository.id)[TOKEN]
 
     def webhook_secret(self, repository: LinkedRepository) -> str:
-        return self._secret(repository, WEBHOOK_SECRET)
-
-    def _secret(self, repository: LinkedRepository, name: str) -> str:
-        vault = _vault(repository)
-        return self._secrets.values(vault, {name: self._secrets.current(vault)[name]})[name]
+        return self._vault.get(repository.id)[WEBHOOK_SECRET]
 
     def check_free(self, project: str, repository: LinkedRepository, branch: str, folder: str) -> None:
         """Raises InputError where another link has the project's name, or the same place."""
@@ -134,18 +123,26 @@ class Links:
                     f"{link.source} deploys {link.project} already", hint=f"first: homeport unlink-repo {link.project}"
                 )
 
-    def add(self, project: str, repository: LinkedRepository, branch: str, folder: str, *, previews: bool) -> Link:
-        self._db.execute(
-            "INSERT OR REPLACE INTO links (project, repository, branch, folder, previews, created_at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (project, repository.id, branch, folder, previews, time.time()),
-        )
-        return self.get(project)
+    @abstractmethod
+    def repositories(self) -> list[LinkedRepository]:
+        """By name."""
 
-    def remove(self, project: str) -> None:
-        self._db.execute("DELETE FROM links WHERE project = ?", (project,))
+    @abstractmethod
+    def all(self) -> list[Link]:
+        """By project."""
 
+    @abstractmethod
+    def add(self, link: Link) -> None: ...
 
-def _vault(repository: LinkedRepository) -> str:
-    """The name its secrets are under, which no project can have."""
-    return f"github:{repository.id}"
+    @abstractmethod
+    def remove(self, project: str) -> None: ...
+
+    @abstractmethod
+    def insert_repository(self, github_id: int, repository: Repository) -> LinkedRepository: ...
+
+    @abstractmethod
+    def update_repository(self, repository: LinkedRepository, **fields: str | int | None) -> None:
+        """`fields` are name, hook_id and error."""
+
+    @abstractmethod
+    def delete_repository(self, repository: LinkedRepository) -> None: ...

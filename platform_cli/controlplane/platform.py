@@ -25,11 +25,11 @@ from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .access import Access
-from .deployments import Deployments
 from .domain import Domain
 from .edge import Edge, Published
-from .links import Links
 from .settings import Settings
+from .sqlite_deployments import SQLiteDeployments
+from .sqlite_links import SQLiteLinks, StoreVault
 from .store import Origin, ProjectRow, ReleaseRow, Store
 from .tokens import Tokens
 
@@ -48,8 +48,8 @@ class Platform:
         self.tokens = Tokens(self._store.db)
         self._access = Access(self._store.db)
         self.edge = Edge(home, self.settings)
-        self.links = Links(self._store.db, self._secrets)
-        self.deployments = Deployments(self._store.db)
+        self.links = SQLiteLinks(self._store.db, StoreVault(self._secrets))
+        self.deployments = SQLiteDeployments(self._store.db)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def start(self) -> None:

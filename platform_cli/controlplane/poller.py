@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Awaitable, Callable
 
 from ..errors import HomeportError
-from .deployments import Wanted
-from .links import LinkedRepository
-from .platform import Platform
-from .push_deploys import PushDeploys
+from .deployments import Deployments, Wanted
+from .links import LinkedRepository, Links
 
 # Seconds between two looks.
 VARIABLE = "HOMEPORT_GITHUB_POLL_S"
@@ -20,38 +19,48 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    def __init__(self, platform: Platform, deploys: PushDeploys) -> None:
-        self._platform = platform
-        self._deploys = deploys
+    """`refs` asks a link's repository for the commits of refs; `wake` is told of what waits."""
+
+    def __init__(
+        self,
+        links: Links,
+        deployments: Deployments,
+        refs: Callable[..., Awaitable[dict[str, str]]],
+        wake: Callable[[str], None],
+    ) -> None:
+        self._links = links
+        self._deployments = deployments
+        self._refs = refs
+        self._wake = wake
         self._interval_s = float(os.environ.get(VARIABLE) or INTERVAL_S)
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            polled = [known for known in self._platform.links.repositories() if known.hook_id is None]
+            polled = [known for known in self._links.repositories() if known.hook_id is None]
             try:
                 await asyncio.gather(*map(self._look, polled))
             except Exception:
                 logger.exception("polling failed")
 
     async def _look(self, repository: LinkedRepository) -> None:
-        links = self._platform.links.of(repository)
+        links = self._links.of(repository)
         if not links:
             return
         try:
-            refs = await self._deploys.refs(links[0], *(f"refs/heads/{link.branch}" for link in links))
+            refs = await self._refs(links[0], *(f"refs/heads/{link.branch}" for link in links))
         except HomeportError as error:
-            self._platform.links.set_error(repository, error.message)
+            self._links.set_error(repository, error.message)
             return
         if repository.error is not None:
-            self._platform.links.set_error(repository, None)
+            self._links.set_error(repository, None)
         for link in links:
             sha = refs.get(f"refs/heads/{link.branch}")
             if sha and not self._was_tried(link.project, sha):
-                self._platform.deployments.add(Wanted(link.project, link.project, sha))
-                self._deploys.wake(link.project)
+                self._deployments.add(Wanted(link.project, link.project, sha))
+                self._wake(link.project)
 
     def _was_tried(self, project: str, sha: str) -> bool:
         """A commit that failed is not tried at every look."""
-        newest = next((known for known in self._platform.deployments.of(project) if known.state != "overtaken"), None)
+        newest = self._deployments.newest(project)
         return newest is not None and newest.sha == sha

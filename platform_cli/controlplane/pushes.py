@@ -1,88 +1,73 @@
-"""Push to deploy, put together: what a delivery sets off, and the tasks that carry it out."""
+"""Push to deploy on this machine, put together: the tasks that carry out what deliveries set off."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 
-from ..github.webhook import PullRequest, Push, is_signed, read_event
+from ..github.checkout import Git
 from .builds import Builds
-from .deployments import Wanted
+from .deliveries import Deliveries
 from .linking import Linking
-from .links import Link, LinkedRepository
+from .local_deployer import LocalDeployer
 from .platform import Platform
 from .poller import Poller
 from .push_deploys import PushDeploys
+from .reporter import Reporter
 from .reports import Reports
-
-# A DNS label's length.
-MAX_NAME = 63
 
 
 class Pushes:
     def __init__(self, platform: Platform, builds: Builds) -> None:
-        self._platform = platform
-        self.linking = Linking(platform)
-        self._reports = Reports(platform)
-        self.deploys = PushDeploys(platform, builds, self._reports.changed)
-        self._poller = Poller(platform, self.deploys)
+        links, deployments = platform.links, platform.deployments
+        deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()
+        self._deployments = deployments
+        self._reports = Reports(Reporter(links, deployments, deployer))
+        self._deploys = PushDeploys(links, deployments, deployer, source, self._reports.changed)
+        self._poller = Poller(links, deployments, self._deploys.refs, self.wake)
         self._polling: asyncio.Task[None] | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.linking = Linking(links, deployments, deployer, source, pings, self.wake)
+        self.deliveries = Deliveries(links, deployments, pings, self.wake)
 
     def start(self) -> None:
         self._reports.start()
-        self.deploys.start()
+        for project in self._deployments.resume():
+            self.wake(project)
         self._polling = asyncio.create_task(self._poller.run())
 
+    def wake(self, project: str) -> None:
+        """Something waits for `project`."""
+        if project not in self._tasks:
+            self._tasks[project] = asyncio.create_task(self._work(project))
+
+    async def _work(self, project: str) -> None:
+        try:
+            await self._deploys.work(project)
+        finally:
+            # Without an await since nothing waited any more: what comes from now on finds no task, and starts one.
+            del self._tasks[project]
+
     async def close(self) -> None:
+        """What is under way stays in the queue."""
         if self._polling:
             self._polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._polling
-        await self.deploys.close()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._reports.close()
 
-    def knows(self, hook_id: int) -> bool:
-        return bool(self._platform.links.with_hook(hook_id))
 
-    def sender(self, hook_id: int, body: bytes, signature: str | None) -> LinkedRepository | None:
-        """The repository that signed `body`; None when none of ours did."""
-        links = self._platform.links
-        for repository in links.with_hook(hook_id):
-            if is_signed(links.webhook_secret(repository), body, signature):
-                return repository
-        return None
+class LocalPings:
+    def __init__(self) -> None:
+        self._events: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
 
-    def receive(self, repository: LinkedRepository, delivery: str, event: str, body: bytes) -> list[str]:
-        """The projects that are deployed because of it. What has to be done is on disk before this returns.
+    def arrived(self, hook_id: int) -> None:
+        self._events[hook_id].set()
 
-        Raises ValueError for a body that is not what GitHub sends.
-        """
-        if event == "ping" and repository.hook_id is not None:
-            self.linking.pinged(repository.hook_id)
-        found = read_event(event, body)
-        if found is None or found.repository_id != repository.github_id:
-            return []
-        if found.repository != repository.repository.name:
-            self._platform.links.rename(repository, found.repository)
-        wanted = [one for link in self._platform.links.of(repository) if (one := _wanted(link, found))]
-        projects = self._platform.deployments.receive(delivery, wanted)
-        for project in projects:
-            self.deploys.wake(project)
-        return projects
-
-
-def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
-    if isinstance(event, Push):
-        wants = event.branch == link.branch and event.touches(link.folder)
-        return Wanted(link.project, link.project, event.sha) if wants else None
-    # A fork's code is anybody's: it gets no preview, which would run here with the project's secrets.
-    if not link.previews or event.base != link.branch or event.from_fork:
-        return None
-    return Wanted(
-        preview_name(link.project, event.number), link.project, event.sha if event.is_open else None, event.number
-    )
-
-
-def preview_name(project: str, number: int) -> str:
-    suffix = f"-pr-{number}"
-    return project[: MAX_NAME - len(suffix)].rstrip("-") + suffix
+    async def wait(self, hook_id: int) -> None:
+        await self._events[hook_id].wait()

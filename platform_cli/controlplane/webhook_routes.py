@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ..github.webhook import MAX_BODY
+from .deliveries import Deliveries
 from .linking import WEBHOOK_PATH
-from .pushes import Pushes
 
 
-def webhook_routes(pushes: Pushes) -> APIRouter:
+def webhook_routes(deliveries: Deliveries) -> APIRouter:
     routes = APIRouter()
 
     @routes.post(WEBHOOK_PATH)
@@ -18,20 +18,20 @@ def webhook_routes(pushes: Pushes) -> APIRouter:
         headers = request.headers
         hook_id = headers.get("x-github-hook-id", "")
         known = hook_id.isascii() and hook_id.isdigit() and len(hook_id) < 19
-        if not known or not pushes.knows(int(hook_id)):
+        if not known or not deliveries.knows(int(hook_id)):
             # Nobody else's body is even read.
             return _answer(401, "the signature is not that of a linked repository", close=True)
         body = await _received(request)
         if body is None:
             return _answer(413, f"a delivery may have {MAX_BODY // 1024**2} MB", close=True)
-        sender = pushes.sender(int(hook_id), body, headers.get("x-hub-signature-256"))
+        sender = deliveries.sender(int(hook_id), body, headers.get("x-hub-signature-256"))
         if sender is None:
             return _answer(401, "the signature is not that of a linked repository")
         delivery = headers.get("x-github-delivery", "")
         if not delivery or len(delivery) > 100:
             return _answer(400, "X-GitHub-Delivery is missing")
         try:
-            projects = pushes.receive(sender, delivery, headers.get("x-github-event", ""), body)
+            projects = deliveries.receive(sender, delivery, headers.get("x-github-event", ""), body)
         except ValueError as error:
             return _answer(400, str(error))
         return JSONResponse({"deploying": projects}, status_code=202)

@@ -1,0 +1,69 @@
+"""What a delivery of GitHub's sets off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..github.webhook import PullRequest, Push, is_signed, read_event
+from .deployments import Deployments, Wanted
+from .linking import Pings
+from .links import Link, LinkedRepository, Links
+
+# A function's on AWS Lambda, which is shorter than a DNS label.
+MAX_NAME = 55
+
+
+class Deliveries:
+    """`wake` is told of each project for which something waits."""
+
+    def __init__(self, links: Links, deployments: Deployments, pings: Pings, wake: Callable[[str], None]) -> None:
+        self._links = links
+        self._deployments = deployments
+        self._pings = pings
+        self._wake = wake
+
+    def knows(self, hook_id: int) -> bool:
+        return bool(self._links.with_hook(hook_id))
+
+    def sender(self, hook_id: int, body: bytes, signature: str | None) -> LinkedRepository | None:
+        """The repository that signed `body`; None when none of ours did."""
+        for repository in self._links.with_hook(hook_id):
+            if is_signed(self._links.webhook_secret(repository), body, signature):
+                return repository
+        return None
+
+    def receive(self, repository: LinkedRepository, delivery: str, event: str, body: bytes) -> list[str]:
+        """The projects that are deployed because of it. What has to be done is on disk before this returns.
+
+        Raises ValueError for a body that is not what GitHub sends.
+        """
+        if event == "ping" and repository.hook_id is not None:
+            self._pings.arrived(repository.hook_id)
+        found = read_event(event, body)
+        if found is None or found.repository_id != repository.github_id:
+            return []
+        if found.repository != repository.repository.name:
+            self._links.rename(repository, found.repository)
+        wanted = [one for link in self._links.of(repository) if (one := _wanted(link, found))]
+        projects = self._deployments.receive(delivery, wanted)
+        for one in wanted:
+            # Also when it was here before: we may have ended between remembering it and this.
+            self._wake(one.project)
+        return projects
+
+
+def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
+    if isinstance(event, Push):
+        wants = event.branch == link.branch and event.touches(link.folder)
+        return Wanted(link.project, link.project, event.sha) if wants else None
+    # A fork's code is anybody's: it gets no preview, which would run here with the project's secrets.
+    if not link.previews or event.base != link.branch or event.from_fork:
+        return None
+    return Wanted(
+        preview_name(link.project, event.number), link.project, event.sha if event.is_open else None, event.number
+    )
+
+
+def preview_name(project: str, number: int) -> str:
+    suffix = f"-pr-{number}"
+    return project[: MAX_NAME - len(suffix)].rstrip("-") + suffix

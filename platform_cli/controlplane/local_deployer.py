@@ -1,0 +1,44 @@
+"""Releases on the platform of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import HomeportError
+from .builds import Builds
+from .deployer import Deployed, Emit, Read
+from .platform import Platform
+from .store import Origin
+
+
+class LocalDeployer:
+    def __init__(self, platform: Platform, builds: Builds) -> None:
+        self._platform = platform
+        self._builds = builds
+
+    async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
+        bundle = await self._builds.build(read, emit)
+        status = await self._platform.deploy(project, bundle.hash, source, origin())
+        return Deployed(
+            release=int(status["release"].removeprefix("v")),
+            contract=bundle.manifest["contract"],
+            changed=status["changed"],
+            made_token="token" in status,
+        )
+
+    async def destroy(self, project: str) -> None:
+        await self._platform.destroy(project)
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        return self._platform.contract(project)
+
+    def mcp_url(self, project: str) -> str | None:
+        with contextlib.suppress(HomeportError, KeyError):
+            url: str = self._platform.status(project)["mcp_url"]
+            return url
+        return None
+
+    def share_secrets(self, project: str, preview: str) -> None:
+        self._platform.share_secrets(project, preview)
