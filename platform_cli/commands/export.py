@@ -14,7 +14,6 @@ from ..home import open_home, write_atomic
 from ..infra_files import infra_file
 from ..output import Output
 from .deploy import read_project
-from .lambda_deploy import make_wanted
 from .options import json_option
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")
@@ -72,6 +71,7 @@ def github_actions(path: str, branch: str, as_json: bool) -> None:
 @json_option
 def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> None:
     """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
+    from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.template import ARTIFACTS, KEY_PREFIX, TEMPLATE, write_template
 
     is_there = (folder / TEMPLATE).exists()
@@ -80,7 +80,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     output = Output(as_json=as_json)
     stages = output.stages()
     try:
-        wanted, _contract = make_wanted(read_project(path, name, ()), open_home(), stages, output)
+        wanted, _contract = make_wanted(read_project(path, name, ()), open_home(), stages, output.note)
     finally:
         output.stop_spinner()
     template = write_template(wanted, folder)
