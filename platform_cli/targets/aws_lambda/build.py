@@ -26,7 +26,10 @@ from .wanted import Wanted
 def make_wanted(
     project: Project, home: Home, stages: Stages, note: Callable[[str], None]
 ) -> tuple[Wanted, dict[str, Any] | None]:
-    """What the project is to be on AWS, built here, and its contract; `note` is told what was inferred. Raises ConfigError for what cannot run there."""
+    """What the project is to be on AWS, and its contract; `note` is told what was inferred.
+
+    Raises ConfigError for what cannot run there.
+    """
     check_runs_there(sessions=project.sessions, command=project.command, min_workers=project.scaling.min)
     if needed := referenced(project.environment):
         raise ConfigError(
