@@ -53,6 +53,10 @@ class AWS:
         return self._client("s3")
 
     @cached_property
+    def secrets(self) -> Any:
+        return self._client("secretsmanager")
+
+    @cached_property
     def account(self) -> str:
         return str(self._client("sts").get_caller_identity()["Account"])
 
@@ -76,6 +80,23 @@ def aws_errors() -> Iterator[None]:
         raise _explain(error) from error
     except BotoCoreError as error:
         raise AWSError(f"AWS cannot be reached: {error}", hint="check the network and the region") from error
+
+
+@contextmanager
+def hidden_errors() -> Iterator[None]:
+    """As `aws_errors`, for calls with secrets in them, which AWS's own words may quote: the code alone is told."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    with aws_errors():
+        try:
+            yield
+        except ClientError as error:
+            told = {"Code": code_of(error), "Message": "its words are not shown, for they may quote a secret"}
+            raise ClientError({"Error": told}, error.operation_name) from None
+        except NoCredentialsError:
+            raise
+        except BotoCoreError as error:
+            raise AWSError(f"AWS cannot be reached: {type(error).__name__}", hint="check network and region") from None
 
 
 def code_of(error: Exception) -> str:

@@ -33,6 +33,10 @@ def log_group(project: str) -> str:
     return f"/aws/lambda/{function_name(project)}"
 
 
+def secret_name(project: str) -> str:
+    return f"homeport/{project}"
+
+
 def bucket_name(account: str, region: str) -> str:
     """Where what is too large for a direct upload goes through."""
     return f"{PREFIX}{account}-{region}"

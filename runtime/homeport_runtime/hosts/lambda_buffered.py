@@ -17,8 +17,10 @@ from typing import Any
 
 from ..app import App
 from ..asgi import Headers
+from ..telemetry import scrubbed
 from .lambda_access import LambdaAccess
 from .lambda_events import answer_fields
+from .lambda_secrets import SecretsFetch
 from .lambda_server import LambdaServer
 
 
@@ -49,7 +51,7 @@ class _Served:
     """The server on an event loop of its own; awslambdaric has the main thread."""
 
     def __init__(self) -> None:
-        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess())
+        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess(), SecretsFetch())
         module = self.server.load()
         ready: Future[tuple[App, asyncio.AbstractEventLoop]] = Future()
 
@@ -65,14 +67,22 @@ class _Served:
         self.app, self.loop = ready.result()
 
 
-_served = _Served()
+def _told(error: Exception) -> RuntimeError:
+    """What awslambdaric may log of it."""
+    return RuntimeError(f"{type(error).__name__}: {scrubbed(error)}")
+
+
+try:
+    _served = _Served()
+except Exception as error:
+    raise _told(error) from None
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One Function URL event (payload format 2.0), answered whole. Raises what the app raised."""
+    """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised."""
     deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer = WholeAnswer()
     error = _served.server.begin(_served.app, _served.loop, event, deadline_s).write(answer)
     if error is not None:
-        raise error
+        raise _told(error)
     return answer.result()

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ..asgi import ASGIApp, Headers, Message, Scope
 from ..guard.messages import MESSAGE
 from ..guard.open_streams import RECONNECT_HINT
+from ..telemetry import scrubbed
 from .lambda_events import EMPTY, NO_BODY
 
 # Seconds before the function is ended in which an answer that is not complete is brought to an end that clients
@@ -125,7 +126,7 @@ class Exchange:
                 answer.write(part)
                 sent, pause = True, PUSH_S
             elif isinstance(part, Exception):
-                answer.abort(type(part).__name__, str(part))
+                answer.abort(type(part).__name__, scrubbed(part))
                 return None
             else:
                 if not sent and start["status"] not in NO_BODY:

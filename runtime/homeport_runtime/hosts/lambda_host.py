@@ -46,11 +46,14 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
         sys.setswitchinterval(SWITCH_S)
         events.start()
     # Only now what takes its time.
+    from .lambda_secrets import SecretsFetch
+
+    secrets = SecretsFetch()
     import asyncio
 
     from .lambda_server import LambdaServer
 
-    server = LambdaServer(events.task, events.access)
+    server = LambdaServer(events.task, events.access, secrets)
     module = server.load()
 
     async def live(module: ModuleType | None) -> None:
@@ -140,8 +143,10 @@ class Events:
 
 
 def _told(error: BaseException) -> tuple[str, str, str]:
-    """Kind, message, and for a ServerError the user's own frames."""
-    return type(error).__name__, str(getattr(error, "message", error)), getattr(error, "trace", "")
+    """Kind, message, and for a ServerError the user's own frames; Lambda logs all of it."""
+    from ..telemetry import scrubbed
+
+    return type(error).__name__, scrubbed(getattr(error, "message", error)), scrubbed(getattr(error, "trace", ""))
 
 
 def _diverge() -> None:

@@ -16,43 +16,51 @@ from types import ModuleType
 from typing import Any
 
 from ..app import App
+from ..aws.secrets import HISTORY, STATE_KEY
 from ..environment import QUIET, fill
+from ..errors import ServerError
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
 from ..telemetry import store_output
 from ..telemetry.scrub import Scrubber
 from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
+from .lambda_secrets import SecretsFetch
 from .start import Folders, load, started
 
 # Where the packages of the function's layers are.
 PACKAGES = Path("/opt/python")
-# A project's secret may hold the key that all instances seal requestState with (64 hexadecimal digits).
-STATE_KEY = "HOMEPORT_STATE_KEY"
 
 
 class LambdaServer:
     """`task` is the function's own folder (LAMBDA_TASK_ROOT)."""
 
-    def __init__(self, task: Path, access: LambdaAccess) -> None:
+    def __init__(self, task: Path, access: LambdaAccess, secrets: SecretsFetch) -> None:
         self._data: dict[str, Any] = json.loads((task / FILE_NAME).read_bytes())
         self._manifest = Manifest.read(self._data)
         work = Path(tempfile.gettempdir()) / "homeport" / "files"
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
         self._access = access
-        self._secrets: dict[str, str] = {}
+        self._secrets = secrets
+        self._state_key: bytes | None = None
 
     def load(self) -> ModuleType | None:
-        """Makes the process the server's own and imports it. Raises ServerError, or AWSError without its secrets."""
+        """Makes the process the server's own and imports it. Raises ServerError."""
         self._settle()
         return load(self._manifest, self._folders)
 
     def _settle(self) -> None:
         """Variables, output, folder, path."""
-        self._secrets = _fetch_secrets()
-        os.environ.update({**QUIET, **fill(self._data["environment"], self._secrets)})
+        secrets = {name: value for name, value in self._secrets.values().items() if name != HISTORY}
+        key = secrets.pop(STATE_KEY, None)
+        self._state_key = bytes.fromhex(key) if key else None
+        try:
+            variables = fill(self._data["environment"], secrets)
+        except KeyError as error:
+            raise ServerError(f"the secret {error.args[0]} is not among those of this release") from None
+        os.environ.update({**QUIET, **variables})
         origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
-        store_output(Scrubber(self._secrets), **origin)
+        store_output(Scrubber(secrets), **origin)
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
         # lasts as long as the sandbox.
         shutil.copytree(self._folders.app, self._folders.work, dirs_exist_ok=True, copy_function=shutil.copyfile)
@@ -66,14 +74,13 @@ class LambdaServer:
     @asynccontextmanager
     async def serving(self, module: ModuleType | None) -> AsyncIterator[App]:
         """The app within its lifespan. It has proven itself when it was deployed, and does not warm up again."""
-        key = self._secrets.get(STATE_KEY)
         contract: Mapping[str, Any] | None = self._data.get("contract")
         async with started(
             module,
             self._manifest,
             self._folders,
             self._access.names,
-            bytes.fromhex(key) if key else None,
+            self._state_key,
             contract["tools"] if contract else None,
             self._access.token_hash,
         ) as server:
@@ -88,12 +95,3 @@ class LambdaServer:
         exchange = Exchange(scope, body, deadline_s)
         asyncio.run_coroutine_threadsafe(exchange.run(app), loop)
         return exchange
-
-
-def _fetch_secrets() -> dict[str, str]:
-    arn = os.environ.get("HOMEPORT_SECRET_ARN")
-    if not arn:
-        return {}
-    from ..aws.secrets import fetch_secret
-
-    return fetch_secret(arn, os.environ.get("HOMEPORT_SECRET_VERSION"))

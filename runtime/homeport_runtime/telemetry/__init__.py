@@ -13,7 +13,6 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from .lines import NO_SECRETS, LineStream
@@ -32,22 +31,27 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # What `store_output` has set: for records that nobody completes and scrubs on their way.
-_finished: Callable[[bytes], bytes] | None = None
+_scrubber: Scrubber | None = None
 _origin: dict[str, Any] = {}
 
 
 def store_output(scrubber: Scrubber, **origin: Any) -> None:
     """As `capture_output` where output is kept as it is: records are scrubbed, and say where they are from."""
-    global _finished, _origin
-    _origin, _finished = origin, lambda line: scrubber.line(line).removeprefix(RECORD.encode())
+    global _scrubber, _origin
+    _origin, _scrubber = origin, scrubber
     capture_output(scrubber)
+
+
+def scrubbed(text: object) -> str:
+    """For what leaves by another way than as a record."""
+    return _scrubber.text(str(text)) if _scrubber else str(text)
 
 
 def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record to standard output in one piece."""
     record = {"time": round(time.time(), 3), "level": level, "message": message, **fields, **_origin}
     data = f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace")
-    view = memoryview(_finished(data) if _finished else data)
+    view = memoryview(_scrubber.line(data).removeprefix(RECORD.encode()) if _scrubber else data)
     while view:
         try:
             view = view[os.write(1, view) :]

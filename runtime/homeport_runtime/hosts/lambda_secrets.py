@@ -1,0 +1,39 @@
+"""The project's secrets in a function: fetched while everything is imported that does not need them."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from ..errors import ServerError
+
+PERMISSION = "secretsmanager:GetSecretValue"
+
+
+class SecretsFetch(threading.Thread):
+    """Begins at once, where the function has secrets at all."""
+
+    def __init__(self) -> None:
+        super().__init__(name="secrets", daemon=True)
+        self._arn = os.environ.get("HOMEPORT_SECRET_ARN")
+        self._values: dict[str, str] = {}
+        self._error: Exception | None = None
+        if self._arn:
+            self.start()
+
+    def run(self) -> None:
+        try:
+            from ..aws.secrets import fetch_secret
+
+            self._values = fetch_secret(str(self._arn), os.environ.get("HOMEPORT_SECRET_VERSION"))
+        except Exception as error:
+            self._error = error
+
+    def values(self) -> dict[str, str]:
+        """By name, with the reserved ones (aws.secrets). Raises ServerError."""
+        if self._arn:
+            self.join()
+        if self._error is not None:
+            needed = f"the function's role needs {PERMISSION} on it"
+            raise ServerError(f"the secrets in {self._arn} cannot be read: {self._error}; {needed}")
+        return self._values
