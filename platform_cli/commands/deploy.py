@@ -18,10 +18,10 @@ from ..config.load import load_project
 from ..config.names import check_name, default_name
 from ..config.project import Project
 from ..controlplane.client import PlatformClient
-from ..errors import ConfigError, InputError, NotFoundError
+from ..errors import InputError, NotFoundError
 from ..home import open_home
 from ..output import Output
-from ..secrets.references import check_set, referenced
+from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
 from .lambda_deploy import deploy_to_lambda
 from .options import json_option, platform_client, target_name, target_option
@@ -108,21 +108,12 @@ def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Pro
 
 def with_secrets(project: Project, client: PlatformClient) -> Project:
     """The project under the name whose secrets it needs, all of which are set. Raises ConfigError."""
-    needed = referenced(project.environment)
-    if not needed:
+    if not referenced(project.environment):
         return project
     client.wait_until_running()
     name = project.name or project_here(project.folder, client)
-    origin = project.config_file.name if project.config_file else "--env"
-    if name is None:
-        secret, variable = next(iter(needed.items()))
-        raise ConfigError(
-            f"{origin}: {variable} needs the secret {secret}, and secrets belong to a project, which has no name yet",
-            hint="name it with --name, or with name under [project] in fastmcp.toml",
-        )
-    available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None]
-    check_set(project.environment, available, name, f"{origin}: ")
-    return replace(project, name=name)
+    available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
+    return replace(project, name=check_needed(project, name, available))
 
 
 def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:

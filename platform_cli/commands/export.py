@@ -72,6 +72,7 @@ def github_actions(path: str, branch: str, as_json: bool) -> None:
 def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> None:
     """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
     from ..targets.aws_lambda.build import make_wanted
+    from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.template import ARTIFACTS, KEY_PREFIX, TEMPLATE, write_template
 
     is_there = (folder / TEMPLATE).exists()
@@ -80,7 +81,8 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     output = Output(as_json=as_json)
     stages = output.stages()
     try:
-        wanted, _contract = make_wanted(read_project(path, name, ()), open_home(), stages, output.note)
+        project = read_project(path, name, ())
+        wanted, _ = make_wanted(project, lambda: AWS(project.on_lambda.region), open_home(), stages, output.note)
     finally:
         output.stop_spinner()
     template = write_template(wanted, folder)

@@ -23,7 +23,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
 
     aws = AWS(project.on_lambda.region)
     try:
-        wanted, contract = make_wanted(project, home, stages, output.note)
+        wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
         with stages.run("plan"):
             plan = make_plan(aws, wanted)
         if dry_run:

@@ -90,9 +90,11 @@ def release_number(release: str | None) -> int | None:
 @target_option
 @json_option
 def destroy_command(name: str, as_json: bool) -> None:
-    """End project NAME: its workers, its releases, the files its server wrote, its logs."""
+    """End project NAME for good: its releases, the files its server wrote, its logs, its secrets."""
     running_target().destroy(name)
-    Output(as_json=as_json).result({"ok": True, "project": name, "destroyed": True}, f"{name} is gone")
+    Output(as_json=as_json).result(
+        {"ok": True, "project": name, "destroyed": True}, f"{name} is gone, and nothing of it is kept"
+    )
 
 
 def _local_time(seconds: float) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from ..config.names import check_name
-from ..controlplane.client import PlatformClient
 from ..errors import InputError
 from ..output import Output, table
 from ..secrets.base import MAX_VALUE_BYTES, check_secret, check_secret_name
 from ..secrets.dotenv import parse_dotenv
-from .options import json_option, platform_client
+from ..targets.base import Target
+from ..targets.local import LocalTarget
+from .options import json_option, running_target, target_option
 from .project_here import project_here
 
 project_option = click.option("--project", metavar="NAME", help="Default: the project of this folder.")
@@ -26,6 +27,7 @@ project_option = click.option("--project", metavar="NAME", help="Default: the pr
 @click.argument("value", required=False)
 @click.option("--env-file", type=click.Path(path_type=Path), metavar="FILE", help="Set every KEY=VALUE of a .env file.")
 @project_option
+@target_option
 @json_option
 def set_secret_command(
     name: str | None, value: str | None, env_file: Path | None, project: str | None, as_json: bool
@@ -39,8 +41,8 @@ def set_secret_command(
     values = _values(name, value, env_file)
     for key, text in values.items():
         check_secret(key, text)
-    client, chosen = _client_and_project(project)
-    answer = client.set_secrets(chosen, values)
+    target, chosen = _target_and_project(project)
+    answer = target.set_secrets(chosen, values)
     output.result({"ok": True, "names": list(values), **answer}, _set_text(list(values), answer))
 
 
@@ -98,11 +100,12 @@ def _set_text(names: list[str], answer: dict[str, Any]) -> str:
 
 @click.command("list-secrets")
 @project_option
+@target_option
 @json_option
 def list_secrets_command(project: str | None, as_json: bool) -> None:
     """List the secrets: names, versions, when they were set, which releases use them. Values are never shown."""
-    client, chosen = _client_and_project(project)
-    secrets = client.secrets(chosen)
+    target, chosen = _target_and_project(project)
+    secrets = target.secrets(chosen)
     rows = [
         (
             secret["name"],
@@ -120,27 +123,27 @@ def list_secrets_command(project: str | None, as_json: bool) -> None:
 @click.command("unset-secret")
 @click.argument("name")
 @project_option
+@target_option
 @json_option
 def unset_secret_command(name: str, project: str | None, as_json: bool) -> None:
     """Unset the secret NAME: no new release gets it. Releases that have it keep it, for a rollback."""
     check_secret_name(name)
-    client, chosen = _client_and_project(project)
-    answer = client.unset_secret(chosen, name)
+    target, chosen = _target_and_project(project)
+    answer = target.unset_secret(chosen, name)
     text = f"{chosen}: {name} is unset"
     if answer["in_use"]:
         text += f"; {answer['in_use']}, which serves, keeps it until the next deploy"
     Output(as_json=as_json).result({"ok": True, **answer}, text)
 
 
-def _client_and_project(project: str | None) -> tuple[PlatformClient, str]:
+def _target_and_project(project: str | None) -> tuple[Target, str]:
     if project is not None:
         check_name(project, "--project")
-    client = platform_client()
-    client.ensure_running()
-    chosen = project or project_here(Path.cwd(), client)
+    target = running_target()
+    chosen = project or project_here(Path.cwd(), target.client if isinstance(target, LocalTarget) else None)
     if chosen is None:
         raise InputError(
             "this folder has no project yet",
             hint="name it with --project, or with name under [project] in a fastmcp.toml here",
         )
-    return client, chosen
+    return target, chosen

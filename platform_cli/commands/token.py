@@ -9,17 +9,16 @@ import click
 from ..controlplane.connections import keep_token
 from ..home import Home, open_home
 from ..output import Output
-from .options import json_option, platform_client
+from .options import json_option, running_target, target_option
 
 
 @click.command("new-token")
 @click.argument("name")
+@target_option
 @json_option
 def new_token_command(name: str, as_json: bool) -> None:
     """Give project NAME a new bearer token and print it; the one before it is worth nothing any more."""
-    client = platform_client()
-    client.ensure_running()
-    status = client.renew_token(name)
+    status = running_target().renew_token(name)
     keep_project_token(status, open_home())
     text = f"{status['token']}\nshown once; `homeport connect {name}` puts it into a client's configuration"
     Output(as_json=as_json).result({"ok": True, "project": name, "url": status["url"], "token": status["token"]}, text)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from homeport_runtime.environment import REFERENCE, fill
 
+from ..config.project import Project
 from ..errors import ConfigError
 
 
@@ -18,14 +19,33 @@ def referenced(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def check_set(environment: Mapping[str, str], available: Iterable[str], project: str, where: str = "") -> None:
-    """Raises ConfigError if a secret is needed that is not `available`. `where` stands before the variable's name."""
+def check_needed(project: Project, name: str | None, available: Iterable[str], options: str = "") -> str:
+    """The name of the project that the secrets belong to. Raises ConfigError without one, or if a secret is needed that
+    is not `available`; `options` stand behind the command that sets it.
+    """
+    origin = project.config_file.name if project.config_file else "--env"
+    if name is None:
+        secret, variable = next(iter(referenced(project.environment).items()))
+        raise ConfigError(
+            f"{origin}: {variable} needs the secret {secret}, and secrets belong to a project, which has no name yet",
+            hint="name it with --name, or with name under [project] in fastmcp.toml",
+        )
+    check_set(project.environment, available, name, f"{origin}: ", options)
+    return name
+
+
+def check_set(
+    environment: Mapping[str, str], available: Iterable[str], project: str, where: str = "", options: str = ""
+) -> None:
+    """Raises ConfigError if a secret is needed that is not `available`. `where` stands before the variable's name,
+    `options` behind the command that sets it.
+    """
     known = set(available)
     for name, variable in referenced(environment).items():
         if name not in known:
             raise ConfigError(
                 f"{where}{variable} needs the secret {name}, which is not set in {project}",
-                hint=f"homeport set-secret {name} --project {project}",
+                hint=f"homeport set-secret {name} --project {project}{options}",
             )
 
 

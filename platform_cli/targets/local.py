@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ class LocalTarget:
     name = "local"
 
     def __init__(self, client: PlatformClient) -> None:
-        self._client = client
+        self.client = client
 
     def plan(self, project: str, bundle: Bundle, folder: Path) -> Plan:
         try:
-            current = self._client.status(project)
+            current = self.client.status(project)
         except NotFoundError:
             current = None
         if current is not None and current["bundle"] == bundle.hash and not current["outdated_secrets"]:
@@ -34,22 +34,34 @@ class LocalTarget:
         return Plan(project, bundle, folder, tuple(steps))
 
     def apply(self, plan: Plan) -> dict[str, Any]:
-        return self._client.deploy(plan.project, plan.bundle.hash, plan.folder)
+        return self.client.deploy(plan.project, plan.bundle.hash, plan.folder)
 
     def list_projects(self) -> list[dict[str, Any]]:
-        return self._client.projects()
+        return self.client.projects()
 
     def status(self, project: str) -> dict[str, Any]:
-        return self._client.status(project)
+        return self.client.status(project)
 
     def versions(self, project: str) -> list[dict[str, Any]]:
-        return self._client.versions(project)
+        return self.client.versions(project)
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
-        return self._client.rollback(project, release)
+        return self.client.rollback(project, release)
 
     def destroy(self, project: str) -> None:
-        self._client.destroy(project)
+        self.client.destroy(project)
+
+    def secrets(self, project: str) -> list[dict[str, Any]]:
+        return self.client.secrets(project)
+
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+        return self.client.set_secrets(project, values)
+
+    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+        return self.client.unset_secret(project, name)
+
+    def renew_token(self, project: str) -> dict[str, Any]:
+        return self.client.renew_token(project)
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        return self._client.logs(project, follow=follow)
+        return self.client.logs(project, follow=follow)

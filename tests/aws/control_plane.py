@@ -29,15 +29,22 @@ from .sandbox import DEADLINE_S, Function
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 ACCOUNT = "123456789012"
 READS = ("Get", "Describe", "List")
+# What a function signs with names its role, whose policy decides.
+ROLE_KEY = "role."
+CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
+CODE = re.compile(r"/code/([^/]+)/([^/]+)")
 HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", "date", "server")
 
 
 class ControlPlane:
-    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something."""
+    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something; `refusals`
+    how often functions are yet refused what they may, as when a role's policy is not known everywhere.
+    """
 
     def __init__(self, moto: Moto, folder: Path) -> None:
         self.behind = moto.url
         self.calls: list[str] = []
+        self.refusals = 0
         self._folder = folder
         self._urls: dict[str, FunctionURL] = {}
         self._lock = threading.Lock()
@@ -80,7 +87,20 @@ class ControlPlane:
         for layer in version.layers:
             arn = layer["Arn"]
             _unzip(_backend().layers_versions_by_arn(arn).code_bytes, opt)
-        return Function(task, opt, Path(sys.executable).resolve(), version.environment_vars, version.timeout)
+        key = {"AWS_ACCESS_KEY_ID": ROLE_KEY + version.role.rpartition("/")[2]}
+        variables = {**version.environment_vars, **self.moto.environment, **key}
+        return Function(task, opt, Path(sys.executable).resolve(), variables, version.timeout)
+
+    def allows(self, role: str, action: str, resource: str) -> bool:
+        if self.refusals:
+            self.refusals -= 1
+            return False
+        document = self.moto.client("iam").get_role_policy(RoleName=role, PolicyName="homeport")["PolicyDocument"]
+        return any(action in one["Action"] and one["Resource"] == resource for one in document["Statement"])
+
+    def code(self, function: str, version: str) -> bytes:
+        code: bytes = _backend().get_function(f"{function}:{version}").code_bytes
+        return code
 
     def close(self) -> None:
         self._server.shutdown()
@@ -121,6 +141,12 @@ class Proxy(BaseHTTPRequestHandler):
         changes = self.command != "GET" and not named.startswith(READS)
         if changes:
             self.plane.calls.append(f"{self.command} {parts.path} {named}")
+        if match := CODE.fullmatch(parts.path):
+            self._reply(200, self.plane.code(match[1], match[2]), {})
+            return
+        if not self._is_allowed(named, body):
+            self._reply(400, b'{"__type": "AccessDeniedException"}', {})
+            return
         if match := INVOKE.fullmatch(parts.path):
             self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
             return
@@ -131,9 +157,27 @@ class Proxy(BaseHTTPRequestHandler):
         if changes:
             self.plane.done(len(self.plane.calls))
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
-        self._reply(answer.status_code, answer.content, kept)
+        self._reply(answer.status_code, self._with_location(answer.content), kept)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
+
+    def _is_allowed(self, action: str, body: bytes) -> bool:
+        signer = CREDENTIAL.search(self.headers.get("Authorization", ""))
+        if signer is None or not signer[1].startswith(ROLE_KEY):
+            return True
+        return self.plane.allows(
+            signer[1].removeprefix(ROLE_KEY), f"{signer[2]}:{action}", json.loads(body)["SecretId"]
+        )
+
+    def _with_location(self, answer: bytes) -> bytes:
+        """GetFunction says where the code is; nobody is at moto's own answer."""
+        said = json.loads(answer) if b"Code" in answer and answer.startswith(b"{") else {}
+        if "Location" not in said.get("Code", {}):
+            return answer
+        configuration = said["Configuration"]
+        place = f"{configuration['FunctionName']}/{configuration['Version']}"
+        said["Code"]["Location"] = f"{self.plane.moto.url}/code/{place}"
+        return json.dumps(said).encode()
 
     def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
         answer = self.plane.function(name, qualifier).invoke(event)

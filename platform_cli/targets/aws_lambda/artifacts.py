@@ -9,12 +9,14 @@ import hashlib
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from homeport_runtime.discovery import FILE_NAME as DISCOVERY
 from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
+from homeport_runtime.telemetry.scrub import Scrubber
 
 from ...build.archive import Archive, Entry, read_archive, write_archive
 from ...build.layer import build_layer
@@ -75,8 +77,13 @@ def check_python(minor: str, settings: LambdaSettings) -> None:
         )
 
 
-def make_artifacts(built: Built, settings: LambdaSettings, home: Home, stages: Stages) -> Artifacts:
-    """The zips of `built`, made once for the same content. Raises BuildError when they are more than Lambda takes."""
+def make_artifacts(
+    built: Built, settings: LambdaSettings, secrets: Mapping[str, str], home: Home, stages: Stages
+) -> Artifacts:
+    """The zips of `built`, made once for the same content. The server is loaded with `secrets`, which are in none.
+
+    Raises BuildError when they are more than Lambda takes.
+    """
     manifest = built.bundle.manifest
     own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
     check_python(own.minor, settings)
@@ -99,7 +106,7 @@ def make_artifacts(built: Built, settings: LambdaSettings, home: Home, stages: S
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
-            _zip_function(function, built.bundle, home)
+            _zip_function(function, built.bundle, secrets, home)
     return Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
 
 
@@ -142,7 +149,7 @@ def _sources(module: str) -> Iterator[str]:
     yield f"{base}/__init__.py"
 
 
-def _zip_function(path: Path, bundle: Bundle, home: Home) -> None:
+def _zip_function(path: Path, bundle: Bundle, secrets: Mapping[str, str], home: Home) -> None:
     app = bundle.path / APP_FOLDER
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
@@ -152,11 +159,17 @@ def _zip_function(path: Path, bundle: Bundle, home: Home) -> None:
     manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
     entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
     if bundle.manifest["cold_start_optimization"]:
-        release = read_release(home, "inspection", 0, bundle.path)
+        release = replace(read_release(home, "inspection", 0, bundle.path), secrets=lambda: secrets)
         said = asyncio.run(inspect_release(PlainLauncher(), release, record=True))
-        if said["discovery"] is not None:
+        if said["discovery"] is not None and not _tells(said["discovery"], secrets):
             entries[DISCOVERY] = Entry(json.dumps(said["discovery"], sort_keys=True).encode())
     write_archive(path, entries)
+
+
+def _tells(discovery: dict[str, Any], secrets: Mapping[str, str]) -> bool:
+    """Whether the server says a secret to everyone: it may, but no file does."""
+    scrubber = Scrubber(secrets)
+    return any(scrubber.text(body) != body for _status, _headers, body in discovery["kept"])
 
 
 def _check_size(layer: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +12,33 @@ from ...build.pipeline import build
 from ...build.stages import Stages
 from ...config.names import default_name
 from ...config.project import Project
-from ...errors import ConfigError
 from ...home import Home
-from ...secrets.references import referenced
+from ...secrets.references import check_needed, referenced
+from ...secrets.secrets_manager import ProjectSecrets
 from ...supervisor.inspection import inspect_release
 from ...supervisor.launch import PlainLauncher
 from ...supervisor.release import read_release
 from .artifacts import make_artifacts
+from .client import AWS
 from .names import check_name_fits
+from .pins import Pin
 from .planner import check_runs_there
+from .secrets import pin_of
 from .wanted import Wanted
 
 
 def make_wanted(
-    project: Project, home: Home, stages: Stages, note: Callable[[str], None]
+    project: Project, aws: Callable[[], AWS], home: Home, stages: Stages, note: Callable[[str], None]
 ) -> tuple[Wanted, dict[str, Any] | None]:
-    """What the project is to be on AWS, and its contract; `note` is told what was inferred.
+    """What the project is to be on AWS, and its contract; `note` is told what was inferred. `aws` is asked for where it
+    has its secrets, and nothing is changed there.
 
-    Raises ConfigError for what cannot run there.
+    Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
     check_runs_there(sessions=project.sessions, command=project.command, min_workers=project.scaling.min)
-    if needed := referenced(project.environment):
-        raise ConfigError(
-            f"{next(iter(needed.values()))} needs a secret, and secrets are not on Lambda yet",
-            hint="deploy it to the local target",
-        )
-    built = build(project, home, stages, lambda draft: _inspect(home, draft), note)
-    artifacts = make_artifacts(built, project.on_lambda, home, stages)
+    pin, values = _secrets(project, aws)
+    built = build(project, home, stages, lambda draft: _inspect(home, values, draft), note)
+    artifacts = make_artifacts(built, project.on_lambda, values, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project.folder)
     check_name_fits(chosen)
@@ -50,9 +51,21 @@ def make_wanted(
         auto_scaling=project.auto_scaling,
         auth=project.auth,
         domains=project.domains,
+        secrets=pin,
     )
     return wanted, contract
 
 
-def _inspect(home: Home, draft: Path) -> dict[str, Any]:
-    return asyncio.run(inspect_release(PlainLauncher(), read_release(home, "inspection", 0, draft)))
+def _secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict[str, str]]:
+    """Those that the project needs, as they are now, and their values."""
+    names = tuple(referenced(project.environment))
+    if not names:
+        return None, {}
+    now = ProjectSecrets(aws(), project.name).current() if project.name else None
+    check_needed(project, project.name, now.values if now else (), " --target lambda")
+    return (pin_of(now, names), {name: now.values[name] for name in names}) if now else (None, {})
+
+
+def _inspect(home: Home, secrets: Mapping[str, str], draft: Path) -> dict[str, Any]:
+    release = replace(read_release(home, "inspection", 0, draft), secrets=lambda: secrets)
+    return asyncio.run(inspect_release(PlainLauncher(), release))

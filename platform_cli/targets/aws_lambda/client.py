@@ -99,7 +99,7 @@ def hidden_errors() -> Iterator[None]:
             raise AWSError(f"AWS cannot be reached: {type(error).__name__}", hint="check network and region") from None
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException) -> str:
     """AWS's name of what a ClientError says."""
     response: dict[str, Any] = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code", ""))

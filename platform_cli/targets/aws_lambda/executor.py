@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ...build.archive import Archive
 from ...controlplane.access import hash_of, make_token
-from ...errors import BusyError, HomeportError
-from .client import AWS, absent, aws_errors, code_of
-from .handshake import shake_hands
-from .live import MISSING, Live, read_live
+from ...errors import BusyError
+from ...secrets.secrets_manager import ProjectSecrets
+from .client import AWS, absent, aws_errors
+from .live import Live, read_live
 from .lock import deploy_lock
-from .names import ALIAS, bucket_name, function_name, log_group
-from .planner import KEPT_VERSIONS, LambdaPlan, Name, reserved
+from .names import ALIAS, function_name, log_group
+from .planner import LambdaPlan, Name, reserved, used_secrets
+from .publish import configure, prune, publish, switch, wait
+from .upload import uploaded
 from .wanted import PERMISSIONS, TRUST, Wanted, policy
 
-MAX_DIRECT = 50 * 1024 * 1024
 POLICY = "homeport"
-# A new role is not known everywhere at once.
-ROLE_SPREADS_S = 60
 
 
 class Executor:
@@ -69,7 +65,7 @@ class Executor:
         self._aws.roles.put_role_policy(
             RoleName=self._wanted.role,
             PolicyName=POLICY,
-            PolicyDocument=json.dumps(policy(self._aws, self._wanted.project)),
+            PolicyDocument=json.dumps(policy(self._aws, self._wanted.project, used_secrets(self._wanted, self._live))),
         )
 
     def _logs(self) -> None:
@@ -90,59 +86,26 @@ class Executor:
             return str(versions[0]["LayerVersionArn"])
         made = self._aws.functions.publish_layer_version(
             LayerName=name,
-            Content=self._code(archive),
+            Content=uploaded(self._aws, archive),
             CompatibleRuntimes=[f"python{self._wanted.artifacts.python}"],
             CompatibleArchitectures=[self._wanted.artifacts.architecture],
         )
         return str(made["LayerVersionArn"])
 
-    def _code(self, archive: Archive) -> dict[str, Any]:
-        """Directly, else by way of a bucket of the account."""
-        if archive.size <= MAX_DIRECT:
-            return {"ZipFile": archive.path.read_bytes()}
-        bucket, key = bucket_name(self._aws.account, self._aws.region), f"{archive.sha256}.zip"
-        place = {} if self._aws.region == "us-east-1" else {"LocationConstraint": self._aws.region}
-        with absent("BucketAlreadyOwnedByYou"):
-            configuration = {"CreateBucketConfiguration": place} if place else {}
-            self._aws.buckets.create_bucket(Bucket=bucket, **configuration)
-        self._aws.buckets.upload_file(str(archive.path), bucket, key)
-        return {"S3Bucket": bucket, "S3Key": key}
-
     def _function(self) -> None:
         """$LATEST as the new release is to be."""
         role = self._aws.roles.get_role(RoleName=self._wanted.role)["Role"]["Arn"]
         configuration = self._wanted.configuration(role, self._layer_arns, self._variables())
-        functions, code = self._aws.functions, self._code(self._wanted.artifacts.function)
+        functions, code = self._aws.functions, uploaded(self._aws, self._wanted.artifacts.function)
         architectures = [self._wanted.artifacts.architecture]
         if read_live(self._aws, self._wanted.project).function is None:
-            self._when_role_is_known(
-                functions.create_function,
-                **configuration,
-                Code=code,
-                Architectures=architectures,
-                Tags=self._wanted.tags,
-            )
+            create = {**configuration, "Code": code, "Architectures": architectures, "Tags": self._wanted.tags}
+            configure(self._aws, functions.create_function, create)
         else:
             functions.update_function_code(FunctionName=self._name, Architectures=architectures, **code)
-            self._wait("function_updated_v2")
-            self._when_role_is_known(functions.update_function_configuration, **configuration)
-            self._wait("function_updated_v2")
-        self._wait("function_active_v2")
-
-    def _when_role_is_known(self, call: Any, **arguments: Any) -> None:
-        def unknown(error: BaseException) -> bool:
-            return "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException"  # type: ignore[arg-type]
-
-        for attempt in Retrying(
-            retry=retry_if_exception(unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
-        ):
-            with attempt:
-                call(**arguments)
-
-    def _wait(self, waiter: str, **more: Any) -> None:
-        self._aws.functions.get_waiter(waiter).wait(
-            FunctionName=self._name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}, **more
-        )
+            wait(self._aws, self._name, "function_updated_v2")
+            configure(self._aws, functions.update_function_configuration, configuration)
+        wait(self._aws, self._name, "function_active_v2")
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""
@@ -158,32 +121,16 @@ class Executor:
             hashes = f"{kept},{hash_of(self._handshake_token)}"
         return wanted.variables(f"v{self._live.newest + 1}", hashes)
 
-    def _version(self) -> None:
-        """Published, asked, and only then what `live` leads to."""
-        release = self._live.newest + 1
-        for left in read_live(self._aws, self._wanted.project).unfinished:
-            self._aws.functions.delete_function(FunctionName=self._name, Qualifier=left.number)
-        description = f"v{release} {self._wanted.identity}"
-        number = self._aws.functions.publish_version(FunctionName=self._name, Description=description)["Version"]
-        try:
-            self._wait("published_version_active", Qualifier=number)
-            shake_hands(self._aws, self._name, number, self._handshake_token, speaks_mcp=self._speaks_mcp)
-        except HomeportError:
-            self._aws.functions.delete_function(FunctionName=self._name, Qualifier=number)
-            raise
-        self._switch(number, release)
+    def _secrets(self) -> None:
+        """Before the release is there: what no release has AWS may forget."""
+        if self._wanted.secrets:
+            ProjectSecrets(self._aws, self._wanted.project).pin(self._wanted.secrets.version, self._live.newest + 1)
 
-    def _switch(self, number: str, release: int) -> None:
-        alias = {
-            "FunctionName": self._name,
-            "Name": ALIAS,
-            "FunctionVersion": number,
-            "Description": f"newest v{release}",
-        }
-        if self._live.newest:
-            self._aws.functions.update_alias(**alias)
-        else:
-            self._aws.functions.create_alias(**alias)
+    def _version(self) -> None:
+        project, release = self._wanted.project, self._live.newest + 1
+        said, token = f"{self._wanted.identity} deploy", self._handshake_token
+        number = publish(self._aws, project, release, said, token, speaks_mcp=self._speaks_mcp)
+        switch(self._aws, project, number, newest=release, first=not self._live.newest)
 
     def _url(self) -> None:
         for sid, permission in PERMISSIONS.items():
@@ -204,8 +151,4 @@ class Executor:
             self._aws.functions.put_function_concurrency(FunctionName=self._name, ReservedConcurrentExecutions=limit)
 
     def _prune(self) -> None:
-        live = read_live(self._aws, self._wanted.project)
-        for old in live.versions[:-KEPT_VERSIONS]:
-            if old != live.active:
-                with absent(MISSING):
-                    self._aws.functions.delete_function(FunctionName=self._name, Qualifier=old.number)
+        prune(self._aws, self._wanted.project)

@@ -10,17 +10,19 @@ from typing import Any
 
 from .client import AWS, absent
 from .names import ALIAS, function_name, log_group, role_name
+from .pins import Pin, read_pin
 
 MISSING = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version; its description is `v3 IDENTITY`, both of them the release's."""
+    """A published version; its description is `v3 IDENTITY REASON`, all of them the release's."""
 
     number: str
     release: int
     identity: str
+    reason: str
     configuration: Mapping[str, Any]
 
     @property
@@ -32,6 +34,10 @@ class Version:
     def token_hash(self) -> str | None:
         """Of the project's token, without the deploy's own."""
         return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
+
+    @property
+    def pin(self) -> Pin | None:
+        return read_pin(self.variables)
 
     @property
     def layers(self) -> list[str]:
@@ -61,9 +67,20 @@ class Live:
     reserved: int | None
 
     @property
-    def unfinished(self) -> list[Version]:
-        """What a deploy that was killed, or whose handshake failed, left behind."""
-        return [version for version in self.versions if version.release > self.newest]
+    def releases(self) -> tuple[Version, ...]:
+        """Those that were live, oldest first. Of several versions of one release the active one, else the oldest: it
+        has proven itself, and what was to replace it may not have.
+        """
+        found: dict[int, Version] = {}
+        for version in self.versions:
+            if version.release <= self.newest and (version.release not in found or version == self.active):
+                found[version.release] = version
+        return tuple(found[release] for release in sorted(found))
+
+    @property
+    def leftover(self) -> tuple[Version, ...]:
+        """What nobody can go back to: from a command that was killed, or replaced."""
+        return tuple(version for version in self.versions if version not in self.releases)
 
 
 def read_live(aws: AWS, project: str) -> Live:
@@ -107,6 +124,6 @@ def _versions(aws: AWS, name: str) -> tuple[Version, ...]:
     for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
         for one in page["Versions"]:
             if one["Version"] != "$LATEST":
-                release, _, identity = one["Description"].partition(" ")
-                found.append(Version(one["Version"], int(release.removeprefix("v")), identity, one))
+                release, identity, reason = one["Description"].split(" ", 2)
+                found.append(Version(one["Version"], int(release.removeprefix("v")), identity, reason, one))
     return tuple(sorted(found, key=lambda version: int(version.number)))

@@ -11,10 +11,11 @@ from ..base import Step
 from .client import AWS, aws_errors
 from .live import Live, read_live
 from .names import function_name, log_group
+from .publish import KEPT_RELEASES, is_full
+from .secrets import has_other_values
 from .wanted import Wanted, policy
 
-Name = Literal["role", "logs", "layers", "function", "version", "url", "scaling", "prune"]
-KEPT_VERSIONS = 10
+Name = Literal["role", "logs", "layers", "secrets", "function", "version", "url", "scaling", "prune"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,16 @@ def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
 
 
 def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
-    project, settings = wanted.project, wanted.settings
-    if live.role is None or live.policy != policy(aws, project):
+    project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
+    if live.role is None or live.policy != policy(aws, project, used_secrets(wanted, live)):
         yield LambdaStep("create" if live.role is None else "update", f"role {wanted.role}", "role")
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
-    if is_new(wanted, live):
+    if new:
         kilobytes = wanted.artifacts.function.size / 1000
         yield LambdaStep("upload", "the layers that are not there yet", "layers")
+        if wanted.secrets:
+            yield LambdaStep("pin", f"{', '.join(wanted.secrets.names)} as they are now to the release", "secrets")
         verb = "update" if live.function else "create"
         yield LambdaStep(verb, f"function {function_name(project)} ({kilobytes:.1f} kB)", "function")
         yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")
@@ -57,16 +60,26 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         )
     if live.reserved != reserved(wanted):
         yield LambdaStep("limit", f"instances to {reserved(wanted) or 'what the account has'}", "scaling")
-    if is_new(wanted, live) and len(live.versions) >= KEPT_VERSIONS:
-        yield LambdaStep("delete", f"releases beyond the newest {KEPT_VERSIONS}", "prune")
+    if new and is_full(live):
+        yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
 
 
-def is_new(wanted: Wanted, live: Live) -> bool:
-    """Whether a release has to be made: for its content, for its access, or since nobody was told of the last one."""
+def is_new(aws: AWS, wanted: Wanted, live: Live) -> bool:
+    """Whether a release has to be made: for its content, its secrets, its access, or since nobody was told of the last
+    one.
+    """
     if live.active is None or live.url is None or live.active.identity != wanted.identity:
+        return True
+    if has_other_values(aws, wanted.project, live.active.pin, wanted.secrets):
         return True
     is_open = live.active.token_hash is None
     return (wanted.auth == "token" and is_open) or (wanted.auth == "none" and not is_open)
+
+
+def used_secrets(wanted: Wanted, live: Live) -> set[str]:
+    """The ARNs of those that the new release needs, or one that can still be gone back to."""
+    pins = [wanted.secrets, *(version.pin for version in live.releases)]
+    return {pin.arn for pin in pins if pin}
 
 
 def reserved(wanted: Wanted) -> int | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import NotFoundError
+from ...controlplane.access import hash_of, make_token
+from ...errors import InputError, NotFoundError
+from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
 from .live import MISSING, Live, Version, read_live
 from .lock import deploy_lock
 from .names import ALIAS, PREFIX, TAG, function_name, log_group, role_name
+from .publish import switch
+from .republish import republish
+from .secrets import list_secrets, set_secrets, unset_secret
 
 FOLLOW_S = 2.0
 # Events come late and out of order: what was looked at is looked at once more.
@@ -52,31 +57,74 @@ class LambdaTarget:
                 "state": "active" if version == live.active else "inactive",
                 "created_at": version.made_at,
                 "bundle": version.identity,
-                "reason": "deploy",
+                "reason": version.reason,
                 "error": None,
             }
-            for version in reversed(live.versions)
-            if version not in live.unfinished
+            for version in reversed(live.releases)
         ]
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
-        """Moves the alias, and nothing else: the version is as it was, with the secrets it had."""
+        """The release is as it was, with the secrets it had; who may call stays as it is now."""
         with aws_errors():
             self._read(project)
             with deploy_lock(self._aws, project):
                 live = self._read(project)
                 wanted = _release(project, live, release)
-                if wanted != live.active:
-                    self._aws.functions.update_alias(
-                        FunctionName=function_name(project), Name=ALIAS, FunctionVersion=wanted.number
-                    )
+                now = live.active.token_hash if live.active else None
+                if wanted != live.active and wanted.token_hash == now:
+                    switch(self._aws, project, wanted.number, newest=live.newest)
+                elif wanted != live.active:
+                    # It would let in whoever has a token that ended meanwhile.
+                    self._again(project, live, wanted, now)
             return {**_status(project, self._read(project)), "changed": wanted != live.active}
 
+    def renew_token(self, project: str) -> dict[str, Any]:
+        """The project's new token, with its status. Raises InputError where everyone may call."""
+        token = make_token()
+        with aws_errors():
+            self._read(project)
+            with deploy_lock(self._aws, project):
+                live = self._read(project)
+                if live.active is None or live.active.token_hash is None:
+                    raise InputError(
+                        f"everyone may call {project}: it has no token",
+                        hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
+                    )
+                self._again(project, live, live.active, hash_of(token))
+            return {**self.status(project), "token": token}
+
+    def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
+        republish(
+            self._aws,
+            project,
+            live,
+            version,
+            release=version.release,
+            reason=version.reason,
+            token_hash=token_hash,
+            pin=version.pin,
+        )
+
+    def secrets(self, project: str) -> list[dict[str, Any]]:
+        with aws_errors():
+            return list_secrets(self._aws, project)
+
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+        with aws_errors():
+            return set_secrets(self._aws, project, values)
+
+    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+        with aws_errors():
+            return unset_secret(self._aws, project, name)
+
     def destroy(self, project: str) -> None:
-        """The function with its URL and versions, its role, and its logs. Layers are shared and cost nothing."""
+        """The function with its URL and versions, its role, its logs and its secrets, which AWS could keep for a month:
+        then the name would not be free again. Layers are shared and cost nothing.
+        """
         with aws_errors():
             live = read_live(self._aws, project)
-            if live.function is None and live.role is None and not live.has_group:
+            had_secrets = ProjectSecrets(self._aws, project).forget()
+            if live.function is None and live.role is None and not live.has_group and not had_secrets:
                 raise _missing(project)
             with absent(MISSING):
                 self._aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
@@ -122,7 +170,7 @@ def _missing(project: str) -> NotFoundError:
 
 
 def _release(project: str, live: Live, number: int | None) -> Version:
-    served = [version for version in live.versions if version not in live.unfinished]
+    served = live.releases
     if number is None and live.active:
         before = [version for version in served if version.release < live.active.release]
         found = before[-1] if before else None

@@ -12,6 +12,7 @@ from typing import Any
 from ...build.archive import Archive
 from ...home import write_atomic
 from .names import ALIAS, log_group
+from .pins import VERSION
 from .planner import reserved
 from .wanted import PERMISSIONS, TRUST, Wanted, policy
 
@@ -91,7 +92,10 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     token_hash = None if is_open else "${TokenHash}"
     # A version never changes: what a new one needs is in its name here and its description.
     version = f"Version{wanted.identity[:16]}"
-    described = " ".join(["v${Release}", wanted.identity, *([token_hash] if token_hash else [])])
+    described = " ".join(["v${Release}", wanted.identity, "stack", *([token_hash] if token_hash else [])])
+    secrets = [wanted.secrets.arn] if wanted.secrets else []
+    # No label of a stack's release keeps a version of its secrets: it takes the current one.
+    variables = {key: text for key, text in wanted.variables("v${Release}", token_hash).items() if key != VERSION}
     limit = reserved(wanted)
     return {
         "Role": (
@@ -99,7 +103,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             {
                 "RoleName": wanted.role,
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": "homeport", "PolicyDocument": policy(StackPlace(), project)}],
+                "Policies": [{"PolicyName": "homeport", "PolicyDocument": policy(StackPlace(), project, secrets)}],
                 "Tags": tags,
             },
         ),
@@ -112,11 +116,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
         "Function": (
             "Lambda::Function",
             {
-                **wanted.configuration(
-                    "${Role.Arn}",
-                    ["${PackagesLayer}", "${RuntimeLayer}"],
-                    wanted.variables("v${Release}", token_hash),
-                ),
+                **wanted.configuration("${Role.Arn}", ["${PackagesLayer}", "${RuntimeLayer}"], variables),
                 "Architectures": [artifacts.architecture],
                 "Code": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(artifacts.function)},
                 "Tags": tags,

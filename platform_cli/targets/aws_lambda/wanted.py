@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
 from ...config.project import LambdaSettings, Scaling
 from .artifacts import Artifacts
 from .names import TAG, function_name, log_group, role_name
+from .pins import Pin
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
@@ -43,7 +46,9 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `bundle` is its hash."""
+    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `bundle` is its hash.
+    `secrets` are those that it has now, None if it needs none.
+    """
 
     project: str
     bundle: str
@@ -53,6 +58,7 @@ class Wanted:
     auto_scaling: bool
     auth: str | None
     domains: tuple[str, ...]
+    secrets: Pin | None
 
     @property
     def identity(self) -> str:
@@ -71,6 +77,7 @@ class Wanted:
             "HOMEPORT_RELEASE": release,
             **({"HOMEPORT_TOKEN_HASH": token_hash} if token_hash else {}),
             **({"HOMEPORT_NAMES": ",".join(self.domains)} if self.domains else {}),
+            **(self.secrets.variables if self.secrets else {}),
         }
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
@@ -96,17 +103,15 @@ class Wanted:
         return role_name(self.project)
 
 
-def policy(place: Place, project: str) -> dict[str, Any]:
-    """All that the function may do: write into its own log group, which it cannot make itself."""
+def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
+    """All that the function may do: write into its own log group, which it cannot make itself, and read its own
+    secrets, by their ARNs.
+    """
     group = f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{log_group(project)}"
     # A stream's name is Lambda's own choice, so within the group there is no finer resource.
+    allowed = [(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:log-stream:*")]
+    allowed += [([PERMISSION], arn) for arn in sorted(secrets)]
     return {
         "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": f"{group}:log-stream:*",
-            }
-        ],
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": arn} for actions, arn in allowed],
     }

@@ -44,7 +44,7 @@ def test_logs_are_the_servers_records_and_lambdas_own_lines(
         ("[deployment]\ncommand = 'node x.mjs'\n", (), "a stdio command cannot run on Lambda"),
         ("[scaling]\nmin = 1\n", (), "[scaling] min keeps instances running"),
         ("[deployment.lambda]\nsnap_start = true\n", (), "snap_start needs Python 3.12"),
-        ("[environment]\nKEY = '${secrets.KEY}'\n", (), "secrets are not on Lambda yet"),
+        ("[environment]\nKEY = '${secrets.KEY}'\n", (), "needs the secret KEY, and secrets belong to a project"),
         ("", ("--name", "a" * 56), "Lambda has room for 55"),
     ],
 )

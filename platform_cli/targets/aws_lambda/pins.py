@@ -1,0 +1,30 @@
+"""The version of the project's secret that a release has, as its function's environment says it to the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ARN = "HOMEPORT_SECRET_ARN"
+VERSION = "HOMEPORT_SECRET_VERSION"
+NAMES = "HOMEPORT_SECRET_NAMES"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """`names` are those of the values in it that the release needs."""
+
+    arn: str
+    version: str
+    names: tuple[str, ...]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {ARN: self.arn, VERSION: self.version, NAMES: ",".join(self.names)}
+
+
+def read_pin(variables: Mapping[str, str]) -> Pin | None:
+    """None of a release without secrets."""
+    if ARN not in variables:
+        return None
+    return Pin(variables[ARN], variables[VERSION], tuple(variables[NAMES].split(",")))

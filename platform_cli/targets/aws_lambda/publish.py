@@ -1,0 +1,102 @@
+"""A version of the function: published, asked, and only then what `live` leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import WaiterError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from ...errors import HomeportError, ReleaseError
+from ...secrets.secrets_manager import ProjectSecrets
+from .client import AWS, absent, code_of
+from .handshake import shake_hands
+from .live import MISSING, Live, Version, read_live
+from .names import ALIAS, function_name
+
+KEPT_RELEASES = 10
+# A new role, and what it may, is not known everywhere at once.
+ROLE_SPREADS_S = 60
+DENIED = "AccessDenied"
+
+
+def publish(aws: AWS, project: str, release: int, said: str, token: str | None, *, speaks_mcp: bool) -> str:
+    """$LATEST as a version that has answered; its number. `said` is of its description, behind the release.
+
+    Raises ReleaseError when it does not answer, and then it is gone.
+    """
+    name = function_name(project)
+    delete_leftovers(aws, project)
+    number = str(aws.functions.publish_version(FunctionName=name, Description=f"v{release} {said}")["Version"])
+    try:
+        wait(aws, name, "published_version_active", Qualifier=number)
+        _when_role_is_known(
+            lambda: shake_hands(aws, name, number, token, speaks_mcp=speaks_mcp),
+            lambda error: isinstance(error, ReleaseError) and DENIED in error.message,
+        )
+    except (HomeportError, WaiterError):
+        aws.functions.delete_function(FunctionName=name, Qualifier=number)
+        raise
+    return number
+
+
+def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = False) -> None:
+    """What `live` leads to from now on. `newest` is the newest release that ever was live, `first` that none was."""
+    alias = {
+        "FunctionName": function_name(project),
+        "Name": ALIAS,
+        "FunctionVersion": number,
+        "Description": f"newest v{newest}",
+    }
+    if first:
+        aws.functions.create_alias(**alias)
+    else:
+        aws.functions.update_alias(**alias)
+
+
+def configure(aws: AWS, call: Callable[..., Any], configuration: dict[str, Any]) -> None:
+    """Calls CreateFunction or UpdateFunctionConfiguration, again while AWS does not know the role everywhere."""
+    _when_role_is_known(
+        lambda: call(**configuration),
+        lambda error: "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException",
+    )
+    wait(aws, configuration["FunctionName"], "function_updated_v2")
+
+
+def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
+    aws.functions.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}, **more)
+
+
+def delete_leftovers(aws: AWS, project: str) -> None:
+    """What commands that were killed, or whose version did not answer, left behind."""
+    _delete(aws, project, read_live(aws, project).leftover)
+
+
+def prune(aws: AWS, project: str) -> None:
+    """Deletes the releases beyond the newest, and lets go of the secrets that only those had."""
+    live = read_live(aws, project)
+    old = [version for version in live.releases[:-KEPT_RELEASES] if version != live.active]
+    _delete(aws, project, (*live.leftover, *old))
+    kept = {version.release for version in live.releases if version not in old}
+    if any(version.pin for version in live.versions):
+        ProjectSecrets(aws, project).unpin_all_but(kept)
+
+
+def is_full(live: Live) -> bool:
+    """Whether one more release is one too many."""
+    return len(live.releases) >= KEPT_RELEASES
+
+
+def _delete(aws: AWS, project: str, versions: tuple[Version, ...]) -> None:
+    for version in versions:
+        with absent(MISSING):
+            aws.functions.delete_function(FunctionName=function_name(project), Qualifier=version.number)
+
+
+def _when_role_is_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
+    for attempt in Retrying(
+        retry=retry_if_exception(is_unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
+    ):
+        with attempt:
+            call()

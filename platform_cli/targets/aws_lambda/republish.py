@@ -1,0 +1,94 @@
+"""A release again, with its code as it is and other variables: what changes secrets and tokens without a build."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+
+import httpx
+
+from homeport_runtime.manifest import FILE_NAME
+
+from ...build.archive import Archive, read_archive
+from ...controlplane.access import hash_of, make_token
+from ...errors import AWSError
+from ...secrets.secrets_manager import ProjectSecrets
+from .client import AWS
+from .live import Live, Version
+from .names import function_name
+from .pins import Pin
+from .publish import configure, prune, publish, switch, wait
+from .upload import uploaded
+
+DOWNLOAD_S = 60.0
+# Of a version, what UpdateFunctionConfiguration takes as it is.
+KEPT = ("Role", "Runtime", "Handler", "MemorySize", "Timeout")
+
+
+def republish(
+    aws: AWS,
+    project: str,
+    live: Live,
+    version: Version,
+    *,
+    release: int,
+    reason: str,
+    token_hash: str | None,
+    pin: Pin | None,
+) -> None:
+    """`live` leads to what `version` is, as `release`, after that has answered. The deploy lock is the caller's.
+
+    `token_hash` is that of the project's token, None where everyone may call. Raises HomeportError with the active
+    release still serving.
+    """
+    name, functions = function_name(project), aws.functions
+    if pin is not None:
+        ProjectSecrets(aws, project).pin(pin.version, release)
+    with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
+        code = _download(aws, name, version, Path(folder))
+        speaks_mcp = _contract(code) is not None
+        architectures = version.configuration["Architectures"]
+        functions.update_function_code(FunctionName=name, Architectures=architectures, **uploaded(aws, code))
+    wait(aws, name, "function_updated_v2")
+    token = make_token() if token_hash else None
+    changed = {
+        "HOMEPORT_RELEASE": f"v{release}",
+        **({"HOMEPORT_TOKEN_HASH": f"{token_hash},{hash_of(token)}"} if token else {}),
+        **(pin.variables if pin else {}),
+    }
+    kept = {key: value for key, value in version.variables.items() if key != "HOMEPORT_TOKEN_HASH"}
+    configuration = {
+        "FunctionName": name,
+        **{key: version.configuration[key] for key in KEPT},
+        "Layers": version.layers,
+        "SnapStart": {"ApplyOn": version.configuration.get("SnapStart", {}).get("ApplyOn", "None")},
+        "Environment": {"Variables": {**kept, **changed}},
+    }
+    configure(aws, functions.update_function_configuration, configuration)
+    number = publish(aws, project, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
+    switch(aws, project, number, newest=max(live.newest, release))
+    prune(aws, project)
+
+
+def _download(aws: AWS, name: str, version: Version, folder: Path) -> Archive:
+    """The version's own zip: $LATEST may have another one since."""
+    location = aws.functions.get_function(FunctionName=name, Qualifier=version.number)["Code"]["Location"]
+    path = folder / "function.zip"
+    try:
+        with path.open("wb") as file, httpx.stream("GET", location, timeout=DOWNLOAD_S) as answer:
+            answer.raise_for_status()
+            for chunk in answer.iter_bytes():
+                file.write(chunk)
+    except httpx.HTTPError as error:
+        raise AWSError(
+            f"the code of v{version.release} cannot be fetched from AWS: {type(error).__name__}",
+            hint="run the command again",
+        ) from None
+    return read_archive(path)
+
+
+def _contract(code: Archive) -> object:
+    with zipfile.ZipFile(code.path) as zipped:
+        return json.loads(zipped.read(FILE_NAME))["contract"]

@@ -1,0 +1,24 @@
+"""How a zip gets to AWS: within the call, or by way of a bucket of the account where it is too large for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...build.archive import Archive
+from .client import AWS, absent
+from .names import bucket_name
+
+MAX_DIRECT = 50 * 1024 * 1024
+
+
+def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
+    """The zip as the calls take it that make a layer or a function of it."""
+    if archive.size <= MAX_DIRECT:
+        return {"ZipFile": archive.path.read_bytes()}
+    bucket, key = bucket_name(aws.account, aws.region), f"{archive.sha256}.zip"
+    place = {} if aws.region == "us-east-1" else {"LocationConstraint": aws.region}
+    with absent("BucketAlreadyOwnedByYou"):
+        configuration = {"CreateBucketConfiguration": place} if place else {}
+        aws.buckets.create_bucket(Bucket=bucket, **configuration)
+    aws.buckets.upload_file(str(archive.path), bucket, key)
+    return {"S3Bucket": bucket, "S3Key": key}
