@@ -38,8 +38,14 @@ def _status_text(status: dict[str, Any]) -> str:
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
     if status["target"] == "lambda":
-        shown = ["project", "release", "state", "target", "url", "auth", "memory_mb", "architecture"]
+        shown = ["project", "release", "state", "target", "url", "auth", "memory_mb", "architecture", "instances"]
+        status = {**status, "instances": _instances(status["instances"])}
     return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
+
+
+def _instances(counts: dict[str, Any]) -> str:
+    always = f"{counts['min']} kept ready ({counts['ready']} are), " if counts["min"] else ""
+    return f"{always}at most {counts['max'] or 'what the account has'}"
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from .concurrency import Concurrency
 from .function_url import FunctionURL
 from .moto_server import REGION, Moto
 from .sandbox import DEADLINE_S, Function
@@ -49,6 +50,7 @@ class ControlPlane:
         self._urls: dict[str, FunctionURL] = {}
         self._lock = threading.Lock()
         self._victim = (0, 0)
+        self.concurrency = Concurrency(_backend)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisProxy", (Proxy,), {"plane": self}))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -149,6 +151,11 @@ class Proxy(BaseHTTPRequestHandler):
             return
         if match := INVOKE.fullmatch(parts.path):
             self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
+            return
+        if answered := self.plane.concurrency.answer(self.command, parts.path, parts.query, body):
+            if changes:
+                self.plane.done(len(self.plane.calls))
+            self._reply(answered[0], json.dumps(answered[1]).encode() if answered[0] != 204 else b"", {})
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
         answer = httpx.request(

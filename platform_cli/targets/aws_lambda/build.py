@@ -35,7 +35,12 @@ def make_wanted(
 
     Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
-    check_runs_there(sessions=project.sessions, command=project.command, min_workers=project.scaling.min)
+    check_runs_there(
+        sessions=project.sessions,
+        command=project.command,
+        min_workers=project.scaling.min,
+        snap_start=project.on_lambda.snap_start,
+    )
     pin, values = _secrets(project, aws)
     built = build(project, home, stages, lambda draft: _inspect(home, values, draft), note)
     artifacts = make_artifacts(built, project.on_lambda, values, home, stages)

@@ -143,12 +143,20 @@ class Executor:
                 FunctionName=self._name, Qualifier=ALIAS, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
             )
 
-    def _scaling(self) -> None:
+    def _reserved(self) -> None:
         limit = reserved(self._wanted)
         if limit is None:
             self._aws.functions.delete_function_concurrency(FunctionName=self._name)
         else:
             self._aws.functions.put_function_concurrency(FunctionName=self._name, ReservedConcurrentExecutions=limit)
+
+    def _provisioned(self) -> None:
+        """Of the alias, since $LATEST can have none; it goes with the alias from version to version."""
+        alias = {"FunctionName": self._name, "Qualifier": ALIAS}
+        if count := self._wanted.scaling.min:
+            self._aws.functions.put_provisioned_concurrency_config(**alias, ProvisionedConcurrentExecutions=count)
+        else:
+            self._aws.functions.delete_provisioned_concurrency_config(**alias)
 
     def _prune(self) -> None:
         prune(self._aws, self._wanted.project)

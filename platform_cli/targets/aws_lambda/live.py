@@ -65,6 +65,12 @@ class Live:
     newest: int
     url: str | None
     reserved: int | None
+    provisioned: Mapping[str, Any] | None
+
+    @property
+    def kept_ready(self) -> int:
+        """How many instances are to be there without being asked."""
+        return int(self.provisioned["RequestedProvisionedConcurrentExecutions"]) if self.provisioned else 0
 
     @property
     def releases(self) -> tuple[Version, ...]:
@@ -88,7 +94,7 @@ def read_live(aws: AWS, project: str) -> Live:
     role, policy = _role(aws, project)
     groups = aws.logs.describe_log_groups(logGroupNamePrefix=log_group(project))["logGroups"]
     group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
-    function = alias = url = reserved = None
+    function = alias = url = reserved = provisioned = None
     versions: tuple[Version, ...] = ()
     with absent(MISSING):
         function = aws.functions.get_function_configuration(FunctionName=name)
@@ -97,6 +103,9 @@ def read_live(aws: AWS, project: str) -> Live:
     with absent(MISSING):
         alias = aws.functions.get_alias(FunctionName=name, Name=ALIAS)
         url = aws.functions.get_function_url_config(FunctionName=name, Qualifier=ALIAS)["FunctionUrl"].rstrip("/")
+    if alias:
+        with absent("ProvisionedConcurrencyConfigNotFoundException"):
+            provisioned = aws.functions.get_provisioned_concurrency_config(FunctionName=name, Qualifier=ALIAS)
     return Live(
         role=role,
         policy=policy,
@@ -108,6 +117,7 @@ def read_live(aws: AWS, project: str) -> Live:
         newest=int(alias["Description"].removeprefix("newest v")) if alias else 0,
         url=url,
         reserved=reserved,
+        provisioned=provisioned,
     )
 
 

@@ -15,7 +15,9 @@ from .publish import KEPT_RELEASES, is_full
 from .secrets import has_other_values
 from .wanted import Wanted, policy
 
-Name = Literal["role", "logs", "layers", "secrets", "function", "version", "url", "scaling", "prune"]
+Name = Literal["role", "logs", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"]
+# Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+ALWAYS_UNRESERVED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,35 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         yield LambdaStep(
             "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
         )
-    if live.reserved != reserved(wanted):
-        yield LambdaStep("limit", f"instances to {reserved(wanted) or 'what the account has'}", "scaling")
+    yield from _scaling(aws, wanted, live)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
+
+
+def _scaling(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
+    limit, ready = reserved(wanted), wanted.scaling.min
+    steps = []
+    if live.reserved != limit:
+        if limit is not None:
+            _check_account(aws, limit, live.reserved or 0)
+        steps.append(LambdaStep("limit", f"instances to {limit or 'what the account has'}", "reserved"))
+    if live.kept_ready != ready:
+        detail = f"{ready} instances ready; AWS bills for them" if ready else "no instance ready without a request"
+        steps.append(LambdaStep("keep", detail, "provisioned"))
+    # At no moment may more be kept ready than there may be.
+    yield from reversed(steps) if ready < live.kept_ready else steps
+
+
+def _check_account(aws: AWS, limit: int, before: int) -> None:
+    """Raises ConfigError for more than the account has to reserve, before anything is changed."""
+    account = aws.functions.get_account_settings()["AccountLimit"]
+    most = max(0, account["UnreservedConcurrentExecutions"] + before - ALWAYS_UNRESERVED)
+    if limit > most:
+        raise ConfigError(
+            f"[scaling] max = {limit} reserves {limit} instances, and the account has {most} to reserve: of "
+            f"{account['ConcurrentExecutions']} at once, AWS keeps {ALWAYS_UNRESERVED} for other functions",
+            hint="a smaller max, or leave it out; AWS raises an account's limit on request (Service Quotas)",
+        )
 
 
 def is_new(aws: AWS, wanted: Wanted, live: Live) -> bool:
@@ -87,16 +114,18 @@ def reserved(wanted: Wanted) -> int | None:
     return wanted.scaling.max if wanted.auto_scaling and wanted.scaling.max > 1 else None
 
 
-def check_runs_there(*, sessions: bool, command: object, min_workers: int) -> None:
+def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_start: bool) -> None:
     """Raises ConfigError for what a function cannot be."""
     if sessions:
         raise ConfigError(
             "sessions = true keeps sessions in one process, and on Lambda each request may meet another one",
             hint="deploy it to the local target, or leave sessions out",
         )
-    if min_workers:
+    if min_workers and snap_start:
         raise ConfigError(
-            "[scaling] min keeps instances running, and on Lambda homeport does not do that yet", hint="leave min out"
+            "[scaling] min keeps instances ready and snap_start starts them from a snapshot: Lambda has no function "
+            "with both",
+            hint="leave one of them out",
         )
     if command:
         raise ConfigError(

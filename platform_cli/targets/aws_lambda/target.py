@@ -200,6 +200,11 @@ def _status(project: str, live: Live) -> dict[str, Any]:
         "auth": "token" if active.token_hash else "none",
         "memory_mb": active.configuration["MemorySize"],
         "architecture": active.configuration["Architectures"][0],
+        "instances": {
+            "min": live.kept_ready,
+            "ready": live.provisioned["AvailableProvisionedConcurrentExecutions"] if live.provisioned else 0,
+            "max": live.reserved,
+        },
     }
 
 

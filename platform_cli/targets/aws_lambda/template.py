@@ -96,7 +96,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     secrets = [wanted.secrets.arn] if wanted.secrets else []
     # No label of a stack's release keeps a version of its secrets: it takes the current one.
     variables = {key: text for key, text in wanted.variables("v${Release}", token_hash).items() if key != VERSION}
-    limit = reserved(wanted)
+    limit, ready = reserved(wanted), wanted.scaling.min
     return {
         "Role": (
             "IAM::Role",
@@ -131,6 +131,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
                 "FunctionName": "${Function}",
                 "FunctionVersion": f"${{{version}.Version}}",
                 "Description": "newest v${Release}",
+                **({"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": ready}} if ready else {}),
             },
         ),
         "Url": (

@@ -42,7 +42,7 @@ def test_logs_are_the_servers_records_and_lambdas_own_lines(
     [
         ("[deployment]\nsessions = true\n", (), "sessions = true keeps sessions in one process"),
         ("[deployment]\ncommand = 'node x.mjs'\n", (), "a stdio command cannot run on Lambda"),
-        ("[scaling]\nmin = 1\n", (), "[scaling] min keeps instances running"),
+        ("[scaling]\nmin = 1\n[deployment.lambda]\nsnap_start = true\n", (), "Lambda has no function with both"),
         ("[deployment.lambda]\nsnap_start = true\n", (), "snap_start needs Python 3.12"),
         ("[environment]\nKEY = '${secrets.KEY}'\n", (), "needs the secret KEY, and secrets belong to a project"),
         ("", ("--name", "a" * 56), "Lambda has room for 55"),

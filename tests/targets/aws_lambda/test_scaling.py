@@ -1,0 +1,51 @@
+"""[scaling] max is reserved concurrency, min is provisioned concurrency of the alias."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.control_plane import ControlPlane
+from tests.support import CommandFailedError, Platform
+
+
+def test_instances_that_are_kept_ready_and_their_limit(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+    config = project / "fastmcp.toml"
+    plain = config.read_text()
+
+    def deploy(scaling: str, *options: str) -> dict[str, Any]:
+        config.write_text(f"{plain}\n{scaling}")
+        return laptop.run("deploy", str(project), "--name", "scaled", *options)
+
+    def instances() -> dict[str, Any]:
+        found: dict[str, Any] = laptop.run("status", "scaled")["instances"]
+        return found
+
+    deploy("[scaling]\nmin = 2\nmax = 5\n")
+    assert instances() == {"min": 2, "ready": 2, "max": 5}
+    assert [step["detail"] for step in deploy("[scaling]\nmin = 8\nmax = 20\n", "--dry-run")["plan"]][-2:] == [
+        "instances to 20",
+        "8 instances ready; AWS bills for them",
+    ]  # fmt: skip
+    # AWS refuses to keep more ready than the limit is, on the way up and on the way down.
+    functions = plane.moto.client("lambda")
+    functions.put_function_concurrency(FunctionName="homeport-scaled", ReservedConcurrentExecutions=20)
+    functions.put_provisioned_concurrency_config(
+        FunctionName="homeport-scaled", Qualifier="live", ProvisionedConcurrentExecutions=8
+    )
+    deploy("[scaling]\nmin = 3\nmax = 4\n")
+    assert instances() == {"min": 3, "ready": 3, "max": 4}
+    deploy("")
+    assert instances() == {"min": 0, "ready": 0, "max": None}
+    assert deploy("")["changed"] is False
+
+    functions.put_function_concurrency(FunctionName="homeport-scaled", ReservedConcurrentExecutions=890)
+    plane.calls.clear()
+    config.write_text(f"{plain}\n[scaling]\nmax = 20\n")
+    with pytest.raises(CommandFailedError) as caught:
+        laptop.run("deploy", str(project), "--name", "modest")
+    assert (caught.value.code, "has 10 to reserve" in caught.value.error["message"]) == (2, True)
+    assert plane.calls == [], "it was refused before anything was changed"
+    laptop.run("destroy", "scaled")
