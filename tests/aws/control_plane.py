@@ -23,11 +23,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from .concurrency import Concurrency
-from .function_url import FunctionURL
+from .function_url import Front, FunctionURL
 from .moto_server import REGION, Moto
-from .sandbox import DEADLINE_S, Function
+from .sandbox import DEADLINE_S, Answer, Function, Server
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+URL = re.compile(r"/2021-10-31/functions/([^/]+)/url")
 ACCOUNT = "123456789012"
 READS = ("Get", "Describe", "List")
 # What a function signs with names its role, whose policy decides.
@@ -48,6 +49,10 @@ class ControlPlane:
         self.refusals = 0
         self._folder = folder
         self._urls: dict[str, FunctionURL] = {}
+        self._live: dict[str, LiveURL] = {}
+        # Handshakes wait while it is not set.
+        self.handshakes = threading.Event()
+        self.handshakes.set()
         self._lock = threading.Lock()
         self._victim = (0, 0)
         self.concurrency = Concurrency(_backend)
@@ -72,8 +77,10 @@ class ControlPlane:
             os.kill(pid, signal.SIGKILL)
 
     def url(self, name: str) -> str:
-        """Where the alias `live` of function `name` answers now."""
-        return self.function(name, "live").url
+        """Where the alias `live` of function `name` answers, whatever version it leads to."""
+        if name not in self._live:
+            self._live[name] = LiveURL(self, name)
+        return self._live[name].url
 
     def function(self, name: str, qualifier: str) -> FunctionURL:
         with self._lock:
@@ -107,8 +114,30 @@ class ControlPlane:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        for live in self._live.values():
+            live.close()
         for url in self._urls.values():
             url.close()
+
+
+class LiveURL:
+    """The URL of a function's alias."""
+
+    def __init__(self, plane: ControlPlane, name: str) -> None:
+        self._plane, self._name = plane, name
+        self._server = Server(("127.0.0.1", 0), type("ThisFront", (Front,), {"front": self}))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def invoke(self, event: dict[str, Any]) -> Answer:
+        return self._plane.function(self._name, "live").invoke(event)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def _backend() -> Any:
@@ -136,7 +165,7 @@ class Proxy(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlsplit(self.path)
         named = (
-            self.headers.get("X-Amz-Target", "").rpartition(".")[2] or parse_qs(body)[b"Action"][0].decode()
+            self.headers.get("X-Amz-Target", "").rpartition(".")[2] or parse_qs(body).get(b"Action", [b""])[0].decode()
             if parts.path == "/"
             else ""
         )
@@ -164,7 +193,8 @@ class Proxy(BaseHTTPRequestHandler):
         if changes:
             self.plane.done(len(self.plane.calls))
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
-        self._reply(answer.status_code, self._with_location(answer.content), kept)
+        content = self._with_url(parts.path, self._with_location(answer.content))
+        self._reply(answer.status_code, content, kept)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
@@ -175,6 +205,13 @@ class Proxy(BaseHTTPRequestHandler):
         return self.plane.allows(
             signer[1].removeprefix(ROLE_KEY), f"{signer[2]}:{action}", json.loads(body)["SecretId"]
         )
+
+    def _with_url(self, path: str, answer: bytes) -> bytes:
+        """Where nobody is at moto's own answer."""
+        match = URL.fullmatch(path)
+        if match is None or b"FunctionUrl" not in answer:
+            return answer
+        return json.dumps({**json.loads(answer), "FunctionUrl": self.plane.url(match[1]) + "/"}).encode()
 
     def _with_location(self, answer: bytes) -> bytes:
         """GetFunction says where the code is; nobody is at moto's own answer."""
@@ -187,6 +224,7 @@ class Proxy(BaseHTTPRequestHandler):
         return json.dumps(said).encode()
 
     def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
+        self.plane.handshakes.wait(DEADLINE_S)
         answer = self.plane.function(name, qualifier).invoke(event)
         assert answer.sandbox is not None
         answer.sandbox.ready.wait(DEADLINE_S)

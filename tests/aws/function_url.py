@@ -7,7 +7,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from .sandbox import DEADLINE_S, PRELUDE_END, Answer, Function, Sandbox, Server
@@ -51,8 +51,12 @@ class FunctionURL:
             sandbox.stop()
 
 
+class Invoked(Protocol):
+    def invoke(self, event: dict[str, Any]) -> Answer: ...
+
+
 class Front(BaseHTTPRequestHandler):
-    front: FunctionURL
+    front: Invoked
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
 

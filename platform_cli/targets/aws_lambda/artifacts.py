@@ -94,7 +94,6 @@ def make_artifacts(
         foreign = replace(own, platform=platform, foreign=True)
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
-        _check_size(layer.path)
         modules: Sequence[str] = manifest["imports"]["modules"]
         loaded = hashlib.sha256("\n".join(sorted(modules)).encode()).hexdigest()[:16]
         packages = zips / f"packages-{lock.hash[:32]}-{loaded}.zip"
@@ -107,7 +106,9 @@ def make_artifacts(
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
             _zip_function(function, built.bundle, secrets, home)
-    return Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
+        made = Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
+        _check_size(sum(archive.unzipped for archive in (made.function, made.packages, made.runtime)), layer.path)
+    return made
 
 
 def _zip_packages(path: Path, layer: Path, modules: Sequence[str], own: Interpreter) -> None:
@@ -154,7 +155,8 @@ def _zip_function(path: Path, bundle: Bundle, secrets: Mapping[str, str], home: 
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
         for file in app.rglob("*")
-        if file.is_file()
+        # Bytecode is the inspection's, with this machine's folders in it.
+        if file.is_file() and "__pycache__" not in file.parts
     }
     manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
     entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
@@ -172,18 +174,19 @@ def _tells(discovery: dict[str, Any], secrets: Mapping[str, str]) -> bool:
     return any(scrubber.text(body) != body for _status, _headers, body in discovery["kept"])
 
 
-def _check_size(layer: Path) -> None:
-    """Before anything is uploaded. The runtime and the app add little to what packages need."""
+def _check_size(total: int, layer: Path) -> None:
+    """Before anything is uploaded. `total` is of function and layers together, unzipped, as Lambda counts them."""
+    if total <= MAX_UNZIPPED:
+        return
     sizes: dict[str, int] = {}
     for file in layer.rglob("*"):
         if file.is_file() and "__pycache__" not in file.parts:
             package = file.relative_to(layer).parts[0]
             sizes[package] = sizes.get(package, 0) + file.stat().st_size
-    total = sum(sizes.values())
-    if total > MAX_UNZIPPED:
-        largest = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN_PACKAGES]
-        listed = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in largest)
-        raise BuildError(
-            f"the packages have {total / 1e6:.0f} MB, and Lambda takes {MAX_UNZIPPED / 1e6:.0f}; the largest: {listed}",
-            hint="leave out what the server does not need, or deploy it to the local target",
-        )
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN_PACKAGES]
+    listed = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in largest)
+    raise BuildError(
+        f"the server has {total / 1e6:.0f} MB with its {sum(sizes.values()) / 1e6:.0f} MB of packages, and Lambda "
+        f"takes {MAX_UNZIPPED / 1e6:.0f}; the largest packages: {listed}",
+        hint="leave out what the server does not need, or deploy it to the local target",
+    )

@@ -49,6 +49,8 @@ def make_wanted(
     check_name_fits(chosen)
     wanted = Wanted(
         project=chosen,
+        named=project.name is not None,
+        folder=str(project.folder),
         bundle=built.bundle.hash,
         artifacts=artifacts,
         settings=project.on_lambda,

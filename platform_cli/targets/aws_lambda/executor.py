@@ -14,7 +14,7 @@ from .lock import deploy_lock
 from .names import ALIAS, function_name, log_group
 from .planner import LambdaPlan, Name, reserved, used_secrets
 from .publish import configure, prune, publish, switch, wait
-from .upload import uploaded
+from .upload import discard, uploaded
 from .wanted import PERMISSIONS, TRUST, Wanted, policy
 
 POLICY = "homeport"
@@ -84,12 +84,14 @@ class Executor:
         versions = self._aws.functions.list_layer_versions(LayerName=name).get("LayerVersions", [])
         if versions:
             return str(versions[0]["LayerVersionArn"])
+        content = uploaded(self._aws, archive)
         made = self._aws.functions.publish_layer_version(
             LayerName=name,
-            Content=uploaded(self._aws, archive),
+            Content=content,
             CompatibleRuntimes=[f"python{self._wanted.artifacts.python}"],
             CompatibleArchitectures=[self._wanted.artifacts.architecture],
         )
+        discard(self._aws, content)
         return str(made["LayerVersionArn"])
 
     def _function(self) -> None:
@@ -106,6 +108,7 @@ class Executor:
             wait(self._aws, self._name, "function_updated_v2")
             configure(self._aws, functions.update_function_configuration, configuration)
         wait(self._aws, self._name, "function_active_v2")
+        discard(self._aws, code)
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""

@@ -7,6 +7,7 @@ from ...errors import InputError
 ALIAS = "live"
 TAG = "homeport:project"
 PREFIX = "homeport-"
+LAYER_PREFIXES = (f"{PREFIX}packages-", f"{PREFIX}runtime-")
 # Of a function's and of a role's name.
 MAX_NAME = 64
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ...errors import ConfigError
+from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
 from .live import Live, read_live
@@ -39,7 +39,21 @@ class LambdaPlan:
 def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
     with aws_errors():
         live = read_live(aws, wanted.project)
+        _check_owner(wanted, live)
         return LambdaPlan(wanted, live, tuple(_steps(aws, wanted, live)))
+
+
+def _check_owner(wanted: Wanted, live: Live) -> None:
+    """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
+    if live.active and live.active.reason == "stack":
+        raise InputError(
+            f"{wanted.project} belongs to a CloudFormation stack", hint="deploy it through its pipeline, or --name"
+        )
+    if not wanted.named and live.function and (origin := live.function.get("Description")) != wanted.origin:
+        raise InputError(
+            f"a project {wanted.project!r} was deployed from {origin}",
+            hint=f"--name {wanted.project} makes this its next release; another name makes a project of its own",
+        )
 
 
 def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:

@@ -12,6 +12,7 @@ from ...errors import HomeportError, ReleaseError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, code_of
 from .handshake import shake_hands
+from .layers import delete_unused_layers
 from .live import MISSING, Live, Version, read_live
 from .names import ALIAS, function_name
 
@@ -78,6 +79,7 @@ def prune(aws: AWS, project: str) -> None:
     live = read_live(aws, project)
     old = [version for version in live.releases[:-KEPT_RELEASES] if version != live.active]
     _delete(aws, project, (*live.leftover, *old))
+    delete_unused_layers(aws, (arn for version in (*live.leftover, *old) for arn in version.layers))
     kept = {version.release for version in live.releases if version not in old}
     if any(version.pin for version in live.versions):
         ProjectSecrets(aws, project).unpin_all_but(kept)

@@ -20,7 +20,7 @@ from .live import Live, Version
 from .names import function_name
 from .pins import Pin
 from .publish import configure, prune, publish, switch, wait
-from .upload import uploaded
+from .upload import discard, uploaded
 
 DOWNLOAD_S = 60.0
 # Of a version, what UpdateFunctionConfiguration takes as it is.
@@ -50,8 +50,10 @@ def republish(
         code = _download(aws, name, version, Path(folder))
         speaks_mcp = _contract(code) is not None
         architectures = version.configuration["Architectures"]
-        functions.update_function_code(FunctionName=name, Architectures=architectures, **uploaded(aws, code))
+        content = uploaded(aws, code)
+        functions.update_function_code(FunctionName=name, Architectures=architectures, **content)
     wait(aws, name, "function_updated_v2")
+    discard(aws, content)
     token = make_token() if token_hash else None
     changed = {
         "HOMEPORT_RELEASE": f"v{release}",

@@ -11,12 +11,14 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import InputError, NotFoundError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
+from .layers import delete_unused_layers
 from .live import MISSING, Live, Version, read_live
 from .lock import deploy_lock
 from .names import ALIAS, PREFIX, TAG, function_name, log_group, role_name
 from .publish import switch
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
+from .upload import delete_empty_bucket
 
 FOLLOW_S = 2.0
 # Events come late and out of order: what was looked at is looked at once more.
@@ -119,7 +121,7 @@ class LambdaTarget:
 
     def destroy(self, project: str) -> None:
         """The function with its URL and versions, its role, its logs and its secrets, which AWS could keep for a month:
-        then the name would not be free again. Layers are shared and cost nothing.
+        then the name would not be free again. Of the layers those that no other project uses.
         """
         with aws_errors():
             live = read_live(self._aws, project)
@@ -136,6 +138,8 @@ class LambdaTarget:
                 self._aws.roles.delete_role(RoleName=role_name(project))
             with absent(MISSING):
                 self._aws.logs.delete_log_group(logGroupName=log_group(project))
+            delete_unused_layers(self._aws, (arn for version in live.versions for arn in version.layers))
+            delete_empty_bucket(self._aws)
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
         """What the server printed, oldest first; CloudWatch has it some seconds later."""

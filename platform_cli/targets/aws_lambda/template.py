@@ -117,6 +117,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             "Lambda::Function",
             {
                 **wanted.configuration("${Role.Arn}", ["${PackagesLayer}", "${RuntimeLayer}"], variables),
+                "Description": f"{project}, by homeport",
                 "Architectures": [artifacts.architecture],
                 "Code": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(artifacts.function)},
                 "Tags": tags,

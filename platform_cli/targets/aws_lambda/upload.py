@@ -22,3 +22,15 @@ def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
         aws.buckets.create_bucket(Bucket=bucket, **configuration)
     aws.buckets.upload_file(str(archive.path), bucket, key)
     return {"S3Bucket": bucket, "S3Key": key}
+
+
+def discard(aws: AWS, content: dict[str, Any]) -> None:
+    """After the call that took it: AWS has a copy of its own."""
+    if "S3Bucket" in content:
+        aws.buckets.delete_object(Bucket=content["S3Bucket"], Key=content["S3Key"])
+
+
+def delete_empty_bucket(aws: AWS) -> None:
+    """Unless there is none, or another deploy has something in it."""
+    with absent("NoSuchBucket", "BucketNotEmpty"):
+        aws.buckets.delete_bucket(Bucket=bucket_name(aws.account, aws.region))

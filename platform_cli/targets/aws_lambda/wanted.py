@@ -17,6 +17,7 @@ from .pins import Pin
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
+MAX_DESCRIPTION = 256
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -46,11 +47,14 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `bundle` is its hash.
-    `secrets` are those that it has now, None if it needs none.
+    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
+    somebody chose the project's name, `folder` where it comes from; `bundle` is its hash. `secrets` are those that it
+    has now, None if it needs none.
     """
 
     project: str
+    named: bool
+    folder: str
     bundle: str
     artifacts: Artifacts
     settings: LambdaSettings
@@ -84,6 +88,7 @@ class Wanted:
         """As CreateFunction and UpdateFunctionConfiguration take it."""
         return {
             "FunctionName": function_name(self.project),
+            "Description": self.origin,
             "Role": role,
             "Runtime": f"python{self.artifacts.python}",
             "Handler": HANDLER,
@@ -93,6 +98,11 @@ class Wanted:
             "Environment": {"Variables": dict(variables)},
             "SnapStart": {"ApplyOn": "PublishedVersions" if self.settings.snap_start else "None"},
         }
+
+    @property
+    def origin(self) -> str:
+        """The folder, as far as a function's description has room for it."""
+        return self.folder[-MAX_DESCRIPTION:]
 
     @property
     def tags(self) -> dict[str, str]:

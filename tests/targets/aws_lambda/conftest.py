@@ -11,7 +11,7 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import Moto, moto
-from tests.support import Platform, require
+from tests.support import SERVERS, Platform, require, with_config
 
 __all__ = ["moto"]
 
@@ -34,10 +34,13 @@ def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Pla
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A small server for this machine's processor, which the emulator runs on."""
-    from tests.support import SERVERS, with_config
+    return copy_project(tmp_path)
 
-    return with_config(SERVERS / "mcp2_lowlevel", f'[deployment.lambda]\narchitecture = "{_machine()}"\n', tmp_path)
+
+def copy_project(into: Path, config: str = "") -> Path:
+    """A small server for this machine's processor, which the emulator runs on."""
+    architecture = f'[deployment.lambda]\narchitecture = "{_machine()}"\n'
+    return with_config(SERVERS / "mcp2_lowlevel", architecture + config, into)
 
 
 def _machine() -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.aws.control_plane import ControlPlane
+from tests.aws.control_plane import ACCOUNT, ControlPlane
+from tests.aws.moto_server import REGION
 from tests.support import ROOT, CommandFailedError, Platform
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -116,11 +120,68 @@ def test_a_deploy_that_is_killed_at_any_moment_is_finished_by_the_next(
     assert laptop.run("deploy", str(project), "--name", "killed")["changed"] is False
 
 
-def test_two_deploys_at_once_do_not_mix(laptop: Platform, plane: ControlPlane, project: Path) -> None:
-    laptop.run("deploy", str(project), "--name", "busy")
-    (project / "note.txt").write_text("another release")
-    logs = plane.moto.client("logs")
-    logs.create_log_stream(logGroupName="/aws/lambda/homeport-busy", logStreamName="homeport-deploy/elsewhere/1")
+def test_of_two_deploys_at_once_one_wins_and_the_other_says_so(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
+    command = [sys.executable, "-m", "platform_cli", "deploy", str(project), "--name", "busy", "--json"]
+    plane.calls.clear()
+    plane.handshakes.clear()
+    first = subprocess.Popen(command, env=laptop.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while not any("/invocations" in call for call in plane.calls):
+            assert first.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        with pytest.raises(CommandFailedError) as caught:
+            laptop.run("deploy", str(project), "--name", "busy")
+    finally:
+        plane.handshakes.set()
+        stdout, _stderr = first.communicate(timeout=120)
+    assert (caught.value.code, caught.value.error["category"]) == (3, "busy")
+    assert (first.returncode, json.loads(stdout)["release"]) == (0, "v1")
+    assert [one["release"] for one in laptop.run("versions", "busy")["versions"]] == ["v1"]
+
+
+def test_a_name_nobody_chose_does_not_take_over_another_folders_project(
+    laptop: Platform, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    here = project.rename(tmp_path / "one" / "homonym")
+    laptop.run("deploy", str(here))
+    elsewhere = Path(shutil.copytree(here, tmp_path / "homonym"))
+    name = laptop.run("deploy", str(here), "--dry-run")["project"]
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("deploy", str(project), "--name", "busy")
-    assert (caught.value.code, laptop.run("status", "busy")["release"]) == (3, "v1")
+        laptop.run("deploy", str(elsewhere))
+    assert (caught.value.code, f"deployed from {here}" in caught.value.error["message"]) == (2, True)
+    (elsewhere / "note.txt").write_text("moved")
+    assert laptop.run("deploy", str(elsewhere), "--name", name)["release"] == "v2"
+    laptop.run("destroy", name)
+
+
+def test_what_nobody_needs_any_more_is_removed(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+    functions = plane.moto.client("lambda")
+
+    def layers(name: str) -> set[str]:
+        used = functions.get_function_configuration(FunctionName=f"homeport-{name}", Qualifier="live")["Layers"]
+        return {layer["Arn"] for layer in used}
+
+    def are_there(arns: set[str]) -> bool:
+        return all(functions.list_layer_versions(LayerName=arn.split(":")[6])["LayerVersions"] for arn in arns)
+
+    laptop.run("deploy", str(project), "--name", "sharing")
+    with (project / "requirements.txt").open("a") as file:
+        file.write("six\n")
+    # More than Lambda takes directly: it goes by way of S3.
+    (project / "noise.bin").write_bytes(os.urandom(51 * 1024 * 1024))
+    plane.calls.clear()
+    laptop.run("deploy", str(project), "--name", "pruned")
+    own, shared = layers("pruned") - layers("sharing"), layers("pruned") & layers("sharing")
+    assert (len(own), len(shared)) == (1, 1)
+    bucket = f"homeport-{ACCOUNT}-{REGION}"
+    assert [call for call in plane.calls if call.startswith(("PUT", "POST")) and bucket in call]
+    assert "Contents" not in plane.moto.client("s3").list_objects_v2(Bucket=bucket)
+
+    laptop.run("destroy", "pruned")
+    assert (are_there(own), are_there(shared)) == (False, True)
+    assert bucket not in [one["Name"] for one in plane.moto.client("s3").list_buckets()["Buckets"]]
+    laptop.run("destroy", "sharing")

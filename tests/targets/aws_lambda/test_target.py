@@ -3,38 +3,84 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.support import ROOT, CommandFailedError, Platform
 
+from .conftest import copy_project
+
+
+@pytest.fixture(scope="module")
+def talks(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A project that everybody may call."""
+    folder = copy_project(tmp_path_factory.mktemp("talks"), '[auth]\nmode = "none"\n')
+    yield laptop.run("deploy", str(folder), "--name", "talks")
+    laptop.run("destroy", "talks")
+
+
+def run(laptop: Platform, *arguments: str) -> str:
+    """What a person sees."""
+    command = [sys.executable, "-m", "platform_cli", *arguments]
+    return subprocess.run(command, env=laptop.environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_an_open_project_says_that_it_is(laptop: Platform, talks: dict[str, Any], tmp_path: Path) -> None:
+    assert (talks["auth"], "token" in talks) == ("none", False)
+    assert laptop.run("status", "talks")["auth"] == "none"
+    folder = copy_project(tmp_path, '[auth]\nmode = "none"\n')
+    assert 'open to everyone: [auth] mode = "none"' in run(laptop, "deploy", str(folder), "--name", "talks")
+
+
+def test_tools_call_and_connect_by_name(laptop: Platform, talks: dict[str, Any]) -> None:
+    assert "add" in [tool["name"] for tool in laptop.run("tools", "talks")["tools"]]
+    assert laptop.run("call", "talks", "add", "a=19", "b=23")["content"][0]["text"] == "42"
+    config = laptop.run("connect", "talks", "--client", "claude-code")["config"]
+    assert config["mcpServers"]["talks"]["url"] == talks["mcp_url"]
+
 
 def test_logs_are_the_servers_records_and_lambdas_own_lines(
-    laptop: Platform, plane: ControlPlane, project: Path
+    laptop: Platform, plane: ControlPlane, talks: dict[str, Any]
 ) -> None:
-    laptop.run("deploy", str(project), "--name", "talks")
     now = int(time.time() * 1000)
-    record = {"time": now / 1000, "level": "warning", "release": "v1", "message": "from the server"}
     group = {"logGroupName": "/aws/lambda/homeport-talks", "logStreamName": "2026/11/25/[1]abc"}
     logs = plane.moto.client("logs")
     logs.create_log_stream(**group)
-    messages = [json.dumps(record), "REPORT RequestId: 1 Duration: 12.5 ms"]
-    events = [{"timestamp": now + place, "message": message} for place, message in enumerate(messages)]
-    logs.put_log_events(**group, logEvents=events)
+
+    def put(at: int, *messages: str) -> None:
+        events = [{"timestamp": at + place, "message": message} for place, message in enumerate(messages)]
+        logs.put_log_events(**group, logEvents=events)
 
     def shown(*options: str) -> list[str]:
-        command = [sys.executable, "-m", "platform_cli", "logs", "talks", "--json", *options]
-        done = subprocess.run(command, env=laptop.environment, cwd=ROOT, capture_output=True, text=True, check=True)
-        return [json.loads(line)["message"] for line in done.stdout.splitlines()]
+        lines = run(laptop, "logs", "talks", "--json", *options).splitlines()
+        return [json.loads(line)["message"] for line in lines]
 
-    assert shown() == ["from the server", "REPORT RequestId: 1 Duration: 12.5 ms"]
+    record = {"time": now / 1000, "level": "warning", "release": "v1", "message": "from the server"}
+    put(now - 3_600_000, "an hour ago")
+    put(now, json.dumps(record), "REPORT RequestId: 1 Duration: 12.5 ms")
+    assert shown() == ["an hour ago", "from the server", "REPORT RequestId: 1 Duration: 12.5 ms"]
     assert shown("--level", "warning") == ["from the server"]
     assert shown("--release", "v1") == ["from the server"]
+    assert shown("--since", "10m", "--grep", "RE.ORT") == ["REPORT RequestId: 1 Duration: 12.5 ms"]
+
+    command = [sys.executable, "-m", "platform_cli", "logs", "talks", "--json", "--follow", "--grep", "hour|later"]
+    with subprocess.Popen(command, env=laptop.environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as following:
+        try:
+            assert following.stdout is not None
+            assert json.loads(following.stdout.readline())["message"] == "an hour ago"
+            put(now + 1000, "later")
+            assert json.loads(following.stdout.readline())["message"] == "later", "and nothing twice"
+        finally:
+            following.send_signal(signal.SIGINT)
+    assert following.returncode == 130
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""The zips: the same from every build, for the processor that was asked for, and never more than Lambda takes."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from platform_cli.build.stages import Stages
+from platform_cli.config.load import load_project
+from platform_cli.errors import BuildError
+from platform_cli.home import Home
+from platform_cli.targets.aws_lambda.build import make_wanted
+from platform_cli.targets.aws_lambda.wanted import Wanted
+from tests.support import SERVERS, with_config
+
+# https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html, e_machine
+MACHINES = {"arm64": 183, "x86_64": 62}
+
+
+def wanted(folder: Path, home: Path) -> Wanted:
+    home.mkdir(mode=0o700, exist_ok=True)
+
+    def no_aws() -> None:
+        raise AssertionError("nothing of this is on AWS")
+
+    stages = Stages(lambda _name: None, lambda _stage: None)
+    return make_wanted(load_project(str(folder)), no_aws, Home(home), stages, lambda _text: None)[0]  # type: ignore[arg-type]
+
+
+def machines(archive: Path) -> Iterator[int]:
+    """What the compiled modules in it run on."""
+    with zipfile.ZipFile(archive) as zipped:
+        for name in zipped.namelist():
+            if name.endswith(".so"):
+                yield int.from_bytes(zipped.read(name)[18:20], "little")
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(
+    tmp_path: Path, architecture: str
+) -> None:
+    config = f'[deployment.lambda]\narchitecture = "{architecture}"\n'
+    folder = with_config(SERVERS / "mcp2_lowlevel", config, tmp_path)
+    one, other = wanted(folder, tmp_path / "one"), wanted(folder, tmp_path / "other")
+    for archive, again in (
+        (one.artifacts.function, other.artifacts.function),
+        (one.artifacts.packages, other.artifacts.packages),
+        (one.artifacts.runtime, other.artifacts.runtime),
+    ):
+        assert archive.path.read_bytes() == again.path.read_bytes()
+    found = list(machines(one.artifacts.packages.path))
+    assert found
+    assert set(found) == {MACHINES[architecture]}
+
+    started = replace(one, settings=replace(one.settings, snap_start=True))
+    assert one.configuration("", [], {})["SnapStart"] == {"ApplyOn": "None"}
+    assert started.configuration("", [], {})["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert started.identity != one.identity
+
+
+def test_function_and_layers_together_are_never_more_than_lambda_takes(tmp_path: Path) -> None:
+    folder = with_config(SERVERS / "mcp2_lowlevel", "", tmp_path)
+    with (folder / "model.bin").open("wb") as file:
+        file.truncate(240 * 1024 * 1024)
+    with pytest.raises(BuildError) as caught:
+        wanted(folder, tmp_path / "home")
+    assert "Lambda takes 262; the largest packages: " in caught.value.message
+    assert caught.value.message.count(" MB)") == 10
