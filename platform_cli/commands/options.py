@@ -61,13 +61,18 @@ def target_name(project: Project) -> str:
     return str(named)
 
 
-def running_target() -> Target:
-    """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
+def configured_here() -> Project:
+    """What the folder one stands in says."""
     try:
-        here = read_config(Path.cwd())
+        return read_config(Path.cwd())
     except ConfigError:
         # A deploy says what is wrong with it; looking at projects does not depend on the folder one stands in.
-        here = Project(folder=Path.cwd(), entrypoint=None)
+        return Project(folder=Path.cwd(), entrypoint=None)
+
+
+def running_target() -> Target:
+    """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
+    here = configured_here()
     if target_name(here) == "lambda":
         from ..targets.aws_lambda.client import AWS
         from ..targets.aws_lambda.target import LambdaTarget

@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from .concurrency import Concurrency
 from .function_url import Front, FunctionURL
 from .moto_server import REGION, Moto
 from .sandbox import DEADLINE_S, Answer, Function, Server
+from .simulation import simulate
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 URL = re.compile(r"/2021-10-31/functions/([^/]+)/url")
@@ -50,6 +52,9 @@ class ControlPlane:
         self._folder = folder
         self._urls: dict[str, FunctionURL] = {}
         self._live: dict[str, LiveURL] = {}
+        # Actions that the simulator says are not allowed; None where asking it is not allowed either.
+        self.denied: set[str] | None = set()
+        self.clock_skew_s = 0.0
         # Handshakes wait while it is not set.
         self.handshakes = threading.Event()
         self.handshakes.set()
@@ -161,6 +166,9 @@ class Proxy(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Quiet."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.plane.clock_skew_s)
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlsplit(self.path)
@@ -180,6 +188,9 @@ class Proxy(BaseHTTPRequestHandler):
             return
         if match := INVOKE.fullmatch(parts.path):
             self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
+            return
+        if named == "SimulatePrincipalPolicy":
+            self._reply(*simulate(self.plane.denied, body), {})
             return
         if answered := self.plane.concurrency.answer(self.command, parts.path, parts.query, body):
             if changes:

@@ -26,7 +26,7 @@ class AWS:
             self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         except BotoCoreError as error:
             raise ConfigError(f"AWS's own settings: {error}", hint="check AWS_PROFILE and ~/.aws/config") from error
-        if self._session.region_name is None:
+        if not self._session.region_name:
             raise ConfigError(
                 "no AWS region was chosen", hint='set AWS_REGION, or region = "..." under [deployment.lambda]'
             )
@@ -57,8 +57,23 @@ class AWS:
         return self._client("secretsmanager")
 
     @cached_property
+    def identities(self) -> Any:
+        return self._client("sts")
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whoever the credentials are."""
+        return str(self.identities.get_caller_identity()["Arn"])
+
+    @property
     def account(self) -> str:
-        return str(self._client("sts").get_caller_identity()["Account"])
+        return self.caller.split(":")[4]
+
+    @property
+    def credentials_from(self) -> str | None:
+        """Where boto3 found them, in its words; None if it found none."""
+        found = self._session.get_credentials()
+        return str(found.method) if found else None
 
     @property
     def partition(self) -> str:

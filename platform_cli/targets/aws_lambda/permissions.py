@@ -1,0 +1,59 @@
+"""What the credentials of whoever deploys must allow, by the resource that it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .names import bucket_name, function_name, log_group, role_name
+from .wanted import Place
+
+# For a project that stands for all.
+EXAMPLE = "doctor"
+FUNCTION = (
+    "AddPermission", "CreateAlias", "CreateFunction", "CreateFunctionUrlConfig", "DeleteFunction",
+    "DeleteFunctionConcurrency", "DeleteFunctionUrlConfig", "DeleteProvisionedConcurrencyConfig", "GetAlias",
+    "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetFunctionUrlConfig",
+    "GetProvisionedConcurrencyConfig", "InvokeFunction", "ListTags", "ListVersionsByFunction", "PublishVersion",
+    "PutFunctionConcurrency", "PutProvisionedConcurrencyConfig", "TagResource", "UpdateAlias", "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+)  # fmt: skip
+LAYER = ("DeleteLayerVersion", "GetLayerVersion", "ListLayerVersions", "PublishLayerVersion")
+ACCOUNT = ("GetAccountSettings", "ListFunctions")
+ROLE = (
+    "CreateRole",
+    "DeleteRole",
+    "DeleteRolePolicy",
+    "GetRole",
+    "GetRolePolicy",
+    "PassRole",
+    "PutRolePolicy",
+    "TagRole",
+)
+LOGS = (
+    "CreateLogGroup", "CreateLogStream", "DeleteLogGroup", "DeleteLogStream", "DescribeLogGroups",
+    "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy", "TagResource",
+)  # fmt: skip
+SECRET = (
+    "CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "TagResource",
+    "UpdateSecretVersionStage",
+)  # fmt: skip
+BUCKET = ("CreateBucket", "DeleteBucket")
+OBJECT = ("DeleteObject", "GetObject", "PutObject")
+
+
+def needed(place: Place) -> Mapping[str, list[str]]:
+    """Resource -> the actions that a project's life asks for it."""
+    return {resource: [f"{service}:{name}" for name in names] for resource, service, names in _needed(place)}
+
+
+def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    partition, owner = place.partition, f"{place.region}:{place.account}"
+    bucket = f"arn:{partition}:s3:::{bucket_name(place.account, place.region)}"
+    yield f"arn:{partition}:lambda:{owner}:function:{function_name(EXAMPLE)}", "lambda", FUNCTION
+    yield f"arn:{partition}:lambda:{owner}:layer:homeport-packages-{EXAMPLE}", "lambda", LAYER
+    yield "*", "lambda", ACCOUNT
+    yield f"arn:{partition}:iam::{place.account}:role/{role_name(EXAMPLE)}", "iam", ROLE
+    yield f"arn:{partition}:logs:{owner}:log-group:{log_group(EXAMPLE)}:*", "logs", LOGS
+    yield f"arn:{partition}:secretsmanager:{owner}:secret:homeport/{EXAMPLE}-abcdef", "secretsmanager", SECRET
+    yield bucket, "s3", BUCKET
+    yield f"{bucket}/function.zip", "s3", OBJECT

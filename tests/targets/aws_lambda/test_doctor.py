@@ -1,0 +1,87 @@
+"""doctor --target lambda: one finding for each thing that a deploy would run into."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from platform_cli.targets.aws_lambda.permissions import needed
+from tests.aws.control_plane import ControlPlane
+from tests.support import ROOT, Platform
+
+NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "concurrency", "storage"]
+SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3"}
+# No permission has its name: a part of another call, boto3's own helper, or asked for by another name.
+OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPaginator", "logs:GetPaginator",
+         "iam:GetPaginator", "iam:SimulatePrincipalPolicy"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def sound(plane: ControlPlane) -> Iterator[None]:
+    yield
+    plane.denied, plane.clock_skew_s = set(), 0.0
+
+
+def doctor(laptop: Platform, **environment: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the checks by their names."""
+    done = subprocess.run(
+        [sys.executable, "-m", "platform_cli", "doctor", "--target", "lambda", "--json"],
+        env={**laptop.environment, **environment}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+
+
+def test_a_sound_account(laptop: Platform, plane: ControlPlane) -> None:
+    plane.calls.clear()
+    code, checks = doctor(laptop)
+    assert (code, list(checks)) == (0, NAMES)
+    assert {check["status"] for check in checks.values()} == {"ok"}
+    assert "from environment variables" in checks["credentials"]["detail"]
+    assert [call for call in plane.calls if "Simulate" not in call] == ["HEAD / "], "nothing was changed"
+
+
+def test_what_is_denied_is_named_and_so_is_what_could_not_be_checked(laptop: Platform, plane: ControlPlane) -> None:
+    plane.denied = {"lambda:PublishVersion", "iam:PassRole"}
+    code, checks = doctor(laptop)
+    assert (code, checks["permissions"]["status"]) == (1, "problem")
+    assert checks["permissions"]["detail"] == "not allowed: lambda:PublishVersion, iam:PassRole"
+    plane.denied = None
+    code, checks = doctor(laptop)
+    assert (code, checks["permissions"]["status"]) == (0, "warning")
+    assert "could not be checked (AccessDenied)" in checks["permissions"]["detail"]
+    assert "lambda:PublishVersion" in checks["permissions"]["detail"]
+
+
+def test_a_clock_that_aws_would_refuse(laptop: Platform, plane: ControlPlane) -> None:
+    plane.clock_skew_s = 3600.0
+    code, checks = doctor(laptop)
+    assert (code, checks["clock"]["status"], "permissions" in checks) == (1, "problem", False)
+
+
+def test_no_credentials_and_no_region(laptop: Platform) -> None:
+    nowhere = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    files = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    code, checks = doctor(laptop, **nowhere, **files)
+    assert (code, checks["credentials"]["detail"]) == (1, "there are none")
+    code, checks = doctor(laptop, AWS_REGION="", AWS_DEFAULT_REGION="", **files)
+    assert (code, checks["region"]["status"], list(checks)[-1]) == (1, "problem", "region")
+
+
+def test_every_call_of_the_target_is_among_the_permissions() -> None:
+    class Place:
+        partition, region, account = "aws", "eu-central-1", "123456789012"
+
+    asked = {action for actions in needed(Place()).values() for action in actions}
+    sources = "".join(path.read_text() for path in (ROOT / "platform_cli/targets/aws_lambda").glob("*.py"))
+    called = {
+        f"{SERVICES[service]}:{method.title().replace('_', '')}"
+        for service, method in re.findall(r"\b(functions|roles|logs|buckets)\.([a-z_]+)\(", sources)
+    }
+    assert called - OTHER - asked == set()
