@@ -38,9 +38,19 @@ def _status_text(status: dict[str, Any]) -> str:
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
     if status["target"] == "lambda":
-        shown = ["project", "release", "state", "target", "url", "auth", "memory_mb", "architecture", "instances"]
-        status = {**status, "instances": _instances(status["instances"])}
+        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost"]
+        status = {**status, "instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
     return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
+
+
+def _cost(cost: dict[str, Any] | None) -> str:
+    if cost is None:
+        return "unknown: no calls of the last days were measured"
+    return (
+        f"about ${cost['usd_per_million_calls']:.2f} for a million calls of {cost['average_ms']:.0f} ms"
+        f" ({cost['calls']} measured in {cost['days']} days; prices of {cost['prices_of']})\n"
+        f"{'':12} without {', '.join(cost['not_included'])}"
+    )
 
 
 def _instances(counts: dict[str, Any]) -> str:

@@ -57,6 +57,10 @@ class AWS:
         return self._client("secretsmanager")
 
     @cached_property
+    def metrics(self) -> Any:
+        return self._client("cloudwatch")
+
+    @cached_property
     def identities(self) -> Any:
         return self._client("sts")
 

@@ -43,7 +43,10 @@ OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
 def needed(place: Place) -> Mapping[str, list[str]]:
     """Resource -> the actions that a project's life asks for it."""
-    return {resource: [f"{service}:{name}" for name in names] for resource, service, names in _needed(place)}
+    found: dict[str, list[str]] = {}
+    for resource, service, names in _needed(place):
+        found.setdefault(resource, []).extend(f"{service}:{name}" for name in names)
+    return found
 
 
 def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -55,5 +58,6 @@ def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield f"arn:{partition}:iam::{place.account}:role/{role_name(EXAMPLE)}", "iam", ROLE
     yield f"arn:{partition}:logs:{owner}:log-group:{log_group(EXAMPLE)}:*", "logs", LOGS
     yield f"arn:{partition}:secretsmanager:{owner}:secret:homeport/{EXAMPLE}-abcdef", "secretsmanager", SECRET
+    yield "*", "cloudwatch", ("GetMetricStatistics",)
     yield bucket, "s3", BUCKET
     yield f"{bucket}/function.zip", "s3", OBJECT

@@ -11,6 +11,7 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import InputError, NotFoundError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
+from .cost import estimate
 from .layers import delete_unused_layers
 from .live import MISSING, Live, Version, read_live
 from .lock import deploy_lock
@@ -48,7 +49,9 @@ class LambdaTarget:
 
     def status(self, project: str) -> dict[str, Any]:
         with aws_errors():
-            return _status(project, self._read(project))
+            live = self._read(project)
+            cost = estimate(self._aws, project, live.active) if live.active else None
+        return {**_status(project, live), "cost": cost}
 
     def versions(self, project: str) -> list[dict[str, Any]]:
         with aws_errors():

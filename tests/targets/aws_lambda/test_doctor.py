@@ -16,7 +16,7 @@ from tests.aws.control_plane import ControlPlane
 from tests.support import ROOT, Platform
 
 NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "concurrency", "storage"]
-SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3"}
+SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3", "metrics": "cloudwatch"}
 # No permission has its name: a part of another call, boto3's own helper, or asked for by another name.
 OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPaginator", "logs:GetPaginator",
          "iam:GetPaginator", "iam:SimulatePrincipalPolicy"}  # fmt: skip
@@ -82,6 +82,6 @@ def test_every_call_of_the_target_is_among_the_permissions() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "platform_cli/targets/aws_lambda").glob("*.py"))
     called = {
         f"{SERVICES[service]}:{method.title().replace('_', '')}"
-        for service, method in re.findall(r"\b(functions|roles|logs|buckets)\.([a-z_]+)\(", sources)
+        for service, method in re.findall(r"\b(functions|roles|logs|buckets|metrics)\.([a-z_]+)\(", sources)
     }
     assert called - OTHER - asked == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import signal
 import subprocess
@@ -38,6 +39,26 @@ def test_an_open_project_says_that_it_is(laptop: Platform, talks: dict[str, Any]
     assert laptop.run("status", "talks")["auth"] == "none"
     folder = copy_project(tmp_path, '[auth]\nmode = "none"\n')
     assert 'open to everyone: [auth] mode = "none"' in run(laptop, "deploy", str(folder), "--name", "talks")
+
+
+def test_status_says_what_a_million_calls_cost(laptop: Platform, plane: ControlPlane, talks: dict[str, Any]) -> None:
+    assert laptop.run("status", "talks")["cost"] is None, "nothing was measured yet"
+    name = "homeport-talks"
+    dimensions = [{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": f"{name}:live"}]
+    at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    data = [
+        {"MetricName": "Duration", "Dimensions": dimensions, "Timestamp": at, "Value": ms, "Unit": "Milliseconds"}
+        for ms in (100.0, 300.0)
+    ]
+    plane.moto.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=data)
+    status = laptop.run("status", "talks")
+    # AWS's price page: 1 GB for 0.2 s is 2.67 USD a million on arm64 and 3.33 on x86_64, and 0.20 for requests
+    dollars = {"arm64": 2.87, "x86_64": 3.53}[status["architecture"]]
+    cost = status["cost"]
+    assert (cost["usd_per_million_calls"], cost["average_ms"], cost["calls"]) == (dollars, 200.0, 2)
+    shown = run(laptop, "status", "talks")
+    assert f"about ${dollars:.2f} for a million calls of 200 ms (2 measured in 7 days; prices of us-east-1" in shown
+    assert "without cold starts" in shown
 
 
 def test_tools_call_and_connect_by_name(laptop: Platform, talks: dict[str, Any]) -> None:
