@@ -93,6 +93,9 @@ class Events:
 
     def fail(self, error: BaseException) -> None:
         """Tells why no event will be answered: at once, or with the next event where events are being taken already."""
+        from ..telemetry import drain_output
+
+        drain_output(whole=True)
         if not self._thread.is_alive():
             self._api.fail_init(*_told(error))
             return
@@ -126,6 +129,10 @@ class Events:
         error = exchange.write(self._api.answer(invocation.request_id))
         if error is not None:
             self._api.fail(invocation.request_id, *_told(error))
+        # Between two events the sandbox may be frozen.
+        from ..telemetry import drain_output
+
+        drain_output()
 
     def _recorded(self, event: dict[str, Any]) -> Answer | None:
         """Only to who would be let in: everyone else waits for the guard."""

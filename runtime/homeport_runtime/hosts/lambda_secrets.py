@@ -34,6 +34,6 @@ class SecretsFetch(threading.Thread):
         if self._arn:
             self.join()
         if self._error is not None:
-            needed = f"the function's role needs {PERMISSION} on it"
-            raise ServerError(f"the secrets in {self._arn} cannot be read: {self._error}; {needed}")
+            needed = f"the function's role needs {PERMISSION} on {self._arn}"
+            raise ServerError(f"the project's secrets cannot be read: {self._error}; {needed}")
         return self._values

@@ -16,6 +16,7 @@ import warnings
 from typing import Any
 
 from .lines import NO_SECRETS, LineStream
+from .raw_output import RawOutput
 from .scrub import Scrubber
 
 RECORD = "\x1e"
@@ -33,13 +34,20 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What `store_output` has set: for records that nobody completes and scrubs on their way.
 _scrubber: Scrubber | None = None
 _origin: dict[str, Any] = {}
+_raw: RawOutput | None = None
 
 
 def store_output(scrubber: Scrubber, **origin: Any) -> None:
-    """As `capture_output` where output is kept as it is: records are scrubbed, and say where they are from."""
-    global _scrubber, _origin
-    _origin, _scrubber = origin, scrubber
+    """As `capture_output` where output is kept as it is: all of it is scrubbed, and records say where they are from."""
+    global _scrubber, _origin, _raw
+    _origin, _scrubber, _raw = origin, scrubber, RawOutput(scrubber) if scrubber.longest else None
     capture_output(scrubber)
+
+
+def drain_output(*, whole: bool = False) -> None:
+    """Hands on what is still on its way, before the process is frozen or, with `whole`, ends."""
+    if _raw is not None:
+        _raw.drain(whole=whole)
 
 
 def scrubbed(text: object) -> str:
@@ -51,10 +59,11 @@ def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record to standard output in one piece."""
     record = {"time": round(time.time(), 3), "level": level, "message": message, **fields, **_origin}
     data = f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace")
+    descriptor = _raw.records if _raw else 1
     view = memoryview(_scrubber.line(data).removeprefix(RECORD.encode()) if _scrubber else data)
     while view:
         try:
-            view = view[os.write(1, view) :]
+            view = view[os.write(descriptor, view) :]
         except BlockingIOError:
             time.sleep(0.001)
         except OSError:
