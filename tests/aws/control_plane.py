@@ -49,7 +49,7 @@ class ControlPlane:
         self.behind = moto.url
         self.calls: list[str] = []
         self.refusals = 0
-        self._folder = folder
+        self.folder = folder
         self._urls: dict[str, FunctionURL] = {}
         self._live: dict[str, LiveURL] = {}
         # Actions that the simulator says are not allowed; None where asking it is not allowed either.
@@ -92,7 +92,7 @@ class ControlPlane:
             version = _backend().get_function(f"{name}:{qualifier}")
             key = f"{name}-{version.version}-{version.code_sha_256[:8]}".replace("/", "_")
             if key not in self._urls:
-                self._urls[key] = FunctionURL(self._lay_out(version, self._folder / key), self._folder / key)
+                self._urls[key] = FunctionURL(self._lay_out(version, self.folder / key), self.folder / key)
             return self._urls[key]
 
     def _lay_out(self, version: Any, folder: Path) -> Function:

@@ -39,10 +39,25 @@ class Moto:
         )
 
 
+def _never_number_twice() -> None:
+    """moto gives a new version of a function the number of one that was deleted, which AWS never does."""
+    from moto.awslambda.models import LambdaFunction
+
+    newest: dict[str, int] = {}
+    set_version = LambdaFunction.set_version
+
+    def set_new_version(self: LambdaFunction, version: int) -> None:
+        newest[self.function_name] = max(version, newest.get(self.function_name, 0) + 1)
+        set_version(self, newest[self.function_name])
+
+    LambdaFunction.set_version = set_new_version  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
+    _never_number_twice()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -66,7 +66,11 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         kilobytes = wanted.artifacts.function.size / 1000
         yield LambdaStep("upload", "the layers that are not there yet", "layers")
         if wanted.secrets:
-            yield LambdaStep("pin", f"{', '.join(wanted.secrets.names)} as they are now to the release", "secrets")
+            names = wanted.secrets.names
+            named = (
+                f"the secret {names[0]} as it is" if len(names) == 1 else f"the secrets {', '.join(names)} as they are"
+            )
+            yield LambdaStep("pin", f"the release to {named} now", "secrets")
         verb = "update" if live.function else "create"
         yield LambdaStep(verb, f"function {function_name(project)} ({kilobytes:.1f} kB)", "function")
         yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")

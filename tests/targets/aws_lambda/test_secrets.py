@@ -2,77 +2,247 @@
 
 from __future__ import annotations
 
+import io
 import json
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from platform_cli.errors import NotFoundError, ReleaseError
+from platform_cli.targets.aws_lambda import publish
+from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ControlPlane
-from tests.support import CommandFailedError, Platform
+from tests.support import ROOT, CommandFailedError, Platform
 
-FIRST, SECOND = "hunter2-first-value", "hunter2-second-value"
+from .conftest import copy_project
+
+VALUE = "hunter2-first-value"
 HEADERS = {"Accept": "application/json, text/event-stream"}
-# As the server's process starts, and in a way that Python's own streams know nothing of.
-CHATTY = """
-import subprocess
+CONFIG = """
+[environment]
+GREETING = "x ${secrets.WORD}"
+"""
+# On Lambda alone, so that a deploy's own look at it passes.
+PICKY = """
 print("connecting with", os.environ["GREETING"])
-subprocess.run(["/bin/sh", "-c", "echo child has $GREETING"], check=True)
+if "wrong" in os.environ["GREETING"] and "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    raise ValueError("refused: " + os.environ["GREETING"])
 """
 
 
-@pytest.fixture
-def keeper(project: Path) -> Path:
-    """A server that tells its GREETING, which is a secret, in `whoami` alone."""
-    with (project / "server.py").open("a") as file:
-        file.write(CHATTY)
-    with (project / "fastmcp.toml").open("a") as file:
-        file.write('[auth]\nmode = "none"\n[environment]\nGREETING = "x ${secrets.WORD}"\n')
-    return project
+@dataclass
+class Kept:
+    """A project whose server tells its WORD, a secret, in `whoami` alone, and to whoever has `token`."""
+
+    name: str
+    folder: Path
+    token: str
+    plane: ControlPlane
+    target: LambdaTarget
+
+    def set(self, value: str) -> str:
+        """The release that has it."""
+        release: str = self.target.set_secrets(self.name, {"WORD": value})["release"]
+        return release
+
+    def ask(self, token: str) -> httpx.Response:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
+        headers = {**HEADERS, "Authorization": f"Bearer {token}"}
+        return httpx.post(f"{self.plane.url(f'homeport-{self.name}')}/mcp", json=call, headers=headers, timeout=60)
+
+    @property
+    def word(self) -> str:
+        """The one that the server that is live has."""
+        data = next(line for line in self.ask(self.token).text.splitlines() if line.startswith("data:"))
+        text: str = json.loads(data[5:])["result"]["content"][0]["text"]
+        return text.partition(" x ")[2]
+
+    @property
+    def used(self) -> dict[str, list[list[str]]]:
+        """The releases of each version, by secret."""
+        listed = self.target.secrets(self.name)
+        return {one["name"]: [version["releases"] for version in one["versions"]] for one in listed}
+
+    @property
+    def releases(self) -> list[str]:
+        """Oldest first."""
+        return [one["release"] for one in self.target.versions(self.name)[::-1]]
+
+    def check_nothing_is_left_over(self) -> None:
+        functions = self.plane.moto.client("lambda")
+        versions = functions.list_versions_by_function(FunctionName=f"homeport-{self.name}")["Versions"]
+        described = self.plane.moto.client("secretsmanager").describe_secret(SecretId=f"homeport/{self.name}")
+        labels = {label for labels in described["VersionIdsToStages"].values() for label in labels}
+        described_as = [one["Description"].split()[0] for one in versions if one["Version"] != "$LATEST"]
+        assert sorted(described_as) == sorted(self.releases)
+        assert {label for label in labels if label[1:].isdigit()} == set(self.releases)
 
 
-def told(plane: ControlPlane, project: str) -> str:
-    """What the server that is live has as its GREETING."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
-    answer = httpx.post(f"{plane.url(f'homeport-{project}')}/mcp", json=call, headers=HEADERS, timeout=60)
-    data = next(line for line in answer.text.splitlines() if line.startswith("data:"))
-    text: str = json.loads(data[5:])["result"]["content"][0]["text"]
-    return text.partition(" ")[2]
+@pytest.fixture(scope="module")
+def kept(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    name, folder = "keeps", copy_project(tmp_path_factory.mktemp("project"), CONFIG)
+    with (folder / "server.py").open("a") as file:
+        file.write(PICKY)
+    laptop.run("set-secret", "WORD", VALUE, "--project", name)
+    # The role's policy is not known everywhere at once.
+    plane.refusals = 1
+    deployed = laptop.run("deploy", str(folder), "--name", name)
+    assert (deployed["release"], plane.refusals) == ("v1", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in plane.moto.environment.items():
+            patch.setenv(key, value)
+        yield Kept(name, folder, deployed["token"], plane, LambdaTarget(AWS(None)))
 
 
-def used(laptop: Platform, project: str) -> dict[str, dict[int, list[str]]]:
-    """The releases by secret and version."""
-    listed: list[dict[str, Any]] = laptop.run("list-secrets", "--project", project)["secrets"]
-    return {one["name"]: {version["version"]: version["releases"] for version in one["versions"]} for one in listed}
+def test_a_new_value_reaches_what_runs_and_a_rollback_brings_the_old_one_back(laptop: Platform, kept: Kept) -> None:
+    project = ("--project", kept.name)
+    kept.set(VALUE)
+    before = kept.target.status(kept.name)["release"]
+    assert kept.word == VALUE
+    kept.plane.calls.clear()
+    again = laptop.run("set-secret", "WORD", "another value", *project)
+    assert (again["changed"], again["release"]) == (["WORD"], kept.releases[-1])
+    assert not [call for call in kept.plane.calls if "/layers" in call]
+    assert kept.word == "another value"
+    assert kept.target.versions(kept.name)[0]["reason"] == "secret WORD"
+    # What the release does not need is no reason for another one.
+    assert laptop.run("set-secret", "OTHER", "of no release", *project)["release"] is None
+    assert laptop.run("deploy", str(kept.folder), "--name", kept.name)["changed"] is False
+    assert laptop.run("unset-secret", "WORD", *project)["in_use"] == again["release"]
+    assert (kept.used["OTHER"], kept.used["WORD"][-1]) == ([[]], [again["release"]])
+    assert laptop.run("rollback", kept.name, before)["release"] == before
+    assert kept.word == VALUE
 
 
-def test_a_secret_from_before_the_first_deploy_to_the_end(laptop: Platform, plane: ControlPlane, keeper: Path) -> None:
-    name = ("--project", "keeps")
+def test_its_role_may_read_that_secret_alone(kept: Kept) -> None:
+    arn = kept.plane.moto.client("secretsmanager").describe_secret(SecretId=f"homeport/{kept.name}")["ARN"]
+    role = kept.plane.moto.client("iam").get_role_policy(RoleName=f"homeport-{kept.name}", PolicyName="homeport")
+    secret = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": arn}
+    assert role["PolicyDocument"]["Statement"][1:] == [secret]
+
+
+def test_a_value_that_the_server_does_not_start_with(kept: Kept) -> None:
+    release = kept.set("a value before")
+    for _ in range(2):
+        # The second time it is stored already, and is still not what serves.
+        with pytest.raises(ReleaseError) as caught:
+            kept.set("wrong-value")
+        message = caught.value.message
+        assert message.startswith(f"WORD is stored, but {release} of {kept.name} keeps serving without it")
+        assert "refused: x [secret WORD]" in message
+        assert "wrong-value" not in message
+    assert kept.word == "a value before"
+    assert kept.used["WORD"][-2:] == [[release], []]
+    kept.set("a value behind")
+    assert kept.word == "a value behind"
+    kept.check_nothing_is_left_over()
+
+
+def test_the_values_are_in_nothing_that_is_written_or_printed(laptop: Platform, kept: Kept) -> None:
+    name, secret, plane = kept.name, f"homeport/{kept.name}", kept.plane
+
+    def printed(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "platform_cli", *command],
+            cwd=ROOT, env=laptop.environment, input="hunter2-piped-value", capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    said = printed("set-secret", "WORD", "-", "--project", name)
+    (kept.folder / "note.txt").write_text("another release")
+    plan = printed("deploy", str(kept.folder), "--name", name, "--dry-run")
+    assert "the release to the secret WORD as it is now" in plan
+    said += plan + printed("deploy", str(kept.folder), "--name", name, "--json")
+    said += printed("list-secrets", "--project", name) + printed("versions", name) + printed("status", name, "--json")
+    assert kept.word == "hunter2-piped-value"
+    functions, function = plane.moto.client("lambda"), f"homeport-{name}"
+    for version in functions.list_versions_by_function(FunctionName=function)["Versions"]:
+        said += json.dumps(version, default=str)
+        with zipfile.ZipFile(io.BytesIO(plane.code(function, version["Version"]))) as code:
+            said += "".join(code.read(entry).decode(errors="replace") for entry in code.namelist())
+    said += json.dumps(functions.get_alias(FunctionName=function, Name="live"), default=str)
+    said += json.dumps(plane.moto.client("iam").get_role_policy(RoleName=function, PolicyName="homeport"), default=str)
+    logs = "".join(path.read_text() for path in plane.folder.rglob("function.log"))
+    assert "connecting with x [secret WORD]" in logs
+    held = json.loads(plane.moto.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+    files = [file.read_bytes() for file in laptop.home.rglob("*") if file.is_file()]
+    for value in (VALUE, "hunter2-piped-value", held["HOMEPORT_STATE_KEY"]):
+        assert value not in said + logs
+        assert not [file for file in files if value.encode() in file]
+
+
+def test_a_new_token_ends_the_old_one_in_every_release(laptop: Platform, kept: Kept) -> None:
+    words = {str(kept.target.status(kept.name)["release"]): kept.word}
+    words[kept.set("the value of a newer release")] = "the value of a newer release"
+    (older, newer), old = words, kept.token
+    kept.token = laptop.run("new-token", kept.name)["token"]
+    assert kept.target.status(kept.name)["release"] == newer
+    for release in (newer, older, newer):
+        kept.target.rollback(kept.name, int(release[1:]))
+        assert kept.ask(old).status_code == 401
+        assert kept.word == words[release]
+    kept.check_nothing_is_left_over()
+
+
+def test_old_releases_take_their_labels_with_them(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "KEPT_RELEASES", 2)
+    made = [kept.set(f"value number {number}") for number in (1, 2, 3)]
+    assert kept.releases == made[1:]
+    kept.check_nothing_is_left_over()
+    assert kept.target.rollback(kept.name, None)["release"] == made[1]
+    assert kept.word == "value number 2"
+
+
+@pytest.mark.parametrize("command", ["set-secret", "new-token"])
+def test_a_change_that_is_killed_at_any_moment_is_finished_by_the_next(
+    laptop: Platform, kept: Kept, command: str
+) -> None:
+    arguments = ["WORD", "set at last", "--project", kept.name] if command == "set-secret" else [kept.name]
+    kept.set("set before")
+    deaths = 0
+    while True:
+        # One more change each time, so that the run dies after every step there is.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "platform_cli", command, *arguments, "--json"],
+            env=laptop.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        with kept.plane.killing(process.pid, after=deaths + 1):
+            stdout, stderr = process.communicate(timeout=300)
+        if process.returncode != -signal.SIGKILL:
+            break
+        deaths += 1
+    assert process.returncode == 0, stdout.decode() + stderr.decode()
+    assert deaths > 3
+    if command == "new-token":
+        assert kept.ask(kept.token).status_code == 401
+        kept.token = json.loads(stdout)["token"]
+    assert kept.word == ("set at last" if command == "set-secret" else "set before")
+    kept.set("set behind")
+    assert kept.word == "set behind"
+    kept.check_nothing_is_left_over()
+
+
+def test_a_secret_before_the_first_deploy_and_after_none(laptop: Platform, kept: Kept, project: Path) -> None:
+    (project / "fastmcp.toml").write_text(CONFIG)
+    kept.plane.calls.clear()
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("deploy", str(keeper), "--name", "keeps")
-    assert (caught.value.code, caught.value.error["hint"]) == (
-        2,
-        "homeport set-secret WORD --project keeps --target lambda",
-    )
-    assert laptop.run("set-secret", "WORD", FIRST, *name)["changed"] == ["WORD"]
-    plan = laptop.run("deploy", str(keeper), "--name", "keeps", "--dry-run")["plan"]
-    assert {"action": "pin", "detail": "WORD as they are now to the release"} in plan
-    assert laptop.run("deploy", str(keeper), "--name", "keeps")["release"] == "v1"
-    assert told(plane, "keeps") == f"x {FIRST}"
-    assert laptop.run("deploy", str(keeper), "--name", "keeps")["changed"] is False
-
-    plane.calls.clear()
-    set_again = laptop.run("set-secret", "WORD", SECOND, *name)
-    assert (set_again["changed"], set_again["release"]) == (["WORD"], "v2")
-    assert not [call for call in plane.calls if "/layers" in call]
-    assert told(plane, "keeps") == f"x {SECOND}"
-    assert used(laptop, "keeps") == {"WORD": {1: ["v1"], 2: ["v2"]}}
-    assert [one["reason"] for one in laptop.run("versions", "keeps")["versions"]] == ["secret WORD", "deploy"]
-    assert laptop.run("deploy", str(keeper), "--name", "keeps")["changed"] is False
-
-    assert laptop.run("rollback", "keeps")["release"] == "v1"
-    assert told(plane, "keeps") == f"x {FIRST}"
-
-    laptop.run("destroy", "keeps")
-    assert laptop.run("list-secrets", *name)["secrets"] == []
+        laptop.run("deploy", str(project), "--name", "early")
+    assert (caught.value.code, kept.plane.calls) == (2, [])
+    assert caught.value.error["hint"] == "homeport set-secret WORD --project early --target lambda"
+    assert kept.target.set_secrets("early", {"WORD": VALUE}) == {
+        "project": "early",
+        "changed": ["WORD"],
+        "release": None,
+    }
+    kept.target.destroy("early")
+    assert kept.target.secrets("early") == []
+    with pytest.raises(NotFoundError):
+        kept.target.destroy("early")
