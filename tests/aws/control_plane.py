@@ -5,6 +5,7 @@ Everything goes to moto but Invoke, which runs the version that it names, from t
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -46,7 +48,7 @@ class ControlPlane:
     """
 
     def __init__(self, moto: Moto, folder: Path) -> None:
-        self.behind = moto.url
+        self.client = httpx.Client(base_url=moto.url, timeout=DEADLINE_S)
         self.calls: list[str] = []
         self.refusals = 0
         self.folder = folder
@@ -96,14 +98,19 @@ class ControlPlane:
             return self._urls[key]
 
     def _lay_out(self, version: Any, folder: Path) -> Function:
-        task, opt = folder / "task", folder / "opt"
+        task, opt = folder / "task", self._opt([layer["Arn"] for layer in version.layers])
         _unzip(version.code_bytes, task)
-        for layer in version.layers:
-            arn = layer["Arn"]
-            _unzip(_backend().layers_versions_by_arn(arn).code_bytes, opt)
         key = {"AWS_ACCESS_KEY_ID": ROLE_KEY + version.role.rpartition("/")[2]}
         variables = {**version.environment_vars, **self.moto.environment, **key}
         return Function(task, opt, Path(sys.executable).resolve(), variables, version.timeout)
+
+    def _opt(self, layers: list[str]) -> Path:
+        """The same for all versions with these layers: nobody can write into it."""
+        folder = self.folder / f"opt-{hashlib.sha256(' '.join(layers).encode()).hexdigest()[:16]}"
+        if not folder.exists():
+            for arn in layers:
+                _unzip(_backend().layers_versions_by_arn(arn).code_bytes, folder)
+        return folder
 
     def allows(self, role: str, action: str, resource: str) -> bool:
         if self.refusals:
@@ -121,8 +128,9 @@ class ControlPlane:
         self._server.server_close()
         for live in self._live.values():
             live.close()
-        for url in self._urls.values():
-            url.close()
+        self.client.close()
+        with ThreadPoolExecutor() as several:
+            list(several.map(FunctionURL.close, self._urls.values()))
 
 
 class LiveURL:
@@ -161,6 +169,7 @@ def _unzip(data: bytes, folder: Path) -> None:
 
 class Proxy(BaseHTTPRequestHandler):
     plane: ControlPlane
+    disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
@@ -198,9 +207,7 @@ class Proxy(BaseHTTPRequestHandler):
             self._reply(answered[0], json.dumps(answered[1]).encode() if answered[0] != 204 else b"", {})
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
-        answer = httpx.request(
-            self.command, self.plane.behind + self.path, content=body, headers=headers, timeout=DEADLINE_S
-        )
+        answer = self.plane.client.request(self.command, self.path, content=body, headers=headers)
         if changes:
             self.plane.done(len(self.plane.calls))
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
