@@ -108,6 +108,7 @@ class ControlPlane:
         """The same for all versions with these layers: nobody can write into it."""
         folder = self.folder / f"opt-{hashlib.sha256(' '.join(layers).encode()).hexdigest()[:16]}"
         if not folder.exists():
+            folder.mkdir()
             for arn in layers:
                 _unzip(_backend().layers_versions_by_arn(arn).code_bytes, folder)
         return folder

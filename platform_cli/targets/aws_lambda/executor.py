@@ -126,8 +126,9 @@ class Executor:
 
     def _secrets(self) -> None:
         """Before the release is there: what no release has AWS may forget."""
-        if self._wanted.secrets:
-            ProjectSecrets(self._aws, self._wanted.project).pin(self._wanted.secrets.version, self._live.newest + 1)
+        pin = self._wanted.secrets
+        if pin is not None and pin.version is not None:
+            ProjectSecrets(self._aws, self._wanted.project).pin(pin.version, self._live.newest + 1)
 
     def _version(self) -> None:
         project, release = self._wanted.project, self._live.newest + 1

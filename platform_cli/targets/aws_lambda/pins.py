@@ -12,19 +12,22 @@ NAMES = "HOMEPORT_SECRET_NAMES"
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """`names` are those of the values in it that the release needs."""
+    """`names` are those of the values in it that the release needs. `version` is None in a CloudFormation stack, whose
+    functions take what is current when they start.
+    """
 
     arn: str
-    version: str
+    version: str | None
     names: tuple[str, ...]
 
     @property
     def variables(self) -> dict[str, str]:
-        return {ARN: self.arn, VERSION: self.version, NAMES: ",".join(self.names)}
+        version = {VERSION: self.version} if self.version else {}
+        return {ARN: self.arn, **version, NAMES: ",".join(self.names)}
 
 
 def read_pin(variables: Mapping[str, str]) -> Pin | None:
     """None of a release without secrets."""
     if ARN not in variables:
         return None
-    return Pin(variables[ARN], variables[VERSION], tuple(variables[NAMES].split(",")))
+    return Pin(variables[ARN], variables.get(VERSION), tuple(variables[NAMES].split(",")))

@@ -44,7 +44,7 @@ def republish(
     release still serving.
     """
     name, functions = function_name(project), aws.functions
-    if pin is not None:
+    if pin is not None and pin.version is not None:
         ProjectSecrets(aws, project).pin(pin.version, release)
     with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
         code = _download(aws, name, version, Path(folder))

@@ -44,7 +44,7 @@ def _apply(aws: AWS, project: str, live: Live, names: Collection[str]) -> str | 
     """
     secrets = ProjectSecrets(aws, project)
     active, now = live.active, secrets.current()
-    if active is None or active.pin is None or now is None:
+    if active is None or active.pin is None or active.pin.version is None or now is None:
         return None
     before, release = secrets.at(active.pin.version).values, live.newest + 1
     applied = [name for name in active.pin.names if name in names and before.get(name) != now.values.get(name)]
@@ -92,8 +92,9 @@ def list_secrets(aws: AWS, project: str) -> list[dict[str, Any]]:
 
     for version in read_live(aws, project).releases:
         if version.pin is not None and version.pin.arn == now.arn:
-            number = version.pin.version
-            documents.setdefault(number, secrets.at(number))
+            number = version.pin.version or now.version
+            if number not in documents:
+                documents[number] = secrets.at(number)
             for name in version.pin.names:
                 note(documents[number], name, f"v{version.release}")
     for name in now.values:
@@ -112,8 +113,8 @@ def has_other_values(aws: AWS, project: str, before: Pin | None, now: Pin | None
     """Whether a release with `before` has something else than one with `now`."""
     if before is None or now is None:
         return before != now
-    if (before.arn, before.names) != (now.arn, now.names):
+    if (before.arn, before.names) != (now.arn, now.names) or before.version is None or now.version is None:
         return True
     secrets = ProjectSecrets(aws, project)
-    old, new = (secrets.at(pin.version).values for pin in (before, now))
+    old, new = secrets.at(before.version).values, secrets.at(now.version).values
     return any(old.get(name) != new.get(name) for name in now.names)

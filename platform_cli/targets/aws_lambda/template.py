@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ...build.archive import Archive
 from ...home import write_atomic
 from .names import ALIAS, log_group
-from .pins import VERSION
 from .planner import reserved
 from .wanted import PERMISSIONS, TRUST, Wanted, policy
 
@@ -94,8 +93,9 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     version = f"Version{wanted.identity[:16]}"
     described = " ".join(["v${Release}", wanted.identity, "stack", *([token_hash] if token_hash else [])])
     secrets = [wanted.secrets.arn] if wanted.secrets else []
-    # No label of a stack's release keeps a version of its secrets: it takes the current one.
-    variables = {key: text for key, text in wanted.variables("v${Release}", token_hash).items() if key != VERSION}
+    # No label of a stack's release keeps a version of its secrets.
+    unpinned = replace(wanted, secrets=replace(wanted.secrets, version=None)) if wanted.secrets else wanted
+    variables = unpinned.variables("v${Release}", token_hash)
     limit, ready = reserved(wanted), wanted.scaling.min
     return {
         "Role": (
