@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..config.environment import NAME
+from ..config.environment import NAME, RESERVED
 from ..errors import InputError
 
 MAX_VALUE_BYTES = 64 * 1024
@@ -69,3 +69,7 @@ def check_secret(name: str, value: str) -> None:
 def check_secret_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise InputError(f"{name!r} is not a secret's name", hint="letters, digits and _, and no digit first: API_KEY")
+    if name.startswith(RESERVED):
+        raise InputError(
+            f"names that start with {RESERVED} belong to homeport", hint=f"not {name}, for example API_KEY"
+        )

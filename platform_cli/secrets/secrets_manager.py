@@ -38,13 +38,13 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Document:
     """What one version of the secret says; `history` has the number and the time (Unix, in seconds) of the newest value
-    of every name that ever was set.
+    of every name that ever was set. A version that somebody made by hand may lack the key.
     """
 
     arn: str
     version: str
     values: Mapping[str, str] = field(repr=False)
-    state_key: str = field(repr=False)
+    state_key: str | None = field(repr=False)
     history: Mapping[str, tuple[int, float]]
 
 
@@ -70,12 +70,15 @@ class ProjectSecrets:
             answer = self._client.get_secret_value(SecretId=self._id, VersionId=version)
         try:
             values = json.loads(answer["SecretString"])
-            history = {name: (number, set_at) for name, (number, set_at) in json.loads(values.pop(HISTORY)).items()}
-            return Document(answer["ARN"], version, values, values.pop(STATE_KEY), history)
+            remembered = json.loads(values.pop(HISTORY, "{}"))
+            state_key = values.pop(STATE_KEY, None)
+            history = {name: (1, answer["CreatedDate"].timestamp()) for name in values}
+            history |= {name: (number, set_at) for name, (number, set_at) in remembered.items()}
         except (KeyError, ValueError, TypeError, AttributeError):
-            raise AWSError(
-                f"{self._id} on AWS holds something else than homeport's secrets", hint="delete it, or choose --name"
-            ) from None
+            values, state_key, history = None, None, {}
+        if values is None or not all(isinstance(value, str) for value in values.values()):
+            raise AWSError(f"{self._id} on AWS is no JSON object of texts", hint="repair or delete it there")
+        return Document(answer["ARN"], version, values, state_key, history)
 
     def set(self, values: Mapping[str, str]) -> list[str]:
         """Stores the values that differ from the current ones, all or none; returns their names."""
@@ -103,7 +106,7 @@ class ProjectSecrets:
         retrying = Retrying(
             retry=retry_if_exception_type(_OvertakenError),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_random(0, 1),
+            wait=wait_random(0, 0.5),
             reraise=True,
         )
         try:
@@ -175,7 +178,7 @@ class ProjectSecrets:
         history = dict(before.history) if before else {}
         for name in touched:
             history[name] = (history[name][0] + 1 if name in history else 1, round(time.time(), 3))
-        key = before.state_key if before else secrets.token_hex(32)
+        key = (before.state_key if before else None) or secrets.token_hex(32)
         return {**values, STATE_KEY: key, HISTORY: json.dumps(history)}
 
     def _label(self, label: str, **move: str) -> None:

@@ -20,6 +20,11 @@ def test_bad_names(name: str) -> None:
         check_secret(name, "sk-hidden")
 
 
+def test_homeports_own_names() -> None:
+    with pytest.raises(InputError, match="belong to homeport"):
+        check_secret("HOMEPORT_STATE_KEY", "sk-hidden")
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import InputError
 from .client import AWS, absent
 from .names import ALIAS, function_name, log_group, role_name
 from .pins import Pin, read_pin
 
 MISSING = "ResourceNotFoundException"
+# The reason of a release that came with a CloudFormation stack (template.py).
+STACK = "stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,15 @@ class Live:
         return tuple(version for version in self.versions if version not in self.releases)
 
 
+def check_not_of_stack(project: str, live: Live) -> None:
+    """Raises InputError: what a stack does not know of would be undone by its next update."""
+    if live.active and live.active.reason == STACK:
+        raise InputError(
+            f"{project} belongs to a CloudFormation stack",
+            hint="change it through its pipeline, or --name for a new one",
+        )
+
+
 def read_live(aws: AWS, project: str) -> Live:
     name = function_name(project)
     role, policy = _role(aws, project)
@@ -135,5 +147,7 @@ def _versions(aws: AWS, name: str) -> tuple[Version, ...]:
         for one in page["Versions"]:
             if one["Version"] != "$LATEST":
                 release, identity, reason = one["Description"].split(" ", 2)
+                # Behind it the hash of its token, so that another token makes another version.
+                reason = STACK if reason.startswith(STACK) else reason
                 found.append(Version(one["Version"], int(release.removeprefix("v")), identity, reason, one))
     return tuple(sorted(found, key=lambda version: int(version.number)))

@@ -9,7 +9,7 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
-from .live import Live, read_live
+from .live import Live, check_not_of_stack, read_live
 from .names import function_name, log_group
 from .publish import KEPT_RELEASES, is_full
 from .secrets import has_other_values
@@ -45,10 +45,7 @@ def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
 
 def _check_owner(wanted: Wanted, live: Live) -> None:
     """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
-    if live.active and live.active.reason == "stack":
-        raise InputError(
-            f"{wanted.project} belongs to a CloudFormation stack", hint="deploy it through its pipeline, or --name"
-        )
+    check_not_of_stack(wanted.project, live)
     if not wanted.named and live.function and (origin := live.function.get("Description")) != wanted.origin:
         raise InputError(
             f"a project {wanted.project!r} was deployed from {origin}",

@@ -13,7 +13,7 @@ from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
 from .cost import estimate
 from .layers import delete_unused_layers
-from .live import MISSING, Live, Version, read_live
+from .live import MISSING, Live, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .names import ALIAS, PREFIX, TAG, function_name, log_group, role_name
 from .publish import switch
@@ -74,6 +74,7 @@ class LambdaTarget:
             self._read(project)
             with deploy_lock(self._aws, project):
                 live = self._read(project)
+                check_not_of_stack(project, live)
                 wanted = _release(project, live, release)
                 now = live.active.token_hash if live.active else None
                 if wanted != live.active and wanted.token_hash == now:
@@ -90,6 +91,7 @@ class LambdaTarget:
             self._read(project)
             with deploy_lock(self._aws, project):
                 live = self._read(project)
+                check_not_of_stack(project, live)
                 if live.active is None or live.active.token_hash is None:
                     raise InputError(
                         f"everyone may call {project}: it has no token",

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...build.archive import Archive
 from ...home import write_atomic
+from .live import STACK
 from .names import ALIAS, log_group
 from .planner import reserved
 from .wanted import PERMISSIONS, TRUST, Wanted, policy
@@ -91,7 +92,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     token_hash = None if is_open else "${TokenHash}"
     # A version never changes: what a new one needs is in its name here and its description.
     version = f"Version{wanted.identity[:16]}"
-    described = " ".join(["v${Release}", wanted.identity, "stack", *([token_hash] if token_hash else [])])
+    described = " ".join(["v${Release}", wanted.identity, STACK, *([token_hash] if token_hash else [])])
     secrets = [wanted.secrets.arn] if wanted.secrets else []
     # No label of a stack's release keeps a version of its secrets.
     unpinned = replace(wanted, secrets=replace(wanted.secrets, version=None)) if wanted.secrets else wanted

@@ -30,8 +30,9 @@ CONFIG = """
 [environment]
 GREETING = "x ${secrets.WORD}"
 """
-# On Lambda alone, so that a deploy's own look at it passes.
+# It tells its secret to everyone who looks, and fails on Lambda alone, so that a deploy's own look at it passes.
 PICKY = """
+TOOLS["whoami"]["description"] = os.environ["GREETING"]
 print("connecting with", os.environ["GREETING"])
 if "wrong" in os.environ["GREETING"] and "AWS_LAMBDA_RUNTIME_API" in os.environ:
     raise ValueError("refused: " + os.environ["GREETING"])
@@ -40,7 +41,7 @@ if "wrong" in os.environ["GREETING"] and "AWS_LAMBDA_RUNTIME_API" in os.environ:
 
 @dataclass
 class Kept:
-    """A project whose server tells its WORD, a secret, in `whoami` alone, and to whoever has `token`."""
+    """A project whose server tells its WORD, a secret, to whoever has `token`."""
 
     name: str
     folder: Path
@@ -167,6 +168,7 @@ def test_the_values_are_in_nothing_that_is_written_or_printed(laptop: Platform, 
     for version in functions.list_versions_by_function(FunctionName=function)["Versions"]:
         said += json.dumps(version, default=str)
         with zipfile.ZipFile(io.BytesIO(plane.code(function, version["Version"]))) as code:
+            assert "discovery.json" not in code.namelist()
             said += "".join(code.read(entry).decode(errors="replace") for entry in code.namelist())
     said += json.dumps(functions.get_alias(FunctionName=function, Name="live"), default=str)
     said += json.dumps(plane.moto.client("iam").get_role_policy(RoleName=function, PolicyName="homeport"), default=str)

@@ -95,6 +95,26 @@ def test_only_who_says_so_gets_an_open_stack(laptop: Platform, project: Path, tm
     assert ("token" in answer, "TokenHash" in json.dumps(template)) == (False, False)
 
 
+def test_a_stack_reads_the_secrets_that_are_current(
+    laptop: Platform, plane: ControlPlane, project: Path, tmp_path: Path
+) -> None:
+    with (project / "fastmcp.toml").open("a") as file:
+        file.write('[environment]\nGREETING = "${secrets.WORD}"\n')
+    laptop.run("set-secret", "WORD", "sk-hidden-value", "--project", "stack-secret")
+    answer = laptop.run(
+        "export", "cloudformation", str(project), "--name", "stack-secret", "--to", str(tmp_path / "to")
+    )
+    template = Path(answer["path"]).read_text()
+    lint(Path(answer["path"]))
+    arn = plane.moto.client("secretsmanager").describe_secret(SecretId="homeport/stack-secret")["ARN"]
+    resources = json.loads(template)["Resources"]
+    variables = resources["Function"]["Properties"]["Environment"]["Variables"]
+    assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (arn, False)
+    (policy,) = resources["Role"]["Properties"]["Policies"]
+    assert policy["PolicyDocument"]["Statement"][1]["Resource"] == arn
+    assert "sk-hidden-value" not in template
+
+
 def test_a_folder_with_other_things_is_left_alone(laptop: Platform, project: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(CommandFailedError) as caught:
