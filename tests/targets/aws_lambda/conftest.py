@@ -39,9 +39,9 @@ def project(tmp_path: Path) -> Path:
 
 def copy_project(into: Path, config: str = "") -> Path:
     """A small server for this machine's processor, which the emulator runs on."""
-    architecture = f'[deployment.lambda]\narchitecture = "{_machine()}"\n'
+    architecture = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
     return with_config(SERVERS / "mcp2_lowlevel", architecture + config, into)
 
 
-def _machine() -> str:
+def machine() -> str:
     return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)

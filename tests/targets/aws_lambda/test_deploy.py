@@ -181,6 +181,17 @@ def test_what_nobody_needs_any_more_is_removed(laptop: Platform, plane: ControlP
     assert [call for call in plane.calls if call.startswith(("PUT", "POST")) and bucket in call]
     assert "Contents" not in plane.moto.client("s3").list_objects_v2(Bucket=bucket)
 
+    # Nine more releases, as deploys would leave them.
+    for release in range(2, 11):
+        functions.update_function_configuration(FunctionName="homeport-pruned", Timeout=100 + release)
+        said = f"v{release} identity deploy"
+        made = functions.publish_version(FunctionName="homeport-pruned", Description=said)["Version"]
+    functions.update_alias(FunctionName="homeport-pruned", Name="live", FunctionVersion=made, Description="newest v10")
+    (project / "noise.bin").unlink()
+    assert laptop.run("deploy", str(project), "--name", "pruned")["release"] == "v11"
+    kept = [one["release"] for one in laptop.run("versions", "pruned")["versions"]]
+    assert kept == [f"v{release}" for release in range(11, 1, -1)]
+
     laptop.run("destroy", "pruned")
     assert (are_there(own), are_there(shared)) == (False, True)
     assert bucket not in [one["Name"] for one in plane.moto.client("s3").list_buckets()["Buckets"]]

@@ -15,7 +15,7 @@ import pytest
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
-MORE_CONFIG = "[scaling]\nmax = 5\n[domains]\nnames = ['mcp.example.com']\n"
+MORE_CONFIG = "[scaling]\nmin = 2\nmax = 5\n[domains]\nnames = ['mcp.example.com']\n"
 
 
 def lint(template: Path) -> None:
