@@ -29,7 +29,7 @@ from .concurrency import Concurrency
 from .function_url import Front, FunctionURL
 from .moto_server import REGION, Moto
 from .sandbox import DEADLINE_S, Answer, Function, Server
-from .simulation import simulate
+from .simulation import EXPIRED, simulate
 
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 URL = re.compile(r"/2021-10-31/functions/([^/]+)/url")
@@ -56,6 +56,8 @@ class ControlPlane:
         self._live: dict[str, LiveURL] = {}
         # Actions that the simulator says are not allowed; None where asking it is not allowed either.
         self.denied: set[str] | None = set()
+        self.simulated_for = ""
+        self.expired = False
         self.clock_skew_s = 0.0
         # Handshakes wait while it is not set.
         self.handshakes = threading.Event()
@@ -199,7 +201,11 @@ class Proxy(BaseHTTPRequestHandler):
         if match := INVOKE.fullmatch(parts.path):
             self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
             return
+        if named == "GetCallerIdentity" and self.plane.expired:
+            self._reply(403, EXPIRED, {})
+            return
         if named == "SimulatePrincipalPolicy":
+            self.plane.simulated_for = parse_qs(body.decode())["PolicySourceArn"][0]
             self._reply(*simulate(self.plane.denied, body), {})
             return
         if answered := self.plane.concurrency.answer(self.command, parts.path, parts.query, body):

@@ -1,4 +1,4 @@
-"""IAM's simulator, which moto lacks: says what it is told to (iam:SimulatePrincipalPolicy)."""
+"""What moto lacks of IAM and STS: the simulator of policies, which says what it is told to, and credentials' end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from urllib.parse import parse_qs
 
 DENIED = b"""<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>
 <Message>not authorized to perform: iam:SimulatePrincipalPolicy</Message></Error></ErrorResponse>"""
+
+EXPIRED = b"""<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>
+<Message>The security token included in the request is expired</Message></Error></ErrorResponse>"""
 
 
 def simulate(denied: set[str] | None, body: bytes) -> tuple[int, bytes]:

@@ -25,7 +25,7 @@ OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPagina
 @pytest.fixture(autouse=True)
 def sound(plane: ControlPlane) -> Iterator[None]:
     yield
-    plane.denied, plane.clock_skew_s = set(), 0.0
+    plane.denied, plane.clock_skew_s, plane.expired = set(), 0.0, False
 
 
 def doctor(laptop: Platform, **environment: str) -> tuple[int, dict[str, Any]]:
@@ -63,6 +63,23 @@ def test_a_clock_that_aws_would_refuse(laptop: Platform, plane: ControlPlane) ->
     plane.clock_skew_s = 3600.0
     code, checks = doctor(laptop)
     assert (code, checks["clock"]["status"], "permissions" in checks) == (1, "problem", False)
+
+
+def test_an_assumed_role_is_asked_for_by_its_own_name(laptop: Platform, plane: ControlPlane) -> None:
+    role = plane.moto.client("iam").create_role(RoleName="deployer", Path="/team/", AssumeRolePolicyDocument="{}")
+    arn = role["Role"]["Arn"]
+    given = plane.moto.client("sts").assume_role(RoleArn=arn, RoleSessionName="ci")["Credentials"]
+    key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+    _code, checks = doctor(laptop, AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN=token)
+    assert ":assumed-role/deployer/ci, from environment variables" in checks["credentials"]["detail"]
+    assert plane.simulated_for == arn
+
+
+def test_credentials_that_have_expired(laptop: Platform, plane: ControlPlane) -> None:
+    plane.expired = True
+    code, checks = doctor(laptop)
+    assert (code, list(checks)[-1], "ExpiredToken" in checks["credentials"]["detail"]) == (1, "credentials", True)
+    assert "aws sso login" in checks["credentials"]["fix"]
 
 
 def test_no_credentials_and_no_region(laptop: Platform) -> None:
