@@ -1,4 +1,4 @@
-"""Passes messages of legacy HTTP+SSE between a project's workers (homeport_runtime.relay)."""
+"""Passes messages of legacy HTTP+SSE between a project's workers (homeport_runtime.relay.workers)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from ..asgi import ASGIApp, Receive, Scope, Send, header
+from ..asgi import ASGIApp, Headers, Receive, Scope, Send, header
 
 # Open to everyone: it tells that the deployment is up, and nothing else.
 OPEN_PATHS = ("/health",)
@@ -27,11 +27,14 @@ class BearerToken:
         return any(known) and scheme.lower() == "bearer"
 
 
+def no_authorization(headers: Headers) -> Headers:
+    return [(name, value) for name, value in headers if name != b"authorization"]
+
+
 def without_authorization(app: ASGIApp) -> ASGIApp:
     """The server behind the guard does not see the token."""
 
     async def stripped(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
-        await app({**scope, "headers": headers}, receive, send)
+        await app({**scope, "headers": no_authorization(scope["headers"])}, receive, send)
 
     return stripped

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
-from ..relay import Relay
-from ..telemetry import request_id
-from .auth import CHALLENGE, BearerToken, without_authorization
+from ..jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
+from ..probe import exchange
+from ..relay.base import NotHandedOver, Posted, Relay
+from ..telemetry import emit, request_id
+from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
 from .calls import CallRecord
 from .messages import (
     MAX_BODY,
@@ -22,17 +26,19 @@ from .messages import (
     replay,
 )
 from .names import Names
-from .open_streams import OpenStreams
+from .open_streams import OpenStreams, Stream
 from .streams import StreamCalls, session_of
 
 MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
+# Characters of the app's own words that are told on a stream.
+MAX_TOLD = 500
 
 
 class Guard:
     """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
 
     `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
-    streams among them. `relay` is set where the project may have other workers.
+    streams among them. `relay` is set where other processes may serve the project, too.
     """
 
     def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
@@ -47,10 +53,38 @@ class Guard:
         self.served = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._counted():
+            await self._check(scope, receive, send)
+
+    async def deliver(self, posted: Posted) -> None:
+        """Takes in what was posted to another process, whose guard has checked it, for a session that is open here.
+
+        Its sender has its 202 already, so what is wrong with the message is said on the session's stream.
+        """
+
+        async def take(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._take(scope, await read_body(receive), receive, send)
+
+        try:
+            with self._counted():
+                status, _, answer = await exchange(
+                    take, "POST", "/messages/", posted.headers, posted.body, posted.query
+                )
+            problem = answer.decode("utf-8", "replace")[:MAX_TOLD] or f"HTTP {status}"
+        except Exception as raised:
+            status, problem = 500, f"{type(raised).__name__}: {raised}"
+            emit("error", f"POST /messages/: {problem}")
+        message = parse(posted.body)
+        if status >= 400 and message is not None and is_request_id(message.get("id")):
+            code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
+            await self._calls.say(session_of(posted.query), event(error(message["id"], code, problem)))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         self.open_requests += 1
         self.served += 1
         try:
-            await self._check(scope, receive, send)
+            yield
         finally:
             self.open_requests -= 1
 
@@ -67,9 +101,9 @@ class Guard:
             return
         path = scope["path"]
         if path == "/sse" and scope["type"] == "http":
-            await self._calls.follow(self._app, scope, receive, send, self.streams)
+            await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)
         elif path == "/mcp" and scope.get("method") == "GET":
-            await self.streams.hold(self._app, scope, receive, send)
+            await self.streams.hold(self._app, scope, Stream(receive, send))
         elif path in MCP_PATHS and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         else:
@@ -85,10 +119,33 @@ class Guard:
             return
         except Disconnected:
             return
-        if scope["path"].startswith("/messages") and await self._relayed(scope, body):
-            await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
-            await send({"type": "http.response.body", "body": b"Accepted"})
-            return
+        if scope["path"].startswith("/messages"):
+            try:
+                relayed = await self._relayed(scope, body)
+            except NotHandedOver as problem:
+                await send_error(send, 503, INTERNAL_ERROR, str(problem))
+                return
+            if relayed:
+                await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
+                await send({"type": "http.response.body", "body": b"Accepted"})
+                return
+        await self._take(scope, body, receive, send)
+
+    async def _relayed(self, scope: Scope, body: bytes) -> bool:
+        """Whether the message is for a session in another process, and that has taken it."""
+        query = scope["query_string"]
+        if self.relay is None or self.has_session(query):
+            return False
+        # A token that is ours has been checked here, and goes no further; any other is the server's own business.
+        headers = no_authorization(scope["headers"]) if self._token else scope["headers"]
+        return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
+
+    def has_session(self, query: bytes) -> bool:
+        """Whether the HTTP+SSE session that a message's query names is open here."""
+        return self._calls.knows(session_of(query))
+
+    async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        """Gives the app a message that has passed."""
         message = parse(body)
         if message is not None:
             scope[MESSAGE] = message
@@ -96,16 +153,6 @@ class Guard:
                 await self._call(scope, replay(body, receive), send)
                 return
         await self._app(scope, replay(body, receive), send)
-
-    async def _relayed(self, scope: Scope, body: bytes) -> bool:
-        """Whether the message is for a session in another worker, and that has taken it."""
-        if self.relay is None or self.has_session(scope["query_string"]):
-            return False
-        return await self.relay.pass_on(scope, body)
-
-    def has_session(self, query: bytes) -> bool:
-        """Whether the HTTP+SSE session that a message's query names is open here."""
-        return self._calls.knows(session_of(query))
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = os.urandom(8).hex()

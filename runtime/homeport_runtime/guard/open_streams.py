@@ -14,13 +14,9 @@ RECONNECT_HINT = b"retry: 500\r\n\r\n"
 
 class OpenStreams:
     def __init__(self) -> None:
-        self._streams: set[_Stream] = set()
+        self._streams: set[Stream] = set()
 
-    async def hold(
-        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, is_busy: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Serves one stream; while `is_busy` somebody still waits for an answer on it."""
-        stream = _Stream(receive, send, is_busy)
+    async def hold(self, app: ASGIApp, scope: Scope, stream: Stream) -> None:
         self._streams.add(stream)
         try:
             await app(scope, stream.receive, stream.send)
@@ -34,8 +30,10 @@ class OpenStreams:
                 await stream.end()
 
 
-class _Stream:
-    def __init__(self, receive: Receive, send: Send, is_busy: Callable[[], bool]) -> None:
+class Stream:
+    """One of them; while `is_busy` somebody still waits for an answer on it."""
+
+    def __init__(self, receive: Receive, send: Send, is_busy: Callable[[], bool] = lambda: False) -> None:
         self.is_busy = is_busy
         self._receive = receive
         self._send = send

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from ..app import App
-from ..relay import Relay
+from ..relay.workers import WorkerRelay
 from .channel import Channel
 from .handover import Connections, Exchange
 
@@ -69,7 +69,7 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        relay = self._app.guard.relay = Relay(lambda message: channel.send(**message))
+        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message))
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -135,10 +135,10 @@ class HTTPServer:
             if order["do"] in ("relay", "relayed"):
                 self._while_serving[order["do"]](order)
 
-    def _take_relayed(self, order: dict[str, Any], relay: Relay, channel: Channel) -> None:
+    def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode())
         if taken:
-            relay.take(order, self._app)
+            relay.take(order, self._app.guard.deliver)
         channel.send(event="relayed", number=order["number"], taken=taken)
 
     def _share(self, workers: int) -> None:

@@ -81,7 +81,7 @@ def test_nothing_is_kept_of_a_stream_that_broke() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         event = b"event: endpoint\r\ndata: /messages/?session_id=abc\r\n\r\n"
         await send({"type": "http.response.body", "body": event, "more_body": True})
-        assert streams._waiting
+        assert streams._sessions
         raise OSError("gone")
 
     async def receive() -> Message:
@@ -91,5 +91,5 @@ def test_nothing_is_kept_of_a_stream_that_broke() -> None:
         pass
 
     with pytest.raises(OSError, match="gone"):
-        asyncio.run(streams.follow(app, {}, receive, send, OpenStreams()))
-    assert not streams._waiting
+        asyncio.run(streams.follow(app, {}, receive, send, OpenStreams(), None))
+    assert not streams._sessions
