@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,12 @@ class ControlPlane:
         if self.refusals:
             self.refusals -= 1
             return False
-        document = self.moto.client("iam").get_role_policy(RoleName=role, PolicyName="homeport")["PolicyDocument"]
+        document = self._roles.get_role_policy(RoleName=role, PolicyName="homeport")["PolicyDocument"]
         return any(action in one["Action"] and one["Resource"] == resource for one in document["Statement"])
+
+    @cached_property
+    def _roles(self) -> Any:
+        return Moto(self.behind).client("iam")
 
     def code(self, function: str, version: str) -> bytes:
         code: bytes = _backend().get_function(f"{function}:{version}").code_bytes
@@ -162,6 +167,14 @@ def _backend() -> Any:
     return get_backend("lambda")[ACCOUNT][REGION]
 
 
+def _resource(arguments: dict[str, Any]) -> str:
+    """What a function's call is about, by its ARN."""
+    if "SecretId" in arguments:
+        return str(arguments["SecretId"])
+    table = arguments.get("TableName") or next(iter(arguments["RequestItems"]))
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"
+
+
 def _unzip(data: bytes, folder: Path) -> None:
     """With the modes that are in it, as Lambda does."""
     with zipfile.ZipFile(io.BytesIO(data)) as zipped:
@@ -189,13 +202,14 @@ class Proxy(BaseHTTPRequestHandler):
             if parts.path == "/"
             else ""
         )
-        changes = self.command != "GET" and not named.startswith(READS)
+        role = self._role()
+        changes = self.command != "GET" and not named.startswith(READS) and role is None
         if changes:
             self.plane.calls.append(f"{self.command} {parts.path} {named}")
         if match := CODE.fullmatch(parts.path):
             self._reply(200, self.plane.code(match[1], match[2]), {})
             return
-        if not self._is_allowed(named, body):
+        if role is not None and not self.plane.allows(role[0], f"{role[1]}:{named}", _resource(json.loads(body))):
             self._reply(400, b'{"__type": "AccessDeniedException"}', {})
             return
         if match := INVOKE.fullmatch(parts.path):
@@ -223,13 +237,12 @@ class Proxy(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
-    def _is_allowed(self, action: str, body: bytes) -> bool:
+    def _role(self) -> tuple[str, str] | None:
+        """The role and the service, where a function calls."""
         signer = CREDENTIAL.search(self.headers.get("Authorization", ""))
         if signer is None or not signer[1].startswith(ROLE_KEY):
-            return True
-        return self.plane.allows(
-            signer[1].removeprefix(ROLE_KEY), f"{signer[2]}:{action}", json.loads(body)["SecretId"]
-        )
+            return None
+        return signer[1].removeprefix(ROLE_KEY), signer[2]
 
     def _with_url(self, path: str, answer: bytes) -> bytes:
         """Where nobody is at moto's own answer."""

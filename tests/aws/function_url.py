@@ -16,11 +16,15 @@ MAX_REQUEST = 6 * 1024 * 1024
 
 
 class FunctionURL:
-    """`url` answers on loopback. A request goes to a sandbox that is idle, else, or with `fresh`, to a new one."""
+    """`url` answers on loopback. A request goes to the sandbox that is idle for the longest, once there are `spread` of
+    them; else, or with `fresh`, to a new one.
+    """
 
     def __init__(self, function: Function, folder: Path) -> None:
         self.function = function
         self.fresh = False
+        self.spread = 1
+        self.freezes = False
         self.sandboxes: list[Sandbox] = []
         self.answers: list[Answer] = []
         self.log = folder / "function.log"
@@ -39,10 +43,10 @@ class FunctionURL:
 
     def sandbox(self) -> Sandbox:
         idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
-        if self.fresh or not idle:
-            self.sandboxes.append(Sandbox(self.function, self.log))
+        if self.fresh or not idle or len(self.sandboxes) < self.spread:
+            self.sandboxes.append(Sandbox(self.function, self.log, freezes=self.freezes))
             return self.sandboxes[-1]
-        return idle[0]
+        return min(idle, key=lambda sandbox: sandbox.rested_at)
 
     def close(self) -> None:
         self._server.shutdown()

@@ -59,16 +59,19 @@ class Answer:
 
 
 class Sandbox:
-    """One instance of a function: takes one event at a time. `init_error` is set when it could not start."""
+    """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda.
+    `init_error` is set when it could not start.
+    """
 
-    def __init__(self, function: Function, log: Path) -> None:
+    def __init__(self, function: Function, log: Path, *, freezes: bool = False) -> None:
         self.busy = False
         self.init_error: dict[str, Any] | None = None
         self.ready = threading.Event()
-        self.started_at = time.monotonic()
+        self.started_at = self.rested_at = time.monotonic()
         self.events: queue.Queue[Answer] = queue.Queue()
         self.open: dict[str, Answer] = {}
         self._function = function
+        self._freezes = freezes
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
@@ -107,8 +110,19 @@ class Sandbox:
     def invoke(self, event: dict[str, Any]) -> Answer:
         answer = Answer(event, time.time() + self._function.timeout_s, sandbox=self)
         self.busy = True
+        self._signal(signal.SIGCONT)
         self.events.put(answer)
         return answer
+
+    def rest(self) -> None:
+        """Its event is over."""
+        self.rested_at = time.monotonic()
+        self._signal(signal.SIGSTOP)
+        self.busy = False
+
+    def _signal(self, number: int) -> None:
+        if self._freezes and self.process.poll() is None:
+            os.killpg(self.process.pid, number)
 
     def _watch(self) -> None:
         """A process that ends breaks off what it was doing."""
@@ -173,9 +187,9 @@ class RuntimeAPI(BaseHTTPRequestHandler):
         else:
             answer.chunks.put(self._body())
         del self.sandbox.open[answer.request_id]
-        self.sandbox.busy = False
-        answer.chunks.put(None)
         self._reply(202, b"{}")
+        self.sandbox.rest()
+        answer.chunks.put(None)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

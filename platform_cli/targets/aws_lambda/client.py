@@ -49,6 +49,10 @@ class AWS:
         return self._client("logs")
 
     @cached_property
+    def tables(self) -> Any:
+        return self._client("dynamodb")
+
+    @cached_property
     def buckets(self) -> Any:
         return self._client("s3")
 

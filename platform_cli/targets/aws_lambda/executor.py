@@ -9,13 +9,13 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import BusyError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
-from .live import Live, read_live
+from .live import Live, Mailbox, read_live
 from .lock import deploy_lock
-from .names import ALIAS, function_name, log_group
+from .names import ALIAS, function_name, log_group, mailbox_table
 from .planner import LambdaPlan, Name, reserved, used_secrets
 from .publish import configure, prune, publish, switch, wait
 from .upload import discard, uploaded
-from .wanted import PERMISSIONS, TRUST, Wanted, policy
+from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
 
 POLICY = "homeport"
 
@@ -73,6 +73,15 @@ class Executor:
         with absent("ResourceAlreadyExistsException"):
             self._aws.logs.create_log_group(logGroupName=group, tags=self._wanted.tags)
         self._aws.logs.put_retention_policy(logGroupName=group, retentionInDays=self._wanted.settings.log_days)
+
+    def _mailbox(self) -> None:
+        table = mailbox_table(self._wanted.project)
+        tags = [{"Key": key, "Value": value} for key, value in self._wanted.tags.items()]
+        with absent("ResourceInUseException"):
+            self._aws.tables.create_table(TableName=table, Tags=tags, **MAILBOX)
+        self._aws.tables.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
+        if read_live(self._aws, self._wanted.project).mailbox is not Mailbox.THERE:
+            self._aws.tables.update_time_to_live(TableName=table, TimeToLiveSpecification=MAILBOX_TTL)
 
     def _layers(self) -> None:
         artifacts = self._wanted.artifacts

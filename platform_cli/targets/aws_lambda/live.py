@@ -6,11 +6,12 @@ import calendar
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from ...errors import InputError
 from .client import AWS, absent
-from .names import ALIAS, function_name, log_group, role_name
+from .names import ALIAS, function_name, log_group, mailbox_table, role_name
 from .pins import Pin, read_pin
 
 MISSING = "ResourceNotFoundException"
@@ -52,6 +53,14 @@ class Version:
         return calendar.timegm(time.strptime(self.configuration["LastModified"][:19], "%Y-%m-%dT%H:%M:%S"))
 
 
+class Mailbox(Enum):
+    """Its table, which is of use once what nobody took is removed from it in time (TTL)."""
+
+    ABSENT = "absent"
+    UNFINISHED = "unfinished"
+    THERE = "there"
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """`role` is its ARN; `versions` are oldest first; `newest` is the newest release that ever was live; `active` the
@@ -62,6 +71,7 @@ class Live:
     policy: Mapping[str, Any] | None
     log_days: int | None
     has_group: bool
+    mailbox: Mailbox
     function: Mapping[str, Any] | None
     versions: tuple[Version, ...]
     active: Version | None
@@ -69,6 +79,11 @@ class Live:
     url: str | None
     reserved: int | None
     provisioned: Mapping[str, Any] | None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nothing is there, not even what a deploy that was killed left behind."""
+        return not (self.function or self.role or self.has_group or self.mailbox is not Mailbox.ABSENT)
 
     @property
     def kept_ready(self) -> int:
@@ -123,6 +138,7 @@ def read_live(aws: AWS, project: str) -> Live:
         policy=policy,
         log_days=group.get("retentionInDays") if group else None,
         has_group=group is not None,
+        mailbox=_mailbox(aws, project),
         function=function,
         versions=versions,
         active=next((one for one in versions if alias and one.number == alias["FunctionVersion"]), None),
@@ -139,6 +155,15 @@ def _role(aws: AWS, project: str) -> tuple[str | None, Mapping[str, Any] | None]
         role = aws.roles.get_role(RoleName=role_name(project))["Role"]["Arn"]
         policy = aws.roles.get_role_policy(RoleName=role_name(project), PolicyName="homeport")["PolicyDocument"]
     return role, policy
+
+
+def _mailbox(aws: AWS, project: str) -> Mailbox:
+    table = mailbox_table(project)
+    with absent(MISSING):
+        status = aws.tables.describe_table(TableName=table)["Table"]["TableStatus"]
+        removal = aws.tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
+        return Mailbox.THERE if status == "ACTIVE" and removal in ("ENABLED", "ENABLING") else Mailbox.UNFINISHED
+    return Mailbox.ABSENT
 
 
 def _versions(aws: AWS, name: str) -> tuple[Version, ...]:

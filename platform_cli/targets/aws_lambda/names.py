@@ -30,6 +30,11 @@ def role_name(project: str) -> str:
     return function_name(project)
 
 
+def mailbox_table(project: str) -> str:
+    """Where messages of HTTP+SSE wait that reached another instance than their session's."""
+    return function_name(project)
+
+
 def log_group(project: str) -> str:
     return f"/aws/lambda/{function_name(project)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .names import bucket_name, function_name, log_group, role_name
+from .names import bucket_name, function_name, log_group, mailbox_table, role_name
 from .wanted import Place
 
 # For a project that stands for all.
@@ -37,6 +37,7 @@ SECRET = (
     "CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "TagResource",
     "UpdateSecretVersionStage",
 )  # fmt: skip
+TABLE = ("CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "TagResource", "UpdateTimeToLive")
 BUCKET = ("CreateBucket", "DeleteBucket")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
@@ -59,5 +60,6 @@ def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield f"arn:{partition}:logs:{owner}:log-group:{log_group(EXAMPLE)}:*", "logs", LOGS
     yield f"arn:{partition}:secretsmanager:{owner}:secret:homeport/{EXAMPLE}-abcdef", "secretsmanager", SECRET
     yield "*", "cloudwatch", ("GetMetricStatistics",)
+    yield f"arn:{partition}:dynamodb:{owner}:table/{mailbox_table(EXAMPLE)}", "dynamodb", TABLE
     yield bucket, "s3", BUCKET
     yield f"{bucket}/function.zip", "s3", OBJECT

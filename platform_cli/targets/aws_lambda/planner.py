@@ -9,13 +9,15 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
-from .live import Live, check_not_of_stack, read_live
-from .names import function_name, log_group
+from .live import Live, Mailbox, check_not_of_stack, read_live
+from .names import function_name, log_group, mailbox_table
 from .publish import KEPT_RELEASES, is_full
 from .secrets import has_other_values
 from .wanted import Wanted, policy
 
-Name = Literal["role", "logs", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"]
+Name = Literal[
+    "role", "logs", "mailbox", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"
+]
 # Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 ALWAYS_UNRESERVED = 100
 
@@ -59,6 +61,8 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         yield LambdaStep("create" if live.role is None else "update", f"role {wanted.role}", "role")
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
+    if live.mailbox is not Mailbox.THERE:
+        yield LambdaStep("create", f"table {mailbox_table(project)}, for /sse (it costs nothing while idle)", "mailbox")
     if new:
         kilobytes = wanted.artifacts.function.size / 1000
         yield LambdaStep("upload", "the layers that are not there yet", "layers")

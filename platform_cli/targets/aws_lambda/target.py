@@ -13,9 +13,9 @@ from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
 from .cost import estimate
 from .layers import delete_unused_layers
-from .live import MISSING, Live, Version, check_not_of_stack, read_live
+from .live import MISSING, Live, Mailbox, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
-from .names import ALIAS, PREFIX, TAG, function_name, log_group, role_name
+from .names import ALIAS, PREFIX, TAG, function_name, log_group, mailbox_table, role_name
 from .publish import switch
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
@@ -125,18 +125,22 @@ class LambdaTarget:
             return unset_secret(self._aws, project, name)
 
     def destroy(self, project: str) -> None:
-        """The function with its URL and versions, its role, its logs and its secrets, which AWS could keep for a month:
-        then the name would not be free again. Of the layers those that no other project uses.
+        """The function with its URL and versions, its mailbox, its role, its logs and its secrets, which AWS could keep
+        for a month: then the name would not be free again. Of the layers those that no other project uses.
         """
         with aws_errors():
             live = read_live(self._aws, project)
             had_secrets = ProjectSecrets(self._aws, project).forget()
-            if live.function is None and live.role is None and not live.has_group and not had_secrets:
+            if live.is_absent and not had_secrets:
                 raise _missing(project)
             with absent(MISSING):
                 self._aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
             with absent(MISSING):
                 self._aws.functions.delete_function(FunctionName=function_name(project))
+            if live.mailbox is not Mailbox.ABSENT:
+                # One that is still being made cannot be deleted.
+                self._aws.tables.get_waiter("table_exists").wait(TableName=mailbox_table(project))
+                self._aws.tables.delete_table(TableName=mailbox_table(project))
             with absent("NoSuchEntity"):
                 self._aws.roles.delete_role_policy(RoleName=role_name(project), PolicyName="homeport")
             with absent("NoSuchEntity"):

@@ -12,9 +12,9 @@ from typing import Any
 from ...build.archive import Archive
 from ...home import write_atomic
 from .live import STACK
-from .names import ALIAS, log_group
+from .names import ALIAS, log_group, mailbox_table
 from .planner import reserved
-from .wanted import PERMISSIONS, TRUST, Wanted, policy
+from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
 
 TEMPLATE = "template.json"
 ARTIFACTS = "artifacts"
@@ -111,6 +111,10 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
         "Logs": (
             "Logs::LogGroup",
             {"LogGroupName": log_group(project), "RetentionInDays": wanted.settings.log_days, "Tags": tags},
+        ),
+        "Mailbox": (
+            "DynamoDB::Table",
+            {"TableName": mailbox_table(project), **MAILBOX, "TimeToLiveSpecification": MAILBOX_TTL, "Tags": tags},
         ),
         "PackagesLayer": _layer(wanted, artifacts.packages, "packages"),
         "RuntimeLayer": _layer(wanted, artifacts.runtime, "runtime"),

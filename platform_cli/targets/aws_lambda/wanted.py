@@ -12,7 +12,7 @@ from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
 from ...config.project import LambdaSettings, Scaling
 from .artifacts import Artifacts
-from .names import TAG, function_name, log_group, role_name
+from .names import TAG, function_name, log_group, mailbox_table, role_name
 from .pins import Pin
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
@@ -30,6 +30,19 @@ PERMISSIONS: Mapping[str, Mapping[str, Any]] = {
     "homeport-url": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
     "homeport-through-url": {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True},
 }
+
+# The mailbox (homeport_runtime.relay.mailbox): what its items are found by, and when they may be removed. Paid by the
+# request: while nothing is handed over it costs nothing.
+MAILBOX = {
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+MAILBOX_TTL = {"AttributeName": "expires", "Enabled": True}
+MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 
 
 class Place(Protocol):
@@ -79,6 +92,7 @@ class Wanted:
             "AWS_LAMBDA_EXEC_WRAPPER": WRAPPER,
             "HOMEPORT_PROJECT": self.project,
             "HOMEPORT_RELEASE": release,
+            "HOMEPORT_MAILBOX_TABLE": mailbox_table(self.project),
             **({"HOMEPORT_TOKEN_HASH": token_hash} if token_hash else {}),
             **({"HOMEPORT_NAMES": ",".join(self.domains)} if self.domains else {}),
             **(self.secrets.variables if self.secrets else {}),
@@ -114,12 +128,14 @@ class Wanted:
 
 
 def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
-    """All that the function may do: write into its own log group, which it cannot make itself, and read its own
-    secrets, by their ARNs.
+    """All that the function may do: write into its own log group, which it cannot make itself, use its mailbox, and
+    read its own secrets, by their ARNs.
     """
     group = f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{log_group(project)}"
+    table = f"arn:{place.partition}:dynamodb:{place.region}:{place.account}:table/{mailbox_table(project)}"
     # A stream's name is Lambda's own choice, so within the group there is no finer resource.
     allowed = [(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:log-stream:*")]
+    allowed.append((MAILBOX_ACTIONS, table))
     allowed += [([PERMISSION], arn) for arn in sorted(secrets)]
     return {
         "Version": "2012-10-17",

@@ -20,6 +20,7 @@ from ..aws.secrets import HISTORY, STATE_KEY
 from ..environment import QUIET, fill
 from ..errors import ServerError
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
+from ..relay.base import Deliver, Relay
 from ..telemetry import store_output
 from ..telemetry.scrub import Scrubber
 from .lambda_access import LambdaAccess
@@ -86,6 +87,7 @@ class LambdaServer:
         ) as server:
             # Nobody holds a connection to be told of changes: each would be billed by the second.
             server.app.listens = False
+            server.app.guard.relay = _relay(server.app.guard.deliver)
             yield server.app
 
     def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
@@ -95,3 +97,14 @@ class LambdaServer:
         exchange = Exchange(scope, body, deadline_s)
         asyncio.run_coroutine_threadsafe(exchange.run(app), loop)
         return exchange
+
+
+def _relay(deliver: Deliver) -> Relay | None:
+    table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+    if not table:
+        return None
+    from ..aws.dynamodb import Table
+    from ..relay.instances import InstanceRelay
+    from ..relay.mailbox import Mailbox
+
+    return InstanceRelay(Mailbox(Table(table)), deliver)

@@ -24,7 +24,7 @@ HEADERS = {"Accept": "application/json, text/event-stream"}
 
 def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: ControlPlane, project: Path) -> None:
     assert [step["action"] for step in laptop.run("deploy", str(project), "--name", "whole", "--dry-run")["plan"]] == [
-        "create", "keep", "upload", "create", "switch", "create",
+        "create", "keep", "create", "upload", "create", "switch", "create",
     ]  # fmt: skip
     first = laptop.run("deploy", str(project), "--name", "whole")
     assert (first["release"], first["target"], first["auth"]) == ("v1", "lambda", "token")
@@ -49,10 +49,35 @@ def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: Con
     assert [one["release"] for one in laptop.run("versions", "whole")["versions"]] == ["v2", "v1"]
     assert laptop.run("rollback", "whole")["release"] == "v1"
     assert [one["project"] for one in laptop.run("list")["projects"]] == ["whole"]
+    tables = plane.moto.client("dynamodb")
+    table = tables.describe_table(TableName="homeport-whole")["Table"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert tables.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"] == [
+        {"Key": "homeport:project", "Value": "whole"}
+    ]
+    removal = tables.describe_time_to_live(TableName="homeport-whole")["TimeToLiveDescription"]
+    assert removal == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
     laptop.run("destroy", "whole")
+    assert "homeport-whole" not in tables.list_tables()["TableNames"]
     with pytest.raises(CommandFailedError) as caught:
         laptop.run("status", "whole")
     assert caught.value.code == 4
+
+
+def test_a_session_over_sse_may_meet_another_instance_with_each_message(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
+    token = laptop.run("deploy", str(project), "--name", "apart")["token"]
+    url = plane.url("homeport-apart")
+    with_token = {"Authorization": f"Bearer {token}"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    with httpx.stream("GET", f"{url}/sse", headers=with_token, timeout=60) as stream:
+        said = (line.removeprefix("data:").strip() for line in stream.iter_lines() if line.startswith("data:"))
+        endpoint = url + next(said)
+        message = {"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": hello}
+        assert httpx.post(endpoint, json=message, headers=with_token, timeout=60).status_code == 202
+        assert json.loads(next(said))["id"] == 7
+    assert len(plane.function("homeport-apart", "live").sandboxes) > 1
 
 
 def test_a_version_that_does_not_answer_never_gets_traffic(
@@ -71,13 +96,26 @@ def test_a_version_that_does_not_answer_never_gets_traffic(
     assert [one["Version"] for one in versions] == ["$LATEST", "1"], "the version that failed is gone"
 
 
-def test_the_role_may_only_write_its_own_logs(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
     laptop.run("deploy", str(project), "--name", "least")
     iam = plane.moto.client("iam")
     document = iam.get_role_policy(RoleName="homeport-least", PolicyName="homeport")["PolicyDocument"]
-    for statement in document["Statement"]:
-        assert not [action for action in statement["Action"] if "*" in action]
-        assert statement["Resource"].endswith(":log-group:/aws/lambda/homeport-least:log-stream:*")
+    allowed = {
+        action: statement["Resource"].partition(":123456789012:")[2]
+        for statement in document["Statement"]
+        for action in statement["Action"]
+    }
+    logs, table = "log-group:/aws/lambda/homeport-least:log-stream:*", "table/homeport-least"
+    assert allowed == {
+        "logs:CreateLogStream": logs,
+        "logs:PutLogEvents": logs,
+        "dynamodb:BatchWriteItem": table,
+        "dynamodb:PutItem": table,
+        "dynamodb:Query": table,
+        "dynamodb:UpdateItem": table,
+    }
     assert iam.list_attached_role_policies(RoleName="homeport-least")["AttachedPolicies"] == []
 
 
