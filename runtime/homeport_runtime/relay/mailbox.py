@@ -69,7 +69,10 @@ class Mailbox:
             raise SessionLost if error.code == REFUSED else error from None
 
     def close(self, session: str) -> None:
+        """From here on it is unknown, and nothing is kept of it."""
         self._table.delete([_key(session, "s")])
+        left = self._table.query("pk = :pk", {":pk": session})
+        self._table.delete([_key(session, str(item["sk"])) for item in left])
 
     def post(self, session: str, posted: Posted) -> bool:
         """Whether the session is known; then the message is there. Raises MessageLost."""

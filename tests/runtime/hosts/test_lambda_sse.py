@@ -7,6 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +19,15 @@ from tests.aws.moto_server import moto
 from tests.clients.environments import UnavailableError, run_program
 
 from ...support import require
+from ..conftest import JSON, Reply, call, message
 from .lambda_functions import lay_out
+from .test_lambda_host import request
 
 __all__ = ["dynamodb", "moto"]
 
 TOKEN = "homeport_" + "t" * 43
+AUTHORIZATION = {"authorization": f"Bearer {TOKEN}"}
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 SERVER = """
 import os
 from mcp.server import MCPServer
@@ -96,17 +102,21 @@ def table(dynamodb: DynamoDB) -> str:
 
 @pytest.fixture(scope="module")
 def front(dynamodb: DynamoDB, table: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionURL]:
-    folder = tmp_path_factory.mktemp("function")
+    running = deployed(dynamodb, table, tmp_path_factory.mktemp("function"))
+    running.spread = 3
+    yield running
+    running.close()
+
+
+def deployed(dynamodb: DynamoDB, table: str, folder: Path, timeout_s: float = 60) -> FunctionURL:
     variables = {
         **dynamodb.environment,
         "HOMEPORT_MAILBOX_TABLE": table,
         "HOMEPORT_TOKEN_HASH": hashlib.sha256(TOKEN.encode()).hexdigest(),
     }
-    running = FunctionURL(lay_out(folder, SERVER, "mcp>=2", variables=variables), folder)
+    running = FunctionURL(lay_out(folder, SERVER, "mcp>=2", variables=variables, timeout_s=timeout_s), folder)
     running.freezes = True
-    running.spread = 3
-    yield running
-    running.close()
+    return running
 
 
 def speak(client: str, program: str, front: FunctionURL) -> Any:
@@ -116,8 +126,71 @@ def speak(client: str, program: str, front: FunctionURL) -> Any:
         require(False, str(error))
 
 
-def test_the_sdks_own_client_speaks_through_one_session(front: FunctionURL, table: str, dynamodb: DynamoDB) -> None:
+@contextmanager
+def session(front: FunctionURL) -> Iterator[tuple[Reply, str]]:
+    """An initialized session: its stream, and where to post."""
+    with request(front, "GET", "/sse", headers=AUTHORIZATION) as stream:
+        path = stream.event()[1]
+        assert post(front, path, message("initialize", HELLO, 0)) == 202
+        assert stream.next()["id"] == 0
+        assert post(front, path, {"jsonrpc": "2.0", "method": "notifications/initialized"}) == 202
+        yield stream, path
+
+
+def post(front: FunctionURL, path: str, body: JSON, headers: JSON = AUTHORIZATION) -> int:
+    with request(front, "POST", path, json.dumps(body).encode(), headers) as reply:
+        reply.raw.read()
+        return reply.status
+
+
+def test_the_sdks_own_client_speaks_through_one_session(front: FunctionURL) -> None:
     said = speak("mcp1", MCP1, front)
     assert said["in"] == 1
     assert said["last"] == "1000000"
     assert said["words"] == [*"012", *(f"b{number}" for number in range(40)), "x" * 9]
+
+
+def test_fastmcps_client_speaks_through_one_session(front: FunctionURL) -> None:
+    assert speak("fastmcp", FASTMCP, front)[:2] == ["note", "notes"]
+
+
+def test_who_posts_needs_the_token_and_a_session(front: FunctionURL) -> None:
+    assert post(front, "/messages/?session_id=" + "0" * 32, call("notes")) == 404
+    with session(front) as (stream, path):
+        assert post(front, path, call("notes"), {}) == 401
+        assert post(front, path, call("notes", request_id=5)) == 202
+        assert stream.next()["id"] == 5
+        assert post(front, path, {"jsonrpc": "1", "id": 6, "method": "tools/call"}) == 202
+        assert (refused := stream.next())["id"] == 6
+        assert refused["error"]["code"] == -32600
+
+
+def test_a_sender_that_dies_with_a_number_holds_nobody_back(
+    front: FunctionURL, dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(name: str, body: bytes) -> bool:
+        if name != "PutItem" or b'"m0000' not in body:
+            return True
+        sandbox = front.answers[-1].sandbox
+        assert sandbox is not None
+        sandbox.process.kill()
+        return False
+
+    with session(front) as (stream, path):
+        monkeypatch.setattr(dynamodb, "before", die)
+        assert post(front, path, call("note", request_id=1, word="lost")) == 502
+        monkeypatch.undo()
+        assert post(front, path, call("note", request_id=2, word="behind")) == 202
+        assert stream.next()["id"] == 2
+
+
+def test_a_session_whose_stream_has_ended_is_unknown(dynamodb: DynamoDB, tmp_path: Path) -> None:
+    table = dynamodb.table()
+    front = deployed(dynamodb, table, tmp_path, timeout_s=8)
+    try:
+        with session(front) as (stream, path):
+            assert b"retry: " in stream.raw.read()
+        assert post(front, path, call("notes")) == 404
+        assert dynamodb.items(table) == []
+    finally:
+        front.close()
