@@ -125,7 +125,7 @@ class ControlPlane:
 
     @cached_property
     def _roles(self) -> Any:
-        return Moto(self.behind).client("iam")
+        return self.moto.client("iam")
 
     def code(self, function: str, version: str) -> bytes:
         code: bytes = _backend().get_function(f"{function}:{version}").code_bytes

@@ -17,6 +17,8 @@ from .lambda_events import EMPTY, NO_BODY
 # Seconds before the function is ended in which an answer that is not complete is brought to an end that clients
 # understand.
 MARGIN_S = 3.0
+# Of those, the ones that an app has to end when its stream is over.
+ENDING_S = 1.0
 # A stream that a client holds open (GET) is billed by the second: it ends after so many, and the client comes again.
 MAX_STREAM_S = 300.0
 # Seconds of silence after which an event stream gets a comment, so that nothing on the way gives it up.
@@ -61,7 +63,8 @@ class Exchange:
         try:
             await app(self._scope, self._receive, self._send)
         except Exception as error:
-            self._parts.put(error)
+            if not self._gone.is_set():
+                self._parts.put(error)
         finally:
             timer.cancel()
             self._parts.put(None)
@@ -95,7 +98,8 @@ class Exchange:
         elif self._streams:
             self._parts.put(RECONNECT_HINT)
         self._gone.set()
-        self._parts.put(None)
+        # With the end of its answer the sandbox stands still, and with it what a stream still has to put in order.
+        asyncio.get_running_loop().call_later(ENDING_S if self._streams and not call else 0, self._parts.put, None)
 
     def _last_words(self, error: bytes) -> None:
         if self._streams:
