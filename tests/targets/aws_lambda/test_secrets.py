@@ -127,7 +127,7 @@ def test_its_role_may_read_that_secret_alone(kept: Kept) -> None:
     arn = kept.plane.moto.client("secretsmanager").describe_secret(SecretId=f"homeport/{kept.name}")["ARN"]
     role = kept.plane.moto.client("iam").get_role_policy(RoleName=f"homeport-{kept.name}", PolicyName="homeport")
     secret = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": arn}
-    assert role["PolicyDocument"]["Statement"][1:] == [secret]
+    assert role["PolicyDocument"]["Statement"][2:] == [secret]
 
 
 def test_a_value_that_the_server_does_not_start_with(kept: Kept) -> None:
