@@ -111,7 +111,7 @@ def test_a_stack_reads_the_secrets_that_are_current(
     variables = resources["Function"]["Properties"]["Environment"]["Variables"]
     assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (arn, False)
     (policy,) = resources["Role"]["Properties"]["Policies"]
-    assert policy["PolicyDocument"]["Statement"][1]["Resource"] == arn
+    assert policy["PolicyDocument"]["Statement"][2]["Resource"] == arn
     assert "sk-hidden-value" not in template
 
 
