@@ -1,0 +1,21 @@
+"""What `make acceptance-aws` does on AWS, here against the emulators: that it is known to work when it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.aws.acceptance import CHECKS
+from tests.aws.control_plane import ControlPlane
+from tests.support import ROOT, Platform
+
+from .conftest import machine
+
+
+def test_the_acceptance_holds_and_leaves_nothing(laptop: Platform, plane: ControlPlane) -> None:
+    command = [sys.executable, "-m", "tests.aws.acceptance", "--architecture", machine()]
+    done = subprocess.run(command, cwd=ROOT, env=laptop.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("held    ") == len(CHECKS) + 2
+    functions = plane.moto.client("lambda").list_functions()["Functions"]
+    assert not [one["FunctionName"] for one in functions if "acceptance" in one["FunctionName"]]
