@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.aws.acceptance import CHECKS
+import pytest
+
+from tests.aws.acceptance import CHECKS, Acceptance
 from tests.aws.control_plane import ControlPlane
 from tests.support import ROOT, Platform
 
@@ -19,3 +22,16 @@ def test_the_acceptance_holds_and_leaves_nothing(laptop: Platform, plane: Contro
     assert done.stdout.count("held    ") == len(CHECKS) + 2
     functions = plane.moto.client("lambda").list_functions()["Functions"]
     assert not [one["FunctionName"] for one in functions if "acceptance" in one["FunctionName"]]
+
+
+def test_it_destroys_what_it_made_when_something_failed(
+    laptop: Platform, plane: ControlPlane, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Acceptance) -> None:
+        raise AssertionError("on purpose")
+
+    monkeypatch.setattr("tests.aws.acceptance.CHECKS", {"this": fails})
+    broken = Acceptance(laptop, project, "acceptance-broken")
+    broken.run()
+    assert broken.failed == {"this": "AssertionError: on purpose"}
+    assert broken.held == ["a deploy gives a URL and a token", "destroy leaves nothing"]
