@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
@@ -129,6 +130,11 @@ class Client:
             decoded = {}
         return response.status, decoded if isinstance(decoded, dict) else {}
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Reading the certificates takes longer than a call."""
+        return ssl.create_default_context()
+
     @property
     def _path(self) -> str:
         return urlsplit(self._url).path + "/"
@@ -143,9 +149,7 @@ class Client:
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         if parts.scheme == "https":
-            return http.client.HTTPSConnection(
-                host, parts.port, timeout=TIMEOUT_S, context=ssl.create_default_context()
-            )
+            return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=self._tls)
         return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
 
 

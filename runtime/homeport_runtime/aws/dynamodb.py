@@ -41,11 +41,6 @@ class Table:
             raise
         return True
 
-    def get(self, key: Item) -> dict[str, Value] | None:
-        """The item as it is now (strongly consistent), None if there is none."""
-        answer = self._client.call("GetItem", {"TableName": self._name, "Key": _encoded(key), "ConsistentRead": True})
-        return _decoded(answer["Item"]) if "Item" in answer else None
-
     def query(self, condition: str, values: Item) -> Iterator[dict[str, Value]]:
         """Items of one partition in the order of their sort keys, as they are now (strongly consistent)."""
         arguments: dict[str, Any] = {

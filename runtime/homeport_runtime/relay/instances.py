@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..aws.errors import AWSError
 from ..telemetry import emit
 from .base import Deliver, NotHandedOver, Posted
-from .mailbox import Mailbox, MessageLost, SessionLost, Taken
+from .mailbox import Mailbox, MessageLost, Taken
 
 # Seconds between two looks at the mailbox: a tenth of the time in which nothing came, within these.
 SOONEST_S = 0.025
@@ -50,7 +50,11 @@ class InstanceRelay:
 
     @asynccontextmanager
     async def holding(self, session: str, end: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        await self._do(self._mailbox.open, session)
+        try:
+            await self._do(self._mailbox.open, session)
+        except AWSError as problem:
+            emit("error", f"no session over /sse can be opened: {problem!r}")
+            raise
         held = asyncio.ensure_future(self._hold(session, end))
         try:
             yield
@@ -63,7 +67,7 @@ class InstanceRelay:
     async def _hold(self, session: str, end: Callable[[], Awaitable[None]]) -> None:
         try:
             await self._collect(session)
-        except (AWSError, SessionLost) as problem:
+        except Exception as problem:
             emit("error", f"a session over /sse ends, since nothing can be handed over to it: {problem!r}")
             await end()
 

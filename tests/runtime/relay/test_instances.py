@@ -14,6 +14,7 @@ import pytest
 
 from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, header, send_json
 from homeport_runtime.aws.dynamodb import Table
+from homeport_runtime.aws.errors import AWSError
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.messages import read_body
 from homeport_runtime.guard.names import Names
@@ -80,6 +81,7 @@ class Server:
 
         scope = {"type": "http", "method": "GET", "path": "/sse", "query_string": b"", "headers": [HOST, *headers]}
         serving = asyncio.ensure_future(self.guard(scope, receive, send))
+        serving.add_done_callback(lambda _: pieces.put_nowait(b"the end"))
         try:
             assert b"endpoint" in await asyncio.wait_for(pieces.get(), DEADLINE_S)
             yield pieces
@@ -263,6 +265,16 @@ def test_a_number_whose_message_does_not_come_is_passed_over(
             assert pieces.empty()
 
     run(work)
+
+
+def test_without_its_table_no_stream_is_opened(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    async def work() -> None:
+        with pytest.raises(AWSError, match="ResourceNotFoundException"):
+            async with serve("nowhere").stream():
+                pass
+
+    run(work)
+    assert "no session over /sse can be opened" in capfd.readouterr().out
 
 
 def test_a_stream_that_cannot_be_posted_to_ends(
