@@ -267,6 +267,23 @@ def test_a_number_whose_message_does_not_come_is_passed_over(
     run(work)
 
 
+def test_a_session_stays_known_while_its_stream_is_open(
+    dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "RENEW_S", 0.0)
+    table = dynamodb.table()
+    holder, other = serve(table), serve(table)
+
+    async def work() -> None:
+        async with holder.stream() as pieces:
+            other.table.update({"pk": SESSION, "sk": "s"}, "SET expires = :past", {":past": 0})
+            while await other.post(message("hello")) == 404:
+                pass
+            assert (await next_of(pieces))["method"] == "hello"
+
+    run(work)
+
+
 def test_without_its_table_no_stream_is_opened(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
     async def work() -> None:
         with pytest.raises(AWSError, match="ResourceNotFoundException"):
