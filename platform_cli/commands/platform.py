@@ -1,14 +1,16 @@
-"""homeport platform start, stop, status, login, token"""
+"""homeport platform start, stop, status, login, deploy, destroy, token"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from ..config.project import Architecture
 from ..controlplane.client import PlatformClient
 from ..controlplane.connections import Remote, check_token, check_url, keep_token
 from ..errors import InputError, PlatformError
@@ -90,7 +92,8 @@ def status(as_json: bool) -> None:
             raise
         Output(as_json=as_json).result({"ok": True, "running": False}, "not running; `homeport platform start`")
         return
-    lines = [f"running, process {platform['pid']}, {platform['projects']} projects"]
+    process = f", process {platform['pid']}" if platform["pid"] else ""
+    lines = [f"running{process}, {platform['projects']} projects"]
     lines += [f"{key}: {platform[key]}" for key in ("domain", "caddyfile") if platform[key]]
     lines += [f"last error: {platform['edge_error']}"] if platform["edge_error"] else []
     Output(as_json=as_json).result({"ok": True, "running": True, **platform}, "\n".join(lines))
@@ -107,6 +110,34 @@ def login(url: str, as_json: bool) -> None:
     PlatformClient(home, remote=remote).platform()
     keep_token(remote.url, remote.token, home)
     Output(as_json=as_json).result({"ok": True, "platform": url}, f"next:  homeport --platform {url} deploy server.py")
+
+
+lambda_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--target", type=click.Choice(["lambda"]), required=True, expose_value=False, help="Where: on AWS Lambda."
+)
+
+
+@platform_command.command("deploy")
+@lambda_option
+@click.option("--architecture", type=click.Choice(["arm64", "x86_64"]), default="arm64", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
+@click.option("--new-token", is_flag=True, help="Make a new token for the API; the old one ends.")
+@json_option
+def deploy(architecture: Architecture, dry_run: bool, new_token: bool, as_json: bool) -> None:
+    """Put the platform on AWS: a webhook and an API for linked repositories, and a function that builds."""
+    from .lambda_platform import deploy_platform
+
+    deploy_platform(Output(as_json=as_json), architecture, dry_run=dry_run, new_token=new_token)
+
+
+@platform_command.command("destroy")
+@lambda_option
+@json_option
+def destroy(as_json: bool) -> None:
+    """Remove the platform from AWS, and its links with it. Projects go on serving."""
+    from .lambda_platform import destroy_platform
+
+    destroy_platform(Output(as_json=as_json))
 
 
 @platform_command.group("token")

@@ -65,7 +65,7 @@ async def _serve(home: Home) -> None:
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
-    gate = Gate(app, platform.tokens, lambda: names_of(platform.edge))
+    gate = Gate(app, platform.tokens.accept, lambda: names_of(platform.edge))
     local = _server(app, refuse_workers(platform.worker_processes))
     servers = {local: listener, _server(gate): open_api(platform.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]

@@ -18,6 +18,7 @@ from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from .builds import Builds
 from .deployment_routes import deployment_routes
+from .error_responses import answer_errors, error_response
 from .link_routes import link_routes
 from .platform import Platform
 from .public_api import public_routes
@@ -52,17 +53,14 @@ class Rollback(BaseModel):
 def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio.Event) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
-    @app.exception_handler(HomeportError)
-    async def expected(_request: Request, error: HomeportError) -> JSONResponse:
-        body = {"category": error.category, "message": error.message, "hint": error.hint}
-        return JSONResponse({"error": body}, status_code=404 if error.exit_code == 4 else 409)
+    answer_errors(app)
 
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)
-    async def broken_disk(request: Request, error: OSError | sqlite3.OperationalError) -> JSONResponse:
+    async def broken_disk(_request: Request, error: OSError | sqlite3.OperationalError) -> JSONResponse:
         """A full or broken disk; what served before still does."""
         hint = "free space or repair it, then run the command again"
-        return await expected(request, PlatformError(f"the platform cannot write its state: {error}", hint=hint))
+        return error_response(PlatformError(f"the platform cannot write its state: {error}", hint=hint))
 
     @app.get("/v1/platform")
     async def describe_platform() -> dict[str, Any]:
@@ -129,7 +127,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
     app.include_router(public_routes(platform, builds))
     app.include_router(webhook_routes(pushes.deliveries))
     app.include_router(link_routes(pushes.linking, platform.links, platform.deployments, public_url))
-    app.include_router(deployment_routes(platform))
+    app.include_router(deployment_routes(platform.deployments, platform.list_deployments, platform.contract))
     app.include_router(secret_routes(platform))
     return app
 

@@ -20,12 +20,12 @@ Read = Callable[[Path], Project]
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """`made_token` says that callers need one from now on, which nobody was shown."""
+    """`note` is what the person has to know of it, for the build's log."""
 
     release: int
     contract: Mapping[str, Any] | None
     changed: bool
-    made_token: bool
+    note: str | None
 
 
 class Deployer(Protocol):
@@ -44,6 +44,11 @@ class Deployer(Protocol):
 
     def share_secrets(self, project: str, preview: str) -> None:
         """A preview gets the values that its project has now, under its own name."""
+
+
+def token_note(project: str, options: str = "") -> str:
+    """A token was made, and nobody is there to be shown it."""
+    return f"callers need a token now: `homeport new-token {project}{options}` prints one"
 
 
 def told_stages(emit: Emit) -> Stages:

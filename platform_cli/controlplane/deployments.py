@@ -62,21 +62,14 @@ class Deployments(ABC):
     """What is the same wherever they are kept, and below it what is not."""
 
     def receive(self, delivery: str, wanted: Iterable[Wanted]) -> list[str]:
-        """Remembers a delivery and what it wants, in one transaction; the projects that have something to do. None for
-        a delivery that was here before.
+        """Remembers a delivery and what it wants, in one transaction; the projects that have something to do, of which
+        there are none for a delivery that was here before.
         """
         return self.insert(wanted, _overtaken, delivery)
 
     def add(self, wanted: Wanted, *, again: bool = False) -> bool:
         """False when that commit is the newest of the project already, unless it is wanted `again`."""
         return bool(self.insert([wanted], _waiting if again else _overtaken, None))
-
-    def resume(self) -> list[str]:
-        """The projects that have something to do after a start."""
-        projects = self.unfinished()
-        for project in projects:
-            self.restart(project)
-        return projects
 
     def restart(self, project: str) -> None:
         """What was under way begins again, unless something newer waits."""
@@ -103,13 +96,9 @@ class Deployments(ABC):
     def live(self, project: str) -> Deployment | None:
         return next((known for known in self.of(project) if known.state == "live"), None)
 
-    def unreported(self, project: str | None = None) -> list[Deployment]:
-        """Oldest first; what was overtaken before GitHub heard of it needs no word."""
-        return [
-            known
-            for known in self.differing(project)
-            if known.state != "waiting" and (known.state, known.reported) != ("overtaken", "waiting")
-        ]
+    def unreported(self, project: str) -> list[Deployment]:
+        """What GitHub has to hear of it, oldest first."""
+        return [known for known in reversed(self.of(project)) if needs_word(known)]
 
     def github_id(self, project: str) -> int | None:
         """GitHub's number for the newest of the project's deployments that it knows."""
@@ -128,14 +117,6 @@ class Deployments(ABC):
     @abstractmethod
     def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
         """False when its state is not `only_if` any more, and nothing was changed."""
-
-    @abstractmethod
-    def unfinished(self) -> list[str]:
-        """The projects of those that wait or run."""
-
-    @abstractmethod
-    def differing(self, project: str | None) -> list[Deployment]:
-        """Those of which GitHub knows another state, oldest first; of one project, or of all."""
 
     @abstractmethod
     def append_log(self, deployment: Deployment, line: str) -> None: ...
@@ -158,6 +139,26 @@ class Deployments(ABC):
 
     @abstractmethod
     def set_comment(self, preview: str, github_id: int) -> None: ...
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """As `homeport deployments` lists it."""
+    started, ended = deployment.started_at, deployment.ended_at
+    return {
+        "release": f"v{deployment.release}" if deployment.release else None,
+        "source": deployment.sha,
+        "who": deployment.author,
+        "at": started or deployment.queued_at,
+        "result": deployment.state,
+        "seconds": ended - started if ended and started else None,
+        "message": deployment.message,
+        "error": deployment.error,
+    }
+
+
+def needs_word(known: Deployment) -> bool:
+    """What was overtaken before GitHub heard of it needs none."""
+    return known.state not in ("waiting", known.reported) and (known.state, known.reported) != ("overtaken", "waiting")
 
 
 def _newest(known: Sequence[Deployment]) -> Deployment | None:

@@ -9,7 +9,6 @@ from homeport_runtime.guard.names import Names
 
 from .edge import Edge
 from .linking import WEBHOOK_PATH
-from .tokens import Tokens
 
 # What is not below one of these answers on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
@@ -18,12 +17,13 @@ REMOTE_EXACT = ("/v1/platform",)
 
 class Gate:
     """ASGI middleware. Without a valid token every path but the webhook's answers the same: nothing can be learned from
-    it.
+    it. `accepts` says whether a token is valid, `names` which names the platform answers to; None where no other leads
+    here.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, names: Callable[[], Names]) -> None:
+    def __init__(self, app: ASGIApp, accepts: Callable[[str], bool], names: Callable[[], Names] | None = None) -> None:
         self._app = app
-        self._tokens = tokens
+        self._accepts = accepts
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,7 +32,7 @@ class Gate:
         elif scope["path"] == WEBHOOK_PATH:
             # Its signature says who asks, whatever the name is that a tunnel has for us.
             await self._app(scope, receive, send)
-        elif not self._names().allows_host(header(scope, b"host")):
+        elif self._names is not None and not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")
         elif not self._is_known(header(scope, b"authorization")):
             await _refuse(send, 401, "the platform wants a valid token")
@@ -44,7 +44,7 @@ class Gate:
     def _is_known(self, authorization: str | None) -> bool:
         # RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
         scheme, _, token = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and self._tokens.accept(token.strip())
+        return scheme.lower() == "bearer" and self._accepts(token.strip())
 
 
 def names_of(edge: Edge) -> Names:

@@ -32,13 +32,22 @@ class NewLink(BaseModel):
 
 
 def link_routes(
-    linking: Linking, links: Links, deployments: Deployments, public_url: Callable[[Request], str | None]
+    linking: Linking,
+    links: Links,
+    deployments: Deployments,
+    public_url: Callable[[Request], str | None],
+    *,
+    polls: bool = True,
 ) -> APIRouter:
-    """`public_url` is where GitHub reaches this platform, as it knows itself or as it was asked; None when nowhere."""
+    """`public_url` is where GitHub reaches this platform, as it knows itself or as it was asked; None when nowhere.
+    `polls` says whether it can look for commits by itself.
+    """
     routes = APIRouter()
 
     @routes.post("/v1/github/links")
     async def link(body: NewLink, request: Request) -> dict[str, Any]:
+        if body.poll and not polls:
+            raise InputError("this platform does not look for commits by itself", hint="leave --poll out")
         return _described(deployments, await linking.link(_request(body, public_url(request))))
 
     @routes.get("/v1/github/links")

@@ -16,7 +16,6 @@ from ..errors import GitHubError, HomeportError, InputError, NotFoundError
 from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
-from .deployer import Deployer
 from .deployments import Deployments, Wanted
 from .links import Link, LinkedRepository, Links
 
@@ -61,14 +60,12 @@ class Linking:
         self,
         links: Links,
         deployments: Deployments,
-        deployer: Deployer,
         source: Source,
         pings: Pings,
         wake: Callable[[str], None],
     ) -> None:
         self._links = links
         self._deployments = deployments
-        self._deployer = deployer
         self._source = source
         self._pings = pings
         self._wake = wake
@@ -134,23 +131,29 @@ class Linking:
             link = links.get(project)
             links.remove(project)
             for preview in self._deployments.previews(project):
-                with contextlib.suppress(NotFoundError):
-                    await self._deployer.destroy(preview)
+                if newest := self._deployments.newest(preview):
+                    self._deployments.add(Wanted(preview, project, None, newest.pull))
+                    self._wake(preview)
             if links.of(link.repository):
                 return None
-            repository, token = link.repository, links.token(link.repository)
-            links.remove_repository(repository)
-            if repository.hook_id is None:
-                return None
-            try:
-                with GitHubClient(repository.repository.github, token) as client:
-                    path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
-                    await asyncio.to_thread(client.delete, path)
-            except NotFoundError:
-                return None
-            except HomeportError as error:
-                return error.message
-            return None
+            return await forget_repository(links, link.repository)
+
+
+async def forget_repository(links: Links, repository: LinkedRepository) -> str | None:
+    """Forgets the repository and takes its webhook out of GitHub; why that could not be, or None."""
+    token = links.token(repository)
+    links.remove_repository(repository)
+    if repository.hook_id is None:
+        return None
+    try:
+        with GitHubClient(repository.repository.github, token) as client:
+            path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+            await asyncio.to_thread(client.delete, path)
+    except NotFoundError:
+        return None
+    except HomeportError as error:
+        return error.message
+    return None
 
 
 def _look(request: LinkRequest, source: Source) -> _Found:

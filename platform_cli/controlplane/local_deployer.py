@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import HomeportError
 from .builds import Builds
-from .deployer import Deployed, Emit, Read
+from .deployer import Deployed, Emit, Read, token_note
 from .platform import Platform
 from .store import Origin
 
@@ -25,7 +25,7 @@ class LocalDeployer:
             release=int(status["release"].removeprefix("v")),
             contract=bundle.manifest["contract"],
             changed=status["changed"],
-            made_token="token" in status,
+            note=token_note(project) if "token" in status else None,
         )
 
     async def destroy(self, project: str) -> None:

@@ -25,6 +25,7 @@ from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .access import Access
+from .deployments import describe
 from .domain import Domain
 from .edge import Edge, Published
 from .settings import Settings
@@ -328,20 +329,7 @@ class Platform:
             for row in releases
             if row.origin.sha is None
         ]
-        pushed = [
-            {
-                "release": f"v{row.release}" if row.release else None,
-                "source": row.sha,
-                "who": row.author,
-                "at": row.started_at or row.queued_at,
-                "result": row.state,
-                "seconds": row.ended_at - row.started_at if row.ended_at and row.started_at else None,
-                "message": row.message,
-                "error": row.error,
-            }
-            for row in commits
-        ]
-        return sorted([*laptop, *pushed], key=lambda one: -one["at"])
+        return sorted([*laptop, *map(describe, commits)], key=lambda one: -one["at"])
 
     def list_secrets(self, project: str) -> list[dict[str, Any]]:
         """Each secret that is set or that a release is pinned to, with its versions and their releases."""

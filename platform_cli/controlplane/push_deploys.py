@@ -58,10 +58,9 @@ class PushDeploys:
 
     async def _carry_out(self, deployment: Deployment) -> None:
         try:
-            link = self._links.get(deployment.link)
             if deployment.sha is None:
                 await self._end_preview(deployment)
-            elif await self._is_newest(link, deployment):
+            elif await self._is_newest(link := self._links.get(deployment.link), deployment):
                 await self._deploy(link, deployment, deployment.sha)
         except HomeportError as error:
             if isinstance(error, RevokedTokenError) and (known := self._links.find(deployment.link)):
@@ -143,10 +142,8 @@ class PushDeploys:
         difference = compare(self._deployer.contract(link.project), deployed.contract) if deployment.pull else None
         unchanged = "" if deployed.changed else ": no changes"
         deployments.append_log(deployment, f"v{deployed.release} is live{unchanged}")
-        if deployed.made_token:
-            # Nobody is there to be shown the one that was made.
-            text = f"callers need a token now: `homeport new-token {deployment.project}` prints one"
-            deployments.append_log(deployment, text)
+        if deployed.note:
+            deployments.append_log(deployment, deployed.note)
         wants_block = checked.project is not None and checked.project.block_breaking
         deployments.end(
             deployment,

@@ -23,12 +23,12 @@ class Pushes:
         links, deployments = platform.links, platform.deployments
         deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()
         self._deployments = deployments
-        self._reports = Reports(Reporter(links, deployments, deployer))
+        self._reports = Reports(deployments, Reporter(links, deployments, deployer))
         self._deploys = PushDeploys(links, deployments, deployer, source, self._reports.changed)
         self._poller = Poller(links, deployments, self._deploys.refs, self.wake)
         self._polling: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.linking = Linking(links, deployments, deployer, source, pings, self.wake)
+        self.linking = Linking(links, deployments, source, pings, self.wake)
         self.deliveries = Deliveries(links, deployments, pings, self.wake)
 
     def start(self) -> None:

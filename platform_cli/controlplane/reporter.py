@@ -30,11 +30,11 @@ class Reporter:
         self._deployments = deployments
         self._deployer = deployer
 
-    def untold(self, project: str | None = None) -> dict[int, list[Untold]]:
-        """What GitHub does not know yet, by repository; of one project, or of all."""
+    def untold(self, unreported: Iterable[Deployment]) -> dict[int, list[Untold]]:
+        """Those of which GitHub can be told, by repository."""
         found = defaultdict(list)
         links = {link.project: link for link in self._links.all()}
-        for deployment in self._deployments.unreported(project):
+        for deployment in unreported:
             if (link := links.get(deployment.link)) and link.repository.error is None:
                 found[link.repository.id].append((link, deployment))
         return found

@@ -7,6 +7,7 @@ import contextlib
 import time
 
 from .reporter import Reporter, Untold
+from .sqlite_deployments import SQLiteDeployments
 
 # Seconds after which GitHub is asked again when it could not be told.
 RETRY_S = 30.0
@@ -15,7 +16,8 @@ RETRY_S = 30.0
 class Reports:
     """One report at a time per repository; a rate limit of one keeps no other waiting."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, deployments: SQLiteDeployments, reporter: Reporter) -> None:
+        self._deployments = deployments
         self._reporter = reporter
         self._changed = asyncio.Event()
         self._not_before: dict[int, float] = {}
@@ -41,7 +43,7 @@ class Reports:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), RETRY_S)
             self._changed.clear()
-            for repository, untold in self._reporter.untold().items():
+            for repository, untold in self._reporter.untold(self._deployments.all_unreported()).items():
                 is_free = repository not in running or running[repository].done()
                 if is_free and time.monotonic() >= self._not_before.get(repository, 0):
                     running[repository] = asyncio.create_task(self._report(repository, untold))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from .deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted
+from .deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted, needs_word
 from .store import transaction
 
 _FIELDS = ", ".join(field.name for field in fields(Deployment))
@@ -58,12 +58,17 @@ class SQLiteDeployments(Deployments):
         )
         return done.rowcount == 1
 
-    def unfinished(self) -> list[str]:
+    def resume(self) -> list[str]:
+        """The projects that have something to do after a start."""
         rows = self._db.execute("SELECT DISTINCT project FROM deployments WHERE state IN ('waiting', 'running')")
-        return [row[0] for row in rows.fetchall()]
+        projects = [row[0] for row in rows.fetchall()]
+        for project in projects:
+            self.restart(project)
+        return projects
 
-    def differing(self, project: str | None) -> list[Deployment]:
-        return self._select("state != reported AND project = coalesce(?, project) ORDER BY id", project)
+    def all_unreported(self) -> list[Deployment]:
+        """What GitHub has to hear of all projects, oldest first."""
+        return [known for known in self._select("state != reported ORDER BY id") if needs_word(known)]
 
     def append_log(self, deployment: Deployment, line: str) -> None:
         self._db.execute("UPDATE deployments SET log = log || ? WHERE id = ?", (f"{line}\n", deployment.id))

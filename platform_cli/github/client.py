@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -62,16 +62,35 @@ class GitHubClient:
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 
+    def download(self, path: str, target: IO[bytes], limit: int) -> None:
+        """The file that GitHub leads to, of up to `limit` bytes; its host is another, and gets no token of ours.
+
+        https://docs.github.com/rest/repos/contents#download-a-repository-archive-tar
+        """
+        try:
+            self._retrying(self._fetch, path, target, limit)
+        except (httpx.HTTPError, _LimitedError, _BrokenError) as error:
+            raise GitHubError(f"{path} cannot be fetched: {error or 'rate limit'}", hint="try again later") from None
+
+    def _fetch(self, path: str, target: IO[bytes], limit: int) -> None:
+        target.seek(0)
+        target.truncate()
+        # httpx sends Authorization to no other host than the first.
+        with self._http.stream("GET", path, follow_redirects=True) as answer:
+            if answer.is_error:
+                answer.read()
+            _checked(answer, "GET", path)
+            if answer.url.scheme != urlsplit(self._github.api_url).scheme:
+                raise GitHubError(f"GitHub leads to {answer.url.host} without encryption for {path}")
+            for chunk in answer.iter_raw():
+                target.write(chunk)
+                if target.tell() > limit:
+                    raise GitHubError(f"{path} has more than {limit // 1_000_000} MB")
+
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer's JSON. Raises RevokedTokenError, NotFoundError or GitHubError, none of which has the token."""
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((httpx.TransportError, _LimitedError, _BrokenError)),
-            wait=_wait,
-            stop=lambda state: state.attempt_number >= TRIES or self._is_too_long(state),
-            reraise=True,
-        )
         try:
-            answer = retrying(self._send, method, path, body)
+            answer = self._retrying(self._send, method, path, body)
         except httpx.HTTPError as error:
             raise GitHubError(f"GitHub at {self._github.api_url} cannot be reached: {error}") from None
         except _BrokenError as error:
@@ -82,6 +101,15 @@ class GitHubClient:
             limit.seconds = error.seconds
             raise limit from None
         return answer.json() if answer.content else None
+
+    @property
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((httpx.TransportError, _LimitedError, _BrokenError)),
+            wait=_wait,
+            stop=lambda state: state.attempt_number >= TRIES or self._is_too_long(state),
+            reraise=True,
+        )
 
     def _is_too_long(self, state: tenacity.RetryCallState) -> bool:
         return state.seconds_since_start is not None and state.seconds_since_start + _wait(state) > self._patience_s
@@ -116,15 +144,15 @@ def _checked(answer: httpx.Response, method: str, path: str) -> httpx.Response:
         raise _BrokenError(str(status))
     if status == 401:
         raise RevokedTokenError("GitHub does not accept the token any more", hint="`homeport login`, then link again")
+    if status < 400:
+        return answer
     reason = _reason(answer)
     if status == 404:
         raise NotFoundError(
             f"GitHub shows nothing at {path}: {reason}",
             hint="check the name, and that the token may see the repository",
         )
-    if status >= 400:
-        raise GitHubError(f"GitHub refused {method} {path} with {status}: {reason}")
-    return answer
+    raise GitHubError(f"GitHub refused {method} {path} with {status}: {reason}")
 
 
 def limited_for(status: int, headers: Mapping[str, str], now: float) -> float | None:

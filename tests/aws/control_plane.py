@@ -10,8 +10,10 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import sysconfig
 import threading
 import time
 import zipfile
@@ -22,24 +24,32 @@ from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
+from uuid import uuid4
 
 import httpx
 
+from tests.runtime.conftest import python_with
+
+from . import permissions
 from .concurrency import Concurrency
 from .function_url import Front, FunctionURL
 from .moto_server import REGION, Moto
 from .sandbox import DEADLINE_S, Answer, Function, Server
 from .simulation import EXPIRED, simulate
 
+MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings/?([^/]*)")
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 URL = re.compile(r"/2021-10-31/functions/([^/]+)/url")
-ACCOUNT = "123456789012"
+ACCOUNT = permissions.ACCOUNT
 READS = ("Get", "Describe", "List")
 # What a function signs with names its role, whose policy decides.
 ROLE_KEY = "role."
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 CODE = re.compile(r"/code/([^/]+)/([^/]+)")
+VERSION = sysconfig.get_python_version()
+# How this machine comes to the package index.
+NETWORK = ("SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "UV_DEFAULT_INDEX")
 HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", "date", "server")
 
 
@@ -52,6 +62,9 @@ class ControlPlane:
         self.client = httpx.Client(base_url=moto.url, timeout=DEADLINE_S)
         self.calls: list[str] = []
         self.refusals = 0
+        self.refused: list[str] = []
+        # moto would run the functions itself, in Docker.
+        self.mappings: list[dict[str, str]] = []
         self.folder = folder
         self._urls: dict[str, FunctionURL] = {}
         self._live: dict[str, LiveURL] = {}
@@ -86,16 +99,18 @@ class ControlPlane:
         if pid and answered >= last:
             os.kill(pid, signal.SIGKILL)
 
-    def url(self, name: str) -> str:
-        """Where the alias `live` of function `name` answers, whatever version it leads to."""
+    def url(self, name: str, qualifier: str = "live") -> str:
+        """Where that alias of function `name` answers, whatever version it leads to."""
         if name not in self._live:
-            self._live[name] = LiveURL(self, name)
+            self._live[name] = LiveURL(self, name, qualifier)
         return self._live[name].url
 
     def function(self, name: str, qualifier: str) -> FunctionURL:
         with self._lock:
             version = _backend().get_function(f"{name}:{qualifier}")
-            key = f"{name}-{version.version}-{version.code_sha_256[:8]}".replace("/", "_")
+            said = f"{version.environment_vars} {[layer['Arn'] for layer in version.layers]}"
+            configured = hashlib.sha256(said.encode()).hexdigest()[:8]
+            key = f"{name}-{version.version}-{version.code_sha_256[:8]}-{configured}".replace("/", "_")
             if key not in self._urls:
                 self._urls[key] = FunctionURL(self._lay_out(version, self.folder / key), self.folder / key)
             return self._urls[key]
@@ -103,9 +118,18 @@ class ControlPlane:
     def _lay_out(self, version: Any, folder: Path) -> Function:
         task, opt = folder / "task", self._opt([layer["Arn"] for layer in version.layers])
         _unzip(version.code_bytes, task)
+        interpreter = Path(sys.executable).resolve()
+        network = {name: os.environ[name] for name in NETWORK if name in os.environ}
         key = {"AWS_ACCESS_KEY_ID": ROLE_KEY + version.role.rpartition("/")[2]}
-        variables = {**version.environment_vars, **self.moto.environment, **key}
-        return Function(task, opt, Path(sys.executable).resolve(), variables, version.timeout)
+        variables = {**network, **version.environment_vars, **self.moto.environment, **key}
+        command = None
+        if "AWS_LAMBDA_EXEC_WRAPPER" not in variables:
+            packages = Path(python_with("awslambdaric")).parent.parent / "lib" / f"python{VERSION}" / "site-packages"
+            if not (opt / "runtime").exists():
+                shutil.copytree(packages, opt / "runtime", symlinks=True)
+            variables["PYTHONPATH"] = "/var/task:/opt/python:/opt/runtime"
+            command = (str(interpreter), "-m", "awslambdaric", version.handler)
+        return Function(task, opt, interpreter, variables, version.timeout, command)
 
     def _opt(self, layers: list[str]) -> Path:
         """The same for all versions with these layers: nobody can write into it."""
@@ -121,7 +145,10 @@ class ControlPlane:
             self.refusals -= 1
             return False
         document = self._roles.get_role_policy(RoleName=role, PolicyName="homeport")["PolicyDocument"]
-        return any(action in one["Action"] and one["Resource"] == resource for one in document["Statement"])
+        allowed = permissions.allows(document, action, resource)
+        if not allowed:
+            self.refused.append(f"{role}: {action} on {resource}")
+        return allowed
 
     @cached_property
     def _roles(self) -> Any:
@@ -144,8 +171,8 @@ class ControlPlane:
 class LiveURL:
     """The URL of a function's alias."""
 
-    def __init__(self, plane: ControlPlane, name: str) -> None:
-        self._plane, self._name = plane, name
+    def __init__(self, plane: ControlPlane, name: str, qualifier: str) -> None:
+        self._plane, self._name, self._qualifier = plane, name, qualifier
         self._server = Server(("127.0.0.1", 0), type("ThisFront", (Front,), {"front": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -154,7 +181,7 @@ class LiveURL:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def invoke(self, event: dict[str, Any]) -> Answer:
-        return self._plane.function(self._name, "live").invoke(event)
+        return self._plane.function(self._name, self._qualifier).invoke(event)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -165,14 +192,6 @@ def _backend() -> Any:
     from moto.backends import get_backend
 
     return get_backend("lambda")[ACCOUNT][REGION]
-
-
-def _resource(arguments: dict[str, Any]) -> str:
-    """What a function's call is about, by its ARN."""
-    if "SecretId" in arguments:
-        return str(arguments["SecretId"])
-    table = arguments.get("TableName") or next(iter(arguments["RequestItems"]))
-    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"
 
 
 def _unzip(data: bytes, folder: Path) -> None:
@@ -194,7 +213,7 @@ class Proxy(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string((timestamp or time.time()) + self.plane.clock_skew_s)
 
-    def _serve(self) -> None:
+    def _serve(self) -> None:  # noqa: C901 - one line for each thing that moto lacks
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlsplit(self.path)
         named = (
@@ -209,11 +228,14 @@ class Proxy(BaseHTTPRequestHandler):
         if match := CODE.fullmatch(parts.path):
             self._reply(200, self.plane.code(match[1], match[2]), {})
             return
-        if role is not None and not self.plane.allows(role[0], f"{role[1]}:{named}", _resource(json.loads(body))):
+        if role is not None and not self._is_allowed(role, named, parts.path, body):
             self._reply(400, b'{"__type": "AccessDeniedException"}', {})
             return
+        if match := MAPPINGS.fullmatch(parts.path):
+            self._map(match[1], parse_qs(parts.query), json.loads(body or b"{}"))
+            return
         if match := INVOKE.fullmatch(parts.path):
-            self._invoke(match[1], parse_qs(parts.query)["Qualifier"][0], json.loads(body))
+            self._invoke(match[1], parse_qs(parts.query).get("Qualifier", ["$LATEST"])[0], json.loads(body))
             return
         if named == "GetCallerIdentity" and self.plane.expired:
             self._reply(403, EXPIRED, {})
@@ -232,7 +254,7 @@ class Proxy(BaseHTTPRequestHandler):
         if changes:
             self.plane.done(len(self.plane.calls))
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
-        content = self._with_url(parts.path, self._with_location(answer.content))
+        content = self._with_url(parts, self._with_location(answer.content))
         self._reply(answer.status_code, content, kept)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
@@ -244,12 +266,17 @@ class Proxy(BaseHTTPRequestHandler):
             return None
         return signer[1].removeprefix(ROLE_KEY), signer[2]
 
-    def _with_url(self, path: str, answer: bytes) -> bytes:
+    def _is_allowed(self, role: tuple[str, str], action: str, path: str, body: bytes) -> bool:
+        wanted = permissions.needed(role[1], self.command, path, action, body)
+        return all(self.plane.allows(role[0], *one) for one in wanted)
+
+    def _with_url(self, parts: SplitResult, answer: bytes) -> bytes:
         """Where nobody is at moto's own answer."""
-        match = URL.fullmatch(path)
+        match = URL.fullmatch(parts.path)
         if match is None or b"FunctionUrl" not in answer:
             return answer
-        return json.dumps({**json.loads(answer), "FunctionUrl": self.plane.url(match[1]) + "/"}).encode()
+        qualifier = parse_qs(parts.query).get("Qualifier", ["$LATEST"])[0]
+        return json.dumps({**json.loads(answer), "FunctionUrl": self.plane.url(match[1], qualifier) + "/"}).encode()
 
     def _with_location(self, answer: bytes) -> bytes:
         """GetFunction says where the code is; nobody is at moto's own answer."""
@@ -260,6 +287,22 @@ class Proxy(BaseHTTPRequestHandler):
         place = f"{configuration['FunctionName']}/{configuration['Version']}"
         said["Code"]["Location"] = f"{self.plane.moto.url}/code/{place}"
         return json.dumps(said).encode()
+
+    def _map(self, uuid: str, query: dict[str, list[str]], wanted: dict[str, Any]) -> None:
+        """Event source mappings: made, listed and deleted."""
+        mappings, found = self.plane.mappings, next((m for m in self.plane.mappings if m["UUID"] == uuid), None)
+        if self.command == "POST":
+            arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{wanted['FunctionName']}"
+            found = {"UUID": str(uuid4()), "FunctionArn": arn, "EventSourceArn": wanted["EventSourceArn"]}
+            mappings.append(found)
+        elif self.command == "DELETE" and found:
+            mappings.remove(found)
+        elif found is None and not uuid:
+            name, source = query.get("FunctionName", [""])[0], query.get("EventSourceArn", [""])[0]
+            listed = [m for m in mappings if name in m["FunctionArn"] and source in m["EventSourceArn"]]
+            self._reply(200, json.dumps({"EventSourceMappings": listed}).encode(), {})
+            return
+        self._reply(200 if found else 404, json.dumps(found or {}).encode(), {})
 
     def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
         self.plane.handshakes.wait(DEADLINE_S)

@@ -131,7 +131,7 @@ class Front(BaseHTTPRequestHandler):
 def make_event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """Payload format 2.0."""
     parts = urlsplit(target)
-    lower = {name.lower(): value for name, value in headers.items()}
+    lower = {"x-forwarded-proto": "http"} | {name.lower(): value for name, value in headers.items()}
     cookies = lower.pop("cookie", "")
     try:
         content, encoded = body.decode(), False

@@ -20,7 +20,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.clients import environments
 from tests.e2e.probing import wait_for
@@ -35,6 +35,7 @@ TIMEOUT_S = 60
 # The parts of GitHub's description that are used: with all of it Prism takes ten seconds to start.
 PATHS = re.compile(
     r"/user|/repos/\{owner\}/\{repo\}(|/hooks(/\{hook_id\}(/pings)?)?|/statuses/\{sha\}"
+    r"|/git/(ref/\{ref\}|commits/\{commit_sha\}|trees/\{tree_sha\}|blobs/\{file_sha\})|/tarball/\{ref\}"
     r"|/deployments(/\{deployment_id\}/statuses)?|/issues/(\{issue_number\}/comments|comments/\{comment_id\}))"
 )
 
@@ -62,6 +63,7 @@ class FakeGitHub:
     node: environments.Node
     asked: list[Asked] = field(default_factory=list)
     override: Callable[[str, str], Answer | None] = lambda _method, _path: None
+    archives: str = ""
     token: str = TOKEN
     name: str = REPOSITORY
     secret: str = ""
@@ -122,6 +124,8 @@ class FakeGitHub:
         if headers.get("Authorization") != f"Bearer {self.token}":
             return 401, {}, b'{"message": "Bad credentials"}'
         status, kind, content = self._ask_prism(method, path, headers, body)
+        if status < 400 and (found := re.fullmatch(r"/repos/[^/]+/[^/]+/(?:git|tarball)/(.+)", path.partition("?")[0])):
+            return self._stored(path.split("/")[4], unquote(found[1]))
         if status < 400 and method == "GET" and re.fullmatch(r"/repos/[^/]+/[^/]+", path):
             found = json.loads(content) | {"id": REPOSITORY_ID, "full_name": self.name, "default_branch": "main"}
             content = json.dumps(found).encode()
@@ -132,6 +136,29 @@ class FakeGitHub:
             ping = example("ping", lambda found: "repository" in found)
             threading.Thread(target=self.deliver, args=("ping", ping)).start()
         return status, {"Content-Type": kind}, content
+
+    def _stored(self, kind: str, name: str) -> Answer:
+        """What the repository holds, as GitHub's API says it."""
+        folder = self.repositories / "repository.git"
+        what, _, name = ("tarball", "", name) if kind == "tarball" else name.partition("/")
+        try:
+            said: Any
+            match what:
+                case "tarball":
+                    return 302, {"Location": f"{self.archives}/{name}?token=once"}, b""
+                case "ref":
+                    said = {"object": {"sha": git(folder, "rev-parse", "--verify", f"refs/{name}")}}
+                case "commits":
+                    tree, author, message = git(folder, "log", "-1", "--format=%T%n%an%n%B", name).split("\n", 2)
+                    said = {"tree": {"sha": tree}, "author": {"name": author}, "message": message}
+                case "trees":
+                    lines = git(folder, "ls-tree", "-r", "-t", "-z", "--long", name).split("\0")
+                    said = {"truncated": False, "tree": [_entry(line) for line in lines if line]}
+                case _:
+                    said = {"content": base64.b64encode(git(folder, "cat-file", "blob", name).encode()).decode()}
+        except subprocess.CalledProcessError:
+            return 404, {}, b'{"message": "Not Found"}'
+        return 200, {"Content-Type": "application/json"}, json.dumps(said).encode()
 
     def _ask_prism(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.prism, timeout=TIMEOUT_S)
@@ -144,6 +171,12 @@ class FakeGitHub:
             return response.status, response.getheader("Content-Type", ""), response.read()
         finally:
             connection.close()
+
+
+def _entry(line: str) -> dict[str, Any]:
+    facts, _, path = line.partition("\t")
+    mode, kind, sha, size = facts.split()
+    return {"path": path, "mode": mode, "type": kind, "sha": sha, **({"size": int(size)} if size != "-" else {})}
 
 
 def delivery_headers(event: str, signature: str) -> dict[str, str]:
@@ -253,6 +286,39 @@ class _Handler(BaseHTTPRequestHandler):
         return int(headers.pop("Status", "200").split()[0]), headers, content
 
 
+class _Archives(BaseHTTPRequestHandler):
+    """GitHub's other host, which has archives, and must not see our token."""
+
+    github: FakeGitHub
+
+    def do_GET(self) -> None:
+        sha = self.path.partition("?")[0].strip("/")
+        prefix = f"--prefix={self.github.name.replace('/', '-')}-{sha[:7]}/"
+        folder = self.github.repositories / "repository.git"
+        command = ["git", "-C", str(folder), "archive", "--format=tar.gz", prefix, sha]
+        is_sound = "Authorization" not in self.headers and self.path.endswith("?token=once")
+        content = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True).stdout
+        self.send_response(200 if is_sound else 500)
+        self.send_header("Content-Type", "application/x-gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[FakeGitHub]:
     """Raises environments.UnavailableError."""
@@ -261,17 +327,11 @@ def running(folder: Path) -> Iterator[FakeGitHub]:
     git(folder / "repository.git", "init", "--quiet", "--bare", "--initial-branch=main")
     git(folder / "repository.git", "config", "http.receivepack", "true")
     git(folder / "repository.git", "config", "uploadpack.allowAnySHA1InWant", "true")
-    with _prism(node, folder) as port:
-        handler = type("Handler", (_Handler,), {})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        github = FakeGitHub(f"http://127.0.0.1:{server.server_port}", folder, port, node)
-        handler.github = github  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield github
-        finally:
-            server.shutdown()
-            server.server_close()
+    handler, archives = type("Handler", (_Handler,), {}), type("Archives", (_Archives,), {})
+    with _prism(node, folder) as port, _serving(handler) as url, _serving(archives) as elsewhere:
+        github = FakeGitHub(url, folder, port, node, archives=elsewhere)
+        handler.github = archives.github = github  # type: ignore[attr-defined]
+        yield github
 
 
 @contextmanager

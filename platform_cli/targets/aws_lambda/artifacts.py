@@ -114,17 +114,17 @@ def make_artifacts(
 def _zip_packages(path: Path, layer: Path, modules: Sequence[str], own: Interpreter) -> None:
     files = {file.relative_to(layer).as_posix(): file for file in sorted(layer.rglob("*")) if file.is_file()}
     kept = {name: file for name, file in files.items() if "__pycache__" not in name}
-    names = (name for module in modules for name in _sources(module))
-    _zip_layer(path, kept, [name for name in names if name in kept], own, {})
+    names = (name for module in modules for name in sources_of(module))
+    zip_layer(path, kept, [name for name in names if name in kept], own, {})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
     files = {file.relative_to(runtime).as_posix(): file for file in sorted(runtime.rglob("*.py"))}
     wrapper = Entry(infra_file("aws/wrapper").read_bytes(), executable=True)
-    _zip_layer(path, files, list(files), own, {"homeport/wrapper": wrapper})
+    zip_layer(path, files, list(files), own, {"homeport/wrapper": wrapper})
 
 
-def _zip_layer(
+def zip_layer(
     path: Path, files: dict[str, Path], compiled: Sequence[str], own: Interpreter, more: dict[str, Entry]
 ) -> None:
     entries = {
@@ -144,7 +144,7 @@ def _zip_layer(
         write_archive(path, {**entries, **more})
 
 
-def _sources(module: str) -> Iterator[str]:
+def sources_of(module: str) -> Iterator[str]:
     base = module.replace(".", "/")
     yield f"{base}.py"
     yield f"{base}/__init__.py"

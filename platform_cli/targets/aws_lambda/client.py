@@ -36,6 +36,10 @@ class AWS:
     def _client(self, service: str) -> Any:
         return self._session.client(service, config=self._config)
 
+    def hold_credentials(self) -> None:
+        """From now on they are ours, wherever they came from, and may leave the environment."""
+        self._session.get_credentials()
+
     @cached_property
     def functions(self) -> Any:
         return self._client("lambda")
@@ -51,6 +55,10 @@ class AWS:
     @cached_property
     def tables(self) -> Any:
         return self._client("dynamodb")
+
+    @cached_property
+    def queues(self) -> Any:
+        return self._client("sqs")
 
     @cached_property
     def buckets(self) -> Any:

@@ -43,9 +43,11 @@ class LambdaTarget:
         return [_status(project, live) for project, live in found if live.active]
 
     def _is_ours(self, project: str) -> bool:
-        arn = self._aws.functions.get_function_configuration(FunctionName=function_name(project))["FunctionArn"]
-        tags = self._aws.functions.list_tags(Resource=arn)["Tags"]
-        return bool(tags.get(TAG) == project)
+        """False also for one that was destroyed meanwhile."""
+        with absent(MISSING):
+            arn = self._aws.functions.get_function_configuration(FunctionName=function_name(project))["FunctionArn"]
+            return bool(self._aws.functions.list_tags(Resource=arn)["Tags"].get(TAG) == project)
+        return False
 
     def status(self, project: str) -> dict[str, Any]:
         with aws_errors():

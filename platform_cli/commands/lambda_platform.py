@@ -1,0 +1,64 @@
+"""homeport platform deploy, destroy --target lambda"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+
+from ..config.project import Architecture
+from ..controlplane.aws.links import DynamoLinks, SecretsManagerVault
+from ..controlplane.aws.package import make_package
+from ..controlplane.aws.provisioning import provision
+from ..controlplane.aws.removal import is_there, remove_platform
+from ..controlplane.aws.table import Table
+from ..controlplane.connections import keep_token
+from ..controlplane.linking import forget_repository
+from ..errors import NotFoundError
+from ..home import open_home
+from ..output import Output
+from ..targets.aws_lambda.client import AWS, aws_errors
+
+
+def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool, new_token: bool) -> None:
+    home, stages = open_home(), output.stages()
+    aws = AWS(None)
+    try:
+        provisioning = provision(aws, make_package(architecture, home, stages), new_token=new_token)
+        with stages.run("plan"):
+            steps = provisioning.steps()
+        if dry_run:
+            plan = [asdict(step) for step, _ in steps]
+            lines = [f"  {step.action:<7} {step.detail}" for step, _ in steps]
+            text = "\n".join(["deploying the platform would", *lines]) if steps else "no changes"
+            output.result({"ok": True, "changed": bool(steps), "plan": plan}, text)
+            return
+        with stages.run("apply") as stage:
+            stage.cached = not steps
+            url = provisioning.apply(steps)
+    finally:
+        output.stop_spinner()
+    if provisioning.token:
+        keep_token(url, provisioning.token, home)
+    told = {"token": provisioning.token} if provisioning.token else {}
+    lines = [f"the platform is on AWS: {url}" + ("" if steps else ": no changes")]
+    if provisioning.token:
+        lines += [f"token: {provisioning.token}", "shown once; this machine keeps it for --platform"]
+    lines.append(f"next:  homeport --platform {url} link-repo https://github.com/you/expense-tracker")
+    output.result({"ok": True, "url": url, "changed": bool(steps), **told}, "\n".join(lines))
+
+
+def destroy_platform(output: Output) -> None:
+    """The webhooks at GitHub go first, as long as we have the tokens for that."""
+    aws = AWS(None)
+    left = []
+    with aws_errors():
+        if not is_there(aws):
+            raise NotFoundError(f"there is no platform on AWS in {aws.region}", hint="AWS_REGION names another region")
+        links = DynamoLinks(Table(aws), SecretsManagerVault(aws))
+        for repository in links.repositories():
+            if reason := asyncio.run(forget_repository(links, repository)):
+                left.append(f"{repository.repository.url}: {reason}")
+        remove_platform(aws)
+    for line in left:
+        output.note(f"a webhook is still in the settings of {line}")
+    output.result({"ok": True, "removed": True, "webhooks_left": left}, "the platform on AWS is gone; projects stay")

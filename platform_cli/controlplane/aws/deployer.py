@@ -1,0 +1,91 @@
+"""Releases on AWS Lambda, made by a function: the same steps as `homeport deploy --target lambda` on a laptop."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from ...errors import BusyError, ConfigError, ReleaseError
+from ...home import Home
+from ...secrets.secrets_manager import ProjectSecrets
+from ...targets.aws_lambda.build import make_wanted
+from ...targets.aws_lambda.client import AWS, aws_errors
+from ...targets.aws_lambda.executor import Executor
+from ...targets.aws_lambda.live import Live, read_live
+from ...targets.aws_lambda.planner import make_plan
+from ...targets.aws_lambda.target import LambdaTarget
+from ..deployer import Deployed, Emit, Read, token_note, told_stages
+from ..store import Origin
+from .contracts import Contracts
+
+# Seconds for which a deploy of the same project from a laptop is waited for.
+PATIENCE_S = 120
+AGAIN_S = 2
+
+
+class LambdaDeployer:
+    def __init__(self, aws: AWS, home: Home, contracts: Contracts) -> None:
+        self._aws = aws
+        self._home = home
+        self._contracts = contracts
+        self._target = LambdaTarget(aws)
+
+    async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
+        return await asyncio.to_thread(self._deploy, project, read, emit, source)
+
+    def _deploy(self, name: str, read: Read, emit: Emit, source: str) -> Deployed:
+        folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
+        try:
+            project = read(folder)
+            if (region := project.on_lambda.region) not in (None, self._aws.region):
+                raise ConfigError(f"[deployment.lambda] region is {region}, and this platform is in {self._aws.region}")
+            stages = told_stages(emit)
+            wanted, contract = make_wanted(
+                project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
+            )
+            for attempt in Retrying(
+                retry=retry_if_exception_type(BusyError),
+                stop=stop_after_delay(PATIENCE_S),
+                wait=wait_fixed(AGAIN_S),
+                reraise=True,
+            ):
+                with attempt:
+                    plan = make_plan(self._aws, replace(wanted, folder=source))
+                    executor = Executor(self._aws, plan, speaks_mcp=contract is not None)
+                    with stages.run("apply"):
+                        executor.run()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        active = self._live(name).active
+        if active is None:
+            raise ReleaseError(f"{name} was destroyed while it was deployed", hint="push again")
+        self._contracts.keep(name, active.release, contract)
+        note = token_note(name, " --target lambda") if executor.token else None
+        return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
+
+    async def destroy(self, project: str) -> None:
+        await asyncio.to_thread(self._target.destroy, project)
+        self._contracts.forget(project)
+
+    def mcp_url(self, project: str) -> str | None:
+        live = self._live(project)
+        return f"{live.url}/mcp" if live.active and live.url else None
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        active = self._live(project).active
+        return self._contracts.of(project, active.release) if active else None
+
+    def _live(self, project: str) -> Live:
+        with aws_errors():
+            return read_live(self._aws, project)
+
+    def share_secrets(self, project: str, preview: str) -> None:
+        if now := ProjectSecrets(self._aws, project).current():
+            ProjectSecrets(self._aws, preview).set(now.values)

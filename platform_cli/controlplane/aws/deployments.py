@@ -1,0 +1,121 @@
+"""Deployments on AWS: items of the table. Of each project one item counts them, and every new one is written on the
+condition that it is the next: so two deliveries at once do not overlook each other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import AWSError
+from ..deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted
+from .table import Item, Put, Table, Update, fields_of
+
+PREFIX, HEAD = "deployment#", "head"
+COMMENTS = "comments"
+# How often a transaction that met another one is tried again.
+ATTEMPTS = 20
+
+
+class DynamoDeployments(Deployments):
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, project: str) -> list[Deployment]:
+        items = self._table.query(_pk(project), PREFIX, newest_first=True)
+        return [_deployment(item) for item in items]
+
+    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
+        chosen = list(wanted)
+        for _ in range(ATTEMPTS):
+            now = time.time()
+            remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
+            actions: list[Put | Update] = [Put(remembered, new=True)] if delivery is not None else []
+            projects = []
+            for one in chosen:
+                if more := self._actions(one, decide, now):
+                    actions += more
+                    projects.append(one.project)
+            failed = self._table.write(actions) if actions else []
+            if not failed:
+                for project in projects:
+                    self._prune(project)
+                return projects
+            if delivery is not None and self._table.get(remembered["pk"], "-"):
+                return []
+        raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
+
+    def _actions(self, wanted: Wanted, decide: Decide, now: float) -> list[Put | Update]:
+        known = self.of(wanted.project)
+        overtaken = decide(known, wanted)
+        if overtaken is None:
+            return []
+        pk, head = _pk(wanted.project), self._table.get(_pk(wanted.project), HEAD)
+        newest = head["newest"] if head else 0
+        new = Deployment(newest + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
+        actions: list[Put | Update] = [
+            Update(pk, HEAD, {"newest": new.id}, {"newest": newest} if head else None),
+            Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
+        ]
+        if wanted.pull is not None:
+            actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
+        actions += [
+            Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
+        ]
+        return actions
+
+    def _prune(self, project: str) -> None:
+        for old in self.of(project)[KEPT:]:
+            if old.state not in ("waiting", "running"):
+                self._delete(old)
+
+    def _delete(self, deployment: Deployment) -> None:
+        self._table.delete(_pk(deployment.project), _sk(deployment))
+        self._table.delete(*_log(deployment))
+
+    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+        condition = {"state": only_if} if only_if else {}
+        return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
+
+    def append_log(self, deployment: Deployment, line: str) -> None:
+        self._table.append(*_log(deployment), "lines", f"{line}\n")
+
+    def clear_log(self, deployment: Deployment) -> None:
+        self._table.delete(*_log(deployment))
+
+    def log(self, deployment: Deployment) -> str:
+        item = self._table.get(*_log(deployment))
+        return "".join(item["lines"]) if item else ""
+
+    def previews(self, link: str) -> list[str]:
+        return [item["sk"] for item in self._table.query(f"previews#{link}")]
+
+    def forget(self, project: str) -> None:
+        for deployment in self.of(project):
+            if deployment.pull is None:
+                self._delete(deployment)
+
+    def comment(self, preview: str) -> int | None:
+        item = self._table.get(COMMENTS, preview)
+        return int(item["github_id"]) if item else None
+
+    def set_comment(self, preview: str, github_id: int) -> None:
+        self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id})
+
+
+def _pk(project: str) -> str:
+    return f"project#{project}"
+
+
+def _sk(deployment: Deployment) -> str:
+    return f"{PREFIX}{deployment.id:012d}"
+
+
+def _log(deployment: Deployment) -> tuple[str, str]:
+    """Apart from the rest: lists of deployments are read often, and logs are long."""
+    return f"log#{deployment.project}", f"{deployment.id:012d}"
+
+
+def _deployment(item: Item) -> Deployment:
+    return Deployment(**{name: value for name, value in item.items() if name not in ("pk", "sk")})

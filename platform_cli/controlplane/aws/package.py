@@ -1,0 +1,80 @@
+"""homeport itself as layers for its functions: the packages it needs, cross-installed as a user's are, and its code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import requires
+from pathlib import Path
+
+import homeport_runtime
+
+from ...build.archive import Archive, Entry, read_archive, write_archive
+from ...build.interpreter import find_interpreter
+from ...build.layer import build_layer
+from ...build.lock import make_lock
+from ...build.model import Interpreter, Requirements
+from ...build.stages import Stages
+from ...config.project import Architecture, LambdaSettings
+from ...home import Home
+from ...infra_files import PACKAGE, infra_file
+from ...targets.aws_lambda.artifacts import MACHINES, WHEELS, check_python, sources_of, zip_layer
+
+# What a function has loaded when it answers: that is compiled beforehand.
+LOADED = (
+    "import json, sys, platform_cli.controlplane.aws.web, platform_cli.controlplane.aws.builder, "
+    "boto3.dynamodb.types, botocore.httpsession; print(json.dumps(sorted(sys.modules)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """`function` is what every function has to have of its own: nothing that it needs."""
+
+    packages: Archive
+    code: Archive
+    function: Archive
+    python: str
+    architecture: Architecture
+
+
+def make_package(architecture: Architecture, home: Home, stages: Stages) -> Package:
+    own = find_interpreter(None, home.cache)
+    check_python(own.minor, LambdaSettings())
+    foreign = replace(own, platform=f"{MACHINES[architecture]}-{WHEELS[own.minor]}", foreign=True)
+    requirements = Requirements("\n".join(requires("homeport") or ()), "homeport's own")
+    with stages.run("lock") as stage:
+        lock, stage.cached = make_lock(requirements, foreign, home.cache)
+    with stages.run("layer") as stage:
+        layer, stage.cached = build_layer(lock, foreign, home.layers)
+    with stages.run("package") as stage:
+        folder = home.cache / "platform"
+        loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd="/")
+        modules = json.loads(loaded.stdout)
+        packages = folder / f"packages-{lock.hash[:32]}.zip"
+        stage.cached = packages.exists()
+        if not packages.exists():
+            files = {file.relative_to(layer.path).as_posix(): file for file in sorted(layer.path.rglob("*"))}
+            _zip(packages, {name: file for name, file in files.items() if file.is_file()}, modules, own)
+        code = folder / "code.zip"
+        _zip(code, _own_files(), modules, own)
+        function = write_archive(folder / "function.zip", {"README": Entry(b"All that this runs is in its layers.\n")})
+    return Package(read_archive(packages), read_archive(code), function, own.minor, architecture)
+
+
+def _own_files() -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for package in (PACKAGE, Path(homeport_runtime.__file__).parent):
+        files |= {file.relative_to(package.parent).as_posix(): file for file in sorted(package.rglob("*.py"))}
+    infra = infra_file(".")
+    found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
+    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}
+
+
+def _zip(path: Path, files: dict[str, Path], modules: Sequence[str], own: Interpreter) -> None:
+    kept = {name: file for name, file in files.items() if "__pycache__" not in name}
+    names = (name for module in modules for name in sources_of(module))
+    zip_layer(path, kept, [name for name in names if name in kept], own, {})

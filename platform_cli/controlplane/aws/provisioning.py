@@ -1,0 +1,125 @@
+"""The platform on AWS as a whole: what there has to be, in the order in which it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...targets.aws_lambda.client import AWS, absent, aws_errors
+from ...targets.base import Step
+from ..access import hash_of, make_token
+from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB
+from .package import Package
+from .removal import remove_layers
+from .resources import (
+    BUILD_S,
+    MISSING,
+    FunctionResource,
+    LayerResource,
+    LogGroupResource,
+    QueueResource,
+    Resource,
+    RoleResource,
+    SourceResource,
+    TableResource,
+    URLResource,
+)
+from .roles import builder_policy, web_policy
+
+MODULES = "platform_cli.controlplane.aws"
+# Linking waits for GitHub's ping.
+WEB_S, WEB_MB = 60, 1024
+# A build gets almost two CPUs, and room for two layers of a large project.
+BUILD_MB, BUILD_DISK_MB = 3008, 8192
+DISK_MB = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioning:
+    """What is there and what is to be. `token` is what the API wants, when this makes a new one: it is nowhere else."""
+
+    aws: AWS
+    resources: tuple[Resource, ...]
+    url: URLResource
+    layers: tuple[LayerResource, ...]
+    token: str | None = field(repr=False)
+
+    def steps(self) -> list[tuple[Step, Resource]]:
+        """Reads only."""
+        verbs = {"missing": "create", "different": "update"}
+        with aws_errors():
+            states = [(resource, resource.state()) for resource in self.resources]
+        return [(Step(verbs[state], one.shown), one) for one, state in states if state != "there"]
+
+    def apply(self, steps: Sequence[tuple[Step, Resource]]) -> str:
+        """The platform's URL."""
+        with aws_errors():
+            for _, resource in steps:
+                resource.make()
+            remove_layers(self.aws, but=[layer.name for layer in self.layers])
+            return self.url.url or ""
+
+
+def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
+    """A token stays until a new one is wanted; one that was made for a platform without its URL nobody was told."""
+    url = URLResource(aws, WEB)
+    with aws_errors():
+        kept = _token_hash(aws) if url.url and not new_token else None
+    token = None if kept else make_token()
+    token_hash = kept or hash_of(token or "")
+    table = TableResource(aws, TABLE)
+    dead = QueueResource(aws, DEAD_QUEUE)
+    queue = QueueResource(aws, QUEUE, dead)
+    groups = LogGroupResource(aws, WEB), LogGroupResource(aws, BUILDER)
+    web_role, builder_role = RoleResource(aws, WEB, web_policy(aws)), RoleResource(aws, BUILDER, builder_policy(aws))
+    layers = tuple(
+        LayerResource(aws, kind, archive, package.python, package.architecture)
+        for kind, archive in (("packages", package.packages), ("code", package.code))
+    )
+    web = FunctionResource(
+        aws,
+        WEB,
+        f"{MODULES}.web.handler",
+        web_role,
+        layers,
+        package.function,
+        lambda: {QUEUE_VARIABLE: queue.url, TOKEN_VARIABLE: token_hash},
+        WEB_MB,
+        WEB_S,
+        DISK_MB,
+    )
+    builder = FunctionResource(
+        aws,
+        BUILDER,
+        f"{MODULES}.builder.handler",
+        builder_role,
+        layers,
+        package.function,
+        lambda: {QUEUE_VARIABLE: queue.url},
+        BUILD_MB,
+        BUILD_S,
+        BUILD_DISK_MB,
+    )
+    source = SourceResource(aws, queue, BUILDER)
+    resources: tuple[Resource, ...] = (
+        table,
+        dead,
+        queue,
+        *groups,
+        web_role,
+        builder_role,
+        *layers,
+        web,
+        builder,
+        source,
+        url,
+    )
+    return Provisioning(aws, resources, url, layers, token)
+
+
+def _token_hash(aws: AWS) -> str | None:
+    with absent(MISSING):
+        found = aws.functions.get_function_configuration(FunctionName=WEB)
+        token_hash: str | None = found.get("Environment", {}).get("Variables", {}).get(TOKEN_VARIABLE)
+        return token_hash
+    return None

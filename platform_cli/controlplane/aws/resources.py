@@ -1,0 +1,340 @@
+"""The platform's resources on AWS, one class for each kind. Each says whether it is there as it should be, and makes
+itself so, again and again without harm.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ...build.archive import Archive
+from ...targets.aws_lambda.client import AWS, absent
+from ...targets.aws_lambda.publish import configure, wait
+from ...targets.aws_lambda.upload import uploaded
+from ...targets.aws_lambda.wanted import PERMISSIONS, TRUST
+from .names import PLATFORM, TAGS
+
+State = Literal["missing", "different", "there"]
+MISSING = "ResourceNotFoundException"
+NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+POLICY = "homeport"
+LOG_DAYS = 30
+# A build's; the queue has to hide a message for longer, and then brings it again.
+BUILD_S = 900
+HIDDEN_S = BUILD_S + 60
+# Times that a message comes: builds that end without a result, and reports that GitHub does not take.
+MAX_RECEIVES = 20
+# What SQS keeps messages for at most.
+KEPT_S = 14 * 86400
+
+
+class Resource(Protocol):
+    @property
+    def shown(self) -> str: ...
+
+    def state(self) -> State: ...
+
+    def make(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TableResource:
+    aws: AWS
+    name: str
+
+    @property
+    def shown(self) -> str:
+        return f"table {self.name}"
+
+    def state(self) -> State:
+        with absent(MISSING):
+            self.aws.tables.describe_table(TableName=self.name)
+            expires = self.aws.tables.describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
+            return "there" if expires["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else "different"
+        return "missing"
+
+    def make(self) -> None:
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        with absent("ResourceInUseException"):
+            self.aws.tables.create_table(
+                TableName=self.name,
+                KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+                BillingMode="PAY_PER_REQUEST",
+                Tags=_tag_list(),
+            )
+        self.aws.tables.get_waiter("table_exists").wait(
+            TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+        with absent("ValidationException"):
+            specification = {"Enabled": True, "AttributeName": "expires"}
+            self.aws.tables.update_time_to_live(TableName=self.name, TimeToLiveSpecification=specification)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueResource:
+    """A FIFO queue; what comes too often from it goes to `dead`."""
+
+    aws: AWS
+    name: str
+    dead: QueueResource | None = None
+
+    @property
+    def shown(self) -> str:
+        return f"queue {self.name}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:{self.aws.partition}:sqs:{self.aws.region}:{self.aws.account}:{self.name}"
+
+    @property
+    def url(self) -> str:
+        return str(self.aws.queues.get_queue_url(QueueName=self.name)["QueueUrl"])
+
+    @property
+    def _attributes(self) -> dict[str, str]:
+        redrive = {"deadLetterTargetArn": self.dead.arn, "maxReceiveCount": MAX_RECEIVES} if self.dead else None
+        return {
+            "FifoQueue": "true",
+            "MessageRetentionPeriod": str(KEPT_S),
+            "VisibilityTimeout": str(HIDDEN_S),
+            **({"RedrivePolicy": json.dumps(redrive)} if redrive else {}),
+        }
+
+    def state(self) -> State:
+        with absent(*NO_QUEUE):
+            found = self.aws.queues.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
+            same = all(_read(found.get(name)) == _read(value) for name, value in self._attributes.items())
+            return "there" if same else "different"
+        return "missing"
+
+    def make(self) -> None:
+        if self.state() == "missing":
+            self.aws.queues.create_queue(QueueName=self.name, Attributes=self._attributes, tags=TAGS)
+        else:
+            changeable = {name: value for name, value in self._attributes.items() if name != "FifoQueue"}
+            self.aws.queues.set_queue_attributes(QueueUrl=self.url, Attributes=changeable)
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroupResource:
+    aws: AWS
+    function: str
+
+    @property
+    def name(self) -> str:
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def shown(self) -> str:
+        return f"logs in {self.name} for {LOG_DAYS} days"
+
+    def state(self) -> State:
+        groups = self.aws.logs.describe_log_groups(logGroupNamePrefix=self.name)["logGroups"]
+        found = next((group for group in groups if group["logGroupName"] == self.name), None)
+        if found is None:
+            return "missing"
+        return "there" if found.get("retentionInDays") == LOG_DAYS else "different"
+
+    def make(self) -> None:
+        with absent("ResourceAlreadyExistsException"):
+            self.aws.logs.create_log_group(logGroupName=self.name, tags=TAGS)
+        self.aws.logs.put_retention_policy(logGroupName=self.name, retentionInDays=LOG_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleResource:
+    aws: AWS
+    name: str
+    policy: Mapping[str, Any]
+
+    @property
+    def shown(self) -> str:
+        return f"role {self.name}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:{self.aws.partition}:iam::{self.aws.account}:role/{self.name}"
+
+    def state(self) -> State:
+        with absent("NoSuchEntity"):
+            self.aws.roles.get_role(RoleName=self.name)
+            with absent("NoSuchEntity"):
+                found = self.aws.roles.get_role_policy(RoleName=self.name, PolicyName=POLICY)["PolicyDocument"]
+                return "there" if found == self.policy else "different"
+            return "different"
+        return "missing"
+
+    def make(self) -> None:
+        with absent("EntityAlreadyExists"):
+            trust = json.dumps(TRUST)
+            self.aws.roles.create_role(RoleName=self.name, AssumeRolePolicyDocument=trust, Tags=_tag_list())
+        document = json.dumps(self.policy)
+        self.aws.roles.put_role_policy(RoleName=self.name, PolicyName=POLICY, PolicyDocument=document)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResource:
+    """Called by what is in it, so that it never changes."""
+
+    aws: AWS
+    kind: str
+    archive: Archive
+    python: str
+    architecture: str
+
+    @property
+    def name(self) -> str:
+        return f"{PLATFORM}_{self.kind}-{self.archive.sha256[:32]}"
+
+    @property
+    def shown(self) -> str:
+        return f"layer {self.name} ({self.archive.size / 1e6:.1f} MB)"
+
+    @property
+    def arn(self) -> str | None:
+        versions = self.aws.functions.list_layer_versions(LayerName=self.name).get("LayerVersions", [])
+        return str(versions[0]["LayerVersionArn"]) if versions else None
+
+    def state(self) -> State:
+        return "there" if self.arn else "missing"
+
+    def make(self) -> None:
+        self.aws.functions.publish_layer_version(
+            LayerName=self.name,
+            Content=uploaded(self.aws, self.archive),
+            CompatibleRuntimes=[f"python{self.python}"],
+            CompatibleArchitectures=[self.architecture],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionResource:
+    """`variables` are asked for when the function is made: they name what is made before it."""
+
+    aws: AWS
+    name: str
+    handler: str
+    role: RoleResource
+    layers: tuple[LayerResource, ...]
+    function: Archive
+    variables: Callable[[], Mapping[str, str]]
+    memory_mb: int
+    timeout_s: int
+    disk_mb: int
+
+    @property
+    def shown(self) -> str:
+        return f"function {self.name}"
+
+    def state(self) -> State:
+        with absent(MISSING):
+            found = self.aws.functions.get_function_configuration(FunctionName=self.name)
+            return "there" if self._is_as_wanted(found) else "different"
+        return "missing"
+
+    def _is_as_wanted(self, found: Mapping[str, Any]) -> bool:
+        if any(layer.arn is None for layer in self.layers):
+            return False
+        wanted = self._configuration()
+        same = ("Role", "Runtime", "Handler", "MemorySize", "Timeout", "Environment", "EphemeralStorage")
+        return (
+            all(found.get(key) == wanted[key] for key in same)
+            and [layer["Arn"] for layer in found.get("Layers", ())] == wanted["Layers"]
+            and found["CodeSha256"] == base64.b64encode(bytes.fromhex(self.function.sha256)).decode()
+            and found.get("Architectures") == [self.layers[0].architecture]
+        )
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "FunctionName": self.name,
+            "Role": self.role.arn,
+            "Runtime": f"python{self.layers[0].python}",
+            "Handler": self.handler,
+            "MemorySize": self.memory_mb,
+            "Timeout": self.timeout_s,
+            "Layers": [layer.arn for layer in self.layers],
+            "Environment": {"Variables": dict(self.variables())},
+            "EphemeralStorage": {"Size": self.disk_mb},
+        }
+
+    def make(self) -> None:
+        functions, code = self.aws.functions, uploaded(self.aws, self.function)
+        architectures = [self.layers[0].architecture]
+        if self.state() == "missing":
+            create = {**self._configuration(), "Code": code, "Architectures": architectures, "Tags": TAGS}
+            configure(self.aws, functions.create_function, create)
+        else:
+            functions.update_function_code(FunctionName=self.name, Architectures=architectures, **code)
+            wait(self.aws, self.name, "function_updated_v2")
+            configure(self.aws, functions.update_function_configuration, self._configuration())
+        wait(self.aws, self.name, "function_active_v2")
+
+
+@dataclass(frozen=True, slots=True)
+class URLResource:
+    """The function's URL, which anybody may ask: the function itself looks at signatures and tokens."""
+
+    aws: AWS
+    function: str
+
+    @property
+    def shown(self) -> str:
+        return f"the URL of {self.function}"
+
+    @property
+    def url(self) -> str | None:
+        with absent(MISSING):
+            found = self.aws.functions.get_function_url_config(FunctionName=self.function)
+            return str(found["FunctionUrl"]).rstrip("/")
+        return None
+
+    def state(self) -> State:
+        return "there" if self.url else "missing"
+
+    def make(self) -> None:
+        for sid, permission in PERMISSIONS.items():
+            with absent("ResourceConflictException"):
+                self.aws.functions.add_permission(FunctionName=self.function, StatementId=sid, **permission)
+        with absent("ResourceConflictException"):
+            self.aws.functions.create_function_url_config(
+                FunctionName=self.function, AuthType="NONE", InvokeMode="BUFFERED"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResource:
+    """Messages of the queue are events of the function, one at a time for each project."""
+
+    aws: AWS
+    queue: QueueResource
+    function: str
+
+    @property
+    def shown(self) -> str:
+        return f"messages of {self.queue.name} to {self.function}"
+
+    def _found(self) -> list[dict[str, Any]]:
+        answer = self.aws.functions.list_event_source_mappings(EventSourceArn=self.queue.arn)
+        mappings: list[dict[str, Any]] = answer["EventSourceMappings"]
+        return [one for one in mappings if one["FunctionArn"].split(":")[6] == self.function]
+
+    def state(self) -> State:
+        return "there" if self._found() else "missing"
+
+    def make(self) -> None:
+        self.aws.functions.create_event_source_mapping(
+            EventSourceArn=self.queue.arn, FunctionName=self.function, BatchSize=1, Enabled=True
+        )
+
+
+def _tag_list() -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in TAGS.items()]
+
+
+def _read(value: str | None) -> Any:
+    """AWS writes JSON in its own way."""
+    return json.loads(value) if value else None

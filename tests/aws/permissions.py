@@ -1,0 +1,135 @@
+"""What a request to AWS needs of whoever signs it: actions and the resources that they are on, as IAM names them.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from .moto_server import REGION
+
+ACCOUNT = "123456789012"
+# Of Lambda's paths, without the date in front.
+LAMBDA = (
+    ("POST", r"functions", "CreateFunction"),
+    ("GET", r"functions/?", "ListFunctions"),
+    ("GET", r"functions/([^/]+)", "GetFunction"),
+    ("DELETE", r"functions/([^/]+)", "DeleteFunction"),
+    ("GET", r"functions/([^/]+)/configuration", "GetFunctionConfiguration"),
+    ("PUT", r"functions/([^/]+)/configuration", "UpdateFunctionConfiguration"),
+    ("PUT", r"functions/([^/]+)/code", "UpdateFunctionCode"),
+    ("GET", r"functions/([^/]+)/versions", "ListVersionsByFunction"),
+    ("POST", r"functions/([^/]+)/versions", "PublishVersion"),
+    ("POST", r"functions/([^/]+)/aliases", "CreateAlias"),
+    ("GET", r"functions/([^/]+)/aliases/[^/]+", "GetAlias"),
+    ("PUT", r"functions/([^/]+)/aliases/[^/]+", "UpdateAlias"),
+    ("POST", r"functions/([^/]+)/invocations", "InvokeFunction"),
+    ("POST", r"functions/([^/]+)/policy", "AddPermission"),
+    ("GET", r"functions/([^/]+)/url", "GetFunctionUrlConfig"),
+    ("POST", r"functions/([^/]+)/url", "CreateFunctionUrlConfig"),
+    ("DELETE", r"functions/([^/]+)/url", "DeleteFunctionUrlConfig"),
+    ("GET", r"functions/([^/]+)/concurrency", "GetFunctionConcurrency"),
+    ("PUT", r"functions/([^/]+)/concurrency", "PutFunctionConcurrency"),
+    ("DELETE", r"functions/([^/]+)/concurrency", "DeleteFunctionConcurrency"),
+    ("GET", r"tags/.+function(?::|%3A)([^/]+)", "ListTags"),
+    ("GET", r"layers/([^/]+)/versions", "ListLayerVersions"),
+    ("POST", r"layers/([^/]+)/versions", "PublishLayerVersion"),
+    ("DELETE", r"layers/([^/]+)/versions/[^/]+", "DeleteLayerVersion"),
+    ("GET", r"account-settings/?", "GetAccountSettings"),
+    ("GET", r"functions/([^/]+)/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
+    ("PUT", r"functions/([^/]+)/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
+    ("DELETE", r"functions/([^/]+)/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
+)
+# Where IAM calls a service otherwise than signatures do.
+PREFIXES = {"monitoring": "cloudwatch"}
+TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+NO_RESOURCE = (
+    "cloudwatch:GetMetricStatistics",
+    "logs:DescribeLogGroups",
+    "secretsmanager:ListSecrets",
+    "sts:GetCallerIdentity",
+)
+# What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+FREE = ("sts:GetCallerIdentity",)
+
+
+def needed(service: str, method: str, path: str, named: str, body: bytes) -> Iterator[tuple[str, str]]:
+    """`named` is the action where the request names it itself."""
+    if service == "lambda":
+        yield from _of_lambda(method, path, body)
+        return
+    if service == "s3":
+        _, bucket, *key = path.split("/", 2)
+        verb = {"PUT": "Put", "POST": "Put", "DELETE": "Delete"}.get(method, "Get")
+        action = f"{verb}Object" if key and key[0] else {"Put": "CreateBucket"}.get(verb, f"{verb}Bucket")
+        yield f"s3:{action}", "arn:aws:s3:::" + "/".join([bucket, *filter(None, key)])
+        return
+    action = f"{PREFIXES.get(service, service)}:{named}"
+    if action in NO_RESOURCE:
+        yield action, "*"
+        return
+    said: dict[str, Any] = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    if body.startswith(b"{"):
+        said = json.loads(body)
+    if named == "TransactWriteItems":
+        for item in said["TransactItems"]:
+            ((kind, one),) = item.items()
+            yield f"dynamodb:{TRANSACTION[kind]}", _arn(service, f"table/{one['TableName']}")
+        return
+    if "RequestItems" in said:
+        yield from ((action, _arn(service, f"table/{name}")) for name in said["RequestItems"])
+        return
+    yield action, _resource(service, said)
+
+
+def _of_lambda(method: str, path: str, body: bytes) -> Iterator[tuple[str, str]]:
+    rest = re.sub(r"^/[\d-]+/", "", path)
+    matches = ((action, re.fullmatch(pattern, rest)) for verb, pattern, action in LAMBDA if verb == method)
+    action, match = next(((action, match) for action, match in matches if match), ("", None))
+    assert action, f"a request that no test knows: {method} {path}"
+    said = json.loads(body) if body.startswith(b"{") and action != "InvokeFunction" else {}
+    name = unquote(match[1]) if match and match.groups() else said.get("FunctionName")
+    kind = "layer" if "Layer" in action else "function"
+    yield f"lambda:{action}", "*" if name is None else _arn("lambda", f"{kind}:{name}")
+    if "Role" in said:
+        yield "iam:PassRole", said["Role"]
+
+
+def _resource(service: str, said: dict[str, Any]) -> str:
+    match service:
+        case "dynamodb":
+            return _arn(service, f"table/{said['TableName']}")
+        case "sqs":
+            return _arn(service, said["QueueUrl"].rpartition("/")[2])
+        case "iam":
+            return f"arn:aws:iam::{ACCOUNT}:role/{said['RoleName']}"
+        case "logs":
+            name = said.get("logGroupName") or said["logGroupIdentifier"]
+            stream = f":log-stream:{said['logStreamName']}" if "logStreamName" in said else ""
+            return _arn(service, f"log-group:{name}{stream}")
+        case "secretsmanager":
+            name = said.get("SecretId") or said["Name"]
+            return str(name) if name.startswith("arn:") else _arn(service, f"secret:{name}-AbCdEf")
+    raise AssertionError(f"a service that no test knows: {service}")
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
+    """A statement's actions are named; its resources may have `*`."""
+    return action in FREE or any(
+        action in one["Action"] and any(fnmatchcase(resource, pattern) for pattern in _listed(one["Resource"]))
+        for one in policy["Statement"]
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,156 @@
+"""The platform on AWS: moto and the emulator, GitHub's stand-in, and what stands for Lambda's reader of the queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.aws.control_plane import ControlPlane
+from tests.aws.moto_server import Moto, moto
+from tests.github.conftest import every_request_is_sound, github, log_in
+from tests.github.fake import FakeGitHub, commit, git
+from tests.support import SERVERS, Platform, require, with_config
+
+__all__ = ["every_request_is_sound", "github", "moto"]
+
+DEADLINE_S = 300
+WEB, BUILDER = "homeport_platform_web", "homeport_platform_builder"
+
+
+@pytest.fixture(scope="session")
+def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    require(os.geteuid() == 0 and shutil.which("unshare"), "the emulator's sandboxes need root and unshare")
+    running = ControlPlane(moto, tmp_path_factory.mktemp("functions"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def laptop(plane: ControlPlane, github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A home of its own, in which no platform ever runs, logged in to GitHub."""
+    here = Platform(tmp_path_factory.mktemp("home"))
+    here.environment |= {**plane.moto.environment, **github.environment}
+    here.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    log_in(here, github.token)
+    return here
+
+
+@dataclass
+class Pump:
+    """What Lambda's event source mapping does: messages become events; what an event does not fail on is deleted, what
+    it fails on comes again (at once: the tests wait for no timeout). `events` are those that were made.
+    """
+
+    plane: ControlPlane
+    queue: str
+    events: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits, and nothing is under way."""
+        counts = self.plane.moto.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return all(counts["Attributes"][name] == "0" for name in names)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(DEADLINE_S)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._step()
+            self._stopped.wait(0.1)
+
+    def _step(self) -> None:
+        sqs = self.plane.moto.client("sqs")
+        answer = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=1, AttributeNames=["All"])
+        for message in answer.get("Messages", []):
+            record = {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+                "eventSource": "aws:sqs",
+            }
+            self.events.append(record)
+            url = f"{self.plane.moto.url}/2015-03-31/functions/{BUILDER}/invocations"
+            answer = httpx.post(url, content=json.dumps({"Records": [record]}), timeout=DEADLINE_S)
+            if "X-Amz-Function-Error" in answer.headers:
+                self.failures.append(answer.text)
+                sqs.change_message_visibility(
+                    QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+            else:
+                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """`cli` talks to the platform on AWS; `builder` reads its queue."""
+
+    cli: Platform
+    url: str
+    token: str
+    pump: Pump
+
+
+@pytest.fixture(scope="session")
+def platform(plane: ControlPlane, laptop: Platform) -> Iterator[Deployed]:
+    answer = laptop.run("platform", "deploy", "--target", "lambda", "--architecture", machine())
+    queue = plane.moto.client("sqs").get_queue_url(QueueName="homeport_platform.fifo")["QueueUrl"]
+    cli = Platform(laptop.home)
+    # It knows the token, which was kept.
+    cli.environment = {**laptop.environment, "HOMEPORT_PLATFORM": answer["url"]}
+    pump = Pump(plane, queue)
+    yield Deployed(cli, answer["url"], answer["token"], pump)
+    pump.stop()
+    assert plane.refused == [], "the functions may do what they have to"
+
+
+@pytest.fixture(scope="session")
+def clone(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the server in it, for this machine's processor, pushed as the only commit of main."""
+    parent = tmp_path_factory.mktemp("clone")
+    config = f'[deployment.lambda]\narchitecture = "{machine()}"\n[auth]\nmode = "none"\n'
+    folder = with_config(SERVERS / "mcp2_lowlevel", config, parent)
+    git(parent, "init", "--quiet", "--initial-branch=main", str(folder))
+    address = github.url.replace("http://", f"http://x-access-token:{github.token}@")
+    git(folder, "remote", "add", "origin", f"{address}/{github.name}.git")
+    commit(folder, "a server")
+    return folder
+
+
+@pytest.fixture
+def repository(clone: Path) -> Path:
+    """The clone as it was when it was made."""
+    git(clone, "reset", "--quiet", "--hard", git(clone, "rev-list", "--max-parents=0", "HEAD"))
+    return clone
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """What `condition` answers once that is true; fails after a deadline that leaves room for whole builds."""
+    end = time.monotonic() + DEADLINE_S
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"still not true after {DEADLINE_S} s"
+        time.sleep(0.1)
+    return answer
+
+
+def machine() -> str:
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
