@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from homeport_runtime.aws.secrets import HISTORY, STATE_KEY
+from homeport_runtime.hosts.lambda_secrets import HISTORY, STATE_KEY
 
 from ..errors import AWSError, BusyError, InputError
 from ..targets.aws_lambda.client import AWS, absent, code_of, hidden_errors
@@ -132,24 +132,29 @@ class ProjectSecrets:
                 if RELEASE.fullmatch(label) and label not in kept:
                     self._label(label, RemoveFromVersionId=version)
 
-    def forget(self) -> bool:
-        """Deletes it for good, and at once: its name is free again. False when it was not there."""
-        found = self._describe() is not None
-        if found:
-            with hidden_errors():
-                self._client.delete_secret(SecretId=self._id, ForceDeleteWithoutRecovery=True)
-        return found
+    def exist(self) -> bool:
+        """Also when somebody has scheduled them to be deleted."""
+        return self._described() is not None
+
+    def forget(self) -> None:
+        """Deletes all of it for good, and at once: the name is free again."""
+        with hidden_errors(), absent(MISSING):
+            self._client.delete_secret(SecretId=self._id, ForceDeleteWithoutRecovery=True)
 
     def _describe(self) -> dict[str, Any] | None:
-        described: dict[str, Any] | None = None
-        with hidden_errors(), absent(MISSING):
-            described = self._client.describe_secret(SecretId=self._id)
+        described = self._described()
         if described and described.get("DeletedDate"):
             raise AWSError(
                 f"the secret {self._id} is scheduled to be deleted on AWS",
                 hint=f"aws secretsmanager restore-secret --secret-id {self._id}",
             )
         return described
+
+    def _described(self) -> dict[str, Any] | None:
+        with hidden_errors(), absent(MISSING):
+            described: dict[str, Any] = self._client.describe_secret(SecretId=self._id)
+            return described
+        return None
 
     def _write(self, before: Document | None, values: Mapping[str, str], touched: Collection[str]) -> None:
         text = json.dumps(self._content(before, values, touched), ensure_ascii=False)
@@ -161,7 +166,8 @@ class ProjectSecrets:
         with hidden_errors():
             if before is None:
                 tags = [{"Key": TAG, "Value": self._project}]
-                with _overtaken("ResourceExistsException"):
+                # The second for as long as AWS still deletes the one that had the name before.
+                with _overtaken("ResourceExistsException", "InvalidRequestException"):
                     self._client.create_secret(Name=self._id, SecretString=text, Tags=tags)
                 return
             # In two steps, the second of which is refused when there is another current version than the one before.
@@ -187,13 +193,13 @@ class ProjectSecrets:
 
 
 @contextmanager
-def _overtaken(code: str) -> Iterator[None]:
+def _overtaken(*codes: str) -> Iterator[None]:
     from botocore.exceptions import ClientError
 
     try:
         yield
     except ClientError as error:
-        if code_of(error) != code:
+        if code_of(error) not in codes:
             raise
         raise _OvertakenError from None
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from homeport_runtime.aws.secrets import STATE_KEY, fetch_secret
+from homeport_runtime.aws.secrets import fetch_secret
+from homeport_runtime.hosts.lambda_secrets import STATE_KEY
 from platform_cli.errors import AWSError, BusyError, InputError
 from platform_cli.secrets.secrets_manager import MAX_BYTES, Document, ProjectSecrets
 from platform_cli.targets.aws_lambda.client import AWS, hidden_errors
@@ -108,13 +109,17 @@ def test_what_does_not_fit_changes_nothing(secrets: ProjectSecrets, project: str
 
 def test_deleted_for_good_and_the_name_is_free(secrets: ProjectSecrets, moto: Moto, project: str) -> None:
     secrets.set({"A": "1"})
-    assert secrets.forget() is True
-    assert (secrets.forget(), secrets.current()) == (False, None)
+    assert secrets.exist()
+    secrets.forget()
+    secrets.forget()
+    assert (secrets.exist(), secrets.current()) == (False, None)
     assert secrets.set({"A": "2"}) == ["A"]
     moto.client("secretsmanager").delete_secret(SecretId=f"homeport/{project}")
     with pytest.raises(AWSError) as caught:
         secrets.set({"A": "3"})
     assert caught.value.hint == f"aws secretsmanager restore-secret --secret-id homeport/{project}"
+    secrets.forget()
+    assert not secrets.exist()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ PREFIX = "homeport-"
 LAYER_PREFIXES = (f"{PREFIX}packages-", f"{PREFIX}runtime-")
 # Of a function's and of a role's name.
 MAX_NAME = 64
+# Of a function and of its versions.
+MAX_DESCRIPTION = 256
 
 
 def check_name_fits(project: str) -> None:

@@ -14,7 +14,7 @@ from .client import AWS, absent, code_of
 from .handshake import shake_hands
 from .layers import delete_unused_layers
 from .live import MISSING, Live, Version, read_live
-from .names import ALIAS, function_name
+from .names import ALIAS, MAX_DESCRIPTION, function_name
 
 KEPT_RELEASES = 10
 # A new role, and what it may, is not known everywhere at once.
@@ -29,7 +29,8 @@ def publish(aws: AWS, project: str, release: int, said: str, token: str | None, 
     """
     name = function_name(project)
     delete_leftovers(aws, project)
-    number = str(aws.functions.publish_version(FunctionName=name, Description=f"v{release} {said}")["Version"])
+    description = f"v{release} {said}"[:MAX_DESCRIPTION]
+    number = str(aws.functions.publish_version(FunctionName=name, Description=description)["Version"])
     try:
         wait(aws, name, "published_version_active", Qualifier=number)
         _when_role_is_known(

@@ -58,8 +58,7 @@ def _apply(aws: AWS, project: str, live: Live, names: Collection[str]) -> str | 
         republish(aws, project, live, active, release=release, reason=reason, token_hash=kept, pin=pin)
     except HomeportError as error:
         raise ReleaseError(
-            f"{shown} is stored, but v{active.release} of {project} keeps serving without it; "
-            f"with it the server did not start: {error.message}",
+            f"{shown} is stored, but v{active.release} of {project} keeps serving without it: {error.message}",
             hint="set another value, or fix the server and deploy it",
         ) from error
     return f"v{release}"

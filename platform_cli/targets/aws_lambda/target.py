@@ -132,8 +132,8 @@ class LambdaTarget:
         """
         with aws_errors():
             live = read_live(self._aws, project)
-            had_secrets = ProjectSecrets(self._aws, project).forget()
-            if live.is_absent and not had_secrets:
+            secrets = ProjectSecrets(self._aws, project)
+            if live.is_absent and not secrets.exist():
                 raise _missing(project)
             with absent(MISSING):
                 self._aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
@@ -149,6 +149,7 @@ class LambdaTarget:
                 self._aws.roles.delete_role(RoleName=role_name(project))
             with absent(MISSING):
                 self._aws.logs.delete_log_group(logGroupName=log_group(project))
+            secrets.forget()
             delete_unused_layers(self._aws, (arn for version in live.versions for arn in version.layers))
             delete_empty_bucket(self._aws)
 

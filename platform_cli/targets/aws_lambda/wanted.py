@@ -12,12 +12,11 @@ from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
 from ...config.project import LambdaSettings, Scaling
 from .artifacts import Artifacts
-from .names import TAG, function_name, log_group, mailbox_table, role_name
+from .names import MAX_DESCRIPTION, TAG, function_name, log_group, mailbox_table, role_name
 from .pins import Pin
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
-MAX_DESCRIPTION = 256
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

@@ -8,11 +8,6 @@ from contextlib import closing
 from .client import SECRETS_MANAGER, Client
 from .errors import AWSError
 
-# Reserved names in a project's secret: the key that all instances seal requestState with (64 hexadecimal digits), and
-# what homeport itself remembers of the others. Neither is for the server's environment.
-STATE_KEY = "HOMEPORT_STATE_KEY"
-HISTORY = "HOMEPORT_HISTORY"
-
 
 def fetch_secret(arn: str, version: str | None = None) -> dict[str, str]:
     """The values by name: the secret is a JSON object of texts. `version` is a VersionId, None the current one.

@@ -8,6 +8,10 @@ import threading
 from ..errors import ServerError
 
 PERMISSION = "secretsmanager:GetSecretValue"
+# Reserved names in a project's secret: the key that all instances seal requestState with (64 hexadecimal digits), and
+# what homeport itself remembers of the others. Neither is for the server's environment.
+STATE_KEY = "HOMEPORT_STATE_KEY"
+HISTORY = "HOMEPORT_HISTORY"
 
 
 class SecretsFetch(threading.Thread):
@@ -30,7 +34,7 @@ class SecretsFetch(threading.Thread):
             self._error = error
 
     def values(self) -> dict[str, str]:
-        """By name, with the reserved ones (aws.secrets). Raises ServerError."""
+        """By name, with the reserved ones. Raises ServerError."""
         if self._arn:
             self.join()
         if self._error is not None:

@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 from ..app import App
-from ..aws.secrets import HISTORY, STATE_KEY
 from ..environment import QUIET, fill
 from ..errors import ServerError
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
@@ -26,7 +25,7 @@ from ..telemetry.scrub import Scrubber
 from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
-from .lambda_secrets import SecretsFetch
+from .lambda_secrets import HISTORY, STATE_KEY, SecretsFetch
 from .start import Folders, load, started
 
 # Where the packages of the function's layers are.

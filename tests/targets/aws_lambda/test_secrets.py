@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from platform_cli.errors import NotFoundError, ReleaseError
+from platform_cli.secrets.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda import publish
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.target import LambdaTarget
@@ -145,6 +146,12 @@ def test_a_value_that_the_server_does_not_start_with(kept: Kept) -> None:
     kept.set("a value behind")
     assert kept.word == "a value behind"
     kept.check_nothing_is_left_over()
+
+
+def test_a_deploy_brings_what_is_stored_and_does_not_serve_yet(laptop: Platform, kept: Kept) -> None:
+    ProjectSecrets(AWS(None), kept.name).set({"WORD": "stored alone"})
+    assert laptop.run("deploy", str(kept.folder), "--name", kept.name)["changed"] is True
+    assert kept.word == "stored alone"
 
 
 def test_the_values_are_in_nothing_that_is_written_or_printed(laptop: Platform, kept: Kept) -> None:
