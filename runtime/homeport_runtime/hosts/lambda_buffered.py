@@ -68,8 +68,8 @@ class _Served:
 
 
 def _told(error: Exception) -> RuntimeError:
-    """What awslambdaric may log of it."""
-    return RuntimeError(f"{type(error).__name__}: {scrubbed(error)}")
+    """What awslambdaric may log of it, the user's own frames included."""
+    return RuntimeError(scrubbed(f"{type(error).__name__}: {error}\n{getattr(error, 'trace', '')}".rstrip()))
 
 
 try:
