@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from ..config.project import Project
 from ..controlplane.access import hash_of, make_token
 from ..controlplane.connections import check_url
 from ..errors import InputError
-from ..home import open_home, write_atomic
-from ..infra_files import infra_file
+from ..home import open_home
 from ..output import Output
 from .deploy import read_project
-from .options import json_option
+from .options import json_option, target_name, target_option
+from .workflow import write_workflow
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")
 # What needs no quotes in YAML and in a shell.
@@ -29,16 +30,14 @@ def export_command() -> None:
 @export_command.command("github-actions")
 @click.argument("path", default=".")
 @click.option("--branch", default="main", show_default=True, help="The branch whose pushes are deployed.")
+@target_option
+@click.option("--role", metavar="ARN", help="On Lambda: the role that the workflow takes, which need not be there yet.")
+@click.option("--repository", metavar="OWNER/NAME", help="On Lambda: whose workflow may take it; default: origin's.")
 @json_option
-def github_actions(path: str, branch: str, as_json: bool) -> None:
-    """Write a GitHub Actions workflow into this repository that deploys PATH to the platform of --platform."""
-    url = click.get_current_context().find_root().params.get("platform")
-    if not url:
-        raise InputError(
-            "GitHub's runners need a platform that they can reach",
-            hint="homeport --platform https://mcp.example.com export github-actions",
-        )
-    values = {"PLATFORM": check_url(url), "PATH": path, "BRANCH": branch}
+def github_actions(path: str, branch: str, role: str | None, repository: str | None, as_json: bool) -> None:
+    """Write a GitHub Actions workflow into this repository that deploys PATH to the platform of --platform, or to
+    Lambda.
+    """
     for value in (path, branch):
         if not _PLAIN.fullmatch(value) or value.startswith("-"):
             raise InputError(f"{value!r} has characters that a workflow cannot carry")
@@ -46,11 +45,20 @@ def github_actions(path: str, branch: str, as_json: bool) -> None:
         raise InputError("this is not the top of a git repository", hint="run it there")
     if WORKFLOW.exists():
         raise InputError(f"{WORKFLOW} is there already", hint="remove it first")
-    text = infra_file("github/deploy.yml").read_text()
-    for name, value in values.items():
-        text = text.replace(f"@{name}@", value)
-    write_atomic(WORKFLOW, text.encode(), 0o644)
-    Output(as_json=as_json).result(
+    output = Output(as_json=as_json)
+    if target_name(Project(folder=Path(path), entrypoint=None)) == "lambda":
+        from .lambda_workflow import write_lambda_workflow
+
+        write_lambda_workflow(output, WORKFLOW, path, branch, role, repository)
+        return
+    url = click.get_current_context().find_root().params.get("platform")
+    if not url:
+        raise InputError(
+            "GitHub's runners need a platform that they can reach",
+            hint="homeport --platform https://mcp.example.com export github-actions, or --target lambda",
+        )
+    write_workflow(WORKFLOW, "github/deploy.yml", {"PLATFORM": check_url(url), "PATH": path, "BRANCH": branch})
+    output.result(
         {"ok": True, "path": str(WORKFLOW)},
         f"{WORKFLOW} deploys each push to {branch}\n"
         "next:  homeport platform token create github, and put it into the repository's secret HOMEPORT_TOKEN",

@@ -1,0 +1,78 @@
+"""IAM policies for whoever deploys projects, and who may be that: the platform's builder, or a workflow of GitHub's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import permissions
+from .names import bucket_name
+from .wanted import Place
+
+CHANGE_ROLES = tuple(action for action in permissions.ROLE if action != "PassRole")
+# GitHub's issuer of tokens for workflows:
+# https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
+ISSUER = "token.actions.githubusercontent.com"
+AUDIENCE = "sts.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlace:
+    partition: str
+    region: str
+    account: str
+
+
+def project_statements(place: Place) -> list[dict[str, Any]]:
+    """All that the life of projects asks for, whose resources are all called homeport-*."""
+    layer, roles = (
+        arn(place, "lambda", "layer:homeport-*"),
+        f"arn:{place.partition}:iam::{place.account}:role/homeport-*",
+    )
+    bucket = f"arn:{place.partition}:s3:::{bucket_name(place.account, place.region)}"
+    passed = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+    return [
+        allow("secretsmanager", permissions.SECRET, arn(place, "secretsmanager", "secret:homeport/*")),
+        allow("dynamodb", permissions.TABLE, arn(place, "dynamodb", "table/homeport-*")),
+        allow("lambda", permissions.FUNCTION, arn(place, "lambda", "function:homeport-*")),
+        allow("lambda", permissions.LAYER, layer, f"{layer}:*"),
+        allow("lambda", permissions.ACCOUNT, "*"),
+        allow("iam", CHANGE_ROLES, roles),
+        allow("iam", ("PassRole",), roles) | passed,
+        allow("logs", permissions.LOGS, arn(place, "logs", "log-group:/aws/lambda/homeport-*")),
+        allow("logs", ("DescribeLogGroups",), "*"),
+        allow("cloudwatch", ("GetMetricStatistics",), "*"),
+        allow("s3", permissions.BUCKET, bucket),
+        allow("s3", permissions.OBJECT, f"{bucket}/*"),
+    ]
+
+
+def trust_workflow(place: Place, repository: str, branch: str) -> dict[str, Any]:
+    """For workflows that run for `branch` of `repository` (`owner/name`), and for no others."""
+    provider = f"arn:{place.partition}:iam::{place.account}:oidc-provider/{ISSUER}"
+    claims = {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": f"repo:{repository}:ref:refs/heads/{branch}"}
+    return policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": claims},
+        }
+    )
+
+
+def arn(place: Place, service: str, resource: str) -> str:
+    return f"arn:{place.partition}:{service}:{place.region}:{place.account}:{resource}"
+
+
+def allow(service: str, actions: Sequence[str], *resources: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": [f"{service}:{action}" for action in actions],
+        "Resource": list(resources),
+    }
+
+
+def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}
