@@ -72,8 +72,9 @@ class Guard:
                 )
             problem = answer.decode("utf-8", "replace")[:MAX_TOLD] or f"HTTP {status}"
         except Exception as raised:
-            status, problem = 500, f"{type(raised).__name__}: {raised}"
-            emit("error", f"POST /messages/: {problem}")
+            # What it says is for the log, where secrets are taken out.
+            status, problem = 500, "Internal Server Error"
+            emit("error", f"POST /messages/: {type(raised).__name__}: {raised}")
         message = parse(posted.body)
         if status >= 400 and message is not None and is_request_id(message.get("id")):
             code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST

@@ -34,7 +34,7 @@ HOST = (b"host", b"localhost")
 
 class Server:
     """Its app knows one session, puts what was posted onto its stream with the token that came with it, and refuses
-    what says so; a message that says `wait` is never answered.
+    what says so; a message that says `wait` is never answered, `fail` is an error of its own.
     """
 
     def __init__(self, table: str, token: str | None = None) -> None:
@@ -59,6 +59,8 @@ class Server:
         if not self.sends or said["method"] == "refuse":
             await send_json(send, 403 if self.sends else 404, {"error": "not here"})
             return
+        if said["method"] == "fail":
+            raise RuntimeError("hunter2")
         if said["method"] == "wait":
             await asyncio.Event().wait()
         await send_json(send, 202, {})
@@ -195,11 +197,13 @@ def test_what_the_app_refuses_is_said_on_the_stream_and_what_takes_long_holds_no
 
     async def work() -> None:
         async with holder.stream() as pieces:
-            for method in ("wait", "refuse", "next"):
+            for method in ("wait", "refuse", "fail", "next"):
                 assert await other.post(message(method, {}, method)) == 202
             refused = await next_of(pieces)
             assert (refused["id"], refused["error"]["code"]) == ("refuse", -32600)
             assert "not here" in refused["error"]["message"]
+            failed = await next_of(pieces)
+            assert (failed["id"], failed["error"]) == ("fail", {"code": -32603, "message": "Internal Server Error"})
             assert (await next_of(pieces))["id"] == "next"
 
     run(work)
