@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -29,7 +29,6 @@ class DynamoDB:
         self.calls: list[str] = []
         self.before: Callable[[str, bytes], bool] = lambda _name, _body: True
         self.http = httpx.Client(timeout=DEADLINE_S)
-        self._numbers = itertools.count()
         self._server = Server(("127.0.0.1", 0), type("ThisProxy", (Proxy,), {"dynamodb": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -42,7 +41,7 @@ class DynamoDB:
 
     def table(self) -> str:
         """A new one."""
-        name = f"mailbox-{next(self._numbers)}"
+        name = f"mailbox-{uuid.uuid4().hex}"
         self.moto.client("dynamodb").create_table(TableName=name, **MAILBOX)
         return name
 
