@@ -67,7 +67,8 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             return
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
-            status = target.apply(plan) if plan.steps else {**client.status(chosen), "changed": False}
+            so_far = sum(done.seconds for done in stages.done)
+            status = target.apply(plan, so_far) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
     if "token" in status:

@@ -32,11 +32,14 @@ DISCONNECT_CHECK_S = 0.2
 
 
 class Deploy(BaseModel):
-    """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed from."""
+    """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed from. `seconds` is
+    what making the bundle took.
+    """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
     folder: str
     author: str | None = None
+    seconds: float | None = None
 
 
 class Inspect(BaseModel):
@@ -100,7 +103,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
     @app.post("/v1/projects/{name}/releases")
     async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
         check_name(name, "the project name")
-        work = platform.deploy(name, body.bundle, body.folder, Origin(body.author))
+        work = platform.deploy(name, body.bundle, body.folder, Origin(body.author, seconds=body.seconds))
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")

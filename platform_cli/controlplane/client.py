@@ -161,8 +161,8 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, folder: Path) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": str(folder), "author": _who()}
+    def deploy(self, project: str, bundle: str, folder: Path, seconds: float) -> dict[str, Any]:
+        body = {"bundle": bundle, "folder": str(folder), "author": _who(), "seconds": seconds}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 

@@ -244,6 +244,8 @@ class Platform:
         except HomeportError as error:
             self._store.add_release(replace(row, error=error.message))
             raise
+        if reason == "deploy" and origin.seconds is not None:
+            row = replace(row, origin=replace(origin, seconds=origin.seconds + time.time() - row.created_at))
         self._store.add_release(row)
         await self.edge.publish(self._published())
         return row

@@ -33,8 +33,9 @@ class LocalTarget:
             steps.append(Step("drain", f"the worker of {current['release']}"))
         return Plan(project, bundle, folder, tuple(steps))
 
-    def apply(self, plan: Plan) -> dict[str, Any]:
-        return self.client.deploy(plan.project, plan.bundle.hash, plan.folder)
+    def apply(self, plan: Plan, seconds: float) -> dict[str, Any]:
+        """`seconds` is what it took until here."""
+        return self.client.deploy(plan.project, plan.bundle.hash, plan.folder, seconds)
 
     def list_projects(self) -> list[dict[str, Any]]:
         return self.client.projects()

@@ -31,6 +31,11 @@ def test_an_unchanged_deploy_says_so(run: Run, tiny: Deployment) -> None:
     assert all(name in done.stderr for name in STAGES)
 
 
+def test_what_a_deploy_took_is_kept(run: Run, tiny: Deployment) -> None:
+    first = run("deployments", PROJECT, "--json").json["deployments"][-1]
+    assert (first["release"], first["source"], first["seconds"] > 0) == ("v1", "laptop", True)
+
+
 def test_people_see_the_url(run: Run, tiny: Deployment) -> None:
     done = run("deploy", str(SERVER), "--name", PROJECT)
     lines = done.stdout.splitlines()

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 import uuid
@@ -64,6 +65,7 @@ class FakeGitHub:
     asked: list[Asked] = field(default_factory=list)
     override: Callable[[str, str], Answer | None] = lambda _method, _path: None
     archives: str = ""
+    trusted: ssl.SSLContext | None = None
     token: str = TOKEN
     name: str = REPOSITORY
     secret: str = ""
@@ -98,7 +100,7 @@ class FakeGitHub:
         """Posts it to the webhook that was created, as GitHub would."""
         body = json.dumps(payload).encode()
         (signature,) = self.sign([body])
-        return post(self.webhook, body, delivery_headers(event, signature) | headers)
+        return post(self.webhook, body, delivery_headers(event, signature) | headers, self.trusted)
 
     def push(self, repository: Path, *, before: str = "0" * 40, **fields: Any) -> dict[str, Any]:
         """The payload that GitHub would send for what `repository` has pushed to main."""
@@ -190,15 +192,25 @@ def delivery_headers(event: str, signature: str) -> dict[str, str]:
     }
 
 
-def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def post(
+    url: str, body: bytes, headers: dict[str, str], trusted: ssl.SSLContext | None = None
+) -> tuple[int, dict[str, Any]]:
+    """Over TLS with `trusted`. Every name leads to this machine."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    if trusted:
+        connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S, context=trusted)
+    connection._create_connection = _to_loopback  # type: ignore[attr-defined]
     try:
         connection.request("POST", parts.path, body, headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     finally:
         connection.close()
+
+
+def _to_loopback(address: tuple[str, int], *rest: Any) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", address[1]), *rest)
 
 
 @cache

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 from tests.e2e.probing import call, control_plane, wait_for
 from tests.github.conftest import log_in
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
-from tests.support import CommandFailedError, Platform
+from tests.support import ROOT, CommandFailedError, Platform
 
 NAME = "hello-world"
 NEW_TOOL = """
@@ -215,6 +218,36 @@ def test_polling_needs_no_webhook(platform: Platform, github: FakeGitHub, reposi
         assert len(github.requests("POST", "/hooks")) == hooks
     finally:
         unlink(platform)
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_polling_is_offered_where_somebody_sits(
+    platform: Platform, github: FakeGitHub, repository: Path, answer: str
+) -> None:
+    theirs, ours = pty.openpty()
+    command = [sys.executable, "-m", "platform_cli", "link-repo", github.repository_url, "--json"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=platform.environment,
+        stdin=ours,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        os.write(theirs, f"{answer}\n".encode())
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert "Look for new commits from here instead?" in stderr
+    if answer == "y":
+        assert json.loads(stdout)["watched"] == "polling"
+        wait_until_live(platform, git(repository, "rev-parse", "HEAD"))
+        unlink(platform)
+    else:
+        assert (process.returncode, "--poll" in json.loads(stdout)["error"]["hint"]) == (2, True)
 
 
 def test_a_repository_with_several_servers(
