@@ -104,7 +104,7 @@ def _unpack(archive: IO[bytes], sha: str, folder: str, destination: Path) -> Non
             if tar.pax_headers.get("comment") != sha:
                 raise GitHubError("GitHub sent the archive of another commit", hint="deploy again: push a commit")
             tar.extractall(destination, filter=chosen)  # noqa: S202 - with a filter
-    except tarfile.LinkOutsideDestinationError as error:
+    except (tarfile.LinkOutsideDestinationError, tarfile.AbsoluteLinkError) as error:
         shown = error.tarinfo.name
         raise SourceError(f"{shown} is a symlink that leaves the project", hint="put a file in its place") from None
     except tarfile.FilterError as error:

@@ -1,0 +1,149 @@
+"""Links and deployments, wherever they are kept: SQLite at home, DynamoDB on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from platform_cli.controlplane.aws.deployments import DynamoDeployments
+from platform_cli.controlplane.aws.links import DynamoLinks, SecretsManagerVault
+from platform_cli.controlplane.aws.names import TABLE
+from platform_cli.controlplane.aws.resources import TableResource
+from platform_cli.controlplane.aws.table import Table
+from platform_cli.controlplane.deployments import KEPT, Deployments, Wanted
+from platform_cli.controlplane.links import Link, Links
+from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
+from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
+from platform_cli.controlplane.store import Store
+from platform_cli.errors import InputError
+from platform_cli.github.repository import GitHub, Repository
+from platform_cli.home import Home
+from platform_cli.secrets.sqlite import SQLiteSecretStore
+from platform_cli.targets.aws_lambda.client import AWS
+from tests.aws.moto_server import Moto, moto
+
+__all__ = ["moto"]
+
+GITHUB = GitHub("https://github.com", "https://api.github.com")
+
+
+@pytest.fixture
+def aws(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]:
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    connected = AWS(None)
+    TableResource(connected, TABLE).make()
+    yield connected
+    connected.tables.delete_table(TableName=TABLE)
+
+
+@pytest.fixture(params=["home", "aws"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Links, Deployments]]:
+    if request.param == "aws":
+        aws = request.getfixturevalue("aws")
+        table = Table(aws)
+        yield DynamoLinks(table, SecretsManagerVault(aws)), DynamoDeployments(table)
+        return
+    store, secrets = Store(tmp_path / "store.db"), SQLiteSecretStore(Home(tmp_path))
+    yield SQLiteLinks(store.db, StoreVault(secrets)), SQLiteDeployments(store.db)
+    store.close()
+    secrets.close()
+
+
+def wanted(sha: str | None, project: str = "one", pull: int | None = None) -> Wanted:
+    return Wanted(project, "one", sha, pull)
+
+
+def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) -> None:
+    _, deployments = kept
+    assert deployments.receive("d1", [wanted("a")]) == ["one"]
+    assert deployments.receive("d1", [wanted("b")]) == [], "it was here before"
+    assert deployments.receive("d2", [wanted("a")]) == [], "that commit waits already"
+    assert deployments.receive("d3", [wanted("b"), wanted("b", "two")]) == ["one", "two"]
+    assert [(one.sha, one.state) for one in deployments.of("one")] == [("b", "waiting"), ("a", "overtaken")]
+
+    running = deployments.begin("one")
+    assert running is not None
+    assert (running.sha, running.state, deployments.begin("one")) == ("b", "running", None)
+    deployments.append_log(running, "first")
+    deployments.append_log(running, "second")
+    assert deployments.log(running) == "first\nsecond\n"
+    deployments.restart("one")
+    again = deployments.begin("one")
+    assert again is not None
+    assert (again.id, deployments.log(again)) == (running.id, ""), "a builder that was killed begins anew"
+    deployments.add(wanted("c"))
+    deployments.restart("one")
+    assert [(one.sha, one.state) for one in deployments.of("one")][:2] == [("c", "waiting"), ("b", "overtaken")]
+
+    last = deployments.begin("one")
+    assert last is not None
+    deployments.end(last, "failed", error="why", difference={"added": ["x"]}, blocked=True)
+    newest = deployments.newest("one")
+    assert newest is not None
+    assert (newest.error, newest.difference, newest.blocked, deployments.live("one")) == (
+        "why", {"added": ["x"]}, True, None,
+    )  # fmt: skip
+    assert [(one.sha, one.state) for one in deployments.unreported("one")] == [("c", "failed")]
+    deployments.update(newest, reported="failed", github_id=7)
+    assert (deployments.unreported("one"), deployments.github_id("one")) == ([], 7)
+    assert deployments.add(wanted("c")), "what failed may be tried again"
+    assert not deployments.add(wanted("c"))
+    assert deployments.add(wanted("c"), again=True)
+
+
+def test_previews_outlive_their_project(kept: tuple[Links, Deployments]) -> None:
+    _, deployments = kept
+    deployments.receive("d1", [wanted("a"), wanted("a", "one-pr-7", 7)])
+    assert (deployments.previews("one"), deployments.comment("one-pr-7")) == (["one-pr-7"], None)
+    deployments.set_comment("one-pr-7", 5)
+    assert deployments.comment("one-pr-7") == 5
+    deployments.forget("one")
+    deployments.forget("one-pr-7")
+    assert (deployments.of("one"), [one.pull for one in deployments.of("one-pr-7")]) == ([], [7])
+    assert deployments.add(wanted("b"))
+
+
+def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
+    links, _ = kept
+    repository = links.add_repository(Repository(GITHUB, "you/tools"), 12, "token-1")
+    secret = links.webhook_secret(repository)
+    assert (len(bytes.fromhex(secret)), links.token(repository)) == (32, "token-1")
+    links.add(Link("one", repository, "main", "", previews=True))
+    links.set_hook(repository, 99)
+    links.set_error(repository, "revoked")
+    assert [(one.error, one.id) for one in links.with_hook(99)] == [("revoked", repository.id)]
+    same = links.add_repository(Repository(GITHUB, "you/renamed"), 12, "token-2")
+    assert (links.token(same), links.webhook_secret(same)) == ("token-2", secret)
+    (link,) = links.all()
+    assert (link.repository.repository.name, link.repository.error, link.previews) == ("you/renamed", None, True)
+    with pytest.raises(InputError):
+        links.check_free("two", same, "main", "")
+    links.check_free("two", same, "main", "services")
+    links.remove("one")
+    links.remove_repository(same)
+    assert (links.all(), links.repositories(), links.find("one")) == ([], [], None)
+
+
+def test_deliveries_at_once_on_aws(aws: AWS) -> None:
+    def deliver(number: int) -> list[str]:
+        return DynamoDeployments(Table(AWS(None))).receive(f"d{number}", [wanted(f"sha{number}")])
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(deliver, range(12)))
+    assert answers == [["one"]] * 12
+    known = DynamoDeployments(Table(aws)).of("one")
+    assert [one.id for one in known] == list(range(12, 0, -1))
+    assert [one.state for one in known] == ["waiting"] + ["overtaken"] * 11
+
+
+def test_old_ones_go(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    deployments = SQLiteDeployments(store.db)
+    for number in range(KEPT + 5):
+        deployments.add(wanted(f"sha{number}"))
+    assert len(deployments.of("one")) == KEPT
+    store.close()
