@@ -113,7 +113,8 @@ def run_program(client: str, program: str, *arguments: str) -> str:
     return ran.stdout
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """What is kept from one run of the tests to the next."""
     chosen = os.environ.get("HOMEPORT_TEST_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("homeport-tests")
 
@@ -121,7 +122,7 @@ def _cache() -> Path:
 def _made(content: Sequence[str], install: Callable[[Path], None]) -> Path:
     """The folder for `content`, filled by `install` when it is not there, or not complete."""
     key = hashlib.sha256("\0".join([sys.version, sys.base_prefix, *content]).encode()).hexdigest()[:16]
-    folder = _cache() / key
+    folder = cache_folder() / key
     complete = folder / ".complete"
     with _locked(folder.with_suffix(".lock")):
         if not complete.exists():

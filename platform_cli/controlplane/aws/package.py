@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -28,6 +29,7 @@ LOADED = (
     "import json, sys, platform_cli.controlplane.aws.web, platform_cli.controlplane.aws.builder, "
     "boto3.dynamodb.types, botocore.httpsession; print(json.dumps(sorted(sys.modules)))"
 )
+OWN = ("platform_cli", "homeport_runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ def make_package(architecture: Architecture, home: Home, stages: Stages) -> Pack
         folder = home.cache / "platform"
         loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd="/")
         modules = json.loads(loaded.stdout)
-        packages = folder / f"packages-{lock.hash[:32]}.zip"
+        foreign_modules = [name for name in modules if name.partition(".")[0] not in OWN]
+        compiled = hashlib.sha256("\n".join(foreign_modules).encode()).hexdigest()[:16]
+        packages = folder / f"packages-{lock.hash[:32]}-{compiled}.zip"
         stage.cached = packages.exists()
         if not packages.exists():
             files = {file.relative_to(layer.path).as_posix(): file for file in sorted(layer.path.rglob("*"))}
-            _zip(packages, {name: file for name, file in files.items() if file.is_file()}, modules, own)
+            _zip(packages, {name: file for name, file in files.items() if file.is_file()}, foreign_modules, own)
         code = folder / "code.zip"
         _zip(code, _own_files(), modules, own)
         function = write_archive(folder / "function.zip", {"README": Entry(b"All that this runs is in its layers.\n")})

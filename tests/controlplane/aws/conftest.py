@@ -17,6 +17,7 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import Moto, moto
+from tests.clients import environments
 from tests.github.conftest import every_request_is_sound, github, log_in
 from tests.github.fake import FakeGitHub, commit, git
 from tests.support import SERVERS, Platform, require, with_config
@@ -39,6 +40,11 @@ def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 def laptop(plane: ControlPlane, github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A home of its own, in which no platform ever runs, logged in to GitHub."""
     here = Platform(tmp_path_factory.mktemp("home"))
+    # homeport's own packages are the same for every run.
+    for name in ("layers", "cache"):
+        kept = environments.cache_folder() / "homeport" / name
+        kept.mkdir(parents=True, exist_ok=True)
+        (here.home / name).symlink_to(kept)
     here.environment |= {**plane.moto.environment, **github.environment}
     here.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     log_in(here, github.token)
