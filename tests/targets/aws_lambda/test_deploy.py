@@ -48,7 +48,7 @@ def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: Con
 
     assert [one["release"] for one in laptop.run("versions", "whole")["versions"]] == ["v2", "v1"]
     assert laptop.run("rollback", "whole")["release"] == "v1"
-    assert [one["project"] for one in laptop.run("list")["projects"]] == ["whole"]
+    assert "whole" in [one["project"] for one in laptop.run("list")["projects"]]
     tables = plane.moto.client("dynamodb")
     table = tables.describe_table(TableName="homeport-whole")["Table"]
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
