@@ -119,7 +119,13 @@ lambda_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 
 @platform_command.command("deploy")
 @lambda_option
-@click.option("--architecture", type=click.Choice(["arm64", "x86_64"]), default="arm64", show_default=True)
+@click.option(
+    "--architecture",
+    type=click.Choice(["arm64", "x86_64"]),
+    default="arm64",
+    show_default=True,
+    help="The processor of its functions.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 @click.option("--new-token", is_flag=True, help="Make a new token for the API; the old one ends.")
 @json_option
