@@ -29,7 +29,7 @@ COMMANDS = {
     "set-secret": ("secrets", "Set a secret that fastmcp.toml names with ${secrets.NAME}."),
     "list-secrets": ("secrets", "List the secrets of a project and the releases that use them; never their values."),
     "unset-secret": ("secrets", "Unset a secret: no new release gets it."),
-    "platform": ("platform", "Start, stop or look at the embedded platform; its domain and tokens."),
+    "platform": ("platform", "Start, stop or look at the embedded platform, its domain and tokens; put one on AWS."),
     "login": ("github", "Log in to GitHub."),
     "logout": ("github", "Forget the GitHub token of this machine."),
     "whoami": ("github", "Say who is logged in to GitHub."),

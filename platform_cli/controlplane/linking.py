@@ -141,19 +141,18 @@ class Linking:
 
 async def forget_repository(links: Links, repository: LinkedRepository) -> str | None:
     """Forgets the repository and takes its webhook out of GitHub; why that could not be, or None."""
-    token = links.token(repository)
-    links.remove_repository(repository)
-    if repository.hook_id is None:
-        return None
+    reason = None
     try:
-        with GitHubClient(repository.repository.github, token) as client:
-            path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
-            await asyncio.to_thread(client.delete, path)
+        if repository.hook_id is not None:
+            with GitHubClient(repository.repository.github, links.token(repository)) as client:
+                path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+                await asyncio.to_thread(client.delete, path)
     except NotFoundError:
-        return None
+        reason = None
     except HomeportError as error:
-        return error.message
-    return None
+        reason = error.message
+    links.remove_repository(repository)
+    return reason
 
 
 def _look(request: LinkRequest, source: Source) -> _Found:

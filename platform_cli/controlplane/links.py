@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import InputError, NotFoundError
+from ..errors import InputError, NotFoundError, RevokedTokenError
 from ..github.repository import GitHub, Repository
 
 # Random bytes in a webhook's secret.
@@ -109,7 +109,11 @@ class Links(ABC):
         self.update_repository(repository, name=name)
 
     def token(self, repository: LinkedRepository) -> str:
-        return self._vault.get(repository.id)[TOKEN]
+        """Raises RevokedTokenError where somebody deleted it."""
+        token = self._vault.get(repository.id).get(TOKEN)
+        if token is None:
+            raise RevokedTokenError(f"the token for {repository.repository.name} is gone", hint="link it again")
+        return token
 
     def webhook_secret(self, repository: LinkedRepository) -> str:
         return self._vault.get(repository.id)[WEBHOOK_SECRET]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from platform_cli.controlplane.aws.names import TABLE
 from platform_cli.controlplane.aws.resources import TableResource
 from platform_cli.controlplane.aws.table import Table
 from platform_cli.controlplane.deployments import KEPT, Deployments, Wanted
+from platform_cli.controlplane.linking import forget_repository
 from platform_cli.controlplane.links import Link, Links
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
 from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
@@ -126,6 +128,17 @@ def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
     links.remove("one")
     links.remove_repository(same)
     assert (links.all(), links.repositories(), links.find("one")) == ([], [], None)
+
+
+def test_a_token_that_somebody_deleted(aws: AWS) -> None:
+    vault = SecretsManagerVault(aws)
+    links = DynamoLinks(Table(aws), vault)
+    repository = links.add_repository(Repository(GITHUB, "you/tools"), 12, "token-1")
+    links.set_hook(repository, 99)
+    vault.forget(repository.id)
+    (known,) = links.repositories()
+    assert asyncio.run(forget_repository(links, known)) == "the token for you/tools is gone"
+    assert links.repositories() == []
 
 
 def test_deliveries_at_once_on_aws(aws: AWS) -> None:
