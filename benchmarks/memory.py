@@ -1,6 +1,7 @@
 """Memory of the tenth worker of one layer, against a process of the same server that was started by hand.
 
-PSS (proportional set size, proc(5)) counts a page that n processes share as 1/n of a page in each. Linux only.
+PSS (proportional set size, proc(5)) counts a page that n processes share as 1/n of a page in each, so nothing else on
+the machine may run the same packages: uv links one copy of a file into every environment. Linux only.
 """
 
 from __future__ import annotations
