@@ -9,12 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime import packed
+from platform_cli.build.model import Interpreter
+from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
 from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.sandbox import PRELUDE_END, Function
 from tests.runtime.conftest import call, message, python_with
@@ -46,6 +50,10 @@ def homeport_function(into: Path) -> Function:
     workers.close()
     function = lay_out(into, kind_source("fastmcp4"), *PACKAGES, contract=report["contract"])
     (function.task / "discovery.json").write_text(json.dumps(report["discovery"]))
+    packages = function.opt / "python"
+    sources = {name: packages / name for name in sources_of(report["modules"]) if (packages / name).exists()}
+    own = Interpreter(Path(python), sysconfig.get_python_version(), "")
+    (packages / packed.FILE_NAME).write_bytes(packed.pack(compile_files(sources, own)))
     return function
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 # `${secrets.NAME}`, also inside longer text.
 REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}")
-# Log lines instead of boxes and colours, and no look for newer versions.
+# Log lines instead of boxes and colours, no look for newer versions, and no check of a library's own types (fastmcp's
+# key_value), which makes its import slower and finds nothing in the user's code.
 QUIET = {
     "FASTMCP_CHECK_FOR_UPDATES": "off",
     "FASTMCP_ENABLE_RICH_LOGGING": "false",
     "FASTMCP_SHOW_SERVER_BANNER": "false",
     "NO_COLOR": "1",
+    "PY_KEY_VALUE_DISABLE_BEARTYPE": "true",
     "PYTHONUNBUFFERED": "1",
 }
 

@@ -68,12 +68,16 @@ PROFILE = ImportProfile()
 
 
 def loaded_modules(app: Path) -> list[str]:
-    """Modules a fresh process can import beforehand for any server of this layer: not the app's, not ours."""
+    """Modules a fresh process can import beforehand for any server of this layer: not the app's, not ours, and not what
+    an import hook has made otherwise than from its file (such as beartype's), since the hook must be there before.
+    """
     names = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         spec = getattr(module, "__spec__", None)
         if not file or spec is None or spec.name != name or name.partition(".")[0] in ("homeport_runtime", "__main__"):
+            continue
+        if type(spec.loader) not in (SourceFileLoader, ExtensionFileLoader):
             continue
         if not str(getattr(spec, "origin", "")).startswith(f"{app}/"):
             names.append(name)

@@ -22,7 +22,8 @@ from ...build.stages import Stages
 from ...config.project import Architecture, LambdaSettings
 from ...home import Home
 from ...infra_files import PACKAGE, infra_file
-from ...targets.aws_lambda.artifacts import MACHINES, WHEELS, check_python, sources_of, zip_layer
+from ...targets.aws_lambda.artifacts import MACHINES, WHEELS, check_python, compiled_entries
+from ...targets.aws_lambda.bytecode import sources_of
 
 # What a function has loaded when it answers: that is compiled beforehand.
 LOADED = (
@@ -80,5 +81,4 @@ def _own_files() -> dict[str, Path]:
 
 def _zip(path: Path, files: dict[str, Path], modules: Sequence[str], own: Interpreter) -> None:
     kept = {name: file for name, file in files.items() if "__pycache__" not in name}
-    names = (name for module in modules for name in sources_of(module))
-    zip_layer(path, kept, [name for name in names if name in kept], own, {})
+    write_archive(path, compiled_entries(kept, sources_of(modules), own))

@@ -7,15 +7,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from homeport_runtime.discovery import FILE_NAME as DISCOVERY
 from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
+from homeport_runtime.packed import FILE_NAME as PACK
+from homeport_runtime.packed import pack
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ...build.archive import Archive, Entry, read_archive, write_archive
@@ -29,8 +29,9 @@ from ...errors import BuildError, ConfigError
 from ...home import Home
 from ...infra_files import infra_file
 from ...supervisor.inspection import inspect_release
-from ...supervisor.launch import PYTHON_FLAGS, PlainLauncher
+from ...supervisor.launch import PlainLauncher
 from ...supervisor.release import read_release
+from .bytecode import compile_files, pyc_name, sources_of
 
 # Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):
 # Amazon Linux 2 up to 3.11, 2023 from 3.12 on.
@@ -43,16 +44,6 @@ MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
 # Of the manifest, what only matters on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
-# Compiled for good: on AWS the files have the date of the archive.
-COMPILE = """
-import json, py_compile, sys
-for source, target, shown in json.load(sys.stdin):
-    try:
-        py_compile.compile(source, target, shown, doraise=True,
-                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    except py_compile.PyCompileError:
-        pass
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ def make_artifacts(
         layer, _cached = build_layer(lock, foreign, home.layers)
         modules: Sequence[str] = manifest["imports"]["modules"]
         loaded = hashlib.sha256("\n".join(sorted(modules)).encode()).hexdigest()[:16]
-        packages = zips / f"packages-{lock.hash[:32]}-{loaded}.zip"
+        packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
         function = zips / f"function-{built.bundle.hash}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
@@ -114,40 +105,25 @@ def make_artifacts(
 def _zip_packages(path: Path, layer: Path, modules: Sequence[str], own: Interpreter) -> None:
     files = {file.relative_to(layer).as_posix(): file for file in sorted(layer.rglob("*")) if file.is_file()}
     kept = {name: file for name, file in files.items() if "__pycache__" not in name}
-    names = (name for module in modules for name in sources_of(module))
-    zip_layer(path, kept, [name for name in names if name in kept], own, {})
+    compiled = compile_files({name: kept[name] for name in sources_of(modules) if name in kept}, own)
+    write_archive(path, layer_entries(kept) | {f"python/{PACK}": Entry(pack(compiled))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
     files = {file.relative_to(runtime).as_posix(): file for file in sorted(runtime.rglob("*.py"))}
     wrapper = Entry(infra_file("aws/wrapper").read_bytes(), executable=True)
-    zip_layer(path, files, list(files), own, {"homeport/wrapper": wrapper})
+    write_archive(path, compiled_entries(files, files, own) | {"homeport/wrapper": wrapper})
 
 
-def zip_layer(
-    path: Path, files: dict[str, Path], compiled: Sequence[str], own: Interpreter, more: dict[str, Entry]
-) -> None:
-    entries = {
-        f"python/{name}": Entry(file, executable=bool(file.stat().st_mode & 0o100)) for name, file in files.items()
-    }
-    with tempfile.TemporaryDirectory(prefix="homeport-bytecode-") as folder:
-        tag = f"cpython-{own.minor.replace('.', '')}"
-        targets = {name: Path(folder, str(index)) for index, name in enumerate(compiled)}
-        jobs = [[str(files[name]), str(target), f"/opt/python/{name}"] for name, target in targets.items()]
-        subprocess.run(
-            [str(own.path), *PYTHON_FLAGS, "-c", COMPILE], input=json.dumps(jobs), text=True, check=True, cwd="/"
-        )
-        for name, target in targets.items():
-            if target.exists():
-                source = Path("python", name)
-                entries[(source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc").as_posix()] = Entry(target)
-        write_archive(path, {**entries, **more})
+def layer_entries(files: Mapping[str, Path]) -> dict[str, Entry]:
+    """`files` as what a layer has on the path of Python."""
+    return {f"python/{name}": Entry(file, executable=bool(file.stat().st_mode & 0o100)) for name, file in files.items()}
 
 
-def sources_of(module: str) -> Iterator[str]:
-    base = module.replace(".", "/")
-    yield f"{base}.py"
-    yield f"{base}/__init__.py"
+def compiled_entries(files: Mapping[str, Path], sources: Iterable[str], own: Interpreter) -> dict[str, Entry]:
+    """`files`, and the bytecode of those among them that `sources` names."""
+    compiled = compile_files({name: files[name] for name in sources if name in files}, own)
+    return layer_entries(files) | {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in compiled.items()}
 
 
 def _zip_function(path: Path, bundle: Bundle, secrets: Mapping[str, str], home: Home) -> None:

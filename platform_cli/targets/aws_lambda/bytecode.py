@@ -1,0 +1,49 @@
+"""Source files -> bytecode for the Python of a function."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ...build.model import Interpreter
+from ...supervisor.launch import PYTHON_FLAGS
+
+# Compiled for good: on AWS the files have the date of the archive.
+COMPILE = """
+import json, py_compile, sys
+for source, target, shown in json.load(sys.stdin):
+    try:
+        py_compile.compile(source, target, shown, doraise=True,
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    except py_compile.PyCompileError:
+        pass
+"""
+
+
+def compile_files(files: Mapping[str, Path], own: Interpreter) -> dict[str, bytes]:
+    """The .pyc of each of `files`, whose names are their paths below /opt/python; without those that do not compile."""
+    with tempfile.TemporaryDirectory(prefix="homeport-bytecode-") as folder:
+        targets = {name: Path(folder, str(index)) for index, name in enumerate(files)}
+        jobs = [[str(files[name]), str(target), f"/opt/python/{name}"] for name, target in targets.items()]
+        subprocess.run(
+            [str(own.path), *PYTHON_FLAGS, "-c", COMPILE], input=json.dumps(jobs), text=True, check=True, cwd="/"
+        )
+        return {name: target.read_bytes() for name, target in targets.items() if target.exists()}
+
+
+def pyc_name(source: str, own: Interpreter) -> str:
+    """Where Python looks for the bytecode of the file `source` (PEP 3147)."""
+    folder, _, name = source.rpartition("/")
+    tag = f"cpython-{own.minor.replace('.', '')}"
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc".removeprefix("/")
+
+
+def sources_of(modules: Iterable[str]) -> Iterator[str]:
+    """The files that `modules` may have been loaded from, by their paths in a layer."""
+    for module in modules:
+        base = module.replace(".", "/")
+        yield f"{base}.py"
+        yield f"{base}/__init__.py"
