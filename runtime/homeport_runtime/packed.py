@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, spec_from_file_location
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -42,7 +43,8 @@ def install(layer: Path) -> None:
     with file.open("rb") as packed:
         said = json.loads(packed.readline())
         if said["magic"] == MAGIC_NUMBER.hex():
-            finder = PackFinder(str(layer), said["modules"], memoryview(packed.read()))
+            code = memoryview(mmap(packed.fileno(), 0, access=ACCESS_READ))[packed.tell() :]
+            finder = PackFinder(str(layer), said["modules"], code)
             sys.meta_path.insert(sys.meta_path.index(PathFinder), finder)
 
 
