@@ -28,6 +28,7 @@ from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
 from .lambda_secrets import HISTORY, STATE_KEY, SecretsFetch
+from .lambda_state_key import StateKeyFetch
 from .start import Folders, load, started
 
 # Where the packages of the function's layers are.
@@ -45,6 +46,7 @@ class LambdaServer:
         self._access = access
         self._secrets = secrets
         self._state_key: bytes | None = None
+        self._shared_key = StateKeyFetch()
 
     def load(self) -> ModuleType | None:
         """Makes the process the server's own and imports it. Raises ServerError."""
@@ -85,7 +87,7 @@ class LambdaServer:
             self._manifest,
             self._folders,
             self._access.names,
-            self._state_key,
+            self._state_key or self._shared_key.value(),
             contract["tools"] if contract else None,
             self._access.token_hash,
         ) as server:
