@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check conformance acceptance-aws benchmarks clean
+.PHONY: demo test check conformance matrix-lambda acceptance-aws benchmarks clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -19,6 +19,10 @@ check: $(VENV)/installed
 
 conformance: $(VENV)/installed
 	$(BIN)/python -m tests.conformance.run
+
+# Every client against every kind of server on emulated Lambda, of which `make test` runs a part.
+matrix-lambda: $(VENV)/installed
+	$(BIN)/python -m pytest -m "whole or not whole" tests/targets/aws_lambda/test_clients.py
 
 # On AWS itself, with your credentials: deploys an example, tries it, destroys it, and says what held.
 acceptance-aws: $(VENV)/installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,8 +52,8 @@ class FunctionURL:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        for sandbox in self.sandboxes:
-            sandbox.stop()
+        with ThreadPoolExecutor() as several:
+            list(several.map(Sandbox.stop, self.sandboxes))
 
 
 class Invoked(Protocol):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 DEADLINE_S = 60.0
 PRELUDE_END = b"\0" * 8
@@ -26,15 +26,19 @@ PRELUDE_END = b"\0" * 8
 INIT_S = 10.0
 MOUNT = (
     "mount -t tmpfs tmpfs /var && mkdir /var/task && mount --bind $TASK /var/task && mount -o remount,bind,ro /var/task"
-    " && mount --bind $OPT /opt && mount -o remount,bind,ro /opt && mount -t tmpfs tmpfs /tmp && cd /var/task"
-    ' && exec "$@"'
+    " && mount --bind $OPT /opt && mount -o remount,bind,ro /opt"
+    # What is bound may itself be in /tmp.
+    " && mkdir /var/shared && mount --bind ${SHARED:-/var/shared} /var/shared && mount -t tmpfs tmpfs /tmp"
+    ' && if [ "$SHARED" ]; then mkdir /tmp/homeport && ln -s /var/shared /tmp/homeport/files; fi'
+    ' && unset SHARED && cd /var/task && exec "$@"'
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run
-    instead of Lambda's own, as in an image.
+    instead of Lambda's own, as in an image. What its server writes is in `shared` where there is one, for all
+    instances, as on a file system of theirs.
     """
 
     task: Path
@@ -43,6 +47,7 @@ class Function:
     variables: Mapping[str, str]
     timeout_s: float = 60.0
     command: tuple[str, ...] | None = None
+    shared: Path | None = None
 
 
 @dataclass
@@ -58,6 +63,38 @@ class Answer:
     sandbox: Sandbox | None = None
 
 
+def launch(
+    function: Function, log: BinaryIO, *before: str, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """The function's process in its sandbox; `before` are a command that starts it, and that command's arguments."""
+    environment = {
+        "AWS_LAMBDA_FUNCTION_NAME": "emulated",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": "us-east-1",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LANG": "en_US.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "TASK": str(function.task),
+        "OPT": str(function.opt),
+        "SHARED": str(function.shared or ""),
+        **(variables or {}),
+        **function.variables,
+    }
+    wrapper = function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+    managed = [*([wrapper] if wrapper else []), str(function.interpreter), "/var/runtime/bootstrap.py"]
+    command = [*before, *(function.command or managed)]
+    return subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-ec", MOUNT, "sh", *command],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
 class Sandbox:
     """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda.
     `init_error` is set when it could not start.
@@ -70,45 +107,17 @@ class Sandbox:
         self.started_at = self.rested_at = time.monotonic()
         self.events: queue.Queue[Answer] = queue.Queue()
         self.open: dict[str, Answer] = {}
-        self._function = function
+        self._timeout_s = function.timeout_s
         self._freezes = freezes
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
-        self.process = self._start()
+        address = f"127.0.0.1:{self._server.server_port}"
+        self.process = launch(function, self._log, variables={"AWS_LAMBDA_RUNTIME_API": address})
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        function = self._function
-        address = f"127.0.0.1:{self._server.server_port}"
-        variables = {
-            "AWS_LAMBDA_RUNTIME_API": address,
-            "AWS_LAMBDA_FUNCTION_NAME": "emulated",
-            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_REGION": "us-east-1",
-            "LAMBDA_TASK_ROOT": "/var/task",
-            "LAMBDA_RUNTIME_DIR": "/var/runtime",
-            "LANG": "en_US.UTF-8",
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "TASK": str(function.task),
-            "OPT": str(function.opt),
-            **function.variables,
-        }
-        wrapper = function.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
-        managed = [*([wrapper] if wrapper else []), str(function.interpreter), "/var/runtime/bootstrap.py"]
-        command = function.command or managed
-        return subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-ec", MOUNT, "sh", *command],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-
     def invoke(self, event: dict[str, Any]) -> Answer:
-        answer = Answer(event, time.time() + self._function.timeout_s, sandbox=self)
+        answer = Answer(event, time.time() + self._timeout_s, sandbox=self)
         self.busy = True
         self._signal(signal.SIGCONT)
         self.events.put(answer)

@@ -52,7 +52,7 @@ class Node:
 def python(name: str) -> Path:
     """The interpreter of the client environment `name`. Raises UnavailableError."""
     requirement = REQUIREMENTS[name]
-    folder = _made([requirement], lambda folder: _install_python(folder, requirement))
+    folder = made([requirement], lambda folder: _install_python(folder, requirement))
     return folder / "bin" / "python"
 
 
@@ -61,15 +61,15 @@ def node(source: Path = HERE) -> Node:
     """Node from PyPI with the packages of the package.json in `source`. Raises UnavailableError."""
     package = (source / "package.json").read_text()
 
-    def install(folder: Path) -> None:
+    def fill(folder: Path) -> None:
         _install_python(folder / "node", NODE)
         (folder / "package.json").write_text(package)
         search = f"{folder / 'node' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         # Install scripts fetch browsers and optional parts that no test uses.
         quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock")
-        _install([folder / "node" / "bin" / "npm", "install", *quiet], cwd=folder, env={**os.environ, "PATH": search})
+        install([folder / "node" / "bin" / "npm", "install", *quiet], cwd=folder, env={**os.environ, "PATH": search})
 
-    folder = _made([NODE, package], install)
+    folder = made([NODE, package], fill)
     for script in source.glob("*.mjs"):
         # Whole at once: other test processes run it meanwhile.
         copy = folder / f".{os.getpid()}.{script.name}"
@@ -119,8 +119,8 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("homeport-tests")
 
 
-def _made(content: Sequence[str], install: Callable[[Path], None]) -> Path:
-    """The folder for `content`, filled by `install` when it is not there, or not complete."""
+def made(content: Sequence[str], fill: Callable[[Path], None]) -> Path:
+    """The folder for `content`, filled by `fill` when it is not there, or not complete. Raises UnavailableError."""
     key = hashlib.sha256("\0".join([sys.version, sys.base_prefix, *content]).encode()).hexdigest()[:16]
     folder = cache_folder() / key
     complete = folder / ".complete"
@@ -128,7 +128,7 @@ def _made(content: Sequence[str], install: Callable[[Path], None]) -> Path:
         if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            install(folder)
+            fill(folder)
             complete.touch()
     return folder
 
@@ -143,11 +143,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _install_python(folder: Path, requirement: str) -> None:
     program = uv.find_uv_bin()
-    _install([program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder])
-    _install([program, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder, requirement])
+    install([program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder])
+    install([program, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder, requirement])
 
 
-def _install(command: Sequence[str | Path], **options: Any) -> None:
+def install(command: Sequence[str | Path], **options: Any) -> None:
+    """Raises UnavailableError."""
     try:
         subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=True, **options)
     except subprocess.CalledProcessError as error:

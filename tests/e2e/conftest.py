@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.clients import environments
-from tests.support import SERVERS, Deployment, Platform, require, with_config
-
-GREETING = "hello"
+from tests.clients.matrix import GREETING, client_env
+from tests.support import SERVERS, Deployment, Platform, with_config
 
 Deploy = Callable[..., Deployment]
 Observe = Callable[..., dict[str, dict[str, Any]]]
@@ -61,17 +60,6 @@ def observe(deploy: Deploy) -> Observe:
         return observed(client, kind, config)
 
     return required
-
-
-def client_env(name: str) -> None:
-    """Makes the environment of a client, or skips the test with the reason why it cannot be had."""
-    try:
-        if name in environments.REQUIREMENTS:
-            environments.python(name)
-        else:
-            environments.node()
-    except environments.UnavailableError as error:
-        require(False, f"the {name} client: {error}")
 
 
 def _node_path() -> list[Path]:

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.clients import environments
+from tests.clients.matrix import client_env
 from tests.support import SERVERS, CommandFailedError, Platform, with_config
-
-from .conftest import client_env
 
 SERVER = SERVERS / "mcp2_lowlevel"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}}

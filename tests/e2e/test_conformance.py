@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
+from tests.clients.matrix import client_env
 from tests.conformance import suite
 from tests.conformance.suite import MODES, REVISIONS, Outcome
-from tests.e2e.conftest import client_env
 from tests.support import Platform, with_config
 
 

@@ -1,7 +1,8 @@
-"""The same function under runtimes that are not ours: AWS's own for Python, and as the command of an image."""
+"""The same function under what is not ours: AWS's own for Python, AWS's own emulator, an image's command."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.function_url import FunctionURL
+from tests.aws import rie
+from tests.aws.function_url import FunctionURL, make_event
+from tests.clients.environments import UnavailableError
 
 from ...support import require
-from ..conftest import call
+from ..conftest import BOTH, call
 from .lambda_functions import lay_out
 from .test_lambda_host import TOOLS, ask
 
+READY = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}'
+HEADERS = {**BOTH, "host": "abc.lambda-url.us-east-1.on.aws"}
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 
 
@@ -53,3 +58,18 @@ def test_it_answers_under(command: tuple[str, ...], streamed: bool, tmp_path: Pa
         answer = ask(front, call("where"))
         assert answer["result"]["content"][0]["text"] == "/tmp/homeport/files x hello"
         assert front.answers[-1].streamed is streamed
+
+
+def test_it_streams_under_awss_own_emulator(tmp_path: Path) -> None:
+    function = lay_out(tmp_path, TOOLS, "mcp>=2", environment={"GREETING": "hello"})
+    asked = json.dumps(call("where")).encode()
+    try:
+        with rie.running(function, tmp_path) as judge:
+            for _ in range(2):
+                prelude, body = judge.invoke(make_event("POST", "/mcp", HEADERS, asked))
+                assert prelude["statusCode"] == 200
+                assert b"/tmp/homeport/files x hello" in body
+            prelude, body = judge.invoke(make_event("POST", "/mcp", HEADERS, READY))
+            assert (prelude["statusCode"], body) == (202, b"\n")
+    except UnavailableError as error:
+        require(False, str(error))
