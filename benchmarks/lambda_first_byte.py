@@ -1,0 +1,63 @@
+"""How soon a tool's progress is heard of on Lambda, against the same server behind awslambdaric and Mangum.
+
+The tool reports progress at once and then works for a second. Both functions are warm, and both answer by a stream of
+events; Mangum gives it to Lambda when it is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+from tests.aws.function_url import FunctionURL
+from tests.runtime.conftest import call
+
+from .harness import show, show_ratio
+from .lambda_functions import ask, functions
+
+SERVER = """
+import asyncio
+
+from fastmcp import Context, FastMCP
+
+mcp = FastMCP("worker")
+
+
+@mcp.tool()
+async def work(ctx: Context) -> str:
+    await ctx.report_progress(1, 2)
+    await asyncio.sleep(1)
+    return "done"
+"""
+BODY = call("work", token="progress")
+
+
+def first_byte(front: FunctionURL) -> float:
+    """Seconds until the first bytes are there. Raises SystemExit if they do not tell of the progress."""
+    started = time.perf_counter()
+    answer = ask(front, BODY)
+    first = next(answer)
+    seconds = time.perf_counter() - started
+    if b"notifications/progress" not in first:
+        raise SystemExit(f"not progress: {first!r}")
+    for _rest in answer:
+        pass
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lambda_first_byte", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=11)
+    options = parser.parse_args()
+    with functions(SERVER, json_response=False) as fronts:
+        for front in fronts.values():
+            first_byte(front)
+        seconds = {name: [first_byte(front) for _ in range(options.rounds)] for name, front in fronts.items()}
+    ours, theirs = (statistics.median(seconds[name]) for name in ("homeport", "Mangum"))
+    show(f"fastmcp4 first byte   homeport {ours:.4f} s   awslambdaric and Mangum {theirs:.4f} s")
+    show_ratio("lambda_first_byte", theirs / ours, ">= 10 times sooner")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""One server as two functions in the tests' emulator: homeport's, and its peer behind awslambdaric and Mangum.
+
+Both have the same packages and their bytecode. The emulator needs root on Linux: it lays sandboxes out by mount
+namespaces.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime import packed
+from platform_cli.build.model import Interpreter
+from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
+from tests.aws.function_url import FunctionURL, make_event
+from tests.aws.sandbox import DEADLINE_S, PRELUDE_END, Function
+from tests.runtime.conftest import python_with
+from tests.runtime.hosts.lambda_functions import lay_out
+from tests.runtime.workers import Workers, kind_source
+
+from .harness import folder
+
+PACKAGES = ("fastmcp>=4", "awslambdaric", "mangum")
+MANGUM = """
+from mangum import Mangum
+from server import mcp
+
+handler = Mangum(mcp.http_app(path="/mcp", stateless_http=True, json_response={json_response}), lifespan="auto")
+"""
+HEADERS = {"host": "127.0.0.1", "accept": "application/json, text/event-stream", "content-type": "application/json"}
+
+
+@contextmanager
+def functions(source: str = kind_source("fastmcp4"), *, json_response: bool = True) -> Iterator[dict[str, FunctionURL]]:
+    """Where the server in `source` answers: as `homeport`, and as `Mangum`, with FastMCP's `json_response`."""
+    check_emulator()
+    with folder("homeport-benchmark-") as root:
+        fronts = {
+            "homeport": FunctionURL(_homeport_function(root / "homeport", source), root),
+            "Mangum": FunctionURL(_mangum_function(root / "Mangum", source, json_response=json_response), root),
+        }
+        try:
+            yield fronts
+        finally:
+            for front in fronts.values():
+                front.close()
+
+
+def check_emulator() -> None:
+    """Raises SystemExit where it cannot run."""
+    if sys.platform != "linux" or os.geteuid() != 0 or shutil.which("unshare") is None:
+        raise SystemExit("the emulator of Lambda needs root on Linux, and unshare")
+
+
+def _homeport_function(into: Path, source: str) -> Function:
+    python = python_with(*PACKAGES)
+    workers = Workers(lambda: into / "inspection")
+    (into / "inspection").mkdir(parents=True)
+    report = workers.start(source, python, mode="inspect", record=True).expect("inspected")
+    workers.close()
+    function = lay_out(into, source, *PACKAGES, contract=report["contract"])
+    (function.task / "discovery.json").write_text(json.dumps(report["discovery"]))
+    packages = function.opt / "python"
+    sources = {name: packages / name for name in sources_of(report["modules"]) if (packages / name).exists()}
+    own = Interpreter(Path(python), sysconfig.get_python_version(), "")
+    (packages / packed.FILE_NAME).write_bytes(packed.pack(compile_files(sources, own)))
+    return function
+
+
+def _mangum_function(into: Path, source: str, *, json_response: bool) -> Function:
+    function = lay_out(into, source, *PACKAGES, variables={"PYTHONPATH": "/opt/python:/var/task/app"})
+    (function.task / "app" / "lambda_function.py").write_text(MANGUM.format(json_response=json_response))
+    return replace(function, command=(str(function.interpreter), "-m", "awslambdaric", "lambda_function.handler"))
+
+
+def ask(front: FunctionURL, body: dict[str, Any]) -> Iterator[bytes]:
+    """The answer as it comes, without what is only for Lambda. Raises SystemExit if it was not a result."""
+    answer = front.invoke(make_event("POST", "/mcp", HEADERS, json.dumps(body).encode()))
+    whole = b""
+    while (chunk := answer.chunks.get(timeout=DEADLINE_S)) is not None:
+        whole += chunk
+        if said := chunk.rpartition(PRELUDE_END)[2]:
+            yield said
+    if b"result" not in whole.rpartition(PRELUDE_END)[2]:
+        raise SystemExit(f"a wrong answer: {whole!r} {answer.error} {front.log.read_text()[-2000:]}")
