@@ -47,15 +47,16 @@ class Deployed:
 class Platform:
     """A platform over a state folder of its own, used through the command line."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str] = ENVIRONMENT) -> None:
         self.home = home
+        self.environment = {**environment, "HOMEPORT_HOME": str(home)}
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """`homeport ARGUMENTS --json` as the object it printed. Raises SystemExit with its output if it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "platform_cli", *arguments, "--json"],
             cwd=ROOT,
-            env={**ENVIRONMENT, "HOMEPORT_HOME": str(self.home)},
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

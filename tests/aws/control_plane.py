@@ -54,13 +54,15 @@ HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", 
 
 
 class ControlPlane:
-    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something; `refusals`
-    how often functions are yet refused what they may, as when a role's policy is not known everywhere.
+    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something, with
+    `uploaded` bytes in their bodies; `refusals` how often functions are yet refused what they may, as when a role's
+    policy is not known everywhere.
     """
 
     def __init__(self, moto: Moto, folder: Path) -> None:
         self.client = httpx.Client(base_url=moto.url, timeout=DEADLINE_S)
         self.calls: list[str] = []
+        self.uploaded = 0
         self.refusals = 0
         self.refused: list[str] = []
         # moto would run the functions itself, in Docker.
@@ -225,6 +227,7 @@ class Proxy(BaseHTTPRequestHandler):
         changes = self.command != "GET" and not named.startswith(READS) and role is None
         if changes:
             self.plane.calls.append(f"{self.command} {parts.path} {named}")
+            self.plane.uploaded += len(body)
         if match := CODE.fullmatch(parts.path):
             self._reply(200, self.plane.code(match[1], match[2]), {})
             return

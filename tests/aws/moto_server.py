@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +54,21 @@ def _never_number_twice() -> None:
     LambdaFunction.set_version = set_new_version  # type: ignore[method-assign]
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[Moto]:
+@contextmanager
+def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
     _never_number_twice()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield Moto(f"http://{host}:{port}")
-    server.stop()
+    try:
+        yield Moto(f"http://{host}:{port}")
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    with running_moto() as running:
+        yield running
