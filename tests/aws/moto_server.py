@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,16 +29,22 @@ class Moto:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client of it."""
-        import boto3
+        """The boto3 client of it."""
+        return _client(self.url, service)
 
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing-secret-key",
-        )
+
+@cache
+def _client(url: str, service: str) -> Any:
+    """One for all who ask: each has connections, which nobody would close."""
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing-secret-key",
+    )
 
 
 def _never_number_twice() -> None:

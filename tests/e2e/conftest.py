@@ -70,4 +70,5 @@ def _node_path() -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*"))
+    # Another process of the tests may run the same server where it is.
+    return sorted(path for path in folder.rglob("*") if "__pycache__" not in path.parts)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..support import ROOT, Platform
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
