@@ -9,6 +9,7 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import BusyError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, absent, aws_errors
+from .layers import delete_unused_layers
 from .live import Live, Mailbox, read_live
 from .lock import deploy_lock
 from .names import ALIAS, function_name, log_group, mailbox_table
@@ -144,6 +145,7 @@ class Executor:
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
         number = publish(self._aws, project, release, said, token, speaks_mcp=self._speaks_mcp)
         switch(self._aws, project, number, newest=release, first=not self._live.newest)
+        delete_unused_layers(self._aws, self._live.abandoned_layers)
 
     def _url(self) -> None:
         for sid, permission in PERMISSIONS.items():

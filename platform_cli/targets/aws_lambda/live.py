@@ -19,6 +19,10 @@ MISSING = "ResourceNotFoundException"
 STACK = "stack"
 
 
+def layers_of(configuration: Mapping[str, Any]) -> list[str]:
+    return [layer["Arn"] for layer in configuration.get("Layers", ())]
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """A published version; its description is `v3 IDENTITY REASON`, all of them the release's."""
@@ -45,7 +49,7 @@ class Version:
 
     @property
     def layers(self) -> list[str]:
-        return [layer["Arn"] for layer in self.configuration.get("Layers", ())]
+        return layers_of(self.configuration)
 
     @property
     def made_at(self) -> float:
@@ -89,6 +93,16 @@ class Live:
     def kept_ready(self) -> int:
         """How many instances are to be there without being asked."""
         return int(self.provisioned["RequestedProvisionedConcurrentExecutions"]) if self.provisioned else 0
+
+    @property
+    def layers(self) -> set[str]:
+        """All that $LATEST and the versions use."""
+        return {*layers_of(self.function or {}), *(arn for version in self.versions for arn in version.layers)}
+
+    @property
+    def abandoned_layers(self) -> set[str]:
+        """What $LATEST alone uses: a deploy that failed left it."""
+        return self.layers - {arn for version in self.versions for arn in version.layers}
 
     @property
     def releases(self) -> tuple[Version, ...]:

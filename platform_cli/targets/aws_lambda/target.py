@@ -132,6 +132,7 @@ class LambdaTarget:
         """
         with aws_errors():
             live = read_live(self._aws, project)
+            check_not_of_stack(project, live)
             secrets = ProjectSecrets(self._aws, project)
             if live.is_absent and not secrets.exist():
                 raise _missing(project)
@@ -139,6 +140,7 @@ class LambdaTarget:
                 self._aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
             with absent(MISSING):
                 self._aws.functions.delete_function(FunctionName=function_name(project))
+            delete_unused_layers(self._aws, live.layers)
             if live.mailbox is not Mailbox.ABSENT:
                 # One that is still being made cannot be deleted.
                 self._aws.tables.get_waiter("table_exists").wait(TableName=mailbox_table(project))
@@ -150,7 +152,6 @@ class LambdaTarget:
             with absent(MISSING):
                 self._aws.logs.delete_log_group(logGroupName=log_group(project))
             secrets.forget()
-            delete_unused_layers(self._aws, (arn for version in live.versions for arn in version.layers))
             delete_empty_bucket(self._aws)
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:

@@ -84,16 +84,25 @@ def test_a_version_that_does_not_answer_never_gets_traffic(
     laptop: Platform, plane: ControlPlane, project: Path
 ) -> None:
     laptop.run("deploy", str(project), "--name", "steady")
-    server = project / "server.py"
+    server, requirements = project / "server.py", project / "requirements.txt"
+    good, needed = server.read_text(), requirements.read_text()
     server.write_text(
-        'import os\nif "AWS_LAMBDA_RUNTIME_API" in os.environ:\n    raise SystemExit("not here")\n' + server.read_text()
+        f'import os\nif "AWS_LAMBDA_RUNTIME_API" in os.environ:\n    raise SystemExit("not here")\n{good}'
     )
+    requirements.write_text(f"{needed}\niniconfig\n")
     with pytest.raises(CommandFailedError) as caught:
         laptop.run("deploy", str(project), "--name", "steady")
     assert caught.value.error["category"] == "release"
     assert laptop.run("status", "steady")["release"] == "v1"
-    versions = plane.moto.client("lambda").list_versions_by_function(FunctionName="homeport-steady")["Versions"]
+    functions = plane.moto.client("lambda")
+    versions = functions.list_versions_by_function(FunctionName="homeport-steady")["Versions"]
     assert [one["Version"] for one in versions] == ["$LATEST", "1"], "the version that failed is gone"
+
+    failed = versions[0]["Layers"][0]["Arn"].split(":")[6]
+    server.write_text(f"{good}\n# again\n")
+    requirements.write_text(needed)
+    laptop.run("deploy", str(project), "--name", "steady")
+    assert functions.list_layer_versions(LayerName=failed)["LayerVersions"] == [], "and so is its layer"
 
 
 def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
