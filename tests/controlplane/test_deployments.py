@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.controlplane.aws.builder import TRIES, Builder
 from platform_cli.controlplane.aws.deployments import DynamoDeployments
 from platform_cli.controlplane.aws.links import DynamoLinks, SecretsManagerVault
-from platform_cli.controlplane.aws.names import TABLE
+from platform_cli.controlplane.aws.names import QUEUE_VARIABLE, TABLE
 from platform_cli.controlplane.aws.resources import TableResource
 from platform_cli.controlplane.aws.table import Table
 from platform_cli.controlplane.deployments import KEPT, Deployments, Wanted
@@ -99,6 +100,35 @@ def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) 
     assert deployments.add(wanted("c")), "what failed may be tried again"
     assert not deployments.add(wanted("c"))
     assert deployments.add(wanted("c"), again=True)
+
+
+def test_of_a_hundred_pushes_the_newest_is_built(kept: tuple[Links, Deployments]) -> None:
+    _, deployments = kept
+    for number in range(100):
+        assert deployments.receive(f"d{number}", [wanted(str(number))]) == ["one"]
+    running = deployments.begin("one")
+    assert running is not None
+    assert (running.sha, deployments.begin("one")) == ("99", None)
+
+
+def test_a_build_that_never_ends_is_given_up(aws: AWS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(QUEUE_VARIABLE, "https://nowhere.invalid/queue")
+    deployments = DynamoDeployments(Table(aws))
+    deployments.add(wanted("a"))
+    builder = Builder(aws, Home(tmp_path))
+    for tries in range(1, TRIES + 1):
+        # What a builder that was killed leaves behind.
+        begun = deployments.begin("one")
+        assert begun is not None
+        assert begun.sha == "a"
+        if tries < TRIES:
+            deployments.restart("one")
+    asyncio.run(builder.work("one", TRIES + 1))
+    newest = deployments.newest("one")
+    assert newest is not None
+    assert newest.state == "failed"
+    assert f"ended {TRIES} times without a result" in str(newest.error)
+    assert str(newest.error) in deployments.log(newest)
 
 
 def test_previews_outlive_their_project(kept: tuple[Links, Deployments]) -> None:
