@@ -24,8 +24,9 @@ def read_request(event: Mapping[str, Any]) -> tuple[Scope, bytes]:
     """The ASGI scope of the request in `event`, and its body."""
     context = event["requestContext"]
     http = context["http"]
+    # Blanks around a value are not part of it (RFC 9110, 5.5); that Lambda takes them off is not said anywhere.
     headers: Headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+        (name.lower().encode("latin-1"), value.strip(" \t").encode("latin-1", "replace"))
         for name, value in event.get("headers", {}).items()
     ]
     if event.get("cookies"):
