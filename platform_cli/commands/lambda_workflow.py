@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..github.repository import is_full_name
 from ..home import write_atomic
 from ..output import Output
-from ..targets.aws_lambda.policies import ISSUER, NamedPlace, policy, project_statements, trust_workflow
+from ..targets.aws_lambda.places import NamedPlace
+from ..targets.aws_lambda.policies import ISSUER, policy, project_statements, trust_workflow
 from .workflow import write_workflow
 
 ROLE = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/([\w+=,.@/-]{1,128})", re.ASCII)

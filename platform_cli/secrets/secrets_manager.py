@@ -20,8 +20,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from homeport_runtime.hosts.lambda_secrets import HISTORY, STATE_KEY
 
 from ..errors import AWSError, BusyError, InputError
-from ..targets.aws_lambda.client import AWS, absent, code_of, hidden_errors
-from ..targets.aws_lambda.names import TAG, secret_name
+from ..targets.aws_lambda.client import AWS, MISSING, absent, code_of, hidden_errors
+from ..targets.aws_lambda.names import TAG, secret_name, tag_list
 
 CURRENT = "AWSCURRENT"
 # On a version from its first moment until it is the current one.
@@ -30,7 +30,6 @@ RELEASE = re.compile(r"v\d+")
 # Of the whole object (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 MAX_BYTES = 65536
 ATTEMPTS = 5
-MISSING = "ResourceNotFoundException"
 
 T = TypeVar("T")
 
@@ -165,7 +164,7 @@ class ProjectSecrets:
             )
         with hidden_errors():
             if before is None:
-                tags = [{"Key": TAG, "Value": self._project}]
+                tags = tag_list({TAG: self._project})
                 # The second for as long as AWS still deletes the one that had the name before.
                 with _overtaken("ResourceExistsException", "InvalidRequestException"):
                     self._client.create_secret(Name=self._id, SecretString=text, Tags=tags)

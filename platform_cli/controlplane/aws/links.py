@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 
 from ...github.repository import GitHub, Repository
-from ...targets.aws_lambda.client import AWS, absent, hidden_errors
+from ...targets.aws_lambda.client import AWS, MISSING, absent, hidden_errors
+from ...targets.aws_lambda.names import tag_list
 from ..links import Link, LinkedRepository, Links, Vault
 from .names import TAGS, secret_name
 from .table import Item, Put, Table, Update
 
 REPOSITORIES, LINKS, COUNTERS = "repositories", "links", "counters"
-MISSING = "ResourceNotFoundException"
 
 
 class DynamoLinks(Links):
@@ -68,8 +68,7 @@ class SecretsManagerVault:
     def put(self, repository: int, values: Mapping[str, str]) -> None:
         name, whole = secret_name(repository), json.dumps({**self.get(repository), **values})
         with hidden_errors(), absent("ResourceExistsException"):
-            tags = [{"Key": key, "Value": value} for key, value in TAGS.items()]
-            self._aws.secrets.create_secret(Name=name, SecretString=whole, Tags=tags)
+            self._aws.secrets.create_secret(Name=name, SecretString=whole, Tags=tag_list(TAGS))
             return
         with hidden_errors():
             self._aws.secrets.put_secret_value(SecretId=name, SecretString=whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...targets.aws_lambda.client import AWS, absent, aws_errors
+from ...targets.aws_lambda.client import AWS, MISSING, absent, aws_errors
 from ...targets.base import Step
 from ..access import hash_of, make_token
 from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB
@@ -13,7 +13,6 @@ from .package import Package
 from .removal import remove_layers
 from .resources import (
     BUILD_S,
-    MISSING,
     FunctionResource,
     LayerResource,
     LogGroupResource,

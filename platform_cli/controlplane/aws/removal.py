@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ...targets.aws_lambda.client import AWS, absent
+from ...targets.aws_lambda.client import AWS, MISSING, absent
+from ...targets.aws_lambda.names import POLICY
 from .names import BUILDER, DEAD_QUEUE, PLATFORM, QUEUE, SECRETS, TABLE, WEB
-from .resources import MISSING, NO_QUEUE, POLICY
+from .resources import NO_QUEUE
 
 
 def is_there(aws: AWS) -> bool:

@@ -11,16 +11,24 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ...build.archive import Archive
-from ...targets.aws_lambda.client import AWS, absent
-from ...targets.aws_lambda.publish import configure, wait
-from ...targets.aws_lambda.upload import uploaded
-from ...targets.aws_lambda.wanted import PERMISSIONS, TRUST
+from ...targets.aws_lambda.client import AWS, MISSING, absent
+from ...targets.aws_lambda.creation import (
+    create_function,
+    expires,
+    layer_arn,
+    make_layer,
+    make_log_group,
+    make_role,
+    make_table,
+    make_url,
+    update_function,
+)
+from ...targets.aws_lambda.names import POLICY
+from ...targets.aws_lambda.places import arn, iam_arn
 from .names import PLATFORM, TAGS
 
 State = Literal["missing", "different", "there"]
-MISSING = "ResourceNotFoundException"
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-POLICY = "homeport"
 LOG_DAYS = 30
 # A build's; the queue has to hide a message for longer, and then brings it again.
 BUILD_S = 900
@@ -52,26 +60,11 @@ class TableResource:
     def state(self) -> State:
         with absent(MISSING):
             self.aws.tables.describe_table(TableName=self.name)
-            expires = self.aws.tables.describe_time_to_live(TableName=self.name)["TimeToLiveDescription"]
-            return "there" if expires["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else "different"
+            return "there" if expires(self.aws, self.name) else "different"
         return "missing"
 
     def make(self) -> None:
-        keys = {"pk": "HASH", "sk": "RANGE"}
-        with absent("ResourceInUseException"):
-            self.aws.tables.create_table(
-                TableName=self.name,
-                KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
-                BillingMode="PAY_PER_REQUEST",
-                Tags=_tag_list(),
-            )
-        self.aws.tables.get_waiter("table_exists").wait(
-            TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
-        )
-        with absent("ValidationException"):
-            specification = {"Enabled": True, "AttributeName": "expires"}
-            self.aws.tables.update_time_to_live(TableName=self.name, TimeToLiveSpecification=specification)
+        make_table(self.aws, self.name, TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,7 @@ class QueueResource:
 
     @property
     def arn(self) -> str:
-        return f"arn:{self.aws.partition}:sqs:{self.aws.region}:{self.aws.account}:{self.name}"
+        return arn(self.aws, "sqs", self.name)
 
     @property
     def url(self) -> str:
@@ -140,9 +133,7 @@ class LogGroupResource:
         return "there" if found.get("retentionInDays") == LOG_DAYS else "different"
 
     def make(self) -> None:
-        with absent("ResourceAlreadyExistsException"):
-            self.aws.logs.create_log_group(logGroupName=self.name, tags=TAGS)
-        self.aws.logs.put_retention_policy(logGroupName=self.name, retentionInDays=LOG_DAYS)
+        make_log_group(self.aws, self.name, LOG_DAYS, TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +148,7 @@ class RoleResource:
 
     @property
     def arn(self) -> str:
-        return f"arn:{self.aws.partition}:iam::{self.aws.account}:role/{self.name}"
+        return iam_arn(self.aws, f"role/{self.name}")
 
     def state(self) -> State:
         with absent("NoSuchEntity"):
@@ -169,11 +160,7 @@ class RoleResource:
         return "missing"
 
     def make(self) -> None:
-        with absent("EntityAlreadyExists"):
-            trust = json.dumps(TRUST)
-            self.aws.roles.create_role(RoleName=self.name, AssumeRolePolicyDocument=trust, Tags=_tag_list())
-        document = json.dumps(self.policy)
-        self.aws.roles.put_role_policy(RoleName=self.name, PolicyName=POLICY, PolicyDocument=document)
+        make_role(self.aws, self.name, self.policy, TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +183,13 @@ class LayerResource:
 
     @property
     def arn(self) -> str | None:
-        versions = self.aws.functions.list_layer_versions(LayerName=self.name).get("LayerVersions", [])
-        return str(versions[0]["LayerVersionArn"]) if versions else None
+        return layer_arn(self.aws, self.name)
 
     def state(self) -> State:
         return "there" if self.arn else "missing"
 
     def make(self) -> None:
-        self.aws.functions.publish_layer_version(
-            LayerName=self.name,
-            Content=uploaded(self.aws, self.archive),
-            CompatibleRuntimes=[f"python{self.python}"],
-            CompatibleArchitectures=[self.architecture],
-        )
+        make_layer(self.aws, self.name, self.archive, self.python, self.architecture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,16 +243,11 @@ class FunctionResource:
         }
 
     def make(self) -> None:
-        functions, code = self.aws.functions, uploaded(self.aws, self.function)
-        architectures = [self.layers[0].architecture]
+        architecture = self.layers[0].architecture
         if self.state() == "missing":
-            create = {**self._configuration(), "Code": code, "Architectures": architectures, "Tags": TAGS}
-            configure(self.aws, functions.create_function, create)
+            create_function(self.aws, self._configuration(), self.function, architecture, TAGS)
         else:
-            functions.update_function_code(FunctionName=self.name, Architectures=architectures, **code)
-            wait(self.aws, self.name, "function_updated_v2")
-            configure(self.aws, functions.update_function_configuration, self._configuration())
-        wait(self.aws, self.name, "function_active_v2")
+            update_function(self.aws, self._configuration(), self.function, [architecture])
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,13 +272,7 @@ class URLResource:
         return "there" if self.url else "missing"
 
     def make(self) -> None:
-        for sid, permission in PERMISSIONS.items():
-            with absent("ResourceConflictException"):
-                self.aws.functions.add_permission(FunctionName=self.function, StatementId=sid, **permission)
-        with absent("ResourceConflictException"):
-            self.aws.functions.create_function_url_config(
-                FunctionName=self.function, AuthType="NONE", InvokeMode="BUFFERED"
-            )
+        make_url(self.aws, "BUFFERED", FunctionName=self.function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,10 +299,6 @@ class SourceResource:
         self.aws.functions.create_event_source_mapping(
             EventSourceArn=self.queue.arn, FunctionName=self.function, BatchSize=1, Enabled=True
         )
-
-
-def _tag_list() -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in TAGS.items()]
 
 
 def _read(value: str | None) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...targets.aws_lambda.policies import allow, arn, policy, project_statements
-from ...targets.aws_lambda.wanted import Place
+from ...targets.aws_lambda.places import Place, arn, iam_arn
+from ...targets.aws_lambda.policies import allow, policy, project_statements
 from .names import BUILDER, QUEUE, SECRETS, TABLE, WEB
 
 ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
@@ -55,5 +55,5 @@ def _look_at_projects(place: Place) -> list[dict[str, Any]]:
         allow("dynamodb", ("DescribeTable", "DescribeTimeToLive"), arn(place, "dynamodb", "table/homeport-*")),
         allow("cloudwatch", ("GetMetricStatistics",), "*"),
         allow("logs", ("DescribeLogGroups",), "*"),
-        allow("iam", ("GetRole", "GetRolePolicy"), f"arn:{place.partition}:iam::{place.account}:role/homeport-*"),
+        allow("iam", ("GetRole", "GetRolePolicy"), iam_arn(place, "role/homeport-*")),
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import AWSError, BusyError, ConfigError
 
+MISSING = "ResourceNotFoundException"
 CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")
 NO_CREDENTIALS = "run `aws sso login` or `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
 

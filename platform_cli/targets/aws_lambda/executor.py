@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 from ...build.archive import Archive
 from ...controlplane.access import hash_of, make_token
 from ...errors import BusyError
 from ...secrets.secrets_manager import ProjectSecrets
-from .client import AWS, absent, aws_errors
+from .client import AWS, aws_errors
+from .creation import create_function, make_layer, make_log_group, make_role, make_table, make_url, update_function
 from .layers import delete_unused_layers
-from .live import Live, Mailbox, read_live
+from .live import Live, read_live
 from .lock import deploy_lock
 from .names import ALIAS, function_name, log_group, mailbox_table
 from .planner import LambdaPlan, Name, reserved, used_secrets
-from .publish import configure, prune, publish, switch, wait
-from .upload import discard, uploaded
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
-
-POLICY = "homeport"
+from .publish import prune, publish, switch
+from .wanted import Wanted, policy
 
 
 class Executor:
@@ -59,66 +55,35 @@ class Executor:
         getattr(self, f"_{name}")()
 
     def _role(self) -> None:
-        document = json.dumps(TRUST)
-        tags = [{"Key": key, "Value": value} for key, value in self._wanted.tags.items()]
-        with absent("EntityAlreadyExists"):
-            self._aws.roles.create_role(RoleName=self._wanted.role, AssumeRolePolicyDocument=document, Tags=tags)
-        self._aws.roles.put_role_policy(
-            RoleName=self._wanted.role,
-            PolicyName=POLICY,
-            PolicyDocument=json.dumps(policy(self._aws, self._wanted.project, used_secrets(self._wanted, self._live))),
-        )
+        wanted = self._wanted
+        document = policy(self._aws, wanted.project, used_secrets(wanted, self._live))
+        make_role(self._aws, wanted.role, document, wanted.tags)
 
     def _logs(self) -> None:
-        group = log_group(self._wanted.project)
-        with absent("ResourceAlreadyExistsException"):
-            self._aws.logs.create_log_group(logGroupName=group, tags=self._wanted.tags)
-        self._aws.logs.put_retention_policy(logGroupName=group, retentionInDays=self._wanted.settings.log_days)
+        wanted = self._wanted
+        make_log_group(self._aws, log_group(wanted.project), wanted.settings.log_days, wanted.tags)
 
     def _mailbox(self) -> None:
-        table = mailbox_table(self._wanted.project)
-        tags = [{"Key": key, "Value": value} for key, value in self._wanted.tags.items()]
-        with absent("ResourceInUseException"):
-            self._aws.tables.create_table(TableName=table, Tags=tags, **MAILBOX)
-        self._aws.tables.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
-        if read_live(self._aws, self._wanted.project).mailbox is not Mailbox.THERE:
-            self._aws.tables.update_time_to_live(TableName=table, TimeToLiveSpecification=MAILBOX_TTL)
+        make_table(self._aws, mailbox_table(self._wanted.project), self._wanted.tags)
 
     def _layers(self) -> None:
         artifacts = self._wanted.artifacts
         self._layer_arns = [self._layer(artifacts.packages, "packages"), self._layer(artifacts.runtime, "runtime")]
 
     def _layer(self, archive: Archive, kind: str) -> str:
-        """Published once for all projects of the account; its name is that of its content."""
-        name = f"homeport-{kind}-{archive.sha256[:32]}"
-        versions = self._aws.functions.list_layer_versions(LayerName=name).get("LayerVersions", [])
-        if versions:
-            return str(versions[0]["LayerVersionArn"])
-        content = uploaded(self._aws, archive)
-        made = self._aws.functions.publish_layer_version(
-            LayerName=name,
-            Content=content,
-            CompatibleRuntimes=[f"python{self._wanted.artifacts.python}"],
-            CompatibleArchitectures=[self._wanted.artifacts.architecture],
-        )
-        discard(self._aws, content)
-        return str(made["LayerVersionArn"])
+        """Published once for all projects of the account."""
+        artifacts, name = self._wanted.artifacts, f"homeport-{kind}-{archive.sha256[:32]}"
+        return make_layer(self._aws, name, archive, artifacts.python, artifacts.architecture)
 
     def _function(self) -> None:
         """$LATEST as the new release is to be."""
-        role = self._aws.roles.get_role(RoleName=self._wanted.role)["Role"]["Arn"]
-        configuration = self._wanted.configuration(role, self._layer_arns, self._variables())
-        functions, code = self._aws.functions, uploaded(self._aws, self._wanted.artifacts.function)
-        architectures = [self._wanted.artifacts.architecture]
-        if read_live(self._aws, self._wanted.project).function is None:
-            create = {**configuration, "Code": code, "Architectures": architectures, "Tags": self._wanted.tags}
-            configure(self._aws, functions.create_function, create)
+        wanted, artifacts = self._wanted, self._wanted.artifacts
+        role = self._aws.roles.get_role(RoleName=wanted.role)["Role"]["Arn"]
+        configuration = wanted.configuration(role, self._layer_arns, self._variables())
+        if read_live(self._aws, wanted.project).function is None:
+            create_function(self._aws, configuration, artifacts.function, artifacts.architecture, wanted.tags)
         else:
-            functions.update_function_code(FunctionName=self._name, Architectures=architectures, **code)
-            wait(self._aws, self._name, "function_updated_v2")
-            configure(self._aws, functions.update_function_configuration, configuration)
-        wait(self._aws, self._name, "function_active_v2")
-        discard(self._aws, code)
+            update_function(self._aws, configuration, artifacts.function, [artifacts.architecture])
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""
@@ -148,15 +113,7 @@ class Executor:
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 
     def _url(self) -> None:
-        for sid, permission in PERMISSIONS.items():
-            with absent("ResourceConflictException"):
-                self._aws.functions.add_permission(
-                    FunctionName=self._name, Qualifier=ALIAS, StatementId=sid, **permission
-                )
-        with absent("ResourceConflictException"):
-            self._aws.functions.create_function_url_config(
-                FunctionName=self._name, Qualifier=ALIAS, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
-            )
+        make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS)
 
     def _reserved(self) -> None:
         limit = reserved(self._wanted)

@@ -10,11 +10,11 @@ from enum import Enum
 from typing import Any
 
 from ...errors import InputError
-from .client import AWS, absent
-from .names import ALIAS, function_name, log_group, mailbox_table, role_name
+from .client import AWS, MISSING, absent
+from .creation import expires
+from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, role_name
 from .pins import Pin, read_pin
 
-MISSING = "ResourceNotFoundException"
 # The reason of a release that came with a CloudFormation stack (template.py).
 STACK = "stack"
 
@@ -167,7 +167,7 @@ def _role(aws: AWS, project: str) -> tuple[str | None, Mapping[str, Any] | None]
     role = policy = None
     with absent("NoSuchEntity"):
         role = aws.roles.get_role(RoleName=role_name(project))["Role"]["Arn"]
-        policy = aws.roles.get_role_policy(RoleName=role_name(project), PolicyName="homeport")["PolicyDocument"]
+        policy = aws.roles.get_role_policy(RoleName=role_name(project), PolicyName=POLICY)["PolicyDocument"]
     return role, policy
 
 
@@ -175,8 +175,7 @@ def _mailbox(aws: AWS, project: str) -> Mailbox:
     table = mailbox_table(project)
     with absent(MISSING):
         status = aws.tables.describe_table(TableName=table)["Table"]["TableStatus"]
-        removal = aws.tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"]
-        return Mailbox.THERE if status == "ACTIVE" and removal in ("ENABLED", "ENABLING") else Mailbox.UNFINISHED
+        return Mailbox.THERE if status == "ACTIVE" and expires(aws, table) else Mailbox.UNFINISHED
     return Mailbox.ABSENT
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...errors import BusyError
-from .client import AWS, absent
+from .client import AWS, MISSING, absent
 from .names import log_group
 
 PREFIX = "homeport-deploy/"
@@ -49,7 +49,7 @@ def _check_first(aws: AWS, group: str, own: str, project: str) -> None:
 
 
 def _remove(aws: AWS, group: str, name: str) -> None:
-    with absent("ResourceNotFoundException"):
+    with absent(MISSING):
         aws.logs.delete_log_stream(logGroupName=group, logStreamName=name)
 
 

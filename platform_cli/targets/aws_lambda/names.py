@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...errors import InputError
 
 ALIAS = "live"
 TAG = "homeport:project"
 PREFIX = "homeport-"
+# Of the one policy that a role has.
+POLICY = "homeport"
 LAYER_PREFIXES = (f"{PREFIX}packages-", f"{PREFIX}runtime-")
 # Of a function's and of a role's name.
 MAX_NAME = 64
@@ -48,3 +52,8 @@ def secret_name(project: str) -> str:
 def bucket_name(account: str, region: str) -> str:
     """Where what is too large for a direct upload goes through."""
     return f"{PREFIX}{account}-{region}"
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """As those of AWS's calls take them that do not take a mapping."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

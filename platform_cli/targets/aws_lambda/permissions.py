@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .names import bucket_name, function_name, log_group, mailbox_table, role_name
-from .wanted import Place
+from .names import function_name, log_group, mailbox_table, role_name, secret_name
+from .places import Place, arn, bucket_arn, iam_arn
 
 # For a project that stands for all.
 EXAMPLE = "doctor"
@@ -51,15 +51,14 @@ def needed(place: Place) -> Mapping[str, list[str]]:
 
 
 def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    partition, owner = place.partition, f"{place.region}:{place.account}"
-    bucket = f"arn:{partition}:s3:::{bucket_name(place.account, place.region)}"
-    yield f"arn:{partition}:lambda:{owner}:function:{function_name(EXAMPLE)}", "lambda", FUNCTION
-    yield f"arn:{partition}:lambda:{owner}:layer:homeport-packages-{EXAMPLE}", "lambda", LAYER
+    bucket = bucket_arn(place)
+    yield arn(place, "lambda", f"function:{function_name(EXAMPLE)}"), "lambda", FUNCTION
+    yield arn(place, "lambda", f"layer:homeport-packages-{EXAMPLE}"), "lambda", LAYER
     yield "*", "lambda", ACCOUNT
-    yield f"arn:{partition}:iam::{place.account}:role/{role_name(EXAMPLE)}", "iam", ROLE
-    yield f"arn:{partition}:logs:{owner}:log-group:{log_group(EXAMPLE)}:*", "logs", LOGS
-    yield f"arn:{partition}:secretsmanager:{owner}:secret:homeport/{EXAMPLE}-abcdef", "secretsmanager", SECRET
+    yield iam_arn(place, f"role/{role_name(EXAMPLE)}"), "iam", ROLE
+    yield arn(place, "logs", f"log-group:{log_group(EXAMPLE)}:*"), "logs", LOGS
+    yield arn(place, "secretsmanager", f"secret:{secret_name(EXAMPLE)}-abcdef"), "secretsmanager", SECRET
     yield "*", "cloudwatch", ("GetMetricStatistics",)
-    yield f"arn:{partition}:dynamodb:{owner}:table/{mailbox_table(EXAMPLE)}", "dynamodb", TABLE
+    yield arn(place, "dynamodb", f"table/{mailbox_table(EXAMPLE)}"), "dynamodb", TABLE
     yield bucket, "s3", BUCKET
     yield f"{bucket}/function.zip", "s3", OBJECT

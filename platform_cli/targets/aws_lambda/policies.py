@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from . import permissions
-from .names import bucket_name
-from .wanted import Place
+from .places import Place, arn, bucket_arn, iam_arn
 
 CHANGE_ROLES = tuple(action for action in permissions.ROLE if action != "PassRole")
 # GitHub's issuer of tokens for workflows:
@@ -17,20 +15,10 @@ ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPlace:
-    partition: str
-    region: str
-    account: str
-
-
 def project_statements(place: Place) -> list[dict[str, Any]]:
     """All that the life of projects asks for, whose resources are all called homeport-*."""
-    layer, roles = (
-        arn(place, "lambda", "layer:homeport-*"),
-        f"arn:{place.partition}:iam::{place.account}:role/homeport-*",
-    )
-    bucket = f"arn:{place.partition}:s3:::{bucket_name(place.account, place.region)}"
+    layer, roles = arn(place, "lambda", "layer:homeport-*"), iam_arn(place, "role/homeport-*")
+    bucket = bucket_arn(place)
     passed = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
     return [
         allow("secretsmanager", permissions.SECRET, arn(place, "secretsmanager", "secret:homeport/*")),
@@ -50,7 +38,7 @@ def project_statements(place: Place) -> list[dict[str, Any]]:
 
 def trust_workflow(place: Place, repository: str, branch: str) -> dict[str, Any]:
     """For workflows that run for `branch` of `repository` (`owner/name`), and for no others."""
-    provider = f"arn:{place.partition}:iam::{place.account}:oidc-provider/{ISSUER}"
+    provider = iam_arn(place, f"oidc-provider/{ISSUER}")
     claims = {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": f"repo:{repository}:ref:refs/heads/{branch}"}
     return policy(
         {
@@ -60,10 +48,6 @@ def trust_workflow(place: Place, repository: str, branch: str) -> dict[str, Any]
             "Condition": {"StringEquals": claims},
         }
     )
-
-
-def arn(place: Place, service: str, resource: str) -> str:
-    return f"arn:{place.partition}:{service}:{place.region}:{place.account}:{resource}"
 
 
 def allow(service: str, actions: Sequence[str], *resources: str) -> dict[str, Any]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from botocore.exceptions import WaiterError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ...errors import HomeportError, ReleaseError
 from ...secrets.secrets_manager import ProjectSecrets
-from .client import AWS, absent, code_of
+from .client import AWS, MISSING, absent
+from .creation import wait, when_role_is_known
 from .handshake import shake_hands
 from .layers import delete_unused_layers
-from .live import MISSING, Live, Version, read_live
+from .live import Live, Version, read_live
 from .names import ALIAS, MAX_DESCRIPTION, function_name
 
 KEPT_RELEASES = 10
-# A new role, and what it may, is not known everywhere at once.
-ROLE_SPREADS_S = 60
 DENIED = "AccessDenied"
 
 
@@ -33,7 +28,7 @@ def publish(aws: AWS, project: str, release: int, said: str, token: str | None, 
     number = str(aws.functions.publish_version(FunctionName=name, Description=description)["Version"])
     try:
         wait(aws, name, "published_version_active", Qualifier=number)
-        _when_role_is_known(
+        when_role_is_known(
             lambda: shake_hands(aws, name, number, token, speaks_mcp=speaks_mcp),
             lambda error: isinstance(error, ReleaseError) and DENIED in error.message,
         )
@@ -55,19 +50,6 @@ def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = Fa
         aws.functions.create_alias(**alias)
     else:
         aws.functions.update_alias(**alias)
-
-
-def configure(aws: AWS, call: Callable[..., Any], configuration: dict[str, Any]) -> None:
-    """Calls CreateFunction or UpdateFunctionConfiguration, again while AWS does not know the role everywhere."""
-    _when_role_is_known(
-        lambda: call(**configuration),
-        lambda error: "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException",
-    )
-    wait(aws, configuration["FunctionName"], "function_updated_v2")
-
-
-def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
-    aws.functions.get_waiter(waiter).wait(FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}, **more)
 
 
 def delete_leftovers(aws: AWS, project: str) -> None:
@@ -95,11 +77,3 @@ def _delete(aws: AWS, project: str, versions: tuple[Version, ...]) -> None:
     for version in versions:
         with absent(MISSING):
             aws.functions.delete_function(FunctionName=function_name(project), Qualifier=version.number)
-
-
-def _when_role_is_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
-    for attempt in Retrying(
-        retry=retry_if_exception(is_unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
-    ):
-        with attempt:
-            call()

@@ -16,11 +16,11 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import AWSError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS
+from .creation import update_function
 from .live import Live, Version
 from .names import function_name
 from .pins import Pin
-from .publish import configure, prune, publish, switch, wait
-from .upload import discard, uploaded
+from .publish import prune, publish, switch
 
 DOWNLOAD_S = 60.0
 # Of a version, what UpdateFunctionConfiguration takes as it is.
@@ -43,17 +43,9 @@ def republish(
     `token_hash` is that of the project's token, None where everyone may call. Raises HomeportError with the active
     release still serving.
     """
-    name, functions = function_name(project), aws.functions
+    name = function_name(project)
     if pin is not None and pin.version is not None:
         ProjectSecrets(aws, project).pin(pin.version, release)
-    with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
-        code = _download(aws, name, version, Path(folder))
-        speaks_mcp = _contract(code) is not None
-        architectures = version.configuration["Architectures"]
-        content = uploaded(aws, code)
-        functions.update_function_code(FunctionName=name, Architectures=architectures, **content)
-    wait(aws, name, "function_updated_v2")
-    discard(aws, content)
     token = make_token() if token_hash else None
     changed = {
         "HOMEPORT_RELEASE": f"v{release}",
@@ -68,7 +60,10 @@ def republish(
         "SnapStart": {"ApplyOn": version.configuration.get("SnapStart", {}).get("ApplyOn", "None")},
         "Environment": {"Variables": {**kept, **changed}},
     }
-    configure(aws, functions.update_function_configuration, configuration)
+    with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
+        code = _download(aws, name, version, Path(folder))
+        speaks_mcp = _contract(code) is not None
+        update_function(aws, configuration, code, version.configuration["Architectures"])
     number = publish(aws, project, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
     switch(aws, project, number, newest=max(live.newest, release))
     prune(aws, project)

@@ -10,12 +10,12 @@ from typing import Any
 from ...controlplane.access import hash_of, make_token
 from ...errors import InputError, NotFoundError
 from ...secrets.secrets_manager import ProjectSecrets
-from .client import AWS, absent, aws_errors
+from .client import AWS, MISSING, absent, aws_errors
 from .cost import estimate
 from .layers import delete_unused_layers
-from .live import MISSING, Live, Mailbox, Version, check_not_of_stack, read_live
+from .live import Live, Mailbox, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
-from .names import ALIAS, PREFIX, TAG, function_name, log_group, mailbox_table, role_name
+from .names import ALIAS, POLICY, PREFIX, TAG, function_name, log_group, mailbox_table, role_name
 from .publish import switch
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
@@ -146,7 +146,7 @@ class LambdaTarget:
                 self._aws.tables.get_waiter("table_exists").wait(TableName=mailbox_table(project))
                 self._aws.tables.delete_table(TableName=mailbox_table(project))
             with absent("NoSuchEntity"):
-                self._aws.roles.delete_role_policy(RoleName=role_name(project), PolicyName="homeport")
+                self._aws.roles.delete_role_policy(RoleName=role_name(project), PolicyName=POLICY)
             with absent("NoSuchEntity"):
                 self._aws.roles.delete_role(RoleName=role_name(project))
             with absent(MISSING):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...build.archive import Archive
 from ...home import write_atomic
 from .live import STACK
-from .names import ALIAS, log_group, mailbox_table
+from .names import ALIAS, POLICY, log_group, mailbox_table, tag_list
+from .places import NamedPlace
 from .planner import reserved
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
 
@@ -36,15 +37,8 @@ TOKEN_HASH = {
     "ConstraintDescription": "64 hexadecimal digits",
     "Description": "The sha256 of the bearer token that callers need, in hexadecimal digits",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StackPlace:
-    """Whatever account and region the stack is in."""
-
-    partition: str = "${AWS::Partition}"
-    region: str = "${AWS::Region}"
-    account: str = "${AWS::AccountId}"
+# Whatever account and region the stack is in.
+STACK_PLACE = NamedPlace("${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}")
 
 
 def make_template(wanted: Wanted) -> dict[str, Any]:
@@ -88,7 +82,7 @@ def _substituted(value: Any) -> Any:
 
 def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping[str, Any]]]:
     project, artifacts = wanted.project, wanted.artifacts
-    tags = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
+    tags = tag_list(wanted.tags)
     token_hash = None if is_open else "${TokenHash}"
     # A version never changes: what a new one needs is in its name here and its description.
     version = f"Version{wanted.identity[:16]}"
@@ -104,7 +98,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             {
                 "RoleName": wanted.role,
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": "homeport", "PolicyDocument": policy(StackPlace(), project, secrets)}],
+                "Policies": [{"PolicyName": POLICY, "PolicyDocument": policy(STACK_PLACE, project, secrets)}],
                 "Tags": tags,
             },
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...build.archive import Archive
@@ -24,7 +25,7 @@ def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
     return {"S3Bucket": bucket, "S3Key": key}
 
 
-def discard(aws: AWS, content: dict[str, Any]) -> None:
+def discard(aws: AWS, content: Mapping[str, Any]) -> None:
     """After the call that took it: AWS has a copy of its own."""
     if "S3Bucket" in content:
         aws.buckets.delete_object(Bucket=content["S3Bucket"], Key=content["S3Key"])

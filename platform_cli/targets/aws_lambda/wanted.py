@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
@@ -14,6 +14,7 @@ from ...config.project import LambdaSettings, Scaling
 from .artifacts import Artifacts
 from .names import MAX_DESCRIPTION, TAG, function_name, log_group, mailbox_table, role_name
 from .pins import Pin
+from .places import Place, arn
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
@@ -42,19 +43,6 @@ MAILBOX = {
 }
 MAILBOX_TTL = {"AttributeName": "expires", "Enabled": True}
 MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-
-
-class Place(Protocol):
-    """An account's region: what the ARNs of its resources begin with."""
-
-    @property
-    def partition(self) -> str: ...
-
-    @property
-    def region(self) -> str: ...
-
-    @property
-    def account(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +118,13 @@ def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, An
     """All that the function may do: write into its own log group, which it cannot make itself, use its mailbox, and
     read its own secrets, by their ARNs.
     """
-    group = f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{log_group(project)}"
-    table = f"arn:{place.partition}:dynamodb:{place.region}:{place.account}:table/{mailbox_table(project)}"
+    group = arn(place, "logs", f"log-group:{log_group(project)}")
+    table = arn(place, "dynamodb", f"table/{mailbox_table(project)}")
     # A stream's name is Lambda's own choice, so within the group there is no finer resource.
     allowed = [(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:log-stream:*")]
     allowed.append((MAILBOX_ACTIONS, table))
-    allowed += [([PERMISSION], arn) for arn in sorted(secrets)]
+    allowed += [([PERMISSION], secret) for secret in sorted(secrets)]
     return {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": arn} for actions, arn in allowed],
+        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource} for actions, resource in allowed],
     }

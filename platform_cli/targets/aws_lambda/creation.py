@@ -1,0 +1,123 @@
+"""How each kind of resource is made on AWS, for projects and for the platform alike. Each may be called again: what is
+there already is brought to what it should be.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from ...build.archive import Archive
+from .client import AWS, absent, code_of
+from .names import POLICY, tag_list
+from .upload import discard, uploaded
+from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
+
+# A new role, and what it may, is not known everywhere at once.
+ROLE_SPREADS_S = 60
+WAITER = {"Delay": 1, "MaxAttempts": 300}
+
+
+def make_role(aws: AWS, name: str, policy: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """A role of functions, which may do what `policy` says and no more."""
+    with absent("EntityAlreadyExists"):
+        aws.roles.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tag_list(tags))
+    aws.roles.put_role_policy(RoleName=name, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
+
+
+def make_log_group(aws: AWS, name: str, days: int, tags: Mapping[str, str]) -> None:
+    with absent("ResourceAlreadyExistsException"):
+        aws.logs.create_log_group(logGroupName=name, tags=tags)
+    aws.logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+
+
+def make_table(aws: AWS, name: str, tags: Mapping[str, str]) -> None:
+    """By `pk` and `sk`; items are removed in time by their `expires`."""
+    with absent("ResourceInUseException"):
+        aws.tables.create_table(TableName=name, Tags=tag_list(tags), **MAILBOX)
+    aws.tables.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITER)
+    if not expires(aws, name):
+        aws.tables.update_time_to_live(TableName=name, TimeToLiveSpecification=MAILBOX_TTL)
+
+
+def expires(aws: AWS, table: str) -> bool:
+    """Whether a table's items are removed in time, now or soon."""
+    described = aws.tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    return described["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+
+
+def layer_arn(aws: AWS, name: str) -> str | None:
+    versions = aws.functions.list_layer_versions(LayerName=name).get("LayerVersions", [])
+    return str(versions[0]["LayerVersionArn"]) if versions else None
+
+
+def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture: str) -> str:
+    """Its ARN. Published once: the name is that of its content."""
+    if known := layer_arn(aws, name):
+        return known
+    content = uploaded(aws, archive)
+    made = aws.functions.publish_layer_version(
+        LayerName=name,
+        Content=content,
+        CompatibleRuntimes=[f"python{python}"],
+        CompatibleArchitectures=[architecture],
+    )
+    discard(aws, content)
+    return str(made["LayerVersionArn"])
+
+
+def create_function(
+    aws: AWS, configuration: Mapping[str, Any], archive: Archive, architecture: str, tags: Mapping[str, str]
+) -> None:
+    """`configuration` is as CreateFunction and UpdateFunctionConfiguration take it."""
+    code = uploaded(aws, archive)
+    create = {**configuration, "Code": code, "Architectures": [architecture], "Tags": tags}
+    _configure(aws, aws.functions.create_function, create)
+    _finish(aws, configuration, code)
+
+
+def update_function(aws: AWS, configuration: Mapping[str, Any], archive: Archive, architectures: Sequence[str]) -> None:
+    """$LATEST as it is to be."""
+    name, code = configuration["FunctionName"], uploaded(aws, archive)
+    aws.functions.update_function_code(FunctionName=name, Architectures=list(architectures), **code)
+    wait(aws, name, "function_updated_v2")
+    _configure(aws, aws.functions.update_function_configuration, configuration)
+    _finish(aws, configuration, code)
+
+
+def _configure(aws: AWS, call: Callable[..., Any], configuration: Mapping[str, Any]) -> None:
+    when_role_is_known(
+        lambda: call(**configuration),
+        lambda error: "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException",
+    )
+    wait(aws, configuration["FunctionName"], "function_updated_v2")
+
+
+def _finish(aws: AWS, configuration: Mapping[str, Any], code: Mapping[str, Any]) -> None:
+    wait(aws, configuration["FunctionName"], "function_active_v2")
+    discard(aws, code)
+
+
+def make_url(aws: AWS, invoke_mode: str, **function: str) -> None:
+    """The URL of a function, or of an alias of it, which anybody may ask. `function` is as AWS's calls take it."""
+    for sid, permission in PERMISSIONS.items():
+        with absent("ResourceConflictException"):
+            aws.functions.add_permission(**function, StatementId=sid, **permission)
+    with absent("ResourceConflictException"):
+        aws.functions.create_function_url_config(**function, AuthType="NONE", InvokeMode=invoke_mode)
+
+
+def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
+    aws.functions.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER, **more)
+
+
+def when_role_is_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
+    """Calls, again for as long as what it raises `is_unknown`."""
+    for attempt in Retrying(
+        retry=retry_if_exception(is_unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
+    ):
+        with attempt:
+            call()

@@ -1,0 +1,42 @@
+"""An account's region, and the ARNs of what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from .names import bucket_name
+
+
+class Place(Protocol):
+    """What the ARNs of its resources begin with."""
+
+    @property
+    def partition(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def account(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlace:
+    partition: str
+    region: str
+    account: str
+
+
+def arn(place: Place, service: str, resource: str) -> str:
+    return f"arn:{place.partition}:{service}:{place.region}:{place.account}:{resource}"
+
+
+def iam_arn(place: Place, resource: str) -> str:
+    """IAM is the same in all regions."""
+    return f"arn:{place.partition}:iam::{place.account}:{resource}"
+
+
+def bucket_arn(place: Place) -> str:
+    """Of the bucket that large uploads go through; the names of buckets are the same for all accounts."""
+    return f"arn:{place.partition}:s3:::{bucket_name(place.account, place.region)}"
