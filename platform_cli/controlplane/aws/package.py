@@ -6,8 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -17,12 +16,12 @@ from ...build.archive import Archive, Entry, read_archive, write_archive
 from ...build.interpreter import find_interpreter
 from ...build.layer import build_layer
 from ...build.lock import make_lock
-from ...build.model import Interpreter, Requirements
+from ...build.model import Requirements
 from ...build.stages import Stages
 from ...config.project import Architecture, LambdaSettings
 from ...home import Home
 from ...infra_files import PACKAGE, infra_file
-from ...targets.aws_lambda.artifacts import MACHINES, WHEELS, check_python, compiled_entries
+from ...targets.aws_lambda.artifacts import check_python, compiled_entries, on_lambda, packages_of
 from ...targets.aws_lambda.bytecode import sources_of
 
 # What a function has loaded when it answers: that is compiled beforehand.
@@ -47,7 +46,7 @@ class Package:
 def make_package(architecture: Architecture, home: Home, stages: Stages) -> Package:
     own = find_interpreter(None, home.cache)
     check_python(own.minor, LambdaSettings())
-    foreign = replace(own, platform=f"{MACHINES[architecture]}-{WHEELS[own.minor]}", foreign=True)
+    foreign = on_lambda(own, architecture)
     requirements = Requirements("\n".join(requires("homeport") or ()), "homeport's own")
     with stages.run("lock") as stage:
         lock, stage.cached = make_lock(requirements, foreign, home.cache)
@@ -62,10 +61,9 @@ def make_package(architecture: Architecture, home: Home, stages: Stages) -> Pack
         packages = folder / f"packages-{lock.hash[:32]}-{compiled}.zip"
         stage.cached = packages.exists()
         if not packages.exists():
-            files = {file.relative_to(layer.path).as_posix(): file for file in sorted(layer.path.rglob("*"))}
-            _zip(packages, {name: file for name, file in files.items() if file.is_file()}, foreign_modules, own)
+            write_archive(packages, compiled_entries(packages_of(layer), sources_of(foreign_modules), own))
         code = folder / "code.zip"
-        _zip(code, _own_files(), modules, own)
+        write_archive(code, compiled_entries(_own_files(), sources_of(modules), own))
         function = write_archive(folder / "function.zip", {"README": Entry(b"All that this runs is in its layers.\n")})
     return Package(read_archive(packages), read_archive(code), function, own.minor, architecture)
 
@@ -77,8 +75,3 @@ def _own_files() -> dict[str, Path]:
     infra = infra_file(".")
     found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
     return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}
-
-
-def _zip(path: Path, files: dict[str, Path], modules: Sequence[str], own: Interpreter) -> None:
-    kept = {name: file for name, file in files.items() if "__pycache__" not in name}
-    write_archive(path, compiled_entries(kept, sources_of(modules), own))

@@ -4,10 +4,9 @@ the code uploads.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,17 @@ from homeport_runtime.discovery import FILE_NAME as DISCOVERY
 from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.packed import FILE_NAME as PACK
 from homeport_runtime.packed import pack
-from homeport_runtime.telemetry.scrub import Scrubber
 
 from ...build.archive import Archive, Entry, read_archive, write_archive
 from ...build.layer import build_layer
 from ...build.lock import make_lock
-from ...build.model import Bundle, Interpreter
+from ...build.model import Bundle, Interpreter, Layer
 from ...build.pipeline import Built
 from ...build.stages import Stages
 from ...config.project import Architecture, LambdaSettings
 from ...errors import BuildError, ConfigError
 from ...home import Home
 from ...infra_files import infra_file
-from ...supervisor.inspection import inspect_release
-from ...supervisor.launch import PlainLauncher
-from ...supervisor.release import read_release
 from .bytecode import compile_files, pyc_name, sources_of
 
 # Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):
@@ -69,9 +64,13 @@ def check_python(minor: str, settings: LambdaSettings) -> None:
 
 
 def make_artifacts(
-    built: Built, settings: LambdaSettings, secrets: Mapping[str, str], home: Home, stages: Stages
+    built: Built,
+    settings: LambdaSettings,
+    discovery: Callable[[Bundle], Mapping[str, Any] | None],
+    home: Home,
+    stages: Stages,
 ) -> Artifacts:
-    """The zips of `built`, made once for the same content. The server is loaded with `secrets`, which are in none.
+    """The zips of `built`, made once for the same content. `discovery` is asked for what goes into discovery.json.
 
     Raises BuildError when they are more than Lambda takes.
     """
@@ -81,8 +80,7 @@ def make_artifacts(
     architecture = settings.architecture
     zips = home.cache / "lambda"
     with stages.run("package") as stage:
-        platform = f"{MACHINES[architecture]}-{WHEELS[own.minor]}"
-        foreign = replace(own, platform=platform, foreign=True)
+        foreign = on_lambda(own, architecture)
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
         modules: Sequence[str] = manifest["imports"]["modules"]
@@ -92,21 +90,30 @@ def make_artifacts(
         function = zips / f"function-{built.bundle.hash}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
         if not packages.exists():
-            _zip_packages(packages, layer.path, modules, own)
+            _zip_packages(packages, packages_of(layer), modules, own)
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
-            _zip_function(function, built.bundle, secrets, home)
+            _zip_function(function, built.bundle, discovery)
         made = Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
-        _check_size(sum(archive.unzipped for archive in (made.function, made.packages, made.runtime)), layer.path)
+        _check_size(sum(archive.unzipped for archive in (made.function, made.packages, made.runtime)), layer)
     return made
 
 
-def _zip_packages(path: Path, layer: Path, modules: Sequence[str], own: Interpreter) -> None:
-    files = {file.relative_to(layer).as_posix(): file for file in sorted(layer.rglob("*")) if file.is_file()}
-    kept = {name: file for name, file in files.items() if "__pycache__" not in name}
-    compiled = compile_files({name: kept[name] for name in sources_of(modules) if name in kept}, own)
-    write_archive(path, layer_entries(kept) | {f"python/{PACK}": Entry(pack(compiled))})
+def on_lambda(own: Interpreter, architecture: Architecture) -> Interpreter:
+    """The same Python there."""
+    return replace(own, platform=f"{MACHINES[architecture]}-{WHEELS[own.minor]}", foreign=True)
+
+
+def packages_of(layer: Layer) -> dict[str, Path]:
+    """The layer's files by their paths in it, without bytecode, which is this machine's."""
+    files = {file.relative_to(layer.path).as_posix(): file for file in sorted(layer.path.rglob("*")) if file.is_file()}
+    return {name: file for name, file in files.items() if "__pycache__" not in name}
+
+
+def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str], own: Interpreter) -> None:
+    compiled = compile_files({name: files[name] for name in sources_of(modules) if name in files}, own)
+    write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(pack(compiled))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
@@ -126,7 +133,7 @@ def compiled_entries(files: Mapping[str, Path], sources: Iterable[str], own: Int
     return layer_entries(files) | {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in compiled.items()}
 
 
-def _zip_function(path: Path, bundle: Bundle, secrets: Mapping[str, str], home: Home) -> None:
+def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None]) -> None:
     app = bundle.path / APP_FOLDER
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
@@ -136,29 +143,19 @@ def _zip_function(path: Path, bundle: Bundle, secrets: Mapping[str, str], home: 
     }
     manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
     entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
-    if bundle.manifest["cold_start_optimization"]:
-        release = replace(read_release(home, "inspection", 0, bundle.path), secrets=lambda: secrets)
-        said = asyncio.run(inspect_release(PlainLauncher(), release, record=True))
-        if said["discovery"] is not None and not _tells(said["discovery"], secrets):
-            entries[DISCOVERY] = Entry(json.dumps(said["discovery"], sort_keys=True).encode())
+    if (recorded := discovery(bundle)) is not None:
+        entries[DISCOVERY] = Entry(json.dumps(recorded, sort_keys=True).encode())
     write_archive(path, entries)
 
 
-def _tells(discovery: dict[str, Any], secrets: Mapping[str, str]) -> bool:
-    """Whether the server says a secret to everyone: it may, but no file does."""
-    scrubber = Scrubber(secrets)
-    return any(scrubber.text(body) != body for _status, _headers, body in discovery["kept"])
-
-
-def _check_size(total: int, layer: Path) -> None:
+def _check_size(total: int, layer: Layer) -> None:
     """Before anything is uploaded. `total` is of function and layers together, unzipped, as Lambda counts them."""
     if total <= MAX_UNZIPPED:
         return
     sizes: dict[str, int] = {}
-    for file in layer.rglob("*"):
-        if file.is_file() and "__pycache__" not in file.parts:
-            package = file.relative_to(layer).parts[0]
-            sizes[package] = sizes.get(package, 0) + file.stat().st_size
+    for name, file in packages_of(layer).items():
+        package = name.partition("/")[0]
+        sizes[package] = sizes.get(package, 0) + file.stat().st_size
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN_PACKAGES]
     listed = ", ".join(f"{name} ({size / 1e6:.1f} MB)" for name, size in largest)
     raise BuildError(

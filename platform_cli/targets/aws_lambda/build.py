@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.telemetry.scrub import Scrubber
+
+from ...build.model import Bundle
 from ...build.pipeline import build
 from ...build.stages import Stages
 from ...config.names import default_name
@@ -42,8 +45,9 @@ def make_wanted(
         snap_start=project.on_lambda.snap_start,
     )
     pin, values = _secrets(project, aws)
-    built = build(project, home, stages, lambda draft: _inspect(home, values, draft), note)
-    artifacts = make_artifacts(built, project.on_lambda, values, home, stages)
+    inspection = _Inspection(home, values, record=project.cold_start_optimization)
+    built = build(project, home, stages, inspection, note)
+    artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project.folder)
     check_name_fits(chosen)
@@ -73,6 +77,28 @@ def _secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict
     return (pin_of(now, names), {name: now.values[name] for name in names}) if now else (None, {})
 
 
-def _inspect(home: Home, secrets: Mapping[str, str], draft: Path) -> dict[str, Any]:
-    release = replace(read_release(home, "inspection", 0, draft), secrets=lambda: secrets)
-    return asyncio.run(inspect_release(PlainLauncher(), release))
+class _Inspection:
+    """Loads the server with `secrets`, once for the contract and for what it says to every client alike."""
+
+    def __init__(self, home: Home, secrets: Mapping[str, str], *, record: bool) -> None:
+        self._home = home
+        self._secrets = secrets
+        self._record = record
+        self._said: dict[str, Any] | None = None
+
+    def __call__(self, folder: Path) -> dict[str, Any]:
+        """What the server in the bundle or its draft in `folder` says. Raises InspectError."""
+        release = replace(read_release(self._home, "inspection", 0, folder), secrets=lambda: self._secrets)
+        self._said = asyncio.run(inspect_release(PlainLauncher(), release, record=self._record))
+        return self._said
+
+    def discovery(self, bundle: Bundle) -> dict[str, Any] | None:
+        """For discovery.json: None where it is not wanted, or tells a secret: the server may tell it to everyone, but
+        no file does.
+        """
+        if not self._record:
+            return None
+        found: dict[str, Any] | None = (self._said or self(bundle.path))["discovery"]
+        scrubber = Scrubber(self._secrets)
+        is_told = found is not None and any(scrubber.text(body) != body for _, _, body in found["kept"])
+        return None if is_told else found

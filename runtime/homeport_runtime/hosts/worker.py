@@ -194,10 +194,10 @@ class Worker:
                 kind=server.kind,
                 object=server.name,
                 contract=server.contract,
-                discovery=await server.app.record() if self._job.record else None,
                 modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
+                discovery=await server.app.record() if self._job.record else None,
             )
             return
         # uvicorn comes from the layer, which is on the path only now.
