@@ -42,11 +42,10 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     url = status["mcp_url" if chosen == "http" else "sse_url"]
     token = kept_token(url, open_home())
     if status["auth"] == "token" and token is None:
+        options = " --target lambda" if status["target"] == "lambda" else ""
         raise InputError(
             f"{name} wants a token, and this machine does not have it",
-            hint=f"`homeport new-token {name}` makes a new one; the old one ends with that"
-            if status["target"] == "local"
-            else "the machine that deployed it first has it",
+            hint=f"`homeport new-token {name}{options}` makes a new one; the old one ends with that",
         )
     config = client.config(name, url, chosen, token)
     path = client.path()

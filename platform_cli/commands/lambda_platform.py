@@ -17,6 +17,7 @@ from ..errors import NotFoundError
 from ..home import open_home
 from ..output import Output
 from ..targets.aws_lambda.client import AWS, aws_errors
+from .plans import step_lines
 
 
 def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool, new_token: bool) -> None:
@@ -28,7 +29,7 @@ def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool
             steps = provisioning.steps()
         if dry_run:
             plan = [asdict(step) for step, _ in steps]
-            lines = [f"  {step.action:<7} {step.detail}" for step, _ in steps]
+            lines = step_lines(step for step, _ in steps)
             text = "\n".join(["deploying the platform would", *lines]) if steps else "no changes"
             output.result({"ok": True, "changed": bool(steps), "plan": plan}, text)
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,4 +23,8 @@ def plan_data(project: str, steps: Sequence[Step], stages: Stages) -> dict[str, 
 def plan_text(project: str, steps: Sequence[Step]) -> str:
     if not steps:
         return f"{project}: no changes"
-    return "\n".join([f"{project}: deploying would", *(f"  {step.action:<7} {step.detail}" for step in steps)])
+    return "\n".join([f"{project}: deploying would", *step_lines(steps)])
+
+
+def step_lines(steps: Iterable[Step]) -> list[str]:
+    return [f"  {step.action:<7} {step.detail}" for step in steps]

@@ -81,7 +81,7 @@ class Deployments(ABC):
     def begin(self, project: str) -> Deployment | None:
         """The one that waits, which runs from now on."""
         while waiting := _waiting(self.of(project)):
-            (chosen,) = waiting[:1]
+            chosen = waiting[0]
             if self.update(chosen, only_if="waiting", state="running", started_at=time.time()):
                 self.clear_log(chosen)
                 return next(one for one in self.of(project) if one.id == chosen.id)
