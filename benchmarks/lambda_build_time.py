@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.aws.control_plane import VERSION
+from tests.aws.sandbox import machine
 from tests.runtime.conftest import python_with
-from tests.targets.aws_lambda.conftest import machine
 
 from .harness import ENVIRONMENT, SERVERS, folder, show, show_ratio, timed
 from .lambda_project import control_plane, edit, make_project

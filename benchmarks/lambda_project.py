@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import running_moto
-from tests.targets.aws_lambda.conftest import machine
+from tests.aws.sandbox import machine
 
 from .harness import SERVERS
 

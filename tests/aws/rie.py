@@ -23,7 +23,7 @@ import uv
 from tests.clients.environments import install, made
 from tests.runtime.conftest import wait_for
 
-from .sandbox import DEADLINE_S, PRELUDE_END, Function, launch
+from .sandbox import DEADLINE_S, PRELUDE_END, Function, launch, machine
 
 # It is in this wheel, for both architectures; nobody publishes it alone.
 WHEEL = "aws-sam-cli==1.170.0"
@@ -37,7 +37,7 @@ def program() -> Path:
         quiet = ("pip", "install", "--quiet", "--no-deps")
         install([uv.find_uv_bin(), *quiet, "--python", sys.executable, "--target", folder, WHEEL])
 
-    architecture = {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    architecture = machine()
     return made([WHEEL], fetch) / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{architecture}"
 
 

@@ -34,6 +34,11 @@ MOUNT = (
 )
 
 
+def machine() -> str:
+    """This one's processor, in Lambda's words: what functions are made for that run here."""
+    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run

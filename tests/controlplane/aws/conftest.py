@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,24 +14,17 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
-from tests.aws.moto_server import Moto, moto
+from tests.aws.sandbox import machine
 from tests.clients import environments
 from tests.github.conftest import every_request_is_sound, github, log_in
 from tests.github.fake import FakeGitHub, commit, git
-from tests.support import SERVERS, Platform, require, with_config
+from tests.support import SERVERS, Platform, with_config
+from tests.targets.aws_lambda.conftest import moto, plane
 
-__all__ = ["every_request_is_sound", "github", "moto"]
+__all__ = ["every_request_is_sound", "github", "moto", "plane"]
 
 DEADLINE_S = 300
 WEB, BUILDER = "homeport_platform_web", "homeport_platform_builder"
-
-
-@pytest.fixture(scope="session")
-def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    require(os.geteuid() == 0 and shutil.which("unshare"), "the emulator's sandboxes need root and unshare")
-    running = ControlPlane(moto, tmp_path_factory.mktemp("functions"))
-    yield running
-    running.close()
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +147,3 @@ def wait_for(condition: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, f"still not true after {DEADLINE_S} s"
         time.sleep(0.1)
     return answer
-
-
-def machine() -> str:
-    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)

@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.sandbox import machine
 from tests.e2e.probing import call
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
 from tests.support import CommandFailedError, Platform
 
-from .conftest import BUILDER, WEB, Deployed, machine, wait_for
+from .conftest import BUILDER, WEB, Deployed, wait_for
 
 NAME = "hello-world"
 PREFIX = "homeport_platform"

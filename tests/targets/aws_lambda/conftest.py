@@ -11,6 +11,7 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import Moto, moto
+from tests.aws.sandbox import machine
 from tests.support import SERVERS, Platform, require, with_config
 
 __all__ = ["moto"]
@@ -41,7 +42,3 @@ def copy_project(into: Path, config: str = "") -> Path:
     """A small server for this machine's processor, which the emulator runs on."""
     architecture = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
     return with_config(SERVERS / "mcp2_lowlevel", architecture + config, into)
-
-
-def machine() -> str:
-    return {"aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)

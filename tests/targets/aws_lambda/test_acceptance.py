@@ -10,9 +10,8 @@ import pytest
 
 from tests.aws.acceptance import CHECKS, Acceptance
 from tests.aws.control_plane import ControlPlane
+from tests.aws.sandbox import machine
 from tests.support import ROOT, Platform
-
-from .conftest import machine
 
 
 def test_the_acceptance_holds_and_leaves_nothing(laptop: Platform, plane: ControlPlane) -> None:

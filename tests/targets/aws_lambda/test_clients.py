@@ -15,11 +15,10 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import FunctionURL
+from tests.aws.sandbox import machine
 from tests.clients import environments
 from tests.clients.matrix import GREETING, LEGACY, MODERN, check, check_protocol, client_env, pairs, params
 from tests.support import SERVERS, Platform, with_config
-
-from .conftest import machine
 
 KINDS = [kind for kind in (*MODERN, *LEGACY) if not kind.startswith("stdio_")]
 # Every client once, and one kind of each SDK.
