@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -359,13 +360,14 @@ def _prism(node: environments.Node, folder: Path) -> Iterator[int]:
     program = packages / "@stoplight/prism-cli/dist/index.js"
     with (folder / "prism.log").open("w") as log:
         command = [str(node.program), str(program), "mock", "--host", "127.0.0.1", "--port", str(port), str(trimmed)]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        # node is started by a script of its wheel: both end.
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_for(lambda: process.poll() is not None or _accepts(port))
         assert process.poll() is None, (folder / "prism.log").read_text()
         yield port
     finally:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
