@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import pytest
@@ -61,11 +62,30 @@ def _never_number_twice() -> None:
     LambdaFunction.set_version = set_new_version  # type: ignore[method-assign]
 
 
+def _write_one_at_a_time() -> None:
+    """moto takes a transaction back by putting the whole table as it was, with what others have written since."""
+    from moto.dynamodb.models import DynamoDBBackend
+
+    lock = threading.RLock()
+
+    def locked(write: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(write)
+        def written(*arguments: Any, **more: Any) -> Any:
+            with lock:
+                return write(*arguments, **more)
+
+        return written
+
+    for name in ("put_item", "update_item", "delete_item", "transact_write_items"):
+        setattr(DynamoDBBackend, name, locked(getattr(DynamoDBBackend, name)))
+
+
 @contextmanager
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
     _never_number_twice()
+    _write_one_at_a_time()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
