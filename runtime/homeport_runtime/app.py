@@ -11,13 +11,13 @@ from .asgi import Headers, Receive, Scope, Send, send_error, send_json
 from .discovery import record
 from .errors import ServerError
 from .guard.http import Guard
-from .guard.messages import MESSAGE
 from .guard.names import Names
 from .modern import ModernTranslator
 from .probe import NoMCPEndpoint, Probe, exchange, has_stream
 from .servers.base import ServerAdapter
 from .servers.sse_facade import SSEFacade
 from .sessions import SessionKeeper
+from .subscriptions import NoSubscriptions
 
 # What requests from inside the process say they were sent to; the SDKs' own check wants a port.
 PROBE_HOST = "127.0.0.1:80"
@@ -31,10 +31,14 @@ class App:
     connection open to be told of changes (subscriptions/listen, 2026-07-28).
     """
 
-    listens = True
-
     def __init__(
-        self, adapter: ServerAdapter, names: Names, *, sessions: Path | None, token_hash: str | None = None
+        self,
+        adapter: ServerAdapter,
+        names: Names,
+        *,
+        sessions: Path | None,
+        token_hash: str | None = None,
+        listens: bool = True,
     ) -> None:
         self._adapter = adapter
         self._http = adapter.http
@@ -42,6 +46,8 @@ class App:
             self._http = ModernTranslator(adapter.http, adapter.stateless)
         if sessions is not None and adapter.kind != "asgi":
             self._http = SessionKeeper(self._http, sessions)
+        if not listens:
+            self._http = NoSubscriptions(self._http)
         self._sse = adapter.sse
         self._mcp_path = "/mcp"
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
@@ -61,11 +67,6 @@ class App:
                 scope = {**scope, "path": self._mcp_path, "raw_path": self._mcp_path.encode()}
             if self._only_post and scope.get("method") != "POST":
                 await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
-                return
-            if not self.listens and scope.get(MESSAGE, {}).get("method") == "subscriptions/listen":
-                call = scope[MESSAGE]
-                error = {"code": -32601, "message": "Method not found", "data": call["method"]}
-                await send_json(send, 404, {"jsonrpc": "2.0", "id": call.get("id"), "error": error})
                 return
             await self._http(scope, receive, send)
         elif path in ("/sse", "/messages") or path.startswith("/messages/"):
@@ -101,8 +102,9 @@ class App:
     async def record(self) -> dict[str, Any]:
         """What the server says to every client alike (discovery.py)."""
 
+        # Through the guard: what is behind it goes by the message that the guard has read.
         async def ask(headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
-            return await exchange(self._route, "POST", "/mcp", headers, body)
+            return await exchange(self.guard, "POST", "/mcp", headers, body)
 
         return await record(ask)
 

@@ -30,6 +30,7 @@ from .jsonrpc import (
 )
 from .modern_answer import Answer, http_status, read_response, translate_response
 from .modern_request import MODERN_VERSIONS, TRANSLATED, envelope_error, unsupported_version
+from .subscriptions import without_subscriptions
 
 _DROPPED_HEADERS = frozenset(
     (b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id", b"accept", b"content-length")
@@ -151,12 +152,8 @@ def _is_call(message: Any) -> bool:
 
 def _discovered(server: RPC) -> RPC:
     """DiscoverResult from InitializeResult, without what the older era cannot give: subscriptions, tasks."""
-    capabilities: RPC = {}
-    for name, options in server.get("capabilities", {}).items():
-        if name in ("tools", "prompts", "resources"):
-            capabilities[name] = {k: v for k, v in options.items() if k not in ("listChanged", "subscribe")}
-        elif name != "tasks":
-            capabilities[name] = options
+    capabilities = without_subscriptions(server.get("capabilities", {}))
+    capabilities.pop("tasks", None)
     result: RPC = {"supportedVersions": list(MODERN_VERSIONS), "capabilities": capabilities}
     if server.get("instructions") is not None:
         result["instructions"] = server["instructions"]

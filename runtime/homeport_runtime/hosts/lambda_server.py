@@ -90,9 +90,9 @@ class LambdaServer:
             self._state_key or self._shared_key.value(),
             contract["tools"] if contract else None,
             self._access.token_hash,
+            # Each connection that is held to be told of changes would be billed by the second.
+            listens=False,
         ) as server:
-            # Nobody holds a connection to be told of changes: each would be billed by the second.
-            server.app.listens = False
             server.app.guard.relay = _relay(server.app.guard.deliver)
             gc.freeze()
             gc.enable()

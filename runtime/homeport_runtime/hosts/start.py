@@ -56,12 +56,14 @@ async def started(
     state_key: bytes | None,
     tools: Sequence[Mapping[str, Any]] | None,
     token_hash: str | None,
+    *,
+    listens: bool = True,
 ) -> AsyncIterator[Started]:
     """The app within its lifespan, warm. Raises ServerError for what happens before that, and only for that."""
     try:
         with PROFILE.measure():
             name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
-            app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash)
+            app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash, listens=listens)
             lifespan = app.lifespan()
             await lifespan.__aenter__()
             contract = await app.warm_up(tools)

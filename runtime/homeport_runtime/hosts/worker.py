@@ -182,7 +182,15 @@ class Worker:
         job = self._job
         names = Names(job.names)
         async with started(
-            module, self._manifest, self._folders, names, job.state_key, job.tools, job.token_hash
+            module,
+            self._manifest,
+            self._folders,
+            names,
+            job.state_key,
+            job.tools,
+            job.token_hash,
+            # What is recorded a function says, where nobody may.
+            listens=not job.record,
         ) as server:
             self._reached_start()
             await self._live(server)

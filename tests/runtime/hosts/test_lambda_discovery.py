@@ -16,6 +16,7 @@ import pytest
 
 from homeport_runtime.discovery import ID, as_asked, key_of, recorded_requests
 from homeport_runtime.jsonrpc import HANDSHAKE_VERSIONS
+from homeport_runtime.subscriptions import DISCOVER
 from tests.aws.function_url import FunctionURL
 from tests.aws.sandbox import DEADLINE_S
 
@@ -93,6 +94,11 @@ def test_it_says_what_the_server_says(kind: str, workers: Workers, tmp_path: Pat
         assert len(front.sandboxes) == 1
     assert before == after
     assert ID.encode() not in b"".join(body for _, _, body in before)
+    # Nobody may listen on Lambda (subscriptions/listen), so nothing that would be heard there is offered.
+    (offered,) = [
+        body for (_, message), (_, _, body) in zip(wanted, after, strict=True) if message["method"] == DISCOVER
+    ]
+    assert not [word for word in (b"listChanged", b"subscribe") if word in offered]
 
 
 def test_a_call_waits_for_the_import(workers: Workers, tmp_path: Path) -> None:
