@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 from .sandbox import DEADLINE_S, PRELUDE_END, Answer, Function, Sandbox, Server
 
+# The name that Lambda gives a function's URL, and tells the function whatever Host a request has.
+DOMAIN = "abcdefgh.lambda-url.us-east-1.on.aws"
 MAX_REQUEST = 6 * 1024 * 1024
 
 
 class FunctionURL:
-    """`url` answers on loopback. A request goes to the sandbox that is idle for the longest, once there are `spread` of
-    them; else, or with `fresh`, to a new one.
+    """`url` answers on loopback, in the place of DOMAIN. A request goes to the sandbox that is idle for the longest,
+    once there are `spread` of them; else, or with `fresh`, to a new one.
     """
 
     def __init__(self, function: Function, folder: Path) -> None:
@@ -73,7 +75,7 @@ class Front(BaseHTTPRequestHandler):
         if len(body) > MAX_REQUEST:
             self._plain(413, b"")
             return
-        answer = self.front.invoke(make_event(self.command, self.path, dict(self.headers.items()), body))
+        answer = self.front.invoke(make_event(self.command, self.path, self._sent(), body))
         sandbox = answer.sandbox
         assert sandbox is not None
         first = b""
@@ -88,6 +90,14 @@ class Front(BaseHTTPRequestHandler):
         self._stream(json.loads(start), rest, answer)
 
     do_GET = do_POST = do_DELETE = _serve  # noqa: N815
+
+    def _sent(self) -> dict[str, str]:
+        """The headers as Lambda hands them on: one that came several times is one with commas. To ask here, where the
+        URL answers, is to ask DOMAIN.
+        """
+        headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
+        here = ":".join(map(str, self.connection.getsockname()))
+        return {**headers, "host": DOMAIN} if headers.get("host") == here else headers
 
     def _buffered(self, whole: bytes, answer: Answer) -> None:
         """What plain awslambdaric answers, or nothing."""
@@ -130,9 +140,9 @@ class Front(BaseHTTPRequestHandler):
 
 
 def make_event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """Payload format 2.0."""
+    """Payload format 2.0, for DOMAIN if the headers name no other Host."""
     parts = urlsplit(target)
-    lower = {"x-forwarded-proto": "http"} | {name.lower(): value for name, value in headers.items()}
+    lower = {"host": DOMAIN, "x-forwarded-proto": "http"} | {name.lower(): value for name, value in headers.items()}
     cookies = lower.pop("cookie", "")
     try:
         content, encoded = body.decode(), False
@@ -145,7 +155,7 @@ def make_event(method: str, target: str, headers: dict[str, str], body: bytes) -
         **({"cookies": cookies.split("; ")} if cookies else {}),
         "headers": lower,
         "requestContext": {
-            "domainName": lower.get("host", "").split(":")[0],
+            "domainName": DOMAIN,
             "http": {"method": method, "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
         },
         **({"body": content} if body else {}),

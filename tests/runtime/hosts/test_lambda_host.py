@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.aws.function_url import FunctionURL, make_event
+from tests.aws.function_url import DOMAIN, FunctionURL, make_event
 from tests.aws.sandbox import DEADLINE_S
 
 from ...support import require
@@ -171,9 +171,17 @@ def test_nobody_holds_a_connection_to_listen(tools: FunctionURL) -> None:
         assert json.loads(reply.raw.read())["error"]["code"] == -32601
 
 
-def test_an_origin_that_is_not_its_own_is_refused(tools: FunctionURL) -> None:
-    with request(tools, "POST", "/mcp", b"{}", {"origin": "https://evil.example"}) as reply:
-        assert reply.status == 403
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 421),
+        ({"host": DOMAIN, "origin": "https://evil.example"}, 403),
+        ({"host": DOMAIN, "origin": f"https://{DOMAIN}"}, 200),
+    ],
+)
+def test_it_answers_to_its_urls_name_alone(tools: FunctionURL, headers: JSON, status: int) -> None:
+    with request(tools, "POST", "/mcp", json.dumps(message("ping")).encode(), headers) as reply:
+        assert reply.status == status
 
 
 def test_a_call_that_takes_too_long_is_told_so(deployed: Deploy) -> None:
@@ -191,14 +199,14 @@ def test_what_http_carries_arrives(asgi: FunctionURL) -> None:
 
 
 def test_an_error_before_the_answer_is_the_functions_error(asgi: FunctionURL) -> None:
-    answer = asgi.invoke(make_event("GET", "/early", {"host": "localhost"}, b""))
+    answer = asgi.invoke(make_event("GET", "/early", {}, b""))
     assert answer.chunks.get(timeout=DEADLINE_S) is None
     assert answer.error is not None
     assert (answer.error["errorType"], answer.error["errorMessage"]) == ("RuntimeError", "before the first byte")
 
 
 def test_an_error_in_the_middle_comes_behind_what_was_sent(asgi: FunctionURL) -> None:
-    answer = asgi.invoke(make_event("GET", "/late", {"host": "localhost"}, b""))
+    answer = asgi.invoke(make_event("GET", "/late", {}, b""))
     chunks = []
     while (chunk := answer.chunks.get(timeout=DEADLINE_S)) is not None:
         chunks.append(chunk)
@@ -209,7 +217,7 @@ def test_an_error_in_the_middle_comes_behind_what_was_sent(asgi: FunctionURL) ->
 
 def test_a_server_that_cannot_be_loaded_says_why(deployed: Deploy) -> None:
     front = deployed("import json\n\njson.nothing\n")
-    front.invoke(make_event("GET", "/health", {"host": "localhost"}, b""))
+    front.invoke(make_event("GET", "/health", {}, b""))
     (sandbox,) = front.sandboxes
     error = wait_for(lambda: sandbox.init_error)
     assert "module 'json' has no attribute 'nothing'" in error["errorMessage"]

@@ -22,7 +22,6 @@ from .lambda_functions import lay_out
 from .test_lambda_host import TOOLS, ask
 
 READY = b'{"jsonrpc": "2.0", "method": "notifications/initialized"}'
-HEADERS = {**BOTH, "host": "abc.lambda-url.us-east-1.on.aws"}
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 
 
@@ -66,10 +65,12 @@ def test_it_streams_under_awss_own_emulator(tmp_path: Path) -> None:
     try:
         with rie.running(function, tmp_path) as judge:
             for _ in range(2):
-                prelude, body = judge.invoke(make_event("POST", "/mcp", HEADERS, asked))
+                prelude, body = judge.invoke(make_event("POST", "/mcp", BOTH, asked))
                 assert prelude["statusCode"] == 200
                 assert b"/tmp/homeport/files x hello" in body
-            prelude, body = judge.invoke(make_event("POST", "/mcp", HEADERS, READY))
+            prelude, body = judge.invoke(make_event("POST", "/mcp", BOTH, READY))
             assert (prelude["statusCode"], body) == (202, b"\n")
+            prelude, _ = judge.invoke(make_event("POST", "/mcp", {**BOTH, "host": "evil.example"}, asked))
+            assert prelude["statusCode"] == 421
     except UnavailableError as error:
         require(False, str(error))

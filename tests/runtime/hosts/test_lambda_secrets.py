@@ -71,7 +71,7 @@ def running(folder: Path, source: str, variables: dict[str, str], **more: Any) -
 
 
 def init_error(front: FunctionURL) -> JSON:
-    front.invoke(make_event("GET", "/health", {"host": "localhost"}, b""))
+    front.invoke(make_event("GET", "/health", {}, b""))
     error: JSON = wait_for(lambda: front.sandboxes[0].init_error)
     return error
 
