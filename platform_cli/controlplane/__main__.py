@@ -56,7 +56,7 @@ def _take(lock: int, home: Home) -> bool:
 
 async def _serve(home: Home) -> None:
     platform = Platform(home)
-    platform.start()
+    platform.releases.resume()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -65,13 +65,13 @@ async def _serve(home: Home) -> None:
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
-    gate = Gate(app, platform.tokens.accept, lambda: names_of(platform.edge))
+    gate = Gate(app, platform.state.tokens.accept, lambda: names_of(platform.edge))
     local = _server(app, refuse_workers(platform.worker_processes))
-    servers = {local: listener, _server(gate): open_api(platform.settings)}
+    servers = {local: listener, _server(gate): open_api(platform.state.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
     pushes.start()
     # Caddy may have been started again meanwhile, or the port may be another.
-    publishing = asyncio.create_task(platform.publish())
+    publishing = asyncio.create_task(platform.publishing.publish())
     await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     home.socket.unlink(missing_ok=True)
     for server in servers:

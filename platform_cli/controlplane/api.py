@@ -70,8 +70,8 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
         return {
             "version": __version__,
             "pid": os.getpid(),
-            "projects": len(platform.list_projects()),
-            **platform.describe_edge(),
+            "projects": len(platform.overview.list_projects()),
+            **platform.publishing.describe(),
         }
 
     @app.post("/v1/platform/stop")
@@ -81,42 +81,42 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> dict[str, Any]:
-        return await _while_connected(request, platform.inspect(body.draft, body.project))
+        return await _while_connected(request, platform.releases.inspect(body.draft, body.project))
 
     @app.get("/v1/projects")
     async def list_projects() -> list[dict[str, Any]]:
-        return platform.list_projects()
+        return platform.overview.list_projects()
 
     @app.get("/v1/projects/{name}")
     async def status(name: str) -> dict[str, Any]:
-        return platform.status(name)
+        return platform.overview.status(name)
 
     @app.delete("/v1/projects/{name}")
     async def destroy(name: str) -> dict[str, Any]:
-        await platform.destroy(name)
+        await platform.releases.destroy(name)
         return {"destroyed": name}
 
     @app.get("/v1/projects/{name}/releases")
     async def versions(name: str) -> list[dict[str, Any]]:
-        return platform.versions(name)
+        return platform.overview.versions(name)
 
     @app.post("/v1/projects/{name}/releases")
     async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
         check_name(name, "the project name")
-        work = platform.deploy(name, body.bundle, body.folder, Origin(body.author, seconds=body.seconds))
+        work = platform.releases.deploy(name, body.bundle, body.folder, Origin(body.author, seconds=body.seconds))
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")
     async def renew_token(name: str) -> dict[str, Any]:
-        return await platform.renew_token(name)
+        return await platform.releases.renew_token(name)
 
     @app.post("/v1/projects/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request) -> dict[str, Any]:
-        return await _while_connected(request, platform.rollback(name, body.release))
+        return await _while_connected(request, platform.releases.rollback(name, body.release))
 
     @app.get("/v1/projects/{name}/logs")
     async def logs(name: str, follow: bool = False) -> StreamingResponse:
-        records = platform.logs(name, follow=follow)
+        records = platform.overview.logs(name, follow=follow)
 
         async def lines() -> AsyncIterator[str]:
             async for record in records:
@@ -129,9 +129,11 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
 
     app.include_router(public_routes(platform, builds))
     app.include_router(webhook_routes(pushes.deliveries))
-    app.include_router(link_routes(pushes.linking, platform.links, platform.deployments, public_url))
-    app.include_router(deployment_routes(platform.deployments, platform.list_deployments, platform.contract))
-    app.include_router(secret_routes(platform))
+    app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
+    app.include_router(
+        deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)
+    )
+    app.include_router(secret_routes(platform.secrets))
     return app
 
 

@@ -81,7 +81,7 @@ class Builds:
             loop.call_soon_threadsafe(emit, event)
 
         def inspect(draft: Path, project: str | None) -> dict[str, Any]:
-            return asyncio.run_coroutine_threadsafe(self._platform.inspect(draft.name, project), loop).result()
+            return asyncio.run_coroutine_threadsafe(self._platform.releases.inspect(draft.name, project), loop).result()
 
         def work() -> Bundle:
             folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))

@@ -20,7 +20,7 @@ class LocalDeployer:
 
     async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
         bundle = await self._builds.build(read, emit)
-        status = await self._platform.deploy(project, bundle.hash, source, origin())
+        status = await self._platform.releases.deploy(project, bundle.hash, source, origin())
         return Deployed(
             release=int(status["release"].removeprefix("v")),
             contract=bundle.manifest["contract"],
@@ -29,16 +29,16 @@ class LocalDeployer:
         )
 
     async def destroy(self, project: str) -> None:
-        await self._platform.destroy(project)
+        await self._platform.releases.destroy(project)
 
     def contract(self, project: str) -> Mapping[str, Any] | None:
-        return self._platform.contract(project)
+        return self._platform.overview.contract(project)
 
     def mcp_url(self, project: str) -> str | None:
         with contextlib.suppress(HomeportError, KeyError):
-            url: str = self._platform.status(project)["mcp_url"]
+            url: str = self._platform.overview.status(project)["mcp_url"]
             return url
         return None
 
     def share_secrets(self, project: str, preview: str) -> None:
-        self._platform.share_secrets(project, preview)
+        self._platform.secrets.share(project, preview)

@@ -32,15 +32,15 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.get("/v1/tokens")
     async def list_tokens() -> list[dict[str, Any]]:
-        return platform.tokens.list_tokens()
+        return platform.state.tokens.list_tokens()
 
     @routes.post("/v1/tokens")
     async def create_token(body: TokenName) -> dict[str, Any]:
-        return {"name": body.name, "token": platform.tokens.create(body.name)}
+        return {"name": body.name, "token": platform.state.tokens.create(body.name)}
 
     @routes.delete("/v1/tokens/{name}")
     async def revoke_token(name: str) -> dict[str, Any]:
-        platform.tokens.revoke(name)
+        platform.state.tokens.revoke(name)
         return {"revoked": name}
 
     @routes.put("/v1/domain")
@@ -50,7 +50,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.post("/v1/edge")
     async def open_edge() -> dict[str, Any]:
-        await platform.open_edge()
+        await platform.publishing.open()
         return {"domain": str(platform.edge.domain) if platform.edge.domain else None}
 
     @routes.post("/v1/builds", response_model=None)

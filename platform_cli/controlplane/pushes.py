@@ -20,7 +20,7 @@ from .reports import Reports
 
 class Pushes:
     def __init__(self, platform: Platform, builds: Builds) -> None:
-        links, deployments = platform.links, platform.deployments
+        links, deployments = platform.state.links, platform.state.deployments
         deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()
         self._deployments = deployments
         self._reports = Reports(deployments, Reporter(links, deployments, deployer))

@@ -9,28 +9,28 @@ from pydantic import BaseModel, SecretStr
 
 from ..config.names import check_name
 from ..secrets.base import check_secret_name
-from .platform import Platform
+from .project_secrets import ProjectSecrets
 
 
 class Values(BaseModel):
     values: dict[str, SecretStr]
 
 
-def secret_routes(platform: Platform) -> APIRouter:
+def secret_routes(secrets: ProjectSecrets) -> APIRouter:
     routes = APIRouter(prefix="/v1/projects/{name}/secrets")
 
     @routes.get("")
     async def list_secrets(name: str) -> list[dict[str, Any]]:
-        return platform.list_secrets(name)
+        return secrets.listed(name)
 
     @routes.put("")
     async def set_secrets(name: str, body: Values) -> dict[str, Any]:
         check_name(name, "the project name")
-        return await platform.set_secrets(name, {key: value.get_secret_value() for key, value in body.values.items()})
+        return await secrets.set(name, {key: value.get_secret_value() for key, value in body.values.items()})
 
     @routes.delete("/{secret}")
     async def unset_secret(name: str, secret: str) -> dict[str, Any]:
         check_secret_name(secret)
-        return await platform.unset_secret(name, secret)
+        return await secrets.unset(name, secret)
 
     return routes

@@ -208,6 +208,11 @@ class Store:
             f"{project} has no release v{number}", hint=f"`homeport versions {project}` shows its releases"
         )
 
+    def active_release(self, project: str) -> ReleaseRow | None:
+        """The one that serves; None before one has."""
+        row = self.find_project(project)
+        return self.release(project, row.active) if row and row.active is not None else None
+
     def next_number(self, project: str) -> int:
         newest = self._db.execute("SELECT max(number) FROM releases WHERE project = ?", (project,)).fetchone()[0]
         return (newest or 0) + 1

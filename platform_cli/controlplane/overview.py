@@ -1,0 +1,101 @@
+"""What there is, as the API tells it: projects, their releases, and where those came from. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any
+
+from homeport_runtime.manifest import FILE_NAME as MANIFEST
+
+from ..supervisor.supervisor import Supervisor
+from .deployments import describe
+from .edge import Edge
+from .state import State
+from .store import ProjectRow
+
+
+class Overview:
+    """Every method that names a project raises NotFoundError if it is not there."""
+
+    def __init__(self, state: State, supervisor: Supervisor, edge: Edge) -> None:
+        self._state = state
+        self._supervisor = supervisor
+        self._edge = edge
+
+    def list_projects(self) -> list[dict[str, Any]]:
+        return [self._describe(row) for row in self._state.store.projects()]
+
+    def status(self, project: str) -> dict[str, Any]:
+        return self._describe(self._state.store.project(project))
+
+    def _describe(self, row: ProjectRow) -> dict[str, Any]:
+        service = self._supervisor.services[row.name]
+        release = self._state.store.active_release(row.name)
+        return {
+            "project": row.name,
+            "release": f"v{row.active}" if row.active is not None else None,
+            "bundle": release.bundle if release else None,
+            "state": service.state,
+            "target": "local",
+            **self._edge.urls(row.name, row.port),
+            "workers": service.workers,
+            "last_error": service.last_error or self._edge.error,
+            "auth": "none" if self._state.access.token_hash(row.name) is None else "token",
+            "folder": row.folder,
+            "deployed_at": release.created_at if release else None,
+            "outdated_secrets": self._state.outdated(release) if release else [],
+        }
+
+    def versions(self, project: str) -> list[dict[str, Any]]:
+        active = self._state.store.project(project).active
+        return [
+            {
+                "release": f"v{row.number}",
+                "state": "failed" if row.error else "active" if row.number == active else "inactive",
+                "created_at": row.created_at,
+                "bundle": row.bundle,
+                "reason": row.reason,
+                "secrets": dict(row.secrets),
+                "error": row.error,
+                "origin": asdict(row.origin),
+            }
+            for row in self._state.store.releases(project)
+        ]
+
+    def contract(self, project: str, number: int | None = None) -> dict[str, Any] | None:
+        """What the active release offers, or release `number`; None before there is one."""
+        store = self._state.store
+        chosen = store.release(project, number) if number is not None else store.active_release(project)
+        if chosen is None:
+            return None
+        manifest = json.loads((self._state.home.bundles / chosen.bundle / MANIFEST).read_bytes())
+        contract: dict[str, Any] | None = manifest["contract"]
+        return contract
+
+    def list_deployments(self, project: str) -> list[dict[str, Any]]:
+        """What came from where, newest first: the commits, and the releases that came from laptops."""
+        commits = self._state.deployments.of(project)
+        releases = self._state.store.releases(project) if self._state.store.find_project(project) or not commits else []
+        if not commits:
+            self._state.store.project(project)
+        laptop = [
+            {
+                "release": f"v{row.number}",
+                "source": "laptop",
+                "who": row.origin.author,
+                "at": row.created_at,
+                "result": "failed" if row.error else "live",
+                "seconds": row.origin.seconds,
+                "message": row.reason,
+                "error": row.error,
+            }
+            for row in releases
+            if row.origin.sha is None
+        ]
+        return sorted([*laptop, *map(describe, commits)], key=lambda one: -one["at"])
+
+    def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        self._state.store.project(project)
+        return self._supervisor.services[project].log.read(follow=follow)

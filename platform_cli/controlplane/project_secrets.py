@@ -1,0 +1,76 @@
+"""The secrets of projects: a value that changes reaches what serves, by a release of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import HomeportError, NotFoundError, ReleaseError
+from ..secrets.base import check_secret
+from .releases import Releases
+from .state import State
+
+
+class ProjectSecrets:
+    def __init__(self, state: State, releases: Releases) -> None:
+        self._state = state
+        self._releases = releases
+
+    async def set(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+        """Stores the values that are new. A release that serves with others is followed by one that has these.
+
+        Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
+        """
+        for name, value in values.items():
+            check_secret(name, value)
+        async with self._releases.lock(project):
+            changed = self._state.secrets.set(project, values)
+            active = self._state.store.active_release(project)
+            applied = [name for name in self._state.outdated(active) if name in values] if active else []
+            if active and applied:
+                current = self._state.secrets.current(project)
+                pinned = {**active.secrets, **{name: current[name] for name in applied}}
+                reason = f"secret {', '.join(applied)}"
+                try:
+                    active = await self._releases.make(project, active.bundle, pinned, reason, active.origin)
+                except HomeportError as error:
+                    raise ReleaseError(
+                        f"{', '.join(applied)} is stored, but v{active.number} of {project} keeps serving without it; "
+                        f"with it the server did not start: {error.message}",
+                        hint="set another value, or fix the server and deploy it",
+                    ) from error
+            return {
+                "project": project,
+                "changed": changed,
+                "release": f"v{active.number}" if applied and active else None,
+            }
+
+    async def unset(self, project: str, name: str) -> dict[str, Any]:
+        """Releases that are pinned to the secret keep it; no new one gets it."""
+        async with self._releases.lock(project):
+            if not self._state.secrets.unset(project, name):
+                hint = f"`homeport list-secrets --project {project}` shows those it has"
+                raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)
+            active = self._state.store.active_release(project)
+            in_use = f"v{active.number}" if active and name in active.secrets else None
+            return {"project": project, "name": name, "in_use": in_use}
+
+    def share(self, project: str, preview: str) -> None:
+        """A preview gets the values that its project has now, under its own name."""
+        self._state.secrets.set(preview, self._state.secrets.values(project, self._state.secrets.current(project)))
+
+    def listed(self, project: str) -> list[dict[str, Any]]:
+        """Each secret that is set or that a release is pinned to, with its versions and their releases."""
+        releases = self._state.store.releases(project)[::-1]
+        current = self._state.secrets.current(project)
+        found: dict[str, dict[str, Any]] = {}
+        for version in self._state.secrets.versions(project):
+            used = [
+                f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version
+            ]
+            is_current = current.get(version.name) == version.version
+            if used or is_current:
+                entry: dict[str, Any] = {"name": version.name, "version": current.get(version.name), "versions": []}
+                described = {"version": version.version, "set_at": version.set_at, "releases": used}
+                found.setdefault(version.name, entry)["versions"].append(described)
+        return list(found.values())

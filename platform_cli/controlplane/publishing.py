@@ -1,0 +1,53 @@
+"""What leads to the projects from outside: the edge, told of those that serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..supervisor.release import RunnableRelease
+from ..supervisor.sockets import HOST
+from ..supervisor.supervisor import Supervisor
+from .edge import Edge, Published
+from .state import State
+
+
+class Publishing:
+    def __init__(self, state: State, supervisor: Supervisor, edge: Edge) -> None:
+        self._state = state
+        self._supervisor = supervisor
+        self._edge = edge
+
+    def check_free(self, project: str, release: RunnableRelease) -> None:
+        """Raises InputError when a name that `release` wants is another's."""
+        self._edge.check_free(project, self._own_names(project, release), self._published())
+
+    async def publish(self) -> None:
+        await self._edge.publish(self._published())
+
+    async def open(self) -> None:
+        """Caddy serves the public names from now on. Raises PlatformError if it does not."""
+        await self._edge.open(self._published())
+
+    def describe(self) -> dict[str, Any]:
+        """`api_url` is where the control plane answers over TCP on this machine."""
+        port, domain = self._state.settings.get("api_port"), self._edge.domain
+        return {
+            "api_url": f"http://{HOST}:{port}" if port else None,
+            "domain": str(domain) if domain else None,
+            "caddyfile": str(self._edge.config) if domain else None,
+            "edge_error": self._edge.error,
+        }
+
+    def _published(self) -> list[Published]:
+        """What the edge has to know of each project that serves; the oldest first."""
+        rows = sorted(self._state.store.projects(), key=lambda row: row.created_at)
+        services = self._supervisor.services
+        return [
+            Published(row.name, row.port, self._own_names(row.name, release))
+            for row in rows
+            if (release := services[row.name].release) is not None
+        ]
+
+    def _own_names(self, project: str, release: RunnableRelease) -> tuple[str, ...]:
+        given = self._edge.names(project)
+        return tuple(name for name in release.domains if name not in given)

@@ -1,0 +1,199 @@
+"""Releases and their changes: each is checked, carried out, then recorded. If one fails, the old goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ..errors import HomeportError, InputError, NotFoundError
+from ..secrets.references import check_set, referenced
+from ..supervisor.release import RunnableRelease, read_release
+from ..supervisor.supervisor import Supervisor
+from .edge import Edge
+from .overview import Overview
+from .publishing import Publishing
+from .state import State
+from .store import Origin, ProjectRow, ReleaseRow
+
+UNKNOWN = Origin()
+
+
+class Releases:
+    """Operations on one project wait for each other, by its lock."""
+
+    def __init__(
+        self, state: State, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
+    ) -> None:
+        self._state = state
+        self._store = state.store
+        self._supervisor = supervisor
+        self._edge = edge
+        self._publishing = publishing
+        self._overview = overview
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def lock(self, project: str) -> asyncio.Lock:
+        return self._locks[project]
+
+    def resume(self) -> None:
+        """Every project answers on its port again; workers start when somebody connects."""
+        for row in self._store.projects():
+            service = self._supervisor.add_existing(row.name, row.state_key, row.port)
+            active = self._store.active_release(row.name)
+            service.resume(self._runnable(active) if active else None)
+
+    async def inspect(self, draft: str, project: str | None) -> dict[str, Any]:
+        """What the server in a bundle's draft says of itself; `draft` is the name of its folder, `project` whose
+        secrets it gets.
+        """
+        release = read_release(self._state.home, "inspection", 0, self._state.home.bundles / draft)
+        if project is not None:
+            release = replace(
+                release, secrets=partial(self._state.secrets.values, project, self._pin(project, release))
+            )
+        elif referenced(release.environment):
+            raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
+        return await self._supervisor.inspect(release)
+
+    async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> dict[str, Any]:
+        """A new release of `project`, created if it is not there. What already serves is left alone.
+
+        The status that is returned has a `token` if the project got one, which nobody can be told again.
+        """
+        async with self.lock(project):
+            row = self._store.find_project(project)
+            release = read_release(self._state.home, project, 0, self._state.home.bundles / bundle)
+            pinned = self._pin(project, release)
+            active = self._store.active_release(project)
+            if row and active and (active.bundle, active.secrets) == (bundle, pinned):
+                self._supervisor.services[project].open_if_down()
+                return {**self._overview.status(project), "changed": False}
+            if row is None:
+                self._create(project, folder)
+            before = self._state.access.token_hash(project)
+            token = self._state.access.settle(project, release.auth)
+            try:
+                await self.make(project, bundle, pinned, "deploy", origin)
+            except BaseException:
+                self._state.access.put(project, before)
+                if row is None:
+                    await self._remove(project)
+                raise
+            self._store.set_folder(project, folder)
+            return {**self._overview.status(project), "changed": True, **({"token": token} if token else {})}
+
+    async def rollback(self, project: str, number: int | None) -> dict[str, Any]:
+        """Activates an older release, by default the newest one before the active one that has served."""
+        async with self.lock(project):
+            row = self._store.project(project)
+            target = self._store.release(project, number) if number is not None else self._previous(row)
+            if target.error is not None:
+                raise InputError(
+                    f"v{target.number} of {project} never served: {target.error}",
+                    hint=f"`homeport versions {project}` shows the releases that did",
+                )
+            if target.number == row.active:
+                return {**self._overview.status(project), "changed": False}
+            await self._supervisor.activate(project, self._runnable(target))
+            self._store.set_active(project, target.number)
+            await self._publishing.publish()
+            return {**self._overview.status(project), "changed": True}
+
+    async def renew_token(self, project: str) -> dict[str, Any]:
+        """The project's new token, with its status. Raises InputError where everyone may call."""
+        async with self.lock(project):
+            self._store.project(project)
+            if self._state.access.token_hash(project) is None:
+                raise InputError(
+                    f"everyone may call {project}: it has no token",
+                    hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
+                )
+            token = self._state.access.renew(project)
+            await self.refresh(project)
+            return {**self._overview.status(project), "token": token}
+
+    async def destroy(self, project: str) -> None:
+        """Ends the project: its workers, its releases, what its server wrote, its logs."""
+        if self._state.links.find(project):
+            raise InputError(
+                f"pushes deploy {project}: the next one would bring it back",
+                hint=f"first: homeport unlink-repo {project}",
+            )
+        async with self.lock(project):
+            self._store.project(project)
+            # First, so that a project of the same name never finds them, whenever this is interrupted.
+            self._state.secrets.forget(project)
+            self._state.deployments.forget(project)
+            await self._remove(project)
+            await self._publishing.publish()
+
+    async def refresh(self, project: str) -> None:
+        """What the platform itself tells workers has changed: those that run are replaced."""
+        service = self._supervisor.services.get(project)
+        if service is None or service.release is None:
+            return
+        release = self._runnable(self._store.release(project, service.release.number))
+        if service.workers:
+            await self._supervisor.activate(project, release)
+        else:
+            service.release = release
+
+    async def make(
+        self, project: str, bundle: str, pinned: Mapping[str, int], reason: str, origin: Origin = UNKNOWN
+    ) -> ReleaseRow:
+        """Makes the next release and switches to it; one that does not come up is remembered with its error."""
+        number = self._store.next_number(project)
+        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin)
+        try:
+            release = self._runnable(row)
+            self._publishing.check_free(project, release)
+            await self._supervisor.activate(project, release)
+        except HomeportError as error:
+            self._store.add_release(replace(row, error=error.message))
+            raise
+        if reason == "deploy" and origin.seconds is not None:
+            row = replace(row, origin=replace(origin, seconds=origin.seconds + time.time() - row.created_at))
+        self._store.add_release(row)
+        await self._publishing.publish()
+        return row
+
+    def _runnable(self, release: ReleaseRow) -> RunnableRelease:
+        folder, names = self._state.home.bundles / release.bundle, self._edge.names(release.project)
+        runnable = read_release(self._state.home, release.project, release.number, folder, names)
+        return replace(
+            runnable,
+            secrets=partial(self._state.secrets.values, release.project, release.secrets),
+            token_hash=self._state.access.token_hash(release.project),
+        )
+
+    def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
+        """The versions of the secrets that `release` gets now. Raises ConfigError if one is not set."""
+        current = self._state.secrets.current(project)
+        check_set(release.environment, current, project)
+        return {name: current[name] for name in referenced(release.environment)}
+
+    def _create(self, project: str, folder: str) -> None:
+        state_key = secrets.token_hex(32)
+        service = self._supervisor.add_new(project, state_key, {row.port for row in self._store.projects()})
+        self._store.create_project(project, service.port, state_key, folder)
+
+    async def _remove(self, project: str) -> None:
+        await self._supervisor.remove(project)
+        self._store.delete_project(project)
+        self._state.access.put(project, None)
+        await asyncio.to_thread(shutil.rmtree, self._state.home.project(project), ignore_errors=True)
+
+    def _previous(self, row: ProjectRow) -> ReleaseRow:
+        for release in self._store.releases(row.name):
+            if release.error is None and row.active is not None and release.number < row.active:
+                return release
+        raise NotFoundError(
+            f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
+        )

@@ -1,0 +1,42 @@
+"""What the platform at home keeps: its database, which each concern has tables of, and the secrets beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..home import Home
+from ..secrets.sqlite import SQLiteSecretStore
+from .access import Access
+from .settings import Settings
+from .sqlite_deployments import SQLiteDeployments
+from .sqlite_links import SQLiteLinks, StoreVault
+from .store import ReleaseRow, Store
+from .tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    home: Home
+    store: Store
+    secrets: SQLiteSecretStore
+    settings: Settings
+    tokens: Tokens
+    access: Access
+    links: SQLiteLinks
+    deployments: SQLiteDeployments
+
+    def outdated(self, release: ReleaseRow) -> list[str]:
+        """The secrets that have another version now than `release` is pinned to."""
+        current = self.secrets.current(release.project)
+        return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def close(self) -> None:
+        self.store.close()
+        self.secrets.close()
+
+
+def open_state(home: Home) -> State:
+    store, secrets = Store(home.store), SQLiteSecretStore(home)
+    db = store.db
+    links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
+    return State(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
