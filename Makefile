@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check conformance matrix-lambda acceptance-aws benchmarks clean
+.PHONY: demo test check conformance conformance-lambda matrix-lambda acceptance-aws benchmarks clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -19,6 +19,10 @@ check: $(VENV)/installed
 
 conformance: $(VENV)/installed
 	$(BIN)/python -m tests.conformance.run
+
+# The same against a function on emulated Lambda, of which `make test` runs a part.
+conformance-lambda: $(VENV)/installed
+	$(BIN)/python -m tests.conformance.run --target lambda
 
 # Every client against every kind of server on emulated Lambda, of which `make test` runs a part.
 matrix-lambda: $(VENV)/installed

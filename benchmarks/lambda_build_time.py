@@ -22,12 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.aws.control_plane import VERSION
+from tests.aws.control_plane import VERSION, control_plane
 from tests.aws.sandbox import machine
 from tests.runtime.conftest import python_with
 
 from .harness import ENVIRONMENT, SERVERS, folder, show, show_ratio, timed
-from .lambda_project import control_plane, edit, make_project
+from .lambda_project import edit, make_project
 
 STAGES = ("cold", "warm", "code only")
 SAM = {

@@ -1,32 +1,15 @@
-"""A project that is deployed to Lambda, and the tests' control plane (moto) to deploy it to."""
+"""A project that is deployed to Lambda."""
 
 from __future__ import annotations
 
-import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tests.aws.control_plane import ControlPlane
-from tests.aws.moto_server import running_moto
 from tests.aws.sandbox import machine
 
 from .harness import SERVERS
 
 CONFIG = f'[deployment]\ntarget = "lambda"\n[deployment.lambda]\narchitecture = "{machine()}"\n'
-
-
-@contextmanager
-def control_plane(root: Path) -> Iterator[ControlPlane]:
-    """It lays out below `root` the functions that are called."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    with running_moto() as moto:
-        plane = ControlPlane(moto, root)
-        try:
-            yield plane
-        finally:
-            plane.close()
 
 
 def make_project(folder: Path) -> Path:

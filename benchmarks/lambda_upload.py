@@ -13,11 +13,11 @@ from pathlib import Path
 
 import uv
 
-from tests.aws.control_plane import ControlPlane
+from tests.aws.control_plane import ControlPlane, control_plane
 
 from .harness import ENVIRONMENT, Platform, folder, show, show_ratio, timed
 from .lambda_functions import check_emulator
-from .lambda_project import control_plane, edit, make_project
+from .lambda_project import edit, make_project
 
 NAME = "benchmark"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,11 +31,12 @@ from uuid import uuid4
 import httpx
 
 from tests.runtime.conftest import python_with
+from tests.support import Platform
 
 from . import permissions
 from .concurrency import Concurrency
 from .function_url import Front, FunctionURL
-from .moto_server import REGION, Moto
+from .moto_server import REGION, Moto, running_moto
 from .sandbox import DEADLINE_S, Answer, Function, Server
 from .simulation import EXPIRED, simulate
 
@@ -100,6 +102,12 @@ class ControlPlane:
         pid, last = self._victim
         if pid and answered >= last:
             os.kill(pid, signal.SIGKILL)
+
+    def laptop(self, home: Path) -> Platform:
+        """The command line, which deploys to it; no platform ever runs in `home`."""
+        here = Platform(home)
+        here.environment.update(self.moto.environment, HOMEPORT_TARGET="lambda")
+        return here
 
     def url(self, name: str, qualifier: str = "live") -> str:
         """Where that alias of function `name` answers, whatever version it leads to."""
@@ -168,6 +176,14 @@ class ControlPlane:
         self.client.close()
         with ThreadPoolExecutor() as several:
             list(several.map(FunctionURL.close, self._urls.values()))
+
+
+@contextmanager
+def control_plane(folder: Path) -> Iterator[ControlPlane]:
+    """One over a moto of its own, for what no test asks; it lays out below `folder` the functions that are called."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with running_moto() as moto, closing(ControlPlane(moto, folder)) as plane:
+        yield plane
 
 
 class LiveURL:

@@ -1,6 +1,7 @@
 """Deploys the conformance server without and with sessions and runs the official suite against both.
 
     python -m tests.conformance.run                        deploy, run, compare with the same server run bare
+    python -m tests.conformance.run --target lambda        the same on emulated Lambda, where no sessions are kept
     python -m tests.conformance.run --url URL [--sessions] run against any server that offers what the suite calls
 
 Prints one line a run, and what the suite said where it failed. Exit code 0: nothing failed that is not expected.
@@ -9,10 +10,13 @@ Prints one line a run, and what the suite said where it failed. Exit code 0: not
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.aws.control_plane import control_plane
 from tests.conformance import suite
 from tests.support import Platform, with_config
 
@@ -23,22 +27,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.run")
     parser.add_argument("--url", help="the /mcp URL of a running server; nothing is deployed")
     parser.add_argument("--sessions", action="store_true", help="the server at --url keeps sessions")
+    parser.add_argument("--target", choices=("local", "lambda"), default="local", help="where it is deployed")
     options = parser.parse_args()
+    if options.target == "lambda" and not (os.geteuid() == 0 and shutil.which("unshare")):
+        parser.error("the emulator's sandboxes need root and unshare")
     print(ROW.format("mode", "protocol", "required", "passed", "may fail", "checks", "failed", "result"))
     if options.url:
         return _report(options.url, "sessions" if options.sessions else "stateless")
     with tempfile.TemporaryDirectory(prefix="homeport-") as folder:
-        platform = Platform(Path(folder) / "home")
-        try:
-            return sum(_deployed(platform, mode, Path(folder)) for mode in suite.MODES) and 1
-        finally:
-            platform.stop()
+        deployed = _on_lambda if options.target == "lambda" else _at_home
+        return deployed(Path(folder)) and 1
 
 
-def _deployed(platform: Platform, mode: str, folder: Path) -> int:
-    project = with_config(suite.SERVER, suite.MODES[mode], folder / mode)
+def _at_home(folder: Path) -> int:
+    platform = Platform(folder / "home")
+    try:
+        return sum(_deployed(platform, mode, config, folder) for mode, config in suite.MODES.items())
+    finally:
+        platform.stop()
+
+
+def _on_lambda(folder: Path) -> int:
+    (folder / "functions").mkdir()
+    with control_plane(folder / "functions") as plane:
+        return _deployed(plane.laptop(folder / "home"), "stateless", suite.LAMBDA, folder, listens=False)
+
+
+def _deployed(platform: Platform, mode: str, config: str, folder: Path, *, listens: bool = True) -> int:
+    project = with_config(suite.SERVER, config, folder / mode)
     deployment = platform.deploy(project, name=f"conformance-{mode}")
-    with suite.bare(mode) as bare_url:
+    with suite.bare(mode, listens=listens) as bare_url:
         return _report(deployment.mcp_url, mode, bare_url)
 
 

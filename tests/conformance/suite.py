@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.aws.sandbox import machine
 from tests.clients import environments
 
 HERE = Path(__file__).parent
@@ -21,13 +22,17 @@ SERVER = HERE / "server"
 REVISIONS = ("2026-07-28", "2025-11-25")
 # The tables of `homeport deploy`: how the project is configured in each mode.
 MODES = {"stateless": "", "sessions": "[deployment]\nsessions = true\n"}
+# On Lambda there is only the first of them, and nobody may hold a connection open to be told of changes.
+LAMBDA = f'[auth]\nmode = "none"\n[deployment.lambda]\narchitecture = "{machine()}"\n'
 
 SUITE_DEADLINE_S = 300
 START_DEADLINE_S = 60
 
 _SCENARIO = re.compile(r"^[✓✗] (\S+): (\d+) passed, (\d+) failed$", re.MULTILINE)
 _ITEM = re.compile(r"^  - (\S+)", re.MULTILINE)
-_BARE = "from server import mcp; mcp.run('streamable-http', port={port}, stateless_http={stateless})"
+_BARE = "from server import mcp; {before}mcp.run('streamable-http', port={port}, stateless_http={stateless})"
+# As MCPServer(subscriptions=False) leaves it.
+_UNHEARD = "del mcp._lowlevel_server._request_handlers['subscriptions/listen']; "
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,12 @@ def _server_items(path: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def bare(mode: str) -> Iterator[str]:
+def bare(mode: str, *, listens: bool = True) -> Iterator[str]:
     """The conformance server run by its SDK alone, as its /mcp URL. Raises environments.UnavailableError."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = _BARE.format(port=port, stateless=mode == "stateless")
+    program = _BARE.format(before="" if listens else _UNHEARD, port=port, stateless=mode == "stateless")
     command = [str(environments.python("mcp2")), "-c", program]
     process = subprocess.Popen(command, cwd=SERVER, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -27,10 +27,7 @@ def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 
 @pytest.fixture(scope="session")
 def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A home of its own, in which no platform ever runs."""
-    here = Platform(tmp_path_factory.mktemp("home"))
-    here.environment = {**here.environment, **plane.moto.environment, "HOMEPORT_TARGET": "lambda"}
-    return here
+    return plane.laptop(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
