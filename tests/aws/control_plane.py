@@ -21,7 +21,6 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -154,15 +153,11 @@ class ControlPlane:
         if self.refusals:
             self.refusals -= 1
             return False
-        document = self._roles.get_role_policy(RoleName=role, PolicyName="homeport")["PolicyDocument"]
-        allowed = permissions.allows(document, action, resource)
+        _, document = _backend("iam", "global").get_role_policy(role, "homeport")
+        allowed = permissions.allows(json.loads(document), action, resource)
         if not allowed:
             self.refused.append(f"{role}: {action} on {resource}")
         return allowed
-
-    @cached_property
-    def _roles(self) -> Any:
-        return self.moto.client("iam")
 
     def code(self, function: str, version: str) -> bytes:
         code: bytes = _backend().get_function(f"{function}:{version}").code_bytes
@@ -206,10 +201,10 @@ class LiveURL:
         self._server.server_close()
 
 
-def _backend() -> Any:
+def _backend(service: str = "lambda", region: str = REGION) -> Any:
     from moto.backends import get_backend
 
-    return get_backend("lambda")[ACCOUNT][REGION]
+    return get_backend(service)[ACCOUNT][region]  # type: ignore[call-overload]
 
 
 def _unzip(data: bytes, folder: Path) -> None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`program` is the node executable, `folder` has the packages of package.json and the runners beside them."""
+    """`program` is the node executable, `folder` has the packages of package.json, `scripts` what is run with them."""
 
     program: Path
     folder: Path
+    scripts: Path
 
 
 @cache
@@ -70,34 +72,65 @@ def node(source: Path = HERE) -> Node:
         install([folder / "node" / "bin" / "npm", "install", *quiet], cwd=folder, env={**os.environ, "PATH": search})
 
     folder = made([NODE, package], fill)
-    for script in source.glob("*.mjs"):
+    sources = {path.name: path.read_bytes() for path in sorted(source.glob("*.mjs"))}
+    # Below the packages, where node looks for them, and by content: another version of the tests may be running.
+    scripts = folder / hashlib.sha256(repr(sources).encode()).hexdigest()[:16]
+    scripts.mkdir(exist_ok=True)
+    for name, content in sources.items():
         # Whole at once: other test processes run it meanwhile.
-        copy = folder / f".{os.getpid()}.{script.name}"
-        shutil.copy(script, copy)
-        copy.replace(folder / script.name)
-    return Node(folder / "node" / "bin" / "node", folder)
+        copy = scripts / f".{os.getpid()}.{name}"
+        copy.write_bytes(content)
+        copy.replace(scripts / name)
+    return Node(folder / "node" / "bin" / "node", folder, scripts)
 
 
-def observe(client: str, mcp_url: str, sse_url: str) -> dict[str, dict[str, Any]]:
-    """Runs one client against one deployment: case name to what it saw, or its `error`. Raises UnavailableError."""
+class Clients:
+    """The clients as processes, each started when it is first wanted and then used for one deployment after another:
+    most of what a client costs is its import.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[str]] = {}
+
+    def observe(self, client: str, mcp_url: str, sse_url: str) -> dict[str, dict[str, Any]]:
+        """What the client sees of a deployment: case name to what it saw, or its `error`. Raises UnavailableError."""
+        if client not in self._running:
+            self._running[client] = _start(client)
+        process = self._running[client]
+        assert process.stdin
+        assert process.stdout
+        timer = threading.Timer(RUN_DEADLINE_S, process.kill)
+        timer.start()
+        try:
+            process.stdin.write(f"{mcp_url} {sse_url}\n")
+            process.stdin.flush()
+            seen: dict[str, dict[str, Any]] = json.loads(process.stdout.readline())
+        except (OSError, ValueError) as error:
+            process.kill()
+            del self._running[client]
+            raise AssertionError(f"{client} ended, or printed what is no JSON: {_end(process)}") from error
+        finally:
+            timer.cancel()
+        return seen
+
+    def close(self) -> None:
+        for process in self._running.values():
+            _end(process)
+
+
+def _start(client: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     if client in REQUIREMENTS:
         command = [python(client), HERE / f"run_{client}.py"]
     else:
-        command = [node().program, node().folder / f"run_{client}.mjs"]
+        command = [node().program, node().scripts / f"run_{client}.mjs"]
         environment["HOME"] = str(node().folder)  # the Inspector writes there
-    ran = subprocess.run(
-        [*command, mcp_url, sse_url],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=RUN_DEADLINE_S,
-        check=False,
-    )
-    if ran.returncode != 0:
-        raise AssertionError(f"{client} ended with {ran.returncode}\n{ran.stderr[-4000:]}")
-    seen: dict[str, dict[str, Any]] = json.loads(ran.stdout.splitlines()[-1])
-    return seen
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _end(process: subprocess.Popen[str]) -> str:
+    """What it still printed; it ends with its stdin."""
+    return process.communicate(timeout=RUN_DEADLINE_S)[0]
 
 
 def run_program(client: str, program: str, *arguments: str) -> str:

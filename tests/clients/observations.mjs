@@ -1,5 +1,6 @@
 // What every JavaScript client is asked to do against a deployment: the same steps as observations.py.
 import { randomUUID } from "node:crypto";
+import { createInterface } from "node:readline";
 
 const DEADLINE_MS = 60_000;
 const PROGRESS_DEADLINE_MS = 20_000;
@@ -48,10 +49,22 @@ function within(ms, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// Runs the cases one after another and prints one JSON object: case name to what was seen, or its `error`.
+// For each line on stdin, the /mcp and the /sse URL of a deployment, prints one line of JSON: what `see` answers.
+export async function forEachDeployment(see) {
+  for await (const line of createInterface({ input: process.stdin })) {
+    console.log(JSON.stringify(await see(...line.split(" "))));
+  }
+  process.exit(0);
+}
+
+// Runs the cases of each deployment one after another: case name to what was seen, or its `error`.
 // A case makes [client, transport, about]; `about` tells what the client knows of the server once connected.
 // `callTool` is how this SDK takes (client, params, options).
-export async function run(cases, callTool) {
+export function run(cases, callTool) {
+  return forEachDeployment((mcpUrl, sseUrl) => runAll(cases(mcpUrl, sseUrl), callTool));
+}
+
+async function runAll(cases, callTool) {
   const results = {};
   for (const [name, make] of Object.entries(cases)) {
     try {
@@ -63,6 +76,5 @@ export async function run(cases, callTool) {
       results[name] = { error: error.stack ?? String(error) };
     }
   }
-  console.log(JSON.stringify(results));
-  process.exit(0);
+  return results;
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
@@ -99,6 +100,9 @@ async def _all(cases: dict[str, Connect]) -> dict[str, Any]:
     return results
 
 
-def run(cases: dict[str, Connect]) -> None:
-    """Runs the cases one after another and prints one JSON object: case name to what was seen, or its `error`."""
-    print(json.dumps(asyncio.run(_all(cases))))
+def run(cases: Callable[[str, str], dict[str, Connect]]) -> None:
+    """For each line on stdin, the /mcp and the /sse URL of a deployment, runs its cases one after another and prints
+    one line of JSON: case name to what was seen, or its `error`.
+    """
+    for line in sys.stdin:
+        print(json.dumps(asyncio.run(_all(cases(*line.split())))), flush=True)

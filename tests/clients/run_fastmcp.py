@@ -1,8 +1,7 @@
-"""The fastmcp client, which chooses the transport by the URL: `run_fastmcp.py MCP_URL SSE_URL`."""
+"""The fastmcp client, which chooses the transport by the URL."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -48,5 +47,4 @@ async def connected(url: str) -> AsyncIterator[FastMCPSession]:
 
 
 if __name__ == "__main__":
-    mcp_url, sse_url = sys.argv[1:]
-    run({"http": lambda: connected(mcp_url), "sse": lambda: connected(sse_url)})
+    run(lambda mcp_url, sse_url: {"http": lambda: connected(mcp_url), "sse": lambda: connected(sse_url)})

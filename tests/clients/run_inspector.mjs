@@ -1,10 +1,10 @@
-// The MCP Inspector's command line in each of its eras: `node run_inspector.mjs MCP_URL SSE_URL`.
+// The MCP Inspector's command line in each of its eras.
 // One command is one connection, so it sees the tools and two answers; it cannot watch a tool while it runs.
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { forEachDeployment } from "./observations.mjs";
 
-const [mcpUrl, sseUrl] = process.argv.slice(2);
 const home = dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector/package.json"));
 const program = join(home, "clients/launcher/build/index.js");
 
@@ -31,18 +31,20 @@ function observe(target) {
   };
 }
 
-const cases = {
+const cases = (mcpUrl, sseUrl) => ({
   "http legacy": [mcpUrl, "--transport", "http", "--protocol-era", "legacy"],
   "http auto": [mcpUrl, "--transport", "http", "--protocol-era", "auto"],
   "http 2026-07-28": [mcpUrl, "--transport", "http", "--protocol-era", "modern"],
   "sse legacy": [sseUrl, "--transport", "sse"],
-};
-const results = {};
-for (const [name, target] of Object.entries(cases)) {
-  try {
-    results[name] = observe(target);
-  } catch (error) {
-    results[name] = { error: error.stack };
+});
+await forEachDeployment((mcpUrl, sseUrl) => {
+  const results = {};
+  for (const [name, target] of Object.entries(cases(mcpUrl, sseUrl))) {
+    try {
+      results[name] = observe(target);
+    } catch (error) {
+      results[name] = { error: error.stack };
+    }
   }
-}
-console.log(JSON.stringify(results));
+  return results;
+});

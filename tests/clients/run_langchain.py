@@ -1,8 +1,7 @@
-"""langchain-mcp-adapters, which opens a session for every tool call: `run_langchain.py MCP_URL SSE_URL`."""
+"""langchain-mcp-adapters, which opens a session for every tool call."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -49,5 +48,9 @@ async def connected(transport: str, url: str) -> AsyncIterator[LangchainSession]
 
 
 if __name__ == "__main__":
-    mcp_url, sse_url = sys.argv[1:]
-    run({"http": lambda: connected("streamable_http", mcp_url), "sse": lambda: connected("sse", sse_url)})
+    run(
+        lambda mcp_url, sse_url: {
+            "http": lambda: connected("streamable_http", mcp_url),
+            "sse": lambda: connected("sse", sse_url),
+        }
+    )

@@ -1,8 +1,7 @@
-"""The mcp 1 client: `run_mcp1.py MCP_URL SSE_URL`."""
+"""The mcp 1 client."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,5 +45,9 @@ async def connected(transport: Any) -> AsyncIterator[Mcp1Session]:
 
 
 if __name__ == "__main__":
-    mcp_url, sse_url = sys.argv[1:]
-    run({"http": lambda: connected(streamable_http_client(mcp_url)), "sse": lambda: connected(sse_client(sse_url))})
+    run(
+        lambda mcp_url, sse_url: {
+            "http": lambda: connected(streamable_http_client(mcp_url)),
+            "sse": lambda: connected(sse_client(sse_url)),
+        }
+    )

@@ -1,8 +1,7 @@
-"""The mcp 2 client in each of its modes: `run_mcp2.py MCP_URL SSE_URL`."""
+"""The mcp 2 client in each of its modes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -45,9 +44,8 @@ async def connected(server: Any, mode: str) -> AsyncIterator[Mcp2Session]:
 
 
 if __name__ == "__main__":
-    mcp_url, sse_url = sys.argv[1:]
     run(
-        {
+        lambda mcp_url, sse_url: {
             "http legacy": lambda: connected(mcp_url, "legacy"),
             "http auto": lambda: connected(mcp_url, "auto"),
             "http 2026-07-28": lambda: connected(mcp_url, "2026-07-28"),

@@ -1,22 +1,22 @@
-// The TypeScript SDK v2 (@modelcontextprotocol/client) in each of its modes: `node run_ts_client.mjs MCP_URL SSE_URL`.
+// The TypeScript SDK v2 (@modelcontextprotocol/client) in each of its modes.
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { run } from "./observations.mjs";
 
-const [mcpUrl, sseUrl] = process.argv.slice(2);
 const connect = (transport, mode) => [
   new Client({ name: "ts-client", version: "1.0.0" }, { versionNegotiation: { mode } }),
   transport,
   (client) => ({ server: client.getServerVersion()?.name ?? null, protocol: client.getNegotiatedProtocolVersion() }),
 ];
-const http = (mode) => () => connect(new StreamableHTTPClientTransport(new URL(mcpUrl)), mode);
+const http = (url, mode) => () => connect(new StreamableHTTPClientTransport(new URL(url)), mode);
+const sse = (url, mode) => () => connect(new SSEClientTransport(new URL(url)), mode);
 
 await run(
-  {
-    "http legacy": http("legacy"),
-    "http auto": http("auto"),
-    "http 2026-07-28": http({ pin: "2026-07-28" }),
-    "sse legacy": () => connect(new SSEClientTransport(new URL(sseUrl)), "legacy"),
-    "sse auto": () => connect(new SSEClientTransport(new URL(sseUrl)), "auto"),
-  },
+  (mcpUrl, sseUrl) => ({
+    "http legacy": http(mcpUrl, "legacy"),
+    "http auto": http(mcpUrl, "auto"),
+    "http 2026-07-28": http(mcpUrl, { pin: "2026-07-28" }),
+    "sse legacy": sse(sseUrl, "legacy"),
+    "sse auto": sse(sseUrl, "auto"),
+  }),
   (client, params, options) => client.callTool(params, options),
 );

@@ -45,13 +45,14 @@ def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Depl
 
 
 @pytest.fixture(scope="session")
-def observe(deploy: Deploy) -> Observe:
+def observe(deploy: Deploy) -> Iterator[Observe]:
     """`observe(client, kind, config="")`: what the client saw of that deployment, in each of its cases."""
+    clients = environments.Clients()
 
     @cache
     def observed(client: str, kind: str, config: str = "") -> dict[str, dict[str, Any]]:
         deployment = deploy(kind, config)
-        return environments.observe(client, deployment.mcp_url, deployment.sse_url)
+        return clients.observe(client, deployment.mcp_url, deployment.sse_url)
 
     def required(client: str, kind: str, config: str = "") -> dict[str, dict[str, Any]]:
         client_env(client)
@@ -59,7 +60,8 @@ def observe(deploy: Deploy) -> Observe:
             client_env("node")
         return observed(client, kind, config)
 
-    return required
+    yield required
+    clients.close()
 
 
 def _node_path() -> list[Path]:

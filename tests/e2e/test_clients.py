@@ -1,6 +1,6 @@
 """Every kind of server, deployed, called by clients we did not write: all over /mcp and /sse, in every mode they have.
 
-Each (client, kind) pair is one process that goes through all its cases; the tests below look at one case each.
+A client goes through all its cases for each kind that it meets; the tests below look at one case each.
 The Inspector starts a process for every call, so it meets three kinds: one of each way of answering.
 """
 

@@ -92,7 +92,7 @@ class FakeGitHub:
     def sign(self, bodies: Sequence[bytes], secret: str = "") -> list[str]:
         """As deliveries to the webhook that was created are signed, or with another `secret`."""
         wanted = json.dumps({"secret": secret or self.secret, "bodies": [body.decode() for body in bodies]})
-        command = [self.node.program, self.node.folder / "sign.mjs"]
+        command = [self.node.program, self.node.scripts / "sign.mjs"]
         done = subprocess.run(command, input=wanted, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         signatures: list[str] = json.loads(done.stdout)
         return signatures

@@ -46,6 +46,7 @@ Observe = Callable[[str, str], dict[str, dict[str, Any]]]
 def observe(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observe]:
     """`observe(client, kind)`: what the client saw of that function, in each of its cases."""
     running: dict[str, FunctionURL] = {}
+    clients = environments.Clients()
 
     def deployed(kind: str) -> FunctionURL:
         folder = tmp_path_factory.mktemp(kind)
@@ -64,9 +65,10 @@ def observe(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.Temp
         if kind not in running:
             running[kind] = deployed(kind)
         url = running[kind].url
-        return environments.observe(client, f"{url}/mcp", f"{url}/sse")
+        return clients.observe(client, f"{url}/mcp", f"{url}/sse")
 
     yield observed
+    clients.close()
     for front in running.values():
         front.close()
 
