@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -77,8 +78,13 @@ def loaded_modules(app: Path) -> list[str]:
         spec = getattr(module, "__spec__", None)
         if not file or spec is None or spec.name != name or name.partition(".")[0] in ("homeport_runtime", "__main__"):
             continue
-        if type(spec.loader) not in (SourceFileLoader, ExtensionFileLoader):
+        if type(spec.loader) not in (SourceFileLoader, ExtensionFileLoader) and not _unchanged(name):
             continue
         if not str(getattr(spec, "origin", "")).startswith(f"{app}/"):
             names.append(name)
     return names
+
+
+def _unchanged(name: str) -> bool:
+    """Whether the hook that made the module leaves it as it is: key_value's does, unless the user turns it on."""
+    return name.startswith("key_value.") and os.environ.get("PY_KEY_VALUE_DISABLE_BEARTYPE") == "true"

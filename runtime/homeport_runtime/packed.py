@@ -16,6 +16,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from .deferred_models import DeferredModels
+
 FILE_NAME = "homeport.pack"
 # Of a .pyc: magic number, flags, and the source's date and size or its hash (PEP 552).
 PYC_HEADER = 16
@@ -51,6 +53,8 @@ def install(layer: Path) -> None:
 class PackLoader(SourceFileLoader):
     """`code` is the module's, marshalled."""
 
+    MODELS = DeferredModels()
+
     def __init__(self, name: str, path: str, code: memoryview) -> None:
         super().__init__(name, path)
         self._code = code
@@ -58,6 +62,9 @@ class PackLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         code: CodeType = marshal.loads(self._code)  # noqa: S302 - as Python does with every .pyc
         return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.MODELS.execute(super().exec_module, module)
 
 
 class PackFinder(MetaPathFinder):

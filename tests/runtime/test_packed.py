@@ -4,6 +4,7 @@ import json
 import py_compile
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -25,18 +26,23 @@ install(Path({layer!r}))
 @pytest.fixture
 def layer(tmp_path: Path) -> Path:
     """Packed, and then with other sources: what says `packed` was loaded from the pack."""
-    layer = tmp_path / "layer"
     files = ("alone.py", "pkg/__init__.py", "pkg/part.py", "spread/inner.py")
+    layer = make_layer(tmp_path, dict.fromkeys(files, "SAID = 'packed'\n"))
+    for name in (*files, "pkg/later.py"):
+        (layer / name).write_text("SAID = 'source'\n")
+    return layer
+
+
+def make_layer(folder: Path, sources: Mapping[str, str]) -> Path:
+    layer = folder / "layer"
     bytecode = {}
-    for name in files:
+    for name, source in sources.items():
         file = layer / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("SAID = 'packed'\n")
-        compiled = py_compile.compile(str(file), str(tmp_path / "pyc"), name)
+        file.write_text(source)
+        compiled = py_compile.compile(str(file), str(folder / "pyc"), name)
         assert compiled is not None
         bytecode[name] = Path(compiled).read_bytes()
-        file.write_text("SAID = 'source'\n")
-    (layer / "pkg" / "later.py").write_text("SAID = 'source'\n")
     (layer / FILE_NAME).write_bytes(pack(bytecode))
     return layer
 
@@ -75,3 +81,33 @@ def test_a_pack_for_another_python_is_left_alone(layer: Path) -> None:
     index, _, code = file.read_bytes().partition(b"\n")
     file.write_bytes(json.dumps({**json.loads(index), "magic": "00000000"}).encode() + b"\n" + code)
     assert run(layer, "import alone; print(alone.SAID)") == "source"
+
+
+BASE = "from pydantic import BaseModel"
+MODELS = """
+from packed_base import BaseModel
+
+class Model(BaseModel):
+    number: int
+"""
+USE_MODELS = """
+import packed_models
+from pydantic import BaseModel
+
+class Own(BaseModel):
+    number: int
+
+class Inner(packed_models.Model):
+    more: int
+
+print(packed_models.Model.__pydantic_complete__, Own.__pydantic_complete__)
+print(packed_models.Model(number="1").number, Inner(number=1, more="2").more, "defer_build" in BaseModel.model_config)
+"""
+
+
+@pytest.mark.parametrize("version", [None, "2.13.4"])
+def test_models_of_packages_are_built_when_they_are_used(tmp_path: Path, version: str | None) -> None:
+    """With a pydantic that does it safely; the user's own are built at once, and nothing is left of the setting."""
+    layer = make_layer(tmp_path, {"packed_base.py": BASE, "packed_models.py": MODELS})
+    other = f"import pydantic.version; pydantic.version.VERSION = {version!r}\n" if version else ""
+    assert run(layer, other + USE_MODELS).splitlines() == [f"{version is not None} True", "1 2 False"]

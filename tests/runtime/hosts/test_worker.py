@@ -50,6 +50,13 @@ def test_an_inspection_reports_and_ends(workers: Workers) -> None:
     assert worker.process.wait(DEADLINE_S) == 0
 
 
+def test_modules_that_an_import_hook_leaves_as_they_are_can_be_loaded_without_it(workers: Workers) -> None:
+    modules = workers.start(kind_source("fastmcp4"), python_with("fastmcp>=4"), mode="inspect").expect("inspected")[
+        "modules"
+    ]
+    assert {"beartype.claw", "key_value.aio", "key_value.aio.stores.memory"} <= set(modules)
+
+
 def test_it_accepts_only_when_told(workers: Workers) -> None:
     worker = workers.start(MCP2 + TOOLS, python())
     worker.expect("ready")
