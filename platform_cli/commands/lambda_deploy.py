@@ -17,6 +17,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
     from ..controlplane.connections import keep_token
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
+    from ..targets.aws_lambda.concurrency import wait_until_ready
     from ..targets.aws_lambda.executor import Executor
     from ..targets.aws_lambda.planner import make_plan
     from ..targets.aws_lambda.target import LambdaTarget
@@ -35,10 +36,13 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
             if plan.steps:
                 executor.run()
         status = LambdaTarget(aws).status(wanted.project)
+        if executor.token is not None:
+            keep_token(status["url"], executor.token, home)
+        if wanted.scaling.min:
+            with stages.run("ready"):
+                wait_until_ready(aws, wanted.project, status["release"])
     finally:
         output.stop_spinner()
-    if executor.token is not None:
-        keep_token(status["url"], executor.token, home)
     data = {key: status[key] for key in ("project", "release", "target", "url", "mcp_url", "sse_url", "auth")}
     told = {"token": executor.token} if executor.token else {}
     shown = {

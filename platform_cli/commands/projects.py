@@ -38,7 +38,7 @@ def _status_text(status: dict[str, Any]) -> str:
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
     if status["target"] == "lambda":
-        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost"]
+        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost", "last_error"]
         status = {**status, "instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
     return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
 

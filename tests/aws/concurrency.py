@@ -12,25 +12,36 @@ from urllib.parse import parse_qs
 
 ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
 RESERVED = re.compile(r"/2017-10-31/functions/([^/]+)/concurrency")
+ALIAS = re.compile(r"/2015-03-31/functions/([^/]+)/aliases/([^/]+)")
 PROVISIONED = re.compile(r"/2019-09-30/functions/([^/]+)/provisioned-concurrency")
 ACCOUNT_LIMIT = 1000
 # An account always keeps so many for functions that reserve nothing.
 UNRESERVED = 100
+# At provisioned concurrency, until it is there.
+LOOKS = 3
 Answer = tuple[int, dict[str, Any]]
 
 
 class Concurrency:
-    """Answers what it knows of; None leaves the call to moto, whose Lambda `backend` gives."""
+    """Answers what it knows of; None leaves the call to moto, whose Lambda `backend` gives. Whoever asks for instances
+    is told IN_PROGRESS some times, and then that they are ready, or that `failure` is why they are not.
+    """
 
     def __init__(self, backend: Callable[[], Any]) -> None:
+        self.failure: str | None = None
         self._backend = backend
         self._provisioned: dict[tuple[str, str], int] = {}
+        # How often it is yet to be said.
+        self._in_progress: dict[tuple[str, str], int] = {}
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Answer | None:
         if path.rstrip("/") == ACCOUNT_SETTINGS:
             return 200, self._settings()
         if (match := RESERVED.fullmatch(path)) and method == "PUT":
             return self._check_reserved(match[1], json.loads(body)["ReservedConcurrentExecutions"])
+        if (match := ALIAS.fullmatch(path)) and method == "PUT":
+            # Instances of the version that it led to go, those of the new one come.
+            self._in_progress[match[1], match[2]] = LOOKS
         if match := PROVISIONED.fullmatch(path):
             return self._serve(method, match[1], parse_qs(query)["Qualifier"][0], body)
         return None
@@ -70,6 +81,7 @@ class Concurrency:
             if limit is not None and wanted > limit:
                 return _refused("cannot be more than the function's reserved concurrency.")
             self._provisioned[name, alias] = wanted
+            self._in_progress[name, alias] = LOOKS
         elif method == "DELETE":
             self._provisioned.pop((name, alias), None)
             return 204, {}
@@ -81,10 +93,20 @@ class Concurrency:
             }
         return 202 if method == "PUT" else 200, {
             "RequestedProvisionedConcurrentExecutions": count,
-            "AvailableProvisionedConcurrentExecutions": count,
-            "AllocatedProvisionedConcurrentExecutions": count,
-            "Status": "READY",
             "LastModified": "2026-11-25T12:00:00+0000",
+            **self._state((name, alias), count, asked=method == "GET"),
+        }
+
+    def _state(self, of: tuple[str, str], count: int, *, asked: bool) -> dict[str, Any]:
+        status, there = ("FAILED", 0) if self.failure else ("READY", count)
+        if left := self._in_progress.get(of, 0):
+            status, there = "IN_PROGRESS", 0
+            self._in_progress[of] = left - asked
+        return {
+            "AvailableProvisionedConcurrentExecutions": there,
+            "AllocatedProvisionedConcurrentExecutions": there,
+            "Status": status,
+            **({"StatusReason": self.failure} if status == "FAILED" else {}),
         }
 
 

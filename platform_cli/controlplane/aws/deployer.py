@@ -17,6 +17,7 @@ from ...home import Home
 from ...secrets.secrets_manager import ProjectSecrets
 from ...targets.aws_lambda.build import make_wanted
 from ...targets.aws_lambda.client import AWS, aws_errors
+from ...targets.aws_lambda.concurrency import wait_until_ready
 from ...targets.aws_lambda.executor import Executor
 from ...targets.aws_lambda.live import Live, read_live
 from ...targets.aws_lambda.planner import make_plan
@@ -67,6 +68,9 @@ class LambdaDeployer:
         if active is None:
             raise ReleaseError(f"{name} was destroyed while it was deployed", hint="push again")
         self._contracts.keep(name, active.release, contract)
+        if wanted.scaling.min:
+            with stages.run("ready"):
+                wait_until_ready(self._aws, name, f"v{active.release}")
         note = token_note(name, " --target lambda") if executor.token else None
         return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
 

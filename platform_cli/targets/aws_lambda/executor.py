@@ -7,6 +7,7 @@ from ...controlplane.access import hash_of, make_token
 from ...errors import BusyError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, aws_errors
+from .concurrency import keep_ready, limit_instances
 from .creation import create_function, make_layer, make_log_group, make_role, make_table, make_url, update_function
 from .layers import delete_unused_layers
 from .live import Live, read_live
@@ -116,19 +117,10 @@ class Executor:
         make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS)
 
     def _reserved(self) -> None:
-        limit = reserved(self._wanted)
-        if limit is None:
-            self._aws.functions.delete_function_concurrency(FunctionName=self._name)
-        else:
-            self._aws.functions.put_function_concurrency(FunctionName=self._name, ReservedConcurrentExecutions=limit)
+        limit_instances(self._aws, self._wanted.project, reserved(self._wanted))
 
     def _provisioned(self) -> None:
-        """Of the alias, since $LATEST can have none; it goes with the alias from version to version."""
-        alias = {"FunctionName": self._name, "Qualifier": ALIAS}
-        if count := self._wanted.scaling.min:
-            self._aws.functions.put_provisioned_concurrency_config(**alias, ProvisionedConcurrentExecutions=count)
-        else:
-            self._aws.functions.delete_provisioned_concurrency_config(**alias)
+        keep_ready(self._aws, self._wanted.project, self._wanted.scaling.min)
 
     def _prune(self) -> None:
         prune(self._aws, self._wanted.project)

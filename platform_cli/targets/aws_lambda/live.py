@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 from .client import AWS, MISSING, absent
+from .concurrency import failure, provisioned
 from .creation import expires
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, role_name
 from .pins import Pin, read_pin
@@ -95,6 +96,11 @@ class Live:
         return int(self.provisioned["RequestedProvisionedConcurrentExecutions"]) if self.provisioned else 0
 
     @property
+    def not_kept_ready(self) -> str | None:
+        """Why they are not, where AWS gave up on them."""
+        return failure(self.provisioned) if self.provisioned else None
+
+    @property
     def layers(self) -> set[str]:
         """All that $LATEST and the versions use."""
         return {*layers_of(self.function or {}), *(arn for version in self.versions for arn in version.layers)}
@@ -135,7 +141,7 @@ def read_live(aws: AWS, project: str) -> Live:
     role, policy = _role(aws, project)
     groups = aws.logs.describe_log_groups(logGroupNamePrefix=log_group(project))["logGroups"]
     group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
-    function = alias = url = reserved = provisioned = None
+    function = alias = url = reserved = ready = None
     versions: tuple[Version, ...] = ()
     with absent(MISSING):
         function = aws.functions.get_function_configuration(FunctionName=name)
@@ -145,8 +151,7 @@ def read_live(aws: AWS, project: str) -> Live:
         alias = aws.functions.get_alias(FunctionName=name, Name=ALIAS)
         url = aws.functions.get_function_url_config(FunctionName=name, Qualifier=ALIAS)["FunctionUrl"].rstrip("/")
     if alias:
-        with absent("ProvisionedConcurrencyConfigNotFoundException"):
-            provisioned = aws.functions.get_provisioned_concurrency_config(FunctionName=name, Qualifier=ALIAS)
+        ready = provisioned(aws, project)
     return Live(
         role=role,
         policy=policy,
@@ -159,7 +164,7 @@ def read_live(aws: AWS, project: str) -> Live:
         newest=int(alias["Description"].removeprefix("newest v")) if alias else 0,
         url=url,
         reserved=reserved,
-        provisioned=provisioned,
+        provisioned=ready,
     )
 
 

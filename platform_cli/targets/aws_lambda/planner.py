@@ -91,7 +91,7 @@ def _scaling(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         if limit is not None:
             _check_account(aws, limit, live.reserved or 0)
         steps.append(LambdaStep("limit", f"instances to {limit or 'what the account has'}", "reserved"))
-    if live.kept_ready != ready:
+    if live.kept_ready != ready or live.not_kept_ready:
         detail = f"{ready} instances ready; AWS bills for them" if ready else "no instance ready without a request"
         steps.append(LambdaStep("keep", detail, "provisioned"))
     # At no moment may more be kept ready than there may be.

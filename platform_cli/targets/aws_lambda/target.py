@@ -213,7 +213,7 @@ def _status(project: str, live: Live) -> dict[str, Any]:
         "mcp_url": f"{live.url}/mcp",
         "sse_url": f"{live.url}/sse",
         "workers": None,
-        "last_error": None,
+        "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
         "auth": "token" if active.token_hash else "none",
         "memory_mb": active.configuration["MemorySize"],
         "architecture": active.configuration["Architectures"][0],

@@ -25,6 +25,23 @@ def test_instances_that_are_kept_ready_and_their_limit(laptop: Platform, plane: 
 
     deploy("[scaling]\nmin = 2\nmax = 5\n")
     assert instances() == {"min": 2, "ready": 2, "max": 5}
+
+    plane.concurrency.failure = "FUNCTION_ERROR_INIT_FAILURE"
+    try:
+        with pytest.raises(CommandFailedError) as caught:
+            deploy("[scaling]\nmin = 3\nmax = 5\n")
+        assert (caught.value.code, caught.value.error["category"]) == (1, "release")
+        assert caught.value.error["message"] == (
+            "v2 of scaled is live and answers, but the 3 instances that AWS is to keep ready are not there: "
+            "FUNCTION_ERROR_INIT_FAILURE"
+        )
+        status = laptop.run("status", "scaled")
+        assert (status["release"], status["instances"]["ready"]) == ("v2", 0)
+        assert status["last_error"] == "instances are not kept ready: FUNCTION_ERROR_INIT_FAILURE"
+        again = deploy("[scaling]\nmin = 3\nmax = 5\n", "--dry-run")["plan"]
+        assert [step["detail"] for step in again] == ["3 instances ready; AWS bills for them"]
+    finally:
+        plane.concurrency.failure = None
     assert [step["detail"] for step in deploy("[scaling]\nmin = 8\nmax = 20\n", "--dry-run")["plan"]][-2:] == [
         "instances to 20",
         "8 instances ready; AWS bills for them",
