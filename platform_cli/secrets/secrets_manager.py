@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,12 +16,13 @@ from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from homeport_runtime.hosts.lambda_secrets import HISTORY, STATE_KEY
-
+from ..config.environment import RESERVED
 from ..errors import AWSError, BusyError, InputError
 from ..targets.aws_lambda.client import AWS, MISSING, absent, code_of, hidden_errors
 from ..targets.aws_lambda.names import TAG, secret_name, tag_list
 
+# What homeport itself remembers of the values.
+HISTORY = f"{RESERVED}HISTORY"
 CURRENT = "AWSCURRENT"
 # On a version from its first moment until it is the current one.
 NEXT = "homeport-next"
@@ -37,14 +37,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Document:
     """What one version of the secret says; `history` has the number and the time (Unix, in seconds) of the newest value
-    of every name that ever was set. A version that somebody made by hand may lack the key.
+    of every name that ever was set. `reserved` is what else has a name of homeport's own: functions of an earlier
+    homeport find the key there that they seal requestState with.
     """
 
     arn: str
     version: str
     values: Mapping[str, str] = field(repr=False)
-    state_key: str | None = field(repr=False)
     history: Mapping[str, tuple[int, float]]
+    reserved: Mapping[str, str] = field(repr=False)
 
 
 class _OvertakenError(Exception):
@@ -70,14 +71,14 @@ class ProjectSecrets:
         try:
             values = json.loads(answer["SecretString"])
             remembered = json.loads(values.pop(HISTORY, "{}"))
-            state_key = values.pop(STATE_KEY, None)
+            reserved = {name: values.pop(name) for name in list(values) if name.startswith(RESERVED)}
             history = {name: (1, answer["CreatedDate"].timestamp()) for name in values}
             history |= {name: (number, set_at) for name, (number, set_at) in remembered.items()}
         except (KeyError, ValueError, TypeError, AttributeError):
-            values, state_key, history = None, None, {}
+            values, reserved, history = None, {}, {}
         if values is None or not all(isinstance(value, str) for value in values.values()):
             raise AWSError(f"{self._id} on AWS is no JSON object of texts", hint="repair or delete it there")
-        return Document(answer["ARN"], version, values, state_key, history)
+        return Document(answer["ARN"], version, values, history, reserved)
 
     def set(self, values: Mapping[str, str]) -> list[str]:
         """Stores the values that differ from the current ones, all or none; returns their names."""
@@ -183,8 +184,7 @@ class ProjectSecrets:
         history = dict(before.history) if before else {}
         for name in touched:
             history[name] = (history[name][0] + 1 if name in history else 1, round(time.time(), 3))
-        key = (before.state_key if before else None) or secrets.token_hex(32)
-        return {**values, STATE_KEY: key, HISTORY: json.dumps(history)}
+        return {**values, **(before.reserved if before else {}), HISTORY: json.dumps(history)}
 
     def _label(self, label: str, **move: str) -> None:
         with hidden_errors():

@@ -20,13 +20,15 @@ HEADERS = ("content-type", "x-amz-target", "authorization", "x-amz-date")
 
 
 class DynamoDB:
-    """`calls` are the names of the operations, in their order. `before` is asked with name and body of each call; it is
+    """`calls` are the names of the operations, in their order, `connections` the ports that they came from. `before` is
+    asked with name and body of each call; it is
     not made if that answers False.
     """
 
     def __init__(self, moto: Moto) -> None:
         self.moto = moto
         self.calls: list[str] = []
+        self.connections: list[int] = []
         self.before: Callable[[str, bytes], bool] = lambda _name, _body: True
         self.http = httpx.Client(timeout=DEADLINE_S)
         self._server = Server(("127.0.0.1", 0), type("ThisProxy", (Proxy,), {"dynamodb": self}))
@@ -67,6 +69,7 @@ class Proxy(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         name = self.headers["X-Amz-Target"].rpartition(".")[2]
         self.dynamodb.calls.append(name)
+        self.dynamodb.connections.append(self.client_address[1])
         if not self.dynamodb.before(name, body):
             self.close_connection = True
             return

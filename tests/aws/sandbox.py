@@ -102,13 +102,16 @@ def launch(
 
 class Sandbox:
     """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda.
-    `init_error` is set when it could not start.
+    `init_error` is set when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and
+    restored when its first event comes.
     """
 
     def __init__(self, function: Function, log: Path, *, freezes: bool = False) -> None:
         self.busy = False
         self.init_error: dict[str, Any] | None = None
         self.ready = threading.Event()
+        self.snapped = threading.Event()
+        self.restored = threading.Event()
         self.started_at = self.rested_at = time.monotonic()
         self.events: queue.Queue[Answer] = queue.Queue()
         self.open: dict[str, Answer] = {}
@@ -124,6 +127,7 @@ class Sandbox:
     def invoke(self, event: dict[str, Any]) -> Answer:
         answer = Answer(event, time.time() + self._timeout_s, sandbox=self)
         self.busy = True
+        self.restored.set()
         self._signal(signal.SIGCONT)
         self.events.put(answer)
         return answer
@@ -174,6 +178,8 @@ class RuntimeAPI(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.endswith("/restore/next"):
+            self.sandbox.snapped.set()
+            self.sandbox.restored.wait()
             self._reply(200, b"{}")
             return
         self.sandbox.ready.set()
@@ -188,8 +194,8 @@ class RuntimeAPI(BaseHTTPRequestHandler):
         self._reply(200, json.dumps(answer.event).encode(), headers)
 
     def do_POST(self) -> None:
-        if self.path.endswith("/init/error"):
-            self.sandbox.init_error = json.loads(self._body())
+        if self.path.endswith(("/init/error", "/restore/error")):
+            self.sandbox.init_error = {**json.loads(self._body()), "phase": self.path.split("/")[-2]}
             self._reply(202, b"{}")
             return
         answer = self.sandbox.open[self.path.split("/")[-2]]

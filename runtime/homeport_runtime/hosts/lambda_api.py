@@ -34,6 +34,7 @@ class RuntimeAPI:
     def __init__(self, address: str) -> None:
         # Waiting for an event has no end.
         self._connection = http.client.HTTPConnection(address)
+        self._phase = "init"
 
     def next(self) -> Invocation:
         try:
@@ -53,6 +54,7 @@ class RuntimeAPI:
         self._get("/restore/next").read()
         # The connection is one of the process that the snapshot was made of.
         self._connection.close()
+        self._phase = "restore"
 
     def _get(self, path: str) -> http.client.HTTPResponse:
         self._connection.request("GET", f"{RUNTIME}{path}")
@@ -65,9 +67,9 @@ class RuntimeAPI:
         """The event has no answer at all."""
         self._post(f"/invocation/{request_id}/error", kind, message, trace)
 
-    def fail_init(self, kind: str, message: str, trace: str = "") -> None:
+    def fail_start(self, kind: str, message: str, trace: str = "") -> None:
         """No event will ever be answered."""
-        self._post("/init/error", kind, message, trace)
+        self._post(f"/{self._phase}/error", kind, message, trace)
 
     def _post(self, path: str, kind: str, message: str, trace: str) -> None:
         headers = {"Lambda-Runtime-Function-Error-Type": kind, "Content-Type": "application/json"}

@@ -57,7 +57,8 @@ class _Served:
 
         async def serve() -> None:
             try:
-                async with self.server.serving(module) as app:
+                app = await self.server.prepare(module)
+                async with self.server.serving(app):
                     ready.set_result((app, asyncio.get_running_loop()))
                     await asyncio.Event().wait()
             except BaseException as error:

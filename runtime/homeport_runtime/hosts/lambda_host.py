@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
 SWITCH_S = 0.0005
+# As AWS_LAMBDA_INITIALIZATION_TYPE says it
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+ON_DEMAND, SNAP_START = "on-demand", "snap-start"
 
 
 def main() -> NoReturn:
@@ -41,8 +44,9 @@ def main() -> NoReturn:
 
 
 def _serve(api: RuntimeAPI, events: Events) -> None:
-    snapshot = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
-    if events.discovery and not snapshot:
+    # Whoever asks for events has started, and is frozen: an instance that is kept ready would not be.
+    kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
+    if events.discovery and kind == ON_DEMAND:
         sys.setswitchinterval(SWITCH_S)
         events.start()
     # Only now what takes its time.
@@ -57,10 +61,12 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
     module = server.load()
 
     async def live(module: ModuleType | None) -> None:
-        async with server.serving(module) as app:
-            if snapshot:
-                await asyncio.to_thread(api.restored)
-                _diverge()
+        app = await server.prepare(module)
+        if kind == SNAP_START:
+            from .lambda_snapshot import restored
+
+            await restored(api, server)
+        async with server.serving(app):
             sys.setswitchinterval(0.005)
             events.serve(server, app, asyncio.get_running_loop())
             await asyncio.Event().wait()
@@ -97,7 +103,7 @@ class Events:
 
         drain_output(whole=True)
         if not self._thread.is_alive():
-            self._api.fail_init(*_told(error))
+            self._api.fail_start(*_told(error))
             return
         self._error = error
         self._ready.set()
@@ -154,15 +160,6 @@ def _told(error: BaseException) -> tuple[str, str, str]:
     from ..telemetry import scrubbed
 
     return type(error).__name__, scrubbed(getattr(error, "message", error)), scrubbed(getattr(error, "trace", ""))
-
-
-def _diverge() -> None:
-    """Copies of one snapshot must not draw the same random numbers."""
-    import random
-
-    random.seed()
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ import threading
 from ..errors import ServerError
 
 PERMISSION = "secretsmanager:GetSecretValue"
-# Reserved names in a project's secret: the key that all instances seal requestState with (64 hexadecimal digits), and
-# what homeport itself remembers of the others. Neither is for the server's environment.
-STATE_KEY = "HOMEPORT_STATE_KEY"
-HISTORY = "HOMEPORT_HISTORY"
+# Names in a project's secret that begin so are homeport's own: they are not for the server.
+RESERVED = "HOMEPORT_"
 
 
 class SecretsFetch(threading.Thread):
@@ -34,10 +32,10 @@ class SecretsFetch(threading.Thread):
             self._error = error
 
     def values(self) -> dict[str, str]:
-        """By name, with the reserved ones. Raises ServerError."""
+        """The server's own, by name. Raises ServerError."""
         if self._arn:
             self.join()
         if self._error is not None:
             needed = f"the function's role needs {PERMISSION} on {self._arn}"
             raise ServerError(f"the project's secrets cannot be read: {self._error}; {needed}")
-        return self._values
+        return {name: value for name, value in self._values.items() if not name.startswith(RESERVED)}

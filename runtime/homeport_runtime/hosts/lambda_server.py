@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import packed
 from ..app import App
@@ -27,9 +27,12 @@ from ..telemetry.scrub import Scrubber
 from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
-from .lambda_secrets import HISTORY, STATE_KEY, SecretsFetch
+from .lambda_secrets import SecretsFetch
 from .lambda_state_key import StateKeyFetch
-from .start import Folders, load, started
+from .start import Folders, load, prepare, started
+
+if TYPE_CHECKING:
+    from ..aws.dynamodb import Table
 
 # Where the packages of the function's layers are.
 PACKAGES = Path("/opt/python")
@@ -45,8 +48,7 @@ class LambdaServer:
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
         self._access = access
         self._secrets = secrets
-        self._state_key: bytes | None = None
-        self._shared_key = StateKeyFetch()
+        self._state_key = StateKeyFetch()
 
     def load(self) -> ModuleType | None:
         """Makes the process the server's own and imports it. Raises ServerError."""
@@ -57,9 +59,7 @@ class LambdaServer:
 
     def _settle(self) -> None:
         """Variables, output, folder, path."""
-        secrets = {name: value for name, value in self._secrets.values().items() if name != HISTORY}
-        key = secrets.pop(STATE_KEY, None)
-        self._state_key = bytes.fromhex(key) if key else None
+        secrets = self._secrets.values()
         try:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:
@@ -78,25 +78,36 @@ class LambdaServer:
         sys.path += ["/var/runtime", libraries]
         sys.argv = ["server.py"]
 
-    @asynccontextmanager
-    async def serving(self, module: ModuleType | None) -> AsyncIterator[App]:
-        """The app within its lifespan. It has proven itself when it was deployed, and does not warm up again."""
-        contract: Mapping[str, Any] | None = self._data.get("contract")
-        async with started(
+    async def prepare(self, module: ModuleType | None) -> App:
+        """The app before its lifespan."""
+        key, token_hash = self._state_key.value(), self._access.token_hash
+        prepared = await prepare(
             module,
             self._manifest,
             self._folders,
             self._access.names,
-            self._state_key or self._shared_key.value(),
-            contract["tools"] if contract else None,
-            self._access.token_hash,
+            key,
+            token_hash,
             # Each connection that is held to be told of changes would be billed by the second.
             listens=False,
-        ) as server:
-            server.app.guard.relay = _relay(server.app.guard.deliver)
+        )
+        app = prepared.app
+        app.guard.relay = _relay(self._state_key.table, app.guard.deliver)
+        return app
+
+    def disconnect(self) -> None:
+        """Closes the connections that it has to AWS; it opens others when it needs them."""
+        if self._state_key.table is not None:
+            self._state_key.table.close()
+
+    @asynccontextmanager
+    async def serving(self, app: App) -> AsyncIterator[None]:
+        """Within the app's lifespan. It has proven itself when it was deployed, and does not warm up again."""
+        contract: Mapping[str, Any] | None = self._data.get("contract")
+        async with started(app, self._folders, contract["tools"] if contract else None):
             gc.freeze()
             gc.enable()
-            yield server.app
+            yield
 
     def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
         """Gives the request in `event` to the app; the answer comes out of the exchange, in the caller's thread."""
@@ -107,12 +118,10 @@ class LambdaServer:
         return exchange
 
 
-def _relay(deliver: Deliver) -> Relay | None:
-    table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
-    if not table:
+def _relay(table: Table | None, deliver: Deliver) -> Relay | None:
+    if table is None:
         return None
-    from ..aws.dynamodb import Table
     from ..relay.instances import InstanceRelay
     from ..relay.mailbox import Mailbox
 
-    return InstanceRelay(Mailbox(Table(table)), deliver)
+    return InstanceRelay(Mailbox(table), deliver)

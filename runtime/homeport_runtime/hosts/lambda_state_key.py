@@ -1,6 +1,5 @@
-"""The key that all instances of a function seal requestState with, where no secret of the project's holds one.
-
-It is in the project's own table, made by the instance that looks for it first.
+"""The key that all instances of a function seal requestState with: in the project's own table, made by the instance
+that looks for it first.
 """
 
 from __future__ import annotations
@@ -19,26 +18,25 @@ KEY = {"pk": "homeport", "sk": "state-key"}
 
 
 class StateKeyFetch(threading.Thread):
-    """Begins at once, beside the imports."""
+    """Begins at once, beside the imports. `table` is the one that the key is in, once that is known."""
 
     def __init__(self) -> None:
         super().__init__(name="state-key", daemon=True)
-        self._table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+        self.table: Table | None = None
+        self._name = os.environ.get("HOMEPORT_MAILBOX_TABLE")
         self._key: bytes | None = None
-        if self._table and not os.environ.get("HOMEPORT_SECRET_ARN"):
+        if self._name:
             self.start()
 
     def run(self) -> None:
         from ..aws.dynamodb import Table
 
-        table = Table(str(self._table))
         try:
-            self._key = shared_key(table)
+            self.table = Table(str(self._name))
+            self._key = shared_key(self.table)
         except Exception as error:
             # Few servers seal anything, and those still serve what stays with one instance.
             sys.stderr.write(f"requestState is not shared between instances: {error}\n")
-        finally:
-            table.close()
 
     def value(self) -> bytes | None:
         """None without a table, or if it cannot be read."""

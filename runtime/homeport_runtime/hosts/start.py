@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,13 +32,12 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class Started:
-    """`kind` is the adapter's, `name` the server's in its module, `contract` what it said while it warmed up."""
+class Prepared:
+    """`kind` is the adapter's, `name` the server's in its module."""
 
     app: App
     kind: str
     name: str | None
-    contract: Mapping[str, Any] | None
 
 
 def load(manifest: Manifest, folders: Folders) -> ModuleType | None:
@@ -47,33 +46,48 @@ def load(manifest: Manifest, folders: Folders) -> ModuleType | None:
         return load_module(folders.app, folders.work, manifest.file) if manifest.file else None
 
 
-@asynccontextmanager
-async def started(
+async def prepare(
     module: ModuleType | None,
     manifest: Manifest,
     folders: Folders,
     names: Names,
     state_key: bytes | None,
-    tools: Sequence[Mapping[str, Any]] | None,
     token_hash: str | None,
     *,
     listens: bool = True,
-) -> AsyncIterator[Started]:
-    """The app within its lifespan, warm. Raises ServerError for what happens before that, and only for that."""
+) -> Prepared:
+    """The app before its lifespan. Raises ServerError."""
+    with _starting(folders):
+        name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
+        app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash, listens=listens)
+        return Prepared(app, adapter.kind, name)
+
+
+@asynccontextmanager
+async def started(
+    app: App, folders: Folders, tools: Sequence[Mapping[str, Any]] | None
+) -> AsyncIterator[Mapping[str, Any] | None]:
+    """The app within its lifespan, warm; what it said of itself while it warmed up. Raises ServerError for what happens
+    before that, and only for that.
+    """
+    with _starting(folders):
+        lifespan = app.lifespan()
+        await lifespan.__aenter__()
+        contract = await app.warm_up(tools)
+    try:
+        yield contract
+    finally:
+        await lifespan.__aexit__(None, None, None)
+
+
+@contextmanager
+def _starting(folders: Folders) -> Iterator[None]:
     try:
         with PROFILE.measure():
-            name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
-            app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash, listens=listens)
-            lifespan = app.lifespan()
-            await lifespan.__aenter__()
-            contract = await app.warm_up(tools)
+            yield
     except (Exception, SystemExit) as error:
         hint = "its factory, its lifespan or one of its list handlers failed"
         raise start_error(error, folders.app, "while it started", hint) from error
-    try:
-        yield Started(app, adapter.kind, name, contract)
-    finally:
-        await lifespan.__aexit__(None, None, None)
 
 
 async def _adapter(

@@ -31,7 +31,7 @@ from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
-from .start import Folders, Started, load, started
+from .start import Folders, Prepared, load, prepare, started
 
 
 @dataclass(frozen=True)
@@ -181,27 +181,27 @@ class Worker:
     async def _serve(self, module: ModuleType | None) -> None:
         job = self._job
         names = Names(job.names)
-        async with started(
+        server = await prepare(
             module,
             self._manifest,
             self._folders,
             names,
             job.state_key,
-            job.tools,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,
-        ) as server:
+        )
+        async with started(server.app, self._folders, job.tools) as contract:
             self._reached_start()
-            await self._live(server)
+            await self._live(server, contract)
 
-    async def _live(self, server: Started) -> None:
+    async def _live(self, server: Prepared, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
             self._channel.send(
                 event="inspected",
                 kind=server.kind,
                 object=server.name,
-                contract=server.contract,
+                contract=contract,
                 modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
