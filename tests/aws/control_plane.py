@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import shutil
-import signal
 import sys
 import sysconfig
 import threading
@@ -80,27 +79,11 @@ class ControlPlane:
         self.handshakes = threading.Event()
         self.handshakes.set()
         self._lock = threading.Lock()
-        self._victim = (0, 0)
         self.concurrency = Concurrency(_backend)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("ThisProxy", (Proxy,), {"plane": self}))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.moto = Moto(f"http://127.0.0.1:{self._server.server_port}")
-
-    @contextmanager
-    def killing(self, pid: int, *, after: int) -> Iterator[None]:
-        """Kills the process when the `after`th change that it asks for is made, before it hears of it."""
-        self._victim = (pid, len(self.calls) + after)
-        try:
-            yield
-        finally:
-            self._victim = (0, 0)
-
-    def done(self, answered: int) -> None:
-        """`answered` calls were made."""
-        pid, last = self._victim
-        if pid and answered >= last:
-            os.kill(pid, signal.SIGKILL)
 
     def laptop(self, home: Path) -> Platform:
         """The command line, which deploys to it; no platform ever runs in `home`."""
@@ -226,7 +209,7 @@ class Proxy(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string((timestamp or time.time()) + self.plane.clock_skew_s)
 
-    def _serve(self) -> None:  # noqa: C901 - one line for each thing that moto lacks
+    def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlsplit(self.path)
         named = (
@@ -259,14 +242,10 @@ class Proxy(BaseHTTPRequestHandler):
             self._reply(*simulate(self.plane.denied, body), {})
             return
         if answered := self.plane.concurrency.answer(self.command, parts.path, parts.query, body):
-            if changes:
-                self.plane.done(len(self.plane.calls))
             self._reply(answered[0], json.dumps(answered[1]).encode() if answered[0] != 204 else b"", {})
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
         answer = self.plane.client.request(self.command, self.path, content=body, headers=headers)
-        if changes:
-            self.plane.done(len(self.plane.calls))
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
         content = self._with_url(parts, self._with_location(answer.content))
         self._reply(answer.status_code, content, kept)

@@ -38,6 +38,7 @@ LAMBDA = (
     ("PUT", r"functions/([^/]+)/concurrency", "PutFunctionConcurrency"),
     ("DELETE", r"functions/([^/]+)/concurrency", "DeleteFunctionConcurrency"),
     ("GET", r"tags/.+function(?::|%3A)([^/]+)", "ListTags"),
+    ("GET", r"layers/?", "ListLayers"),
     ("GET", r"layers/([^/]+)/versions", "ListLayerVersions"),
     ("POST", r"layers/([^/]+)/versions", "PublishLayerVersion"),
     ("DELETE", r"layers/([^/]+)/versions/[^/]+", "DeleteLayerVersion"),

@@ -189,7 +189,7 @@ class LayerResource:
         return "there" if self.arn else "missing"
 
     def make(self) -> None:
-        make_layer(self.aws, self.name, self.archive, self.python, self.architecture)
+        make_layer(self.aws, self.name, self.archive, self.python, self.architecture, PLATFORM)
 
 
 @dataclass(frozen=True, slots=True)

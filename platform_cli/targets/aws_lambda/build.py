@@ -27,7 +27,7 @@ from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there
 from .secrets import pin_of
-from .wanted import Wanted
+from .wanted import Wanted, check_names_fit
 
 
 def make_wanted(
@@ -45,6 +45,7 @@ def make_wanted(
         snap_start=project.on_lambda.snap_start,
     )
     pin, values = _secrets(project, aws)
+    check_names_fit(project.domains, pin)
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note)
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)

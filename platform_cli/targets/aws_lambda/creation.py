@@ -54,13 +54,14 @@ def layer_arn(aws: AWS, name: str) -> str | None:
     return str(versions[0]["LayerVersionArn"]) if versions else None
 
 
-def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture: str) -> str:
-    """Its ARN. Published once: the name is that of its content."""
+def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture: str, maker: str) -> str:
+    """Its ARN. Published once: the name is that of its content. `maker` is the project that did it."""
     if known := layer_arn(aws, name):
         return known
     content = uploaded(aws, archive)
     made = aws.functions.publish_layer_version(
         LayerName=name,
+        Description=maker,
         Content=content,
         CompatibleRuntimes=[f"python{python}"],
         CompatibleArchitectures=[architecture],

@@ -74,7 +74,7 @@ class Executor:
     def _layer(self, archive: Archive, kind: str) -> str:
         """Published once for all projects of the account."""
         artifacts, name = self._wanted.artifacts, f"homeport-{kind}-{archive.sha256[:32]}"
-        return make_layer(self._aws, name, archive, artifacts.python, artifacts.architecture)
+        return make_layer(self._aws, name, archive, artifacts.python, artifacts.architecture, self._wanted.project)
 
     def _function(self) -> None:
         """$LATEST as the new release is to be."""

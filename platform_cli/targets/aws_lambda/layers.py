@@ -8,13 +8,23 @@ from .client import AWS
 from .names import LAYER_PREFIXES
 
 
-def delete_unused_layers(aws: AWS, arns: Iterable[str]) -> None:
-    """Of these versions of layers those that no function of the region uses, in whatever version of it."""
+def made_layers(aws: AWS, project: str) -> set[str]:
+    """Those that the project was the first to need, whether or not it came to use them."""
+    pages = aws.functions.get_paginator("list_layers").paginate()
+    newest = (layer["LatestMatchingVersion"] for page in pages for layer in page["Layers"])
+    return {version["LayerVersionArn"] for version in newest if version.get("Description") == project}
+
+
+def delete_unused_layers(aws: AWS, arns: Iterable[str], *, but_by: str | None = None) -> None:
+    """Of these versions of layers those that no function of the region uses, in whatever version of it; the function
+    `but_by` does not count.
+    """
     candidates = {arn for arn in arns if arn.split(":")[6].startswith(LAYER_PREFIXES)}
     if not candidates:
         return
     pages = aws.functions.get_paginator("list_functions").paginate(FunctionVersion="ALL")
-    used = {layer["Arn"] for page in pages for function in page["Functions"] for layer in function.get("Layers", ())}
+    using = (function for page in pages for function in page["Functions"] if function["FunctionName"] != but_by)
+    used = {layer["Arn"] for function in using for layer in function.get("Layers", ())}
     for arn in sorted(candidates - used):
         name, number = arn.split(":")[6:8]
         aws.functions.delete_layer_version(LayerName=name, VersionNumber=int(number))

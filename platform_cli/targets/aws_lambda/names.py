@@ -14,16 +14,16 @@ POLICY = "homeport"
 LAYER_PREFIXES = (f"{PREFIX}packages-", f"{PREFIX}runtime-")
 # Of a function's and of a role's name.
 MAX_NAME = 64
+MAX_PROJECT = MAX_NAME - len(PREFIX)
 # Of a function and of its versions.
 MAX_DESCRIPTION = 256
 
 
 def check_name_fits(project: str) -> None:
     """Raises InputError."""
-    most = MAX_NAME - len(PREFIX)
-    if len(project) > most:
+    if len(project) > MAX_PROJECT:
         raise InputError(
-            f"the project's name has {len(project)} characters, and Lambda has room for {most}",
+            f"the project's name has {len(project)} characters, and Lambda has room for {MAX_PROJECT}",
             hint="a shorter one: --name NAME",
         )
 

@@ -18,7 +18,7 @@ FUNCTION = (
     "UpdateFunctionConfiguration",
 )  # fmt: skip
 LAYER = ("DeleteLayerVersion", "GetLayerVersion", "ListLayerVersions", "PublishLayerVersion")
-ACCOUNT = ("GetAccountSettings", "ListFunctions")
+ACCOUNT = ("GetAccountSettings", "ListFunctions", "ListLayers")
 ROLE = (
     "CreateRole",
     "DeleteRole",
@@ -38,7 +38,7 @@ SECRET = (
     "UpdateSecretVersionStage",
 )  # fmt: skip
 TABLE = ("CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "TagResource", "UpdateTimeToLive")
-BUCKET = ("CreateBucket", "DeleteBucket")
+BUCKET = ("CreateBucket", "DeleteBucket", "PutLifecycleConfiguration")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
 

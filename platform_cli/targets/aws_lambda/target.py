@@ -12,14 +12,13 @@ from ...errors import InputError, NotFoundError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, MISSING, absent, aws_errors
 from .cost import estimate
-from .layers import delete_unused_layers
-from .live import Live, Mailbox, Version, check_not_of_stack, read_live
+from .live import Live, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
-from .names import ALIAS, POLICY, PREFIX, TAG, function_name, log_group, mailbox_table, role_name
+from .names import PREFIX, TAG, function_name, log_group
 from .publish import switch
+from .removal import remove_project
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
-from .upload import delete_empty_bucket
 
 FOLLOW_S = 2.0
 # Events come late and out of order: what was looked at is looked at once more.
@@ -127,32 +126,13 @@ class LambdaTarget:
             return unset_secret(self._aws, project, name)
 
     def destroy(self, project: str) -> None:
-        """The function with its URL and versions, its mailbox, its role, its logs and its secrets, which AWS could keep
-        for a month: then the name would not be free again. Of the layers those that no other project uses.
-        """
+        """See removal.py."""
         with aws_errors():
             live = read_live(self._aws, project)
             check_not_of_stack(project, live)
-            secrets = ProjectSecrets(self._aws, project)
-            if live.is_absent and not secrets.exist():
+            if live.is_absent and not ProjectSecrets(self._aws, project).exist():
                 raise _missing(project)
-            with absent(MISSING):
-                self._aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
-            with absent(MISSING):
-                self._aws.functions.delete_function(FunctionName=function_name(project))
-            delete_unused_layers(self._aws, live.layers)
-            if live.mailbox is not Mailbox.ABSENT:
-                # One that is still being made cannot be deleted.
-                self._aws.tables.get_waiter("table_exists").wait(TableName=mailbox_table(project))
-                self._aws.tables.delete_table(TableName=mailbox_table(project))
-            with absent("NoSuchEntity"):
-                self._aws.roles.delete_role_policy(RoleName=role_name(project), PolicyName=POLICY)
-            with absent("NoSuchEntity"):
-                self._aws.roles.delete_role(RoleName=role_name(project))
-            with absent(MISSING):
-                self._aws.logs.delete_log_group(logGroupName=log_group(project))
-            secrets.forget()
-            delete_empty_bucket(self._aws)
+            remove_project(self._aws, project, live)
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
         """What the server printed, oldest first; CloudWatch has it some seconds later."""

@@ -10,6 +10,8 @@ from .client import AWS, absent
 from .names import bucket_name
 
 MAX_DIRECT = 50 * 1024 * 1024
+# AWS removes what a deploy that was killed left there.
+REMOVED = {"ID": "left", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
 
 
 def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
@@ -21,6 +23,7 @@ def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
     with absent("BucketAlreadyOwnedByYou"):
         configuration = {"CreateBucketConfiguration": place} if place else {}
         aws.buckets.create_bucket(Bucket=bucket, **configuration)
+    aws.buckets.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [REMOVED]})
     aws.buckets.upload_file(str(archive.path), bucket, key)
     return {"S3Bucket": bucket, "S3Key": key}
 

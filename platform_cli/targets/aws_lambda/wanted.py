@@ -11,13 +11,16 @@ from typing import Any
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
 from ...config.project import LambdaSettings, Scaling
+from ...errors import ConfigError
 from .artifacts import Artifacts
-from .names import MAX_DESCRIPTION, TAG, function_name, log_group, mailbox_table, role_name
+from .names import MAX_DESCRIPTION, MAX_PROJECT, TAG, function_name, log_group, mailbox_table, role_name
 from .pins import Pin
 from .places import Place, arn
 
 HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
+# Bytes.
+MAX_VARIABLES = 4096
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -75,15 +78,7 @@ class Wanted:
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
-        return {
-            "AWS_LAMBDA_EXEC_WRAPPER": WRAPPER,
-            "HOMEPORT_PROJECT": self.project,
-            "HOMEPORT_RELEASE": release,
-            "HOMEPORT_MAILBOX_TABLE": mailbox_table(self.project),
-            **({"HOMEPORT_TOKEN_HASH": token_hash} if token_hash else {}),
-            **({"HOMEPORT_NAMES": ",".join(self.domains)} if self.domains else {}),
-            **(self.secrets.variables if self.secrets else {}),
-        }
+        return _variables(self.project, release, token_hash, self.domains, self.secrets)
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """As CreateFunction and UpdateFunctionConfiguration take it."""
@@ -112,6 +107,34 @@ class Wanted:
     @property
     def role(self) -> str:
         return role_name(self.project)
+
+
+def _variables(
+    project: str, release: str, token_hash: str | None, domains: tuple[str, ...], secrets: Pin | None
+) -> dict[str, str]:
+    return {
+        "AWS_LAMBDA_EXEC_WRAPPER": WRAPPER,
+        "HOMEPORT_PROJECT": project,
+        "HOMEPORT_RELEASE": release,
+        "HOMEPORT_MAILBOX_TABLE": mailbox_table(project),
+        **({"HOMEPORT_TOKEN_HASH": token_hash} if token_hash else {}),
+        **({"HOMEPORT_NAMES": ",".join(domains)} if domains else {}),
+        **(secrets.variables if secrets else {}),
+    }
+
+
+def check_names_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
+    """Raises ConfigError for more than a function's environment has room for beside all else. AWS measures it as JSON
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+    """
+    longest = _variables("p" * MAX_PROJECT, "v1000000", ",".join(["0" * 64] * 2), domains, secrets)
+    over = len(json.dumps(longest, separators=(",", ":")).encode()) - MAX_VARIABLES
+    if over > 0:
+        raise ConfigError(
+            f"the names of the domains and secrets do not fit into a function's environment, which has room for "
+            f"{MAX_VARIABLES} bytes with all that is in it: {over} are too many",
+            hint="fewer or shorter names; one secret can hold several values, as JSON",
+        )
 
 
 def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:

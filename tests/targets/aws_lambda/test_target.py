@@ -113,6 +113,7 @@ def test_logs_are_the_servers_records_and_lambdas_own_lines(
         ("[deployment.lambda]\nsnap_start = true\n", (), "snap_start needs Python 3.12"),
         ("[environment]\nKEY = '${secrets.KEY}'\n", (), "needs the secret KEY, and secrets belong to a project"),
         ("", ("--name", "a" * 56), "Lambda has room for 55"),
+        (f"[domains]\nnames = {[f'host-{n}.example.com' for n in range(200)]}\n", (), "room for 4096 bytes"),
     ],
 )
 def test_what_cannot_run_there_is_refused_before_anything_is_changed(
