@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,15 +12,12 @@ from .client import AWS, MISSING, absent, aws_errors
 from .cost import estimate
 from .live import Live, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
-from .names import PREFIX, TAG, function_name, log_group
+from .logs import read_logs
+from .names import PREFIX, TAG, function_name
 from .publish import switch
 from .removal import remove_project
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
-
-FOLLOW_S = 2.0
-# Events come late and out of order: what was looked at is looked at once more.
-OVERLAP_MS = 10_000
 
 
 class LambdaTarget:
@@ -135,25 +130,9 @@ class LambdaTarget:
             remove_project(self._aws, project, live)
 
     def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        """What the server printed, oldest first; CloudWatch has it some seconds later."""
-        seen: set[str] = set()
-        start = 0
         with aws_errors():
             self._read(project)
-            while True:
-                newest = start
-                pages = self._aws.logs.get_paginator("filter_log_events").paginate(
-                    logGroupName=log_group(project), startTime=start
-                )
-                for event in (event for page in pages for event in page["events"]):
-                    if event["eventId"] not in seen:
-                        seen.add(event["eventId"])
-                        newest = max(newest, event["timestamp"])
-                        yield _record(event)
-                if not follow:
-                    return
-                start = max(0, newest - OVERLAP_MS)
-                time.sleep(FOLLOW_S)
+            yield from read_logs(self._aws, project, follow=follow)
 
     def _read(self, project: str) -> Live:
         live = read_live(self._aws, project)
@@ -203,14 +182,3 @@ def _status(project: str, live: Live) -> dict[str, Any]:
             "max": live.reserved,
         },
     }
-
-
-def _record(event: dict[str, Any]) -> dict[str, Any]:
-    """A record of the runtime's telemetry as it is; a line of Lambda's own as the message of one."""
-    text = str(event["message"]).rstrip("\n")
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = None
-    plain = {"time": event["timestamp"] / 1000, "level": "info", "release": "-", "message": text}
-    return {**plain, **said} if isinstance(said, dict) and "message" in said else plain
