@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..github.webhook import PullRequest, Push, is_signed, read_event
+from ..targets.aws_lambda.names import MAX_PROJECT
 from .deployments import Deployments, Wanted
 from .linking import Pings
 from .links import Link, LinkedRepository, Links
-
-# A function's on AWS Lambda, which is shorter than a DNS label.
-MAX_NAME = 55
 
 
 class Deliveries:
@@ -66,4 +64,4 @@ def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
 
 def preview_name(project: str, number: int) -> str:
     suffix = f"-pr-{number}"
-    return project[: MAX_NAME - len(suffix)].rstrip("-") + suffix
+    return project[: MAX_PROJECT - len(suffix)].rstrip("-") + suffix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ...build.archive import Archive
 from ...controlplane.access import hash_of, make_token
 from ...errors import BusyError
@@ -12,8 +14,8 @@ from .creation import create_function, make_layer, make_log_group, make_role, ma
 from .layers import delete_unused_layers
 from .live import Live, read_live
 from .lock import deploy_lock
-from .names import ALIAS, function_name, log_group, mailbox_table
-from .planner import LambdaPlan, Name, reserved, used_secrets
+from .names import ALIAS, function_name, layer_name, log_group, mailbox_table
+from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
 from .wanted import Wanted, policy
 
@@ -69,11 +71,11 @@ class Executor:
 
     def _layers(self) -> None:
         artifacts = self._wanted.artifacts
-        self._layer_arns = [self._layer(artifacts.packages, "packages"), self._layer(artifacts.runtime, "runtime")]
+        self._layer_arns = [self._layer("packages", artifacts.packages), self._layer("runtime", artifacts.runtime)]
 
-    def _layer(self, archive: Archive, kind: str) -> str:
+    def _layer(self, kind: Literal["packages", "runtime"], archive: Archive) -> str:
         """Published once for all projects of the account."""
-        artifacts, name = self._wanted.artifacts, f"homeport-{kind}-{archive.sha256[:32]}"
+        artifacts, name = self._wanted.artifacts, layer_name(kind, archive.sha256)
         return make_layer(self._aws, name, archive, artifacts.python, artifacts.architecture, self._wanted.project)
 
     def _function(self) -> None:
@@ -117,7 +119,7 @@ class Executor:
         make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS)
 
     def _reserved(self) -> None:
-        limit_instances(self._aws, self._wanted.project, reserved(self._wanted))
+        limit_instances(self._aws, self._wanted.project, self._wanted.limit)
 
     def _provisioned(self) -> None:
         keep_ready(self._aws, self._wanted.project, self._wanted.scaling.min)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from ...errors import InputError
 
@@ -39,6 +40,11 @@ def role_name(project: str) -> str:
 def mailbox_table(project: str) -> str:
     """Where messages of HTTP+SSE wait that reached another instance than their session's."""
     return function_name(project)
+
+
+def layer_name(kind: Literal["packages", "runtime"], sha256: str) -> str:
+    """By its content: projects share it."""
+    return f"{PREFIX}{kind}-{sha256[:32]}"
 
 
 def log_group(project: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .names import function_name, log_group, mailbox_table, role_name, secret_name
+from .names import function_name, layer_name, log_group, mailbox_table, role_name, secret_name
 from .places import Place, arn, bucket_arn, iam_arn
 
 # For a project that stands for all.
@@ -53,7 +53,7 @@ def needed(place: Place) -> Mapping[str, list[str]]:
 def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     bucket = bucket_arn(place)
     yield arn(place, "lambda", f"function:{function_name(EXAMPLE)}"), "lambda", FUNCTION
-    yield arn(place, "lambda", f"layer:homeport-packages-{EXAMPLE}"), "lambda", LAYER
+    yield arn(place, "lambda", f"layer:{layer_name('packages', EXAMPLE)}"), "lambda", LAYER
     yield "*", "lambda", ACCOUNT
     yield iam_arn(place, f"role/{role_name(EXAMPLE)}"), "iam", ROLE
     yield arn(place, "logs", f"log-group:{log_group(EXAMPLE)}:*"), "logs", LOGS

@@ -13,7 +13,7 @@ NAMES = "HOMEPORT_SECRET_NAMES"
 @dataclass(frozen=True, slots=True)
 class Pin:
     """`names` are those of the values in it that the release needs. `version` is None in a CloudFormation stack, whose
-    functions take what is current when they start.
+    functions take what is current when they start, or when their snapshot is made.
     """
 
     arn: str

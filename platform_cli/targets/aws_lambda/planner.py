@@ -85,7 +85,7 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
 
 
 def _scaling(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
-    limit, ready = reserved(wanted), wanted.scaling.min
+    limit, ready = wanted.limit, wanted.scaling.min
     steps = []
     if live.reserved != limit:
         if limit is not None:
@@ -126,11 +126,6 @@ def used_secrets(wanted: Wanted, live: Live) -> set[str]:
     """The ARNs of those that the new release needs, or one that can still be gone back to."""
     pins = [wanted.secrets, *(version.pin for version in live.releases)]
     return {pin.arn for pin in pins if pin}
-
-
-def reserved(wanted: Wanted) -> int | None:
-    """[scaling] max, where it was made larger than the one worker of the default."""
-    return wanted.scaling.max if wanted.auto_scaling and wanted.scaling.max > 1 else None
 
 
 def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_start: bool) -> None:

@@ -14,7 +14,6 @@ from ...home import write_atomic
 from .live import STACK
 from .names import ALIAS, POLICY, log_group, mailbox_table, tag_list
 from .places import NamedPlace
-from .planner import reserved
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
 
 TEMPLATE = "template.json"
@@ -91,7 +90,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     # No label of a stack's release keeps a version of its secrets.
     unpinned = replace(wanted, secrets=replace(wanted.secrets, version=None)) if wanted.secrets else wanted
     variables = unpinned.variables("v${Release}", token_hash)
-    limit, ready = reserved(wanted), wanted.scaling.min
+    limit, ready = wanted.limit, wanted.scaling.min
     return {
         "Role": (
             "IAM::Role",

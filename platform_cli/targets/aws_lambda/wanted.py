@@ -96,6 +96,11 @@ class Wanted:
         }
 
     @property
+    def limit(self) -> int | None:
+        """[scaling] max, where it was made larger than the one worker of the default."""
+        return self.scaling.max if self.auto_scaling and self.scaling.max > 1 else None
+
+    @property
     def origin(self) -> str:
         """The folder, as far as a function's description has room for it."""
         return self.folder[-MAX_DESCRIPTION:]

@@ -14,6 +14,7 @@ from platform_cli.errors import BusyError
 from platform_cli.targets.aws_lambda import lock
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.lock import deploy_lock
+from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.moto_server import Moto
 
 GROUP = "/aws/lambda/homeport-locked"
@@ -29,6 +30,15 @@ def aws(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]:
     found.logs.delete_log_group(logGroupName=GROUP)
 
 
+def hold(aws: AWS, owner: str) -> None:
+    aws.logs.create_log_stream(logGroupName=GROUP, logStreamName=f"homeport-deploy/{owner}")
+
+
+def held(aws: AWS) -> list[str]:
+    streams = aws.logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
+    return [stream["logStreamName"] for stream in streams]
+
+
 def ended() -> int:
     """The number of a process that is no more."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
@@ -38,19 +48,12 @@ def ended() -> int:
 def test_the_lock_of_a_process_that_lives_holds_and_that_of_another_does_not(
     aws: AWS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hold(owner: str) -> None:
-        aws.logs.create_log_stream(logGroupName=GROUP, logStreamName=f"homeport-deploy/{owner}")
-
-    def held() -> list[str]:
-        streams = aws.logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
-        return [stream["logStreamName"] for stream in streams]
-
-    hold(f"{socket.gethostname()}/{ended()}")
+    hold(aws, f"{socket.gethostname()}/{ended()}")
     with deploy_lock(aws, "locked"):
-        assert held() == [f"homeport-deploy/{socket.gethostname()}/{os.getpid()}"]
-    assert held() == []
+        assert held(aws) == [f"homeport-deploy/{socket.gethostname()}/{os.getpid()}"]
+    assert held(aws) == []
     for owner in (f"{socket.gethostname()}/{os.getppid()}", "elsewhere/1"):
-        hold(owner)
+        hold(aws, owner)
         with pytest.raises(BusyError, match=owner), deploy_lock(aws, "locked"):
             pass
         with monkeypatch.context() as patch:
@@ -58,4 +61,11 @@ def test_the_lock_of_a_process_that_lives_holds_and_that_of_another_does_not(
             patch.setattr(lock, "STALE_S", -1.0)
             with deploy_lock(aws, "locked"):
                 """It was left by somebody who was killed."""
-        assert held() == []
+        assert held(aws) == []
+
+
+def test_nobody_destroys_a_project_while_it_is_deployed(aws: AWS) -> None:
+    hold(aws, "elsewhere/1")
+    with pytest.raises(BusyError):
+        LambdaTarget(aws).destroy("locked")
+    assert held(aws) == ["homeport-deploy/elsewhere/1"]
