@@ -14,17 +14,19 @@ from typing import Any, Literal
 
 import uvicorn
 
+from homeport_runtime.guard.names import Names
 from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
 from ..home import Home, open_home
 from .api import create_app
 from .builds import Builds
 from .client import PlatformClient
-from .gate import Gate, names_of
+from .gate import Gate
 from .peer import refuse_workers
 from .platform import Platform
 from .pushes import Pushes
 from .tcp import open_api
+from .webhook import Webhook
 
 # Seconds between tries to take over from a control plane that is stopping.
 TAKE_OVER_S = 0.1
@@ -65,7 +67,7 @@ async def _serve(home: Home) -> None:
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
-    gate = Gate(app, platform.state.tokens.accept, lambda: names_of(platform.edge))
+    gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
     local = _server(app, refuse_workers(platform.worker_processes))
     servers = {local: listener, _server(gate): open_api(platform.state.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]

@@ -25,7 +25,6 @@ from .public_api import public_routes
 from .pushes import Pushes
 from .secret_routes import secret_routes
 from .store import Origin
-from .webhook_routes import webhook_routes
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2
@@ -128,7 +127,6 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(public_routes(platform, builds))
-    app.include_router(webhook_routes(pushes.deliveries))
     app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
     app.include_router(
         deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)

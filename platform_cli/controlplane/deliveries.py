@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..github.webhook import PullRequest, Push, is_signed, read_event
 from ..targets.aws_lambda.names import MAX_PROJECT
 from .deployments import Deployments, Wanted
-from .linking import Pings
 from .links import Link, LinkedRepository, Links
+from .pings import Pings
 
 
 class Deliveries:
@@ -20,12 +20,13 @@ class Deliveries:
         self._pings = pings
         self._wake = wake
 
-    def knows(self, hook_id: int) -> bool:
-        return bool(self._links.with_hook(hook_id))
+    def known(self, hook_id: int) -> list[LinkedRepository]:
+        """Whose webhook it may be."""
+        return self._links.with_hook(hook_id)
 
-    def sender(self, hook_id: int, body: bytes, signature: str | None) -> LinkedRepository | None:
-        """The repository that signed `body`; None when none of ours did."""
-        for repository in self._links.with_hook(hook_id):
+    def sender(self, known: Iterable[LinkedRepository], body: bytes, signature: str | None) -> LinkedRepository | None:
+        """The one of `known` that signed `body`; None when none did."""
+        for repository in known:
             if is_signed(self._links.webhook_secret(repository), body, signature):
                 return repository
         return None

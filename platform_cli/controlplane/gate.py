@@ -7,8 +7,7 @@ from collections.abc import Callable
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send, header, send_json
 from homeport_runtime.guard.names import Names
 
-from .edge import Edge
-from .linking import WEBHOOK_PATH
+from ..github.webhook import WEBHOOK_PATH
 
 # What is not below one of these answers on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
@@ -16,13 +15,20 @@ REMOTE_EXACT = ("/v1/platform",)
 
 
 class Gate:
-    """ASGI middleware. Without a valid token every path but the webhook's answers the same: nothing can be learned from
-    it. `accepts` says whether a token is valid, `names` which names the platform answers to; None where no other leads
-    here.
+    """In front of the API `app` and of the `webhook`. Without a valid token every path of the API answers the same:
+    nothing can be learned from it. `accepts` says whether a token is valid, `names` which names the platform answers
+    to; None where no other leads here.
     """
 
-    def __init__(self, app: ASGIApp, accepts: Callable[[str], bool], names: Callable[[], Names] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        webhook: ASGIApp,
+        accepts: Callable[[str], bool],
+        names: Callable[[], Names] | None = None,
+    ) -> None:
         self._app = app
+        self._webhook = webhook
         self._accepts = accepts
         self._names = names
 
@@ -31,7 +37,7 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["path"] == WEBHOOK_PATH:
             # Its signature says who asks, whatever the name is that a tunnel has for us.
-            await self._app(scope, receive, send)
+            await self._webhook(scope, receive, send)
         elif self._names is not None and not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")
         elif not self._is_known(header(scope, b"authorization")):
@@ -45,10 +51,6 @@ class Gate:
         # RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
         scheme, _, token = (authorization or "").partition(" ")
         return scheme.lower() == "bearer" and self._accepts(token.strip())
-
-
-def names_of(edge: Edge) -> Names:
-    return Names(edge.own_names())
 
 
 def _is_remote(path: str) -> bool:

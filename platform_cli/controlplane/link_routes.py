@@ -12,8 +12,9 @@ from pydantic import BaseModel, SecretStr
 from ..config.paths import CONTROL
 from ..errors import InputError
 from ..github.repository import GitHub, Repository, check_address, is_full_name
+from ..github.webhook import WEBHOOK_PATH
 from .deployments import Deployments
-from .linking import WEBHOOK_PATH, Linking, LinkRequest
+from .linking import Linking, LinkRequest
 from .links import Link, Links
 
 

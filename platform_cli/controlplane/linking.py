@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from ..config.load import read_config
 from ..config.names import slugify
@@ -18,10 +17,10 @@ from ..github.commits import Source
 from ..github.repository import Repository
 from .deployments import Deployments, Wanted
 from .links import Link, LinkedRepository, Links
+from .pings import Pings
 
 # Seconds that GitHub's ping may take to come here.
 PING_TIMEOUT_S = 20.0
-WEBHOOK_PATH = "/github/webhook"
 EVENTS = ["push", "pull_request"]
 
 
@@ -44,15 +43,6 @@ class _Found:
     branch: str
     head: str
     project: str
-
-
-class Pings(Protocol):
-    """Those that have come from webhooks, with the right signature."""
-
-    def arrived(self, hook_id: int) -> None: ...
-
-    async def wait(self, hook_id: int) -> None:
-        """Returns as soon as that webhook's has come."""
 
 
 class Linking:

@@ -71,8 +71,12 @@ class Links(ABC):
         """More than one where two GitHubs have given out the same number."""
         return [repository for repository in self.repositories() if repository.hook_id == hook_id]
 
+    def all(self) -> list[Link]:
+        """By project."""
+        return self.linked({repository.id: repository for repository in self.repositories()})
+
     def of(self, repository: LinkedRepository) -> list[Link]:
-        return [link for link in self.all() if link.repository.id == repository.id]
+        return self.linked({repository.id: repository})
 
     def find(self, project: str) -> Link | None:
         return next((link for link in self.all() if link.project == project), None)
@@ -132,8 +136,8 @@ class Links(ABC):
         """By name."""
 
     @abstractmethod
-    def all(self) -> list[Link]:
-        """By project."""
+    def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
+        """The links of these repositories, by project."""
 
     @abstractmethod
     def add(self, link: Link) -> None: ...

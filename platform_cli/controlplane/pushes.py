@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
 
 from ..github.checkout import Git
 from .builds import Builds
 from .deliveries import Deliveries
 from .linking import Linking
 from .local_deployer import LocalDeployer
+from .pings import LocalPings
 from .platform import Platform
 from .poller import Poller
 from .push_deploys import PushDeploys
@@ -60,14 +60,3 @@ class Pushes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._reports.close()
-
-
-class LocalPings:
-    def __init__(self) -> None:
-        self._events: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
-
-    def arrived(self, hook_id: int) -> None:
-        self._events[hook_id].set()
-
-    async def wait(self, hook_id: int) -> None:
-        await self._events[hook_id].wait()

@@ -25,12 +25,15 @@ class SQLiteLinks(Links):
             for row_id, github_id, server, api, name, hook_id, error in rows
         ]
 
-    def all(self) -> list[Link]:
-        known = {repository.id: repository for repository in self.repositories()}
+    def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
         rows = self._db.execute(
             "SELECT project, repository, branch, folder, previews FROM links ORDER BY project"
         ).fetchall()
-        return [Link(project, known[owner], branch, folder, bool(p)) for project, owner, branch, folder, p in rows]
+        return [
+            Link(project, known[owner], branch, folder, bool(previews))
+            for project, owner, branch, folder, previews in rows
+            if owner in known
+        ]
 
     def insert_repository(self, github_id: int, repository: Repository) -> LinkedRepository:
         row = (github_id, repository.github.server_url, repository.github.api_url, repository.name)

@@ -5,7 +5,7 @@ condition that it is the next: so two deliveries at once do not overlook each ot
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import AWSError
@@ -32,41 +32,30 @@ class DynamoDeployments(Deployments):
             now = time.time()
             remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
             actions: list[Put | Update] = [Put(remembered, new=True)] if delivery is not None else []
-            projects = []
+            needed: dict[str, list[Deployment]] = {}
             for one in chosen:
-                if more := self._actions(one, decide, now):
-                    actions += more
-                    projects.append(one.project)
+                number, known = self._read(one.project)
+                if (overtaken := decide(known, one)) is not None:
+                    actions += _actions(one, number, overtaken, now)
+                    needed[one.project] = known
             failed = self._table.write(actions) if actions else []
             if not failed:
-                for project in projects:
-                    self._prune(project)
-                return projects
+                for known in needed.values():
+                    self._prune(known)
+                return list(needed)
             if delivery is not None and self._table.get(remembered["pk"], "-"):
                 return []
         raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
 
-    def _actions(self, wanted: Wanted, decide: Decide, now: float) -> list[Put | Update]:
-        known = self.of(wanted.project)
-        overtaken = decide(known, wanted)
-        if overtaken is None:
-            return []
-        pk, head = _pk(wanted.project), self._table.get(_pk(wanted.project), HEAD)
-        newest = head["newest"] if head else 0
-        new = Deployment(newest + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
-        actions: list[Put | Update] = [
-            Update(pk, HEAD, {"newest": new.id}, {"newest": newest} if head else None),
-            Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
-        ]
-        if wanted.pull is not None:
-            actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
-        actions += [
-            Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
-        ]
-        return actions
+    def _read(self, project: str) -> tuple[int, list[Deployment]]:
+        """How many there have been, and those that are kept, newest first: in one look."""
+        items = self._table.query(_pk(project), newest_first=True)
+        count = next((item["newest"] for item in items if item["sk"] == HEAD), 0)
+        return count, [_deployment(item) for item in items if item["sk"] != HEAD]
 
-    def _prune(self, project: str) -> None:
-        for old in self.of(project)[KEPT:]:
+    def _prune(self, before: list[Deployment]) -> None:
+        """After one more than `before`."""
+        for old in before[KEPT - 1 :]:
             if old.state not in ("waiting", "running"):
                 self._delete(old)
 
@@ -102,6 +91,20 @@ class DynamoDeployments(Deployments):
 
     def set_comment(self, preview: str, github_id: int) -> None:
         self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id})
+
+
+def _actions(wanted: Wanted, number: int, overtaken: Sequence[Deployment], now: float) -> list[Put | Update]:
+    pk = _pk(wanted.project)
+    new = Deployment(number + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
+    actions: list[Put | Update] = [
+        Update(pk, HEAD, {"newest": new.id}, {"newest": number} if number else None),
+        Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
+    ]
+    if wanted.pull is not None:
+        actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
+    return actions + [
+        Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
+    ]
 
 
 def _pk(project: str) -> str:

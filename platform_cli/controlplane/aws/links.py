@@ -24,8 +24,7 @@ class DynamoLinks(Links):
         found = [_repository(item) for item in self._table.query(REPOSITORIES)]
         return sorted(found, key=lambda repository: repository.repository.name)
 
-    def all(self) -> list[Link]:
-        known = {repository.id: repository for repository in self.repositories()}
+    def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
         return [
             Link(item["sk"], known[item["repository"]], item["branch"], item["folder"], item["previews"])
             for item in self._table.query(LINKS)

@@ -26,7 +26,8 @@ from ...targets.aws_lambda.bytecode import sources_of
 
 # What a function has loaded when it answers: that is compiled beforehand.
 LOADED = (
-    "import json, sys, platform_cli.controlplane.aws.web, platform_cli.controlplane.aws.builder, "
+    "import json, sys, platform_cli.controlplane.aws.web, platform_cli.controlplane.aws.api, "
+    "platform_cli.controlplane.aws.builder, "
     "boto3.dynamodb.types, botocore.httpsession; print(json.dumps(sorted(sys.modules)))"
 )
 OWN = ("platform_cli", "homeport_runtime")

@@ -1,0 +1,105 @@
+"""The API of the platform on AWS: linked repositories, and what was deployed of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from ... import __version__
+from ...errors import InputError, NotFoundError
+from ...github.archives import Archives
+from ...targets.aws_lambda.client import AWS
+from ...targets.aws_lambda.target import LambdaTarget
+from ..deployment_routes import deployment_routes
+from ..deployments import Deployments, describe
+from ..error_responses import answer_errors, error_response
+from ..link_routes import link_routes
+from ..linking import Linking
+from .contracts import Contracts
+from .deployments import DynamoDeployments
+from .links import DynamoLinks, SecretsManagerVault
+from .queue import DynamoPings, Queue
+from .table import Table
+
+
+def create_app(aws: AWS) -> FastAPI:
+    app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
+    answer_errors(app)
+    table, target = Table(aws), LambdaTarget(aws)
+    links, deployments = DynamoLinks(table, SecretsManagerVault(aws)), DynamoDeployments(table)
+
+    @app.get("/v1/platform")
+    def describe_platform(request: Request) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "pid": None,
+            "projects": len(target.list_projects()),
+            "api_url": public_url(request),
+            "domain": urlsplit(public_url(request)).netloc,
+            "caddyfile": None,
+            "edge_error": None,
+        }
+
+    @app.get("/v1/projects")
+    def list_projects() -> list[dict[str, Any]]:
+        return target.list_projects()
+
+    @app.get("/v1/projects/{name}")
+    def status(name: str) -> dict[str, Any]:
+        return target.status(name)
+
+    @app.get("/v1/projects/{name}/releases")
+    def versions(name: str) -> list[dict[str, Any]]:
+        return target.versions(name)
+
+    def listed(name: str) -> list[dict[str, Any]]:
+        return _listed(name, deployments, target)
+
+    linking = Linking(links, deployments, Archives(), DynamoPings(table), Queue(aws).wake)
+    app.include_router(link_routes(linking, links, deployments, public_url, polls=False))
+    app.include_router(deployment_routes(deployments, listed, Contracts(table).of))
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    def elsewhere(path: str) -> JSONResponse:
+        hint = "with AWS credentials, without --platform: add --target lambda"
+        return error_response(InputError(f"the platform on AWS does not answer /{path}", hint=hint))
+
+    return app
+
+
+def public_url(request: Request) -> str:
+    """As it was asked: AWS leads nothing here that asks for another name."""
+    return str(request.base_url).rstrip("/")
+
+
+def _listed(name: str, deployments: Deployments, target: LambdaTarget) -> list[dict[str, Any]]:
+    """The commits, and the releases that came from laptops."""
+    known = deployments.of(name)
+    try:
+        versions = target.versions(name)
+    except NotFoundError:
+        if not known:
+            raise
+        versions = []
+    numbers = {f"v{deployment.release}" for deployment in known}
+    # What is made now is of the commit that runs.
+    now = min((d.started_at for d in known if d.state == "running" and d.started_at), default=math.inf)
+    laptop = [
+        {
+            "release": version["release"],
+            "source": "laptop",
+            "who": None,
+            "at": version["created_at"],
+            "result": "live",
+            "seconds": None,
+            "message": version["reason"],
+            "error": None,
+        }
+        for version in versions
+        if version["release"] not in numbers and version["created_at"] < now
+    ]
+    return sorted([*laptop, *map(describe, known)], key=lambda one: -one["at"])
