@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.function_url import DOMAIN
 from tests.aws.sandbox import machine
 from tests.clients import environments
 from tests.github.conftest import every_request_is_sound, github, log_in
@@ -108,8 +109,9 @@ class Deployed:
 
 
 @pytest.fixture(scope="session")
-def platform(plane: ControlPlane, laptop: Platform) -> Iterator[Deployed]:
+def platform(plane: ControlPlane, laptop: Platform, github: FakeGitHub) -> Iterator[Deployed]:
     answer = laptop.run("platform", "deploy", "--target", "lambda", "--architecture", machine())
+    github.reach = lambda url: url.replace(f"http://{DOMAIN}/", f"{answer['url']}/")
     queue = plane.moto.client("sqs").get_queue_url(QueueName="homeport_platform.fifo")["QueueUrl"]
     cli = Platform(laptop.home)
     # It knows the token, which was kept.

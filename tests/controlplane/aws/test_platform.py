@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.function_url import DOMAIN
 from tests.aws.sandbox import machine
 from tests.e2e.probing import call
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
@@ -32,7 +33,7 @@ def linked(platform: Deployed, github: FakeGitHub, clone: Path) -> str:
     """The first commit, which is live."""
     link = platform.cli.run("link-repo", github.repository_url, "--previews")
     assert (link["project"], link["watched"]) == (NAME, "webhook")
-    assert github.webhook == f"{platform.url}/github/webhook"
+    assert github.requests("POST", "/hooks")[-1].body["config"]["url"] == f"http://{DOMAIN}/github/webhook"
     sha = git(clone, "rev-parse", "HEAD")
     wait_until_live(platform, sha)
     return sha
