@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -9,10 +10,19 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from platform_cli.build import layer, lock
+from platform_cli.build.pipeline import install
+from platform_cli.build.stages import Stages
+from platform_cli.config.load import load_project
+from platform_cli.home import Home
+
+from .clients import environments
 
 ROOT = Path(__file__).parent.parent
 SERVERS = ROOT / "tests" / "servers"
@@ -94,3 +104,26 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
     with (copy / "fastmcp.toml").open("a") as file:
         file.write(config)
     return copy
+
+
+def with_packages(home: Path) -> Path:
+    """`home`, made, with the packages of the smallest server as its first deploy would install and compile them: that
+    takes longer than most of what is tested with it.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in ("layers", "cache"):
+        shutil.copytree(_packages() / part, home / part, copy_function=os.link)
+    return home
+
+
+@cache
+def _packages() -> Path:
+    """A home with that layer alone, made once for all runs of the tests."""
+    project = load_project(SERVERS / "mcp2_lowlevel")
+
+    def fill(folder: Path) -> None:
+        made = install(project, Home(folder), Stages(lambda _: None, lambda _: None), lambda _: None)
+        subprocess.run([made.interpreter.path, "-m", "compileall", "-qq", made.layer.path], check=False)
+
+    requirements = (SERVERS / "mcp2_lowlevel" / "requirements.txt").read_text()
+    return environments.made([requirements, inspect.getsource(lock), inspect.getsource(layer)], fill)

@@ -15,7 +15,7 @@ from typing import Any, AnyStr
 
 import pytest
 
-from tests.support import ROOT, SERVERS, Deployment, Platform
+from tests.support import ROOT, SERVERS, Deployment, Platform, with_packages
 
 PROJECT = "tiny"
 DEADLINE_S = 60
@@ -39,7 +39,7 @@ Run = Callable[..., Done]
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("home"))
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
     yield running
     running.stop()
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients import environments
 from tests.clients.matrix import GREETING, client_env
-from tests.support import SERVERS, Deployment, Platform, with_config
+from tests.support import SERVERS, Deployment, Platform, with_config, with_packages
 
 Deploy = Callable[..., Deployment]
 Observe = Callable[..., dict[str, dict[str, Any]]]
@@ -20,7 +20,7 @@ Observe = Callable[..., dict[str, dict[str, Any]]]
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stdio server in JavaScript wants a node, so the one that the clients use is on its PATH."""
-    running = Platform(tmp_path_factory.mktemp("home"), path=_node_path())
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")), path=_node_path())
     yield running
     running.stop()
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.clients import environments
 from tests.clients.matrix import client_env
-from tests.support import SERVERS, CommandFailedError, Platform, with_config
+from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
 
 SERVER = SERVERS / "mcp2_lowlevel"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}}
@@ -20,7 +20,7 @@ CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("home"))
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
     yield running
     running.stop()
 

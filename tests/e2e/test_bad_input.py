@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import SERVERS, CommandFailedError, Deployment, Platform
+from ..support import SERVERS, CommandFailedError, Deployment, Platform, with_packages
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
 # More than their records find room for on a full disk.
@@ -78,7 +78,7 @@ class Steady:
 
 @pytest.fixture(scope="module")
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steady]:
-    platform = Platform(tmp_path_factory.mktemp("refused") / "home")
+    platform = Platform(with_packages(tmp_path_factory.mktemp("refused") / "home"))
     folder = make(tmp_path_factory.mktemp("good"), {"server.py": GOOD})
     yield Steady(platform, platform.deploy(folder, name="steady"))
     platform.stop()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support import SERVERS, Platform, with_config
+from ..support import SERVERS, Platform, with_config, with_packages
 from .probing import DEADLINE_S, call, homeport, wait_for
 
 HOURS = 3600.0
@@ -52,7 +52,7 @@ def clock(tmp_path: Path) -> Clock:
 def platform(tmp_path: Path, clock: Clock) -> Iterator[Platform]:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(clock.code)
-    platform = Platform(tmp_path / "home")
+    platform = Platform(with_packages(tmp_path / "home"))
     platform.environment["PYTHONPATH"] = str(tmp_path / "site")
     yield platform
     platform.stop()

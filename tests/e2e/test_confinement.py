@@ -12,7 +12,7 @@ import pytest
 
 from homeport_runtime.hosts.confinement import can_hide
 
-from ..support import SERVERS, Platform, require
+from ..support import SERVERS, Platform, require, with_packages
 from .probing import call, control_plane, processes
 
 DEADLINE_S = 20.0
@@ -103,7 +103,7 @@ def change(path: str) -> str:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Over a home with so long a path that its socket is elsewhere."""
     folder = tmp_path_factory.mktemp("confined")
-    platform = Platform(folder / ("long" * 30) / "home")
+    platform = Platform(with_packages(folder / ("long" * 30) / "home"))
     platform.environment["TMPDIR"] = str(folder)
     # The keyring of whoever runs the tests is left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"

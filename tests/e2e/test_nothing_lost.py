@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import SERVERS, Platform
+from ..support import SERVERS, Platform, with_packages
 from .load import Load
 
 REDEPLOYS, ROLLBACKS, CLIENTS = 20, 5, 20
@@ -20,7 +20,7 @@ REDEPLOYS, ROLLBACKS, CLIENTS = 20, 5, 20
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(tmp_path_factory.mktemp("load") / "home")
+    platform = Platform(with_packages(tmp_path_factory.mktemp("load") / "home"))
     yield platform
     platform.stop()
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config
+from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config, with_packages
 
 SERVER = SERVERS / "mcp2_lowlevel"
 DEADLINE_S = 60.0
@@ -81,7 +81,7 @@ def answers(admin: str) -> bool:
 @pytest.fixture(scope="module")
 def host(caddy: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
     admin, data = caddy
-    platform = Platform(tmp_path_factory.mktemp("home"))
+    platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
     platform.environment["CADDY_ADMIN"] = admin
     port = free_port()
     one = platform.deploy(SERVER, name="one")

@@ -26,7 +26,7 @@ from platform_cli.controlplane.store import Store
 from platform_cli.home import Home
 from platform_cli.supervisor.sockets import first_port, open_new_listener
 
-from ..support import SERVERS, Deployment, Platform, require, with_config
+from ..support import SERVERS, Deployment, Platform, require, with_config, with_packages
 from .load import Load
 from .probing import DEADLINE_S, call, call_on, connect, control_plane, homeport, processes, wait_for, workers
 
@@ -37,7 +37,7 @@ ONLY_FORKS = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are use
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(tmp_path_factory.mktemp("killed") / "home")
+    platform = Platform(with_packages(tmp_path_factory.mktemp("killed") / "home"))
     yield platform
     platform.stop()
     assert processes(platform) == {}
@@ -240,7 +240,7 @@ def test_a_busy_project_has_more_workers_for_as_long_as_it_is(platform: Platform
 
 
 def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
-    platform = Platform(tmp_path / "home")
+    platform = Platform(with_packages(tmp_path / "home"))
     project = with_config(SERVERS / "mcp2_lowlevel", f"[scaling]\nidle_s = {IDLE_S}\n", tmp_path)
     try:
         platform.deploy(project, name="p0")

@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from platform_cli.home import Home
-from tests.support import ROOT, Platform
+from tests.support import ROOT, Platform, with_packages
 
 DEADLINE_S = 60
 # Found as it is, as JSON, percent-encoded and in base64 only by those who look for each form.
@@ -127,7 +127,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def cli(home: Path, project: Path) -> Iterator[Printed]:
     """The keyring of whoever runs the tests is left alone."""
-    platform = Platform(home)
+    platform = Platform(with_packages(home))
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     yield Printed(platform, project)
     platform.stop()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import SERVERS, Platform, with_config
+from ..support import SERVERS, Platform, with_config, with_packages
 
 DEADLINE_S = 30.0
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -28,7 +28,7 @@ INITIALIZE = {
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(tmp_path_factory.mktemp("sessions") / "home")
+    platform = Platform(with_packages(tmp_path_factory.mktemp("sessions") / "home"))
     yield platform
     platform.stop()
 

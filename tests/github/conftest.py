@@ -13,7 +13,7 @@ import pytest
 from tests.clients import environments
 from tests.github import fake
 from tests.github.fake import FakeGitHub, git
-from tests.support import ROOT, SERVERS, Platform, require
+from tests.support import ROOT, SERVERS, Platform, require, with_packages
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGitHub]:
 
 @pytest.fixture(scope="session")
 def platform(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("home"))
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
     running.environment |= {**github.environment, "HOMEPORT_GITHUB_POLL_S": "0.5"}
     running.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     log_in(running, github.token)

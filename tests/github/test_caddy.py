@@ -13,7 +13,7 @@ from tests.e2e.test_public_host import DOMAIN, caddy, free_port
 from tests.github.conftest import log_in
 from tests.github.fake import FakeGitHub, commit, git
 from tests.github.test_push import NAME, result_of
-from tests.support import Platform
+from tests.support import Platform, with_packages
 
 __all__ = ["caddy"]
 
@@ -25,7 +25,7 @@ def test_a_delivery_through_caddy(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     admin, data = caddy
-    platform = Platform(tmp_path_factory.mktemp("home"))
+    platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
     platform.environment |= {**github.environment, "CADDY_ADMIN": admin}
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     log_in(platform, github.token)

@@ -12,7 +12,7 @@ import pytest
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import Moto, moto
 from tests.aws.sandbox import machine
-from tests.support import SERVERS, Platform, require, with_config
+from tests.support import SERVERS, Platform, require, with_config, with_packages
 
 __all__ = ["moto"]
 
@@ -27,7 +27,7 @@ def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 
 @pytest.fixture(scope="session")
 def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    return plane.laptop(tmp_path_factory.mktemp("home"))
+    return plane.laptop(with_packages(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture
