@@ -1,7 +1,7 @@
 """Where nobody may hold a connection open to be told of changes (subscriptions/listen, protocol 2026-07-28).
 
-Whoever asks for it is refused, and server/discover does not offer it: what tells of changes travels on these streams
-alone, so that a server without them promises none (specification 2026-07-28, basic/patterns/subscriptions).
+Whoever asks for it is refused, and server/discover does not offer it: news of changes travels on these streams alone
+(SEP-2575), so that a server without them promises none; mcp 2.3 does the same (`Server.get_capabilities`).
 """
 
 from __future__ import annotations
