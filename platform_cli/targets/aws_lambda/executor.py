@@ -41,18 +41,19 @@ class Executor:
             for step in early:
                 self.do(step.name)
             with deploy_lock(self._aws, self._wanted.project):
-                self._check_unchanged()
+                self._live = self._unchanged()
                 for step in self._steps:
                     if step not in early:
                         self.do(step.name)
 
-    def _check_unchanged(self) -> None:
-        """Planned was before the lock was ours."""
+    def _unchanged(self) -> Live:
+        """What is there now: planned was before the lock was ours. Raises BusyError where that is over."""
         now = read_live(self._aws, self._wanted.project)
         if (now.newest, now.active) != (self._live.newest, self._live.active):
             raise BusyError(
                 f"another deploy of {self._wanted.project} was faster", hint="run the command again to deploy after it"
             )
+        return now
 
     def do(self, name: Name) -> None:
         getattr(self, f"_{name}")()
@@ -83,7 +84,7 @@ class Executor:
         wanted, artifacts = self._wanted, self._wanted.artifacts
         role = self._aws.roles.get_role(RoleName=wanted.role)["Role"]["Arn"]
         configuration = wanted.configuration(role, self._layer_arns, self._variables())
-        if read_live(self._aws, wanted.project).function is None:
+        if self._live.function is None:
             create_function(self._aws, configuration, artifacts.function, artifacts.architecture, wanted.tags)
         else:
             update_function(self._aws, configuration, artifacts.function, [artifacts.architecture])
@@ -111,7 +112,7 @@ class Executor:
     def _version(self) -> None:
         project, release = self._wanted.project, self._live.newest + 1
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
-        number = publish(self._aws, project, release, said, token, speaks_mcp=self._speaks_mcp)
+        number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
         switch(self._aws, project, number, newest=release, first=not self._live.newest)
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 

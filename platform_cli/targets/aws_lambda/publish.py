@@ -17,13 +17,14 @@ KEPT_RELEASES = 10
 DENIED = "AccessDenied"
 
 
-def publish(aws: AWS, project: str, release: int, said: str, token: str | None, *, speaks_mcp: bool) -> str:
-    """$LATEST as a version that has answered; its number. `said` is of its description, behind the release.
+def publish(aws: AWS, project: str, live: Live, release: int, said: str, token: str | None, *, speaks_mcp: bool) -> str:
+    """$LATEST as a version that has answered; its number. `said` is of its description, behind the release. What was
+    left in `live` by commands that were killed, or whose version did not answer, goes first.
 
     Raises ReleaseError when it does not answer, and then it is gone.
     """
     name = function_name(project)
-    delete_leftovers(aws, project)
+    _delete(aws, project, live.leftover)
     description = f"v{release} {said}"[:MAX_DESCRIPTION]
     number = str(aws.functions.publish_version(FunctionName=name, Description=description)["Version"])
     try:
@@ -50,11 +51,6 @@ def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = Fa
         aws.functions.create_alias(**alias)
     else:
         aws.functions.update_alias(**alias)
-
-
-def delete_leftovers(aws: AWS, project: str) -> None:
-    """What commands that were killed, or whose version did not answer, left behind."""
-    _delete(aws, project, read_live(aws, project).leftover)
 
 
 def prune(aws: AWS, project: str) -> None:

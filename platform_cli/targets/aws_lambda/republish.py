@@ -64,7 +64,7 @@ def republish(
         code = _download(aws, name, version, Path(folder))
         speaks_mcp = _contract(code) is not None
         update_function(aws, configuration, code, version.configuration["Architectures"])
-    number = publish(aws, project, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
+    number = publish(aws, project, live, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
     switch(aws, project, number, newest=max(live.newest, release))
     prune(aws, project)
 
