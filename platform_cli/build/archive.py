@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ LEVEL = 6
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of an archive: its content, or where that is."""
+    """A file of an archive: its content, where that is, or what gives it once everything else is written."""
 
-    content: bytes | Path
+    content: bytes | Path | Callable[[], bytes]
     executable: bool = False
 
 
@@ -44,19 +44,23 @@ def write_archive(path: Path, entries: Mapping[str, Entry]) -> Archive:
             os.fdopen(fd, "wb") as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as zipped,
         ):
-            for entry_name in sorted(entries):
-                entry = entries[entry_name]
+            for entry_name, entry in sorted(entries.items(), key=lambda item: (callable(item[1].content), item[0])):
                 info = zipfile.ZipInfo(entry_name, DATE)
                 info.create_system = 3  # Unix, whose modes these are
                 info.external_attr = (0o100755 if entry.executable else 0o100644) << 16
                 info.compress_type = zipfile.ZIP_DEFLATED
-                content = entry.content if isinstance(entry.content, bytes) else entry.content.read_bytes()
-                zipped.writestr(info, content)
+                zipped.writestr(info, _read(entry.content))
         temporary.replace(path)
     except BaseException:
         temporary.unlink()
         raise
     return read_archive(path)
+
+
+def _read(content: bytes | Path | Callable[[], bytes]) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    return content.read_bytes() if isinstance(content, Path) else content()
 
 
 def read_archive(path: Path) -> Archive:

@@ -38,19 +38,39 @@ class Installed:
     layer: Layer
 
 
-def build(project: Project, home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None]) -> Built:
-    """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched."""
-    installed = install(project, home, stages, note)
+def _here(interpreter: Interpreter) -> Interpreter:
+    return interpreter
+
+
+def build(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    packages_for: Callable[[Interpreter], Interpreter] = _here,
+) -> Built:
+    """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched. `packages_for` says which
+    Python the layer is for, given the one that loads it here.
+    """
+    installed = install(project, home, stages, note, packages_for)
     return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
 
 
-def install(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Installed:
+def install(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    note: Callable[[str], None],
+    packages_for: Callable[[Interpreter], Interpreter] = _here,
+) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
         requirements = resolve_requirements(project)
         if requirements.inferred:
             note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
-        interpreter = find_interpreter(project.python_version or requirements.requires_python, home.cache)
+        found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
+        interpreter = packages_for(found)
         lock, stage.cached = make_lock(requirements, interpreter, home.cache)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)

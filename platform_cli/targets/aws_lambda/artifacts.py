@@ -7,9 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from packaging.tags import platform_tags
 
 from homeport_runtime.discovery import FILE_NAME as DISCOVERY
 from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
@@ -26,7 +29,7 @@ from ...config.project import Architecture, LambdaSettings
 from ...errors import BuildError, ConfigError
 from ...home import Home
 from ...infra_files import infra_file
-from .bytecode import compile_files, pyc_name, sources_of
+from .bytecode import compile_files, compile_in_place, pyc_name, sources_of
 
 # Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):
 # Amazon Linux 2 up to 3.11, 2023 from 3.12 on.
@@ -61,6 +64,17 @@ def check_python(minor: str, settings: LambdaSettings) -> None:
             f"Lambda has no Python {minor}; it has {', '.join(WHEELS)}",
             hint='python_version = "3.12" under [deployment], with that Python on this machine',
         )
+
+
+def packages_for(own: Interpreter, settings: LambdaSettings) -> Interpreter:
+    """Which Python the server is loaded with here: Lambda's packages themselves, where this machine can run them.
+
+    Raises ConfigError as `check_python` does.
+    """
+    check_python(own.minor, settings)
+    machine = MACHINES[settings.architecture]
+    there = own.platform == f"linux-{machine}" and f"{WHEELS[own.minor]}_{machine}" in platform_tags()
+    return on_lambda(own, settings.architecture) if there else own
 
 
 def make_artifacts(
@@ -112,14 +126,17 @@ def packages_of(layer: Layer) -> dict[str, Path]:
 
 
 def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str], own: Interpreter) -> None:
-    compiled = compile_files({name: files[name] for name in sources_of(modules) if name in files}, own)
-    write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(pack(compiled))})
+    sources = {name: files[name] for name in sources_of(modules) if name in files}
+    with ThreadPoolExecutor(1) as pool:
+        compiled = pool.submit(compile_in_place, sources, own)
+        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack(compiled.result()))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
     files = {file.relative_to(runtime).as_posix(): file for file in sorted(runtime.rglob("*.py"))}
     wrapper = Entry(infra_file("aws/wrapper").read_bytes(), executable=True)
-    write_archive(path, compiled_entries(files, files, own) | {"homeport/wrapper": wrapper})
+    compiled = _pyc_entries(compile_in_place(files, own), own)
+    write_archive(path, layer_entries(files) | compiled | {"homeport/wrapper": wrapper})
 
 
 def layer_entries(files: Mapping[str, Path]) -> dict[str, Entry]:
@@ -130,7 +147,11 @@ def layer_entries(files: Mapping[str, Path]) -> dict[str, Entry]:
 def compiled_entries(files: Mapping[str, Path], sources: Iterable[str], own: Interpreter) -> dict[str, Entry]:
     """`files`, and the bytecode of those among them that `sources` names."""
     compiled = compile_files({name: files[name] for name in sources if name in files}, own)
-    return layer_entries(files) | {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in compiled.items()}
+    return layer_entries(files) | _pyc_entries(compiled, own)
+
+
+def _pyc_entries(bytecode: Mapping[str, bytes], own: Interpreter) -> dict[str, Entry]:
+    return {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in bytecode.items()}
 
 
 def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None]) -> None:

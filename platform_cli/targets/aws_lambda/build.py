@@ -21,7 +21,7 @@ from ...secrets.secrets_manager import ProjectSecrets
 from ...supervisor.inspection import inspect_release
 from ...supervisor.launch import PlainLauncher
 from ...supervisor.release import read_release
-from .artifacts import make_artifacts
+from .artifacts import make_artifacts, packages_for
 from .client import AWS
 from .names import check_name_fits
 from .pins import Pin
@@ -47,7 +47,7 @@ def make_wanted(
     pin, values = _secrets(project, aws)
     check_names_fit(project.domains, pin)
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
-    built = build(project, home, stages, inspection, note)
+    built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from platform_cli.errors import BuildError
 from platform_cli.home import Home
 from platform_cli.targets.aws_lambda.build import make_wanted
 from platform_cli.targets.aws_lambda.wanted import Wanted
+from tests.aws.sandbox import machine
 from tests.support import SERVERS, with_config
 
 # https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html, e_machine
@@ -57,6 +59,22 @@ def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(
     assert one.configuration("", [], {})["SnapStart"] == {"ApplyOn": "None"}
     assert started.configuration("", [], {})["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert started.identity != one.identity
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux runs what Lambda runs")
+def test_a_machine_like_lambda_loads_the_server_with_what_is_uploaded(tmp_path: Path) -> None:
+    """One layer, and its bytecode stays for the next inspection. For another processor it takes a layer of its own."""
+    like_this = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
+    folder = with_config(SERVERS / "mcp2_lowlevel", like_this, tmp_path)
+    made = wanted(folder, tmp_path / "home").artifacts
+    [layer] = (tmp_path / "home" / "layers").iterdir()
+    assert list(layer.glob("mcp/server/__pycache__/__init__.*.pyc"))
+    with zipfile.ZipFile(made.packages.path) as zipped:
+        assert not [name for name in zipped.namelist() if name.endswith(".pyc")]
+    other = "arm64" if machine() == "x86_64" else "x86_64"
+    (folder / "fastmcp.toml").write_text(like_this.replace(machine(), other))
+    wanted(folder, tmp_path / "home")
+    assert len(list((tmp_path / "home" / "layers").iterdir())) == 3
 
 
 def test_function_and_layers_together_are_never_more_than_lambda_takes(tmp_path: Path) -> None:
