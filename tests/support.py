@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +22,7 @@ from platform_cli.config.load import load_project
 from platform_cli.home import Home
 
 from .clients import environments
+from .command_line import Command
 
 ROOT = Path(__file__).parent.parent
 SERVERS = ROOT / "tests" / "servers"
@@ -69,16 +69,7 @@ class Platform:
 
     def run(self, *arguments: str) -> dict[str, Any]:
         """`homeport ARGUMENTS --json`, as the object it printed. Raises CommandFailedError."""
-        done = subprocess.run(
-            [sys.executable, "-m", "platform_cli", *arguments, "--json"],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=self.timeout_s,
-            check=False,
-        )
+        done = self.start(*arguments).wait(self.timeout_s)
         try:
             answer: dict[str, Any] = json.loads(done.stdout)
         except ValueError:
@@ -87,6 +78,10 @@ class Platform:
             raise CommandFailedError(arguments, done.returncode, answer.get("error", {}), done.stderr)
         assert answer.get("ok"), f"not one JSON object with ok on stdout:\n{done.stdout}\n{done.stderr}"
         return answer
+
+    def start(self, *arguments: str) -> Command:
+        """The same as a process that runs."""
+        return Command([*arguments, "--json"], cwd=ROOT, env=self.environment)
 
     def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
         pairs = [argument for key, value in (env or {}).items() for argument in ("--env", f"{key}={value}")]

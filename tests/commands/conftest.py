@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from typing import Any, AnyStr
 
 import pytest
 
+from tests.command_line import Command
 from tests.support import ROOT, SERVERS, Deployment, Platform, with_packages
 
 PROJECT = "tiny"
@@ -54,16 +53,8 @@ def run(platform: Platform, tmp_path: Path) -> Run:
     """`run(*arguments, cwd=..., env=...)`: homeport as a process of its own, with a HOME that is the test's."""
 
     def run_homeport(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-m", "platform_cli", *arguments],
-            cwd=cwd,
-            env={**environment(platform, tmp_path), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        given = {**environment(platform, tmp_path), **(env or {})}
+        done = Command(arguments, cwd=cwd, env=given).wait(120)
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run_homeport
@@ -83,11 +74,7 @@ def ends_in_time(process: subprocess.Popen[AnyStr]) -> Iterator[None]:
 def environment(platform: Platform, home: Path) -> dict[str, str]:
     """Away from the folders that an installed client of this machine's user has."""
     kept = {key: value for key, value in platform.environment.items() if key not in ("CLAUDE_CONFIG_DIR", "NO_COLOR")}
-    return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "PYTHONPATH": _python_path()}
-
-
-def _python_path() -> str:
-    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
 
 
 def error_of(done: Done) -> tuple[int, str, str, str]:

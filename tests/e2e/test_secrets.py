@@ -10,8 +10,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +19,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from platform_cli.home import Home
-from tests.support import ROOT, Platform, with_packages
+from tests.command_line import Command
+from tests.support import Platform, with_packages
 
 DEADLINE_S = 60
 # Found as it is, as JSON, percent-encoded and in base64 only by those who look for each form.
@@ -87,20 +86,11 @@ class Printed:
         self.all = b""
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
-        environment = {**self._platform.environment, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "platform_cli", *arguments]
-        done = subprocess.run(
-            command,
-            input=stdin.encode(),
-            cwd=self._folder,
-            env=environment,
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        self.all += done.stdout + done.stderr
-        assert done.returncode == code, (done.stdout + done.stderr).decode()
-        return (done.stdout + done.stderr).decode()
+        done = Command(arguments, cwd=self._folder, env=self._platform.environment, stdin=stdin).wait(300)
+        printed = done.stdout + done.stderr
+        self.all += printed.encode()
+        assert done.returncode == code, printed
+        return printed
 
     def json(self, *arguments: str, stdin: str = "", code: int = 0) -> Any:
         lines = self.run(*arguments, "--json", stdin=stdin, code=code).splitlines()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients import environments
+from tests.command_line import Command
 from tests.github import fake
 from tests.github.fake import FakeGitHub, git
 from tests.support import ROOT, SERVERS, Platform, require, with_packages
@@ -70,15 +69,7 @@ def repository(github: FakeGitHub, tmp_path: Path) -> Path:
 
 
 def log_in(platform: Platform, token: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "platform_cli", "login", "--token", "--json"],
-        cwd=ROOT,
-        env=platform.environment,
-        input=f"{token}\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = Command(["login", "--token", "--json"], cwd=ROOT, env=platform.environment, stdin=f"{token}\n")
+    done = command.wait(60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert token not in done.stdout + done.stderr

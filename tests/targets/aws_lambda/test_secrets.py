@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ControlPlane
 from tests.aws.mortal import Mortal
+from tests.command_line import Command
 from tests.support import ROOT, CommandFailedError, Platform
 
 from .conftest import copy_project
@@ -158,10 +157,8 @@ def test_the_values_are_in_nothing_that_is_written_or_printed(laptop: Platform, 
     name, plane = kept.name, kept.plane
 
     def printed(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "platform_cli", *command],
-            cwd=ROOT, env=laptop.environment, input="hunter2-piped-value", capture_output=True, text=True, check=True,
-        )  # fmt: skip
+        done = Command(command, cwd=ROOT, env=laptop.environment, stdin="hunter2-piped-value").wait(300)
+        assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
     said = printed("set-secret", "WORD", "-", "--project", name)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.command_line import Command
 from tests.support import ROOT, CommandFailedError, Platform
 
 from .conftest import copy_project
@@ -30,8 +31,9 @@ def talks(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPa
 
 def run(laptop: Platform, *arguments: str) -> str:
     """What a person sees."""
-    command = [sys.executable, "-m", "platform_cli", *arguments]
-    return subprocess.run(command, env=laptop.environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = Command(arguments, cwd=ROOT, env=laptop.environment).wait(300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_an_open_project_says_that_it_is(laptop: Platform, talks: dict[str, Any], tmp_path: Path) -> None:
