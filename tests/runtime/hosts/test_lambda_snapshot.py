@@ -36,6 +36,13 @@ async def lifespan(server):
     LIFESPAN
     yield
 
+make = MCPServer.__init__
+
+def made(self, name, *arguments, **more):
+    print("made", name)
+    make(self, name, *arguments, **more)
+
+MCPServer.__init__ = made
 mcp = MCPServer("snapped", lifespan=lifespan)
 
 @mcp.tool()
@@ -78,6 +85,7 @@ def test_copies_have_a_lifespan_and_random_numbers_of_their_own(dynamodb: Dynamo
         wait_for(lambda: first.snapped.is_set() or first.init_error)
         log = front.log.read_text()
         assert ("imported beside" in log, "its lifespan" in log, "'events'" in log) == (True, False, False)
+        assert "made rehearsal" in log, "what the SDK makes on first use is in the snapshot"
         before = drawn(front)
         assert "its lifespan" in front.log.read_text()
         front.fresh = True
