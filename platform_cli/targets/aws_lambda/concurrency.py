@@ -11,7 +11,6 @@ from .client import AWS, absent, aws_errors
 from .names import ALIAS, function_name
 
 NOT_PROVISIONED = "ProvisionedConcurrencyConfigNotFoundException"
-FAILED = "FAILED"
 # AWS takes minutes for hundreds of instances, and a server may take two minutes to start
 # (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).
 READY_S = 600.0
@@ -52,20 +51,20 @@ def wait_until_ready(aws: AWS, project: str, release: str) -> None:
     with aws_errors():
         while (now := provisioned(aws, project)) and now["Status"] == "IN_PROGRESS":
             if time.monotonic() > deadline:
-                reason = f"it has {now['AvailableProvisionedConcurrentExecutions']} after {READY_S / 60:.0f} minutes"
+                so_far = f"it has {now['AvailableProvisionedConcurrentExecutions']} after {READY_S / 60:.0f} minutes"
                 hint = f"homeport status {project} --target lambda shows when they are there"
-                raise _not_ready(project, release, now, reason, hint)
+                raise _not_ready(project, release, now, so_far, hint)
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_LOOK_S)
-    if now and now["Status"] == FAILED:
+    if now and (reason := failure(now)):
         logs = f"homeport logs {project} --target lambda"
         hint = f"{logs} shows how instances start; deploy again, perhaps with a smaller [scaling] min"
-        raise _not_ready(project, release, now, str(failure(now)), hint)
+        raise _not_ready(project, release, now, reason, hint)
 
 
 def failure(config: Mapping[str, Any]) -> str | None:
     """Why AWS gave up on instances that it was to keep ready; None if it did not."""
-    return str(config.get("StatusReason", "AWS does not say why")) if config["Status"] == FAILED else None
+    return str(config.get("StatusReason", "AWS does not say why")) if config["Status"] == "FAILED" else None
 
 
 def _not_ready(project: str, release: str, config: Mapping[str, Any], reason: str, hint: str) -> ReleaseError:

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from platform_cli.errors import ReleaseError
+from platform_cli.targets.aws_lambda import concurrency
+from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.concurrency import wait_until_ready
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
@@ -65,3 +69,15 @@ def test_instances_that_are_kept_ready_and_their_limit(laptop: Platform, plane: 
     assert (caught.value.code, f"has {left} to reserve" in caught.value.error["message"]) == (2, True)
     assert plane.calls == [], "it was refused before anything was changed"
     laptop.run("destroy", "scaled")
+
+
+def test_instances_that_do_not_come_are_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = {
+        "Status": "IN_PROGRESS",
+        "RequestedProvisionedConcurrentExecutions": 2,
+        "AvailableProvisionedConcurrentExecutions": 1,
+    }
+    monkeypatch.setattr(concurrency, "provisioned", lambda _aws, _project: half)
+    monkeypatch.setattr(concurrency, "READY_S", 0.0)
+    with pytest.raises(ReleaseError, match=r"v3 of slow is live and answers, but the 2 instances .* it has 1 after"):
+        wait_until_ready(AWS("eu-central-1"), "slow", "v3")
