@@ -9,21 +9,28 @@ import click
 
 from ..errors import NotFoundError
 from ..output import Output, table
-from .options import json_option, platform_client
+from ..targets.base import Target
+from ..targets.local import LocalTarget
+from .options import asked_target, json_option, platform_client, running_target, target_option
 from .projects import release_number
 
 
 @click.command("deployments")
 @click.argument("name")
+@target_option
 @json_option
 def deployments_command(name: str, as_json: bool) -> None:
     """List what was deployed to project NAME: from where, by whom, with which result. Newest first."""
-    client = platform_client()
-    client.ensure_running()
-    deployments = client.deployments(name)
+    deployments = _asked().deployments(name)
     header = ("release", "source", "who", "when", "result", "took", "what")
     text = table(header, [_row(deployment) for deployment in deployments])
     Output(as_json=as_json).result({"ok": True, "project": name, "deployments": deployments}, text)
+
+
+def _asked() -> Target:
+    """A platform that is named has seen its builds, wherever it deploys to. Lambda itself has the releases."""
+    client = platform_client()
+    return LocalTarget(client) if client.remote and not asked_target() else running_target()
 
 
 def _row(deployment: dict[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,9 @@ from .plans import plan_data, plan_text
 
 def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Output, *, dry_run: bool) -> None:
     """Built and inspected here, without the platform; what serves is left alone until the new version has answered."""
+    from ..controlplane.client import this_user
     from ..controlplane.connections import keep_token
+    from ..controlplane.store import Origin
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.concurrency import wait_until_ready
@@ -22,7 +25,11 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
     from ..targets.aws_lambda.planner import make_plan
     from ..targets.aws_lambda.target import LambdaTarget
 
-    aws = AWS(project.on_lambda.region)
+    aws, begun = AWS(project.on_lambda.region), time.monotonic()
+
+    def origin() -> Origin:
+        return Origin(this_user(), seconds=time.monotonic() - begun)
+
     try:
         wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
         with stages.run("plan"):
@@ -30,7 +37,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
         if dry_run:
             output.result(plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps))
             return
-        executor = Executor(aws, plan, speaks_mcp=contract is not None)
+        executor = Executor(aws, plan, origin, speaks_mcp=contract is not None)
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
             if plan.steps:

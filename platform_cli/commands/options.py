@@ -53,9 +53,15 @@ target_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 )
 
 
+def asked_target() -> str | None:
+    """What --target says."""
+    named: str | None = click.get_current_context().meta.get(TARGET)
+    return named
+
+
 def target_name(project: Project) -> str:
     """What --target says, else the project's configuration, else HOMEPORT_TARGET. Raises InputError."""
-    named = click.get_current_context().meta.get(TARGET) or project.target or os.environ.get("HOMEPORT_TARGET", "local")
+    named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", "local")
     if named not in ("local", "lambda"):
         raise InputError(f"HOMEPORT_TARGET is {named!r}", hint="local or lambda")
     return str(named)

@@ -162,7 +162,7 @@ class PlatformClient:
         return answer
 
     def deploy(self, project: str, bundle: str, folder: Path, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": str(folder), "author": _who(), "seconds": seconds}
+        body = {"bundle": bundle, "folder": str(folder), "author": this_user(), "seconds": seconds}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 
@@ -236,8 +236,8 @@ class PlatformClient:
             connection.close()
 
 
-def _who() -> str:
-    """`user@host`; a container's user may have no name."""
+def this_user() -> str:
+    """`user@host`, of who runs this; a container's user may have no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

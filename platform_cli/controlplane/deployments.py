@@ -141,8 +141,27 @@ class Deployments(ABC):
     def set_comment(self, preview: str, github_id: int) -> None: ...
 
 
-def describe(deployment: Deployment) -> dict[str, Any]:
-    """As `homeport deployments` lists it."""
+def list_deployments(commits: Sequence[Deployment], versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What came from where, newest first: the commits, and of a project's `versions` those that came from laptops."""
+    laptop = [describe_release(version) for version in versions if version["origin"]["sha"] is None]
+    return sorted([*laptop, *map(_describe, commits)], key=lambda one: -one["at"])
+
+
+def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
+    origin = version["origin"]
+    return {
+        "release": version["release"],
+        "source": origin["sha"] or "laptop",
+        "who": origin["author"],
+        "at": version["created_at"],
+        "result": "failed" if version["error"] else "live",
+        "seconds": origin["seconds"],
+        "message": version["reason"],
+        "error": version["error"],
+    }
+
+
+def _describe(deployment: Deployment) -> dict[str, Any]:
     started, ended = deployment.started_at, deployment.ended_at
     return {
         "release": f"v{deployment.release}" if deployment.release else None,

@@ -10,7 +10,7 @@ from typing import Any
 from homeport_runtime.manifest import FILE_NAME as MANIFEST
 
 from ..supervisor.supervisor import Supervisor
-from .deployments import describe
+from .deployments import list_deployments
 from .edge import Edge
 from .state import State
 from .store import ProjectRow
@@ -75,26 +75,10 @@ class Overview:
         return contract
 
     def list_deployments(self, project: str) -> list[dict[str, Any]]:
-        """What came from where, newest first: the commits, and the releases that came from laptops."""
         commits = self._state.deployments.of(project)
-        releases = self._state.store.releases(project) if self._state.store.find_project(project) or not commits else []
         if not commits:
             self._state.store.project(project)
-        laptop = [
-            {
-                "release": f"v{row.number}",
-                "source": "laptop",
-                "who": row.origin.author,
-                "at": row.created_at,
-                "result": "failed" if row.error else "live",
-                "seconds": row.origin.seconds,
-                "message": row.reason,
-                "error": row.error,
-            }
-            for row in releases
-            if row.origin.sha is None
-        ]
-        return sorted([*laptop, *map(describe, commits)], key=lambda one: -one["at"])
+        return list_deployments(commits, self.versions(project) if self._state.store.find_project(project) else ())
 
     def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
         self._state.store.project(project)

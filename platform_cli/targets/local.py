@@ -46,6 +46,9 @@ class LocalTarget:
     def versions(self, project: str) -> list[dict[str, Any]]:
         return self.client.versions(project)
 
+    def deployments(self, project: str) -> list[dict[str, Any]]:
+        return self.client.deployments(project)
+
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         return self.client.rollback(project, release)
 

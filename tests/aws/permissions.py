@@ -38,6 +38,8 @@ LAMBDA = (
     ("PUT", r"functions/([^/]+)/concurrency", "PutFunctionConcurrency"),
     ("DELETE", r"functions/([^/]+)/concurrency", "DeleteFunctionConcurrency"),
     ("GET", r"tags/.+function(?::|%3A)([^/]+)", "ListTags"),
+    ("POST", r"tags/.+function(?::|%3A)([^/]+)", "TagResource"),
+    ("DELETE", r"tags/.+function(?::|%3A)([^/]+)", "UntagResource"),
     ("GET", r"layers/?", "ListLayers"),
     ("GET", r"layers/([^/]+)/versions", "ListLayerVersions"),
     ("POST", r"layers/([^/]+)/versions", "PublishLayerVersion"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from ...github.archives import Archives
 from ...targets.aws_lambda.client import AWS
 from ...targets.aws_lambda.target import LambdaTarget
 from ..deployment_routes import deployment_routes
-from ..deployments import Deployments, describe
+from ..deployments import list_deployments
 from ..error_responses import answer_errors, error_response
 from ..link_routes import link_routes
 from ..linking import Linking
@@ -57,7 +56,14 @@ def create_app(aws: AWS) -> FastAPI:
         return target.versions(name)
 
     def listed(name: str) -> list[dict[str, Any]]:
-        return _listed(name, deployments, target)
+        commits = deployments.of(name)
+        try:
+            return list_deployments(commits, target.versions(name))
+        except NotFoundError:
+            # It is not there yet, or not any more.
+            if not commits:
+                raise
+            return list_deployments(commits, ())
 
     linking = Linking(links, deployments, Archives(), DynamoPings(table), Queue(aws).wake)
     app.include_router(link_routes(linking, links, deployments, public_url, polls=False))
@@ -74,32 +80,3 @@ def create_app(aws: AWS) -> FastAPI:
 def public_url(request: Request) -> str:
     """As it was asked: AWS leads nothing here that asks for another name."""
     return str(request.base_url).rstrip("/")
-
-
-def _listed(name: str, deployments: Deployments, target: LambdaTarget) -> list[dict[str, Any]]:
-    """The commits, and the releases that came from laptops."""
-    known = deployments.of(name)
-    try:
-        versions = target.versions(name)
-    except NotFoundError:
-        if not known:
-            raise
-        versions = []
-    numbers = {f"v{deployment.release}" for deployment in known}
-    # What is made now is of the commit that runs.
-    now = min((d.started_at for d in known if d.state == "running" and d.started_at), default=math.inf)
-    laptop = [
-        {
-            "release": version["release"],
-            "source": "laptop",
-            "who": None,
-            "at": version["created_at"],
-            "result": "live",
-            "seconds": None,
-            "message": version["reason"],
-            "error": None,
-        }
-        for version in versions
-        if version["release"] not in numbers and version["created_at"] < now
-    ]
-    return sorted([*laptop, *map(describe, known)], key=lambda one: -one["at"])

@@ -39,9 +39,9 @@ class LambdaDeployer:
         self._target = LambdaTarget(aws)
 
     async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
-        return await asyncio.to_thread(self._deploy, project, read, emit, source)
+        return await asyncio.to_thread(self._deploy, project, read, emit, source, origin)
 
-    def _deploy(self, name: str, read: Read, emit: Emit, source: str) -> Deployed:
+    def _deploy(self, name: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
         folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
         try:
             project = read(folder)
@@ -59,7 +59,7 @@ class LambdaDeployer:
             ):
                 with attempt:
                     plan = make_plan(self._aws, replace(wanted, folder=source))
-                    executor = Executor(self._aws, plan, speaks_mcp=contract is not None)
+                    executor = Executor(self._aws, plan, origin, speaks_mcp=contract is not None)
                     with stages.run("apply"):
                         executor.run()
         finally:

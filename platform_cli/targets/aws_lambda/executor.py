@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from ...build.archive import Archive
 from ...controlplane.access import hash_of, make_token
+from ...controlplane.store import Origin
 from ...errors import BusyError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, aws_errors
@@ -15,17 +17,21 @@ from .layers import delete_unused_layers
 from .live import Live, read_live
 from .lock import deploy_lock
 from .names import ALIAS, function_name, layer_name, log_group, mailbox_table
+from .origins import write_origin
 from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
 from .wanted import Wanted, policy
 
 
 class Executor:
-    """`token` is the project's new bearer token, if the plan made one: the only place where it is."""
+    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `token` is the project's new
+    bearer token, if the plan made one: the only place where it is.
+    """
 
-    def __init__(self, aws: AWS, plan: LambdaPlan, *, speaks_mcp: bool) -> None:
+    def __init__(self, aws: AWS, plan: LambdaPlan, origin: Callable[[], Origin], *, speaks_mcp: bool) -> None:
         self.token: str | None = None
         self._aws = aws
+        self._origin = origin
         self._wanted: Wanted = plan.wanted
         self._live: Live = plan.live
         self._steps = plan.steps
@@ -113,6 +119,7 @@ class Executor:
         project, release = self._wanted.project, self._live.newest + 1
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
         number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
+        write_origin(self._aws, project, release, self._origin())
         switch(self._aws, project, number, newest=release, first=not self._live.newest)
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 

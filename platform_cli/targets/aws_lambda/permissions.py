@@ -14,8 +14,8 @@ FUNCTION = (
     "DeleteFunctionConcurrency", "DeleteFunctionUrlConfig", "DeleteProvisionedConcurrencyConfig", "GetAlias",
     "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration", "GetFunctionUrlConfig",
     "GetProvisionedConcurrencyConfig", "InvokeFunction", "ListTags", "ListVersionsByFunction", "PublishVersion",
-    "PutFunctionConcurrency", "PutProvisionedConcurrencyConfig", "TagResource", "UpdateAlias", "UpdateFunctionCode",
-    "UpdateFunctionConfiguration",
+    "PutFunctionConcurrency", "PutProvisionedConcurrencyConfig", "TagResource", "UntagResource", "UpdateAlias",
+    "UpdateFunctionCode", "UpdateFunctionConfiguration",
 )  # fmt: skip
 LAYER = ("DeleteLayerVersion", "GetLayerVersion", "ListLayerVersions", "PublishLayerVersion")
 ACCOUNT = ("GetAccountSettings", "ListFunctions", "ListLayers")

@@ -12,6 +12,7 @@ from .handshake import shake_hands
 from .layers import delete_unused_layers
 from .live import Live, Version, read_live
 from .names import ALIAS, MAX_DESCRIPTION, function_name
+from .origins import forget_origins
 
 KEPT_RELEASES = 10
 DENIED = "AccessDenied"
@@ -60,6 +61,7 @@ def prune(aws: AWS, project: str) -> None:
     _delete(aws, project, (*live.leftover, *old))
     delete_unused_layers(aws, (arn for version in (*live.leftover, *old) for arn in version.layers))
     kept = {version.release for version in live.releases if version not in old}
+    forget_origins(aws, project, but=kept)
     if any(version.pin for version in live.versions):
         ProjectSecrets(aws, project).unpin_all_but(kept)
 

@@ -19,6 +19,7 @@ from .client import AWS
 from .creation import update_function
 from .live import Live, Version
 from .names import function_name
+from .origins import read_origins, write_origin
 from .pins import Pin
 from .publish import prune, publish, switch
 
@@ -65,6 +66,8 @@ def republish(
         speaks_mcp = _contract(code) is not None
         update_function(aws, configuration, code, version.configuration["Architectures"])
     number = publish(aws, project, live, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
+    if origin := read_origins(aws, project).get(version.release):
+        write_origin(aws, project, release, origin)
     switch(aws, project, number, newest=max(live.newest, release))
     prune(aws, project)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ...controlplane.access import hash_of, make_token
+from ...controlplane.deployments import describe_release
+from ...controlplane.store import Origin
 from ...errors import InputError, NotFoundError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, MISSING, absent, aws_errors
@@ -14,6 +17,7 @@ from .live import Live, Version, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_logs
 from .names import PREFIX, TAG, function_name
+from .origins import read_origins
 from .publish import switch
 from .removal import remove_project
 from .republish import republish
@@ -52,6 +56,7 @@ class LambdaTarget:
     def versions(self, project: str) -> list[dict[str, Any]]:
         with aws_errors():
             live = self._read(project)
+            origins = read_origins(self._aws, project)
         return [
             {
                 "release": f"v{version.release}",
@@ -60,9 +65,14 @@ class LambdaTarget:
                 "bundle": version.identity,
                 "reason": version.reason,
                 "error": None,
+                "origin": asdict(origins.get(version.release, Origin())),
             }
             for version in reversed(live.releases)
         ]
+
+    def deployments(self, project: str) -> list[dict[str, Any]]:
+        """The releases; which commits did not become one the platform that builds them knows."""
+        return [describe_release(version) for version in self.versions(project)]
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         """The release is as it was, with the secrets it had; who may call stays as it is now."""

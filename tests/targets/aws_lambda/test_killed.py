@@ -13,6 +13,7 @@ import pytest
 
 from platform_cli.build.archive import Archive, Entry, write_archive
 from platform_cli.config.project import LambdaSettings, Scaling
+from platform_cli.controlplane.store import Origin
 from platform_cli.errors import NotFoundError
 from platform_cli.secrets.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda import publish
@@ -69,7 +70,7 @@ def make(mortal: Mortal, tmp_path: Path) -> Callable[[], Wanted]:
 
 
 def deploy(aws: AWS, wanted: Wanted) -> None:
-    Executor(aws, make_plan(aws, wanted), speaks_mcp=True).run()
+    Executor(aws, make_plan(aws, wanted), Origin, speaks_mcp=True).run()
 
 
 def destroy(aws: AWS) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +43,16 @@ def test_an_open_project_says_that_it_is(laptop: Platform, talks: dict[str, Any]
     assert laptop.run("status", "talks")["auth"] == "none"
     folder = copy_project(tmp_path, '[auth]\nmode = "none"\n')
     assert 'open to everyone: [auth] mode = "none"' in run(laptop, "deploy", str(folder), "--name", "talks")
+
+
+def test_deployments_say_who_and_what_it_took(laptop: Platform, talks: dict[str, Any]) -> None:
+    (one,) = laptop.run("deployments", "talks")["deployments"]
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    assert (one["release"], one["source"], one["who"], one["result"]) == ("v1", "laptop", who, "live")
+    assert 0 < one["seconds"] < time.time() - one["at"] + 60
+    shown = run(laptop, "deployments", "talks", "--target", "lambda")
+    assert f"{one['seconds']:.1f} s" in shown
+    assert who in shown
 
 
 def test_status_says_what_a_million_calls_cost(laptop: Platform, plane: ControlPlane, talks: dict[str, Any]) -> None:
