@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from . import permissions
 from .concurrency import Concurrency
 from .function_url import Front, FunctionURL
 from .moto_server import REGION, Moto, running_moto
+from .permissions import Need
 from .sandbox import DEADLINE_S, Answer, Function, Server
 from .simulation import EXPIRED, simulate
 
@@ -132,14 +134,15 @@ class ControlPlane:
                 _unzip(_backend().layers_versions_by_arn(arn).code_bytes, folder)
         return folder
 
-    def allows(self, role: str, action: str, resource: str) -> bool:
+    def allows(self, role: str, need: Need) -> bool:
         if self.refusals:
             self.refusals -= 1
             return False
-        _, document = _backend("iam", "global").get_role_policy(role, "homeport")
-        allowed = permissions.allows(json.loads(document), action, resource)
+        if need.action == "iam:PutRolePolicy":
+            need = replace(need, context={permissions.BOUNDARY: _boundary(need.resource.rpartition("/")[2])})
+        allowed = all(permissions.allows(document, need) for document in _documents(role))
         if not allowed:
-            self.refused.append(f"{role}: {action} on {resource}")
+            self.refused.append(f"{role}: {need.action} on {need.resource}")
         return allowed
 
     def code(self, function: str, version: str) -> bytes:
@@ -182,6 +185,19 @@ class LiveURL:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def _documents(role: str) -> Iterator[dict[str, Any]]:
+    """The role's policy, and its boundary."""
+    iam = _backend("iam", "global")
+    yield json.loads(iam.get_role_policy(role, "homeport")[1])
+    if boundary := _boundary(role):
+        yield json.loads(next(one.document for one in iam.get_policy(boundary).versions if one.is_default))
+
+
+def _boundary(role: str) -> str:
+    found = _backend("iam", "global").roles.values()
+    return next((one.permissions_boundary_arn for one in found if one.name == role), None) or ""
 
 
 def _backend(service: str = "lambda", region: str = REGION) -> Any:
@@ -261,7 +277,7 @@ class Proxy(BaseHTTPRequestHandler):
 
     def _is_allowed(self, role: tuple[str, str], action: str, path: str, body: bytes) -> bool:
         wanted = permissions.needed(role[1], self.command, path, action, body)
-        return all(self.plane.allows(role[0], *one) for one in wanted)
+        return all(self.plane.allows(role[0], need) for need in wanted)
 
     def _with_url(self, parts: SplitResult, answer: bytes) -> bytes:
         """Where nobody is at moto's own answer."""

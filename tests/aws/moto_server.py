@@ -80,12 +80,38 @@ def _write_one_at_a_time() -> None:
         setattr(DynamoDBBackend, name, locked(getattr(DynamoDBBackend, name)))
 
 
+def _know_boundaries() -> None:
+    """moto does not say whose boundary a policy is, and deletes one that is."""
+    from moto.core.responses import ActionResult
+    from moto.iam.exceptions import DeleteConflictException
+    from moto.iam.models import IAMBackend
+    from moto.iam.responses import IamResponse
+
+    delete_policy = IAMBackend.delete_policy
+
+    def bounded_by(backend: IAMBackend, policy: str) -> list[Any]:
+        return [role for role in backend.roles.values() if role.permissions_boundary_arn == policy]
+
+    def list_entities_for_policy(self: IamResponse) -> ActionResult:
+        assert self._get_param("PolicyUsageFilter") == "PermissionsBoundary", "moto knows of the others"
+        return ActionResult({"PolicyRoles": bounded_by(self.backend, self._get_param("PolicyArn"))})
+
+    def delete_policy_if_unused(self: IAMBackend, policy_arn: str) -> None:
+        if bounded_by(self, policy_arn):
+            raise DeleteConflictException("it is the boundary of roles")
+        delete_policy(self, policy_arn)
+
+    IamResponse.list_entities_for_policy = list_entities_for_policy  # type: ignore[method-assign]
+    IAMBackend.delete_policy = delete_policy_if_unused  # type: ignore[method-assign]
+
+
 @contextmanager
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
     _never_number_twice()
     _write_one_at_a_time()
+    _know_boundaries()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,4 +1,5 @@
-"""What a request to AWS needs of whoever signs it: actions and the resources that they are on, as IAM names them.
+"""What a request to AWS needs of whoever signs it: actions, the resources that they are on, and what conditions look
+at, as IAM names them.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -7,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -60,9 +62,19 @@ NO_RESOURCE = (
 )
 # What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 FREE = ("sts:GetCallerIdentity",)
+BOUNDARY = "iam:PermissionsBoundary"
 
 
-def needed(service: str, method: str, path: str, named: str, body: bytes) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`context` has the values of condition keys."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def needed(service: str, method: str, path: str, named: str, body: bytes) -> Iterator[Need]:
     """`named` is the action where the request names it itself."""
     if service == "lambda":
         yield from _of_lambda(method, path, body)
@@ -71,11 +83,11 @@ def needed(service: str, method: str, path: str, named: str, body: bytes) -> Ite
         _, bucket, *key = path.split("/", 2)
         verb = {"PUT": "Put", "POST": "Put", "DELETE": "Delete"}.get(method, "Get")
         action = f"{verb}Object" if key and key[0] else {"Put": "CreateBucket"}.get(verb, f"{verb}Bucket")
-        yield f"s3:{action}", "arn:aws:s3:::" + "/".join([bucket, *filter(None, key)])
+        yield Need(f"s3:{action}", "arn:aws:s3:::" + "/".join([bucket, *filter(None, key)]))
         return
     action = f"{PREFIXES.get(service, service)}:{named}"
     if action in NO_RESOURCE:
-        yield action, "*"
+        yield Need(action, "*")
         return
     said: dict[str, Any] = {name: values[0] for name, values in parse_qs(body.decode()).items()}
     if body.startswith(b"{"):
@@ -83,15 +95,16 @@ def needed(service: str, method: str, path: str, named: str, body: bytes) -> Ite
     if named == "TransactWriteItems":
         for item in said["TransactItems"]:
             ((kind, one),) = item.items()
-            yield f"dynamodb:{TRANSACTION[kind]}", _arn(service, f"table/{one['TableName']}")
+            yield Need(f"dynamodb:{TRANSACTION[kind]}", _arn(service, f"table/{one['TableName']}"))
         return
     if "RequestItems" in said:
-        yield from ((action, _arn(service, f"table/{name}")) for name in said["RequestItems"])
+        yield from (Need(action, _arn(service, f"table/{name}")) for name in said["RequestItems"])
         return
-    yield action, _resource(service, said)
+    bounded = {BOUNDARY: said["PermissionsBoundary"]} if "PermissionsBoundary" in said else {}
+    yield Need(action, _resource(service, said), bounded)
 
 
-def _of_lambda(method: str, path: str, body: bytes) -> Iterator[tuple[str, str]]:
+def _of_lambda(method: str, path: str, body: bytes) -> Iterator[Need]:
     rest = re.sub(r"^/[\d-]+/", "", path)
     matches = ((action, re.fullmatch(pattern, rest)) for verb, pattern, action in LAMBDA if verb == method)
     action, match = next(((action, match) for action, match in matches if match), ("", None))
@@ -99,9 +112,9 @@ def _of_lambda(method: str, path: str, body: bytes) -> Iterator[tuple[str, str]]
     said = json.loads(body) if body.startswith(b"{") and action != "InvokeFunction" else {}
     name = unquote(match[1]) if match and match.groups() else said.get("FunctionName")
     kind = "layer" if "Layer" in action else "function"
-    yield f"lambda:{action}", "*" if name is None else _arn("lambda", f"{kind}:{name}")
+    yield Need(f"lambda:{action}", "*" if name is None else _arn("lambda", f"{kind}:{name}"))
     if "Role" in said:
-        yield "iam:PassRole", said["Role"]
+        yield Need("iam:PassRole", said["Role"], {"iam:PassedToService": "lambda.amazonaws.com"})
 
 
 def _resource(service: str, said: dict[str, Any]) -> str:
@@ -126,11 +139,19 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """A statement's actions are named; its resources may have `*`."""
-    return action in FREE or any(
-        action in one["Action"] and any(fnmatchcase(resource, pattern) for pattern in _listed(one["Resource"]))
-        for one in policy["Statement"]
+def allows(policy: dict[str, Any], need: Need) -> bool:
+    """A statement's actions are named; its resources may have `*`; conditions are of equal texts."""
+    return need.action in FREE or any(_allows(statement, need) for statement in policy["Statement"])
+
+
+def _allows(statement: dict[str, Any], need: Need) -> bool:
+    condition = dict(statement.get("Condition", {}))
+    equals = condition.pop("StringEquals", {})
+    assert not condition, f"a condition that no test knows: {condition}"
+    return (
+        need.action in statement["Action"]
+        and any(fnmatchcase(need.resource, pattern) for pattern in _listed(statement["Resource"]))
+        and all(need.context.get(key) == value for key, value in equals.items())
     )
 
 

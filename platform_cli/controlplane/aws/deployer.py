@@ -24,6 +24,7 @@ from ...targets.aws_lambda.planner import make_plan
 from ...targets.aws_lambda.target import LambdaTarget
 from ..deployer import Deployed, Emit, Read, token_note, told_stages
 from ..store import Origin
+from .boundary import boundary_arn
 from .contracts import Contracts
 
 # Seconds for which a deploy of the same project from a laptop is waited for.
@@ -59,7 +60,9 @@ class LambdaDeployer:
             ):
                 with attempt:
                     plan = make_plan(self._aws, replace(wanted, folder=source))
-                    executor = Executor(self._aws, plan, origin, speaks_mcp=contract is not None)
+                    executor = Executor(
+                        self._aws, plan, origin, speaks_mcp=contract is not None, boundary=boundary_arn(self._aws)
+                    )
                     with stages.run("apply"):
                         executor.run()
         finally:

@@ -8,6 +8,7 @@ PLATFORM = "homeport_platform"
 WEB = f"{PLATFORM}_web"
 BUILDER = f"{PLATFORM}_builder"
 TABLE = PLATFORM
+BOUNDARY = f"{PLATFORM}_boundary"
 # FIFO queues have to end so: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queues.html
 QUEUE = f"{PLATFORM}.fifo"
 DEAD_QUEUE = f"{PLATFORM}_dead.fifo"

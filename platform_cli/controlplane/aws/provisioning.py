@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ...targets.aws_lambda.client import AWS, MISSING, absent, aws_errors
 from ...targets.base import Step
 from ..access import hash_of, make_token
+from .boundary import BoundaryResource
 from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB
 from .package import Package
 from .removal import remove_layers
@@ -105,6 +106,7 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
         dead,
         queue,
         *groups,
+        BoundaryResource(aws),
         web_role,
         builder_role,
         *layers,

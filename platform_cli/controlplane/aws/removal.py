@@ -7,6 +7,7 @@ from typing import Any
 
 from ...targets.aws_lambda.client import AWS, MISSING, absent
 from ...targets.aws_lambda.names import POLICY
+from .boundary import remove_boundary
 from .names import BUILDER, DEAD_QUEUE, PLATFORM, QUEUE, SECRETS, TABLE, WEB
 from .resources import NO_QUEUE
 
@@ -36,6 +37,7 @@ def remove_platform(aws: AWS) -> None:
             aws.roles.delete_role(RoleName=name)
         with absent(MISSING):
             aws.logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")
+    remove_boundary(aws)
     remove_layers(aws)
     for name in (QUEUE, DEAD_QUEUE):
         with absent(*NO_QUEUE):

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...targets.aws_lambda.places import Place, arn, iam_arn
 from ...targets.aws_lambda.policies import allow, policy, project_statements
+from .boundary import boundary_arn
 from .names import BUILDER, QUEUE, SECRETS, TABLE, WEB
 
 ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
@@ -38,7 +39,7 @@ def builder_policy(place: Place) -> dict[str, Any]:
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
         allow("sqs", MESSAGES, arn(place, "sqs", QUEUE)),
         allow("secretsmanager", ("GetSecretValue",), arn(place, "secretsmanager", f"secret:{SECRETS}*")),
-        *project_statements(place),
+        *project_statements(place, boundary_arn(place)),
     )
 
 

@@ -21,10 +21,16 @@ ROLE_SPREADS_S = 60
 WAITER = {"Delay": 1, "MaxAttempts": 300}
 
 
-def make_role(aws: AWS, name: str, policy: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """A role of functions, which may do what `policy` says and no more."""
+def make_role(
+    aws: AWS, name: str, policy: Mapping[str, Any], tags: Mapping[str, str], boundary: str | None = None
+) -> None:
+    """A role of functions, which may do what `policy` says and no more, and nothing beyond the policy `boundary`."""
+    bounded = {"PermissionsBoundary": boundary} if boundary else {}
     with absent("EntityAlreadyExists"):
-        aws.roles.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tag_list(tags))
+        trust = json.dumps(TRUST)
+        aws.roles.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tag_list(tags), **bounded)
+    if boundary:
+        aws.roles.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
     aws.roles.put_role_policy(RoleName=name, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
 
 

@@ -24,12 +24,22 @@ from .wanted import Wanted, policy
 
 
 class Executor:
-    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `token` is the project's new
-    bearer token, if the plan made one: the only place where it is.
+    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `token` is the project's
+    new bearer token, if the plan made one: the only place where it is. `boundary` is the ARN of the policy beyond which
+    the project's role may do nothing, where who deploys has to set one.
     """
 
-    def __init__(self, aws: AWS, plan: LambdaPlan, origin: Callable[[], Origin], *, speaks_mcp: bool) -> None:
+    def __init__(
+        self,
+        aws: AWS,
+        plan: LambdaPlan,
+        origin: Callable[[], Origin],
+        *,
+        speaks_mcp: bool,
+        boundary: str | None = None,
+    ) -> None:
         self.token: str | None = None
+        self._boundary = boundary
         self._aws = aws
         self._origin = origin
         self._wanted: Wanted = plan.wanted
@@ -67,7 +77,7 @@ class Executor:
     def _role(self) -> None:
         wanted = self._wanted
         document = policy(self._aws, wanted.project, used_secrets(wanted, self._live))
-        make_role(self._aws, wanted.role, document, wanted.tags)
+        make_role(self._aws, wanted.role, document, wanted.tags, self._boundary)
 
     def _logs(self) -> None:
         wanted = self._wanted

@@ -8,26 +8,35 @@ from typing import Any
 from . import permissions
 from .places import Place, arn, bucket_arn, iam_arn
 
-CHANGE_ROLES = tuple(action for action in permissions.ROLE if action != "PassRole")
+# What gives a role permissions.
+GIVE = ("CreateRole", "PutRolePolicy")
 # GitHub's issuer of tokens for workflows:
 # https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
 
-def project_statements(place: Place) -> list[dict[str, Any]]:
-    """All that the life of projects asks for, whose resources are all called homeport-*."""
+def project_statements(place: Place, boundary: str | None = None) -> list[dict[str, Any]]:
+    """All that the life of projects asks for, whose resources are all called homeport-*. With `boundary`, the ARN of a
+    policy, only for roles that have it as theirs.
+    """
     layer, roles = arn(place, "lambda", "layer:homeport-*"), iam_arn(place, "role/homeport-*")
     bucket = bucket_arn(place)
-    passed = {"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+    give = allow("iam", GIVE, roles)
+    if boundary:
+        give = allow("iam", (*GIVE, "PutRolePermissionsBoundary"), roles) | _only_if(
+            "iam:PermissionsBoundary", boundary
+        )
+    other = tuple(action for action in permissions.ROLE if action not in (*GIVE, "PassRole"))
     return [
         allow("secretsmanager", permissions.SECRET, arn(place, "secretsmanager", "secret:homeport/*")),
         allow("dynamodb", permissions.TABLE, arn(place, "dynamodb", "table/homeport-*")),
         allow("lambda", permissions.FUNCTION, arn(place, "lambda", "function:homeport-*")),
         allow("lambda", permissions.LAYER, layer, f"{layer}:*"),
         allow("lambda", permissions.ACCOUNT, "*"),
-        allow("iam", CHANGE_ROLES, roles),
-        allow("iam", ("PassRole",), roles) | passed,
+        give,
+        allow("iam", other, roles),
+        allow("iam", ("PassRole",), roles) | _only_if("iam:PassedToService", "lambda.amazonaws.com"),
         allow("logs", permissions.LOGS, arn(place, "logs", "log-group:/aws/lambda/homeport-*")),
         allow("logs", ("DescribeLogGroups",), "*"),
         allow("cloudwatch", ("GetMetricStatistics",), "*"),
@@ -56,6 +65,10 @@ def allow(service: str, actions: Sequence[str], *resources: str) -> dict[str, An
         "Action": [f"{service}:{action}" for action in actions],
         "Resource": list(resources),
     }
+
+
+def _only_if(key: str, value: str) -> dict[str, Any]:
+    return {"Condition": {"StringEquals": {key: value}}}
 
 
 def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:

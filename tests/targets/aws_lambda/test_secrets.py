@@ -84,6 +84,10 @@ class Kept:
         labels = {label for labels in described["VersionIdsToStages"].values() for label in labels}
         described_as = [one["Description"].split()[0] for one in versions if one["Version"] != "$LATEST"]
         assert sorted(described_as) == sorted(self.releases)
+        tags = functions.list_tags(
+            Resource=functions.get_function(FunctionName=f"homeport-{self.name}")["Configuration"]["FunctionArn"]
+        )
+        assert {tag for tag in tags["Tags"] if tag.startswith("homeport:v")} == {f"homeport:{r}" for r in self.releases}
         assert {label for label in labels if label[1:].isdigit()} == set(self.releases)
 
 

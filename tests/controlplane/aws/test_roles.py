@@ -1,0 +1,117 @@
+"""What the platform's functions may do, and above all what they may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from platform_cli.controlplane.aws.boundary import BoundaryResource, boundary_arn, boundary_policy, remove_boundary
+from platform_cli.controlplane.aws.names import BOUNDARY, BUILDER, TABLE, WEB
+from platform_cli.controlplane.aws.roles import builder_policy, web_policy
+from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.creation import make_role
+from platform_cli.targets.aws_lambda.places import NamedPlace, arn, iam_arn
+from platform_cli.targets.aws_lambda.wanted import policy
+from tests.aws import permissions
+from tests.aws.moto_server import REGION, Moto
+from tests.aws.permissions import ACCOUNT, Need, allows
+
+PLACE = NamedPlace("aws", REGION, ACCOUNT)
+WITHIN = {permissions.BOUNDARY: boundary_arn(PLACE)}
+
+
+@pytest.fixture
+def aws(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]:
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    yield AWS(None)
+
+
+@pytest.mark.parametrize("action", ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"])
+def test_the_builder_gives_permissions_to_bounded_roles_alone(action: str) -> None:
+    role = iam_arn(PLACE, "role/homeport-one")
+    asked = [WITHIN, {}, {permissions.BOUNDARY: iam_arn(PLACE, "policy/another")}]
+    assert [allows(builder_policy(PLACE), Need(action, role, context)) for context in asked] == [True, False, False]
+
+
+def test_the_builder_cannot_change_the_platform() -> None:
+    log_group = arn(PLACE, "logs", f"log-group:/aws/lambda/{WEB}")
+    for action, resource in (
+        ("iam:PutRolePolicy", iam_arn(PLACE, f"role/{BUILDER}")),
+        ("iam:DeleteRolePermissionsBoundary", iam_arn(PLACE, "role/homeport-one")),
+        ("iam:CreatePolicyVersion", iam_arn(PLACE, f"policy/{BOUNDARY}")),
+        ("iam:PassRole", iam_arn(PLACE, f"role/{BUILDER}")),
+        ("iam:PassRole", iam_arn(PLACE, "role/admin")),
+        ("lambda:UpdateFunctionCode", arn(PLACE, "lambda", f"function:{WEB}")),
+        ("dynamodb:DeleteTable", arn(PLACE, "dynamodb", f"table/{TABLE}")),
+        ("secretsmanager:PutSecretValue", arn(PLACE, "secretsmanager", "secret:homeport_platform/github/1-AbCdEf")),
+        ("secretsmanager:GetSecretValue", arn(PLACE, "secretsmanager", "secret:theirs-AbCdEf")),
+        ("logs:DeleteLogGroup", log_group),
+    ):
+        context = WITHIN | {"iam:PassedToService": "lambda.amazonaws.com"}
+        assert not allows(builder_policy(PLACE), Need(action, resource, context)), action
+
+
+def test_what_the_world_sees_changes_no_project() -> None:
+    actions = {action for statement in web_policy(PLACE)["Statement"] for action in statement["Action"]}
+    looks = ("Get", "List", "Describe", "Query")
+    assert {action for action in actions if not action.partition(":")[2].startswith(looks)} == {
+        "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents",
+        "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:PutSecretValue",
+        "secretsmanager:TagResource", "sqs:SendMessage",
+    }  # fmt: skip
+    for service, resource in (("dynamodb", "table/homeport-one"), ("secretsmanager", "secret:homeport/one-AbCdEf")):
+        for action in ("PutItem", "GetItem", "GetSecretValue", "DeleteSecret"):
+            assert not allows(web_policy(PLACE), Need(f"{service}:{action}", arn(PLACE, service, resource)))
+
+
+def test_the_boundary_is_what_projects_functions_do() -> None:
+    secret = arn(PLACE, "secretsmanager", "secret:homeport/one-AbCdEf")
+    for statement in policy(PLACE, "one", [secret])["Statement"]:
+        for action in statement["Action"]:
+            assert allows(boundary_policy(PLACE), Need(action, statement["Resource"])), action
+    for action, resource in (
+        ("iam:CreateRole", iam_arn(PLACE, "role/homeport-one")),
+        ("dynamodb:PutItem", arn(PLACE, "dynamodb", f"table/{TABLE}")),
+        ("secretsmanager:GetSecretValue", arn(PLACE, "secretsmanager", "secret:homeport_platform/github/1-AbCdEf")),
+    ):
+        assert not allows(boundary_policy(PLACE), Need(action, resource)), action
+
+
+def test_a_role_that_a_laptop_made_is_bounded_before_it_gets_permissions(aws: AWS) -> None:
+    name, asked = "homeport-by-hand", list[str]()
+
+    def note(model: Any, **_: Any) -> None:
+        asked.append(model.name)
+
+    boundary = BoundaryResource(aws)
+    assert boundary.state() == "missing"
+    boundary.make()
+    make_role(aws, name, policy(aws, "by-hand", []), {})
+    aws.roles.meta.events.register("before-call.iam", note)
+    make_role(aws, name, policy(aws, "by-hand", []), {}, boundary_arn(aws))
+    assert asked == ["CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
+    role = aws.roles.get_role(RoleName=name)["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary_arn(aws)
+    remove_boundary(aws)
+    assert "PermissionsBoundary" not in aws.roles.get_role(RoleName=name)["Role"]
+    assert boundary.state() == "missing"
+    remove_boundary(aws)
+    aws.roles.delete_role_policy(RoleName=name, PolicyName="homeport")
+    aws.roles.delete_role(RoleName=name)
+
+
+def test_a_boundary_of_another_homeport_is_renewed(aws: AWS) -> None:
+    boundary = BoundaryResource(aws)
+    boundary.make()
+    other = json.dumps(policy(aws, "another", []))
+    # IAM keeps five versions.
+    for _ in range(6):
+        aws.roles.create_policy_version(PolicyArn=boundary_arn(aws), PolicyDocument=other, SetAsDefault=True)
+        assert boundary.state() == "different"
+        boundary.make()
+        assert boundary.state() == "there"
+    remove_boundary(aws)
