@@ -48,7 +48,10 @@ def link_routes(
     @routes.post("/v1/github/links")
     async def link(body: NewLink, request: Request) -> dict[str, Any]:
         if body.poll and not polls:
-            raise InputError("this platform does not look for commits by itself", hint="leave --poll out")
+            raise InputError(
+                "this platform runs only while it is asked something: it cannot look for new commits by itself",
+                hint=f"leave --poll out: GitHub reaches it at {public_url(request)}{WEBHOOK_PATH}",
+            )
         return _described(deployments, await linking.link(_request(body, public_url(request))))
 
     @routes.get("/v1/github/links")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from platform_cli.controlplane.aws.builder import TRIES, Builder
+from platform_cli.controlplane import sqlite_deployments
+from platform_cli.controlplane.aws import deployments as dynamo_deployments
+from platform_cli.controlplane.aws.contracts import Contracts
 from platform_cli.controlplane.aws.deployments import DynamoDeployments
 from platform_cli.controlplane.aws.links import DynamoLinks, SecretsManagerVault
-from platform_cli.controlplane.aws.names import QUEUE_VARIABLE, TABLE
+from platform_cli.controlplane.aws.names import TABLE
 from platform_cli.controlplane.aws.resources import TableResource
 from platform_cli.controlplane.aws.table import Table
-from platform_cli.controlplane.deployments import KEPT, Deployments, Wanted
+from platform_cli.controlplane.deployments import Deployments, Wanted
 from platform_cli.controlplane.linking import forget_repository
 from platform_cli.controlplane.links import Link, Links
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
@@ -26,6 +29,7 @@ from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
 from platform_cli.secrets.sqlite import SQLiteSecretStore
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.publish import KEPT_RELEASES
 from tests.aws.moto_server import Moto, moto
 
 __all__ = ["moto"]
@@ -102,35 +106,6 @@ def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) 
     assert deployments.add(wanted("c"), again=True)
 
 
-def test_of_many_pushes_the_newest_is_built(kept: tuple[Links, Deployments]) -> None:
-    _, deployments = kept
-    for number in range(25):
-        assert deployments.receive(f"d{number}", [wanted(str(number))]) == ["one"]
-    running = deployments.begin("one")
-    assert running is not None
-    assert (running.sha, deployments.begin("one")) == ("24", None)
-
-
-def test_a_build_that_never_ends_is_given_up(aws: AWS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(QUEUE_VARIABLE, "https://nowhere.invalid/queue")
-    deployments = DynamoDeployments(Table(aws))
-    deployments.add(wanted("a"))
-    builder = Builder(aws, Home(tmp_path))
-    for tries in range(1, TRIES + 1):
-        # What a builder that was killed leaves behind.
-        begun = deployments.begin("one")
-        assert begun is not None
-        assert begun.sha == "a"
-        if tries < TRIES:
-            deployments.restart("one")
-    asyncio.run(builder.work("one", TRIES + 1))
-    newest = deployments.newest("one")
-    assert newest is not None
-    assert newest.state == "failed"
-    assert f"ended {TRIES} times without a result" in str(newest.error)
-    assert str(newest.error) in deployments.log(newest)
-
-
 def test_previews_outlive_their_project(kept: tuple[Links, Deployments]) -> None:
     _, deployments = kept
     deployments.receive("d1", [wanted("a"), wanted("a", "one-pr-7", 7)])
@@ -187,10 +162,29 @@ def test_deliveries_at_once_on_aws(aws: AWS) -> None:
     assert [one.state for one in known] == ["waiting"] + ["overtaken"] * 11
 
 
-def test_old_ones_go(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store.db")
-    deployments = SQLiteDeployments(store.db)
-    for number in range(KEPT + 5):
+def test_old_ones_go(kept: tuple[Links, Deployments], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sqlite_deployments, dynamo_deployments):
+        monkeypatch.setattr(module, "KEPT", 3)
+    _, deployments = kept
+    for number in range(6):
         deployments.add(wanted(f"sha{number}"))
-    assert len(deployments.of("one")) == KEPT
-    store.close()
+        if number == 0:
+            assert deployments.begin("one")
+    # What runs stays.
+    assert [one.sha for one in deployments.of("one")] == ["sha5", "sha4", "sha3", "sha0"]
+
+
+def test_deliveries_are_remembered_for_a_month_on_aws(aws: AWS) -> None:
+    DynamoDeployments(Table(aws)).receive("d1", [wanted("a")])
+    remembered = Table(aws).get("delivery#d1", "-")
+    assert remembered is not None
+    assert remembered["expires"] - time.time() == pytest.approx(30 * 86400, abs=60)
+
+
+def test_of_contracts_those_of_releases_that_are_there_are_kept(aws: AWS) -> None:
+    contracts = Contracts(Table(aws))
+    for release in range(1, KEPT_RELEASES + 3):
+        contracts.keep("one", release, {"tools": [release]})
+    assert (contracts.of("one", 2), contracts.of("one", 3)) == (None, {"tools": [3]})
+    contracts.forget("one")
+    assert contracts.of("one", KEPT_RELEASES) is None

@@ -6,9 +6,9 @@ There is no git on Lambda, so commits come as archives through GitHub's API. Eve
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from homeport_runtime.hosts.confinement import keep_memory_private
 from ...github.archives import Archives
 from ...home import Home, open_home
 from ...targets.aws_lambda.client import AWS
+from ..deployments import Deployment
 from ..push_deploys import PushDeploys
 from ..reporter import Reporter
 from .contracts import Contracts
 from .deployer import LambdaDeployer
 from .deployments import DynamoDeployments
 from .links import DynamoLinks, SecretsManagerVault
-from .queue import Queue
+from .names import BUILDER
+from .queue import Message, Queue
 from .table import Table
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - all that a function may write
@@ -32,8 +34,6 @@ HOME, UV_CACHE = TEMPORARY / "homeport", TEMPORARY / "uv"
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # So often a message comes before what it is about is given up.
 TRIES = 3
-# Seconds until GitHub is told again what it could not be told.
-TELL_AGAIN_S = 60.0
 # Bytes that a build should find; packages of earlier ones make room.
 ROOM = 2 * 1000**3
 
@@ -44,19 +44,14 @@ class UntoldError(Exception):
 
 def handler(event: dict[str, Any], _context: object) -> None:
     """An event of Lambda's for messages of SQS. What it raises makes a message come again."""
-    builder = _builder()
     for record in event["Records"]:
-        project = json.loads(record["body"])["project"]
-        asyncio.run(builder.work(project, int(record["attributes"]["ApproximateReceiveCount"])))
-        if (seconds := asyncio.run(builder.tell(project))) is not None:
-            builder.queue.postpone(record["receiptHandle"], max(seconds, TELL_AGAIN_S))
-            raise UntoldError(project)
+        asyncio.run(_builder().receive(Message.read(record)))
 
 
 class Builder:
     def __init__(self, aws: AWS, home: Home) -> None:
         table = Table(aws)
-        self.queue = Queue(aws)
+        self._queue = Queue(aws)
         self._home = home
         self._deployments = DynamoDeployments(table)
         links = DynamoLinks(table, SecretsManagerVault(aws))
@@ -64,9 +59,20 @@ class Builder:
         self._reporter = Reporter(links, self._deployments, deployer)
         self._deploys = PushDeploys(links, self._deployments, deployer, Archives(), self._changed)
 
-    async def work(self, project: str, tries: int) -> None:
+    async def receive(self, message: Message) -> None:
+        """Raises UntoldError when GitHub has to be told once more; whatever it raises, the message comes again."""
+        if message.is_dead:
+            self._bury(message)
+        else:
+            await self._work(message.project, message.tries)
+        if (seconds := await self._tell(message.project)) is not None:
+            self._queue.postpone(message, seconds)
+            raise UntoldError(message.project)
+
+    async def _work(self, project: str, tries: int) -> None:
         if tries > TRIES:
-            self._give_up(project)
+            why = f"the build ended {TRIES} times without a result, for its memory or its time (15 minutes) most likely"
+            self._give_up((one for one in self._deployments.of(project) if one.state == "running"), why)
         # What runs has no builder any more: there is only one for a project at a time.
         self._deployments.restart(project)
         if shutil.disk_usage(TEMPORARY).free < ROOM:
@@ -75,21 +81,27 @@ class Builder:
             open_home()
         await self._deploys.work(project)
 
-    def _give_up(self, project: str) -> None:
-        reason = f"the build ended {TRIES} times without a result, for its memory or its time (15 minutes) most likely"
-        for deployment in self._deployments.of(project):
-            if deployment.state == "running":
-                self._deployments.append_log(deployment, f"error: {reason}")
-                self._deployments.end(deployment, "failed", error=reason)
+    def _bury(self, message: Message) -> None:
+        """The message came too often. What it was sent for has failed; what came later begins with a new message."""
+        why = f"the builder failed too often: its log group is /aws/lambda/{BUILDER}; push again to try again"
+        waiting = [one for one in self._deployments.of(message.project) if one.state in ("waiting", "running")]
+        self._give_up((one for one in waiting if one.queued_at <= message.sent_at), why)
+        if any(one.queued_at > message.sent_at for one in waiting):
+            self._queue.wake(message.project)
 
-    async def tell(self, project: str) -> float | None:
+    def _give_up(self, deployments: Iterable[Deployment], why: str) -> None:
+        for deployment in deployments:
+            self._deployments.append_log(deployment, f"error: {why}")
+            self._deployments.end(deployment, "failed", error=why)
+
+    async def _tell(self, project: str) -> float | None:
         """None when GitHub knows everything, else in how many seconds to tell it again."""
         untold = self._reporter.untold(self._deployments.unreported(project))
         told = [await self._reporter.tell_all(each) for each in untold.values()]
         return max((seconds for seconds in told if seconds is not None), default=None)
 
     async def _changed(self, project: str) -> None:
-        await self.tell(project)
+        await self._tell(project)
 
 
 @cache

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from ...targets.aws_lambda.publish import KEPT_RELEASES
 from .table import Table
 
 
@@ -17,6 +18,8 @@ class Contracts:
     def keep(self, project: str, release: int, contract: Mapping[str, Any] | None) -> None:
         packed = zlib.compress(json.dumps(contract).encode())
         self._table.put({"pk": _pk(project), "sk": f"{release:08d}", "contract": packed})
+        for old in self._table.query(_pk(project))[:-KEPT_RELEASES]:
+            self._table.delete(old["pk"], old["sk"])
 
     def of(self, project: str, release: int) -> Mapping[str, Any] | None:
         """None also of a release that was not made here, but on a laptop."""

@@ -4,6 +4,7 @@ condition that it is the next: so two deliveries at once do not overlook each ot
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,8 +15,10 @@ from .table import Item, Put, Table, Update, fields_of
 
 PREFIX, HEAD = "deployment#", "head"
 COMMENTS = "comments"
-# How often a transaction that met another one is tried again.
-ATTEMPTS = 20
+# After so long without a change a pull request gets another comment.
+COMMENT_S = 365 * 86400
+# A transaction that met another one is tried again, after a random while that grows.
+ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 20, 0.02, 1.0
 
 
 class DynamoDeployments(Deployments):
@@ -28,7 +31,7 @@ class DynamoDeployments(Deployments):
 
     def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
         chosen = list(wanted)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             now = time.time()
             remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
             actions: list[Put | Update] = [Put(remembered, new=True)] if delivery is not None else []
@@ -45,6 +48,7 @@ class DynamoDeployments(Deployments):
                 return list(needed)
             if delivery is not None and self._table.get(remembered["pk"], "-"):
                 return []
+            time.sleep(random.uniform(0, min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)))  # noqa: S311 - no secret
         raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
 
     def _read(self, project: str) -> tuple[int, list[Deployment]]:
@@ -66,6 +70,17 @@ class DynamoDeployments(Deployments):
     def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
         condition = {"state": only_if} if only_if else {}
         return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
+
+    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+        """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
+        super().end(deployment, state, **fields)
+        if state == "gone":
+            expires = {"expires": int(time.time() + REMEMBERED_S)}
+            places = [(f"previews#{deployment.link}", deployment.project)]
+            for one in self.of(deployment.project):
+                places += [(_pk(one.project), _sk(one)), _log(one)]
+            for pk, sk in places:
+                self._table.update(Update(pk, sk, expires))
 
     def append_log(self, deployment: Deployment, line: str) -> None:
         self._table.append(*_log(deployment), "lines", f"{line}\n")
@@ -90,7 +105,8 @@ class DynamoDeployments(Deployments):
         return int(item["github_id"]) if item else None
 
     def set_comment(self, preview: str, github_id: int) -> None:
-        self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id})
+        expires = int(time.time() + COMMENT_S)
+        self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id, "expires": expires})
 
 
 def _actions(wanted: Wanted, number: int, overtaken: Sequence[Deployment], now: float) -> list[Put | Update]:
@@ -121,4 +137,4 @@ def _log(deployment: Deployment) -> tuple[str, str]:
 
 
 def _deployment(item: Item) -> Deployment:
-    return Deployment(**{name: value for name, value in item.items() if name not in ("pk", "sk")})
+    return Deployment(**{name: value for name, value in item.items() if name not in ("pk", "sk", "expires")})

@@ -100,7 +100,7 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
         BUILD_S,
         BUILD_DISK_MB,
     )
-    source = SourceResource(aws, queue, BUILDER)
+    sources = SourceResource(aws, queue, BUILDER), SourceResource(aws, dead, BUILDER)
     resources: tuple[Resource, ...] = (
         table,
         dead,
@@ -112,7 +112,7 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
         *layers,
         web,
         builder,
-        source,
+        *sources,
         url,
     )
     return Provisioning(aws, resources, url, layers, token)

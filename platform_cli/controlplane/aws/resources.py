@@ -33,8 +33,9 @@ LOG_DAYS = 30
 # A build's; the queue has to hide a message for longer, and then brings it again.
 BUILD_S = 900
 HIDDEN_S = BUILD_S + 60
-# Times that a message comes: builds that end without a result, and reports that GitHub does not take.
-MAX_RECEIVES = 20
+# Times that a message comes before it goes to the dead ones: builds that end without a result (builder.TRIES), and
+# reports that GitHub does not take. Meanwhile those behind it of the same project wait.
+MAX_RECEIVES = 6
 # What SQS keeps messages for at most.
 KEPT_S = 14 * 86400
 

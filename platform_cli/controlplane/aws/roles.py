@@ -12,7 +12,7 @@ from typing import Any
 from ...targets.aws_lambda.places import Place, arn, iam_arn
 from ...targets.aws_lambda.policies import allow, policy, project_statements
 from .boundary import boundary_arn
-from .names import BUILDER, QUEUE, SECRETS, TABLE, WEB
+from .names import BUILDER, DEAD_QUEUE, QUEUE, SECRETS, TABLE, WEB
 
 ITEMS = ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
 LINK_SECRETS = ("CreateSecret", "TagResource", "GetSecretValue", "PutSecretValue", "DeleteSecret")
@@ -37,7 +37,8 @@ def builder_policy(place: Place) -> dict[str, Any]:
     return policy(
         _own_logs(place, BUILDER),
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
-        allow("sqs", MESSAGES, arn(place, "sqs", QUEUE)),
+        allow("sqs", MESSAGES, arn(place, "sqs", QUEUE), arn(place, "sqs", DEAD_QUEUE)),
+        allow("sqs", ("SendMessage",), arn(place, "sqs", QUEUE)),
         allow("secretsmanager", ("GetSecretValue",), arn(place, "secretsmanager", f"secret:{SECRETS}*")),
         *project_statements(place, boundary_arn(place)),
     )

@@ -45,12 +45,11 @@ def laptop(plane: ControlPlane, github: FakeGitHub, tmp_path_factory: pytest.Tem
 
 @dataclass
 class Pump:
-    """What Lambda's event source mapping does: messages become events; what an event does not fail on is deleted, what
+    """What Lambda's event source mappings do: messages become events; what an event does not fail on is deleted, what
     it fails on comes again (at once: the tests wait for no timeout). `events` are those that were made.
     """
 
     plane: ControlPlane
-    queue: str
     events: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -62,9 +61,17 @@ class Pump:
     @property
     def is_idle(self) -> bool:
         """Nothing waits, and nothing is under way."""
-        counts = self.plane.moto.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return all(counts["Attributes"][name] == "0" for name in names)
+        queues = [self._url(mapping["EventSourceArn"]) for mapping in self.plane.mappings]
+        counts = [
+            self.plane.moto.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+            for queue in queues
+        ]
+        return all(count[name] == "0" for count in counts for name in names)
+
+    def _url(self, arn: str) -> str:
+        url: str = self.plane.moto.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+        return url
 
     def stop(self) -> None:
         self._stopped.set()
@@ -72,12 +79,13 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            self._step()
+            for mapping in list(self.plane.mappings):
+                self._step(mapping["EventSourceArn"], mapping["FunctionArn"].rpartition(":")[2])
             self._stopped.wait(0.1)
 
-    def _step(self) -> None:
-        sqs = self.plane.moto.client("sqs")
-        answer = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=1, AttributeNames=["All"])
+    def _step(self, arn: str, function: str) -> None:
+        sqs, queue = self.plane.moto.client("sqs"), self._url(arn)
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1, AttributeNames=["All"])
         for message in answer.get("Messages", []):
             record = {
                 "messageId": message["MessageId"],
@@ -85,17 +93,18 @@ class Pump:
                 "body": message["Body"],
                 "attributes": message["Attributes"],
                 "eventSource": "aws:sqs",
+                "eventSourceARN": arn,
             }
             self.events.append(record)
-            url = f"{self.plane.moto.url}/2015-03-31/functions/{BUILDER}/invocations"
+            url = f"{self.plane.moto.url}/2015-03-31/functions/{function}/invocations"
             answer = httpx.post(url, content=json.dumps({"Records": [record]}), timeout=DEADLINE_S)
             if "X-Amz-Function-Error" in answer.headers:
                 self.failures.append(answer.text)
                 sqs.change_message_visibility(
-                    QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                    QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )
             else:
-                sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
 
 @dataclass(frozen=True)
@@ -112,11 +121,10 @@ class Deployed:
 def platform(plane: ControlPlane, laptop: Platform, github: FakeGitHub) -> Iterator[Deployed]:
     answer = laptop.run("platform", "deploy", "--target", "lambda", "--architecture", machine())
     github.reach = lambda url: url.replace(f"http://{DOMAIN}/", f"{answer['url']}/")
-    queue = plane.moto.client("sqs").get_queue_url(QueueName="homeport_platform.fifo")["QueueUrl"]
     cli = Platform(laptop.home)
     # It knows the token, which was kept.
     cli.environment = {**laptop.environment, "HOMEPORT_PLATFORM": answer["url"]}
-    pump = Pump(plane, queue)
+    pump = Pump(plane)
     yield Deployed(cli, answer["url"], answer["token"], pump)
     pump.stop()
     assert plane.refused == [], "the functions may do what they have to"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
+import socket
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,7 @@ def versions(plane: ControlPlane, name: str = NAME) -> list[str]:
 
 
 def test_a_push_is_live_with_its_result_on_the_commit(
-    platform: Deployed, plane: ControlPlane, github: FakeGitHub, repository: Path, linked: str
+    platform: Deployed, laptop: Platform, plane: ControlPlane, github: FakeGitHub, repository: Path, linked: str
 ) -> None:
     sha = add_tool(repository, "fresh")
     body = json.dumps(github.push(repository)).encode()
@@ -86,12 +88,24 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert "inspect" in platform.cli.run("logs", NAME, "--build", "--release", "v2")["log"]
     assert platform.cli.run("diff", NAME)["added"] == ["fresh"]
     assert [(link["project"], link["state"]) for link in platform.cli.run("repos")["repos"]] == [(NAME, "live")]
+    role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}")["Role"]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f":policy/{PREFIX}_boundary")
 
     before, made = len(platform.pump.events), versions(plane)
     assert post(github.webhook, body, headers) == (202, {"deploying": []}), "it was delivered before"
     wait_for(lambda: len(platform.pump.events) > before)
     wait_for(lambda: platform.pump.is_idle)
     assert versions(plane) == made
+
+    (repository / "by-hand.txt").write_text("by hand")
+    laptop.run("deploy", str(repository), "--name", NAME, "--target", "lambda")
+    for listed in (
+        platform.cli.run("deployments", NAME)["deployments"],
+        laptop.run("deployments", NAME, "--target", "lambda")["deployments"],
+    ):
+        assert [one["source"] for one in listed] == ["laptop", sha, linked]
+        assert [one["who"] for one in listed] == [f"{getpass.getuser()}@{socket.gethostname()}", "Mona", "Mona"]
+        assert all(one["seconds"] > 0 for one in listed)
 
 
 def test_a_broken_commit_leaves_the_old_release_serving(
@@ -131,9 +145,12 @@ def test_a_builder_that_is_killed_is_finished_by_the_next(
 
 
 def test_a_pull_request_has_a_preview_until_it_is_closed(
-    platform: Deployed, plane: ControlPlane, github: FakeGitHub, repository: Path, linked: str
+    platform: Deployed, laptop: Platform, plane: ControlPlane, github: FakeGitHub, repository: Path, linked: str
 ) -> None:
     preview = f"{NAME}-pr-7"
+    laptop.run("set-secret", "GREETING", "aloha", "--project", NAME, "--target", "lambda")
+    with (repository / "fastmcp.toml").open("a") as config:
+        config.write('[environment]\nGREETING = "${secrets.GREETING}"\n')
     with (repository / "server.py").open("a") as file:
         file.write(NEW_TOOL.format(name="brave") + 'del TOOLS["add"]\n')
     git(repository, "commit", "--quiet", "--all", "-m", "a proposal")
@@ -146,9 +163,12 @@ def test_a_pull_request_has_a_preview_until_it_is_closed(
     assert ("- add (breaking: removed)" in said, "+ brave" in said) == (True, True)
     assert len(comments) <= 1
     assert "brave" in tools(plane, platform, preview)
+    assert call(plane.url(f"homeport-{preview}"), "whoami").endswith(" aloha")
     github.deliver("pull_request", github.pull_request("closed", sha))
     functions = plane.moto.client("lambda")
     wait_for(lambda: f"homeport-{preview}" not in str(functions.list_functions()))
+    wait_for(lambda: "has ended" in comments_of(github)[-1])
+    assert f"homeport/{preview}" not in str(plane.moto.client("secretsmanager").list_secrets())
 
 
 def comments_of(github: FakeGitHub) -> list[str]:
@@ -172,7 +192,9 @@ def test_whom_it_listens_to(platform: Deployed, github: FakeGitHub, repository: 
     assert [answer.status_code for answer in answers] == [401, 401]
     with pytest.raises(CommandFailedError, match="--target lambda"):
         platform.cli.run("destroy", NAME)
-    with pytest.raises(CommandFailedError, match="--poll"):
+    with pytest.raises(
+        CommandFailedError, match=f"leave --poll out: GitHub reaches it at http://{DOMAIN}/github/webhook"
+    ):
         platform.cli.run("link-repo", github.repository_url, "--poll")
 
 
@@ -186,6 +208,19 @@ def test_a_second_deploy_of_the_platform_changes_nothing(
     again = laptop.run(*command)
     assert (again["changed"], "token" in again) == (False, False)
     assert [one for one in plane.calls if "ReceiveMessage" not in one] == []
+
+
+def test_a_new_token_ends_the_old_one(platform: Deployed, laptop: Platform, linked: str) -> None:
+    command = ("platform", "deploy", "--target", "lambda", "--architecture", machine())
+    answer = laptop.run(*command, "--new-token")
+    assert (answer["changed"], answer["token"] == platform.token) == (True, False)
+    tokens = {"old": platform.token, "new": answer["token"]}
+    answers = {
+        name: httpx.get(f"{platform.url}/v1/github/links", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        for name, token in tokens.items()
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == {"old": 401, "new": 200}
+    assert platform.cli.run("repos")["repos"][0]["project"] == NAME, "this machine keeps the new one"
 
 
 def test_nobody_finds_the_secrets(platform: Deployed, plane: ControlPlane, github: FakeGitHub, linked: str) -> None:
@@ -217,6 +252,7 @@ def test_its_end_leaves_nothing_but_the_projects(
         client("lambda").list_layers()["Layers"],
         plane.mappings,
         client("iam").list_roles()["Roles"],
+        client("iam").list_policies(Scope="Local")["Policies"],
         client("logs").describe_log_groups()["logGroups"],
         client("sqs").list_queues().get("QueueUrls", []),
         client("dynamodb").list_tables()["TableNames"],
