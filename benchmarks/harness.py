@@ -10,15 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from .calls import wait_for_answer
 
+Peer = TypeVar("Peer")
 ROOT = Path(__file__).parent.parent
 SERVERS = ROOT / "tests" / "servers"
 BARE = Path(__file__).with_name("bare.py")
@@ -141,6 +142,12 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port
+
+
+def in_turn(peers: Iterable[Peer], number: int) -> list[Peer]:
+    """The order of `peers` in round `number`: who was first is last in the next."""
+    ordered = list(peers)
+    return ordered if number % 2 == 0 else ordered[::-1]
 
 
 def timed(command: Sequence[str | Path], environment: Mapping[str, str] = ENVIRONMENT, cwd: Path = ROOT) -> float:

@@ -26,7 +26,7 @@ from tests.aws.control_plane import VERSION, control_plane
 from tests.aws.sandbox import machine
 from tests.runtime.conftest import python_with
 
-from .harness import ENVIRONMENT, SERVERS, folder, show, show_ratio, timed
+from .harness import ENVIRONMENT, SERVERS, folder, in_turn, show, show_ratio, timed
 from .lambda_project import edit, make_project
 
 STAGES = ("cold", "warm", "code only")
@@ -69,23 +69,23 @@ class Builder:
         return timed(self.command, self.environment, self.folder)
 
 
-def homeport(root: Path, caches: Mapping[str, str], moto: Mapping[str, str]) -> Builder:
+def homeport(root: Path, cache: Mapping[str, str], moto: Mapping[str, str]) -> Builder:
     project = make_project(root / "homeport")
     command = (Path(sys.executable).with_name("homeport"), "deploy", project, "--name", "benchmark", "--dry-run")
-    environment = {**ENVIRONMENT, **caches, **moto, "HOMEPORT_HOME": str(root / "home")}
+    environment = {**ENVIRONMENT, **cache, **moto, "HOMEPORT_HOME": str(root / "home")}
     return Builder(command, project, project / "server.py", environment)
 
 
-def sam(root: Path, caches: Mapping[str, str]) -> Builder:
+def sam(root: Path, cache: Mapping[str, str]) -> Builder:
     project = root / "sam"
     shutil.copytree(SERVERS / "fastmcp4", project / "source", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "template.json").write_text(json.dumps(SAM))
     programs = Path(python_with("aws-sam-cli", "pip")).parent
     command = (programs / "sam", "build", "--cached", "--template", "template.json")
-    return Builder(command, project, project / "source" / "server.py", _peer(programs, root, caches))
+    return Builder(command, project, project / "source" / "server.py", _peer(programs, root, cache))
 
 
-def chalice(root: Path, caches: Mapping[str, str]) -> Builder:
+def chalice(root: Path, cache: Mapping[str, str]) -> Builder:
     project = root / "chalice"
     (project / "chalicelib").mkdir(parents=True)
     (project / ".chalice").mkdir()
@@ -96,30 +96,31 @@ def chalice(root: Path, caches: Mapping[str, str]) -> Builder:
     (project / ".chalice" / "config.json").write_text(json.dumps(said))
     programs = Path(python_with("chalice", "pip", "setuptools", "wheel")).parent
     command = (programs / "chalice", "package", "package")
-    return Builder(command, project, project / "chalicelib" / "server.py", _peer(programs, root, caches))
+    return Builder(command, project, project / "chalicelib" / "server.py", _peer(programs, root, cache))
 
 
-def _peer(programs: Path, root: Path, caches: Mapping[str, str]) -> dict[str, str]:
+def _peer(programs: Path, root: Path, cache: Mapping[str, str]) -> dict[str, str]:
     """Its own Python comes first, and nothing is told to anybody."""
     path = os.pathsep.join((str(programs), ENVIRONMENT.get("PATH", os.defpath)))
     region = {"AWS_DEFAULT_REGION": "us-east-1"}
-    return {**ENVIRONMENT, **caches, **region, "PATH": path, "HOME": str(root), "SAM_CLI_TELEMETRY": "0"}
+    return {**ENVIRONMENT, **cache, **region, "PATH": path, "HOME": str(root), "SAM_CLI_TELEMETRY": "0"}
 
 
-def measure(root: Path, moto: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """Seconds by stage and builder."""
+def measure(root: Path, moto: Mapping[str, str], number: int) -> dict[str, dict[str, float]]:
+    """Seconds by stage and builder, in round `number`."""
     seconds: dict[str, dict[str, float]] = {}
-    caches = {"UV_CACHE_DIR": str(root / "uv-cache"), "PIP_CACHE_DIR": str(root / "pip-cache")}
+    uv_cache = {"UV_CACHE_DIR": str(root / "uv-cache")}
+    sam_cache, chalice_cache = ({"PIP_CACHE_DIR": str(root / f"pip-cache-{name}")} for name in ("sam", "chalice"))
     for stage in ("cold", "warm"):
         place = root / stage
         builders = {
-            "homeport": homeport(place, caches, moto), "sam build": sam(place, caches),
-            "chalice package": chalice(place, caches),
+            "homeport": homeport(place, uv_cache, moto), "sam build": sam(place, sam_cache),
+            "chalice package": chalice(place, chalice_cache),
         }  # fmt: skip
-        seconds[stage] = {name: builder.seconds() for name, builder in builders.items()}
+        seconds[stage] = {name: builders[name].seconds() for name in in_turn(builders, number)}
     for builder in builders.values():
         edit(builder.server)
-    seconds["code only"] = {name: builder.seconds() for name, builder in builders.items()}
+    seconds["code only"] = {name: builders[name].seconds() for name in in_turn(builders, number)}
     return seconds
 
 
@@ -134,7 +135,7 @@ def main() -> None:
     measured: dict[str, dict[str, list[float]]] = {stage: defaultdict(list) for stage in STAGES}
     with folder("homeport-benchmark-") as root, control_plane(root) as plane:
         for number in range(options.rounds):
-            for stage, seconds in measure(root / str(number), plane.moto.environment).items():
+            for stage, seconds in measure(root / str(number), plane.moto.environment, number).items():
                 for name, value in seconds.items():
                     measured[stage][name].append(value)
     for stage, by_name in measured.items():

@@ -15,7 +15,7 @@ from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.sandbox import PRELUDE_END
 from tests.runtime.conftest import call, message
 
-from .harness import show, show_ratio
+from .harness import in_turn, show, show_ratio
 from .lambda_functions import HEADERS, functions
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
@@ -51,7 +51,7 @@ def main() -> None:
             for front in fronts.values():
                 first_answer(front, body)
             for number in range(options.rounds):
-                for name in fronts if number % 2 == 0 else reversed(fronts):
+                for name in in_turn(fronts, number):
                     seconds[name].append(first_answer(fronts[name], body))
             ours, theirs = (statistics.median(seconds[name]) for name in ("homeport", "Mangum"))
             show(f"fastmcp4 {method:<12} homeport {ours:6.3f} s   awslambdaric and Mangum {theirs:6.3f} s")

@@ -9,7 +9,7 @@ import time
 from tests.aws.function_url import FunctionURL
 from tests.runtime.conftest import call
 
-from .harness import show, show_ratio
+from .harness import in_turn, show, show_ratio
 from .lambda_functions import ask, functions
 
 BODY = call("add", a=1, b=2)
@@ -36,7 +36,7 @@ def main() -> None:
         for front in fronts.values():
             seconds_of(front, options.calls)
         for number in range(options.rounds):
-            for name in fronts if number % 2 == 0 else reversed(fronts):
+            for name in in_turn(fronts, number):
                 measured[name].append(seconds_of(fronts[name], options.calls))
     ours, theirs = measured["homeport"], measured["Mangum"]
     shown = [f"{statistics.median(side) * 1000:.2f} ms" for side in (ours, theirs)]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from .calls import ERAS, LEGACY, call_once, right
-from .harness import ENVIRONMENT, ROOT, SERVERS, bare_server, platform, show, show_ratio
+from .harness import ENVIRONMENT, ROOT, SERVERS, bare_server, in_turn, platform, show, show_ratio
 
 KINDS = (
     "fastmcp2", "fastmcp3", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_mcpserver", "mcp2_lowlevel", "asgi",
@@ -45,9 +45,9 @@ def compare(ports: tuple[int, int], label: str, era: str, options: argparse.Name
     loaded: dict[int, list[dict[str, float]]] = {port: [] for port in ports}
     single: dict[int, list[dict[str, float]]] = {port: [] for port in ports}
     for number in range(options.rounds):
-        for port in ports if number % 2 == 0 else ports[::-1]:
+        for port in in_turn(ports, number):
             loaded[port].append(measure(port, era, CONNECTIONS, options.seconds, processor))
-        for port in ports if number % 2 == 0 else ports[::-1]:
+        for port in in_turn(ports, number):
             single[port].append(measure(port, era, 1, options.seconds / 2, processor))
     ratio = statistics.median(
         mine["rate"] / peer["rate"] for mine, peer in zip(loaded[ports[0]], loaded[ports[1]], strict=True)

@@ -12,7 +12,7 @@ import statistics
 from tests.support import with_config
 
 from .calls import LEGACY
-from .harness import SERVERS, folder, platform, show, show_ratio
+from .harness import SERVERS, folder, in_turn, platform, show, show_ratio
 from .throughput import measure
 
 KIND = "mcp1_fastmcp"
@@ -35,7 +35,7 @@ def main() -> None:
         for port in ports.values():
             measure(port, LEGACY, CONNECTIONS, options.seconds, "any")
         for number in range(options.rounds):
-            for workers in (1, 2) if number % 2 == 0 else (2, 1):
+            for workers in in_turn((1, 2), number):
                 rates[workers].append(measure(ports[workers], LEGACY, CONNECTIONS, options.seconds, "any")["rate"])
     for workers, found in rates.items():
         show(f"{KIND} {LEGACY}, {CONNECTIONS} connections, {workers} workers: {statistics.median(found):5.0f}/s")
