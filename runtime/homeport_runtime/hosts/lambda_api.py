@@ -83,11 +83,12 @@ def error_body(kind: str, message: str, trace: str = "") -> bytes:
 
 
 class AnswerStream:
-    """One answer. Nothing is sent before `start`; then each piece goes out at once, until `end` or `abort`."""
+    """One answer. Nothing is sent before `start`; its pieces go out with `flush`, `end` and `abort`."""
 
     def __init__(self, connection: http.client.HTTPConnection, path: str) -> None:
         self._connection = connection
         self._path = path
+        self._waiting = bytearray()
 
     def start(self, status: int, headers: Headers) -> None:
         self._connection.putrequest("POST", self._path)
@@ -105,7 +106,12 @@ class AnswerStream:
 
     def write(self, data: bytes) -> None:
         if data:
-            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data))
+            self._waiting += b"%x\r\n%b\r\n" % (len(data), data)
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._connection.send(self._waiting)
+            self._waiting.clear()
 
     def end(self) -> None:
         self._finish(b"")
@@ -119,5 +125,6 @@ class AnswerStream:
         )
 
     def _finish(self, trailers: bytes) -> None:
-        self._connection.send(b"0\r\n%b\r\n" % trailers)
+        self._waiting += b"0\r\n%b\r\n" % trailers
+        self.flush()
         self._connection.getresponse().read()

@@ -37,6 +37,9 @@ class WholeAnswer:
     def write(self, data: bytes) -> None:
         self._body += data
 
+    def flush(self) -> None:
+        """There is nothing to send it to."""
+
     def end(self) -> None:
         """All is there."""
 
