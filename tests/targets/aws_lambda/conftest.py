@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.targets.aws_lambda import publish
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import Moto, moto
 from tests.aws.sandbox import machine
@@ -28,6 +29,15 @@ def plane(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 @pytest.fixture(scope="session")
 def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Platform:
     return plane.laptop(with_packages(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def unasked(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
+    """For commands in this process, whose new versions nobody asks whether they answer."""
+    for name, value in plane.moto.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(publish, "shake_hands", lambda *_arguments, **_more: None)
+    return plane
 
 
 @pytest.fixture

@@ -5,21 +5,16 @@ In this process, and with handshakes that nobody is asked for: as many sandboxes
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from platform_cli.build.archive import Archive, Entry, write_archive
-from platform_cli.config.project import LambdaSettings, Scaling
-from platform_cli.controlplane.store import Origin
+from platform_cli.config.project import Scaling
 from platform_cli.errors import NotFoundError
 from platform_cli.secrets.secrets_manager import ProjectSecrets
-from platform_cli.targets.aws_lambda import publish
-from platform_cli.targets.aws_lambda.artifacts import Artifacts
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.executor import Executor
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.secrets import pin_of
@@ -29,48 +24,28 @@ from tests.aws.control_plane import ACCOUNT, ControlPlane
 from tests.aws.mortal import Mortal
 from tests.aws.moto_server import REGION
 
+from .hand_made import deploy, hand_made
+
 NAME, BUCKET = "mortal", f"homeport-{ACCOUNT}-{REGION}"
 
 
 @pytest.fixture
-def mortal(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Mortal:
-    for name, value in plane.moto.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(publish, "shake_hands", lambda *_arguments, **_more: None)
+def mortal(unasked: ControlPlane) -> Mortal:
     return Mortal()
 
 
 @pytest.fixture
 def make(mortal: Mortal, tmp_path: Path) -> Callable[[], Wanted]:
-    """What a deploy is to make: each time another release, with layers of its own."""
-
-    def archive(kind: str) -> Archive:
-        return write_archive(tmp_path / f"{kind}.zip", {"a": Entry(os.urandom(16))})
+    """What a deploy is to make: each time another release, with layers of its own, and a secret."""
 
     def make() -> Wanted:
         secrets = ProjectSecrets(mortal.aws, NAME)
         secrets.set({"WORD": "hidden"})
         now = secrets.current()
         assert now is not None
-        return Wanted(
-            project=NAME,
-            named=True,
-            folder="/here",
-            bundle="",
-            artifacts=Artifacts(archive("function"), archive("packages"), archive("runtime"), "3.12", "arm64"),
-            settings=LambdaSettings(),
-            scaling=Scaling(min=1, max=2),
-            auto_scaling=True,
-            auth=None,
-            domains=(),
-            secrets=pin_of(now, ("WORD",)),
-        )
+        return replace(hand_made(tmp_path, NAME), scaling=Scaling(min=1, max=2), secrets=pin_of(now, ("WORD",)))
 
     return make
-
-
-def deploy(aws: AWS, wanted: Wanted) -> None:
-    Executor(aws, make_plan(aws, wanted), Origin, speaks_mcp=True).run()
 
 
 def destroy(aws: AWS) -> None:

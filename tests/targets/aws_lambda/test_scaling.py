@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platform_cli.errors import ReleaseError
+from platform_cli.config.project import Scaling
+from platform_cli.errors import ConfigError, ReleaseError
 from platform_cli.targets.aws_lambda import concurrency
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.concurrency import wait_until_ready
+from platform_cli.targets.aws_lambda.live import read_live
+from platform_cli.targets.aws_lambda.planner import make_plan
+from platform_cli.targets.aws_lambda.target import LambdaTarget
+from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
+from .hand_made import deploy, hand_made
 
-def test_instances_that_are_kept_ready_and_their_limit(laptop: Platform, plane: ControlPlane, project: Path) -> None:
+
+def test_a_deploy_waits_for_the_instances_that_are_kept_ready(
+    laptop: Platform, plane: ControlPlane, project: Path
+) -> None:
     config = project / "fastmcp.toml"
     plain = config.read_text()
 
@@ -46,29 +56,34 @@ def test_instances_that_are_kept_ready_and_their_limit(laptop: Platform, plane: 
         assert [step["detail"] for step in again] == ["3 instances ready; AWS bills for them"]
     finally:
         plane.concurrency.failure = None
-    assert [step["detail"] for step in deploy("[scaling]\nmin = 8\nmax = 20\n", "--dry-run")["plan"]][-2:] == [
-        "instances to 20",
-        "8 instances ready; AWS bills for them",
-    ]  # fmt: skip
-    functions = plane.moto.client("lambda")
-    functions.put_function_concurrency(FunctionName="homeport-scaled", ReservedConcurrentExecutions=20)
-    functions.put_provisioned_concurrency_config(
-        FunctionName="homeport-scaled", Qualifier="live", ProvisionedConcurrentExecutions=8
-    )
-    # AWS refuses a limit below what is kept ready.
-    deploy("[scaling]\nmax = 4\n")
-    assert instances() == {"min": 0, "ready": 0, "max": 4}
-    assert deploy("[scaling]\nmax = 4\n")["changed"] is False
-    functions.put_function_concurrency(FunctionName="homeport-scaled", ReservedConcurrentExecutions=890)
+    laptop.run("destroy", "scaled")
+
+
+def test_at_no_moment_are_more_kept_ready_than_there_may_be(unasked: ControlPlane, tmp_path: Path) -> None:
+    """AWS refuses it, and what the account has not."""
+    aws, functions, one = AWS(None), unasked.moto.client("lambda"), hand_made(tmp_path, "scales")
+
+    def scaled(least: int, most: int, project: str = "scales") -> Wanted:
+        return replace(one, project=project, scaling=Scaling(min=least, max=most))
+
+    def planned(wanted: Wanted) -> list[str]:
+        return [step.detail for step in make_plan(aws, wanted).steps]
+
+    deploy(aws, scaled(2, 5))
+    assert planned(scaled(8, 20)) == ["instances to 20", "8 instances ready; AWS bills for them"]
+    deploy(aws, scaled(8, 20))
+    assert planned(scaled(0, 4)) == ["no instance ready without a request", "instances to 4"]
+    deploy(aws, scaled(0, 4))
+    assert planned(scaled(0, 4)) == []
+    live = read_live(aws, "scales")
+    assert (live.kept_ready, live.reserved) == (0, 4)
+
+    functions.put_function_concurrency(FunctionName="homeport-scales", ReservedConcurrentExecutions=890)
     # Other tests' functions have reserved some, too.
     left = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] - 100
-    plane.calls.clear()
-    config.write_text(f"{plain}\n[scaling]\nmax = 20\n")
-    with pytest.raises(CommandFailedError) as caught:
-        laptop.run("deploy", str(project), "--name", "modest")
-    assert (caught.value.code, f"has {left} to reserve" in caught.value.error["message"]) == (2, True)
-    assert plane.calls == [], "it was refused before anything was changed"
-    laptop.run("destroy", "scaled")
+    with pytest.raises(ConfigError, match=f"has {left} to reserve"):
+        make_plan(aws, scaled(0, 20, "modest"))
+    LambdaTarget(aws).destroy("scales")
 
 
 def test_instances_that_do_not_come_are_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

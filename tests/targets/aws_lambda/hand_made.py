@@ -1,0 +1,40 @@
+"""Releases that nobody has built, deployed from this process: what AWS is asked for, in a second."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platform_cli.build.archive import Archive, Entry, write_archive
+from platform_cli.config.project import LambdaSettings, Scaling
+from platform_cli.controlplane.store import Origin
+from platform_cli.targets.aws_lambda.artifacts import Artifacts
+from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.executor import Executor
+from platform_cli.targets.aws_lambda.planner import make_plan
+from platform_cli.targets.aws_lambda.wanted import Wanted
+
+
+def hand_made(folder: Path, project: str) -> Wanted:
+    """Each time another release, with layers of its own."""
+
+    def archive(kind: str) -> Archive:
+        return write_archive(folder / f"{kind}.zip", {"a": Entry(os.urandom(16))})
+
+    return Wanted(
+        project=project,
+        named=True,
+        folder="/here",
+        bundle="",
+        artifacts=Artifacts(archive("function"), archive("packages"), archive("runtime"), "3.12", "arm64"),
+        settings=LambdaSettings(),
+        scaling=Scaling(),
+        auto_scaling=True,
+        auth=None,
+        domains=(),
+        secrets=None,
+    )
+
+
+def deploy(aws: AWS, wanted: Wanted) -> None:
+    Executor(aws, make_plan(aws, wanted), Origin, speaks_mcp=True).run()
