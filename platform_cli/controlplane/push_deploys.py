@@ -13,7 +13,7 @@ from pathlib import Path
 from ..config.load import load_project
 from ..config.project import Project
 from ..contract import compare
-from ..errors import BuildError, HomeportError, NotFoundError, RevokedTokenError
+from ..errors import BuildError, HomeportError, NotFoundError, RateLimitError, RevokedTokenError
 from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
 from .deployer import Deployer, Event
@@ -50,7 +50,9 @@ class PushDeploys:
         self._changed = changed
 
     async def work(self, project: str) -> None:
-        """Until nothing waits any more; between the last look and the return there is no await."""
+        """Until nothing waits any more; between the last look and the return there is no await. Raises RateLimitError
+        when GitHub wants to be asked later: what was under way waits again.
+        """
         while deployment := self._deployments.begin(project):
             await self._changed(project)
             await self._carry_out(deployment)
@@ -62,6 +64,9 @@ class PushDeploys:
                 await self._end_preview(deployment)
             elif await self._is_newest(link := self._links.get(deployment.link), deployment):
                 await self._deploy(link, deployment, deployment.sha)
+        except RateLimitError:
+            self._deployments.update(deployment, state="waiting")
+            raise
         except HomeportError as error:
             if isinstance(error, RevokedTokenError) and (known := self._links.find(deployment.link)):
                 self._links.set_error(known.repository, error.message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from ..errors import RateLimitError
 from ..github.checkout import Git
 from .builds import Builds
 from .deliveries import Deliveries
@@ -44,10 +45,19 @@ class Pushes:
 
     async def _work(self, project: str) -> None:
         try:
-            await self._deploys.work(project)
+            while (seconds := await self._limited(project)) is not None:
+                await asyncio.sleep(seconds)
         finally:
             # Without an await since nothing waited any more: what comes from now on finds no task, and starts one.
             del self._tasks[project]
+
+    async def _limited(self, project: str) -> float | None:
+        """Works; None when nothing waits any more, else in how many seconds GitHub may be asked again."""
+        try:
+            await self._deploys.work(project)
+        except RateLimitError as error:
+            return error.seconds
+        return None
 
     async def close(self) -> None:
         """What is under way stays in the queue."""

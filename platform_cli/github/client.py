@@ -69,8 +69,10 @@ class GitHubClient:
         """
         try:
             self._retrying(self._fetch, path, target, limit)
-        except (httpx.HTTPError, _LimitedError, _BrokenError) as error:
-            raise GitHubError(f"{path} cannot be fetched: {error or 'rate limit'}", hint="try again later") from None
+        except (httpx.HTTPError, _BrokenError) as error:
+            raise GitHubError(f"{path} cannot be fetched: {error}", hint="try again later") from None
+        except _LimitedError as error:
+            raise _limit_reached(error) from None
 
     def _fetch(self, path: str, target: IO[bytes], limit: int) -> None:
         target.seek(0)
@@ -96,10 +98,7 @@ class GitHubClient:
         except _BrokenError as error:
             raise GitHubError(f"GitHub answered {error} for {method} {path}", hint="try again later") from None
         except _LimitedError as error:
-            until = time.strftime("%H:%M:%S", time.localtime(time.time() + error.seconds))
-            limit = RateLimitError("GitHub's rate limit is reached", hint=f"it opens again at {until}")
-            limit.seconds = error.seconds
-            raise limit from None
+            raise _limit_reached(error) from None
         return answer.json() if answer.content else None
 
     @property
@@ -125,6 +124,13 @@ class GitHubClient:
             if urlsplit(url)[:2] != urlsplit(self._github.api_url)[:2]:
                 break
         raise GitHubError(f"GitHub leads nowhere for {method} {path}")
+
+
+def _limit_reached(error: _LimitedError) -> RateLimitError:
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + error.seconds))
+    limit = RateLimitError("GitHub's rate limit is reached", hint=f"it opens again at {until}")
+    limit.seconds = error.seconds
+    return limit
 
 
 class _BrokenError(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 
 from homeport_runtime.hosts.confinement import keep_memory_private
 
+from ...errors import RateLimitError
 from ...github.archives import Archives
 from ...home import Home, open_home
 from ...targets.aws_lambda.client import AWS
@@ -60,11 +61,17 @@ class Builder:
         self._deploys = PushDeploys(links, self._deployments, deployer, Archives(), self._changed)
 
     async def receive(self, message: Message) -> None:
-        """Raises UntoldError when GitHub has to be told once more; whatever it raises, the message comes again."""
-        if message.is_dead:
-            self._bury(message)
-        else:
-            await self._work(message.project, message.tries)
+        """Raises UntoldError when GitHub has to be told once more, RateLimitError when it wants to be asked later;
+        whatever it raises, the message comes again.
+        """
+        try:
+            if message.is_dead:
+                self._bury(message)
+            else:
+                await self._work(message.project, message.tries)
+        except RateLimitError as error:
+            self._queue.postpone(message, error.seconds)
+            raise
         if (seconds := await self._tell(message.project)) is not None:
             self._queue.postpone(message, seconds)
             raise UntoldError(message.project)

@@ -15,7 +15,7 @@ DEAD_QUEUE = f"{PLATFORM}_dead.fifo"
 SECRETS = f"{PLATFORM}/github/"
 TAGS = {"homeport:platform": "platform"}
 
-# What both functions are told.
+# What the functions are told: both where the queue is, and the one that the world sees whom its API answers.
 QUEUE_VARIABLE = "HOMEPORT_QUEUE_URL"
 TOKEN_VARIABLE = "HOMEPORT_TOKEN_HASH"  # noqa: S105 - its name
 

@@ -11,16 +11,14 @@ from ..access import hash_of, make_token
 from .boundary import BoundaryResource
 from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB
 from .package import Package
+from .queue_resources import BUILD_S, QueueResource, SourceResource
 from .removal import remove_layers
 from .resources import (
-    BUILD_S,
     FunctionResource,
     LayerResource,
     LogGroupResource,
-    QueueResource,
     Resource,
     RoleResource,
-    SourceResource,
     TableResource,
     URLResource,
 )
@@ -79,26 +77,26 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
     web = FunctionResource(
         aws,
         WEB,
-        f"{MODULES}.web.handler",
-        web_role,
-        layers,
-        package.function,
-        lambda: {QUEUE_VARIABLE: queue.url, TOKEN_VARIABLE: token_hash},
-        WEB_MB,
-        WEB_S,
-        DISK_MB,
+        handler=f"{MODULES}.web.handler",
+        role=web_role,
+        layers=layers,
+        function=package.function,
+        variables=lambda: {QUEUE_VARIABLE: queue.url, TOKEN_VARIABLE: token_hash},
+        memory_mb=WEB_MB,
+        timeout_s=WEB_S,
+        disk_mb=DISK_MB,
     )
     builder = FunctionResource(
         aws,
         BUILDER,
-        f"{MODULES}.builder.handler",
-        builder_role,
-        layers,
-        package.function,
-        lambda: {QUEUE_VARIABLE: queue.url},
-        BUILD_MB,
-        BUILD_S,
-        BUILD_DISK_MB,
+        handler=f"{MODULES}.builder.handler",
+        role=builder_role,
+        layers=layers,
+        function=package.function,
+        variables=lambda: {QUEUE_VARIABLE: queue.url},
+        memory_mb=BUILD_MB,
+        timeout_s=BUILD_S,
+        disk_mb=BUILD_DISK_MB,
     )
     sources = SourceResource(aws, queue, BUILDER), SourceResource(aws, dead, BUILDER)
     resources: tuple[Resource, ...] = (

@@ -9,7 +9,7 @@ from ...targets.aws_lambda.client import AWS, MISSING, absent
 from ...targets.aws_lambda.names import POLICY
 from .boundary import remove_boundary
 from .names import BUILDER, DEAD_QUEUE, PLATFORM, QUEUE, SECRETS, TABLE, WEB
-from .resources import NO_QUEUE
+from .queue_resources import NO_QUEUE
 
 
 def is_there(aws: AWS) -> bool:

@@ -24,7 +24,8 @@ from platform_cli.controlplane.aws.deployments import DynamoDeployments
 from platform_cli.controlplane.aws.links import DynamoLinks, SecretsManagerVault
 from platform_cli.controlplane.aws.names import DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE
 from platform_cli.controlplane.aws.queue import DynamoPings, Message, Queue
-from platform_cli.controlplane.aws.resources import QueueResource, TableResource
+from platform_cli.controlplane.aws.queue_resources import QueueResource
+from platform_cli.controlplane.aws.resources import TableResource
 from platform_cli.controlplane.aws.table import Table
 from platform_cli.controlplane.deliveries import Deliveries
 from platform_cli.controlplane.deployer import Deployed, Emit, Read

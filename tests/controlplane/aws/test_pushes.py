@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from platform_cli.controlplane.aws.builder import TRIES, Builder, UntoldError
 from platform_cli.controlplane.aws.names import QUEUE
 from platform_cli.controlplane.aws.queue import LEAST_S, Queue
-from platform_cli.controlplane.aws.resources import MAX_RECEIVES
+from platform_cli.controlplane.aws.queue_resources import MAX_RECEIVES
 from tests.aws.moto_server import Moto
 from tests.github.conftest import repository
 from tests.github.fake import Answer, FakeGitHub, commit, delivery_headers, git, post
@@ -261,6 +261,26 @@ def test_what_github_does_not_take_is_told_later(
     github.override = lambda _method, _path: None
     platform.build()
     assert [state for state, _ in github.statuses(sha)] == ["success"]
+
+
+def test_a_build_waits_as_long_as_github_says(
+    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+) -> None:
+    limited = "/git/ref/"
+
+    def limit(_method: str, path: str) -> Answer | None:
+        return (403, {"Retry-After": "1800"}, b'{"message": "API rate limit exceeded"}') if limited in path else None
+
+    github.override = limit
+    sha = push(github, repository, "too soon")
+    for limited in ("/git/ref/", "/tarball/"):
+        platform.build(at_most=1)
+        assert platform.states()[0] == (sha, "waiting"), limited
+    assert platform.postponed == [1800, 1800]
+    github.override = lambda _method, _path: None
+    platform.build()
+    assert platform.deploys.made == [(NAME, sha)]
+    assert github.statuses(sha)[-1][0] == "success"
 
 
 def test_a_builder_that_dies_over_a_commit_again_and_again_says_so(
