@@ -36,5 +36,5 @@ def hand_made(folder: Path, project: str) -> Wanted:
     )
 
 
-def deploy(aws: AWS, wanted: Wanted) -> None:
-    Executor(aws, make_plan(aws, wanted), Origin, speaks_mcp=True).run()
+def deploy(aws: AWS, wanted: Wanted, origin: Origin | None = None) -> None:
+    Executor(aws, make_plan(aws, wanted), lambda: origin or Origin(), speaks_mcp=True).run()
