@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.aws.control_plane import ACCOUNT, ControlPlane
-from tests.aws.moto_server import REGION
+from tests.aws.control_plane import ControlPlane
 from tests.support import ROOT, CommandFailedError, Platform
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -174,46 +172,3 @@ def test_a_name_nobody_chose_does_not_take_over_another_folders_project(
     (elsewhere / "note.txt").write_text("moved")
     assert laptop.run("deploy", str(elsewhere), "--name", name)["release"] == "v2"
     laptop.run("destroy", name)
-
-
-def test_what_nobody_needs_any_more_is_removed(laptop: Platform, plane: ControlPlane, project: Path) -> None:
-    functions = plane.moto.client("lambda")
-
-    def layers(name: str) -> set[str]:
-        used = functions.get_function_configuration(FunctionName=f"homeport-{name}", Qualifier="live")["Layers"]
-        return {layer["Arn"] for layer in used}
-
-    def are_there(arns: set[str]) -> bool:
-        return all(functions.list_layer_versions(LayerName=arn.split(":")[6])["LayerVersions"] for arn in arns)
-
-    laptop.run("deploy", str(project), "--name", "sharing")
-    with (project / "requirements.txt").open("a") as file:
-        file.write("six\n")
-    # More than Lambda takes directly: it goes by way of S3.
-    (project / "noise.bin").write_bytes(os.urandom(51 * 1024 * 1024))
-    plane.calls.clear()
-    laptop.run("deploy", str(project), "--name", "pruned")
-    own, shared = layers("pruned") - layers("sharing"), layers("pruned") & layers("sharing")
-    assert (len(own), len(shared)) == (1, 1)
-    bucket = f"homeport-{ACCOUNT}-{REGION}"
-    assert [call for call in plane.calls if call.startswith(("PUT", "POST")) and bucket in call]
-    s3 = plane.moto.client("s3")
-    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
-    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert (rule["Status"], rule["Expiration"]) == ("Enabled", {"Days": 1}), "what a killed deploy leaves goes, too"
-
-    # Nine more releases, as deploys would leave them.
-    for release in range(2, 11):
-        functions.update_function_configuration(FunctionName="homeport-pruned", Timeout=100 + release)
-        said = f"v{release} identity deploy"
-        made = functions.publish_version(FunctionName="homeport-pruned", Description=said)["Version"]
-    functions.update_alias(FunctionName="homeport-pruned", Name="live", FunctionVersion=made, Description="newest v10")
-    (project / "noise.bin").unlink()
-    assert laptop.run("deploy", str(project), "--name", "pruned")["release"] == "v11"
-    kept = [one["release"] for one in laptop.run("versions", "pruned")["versions"]]
-    assert kept == [f"v{release}" for release in range(11, 1, -1)]
-
-    laptop.run("destroy", "pruned")
-    assert (are_there(own), are_there(shared)) == (False, True)
-    assert bucket not in [one["Name"] for one in plane.moto.client("s3").list_buckets()["Buckets"]]
-    laptop.run("destroy", "sharing")
