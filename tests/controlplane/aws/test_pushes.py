@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,21 @@ def push(github: FakeGitHub, repository: Path, message: str) -> str:
     sha = commit(repository, message)
     assert github.deliver("push", github.push(repository)) == (202, {"deploying": [NAME]})
     return sha
+
+
+@contextmanager
+def queue_refusing(platform: InProcess) -> Iterator[None]:
+    """No message can be sent."""
+
+    def refuse(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="the queue")
+
+    events, sending = platform.aws.queues.meta.events, "before-call.sqs.SendMessage"
+    events.register_first(sending, refuse)
+    try:
+        yield
+    finally:
+        events.unregister(sending, refuse)
 
 
 def signed(github: FakeGitHub, payload: object) -> tuple[bytes, dict[str, str]]:
@@ -105,16 +121,9 @@ def test_what_the_queue_did_not_take_is_taken_when_it_is_delivered_again(
     sha = commit(repository, "unlucky")
     body, headers = signed(github, github.push(repository))
 
-    def refuse(**_: Any) -> None:
-        raise EndpointConnectionError(endpoint_url="the queue")
-
-    events = platform.aws.queues.meta.events
-    events.register_first("before-call.sqs.SendMessage", refuse)
-    try:
+    with queue_refusing(platform):
         # GitHub shows that it was not taken.
         assert post(github.webhook, body, headers)[0] == 503
-    finally:
-        events.unregister("before-call.sqs.SendMessage", refuse)
     platform.build()
     assert platform.deploys.made == []
     assert post(github.webhook, body, headers)[0] == 202
@@ -325,9 +334,11 @@ def test_a_message_that_fails_for_good_takes_nothing_with_it_that_came_later(
         patch.setattr(Builder, "_work", broken)
         push(github, repository, "the first")
         platform.build(at_most=MAX_RECEIVES)
-        # Without a message of its own: the dead one sends one.
-        patch.setattr(Queue, "wake", lambda *_: None)
-        later = push(github, repository, "later")
+    later = commit(repository, "later")
+    with queue_refusing(platform):
+        assert github.deliver("push", github.push(repository))[0] == 503
+    assert [state for _, state in platform.states()][:2] == ["waiting", "overtaken"]
+    # It has no message of its own: the dead one sends one.
     platform.build()
     assert platform.deploys.made == [(NAME, later)]
     assert [state for _, state in platform.states()][:2] == ["live", "overtaken"]
