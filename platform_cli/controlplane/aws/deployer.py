@@ -52,12 +52,7 @@ class LambdaDeployer:
             wanted, contract = make_wanted(
                 project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
             )
-            for attempt in Retrying(
-                retry=retry_if_exception_type(BusyError),
-                stop=stop_after_delay(PATIENCE_S),
-                wait=wait_fixed(AGAIN_S),
-                reraise=True,
-            ):
+            for attempt in _patiently():
                 with attempt:
                     plan = make_plan(self._aws, replace(wanted, folder=source))
                     executor = Executor(
@@ -78,7 +73,7 @@ class LambdaDeployer:
         return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
 
     async def destroy(self, project: str) -> None:
-        await asyncio.to_thread(self._target.destroy, project)
+        await asyncio.to_thread(_patiently(), self._target.destroy, project)
         self._contracts.forget(project)
 
     def mcp_url(self, project: str) -> str | None:
@@ -96,3 +91,13 @@ class LambdaDeployer:
     def share_secrets(self, project: str, preview: str) -> None:
         if now := ProjectSecrets(self._aws, project).current():
             ProjectSecrets(self._aws, preview).set(now.values)
+
+
+def _patiently() -> Retrying:
+    """Again for as long as somebody else deploys the same project."""
+    return Retrying(
+        retry=retry_if_exception_type(BusyError),
+        stop=stop_after_delay(PATIENCE_S),
+        wait=wait_fixed(AGAIN_S),
+        reraise=True,
+    )
