@@ -27,7 +27,7 @@ from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there
 from .secrets import pin_of
-from .wanted import Wanted, check_names_fit
+from .wanted import Wanted, check_variables_fit
 
 
 def make_wanted(
@@ -44,8 +44,9 @@ def make_wanted(
         min_workers=project.scaling.min,
         snap_start=project.on_lambda.snap_start,
     )
+    check_name_fits(project.name or "")
     pin, values = _secrets(project, aws)
-    check_names_fit(project.domains, pin)
+    check_variables_fit(project.domains, pin)
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)

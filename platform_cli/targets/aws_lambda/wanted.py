@@ -128,7 +128,7 @@ def _variables(
     }
 
 
-def check_names_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
+def check_variables_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
     """Raises ConfigError for more than a function's environment has room for beside all else. AWS measures it as JSON
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
     """
