@@ -40,8 +40,10 @@ class Reports:
     async def _work(self) -> None:
         running = self._running
         while True:
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), RETRY_S)
+                async with asyncio.timeout(RETRY_S):
+                    await self._changed.wait()
             self._changed.clear()
             for repository, untold in self._reporter.untold(self._deployments.all_unreported()).items():
                 is_free = repository not in running or running[repository].done()

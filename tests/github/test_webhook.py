@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import hmac
 import json
 from typing import Any
 
 import pytest
 
-from platform_cli.github.webhook import MAX_COMMITS, PullRequest, Push, is_signed, read_event
+from platform_cli.github.webhook import MAX_COMMITS, PullRequest, Push, is_signed, read_event, sign
 from tests.github.fake import FakeGitHub, example
 
 
@@ -27,6 +28,13 @@ def test_githubs_own_signature_is_taken(github: FakeGitHub) -> None:
     for wrong in (None, "", "sha256=", signature[:-1], signature.upper(), "sha256=\udcff"):
         assert not is_signed(secret, body, wrong), wrong
     assert not is_signed(secret, body + b" ", signature)
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    monkeypatch.setattr(hmac, "compare_digest", lambda *both: compared.append(both))
+    is_signed("secret", b"{}", "sha256=0")
+    assert compared == [(sign("secret", b"{}").encode(), b"sha256=0")]
 
 
 def test_what_a_push_touches(github: FakeGitHub) -> None:
