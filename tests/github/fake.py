@@ -294,7 +294,13 @@ class _Handler(BaseHTTPRequestHandler):
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
         done = subprocess.run(
-            ["git", "http-backend"], input=body, env=environment, capture_output=True, timeout=TIMEOUT_S, check=True
+            # It ends with an error where it tells the client of one.
+            ["git", "http-backend"],
+            input=body,
+            env=environment,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
         )
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))

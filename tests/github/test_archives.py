@@ -51,11 +51,12 @@ def test_it_is_what_git_checks_out(github: FakeGitHub, repository: Path, tmp_pat
     assert "kept-out.txt" in files(tmp_path / "Archives-one" / "one")
 
 
-def test_what_is_refused(github: FakeGitHub, repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Git, Archives])
+def test_what_is_refused(github: FakeGitHub, repository: Path, tmp_path: Path, kind: type[Git | Archives]) -> None:
     def check_out(sha: str, folder: str = "") -> None:
         target = tmp_path / f"into-{len(list(tmp_path.iterdir()))}"
         target.mkdir()
-        Archives().check_out(source(github), github.token, sha, folder, target)
+        kind().check_out(source(github), github.token, sha, folder, target)
 
     sha = git(repository, "rev-parse", "HEAD")
     with pytest.raises(SourceError, match="no folder 'two'"):

@@ -43,11 +43,12 @@ def test_the_commit_that_was_pushed_not_the_newest(
     arguments.unlink()
     into = tmp_path / "into"
     into.mkdir()
+    assert list(Git().list_refs(source(github), github.token, "refs/heads/main")) == ["refs/heads/main"]
     said, _ = Git().check_out(source(github), github.token, sha, "", into)
     assert (said.sha, said.message, (into / "later.txt").exists()) == (sha, "a server", False)
     seen = arguments.read_text()
     hidden = github.token, base64.b64encode(f"x-access-token:{github.token}".encode()).decode()
-    assert "fetch" in seen
+    assert ("ls-remote" in seen, "fetch" in seen) == (True, True)
     assert [value for value in hidden if value in seen] == []
 
 
@@ -60,3 +61,4 @@ def test_what_git_says_has_no_token(github: FakeGitHub, repository: Path) -> Non
 def test_a_redirect_is_not_followed(github: FakeGitHub) -> None:
     with pytest.raises(MovedError):
         Git().list_refs(Repository(source(github).github, "Codertocat/Elsewhere"), github.token, "refs/heads/main")
+    assert len([path for path in github.git_requests if "/Elsewhere" in path]) == 1
