@@ -34,7 +34,7 @@ REPOSITORY = "Codertocat/Hello-World"
 REPOSITORY_ID = 186853002
 HOOK_ID = 12345678
 TIMEOUT_S = 60
-# The parts of GitHub's description that are used: with all of it Prism takes ten seconds to start.
+# The paths of GitHub's description that are used: with all of it Prism takes ten seconds to start.
 PATHS = re.compile(
     r"/user|/repos/\{owner\}/\{repo\}(|/hooks(/\{hook_id\}(/pings)?)?|/statuses/\{sha\}"
     r"|/git/(ref/\{ref\}|commits/\{commit_sha\}|trees/\{tree_sha\}|blobs/\{file_sha\})|/tarball/\{ref\}"
@@ -359,9 +359,8 @@ def running(folder: Path) -> Iterator[FakeGitHub]:
 def _prism(node: environments.Node, folder: Path) -> Iterator[int]:
     packages = node.folder / "node_modules"
     description = json.loads((packages / "@octokit/openapi/generated/api.github.com.json").read_text())
-    description["paths"] = {path: item for path, item in description["paths"].items() if PATHS.fullmatch(path)}
     trimmed = folder / "api.json"
-    trimmed.write_text(json.dumps(description))
+    trimmed.write_text(json.dumps(_used(description)))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -377,6 +376,23 @@ def _prism(node: environments.Node, folder: Path) -> Iterator[int]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _used(description: dict[str, Any]) -> dict[str, Any]:
+    """The paths that are used, with the components that they lead to."""
+    paths = {path: item for path, item in description["paths"].items() if PATHS.fullmatch(path)}
+    components: dict[str, dict[str, Any]] = {}
+    waiting: list[Any] = [paths]
+    while waiting:
+        for kind, name in re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(waiting.pop())):
+            if name not in components.setdefault(kind, {}):
+                components[kind][name] = description["components"][kind][name]
+                waiting.append(components[kind][name])
+    return {
+        **{key: description[key] for key in ("openapi", "info", "servers")},
+        "paths": paths,
+        "components": components,
+    }
 
 
 def _accepts(port: int) -> bool:
