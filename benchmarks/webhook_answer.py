@@ -34,6 +34,8 @@ KIND = "mcp2_lowlevel"
 NAME = "hello-world"
 # Seconds between two deliveries while a commit is deployed.
 PAUSE_S = 0.05
+# How many are signed at a time, by a process.
+BATCH = 200
 SIGNATURE = "X-Hub-Signature-256"
 
 
@@ -59,12 +61,23 @@ class Measured:
 class Deliveries:
     """Pushes of commits that nobody else has pushed, as GitHub would deliver them, to both sides in turn."""
 
-    def __init__(self, github: FakeGitHub, repository: Path, count: int) -> None:
-        bodies = [json.dumps(github.push(repository, after=f"{number:040x}")).encode() for number in range(count)]
-        self._signed = iter(list(zip(bodies, github.sign(bodies), strict=True)))
+    def __init__(self, github: FakeGitHub, repository: Path) -> None:
+        self._github = github
+        self._repository = repository
+        self._made = 0
+        self._signed: list[tuple[bytes, str]] = []
+
+    def _make(self) -> None:
+        numbers = range(self._made, self._made + BATCH)
+        pushes = [self._github.push(self._repository, after=f"{number:040x}") for number in numbers]
+        bodies = [json.dumps(push).encode() for push in pushes]
+        self._signed = list(zip(bodies, self._github.sign(bodies), strict=True))
+        self._made += BATCH
 
     def measure(self, urls: Sequence[str], into: Measured) -> None:
-        body, signature = next(self._signed)
+        if not self._signed:
+            self._make()
+        body, signature = self._signed.pop()
         headers = delivery_headers("push", signature)
         for url, found in zip(urls, (into.homeport, into.webhook), strict=True):
             found.append(seconds_to_answer(url, body, headers))
@@ -173,7 +186,7 @@ def measure(github: FakeGitHub, root: Path, options: argparse.Namespace) -> tupl
     try:
         ours = f"{platform.run('platform', 'status')['api_url']}/github/webhook"
         platform.run("link-repo", github.repository_url, "--webhook-url", ours)
-        deliveries = Deliveries(github, repository, options.pushes + 400 * options.commits)
+        deliveries = Deliveries(github, repository)
         with webhook(root, github.secret) as theirs:
             busy = measure_busy(github, repository, deliveries, (ours, theirs), options.commits)
             idle = measure_idle(platform, deliveries, (ours, theirs), options.pushes)

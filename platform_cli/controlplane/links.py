@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import InputError, NotFoundError, RevokedTokenError
+from ..errors import HomeportError, InputError, NotFoundError, RevokedTokenError
 from ..github.repository import GitHub, Repository
 
 # Random bytes in a webhook's secret.
@@ -106,8 +106,10 @@ class Links(ABC):
     def set_hook(self, repository: LinkedRepository, hook_id: int | None) -> None:
         self.update_repository(repository, hook_id=hook_id)
 
-    def set_error(self, repository: LinkedRepository, error: str | None) -> None:
-        self.update_repository(repository, error=error)
+    def set_error(self, repository: LinkedRepository, error: HomeportError | None) -> None:
+        """What keeps us from working with it, and what to do; None when that is over."""
+        text = "; ".join(filter(None, (error.message, error.hint))) if error else None
+        self.update_repository(repository, error=text)
 
     def rename(self, repository: LinkedRepository, name: str) -> None:
         self.update_repository(repository, name=name)

@@ -50,7 +50,7 @@ class Poller:
         try:
             refs = await self._refs(links[0], *(f"refs/heads/{link.branch}" for link in links))
         except HomeportError as error:
-            self._links.set_error(repository, error.message)
+            self._links.set_error(repository, error)
             return
         if repository.error is not None:
             self._links.set_error(repository, None)

@@ -69,7 +69,7 @@ class PushDeploys:
             raise
         except HomeportError as error:
             if isinstance(error, RevokedTokenError) and (known := self._links.find(deployment.link)):
-                self._links.set_error(known.repository, error.message)
+                self._links.set_error(known.repository, error)
             self._fail(deployment, error)
         except OSError as error:
             self._fail(deployment, BuildError(f"the platform cannot build: {error}"))

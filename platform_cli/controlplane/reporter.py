@@ -45,7 +45,7 @@ class Reporter:
             try:
                 await self._tell(link, deployment)
             except RevokedTokenError as error:
-                self._links.set_error(link.repository, error.message)
+                self._links.set_error(link.repository, error)
                 return None
             except NotFoundError:
                 # The repository, the commit or the pull request is gone: there is nobody to tell.

@@ -24,7 +24,7 @@ from platform_cli.controlplane.links import Link, Links
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
 from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
 from platform_cli.controlplane.store import Store
-from platform_cli.errors import InputError
+from platform_cli.errors import InputError, RevokedTokenError
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
 from platform_cli.secrets.sqlite import SQLiteSecretStore
@@ -125,8 +125,8 @@ def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
     assert (len(bytes.fromhex(secret)), links.token(repository)) == (32, "token-1")
     links.add(Link("one", repository, "main", "", previews=True))
     links.set_hook(repository, 99)
-    links.set_error(repository, "revoked")
-    assert [(one.error, one.id) for one in links.with_hook(99)] == [("revoked", repository.id)]
+    links.set_error(repository, RevokedTokenError("revoked", hint="link again"))
+    assert [(one.error, one.id) for one in links.with_hook(99)] == [("revoked; link again", repository.id)]
     same = links.add_repository(Repository(GITHUB, "you/renamed"), 12, "token-2")
     assert (links.token(same), links.webhook_secret(same)) == ("token-2", secret)
     (link,) = links.all()

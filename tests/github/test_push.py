@@ -88,6 +88,10 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert (done["who"], done["message"], done["source"]) == ("Mona", "a tool called fresh", sha)
     wait_for(lambda: [state for state, _ in github.statuses(sha)] == ["pending", "success"])
     assert github.requests("POST", f"/statuses/{sha}")[-1].body["target_url"] == f"{linked}/mcp"
+    wait_for(lambda: github.requests("POST", "/deployments/[0-9]+/statuses")[-1].body["state"] == "success")
+    told = github.requests("POST", "/deployments/[0-9]+/statuses")[-1].body
+    assert told["environment_url"] == f"{linked}/mcp"
+    assert github.requests("POST", "/deployments")[-1].body["ref"] == sha
     origin = platform.run("versions", NAME)["versions"][0]["origin"]
     assert (origin["sha"], origin["author"], origin["message"]) == (sha, "Mona", "a tool called fresh")
     assert "inspect" in platform.run("logs", NAME, "--build", "--release", done["release"])["log"]
@@ -341,6 +345,7 @@ def test_a_revoked_token_is_shown_and_replaced(
         sha = add_tool(repository, "later")
         github.deliver("push", github.push(repository))
         wait_for(lambda: "token" in (platform.run("repos")["repos"][0]["error"] or ""))
+        assert "`homeport login`, then link again" in platform.run("repos")["repos"][0]["error"]
         assert github.statuses(sha) == []
         log_in(platform, github.token)
         platform.run("link-repo", github.repository_url, "--previews", "--webhook-url", github.webhook)
