@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from platform_cli.errors import GitHubError, NotFoundError, SourceError
-from platform_cli.github.archives import Archives, _unpack
+from platform_cli.github.archives import MAX_MISSING, Archives, _Blob, _complete, _tree, _unpack
 from platform_cli.github.checkout import Git
 from platform_cli.github.repository import GitHub, Repository
 from tests.github.fake import FakeGitHub, commit, git
@@ -89,6 +90,19 @@ def test_a_hostile_archive(tmp_path: Path, name: str, kind: bytes, link: str) ->
     with pytest.raises(SourceError):
         _unpack(archive("top/" + name, kind, link, "a" * 40), "a" * 40, "", into)
     assert [path.name for path in tmp_path.rglob("*")] == ["into"]
+
+
+def test_what_is_fetched_file_by_file_stays_inside_and_is_little(tmp_path: Path) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    (into / "out").symlink_to(tmp_path)
+    nobody: Any = None
+    with pytest.raises(SourceError, match="out/evil leads out"):
+        _complete(nobody, "", [_Blob("out/evil", "100644", "a" * 40, 1)], into)
+    with pytest.raises(SourceError, match="keeps 101 files out"):
+        _complete(nobody, "", [_Blob(f"{number}", "100644", "a" * 40, 1) for number in range(MAX_MISSING + 1)], into)
+    with pytest.raises(SourceError, match="more files than GitHub lists"):
+        _tree({"truncated": True, "tree": []})
 
 
 def test_the_archive_of_another_commit(tmp_path: Path) -> None:
