@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 
 from platform_cli.controlplane.aws import builder as builder_module
+from platform_cli.controlplane.aws import deployments as deployments_module
 from platform_cli.controlplane.aws.api import create_app
 from platform_cli.controlplane.aws.builder import Builder
 from platform_cli.controlplane.aws.deployments import DynamoDeployments
@@ -99,6 +100,11 @@ class InProcess:
 
     def _note(self, params: dict[str, Any], **_: Any) -> None:
         self.postponed.append(params["VisibilityTimeout"])
+
+    def forget(self) -> None:
+        """What was made, what failed and what was put off."""
+        for noted in (self.deploys.made, self.deploys.shared, self.failures, self.postponed):
+            noted.clear()
 
     def restart(self) -> None:
         """The functions' next instances, which remember nothing."""
@@ -189,6 +195,8 @@ def running(moto: Moto, folder: Path) -> Iterator[InProcess]:
         dead.make()
         queue.make()
         patch.setenv(QUEUE_VARIABLE, queue.url)
+        # moto is slow with long lists.
+        patch.setattr(deployments_module, "KEPT", 10)
         patch.setattr(builder_module, "LambdaDeployer", lambda *_: deploys)
         here = InProcess(aws, Home(folder), deploys, {QUEUE: queue.url, DEAD_QUEUE: dead.url})
         with here.serving() as here.url:

@@ -17,36 +17,39 @@ from platform_cli.controlplane.aws.names import QUEUE
 from platform_cli.controlplane.aws.queue import LEAST_S, Queue
 from platform_cli.controlplane.aws.queue_resources import MAX_RECEIVES
 from tests.aws.moto_server import Moto
-from tests.github.conftest import repository
 from tests.github.fake import Answer, FakeGitHub, commit, delivery_headers, git, post
 
 from .in_process import NAME, InProcess, KilledError, running
 
-__all__ = ["repository"]
-
 
 @pytest.fixture(scope="module")
-def platform(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+def linked(
+    moto: Moto, github: FakeGitHub, clone: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[InProcess]:
+    """A platform to which the repository is linked, with its first commit live."""
+    begin_anew(clone)
     with running(moto, tmp_path_factory.mktemp("home")) as here:
+        here.link(github, previews=True)
+        here.build()
+        assert here.states() == [(git(clone, "rev-parse", "HEAD"), "live")]
         yield here
+        here.unlink()
+    begin_anew(clone)
+
+
+def begin_anew(clone: Path) -> None:
+    git(clone, "reset", "--quiet", "--hard", git(clone, "rev-list", "--max-parents=0", "HEAD"))
+    git(clone, "push", "--quiet", "--force", "origin", "HEAD:main")
 
 
 @pytest.fixture
-def linked(platform: InProcess, github: FakeGitHub, repository: Path) -> Iterator[str]:
-    """The first commit, which is live."""
-    platform.link(github, previews=True)
-    platform.build()
-    sha = git(repository, "rev-parse", "HEAD")
-    assert platform.states()[0] == (sha, "live")
-    platform.deploys.made.clear()
-    yield sha
+def platform(linked: InProcess, github: FakeGitHub) -> Iterator[InProcess]:
+    """With nothing to do, and nothing made yet."""
+    linked.forget()
+    yield linked
     github.override = lambda _method, _path: None
-    platform.deploys.dies = lambda: None
-    platform.unlink()
-    platform.build()
-    platform.deployments.forget(NAME)
-    platform.failures.clear()
-    platform.postponed.clear()
+    linked.deploys.dies = lambda: None
+    linked.build()
 
 
 def push(github: FakeGitHub, repository: Path, message: str) -> str:
@@ -76,30 +79,28 @@ def signed(github: FakeGitHub, payload: object) -> tuple[bytes, dict[str, str]]:
 
 
 def test_many_pushes_end_with_the_newest_deployed_once(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str, monkeypatch: pytest.MonkeyPatch
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
-    # moto is slow with long lists.
-    monkeypatch.setattr("platform_cli.controlplane.aws.deployments.KEPT", 5)
     newest = commit(repository, "the last")
     payload = github.push(repository)
     # The last one comes in the middle, as it may; what is built is what the branch has then.
-    shas = [f"{number:040x}" for number in range(15)] + [newest] + [f"{number:040x}" for number in range(15, 30)]
+    shas = [f"{number:040x}" for number in range(6)] + [newest] + [f"{number:040x}" for number in range(6, 12)]
     bodies = [json.dumps({**payload, "after": sha}).encode() for sha in shas]
     headers = [delivery_headers("push", signature) for signature in github.sign(bodies)]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda place: post(github.webhook, bodies[place], headers[place]), range(31)))
+        answers = list(threads.map(lambda place: post(github.webhook, bodies[place], headers[place]), range(len(shas))))
     assert {status for status, _ in answers} == {202}
     platform.build()
     assert platform.deploys.made == [(NAME, newest)]
     assert {state for _, state in platform.states()} == {"live", "overtaken"}
-    assert post(github.webhook, bodies[15], headers[15])[0] == 202
+    assert post(github.webhook, bodies[6], headers[6])[0] == 202
     platform.build()
     assert platform.deploys.made == [(NAME, newest)], "it was delivered before"
     assert [state for state, _ in github.statuses(newest)] == ["pending", "success"]
 
 
 def test_a_delivery_that_is_repeated_after_a_restart_deploys_nothing(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     first = commit(repository, "first")
     body, headers = signed(github, github.push(repository))
@@ -116,7 +117,7 @@ def test_a_delivery_that_is_repeated_after_a_restart_deploys_nothing(
 
 
 def test_what_the_queue_did_not_take_is_taken_when_it_is_delivered_again(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     sha = commit(repository, "unlucky")
     body, headers = signed(github, github.push(repository))
@@ -144,9 +145,7 @@ def test_of_one_project_one_message_is_worked_on_at_a_time(platform: InProcess) 
     sqs.delete_message(**queue, ReceiptHandle=last["ReceiptHandle"])
 
 
-def test_what_is_no_push_of_ours_changes_nothing(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
-) -> None:
+def test_what_is_no_push_of_ours_changes_nothing(platform: InProcess, github: FakeGitHub, repository: Path) -> None:
     before = platform.states()
     body, headers = signed(github, github.push(repository, after="f" * 40))
     wrong = {"X-Hub-Signature-256": "sha256=" + "0" * 64}, {"X-Hub-Signature-256": ""}, {"X-GitHub-Hook-ID": "1"}
@@ -156,8 +155,8 @@ def test_what_is_no_push_of_ours_changes_nothing(
     fork["pull_request"]["head"]["repo"]["id"] += 1
     for event, payload in (
         ("star", {"action": "created"}),
-        ("push", github.push(repository, ref="refs/tags/v1")),
-        ("push", github.push(repository, ref="refs/heads/other")),
+        ("push", github.push(repository, ref="refs/tags/v1", after="e" * 40)),
+        ("push", github.push(repository, ref="refs/heads/other", after="e" * 40)),
         ("push", github.push(repository, deleted=True, after="0" * 40)),
         ("pull_request", github.pull_request("labeled", "a" * 40)),
         ("pull_request", fork),
@@ -171,7 +170,7 @@ def test_what_is_no_push_of_ours_changes_nothing(
 
 
 def test_a_force_push_and_one_of_two_thousand_commits(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     many = commit(repository, "one of two thousand")
     # GitHub names the newest 2,048 at most, and then says nothing of the others.
@@ -179,7 +178,7 @@ def test_a_force_push_and_one_of_two_thousand_commits(
     payload["commits"] *= 2000
     assert github.deliver("push", payload)[0] == 202
     platform.build()
-    git(repository, "reset", "--quiet", "--hard", linked)
+    git(repository, "reset", "--quiet", "--hard", "HEAD~1")
     forced = commit(repository, "another history")
     assert github.deliver("push", github.push(repository, forced=True, before=many))[0] == 202
     platform.build()
@@ -187,7 +186,7 @@ def test_a_force_push_and_one_of_two_thousand_commits(
 
 
 def test_a_repository_that_was_transferred_is_followed(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     old, new = github.name, "Another-Owner/Hello-Again"
     origin = git(repository, "remote", "get-url", "origin")
@@ -214,12 +213,11 @@ def test_a_repository_that_was_transferred_is_followed(
         assert platform.deploys.made[-1] == (NAME, sha)
     finally:
         github.name, github.override = old, lambda _method, _path: None
+        git(repository, "remote", "set-url", "origin", origin)
         github.deliver("push", github.push(repository))
 
 
-def test_a_revoked_token_is_shown_and_replaced(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
-) -> None:
+def test_a_revoked_token_is_shown_and_replaced(platform: InProcess, github: FakeGitHub, repository: Path) -> None:
     old, origin = github.token, git(repository, "remote", "get-url", "origin")
     try:
         github.token = "ghp_another0token"
@@ -236,6 +234,7 @@ def test_a_revoked_token_is_shown_and_replaced(
         assert [state for state, _ in github.statuses(sha)][-1] == "success"
     finally:
         github.token = old
+        git(repository, "remote", "set-url", "origin", origin)
         platform.link(github, previews=True)
         platform.build()
 
@@ -252,14 +251,13 @@ def test_what_github_does_not_take_is_told_later(
     platform: InProcess,
     github: FakeGitHub,
     repository: Path,
-    linked: str,
     answer: Answer,
     seconds: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("platform_cli.controlplane.reporter.PATIENCE_S", 0.0)
     github.override = lambda _method, path: answer if "/statuses/" in path else None
-    sha = push(github, repository, "untold")
+    sha = push(github, repository, f"untold for {seconds} s")
     platform.build(at_most=1)
     assert platform.deploys.made == [(NAME, sha)]
     assert (github.statuses(sha), platform.postponed) == ([], [seconds])
@@ -272,9 +270,7 @@ def test_what_github_does_not_take_is_told_later(
     assert [state for state, _ in github.statuses(sha)] == ["success"]
 
 
-def test_a_build_waits_as_long_as_github_says(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
-) -> None:
+def test_a_build_waits_as_long_as_github_says(platform: InProcess, github: FakeGitHub, repository: Path) -> None:
     limited = "/git/ref/"
 
     def limit(_method: str, path: str) -> Answer | None:
@@ -293,7 +289,7 @@ def test_a_build_waits_as_long_as_github_says(
 
 
 def test_a_builder_that_dies_over_a_commit_again_and_again_says_so(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     def die() -> None:
         raise KilledError
@@ -313,7 +309,7 @@ def test_a_builder_that_dies_over_a_commit_again_and_again_says_so(
 
 
 def test_a_message_that_fails_for_good_is_a_failure_on_its_commit(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str, monkeypatch: pytest.MonkeyPatch
+    platform: InProcess, github: FakeGitHub, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Builder, "_work", broken)
     sha = push(github, repository, "lost otherwise")
@@ -328,7 +324,7 @@ def test_a_message_that_fails_for_good_is_a_failure_on_its_commit(
 
 
 def test_a_message_that_fails_for_good_takes_nothing_with_it_that_came_later(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str, monkeypatch: pytest.MonkeyPatch
+    platform: InProcess, github: FakeGitHub, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Builder, "_work", broken)
@@ -349,7 +345,7 @@ def broken(*_: object) -> None:
 
 
 def test_a_preview_gets_the_secrets_of_its_project_and_goes_in_time(
-    platform: InProcess, github: FakeGitHub, repository: Path, linked: str
+    platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     preview = f"{NAME}-pr-7"
     git(repository, "commit", "--quiet", "--allow-empty", "-m", "a proposal")
