@@ -164,6 +164,10 @@ class Sandbox:
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def serve_forever(self, poll_interval: float = 0.05) -> None:
+        """Half a second, as it is otherwise, would be waited for at the end of each sandbox."""
+        super().serve_forever(poll_interval)
+
     def handle_error(self, *_: object) -> None:
         """A process that was killed has left its connection."""
 
