@@ -26,6 +26,7 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
     from ..targets.aws_lambda.target import LambdaTarget
 
     aws, begun = AWS(project.on_lambda.region), time.monotonic()
+    aws.prepare()
 
     def origin() -> Origin:
         return Origin(this_user(), seconds=time.monotonic() - begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -33,9 +34,15 @@ class AWS:
             )
         self.region: str = self._session.region_name
         self._config = Config(retries={"mode": "standard", "max_attempts": 5}, read_timeout=120)
+        self._making = threading.Lock()
+
+    def prepare(self) -> None:
+        """Makes what a plan asks, beside other work: for each client botocore reads what its service can do."""
+        threading.Thread(target=lambda: (self.functions, self.roles, self.logs, self.tables), daemon=True).start()
 
     def _client(self, service: str) -> Any:
-        return self._session.client(service, config=self._config)
+        with self._making:
+            return self._session.client(service, config=self._config)
 
     def hold_credentials(self) -> None:
         """From now on they are ours, wherever they came from, and may leave the environment."""

@@ -52,7 +52,7 @@ class LambdaServer:
 
     def load(self) -> ModuleType | None:
         """Makes the process the server's own and imports it. Raises ServerError."""
-        # Hardly anything that an import makes is garbage: looking for it is a sixth of the time.
+        # Until all is there that stays.
         gc.disable()
         self._settle()
         return load(self._manifest, self._folders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -42,8 +43,20 @@ class Prepared:
 
 def load(manifest: Manifest, folders: Folders) -> ModuleType | None:
     """The user's module; None for a command. Raises ServerError."""
-    with PROFILE.measure():
+    with PROFILE.measure(), _without_collection():
         return load_module(folders.app, folders.work, manifest.file) if manifest.file else None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Hardly anything that an import makes is garbage: looking for it is a sixth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 async def prepare(
