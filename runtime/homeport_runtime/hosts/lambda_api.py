@@ -7,17 +7,22 @@ Node.js and Rust send: a chunked POST whose errors come as trailers.
 from __future__ import annotations
 
 import base64
-import http.client
 import json
-import socket
 from typing import Any, NamedTuple
 
 from ..asgi import Headers
+from .lambda_connection import Connection, Reply
 from .lambda_events import answer_fields
 
 RUNTIME = "/2018-06-01/runtime"
 # Ends the prelude (status and headers, as JSON) of an HTTP answer.
 PRELUDE_END = b"\0" * 8
+STREAMED = {
+    "Lambda-Runtime-Function-Response-Mode": "streaming",
+    "Transfer-Encoding": "chunked",
+    "Trailer": "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
+    "Content-Type": "application/vnd.awslambda.http-integration-response",
+}
 
 
 class Invocation(NamedTuple):
@@ -32,33 +37,29 @@ class RuntimeAPI:
     """Blocking, one event at a time. `address` is what AWS_LAMBDA_RUNTIME_API says: `host:port`."""
 
     def __init__(self, address: str) -> None:
-        # Waiting for an event has no end.
-        self._connection = http.client.HTTPConnection(address)
+        self._connection = Connection(address)
         self._phase = "init"
 
     def next(self) -> Invocation:
         try:
-            response = self._get("/invocation/next")
-        except (http.client.RemoteDisconnected, ConnectionError):
+            reply = self._get("/invocation/next")
+        except ConnectionError:
             # Closed while nothing was asked of it: nothing is lost by asking again.
             self._connection.close()
-            response = self._get("/invocation/next")
-        event = json.loads(response.read())
-        headers = response.headers
-        return Invocation(
-            headers["Lambda-Runtime-Aws-Request-Id"], int(headers["Lambda-Runtime-Deadline-Ms"]) / 1000, event
-        )
+            reply = self._get("/invocation/next")
+        request_id = reply.headers["lambda-runtime-aws-request-id"]
+        return Invocation(request_id, int(reply.headers["lambda-runtime-deadline-ms"]) / 1000, json.loads(reply.body))
 
     def restored(self) -> None:
         """Tells that all is ready to be put into a snapshot (SnapStart); returns in each copy restored from it."""
-        self._get("/restore/next").read()
+        self._get("/restore/next")
         # The connection is one of the process that the snapshot was made of.
         self._connection.close()
         self._phase = "restore"
 
-    def _get(self, path: str) -> http.client.HTTPResponse:
-        self._connection.request("GET", f"{RUNTIME}{path}")
-        return self._connection.getresponse()
+    def _get(self, path: str) -> Reply:
+        self._connection.send(self._connection.head("GET", f"{RUNTIME}{path}", {}))
+        return self._connection.reply()
 
     def answer(self, request_id: str) -> AnswerStream:
         return AnswerStream(self._connection, f"{RUNTIME}/invocation/{request_id}/response")
@@ -72,9 +73,14 @@ class RuntimeAPI:
         self._post(f"/{self._phase}/error", kind, message, trace)
 
     def _post(self, path: str, kind: str, message: str, trace: str) -> None:
-        headers = {"Lambda-Runtime-Function-Error-Type": kind, "Content-Type": "application/json"}
-        self._connection.request("POST", f"{RUNTIME}{path}", error_body(kind, message, trace), headers)
-        self._connection.getresponse().read()
+        body = error_body(kind, message, trace)
+        headers = {
+            "Lambda-Runtime-Function-Error-Type": kind,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+        }
+        self._connection.send(self._connection.head("POST", f"{RUNTIME}{path}", headers) + body)
+        self._connection.reply()
 
 
 def error_body(kind: str, message: str, trace: str = "") -> bytes:
@@ -85,23 +91,13 @@ def error_body(kind: str, message: str, trace: str = "") -> bytes:
 class AnswerStream:
     """One answer. Nothing is sent before `start`; its pieces go out with `flush`, `end` and `abort`."""
 
-    def __init__(self, connection: http.client.HTTPConnection, path: str) -> None:
+    def __init__(self, connection: Connection, path: str) -> None:
         self._connection = connection
         self._path = path
         self._waiting = bytearray()
 
     def start(self, status: int, headers: Headers) -> None:
-        self._connection.putrequest("POST", self._path)
-        for name, value in (
-            ("Lambda-Runtime-Function-Response-Mode", "streaming"),
-            ("Transfer-Encoding", "chunked"),
-            ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
-            ("Content-Type", "application/vnd.awslambda.http-integration-response"),
-        ):
-            self._connection.putheader(name, value)
-        self._connection.endheaders()
-        sock: socket.socket = self._connection.sock
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._waiting += self._connection.head("POST", self._path, STREAMED)
         self.write(json.dumps(answer_fields(status, headers)).encode() + PRELUDE_END)
 
     def write(self, data: bytes) -> None:
@@ -127,4 +123,4 @@ class AnswerStream:
     def _finish(self, trailers: bytes) -> None:
         self._waiting += b"0\r\n%b\r\n" % trailers
         self.flush()
-        self._connection.getresponse().read()
+        self._connection.reply()
