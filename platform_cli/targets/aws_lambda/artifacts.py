@@ -40,6 +40,8 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
+# Of what is in a packages' zip beside them: another homeport must not take an older one's.
+LAYOUT = "1"
 # Of the manifest, what only matters on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
 
@@ -98,7 +100,7 @@ def make_artifacts(
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
         modules: Sequence[str] = manifest["imports"]["modules"]
-        loaded = hashlib.sha256("\n".join(sorted(modules)).encode()).hexdigest()[:16]
+        loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules)]).encode()).hexdigest()[:16]
         packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
         function = zips / f"function-{built.bundle.hash}.zip"
