@@ -17,9 +17,11 @@ from tests.support import ROOT, Platform
 
 NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "concurrency", "storage"]
 SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3", "metrics": "cloudwatch"}
-# No permission has its name: a part of another call, boto3's own helper, or asked for by another name.
+# No permission has its name (a part of another call, boto3's own helper, asked for by another name); or it is for a
+# platform's builder alone.
 OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPaginator", "logs:GetPaginator",
-         "iam:GetPaginator", "iam:SimulatePrincipalPolicy", "s3:PutBucketLifecycleConfiguration"}  # fmt: skip
+         "iam:GetPaginator", "iam:SimulatePrincipalPolicy", "s3:PutBucketLifecycleConfiguration",
+         "iam:PutRolePermissionsBoundary"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -61,7 +61,7 @@ def left(plane: ControlPlane) -> list[str]:
         *(one["RoleName"] for one in moto("iam").list_roles()["Roles"]),
         *(one["logGroupName"] for one in moto("logs").describe_log_groups()["logGroups"]),
         *(one["Name"] for one in moto("secretsmanager").list_secrets()["SecretList"]),
-        *(f"{one['LayerVersionArn']} {one['Description']}" for one in newest),
+        *(f"{one['LayerVersionArn']} {one.get('Description')}" for one in newest),
         *moto("dynamodb").list_tables()["TableNames"],
     ]
     buckets = [one["Name"] for one in moto("s3").list_buckets()["Buckets"] if one["Name"] == BUCKET]
