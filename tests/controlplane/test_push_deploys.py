@@ -13,6 +13,7 @@ import pytest
 from platform_cli.controlplane.deployer import Deployed
 from platform_cli.controlplane.deployments import Deployment, Wanted
 from platform_cli.controlplane.links import Link
+from platform_cli.controlplane.poller import VARIABLE, Poller
 from platform_cli.controlplane.push_deploys import PushDeploys
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
 from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
@@ -84,6 +85,29 @@ def work(
 def test_a_branch_that_is_gone_ends_nothing(kept: tuple[SQLiteLinks, SQLiteDeployments], tmp_path: Path) -> None:
     found, destroyed = work(kept, Wanted("one", "one", SHA), Repositories({}), tmp_path)
     assert ([one.state for one in found], destroyed) == (["overtaken"], [])
+
+
+def test_a_commit_is_not_tried_at_every_look(
+    kept: tuple[SQLiteLinks, SQLiteDeployments], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0.001")
+    looks, woken = 0, list[str]()
+    enough = asyncio.Event()
+
+    async def refs(*_: object) -> dict[str, str]:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            enough.set()
+        return {"refs/heads/main": SHA}
+
+    async def poll() -> None:
+        polling = asyncio.create_task(Poller(*kept, refs, woken.append).run())
+        await enough.wait()
+        polling.cancel()
+
+    asyncio.run(poll())
+    assert woken == ["one"]
 
 
 @pytest.mark.parametrize(("config", "blocked"), [("", False), ("[github]\nblock_breaking = true\n", True)])

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from platform_cli.build.source import MAX_BYTES, MAX_FILES
 from platform_cli.errors import GitHubError, NotFoundError, SourceError
+from platform_cli.github import archives
 from platform_cli.github.archives import MAX_MISSING, Archives, _Blob, _complete, _tree, _unpack
 from platform_cli.github.checkout import Git
+from platform_cli.github.client import GitHubClient
+from platform_cli.github.commits import TreeEntry, check_tree
 from platform_cli.github.repository import GitHub, Repository
 from tests.github.fake import FakeGitHub, commit, git
 
@@ -105,16 +109,32 @@ def test_what_is_fetched_file_by_file_stays_inside_and_is_little(tmp_path: Path)
         _tree({"truncated": True, "tree": []})
 
 
+def test_more_than_a_build_may_have(github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match="1 files of 505 MB"):
+        check_tree([TreeEntry("a", is_submodule=False, size=MAX_BYTES + 5_000_000)], "")
+    with pytest.raises(SourceError, match="50,001 files"):
+        check_tree([TreeEntry(str(number), is_submodule=False, size=1) for number in range(MAX_FILES + 1)], "")
+    monkeypatch.setattr(archives, "MAX_BYTES", 9)
+    with pytest.raises(SourceError, match="not sound at a"):
+        _unpack(archive("top/a", tarfile.REGTYPE, "", "a" * 40, bytes(10)), "a" * 40, "", tmp_path)
+    monkeypatch.setattr(github, "override", lambda _method, _path: (200, {}, bytes(2_000_000)))
+    with (
+        GitHubClient(source(github).github, github.token) as client,
+        pytest.raises(GitHubError, match="has more than 1 MB"),
+    ):
+        client.download("/repos/somebody/else/tarball/main", io.BytesIO(), 1_000_000)
+
+
 def test_the_archive_of_another_commit(tmp_path: Path) -> None:
     with pytest.raises(GitHubError, match="another commit"):
         _unpack(archive("top/a", tarfile.REGTYPE, "", "b" * 40), "a" * 40, "", tmp_path)
 
 
-def archive(name: str, kind: bytes, link: str, sha: str) -> io.BytesIO:
+def archive(name: str, kind: bytes, link: str, sha: str, data: bytes = b"") -> io.BytesIO:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz", format=tarfile.PAX_FORMAT, pax_headers={"comment": sha}) as tar:
         member = tarfile.TarInfo(name)
-        member.type, member.linkname = kind, link
-        tar.addfile(member)
+        member.type, member.linkname, member.size = kind, link, len(data)
+        tar.addfile(member, io.BytesIO(data))
     content.seek(0)
     return content

@@ -97,6 +97,8 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert "inspect" in platform.run("logs", NAME, "--build", "--release", done["release"])["log"]
     assert platform.run("diff", NAME)["added"] == ["fresh"]
     assert "homeport_" not in str(github.asked)
+    with pytest.raises(CommandFailedError, match=f"unlink-repo {NAME}"):
+        platform.run("destroy", NAME)
 
 
 def test_a_broken_commit_leaves_the_old_release_serving(
@@ -297,10 +299,14 @@ def test_what_is_no_push_of_ours_changes_nothing(
     assert post(github.webhook, b"{" + body, headers)[0] == 401
     assert post(github.webhook, b"", headers | {"Content-Length": str(25 * 1024**2 + 1)})[0] == 413
     assert github.deliver("push", [1, 2])[0] == 400
+    another = github.push(repository, after="a" * 40)
+    another["repository"]["id"] += 1
     for event, payload in (
         ("star", {"action": "created"}),
-        ("push", github.push(repository, ref="refs/tags/v1")),
-        ("push", github.push(repository, ref="refs/heads/other")),
+        # What is there already would set off nothing anyway.
+        ("push", github.push(repository, ref="refs/tags/v1", after="a" * 40)),
+        ("push", github.push(repository, ref="refs/heads/other", after="a" * 40)),
+        ("push", another),
         ("push", github.push(repository, deleted=True, after="0" * 40)),
         ("pull_request", github.pull_request("labeled", "a" * 40)),
     ):
