@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 
 # From this version on two threads may use the same model for the first time (pydantic, pull request 13438).
@@ -35,10 +36,15 @@ def _defer(on: bool) -> None:
     main = sys.modules.get("pydantic.main")
     if main is None or not hasattr(main, "create_model"):
         return
-    version = sys.modules["pydantic.version"].VERSION
-    if tuple(int(part) for part in version.split(".")[:2]) < SAFE_SINCE:
+    if not _is_safe(sys.modules["pydantic.version"].VERSION):
         return
     if on:
         main.BaseModel.model_config["defer_build"] = True
     else:
         main.BaseModel.model_config.pop("defer_build", None)
+
+
+@cache
+def _is_safe(version: str) -> bool:
+    """Asked twice for each module that a cold start imports."""
+    return tuple(int(part) for part in version.split(".")[:2]) >= SAFE_SINCE

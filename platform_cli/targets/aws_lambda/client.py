@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -38,7 +38,12 @@ class AWS:
 
     def prepare(self) -> None:
         """Makes what a plan asks, beside other work: for each client botocore reads what its service can do."""
-        threading.Thread(target=lambda: (self.functions, self.roles, self.logs, self.tables), daemon=True).start()
+        threading.Thread(target=self._make_clients, daemon=True).start()
+
+    def _make_clients(self) -> None:
+        # Whoever needs a client that cannot be made hears of it then.
+        with suppress(Exception):
+            _ = self.functions, self.roles, self.logs, self.tables
 
     def _client(self, service: str) -> Any:
         with self._making:
