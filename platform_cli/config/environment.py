@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from homeport_runtime.environment import REFERENCE
+from homeport_runtime.environment import REFERENCE, RESERVED
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED = "HOMEPORT_"
 
 
 def check_variable(name: str, value: object) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..config.environment import NAME, RESERVED
+from homeport_runtime.environment import RESERVED
+
+from ..config.environment import NAME
 from ..errors import InputError
 
 MAX_VALUE_BYTES = 64 * 1024

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from ..config.environment import RESERVED
+from homeport_runtime.environment import RESERVED
+
 from ..errors import AWSError, BusyError, InputError
 from ..targets.aws_lambda.client import AWS, MISSING, absent, code_of, hidden_errors
 from ..targets.aws_lambda.names import TAG, secret_name, tag_list

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+# Names of variables and secrets that begin so are homeport's own: they are not for the server.
+RESERVED = "HOMEPORT_"
 # `${secrets.NAME}`, also inside longer text.
 REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}")
 # Log lines instead of boxes and colours, no look for newer versions, and no check of a library's own types (fastmcp's

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import threading
 
+from ..environment import RESERVED
 from ..errors import ServerError
 
 PERMISSION = "secretsmanager:GetSecretValue"
-# Names in a project's secret that begin so are homeport's own: they are not for the server.
-RESERVED = "HOMEPORT_"
 
 
 class SecretsFetch(threading.Thread):
