@@ -35,6 +35,8 @@ def describe(
     return {
         "format": FORMAT,
         "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
+        "program": asdict(project.program) if project.program else None,
+        "args": list(project.args),
         "command": list(project.command) if project.command else None,
         "sessions": project.sessions,
         "start_timeout_s": project.start_timeout_s,
@@ -43,6 +45,8 @@ def describe(
         "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
         "cold_start_optimization": project.cold_start_optimization,
         "domains": list(project.domains),
+        "origins": list(project.origins),
+        "stop_first": project.stop_first,
         "auth": project.auth,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,

@@ -23,6 +23,20 @@ class Entrypoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A Python program that is run as it is by hand: `python -m module`, or with `function` the console script
+    `module:function`. `name` is what it finds in sys.argv[0].
+    """
+
+    module: str
+    function: str | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.function}" if self.function else f"python -m {self.module}"
+
+
+@dataclass(frozen=True, slots=True)
 class Scaling:
     """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker."""
 
@@ -48,7 +62,10 @@ class LambdaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project. Exactly one of `entrypoint` and `command` is set.
+    """One project. Exactly one of `entrypoint`, `program` and `command` is set.
+
+    An entry point without an object is run as `python FILE` is, with one it is imported. `args` are the arguments of
+    the entry point or the program.
 
     `name` is None when nobody chose one: then it comes from the server object, else from the folder.
     `config_file` is the file this was read from, None if there was none.
@@ -56,12 +73,17 @@ class Project:
     `target` is None when nobody chose one.
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
-    environment.dependencies). `auth` says whether callers need a token, None that nothing was said. `block_breaking`
-    fails the check of a pull request whose tools break clients.
+    environment.dependencies). `extras` and `groups` are installed beside the project's own dependencies; `include` are
+    paths that are deployed though an ignore file names them. `origins` are foreign Origins that may call.
+    `stop_first` says that two workers cannot run at the same time: the old release stops before the new one starts.
+    `auth` says whether callers need a token, None that nothing was said. `block_breaking` fails the check of a pull
+    request whose tools break clients.
     """
 
     folder: Path
     entrypoint: Entrypoint | None
+    program: Program | None = None
+    args: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     name: str | None = None
     description: str = ""
@@ -69,6 +91,9 @@ class Project:
     python_version: str | None = None
     requirements: str | None = None
     dependencies: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
     target: TargetName | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     sessions: bool = False
@@ -79,6 +104,8 @@ class Project:
     cold_start_optimization: bool = True
     scaling: Scaling = Scaling()
     domains: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    stop_first: bool = False
     auth: Literal["token", "none"] | None = None
     block_breaking: bool = False
     config_file: Path | None = None
