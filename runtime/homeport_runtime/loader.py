@@ -68,8 +68,6 @@ def user_trace(error: BaseException, app: Path) -> str:
 
 def start_error(error: BaseException, app: Path, doing: str, hint: str) -> ServerError:
     """What the server's own code raised after its import, while it was `doing` something."""
-    if isinstance(error, ServerError):
-        return error
     cause = error
     inner: Sequence[BaseException]
     while len(inner := getattr(cause, "exceptions", ())) == 1:

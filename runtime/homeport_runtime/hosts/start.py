@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ..app import App
+from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE
 from ..loader import find_server, load_module, start_error
@@ -98,6 +99,8 @@ def _starting(folders: Folders) -> Iterator[None]:
     try:
         with PROFILE.measure():
             yield
+    except ServerError:
+        raise
     except (Exception, SystemExit) as error:
         hint = "its factory, its lifespan or one of its list handlers failed"
         raise start_error(error, folders.app, "while it started", hint) from error

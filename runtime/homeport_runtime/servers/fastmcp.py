@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from .base import ServeOptions, class_names
+from .base import ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
 from .tool_schemas import ToolSchemas
 
@@ -29,10 +29,10 @@ class FastMCPServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
-        self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, json_response=False)
+        self.http = _http_app(server, stateless=not options.sessions)
         self._stateless = self.http
         if options.sessions and not speaks_modern:
-            self._stateless = server.http_app(path="/mcp", stateless_http=True, json_response=False)
+            self._stateless = _http_app(server, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
         self.sse = server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
@@ -54,3 +54,11 @@ class FastMCPServer:
         for name in FIRST_CALL_MODULES:
             with suppress(ImportError):
                 importlib.import_module(name)
+
+
+def _http_app(server: Any, *, stateless: bool) -> Any:
+    """Whether it answers in JSON is the server's own choice. Before fastmcp 2.8 sessions are a setting, too."""
+    arguments = known_arguments(server.http_app, stateless_http=stateless)
+    if not arguments:
+        change_settings(server.settings, stateless_http=stateless)
+    return server.http_app(path="/mcp", **arguments)
