@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from platform_cli.config.names import is_name
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-# Top-level domains that are reserved for private use: RFC 6762, section 3; RFC 6761, section 6.3; RFC 8375, section 3;
+# Top-level domains that are reserved for private use: RFC 6762, section 3; RFC 8375, section 3;
 # ICANN's resolution 2024.07.29.06. The others are common names for what a router serves.
-_PRIVATE = frozenset({"local", "localhost", "arpa", "internal", "lan", "home", "localdomain"})
+_PRIVATE = frozenset({"local", "arpa", "internal", "lan", "home", "localdomain"})
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@*]*")
 
 
@@ -46,11 +46,16 @@ def origins(value: object) -> tuple[str, ...]:
 
 
 def is_public(host: str) -> bool:
-    """Whether a certificate authority of the internet can vouch for `host`; else it is a name of one's own network,
-    which several projects of a machine share.
+    """Whether `host` leads to one project; else it is a name of one's own network, which all projects of a machine
+    share.
     """
+    return is_full_name(host) and host.rpartition(".")[2] not in _PRIVATE
+
+
+def is_full_name(host: str) -> bool:
+    """Whether `host` is a fully qualified host name (RFC 1123, section 2.1) in lower case."""
     labels = host.split(".")
-    return len(labels) > 1 and labels[-1] not in _PRIVATE and all(map(is_name, labels)) and not labels[-1].isdigit()
+    return 1 < len(labels) and len(host) <= 253 and all(map(is_name, labels)) and not labels[-1].isdigit()
 
 
 def _listed(value: object, what: str, example: str) -> list[str]:
