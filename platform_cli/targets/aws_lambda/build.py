@@ -51,12 +51,12 @@ def make_wanted(
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
-    chosen = project.name or default_name(contract, project.folder)
+    chosen = project.name or default_name(contract, project)
     check_name_fits(chosen)
     wanted = Wanted(
         project=chosen,
         named=project.name is not None,
-        folder=str(project.folder),
+        folder=project.place,
         bundle=built.bundle.hash,
         artifacts=artifacts,
         settings=project.on_lambda,
