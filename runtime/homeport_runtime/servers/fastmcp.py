@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from ..asgi import ASGIApp
 from .base import ServeOptions, class_names
 from .request_state import seal_request_state
+from .sse_facade import SSEFacade
 from .tool_schemas import ToolSchemas
 
 # Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
@@ -29,12 +31,16 @@ class FastMCPServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
-        self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, json_response=False)
+        given = options.given
+        common: dict[str, Any] = {"middleware": list(given.middleware)} if given.middleware else {}
+        common["json_response"] = bool(given.json_response)
+        self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, **common)
         self._stateless = self.http
         if options.sessions and not speaks_modern:
-            self._stateless = server.http_app(path="/mcp", stateless_http=True, json_response=False)
+            self._stateless = server.http_app(path="/mcp", stateless_http=True, **common)
         self.stateless = None if speaks_modern else self._stateless
-        self.sse = server.http_app(path="/sse", transport="sse")
+        # Middleware may go by the path: what it would not see must not be there.
+        self.sse: ASGIApp = SSEFacade(self.http) if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
