@@ -39,7 +39,7 @@ def make_wanted(
     Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
     check_runs_there(
-        sessions=project.sessions,
+        sessions=bool(project.sessions),
         command=project.command,
         min_workers=project.scaling.min,
         snap_start=project.on_lambda.snap_start,
