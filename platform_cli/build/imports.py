@@ -87,7 +87,7 @@ def _refuse_unknown(unknown: dict[str, str], root: Path) -> None:
         places.setdefault(_top(name), where)
     lines = [f"{where}: `{name}`" for name, where in sorted(places.items()) if not _anywhere(root, name)]
     if lines:
-        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""  # noqa: PLR2004  as many as are read at once
+        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
         raise SourceError(
             f"{'; '.join(lines[:3])}{more}: no module of the project, and no package that homeport knows by this name",
             hint="List what the server needs in requirements.txt, or in [project] dependencies of pyproject.toml: an "
