@@ -14,6 +14,7 @@ from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .node import build_app, find_program, lock_packages, with_packages
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
@@ -73,11 +74,16 @@ def install(
             note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
         found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
         interpreter = packages_for(found)
-        lock, stage.cached = make_lock(requirements, interpreter, home.cache)
+        lock, locked = make_lock(requirements, interpreter, home.cache)
+        packages, known = lock_packages(project, home.cache)
+        lock = with_packages(lock, packages) if packages else lock
+        stage.cached = locked and known
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
         project = replace(project, program=program_of(layer.path, project.script), script=None)
+    if packages:
+        project = find_program(project, layer.path)
     return Installed(project, requirements, interpreter, lock, layer)
 
 
@@ -92,6 +98,8 @@ def _bundle(
 ) -> Bundle:
     project = installed.project
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    if built := build_app(project, installed.layer.path, files, home.cache):
+        project, files = replace(project, folder=built), collect_source(built, None)
     manifest = draft_manifest(home, installed, files)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
