@@ -81,7 +81,9 @@ class App:
             self._own_mcp = at(self._adapter.http, main.path) if main else self._adapter.http
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
-        self._aliases = _forms(main.path if main else MCP_PATH) | _forms(self._own_path)
+        self._aliases = _forms(self._own_path)
+        if main is not None and (self._is_own or main.path != SSE_PATH):
+            self._aliases |= _forms(main.path)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
