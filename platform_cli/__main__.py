@@ -14,6 +14,7 @@ from .errors import HomeportError, InputError, InterruptedByUser
 # Command -> (module in commands/, what --help says). A module is imported when its command runs: --help stays instant.
 COMMANDS = {
     "deploy": ("deploy", "Deploy a server file or project folder and print its URL."),
+    "import": ("import_servers", "Deploy the servers of a client's configuration, such as .mcp.json."),
     "dev": ("dev", "Serve a server file or folder here and reload it on each save."),
     "init": ("init", "Write a commented fastmcp.toml for the server found here."),
     "list": ("projects", "List the projects."),

@@ -50,8 +50,8 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class NodePackages:
-    """What npm installs: the texts of package.json (without its scripts), package-lock.json and .npmrc, and Node's major
-    version.
+    """What npm installs: the texts of package.json (without its scripts), package-lock.json and .npmrc; `node` is the
+    major version of Node.
     """
 
     package: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -62,12 +62,23 @@ def deploy_command(
     the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's own arguments.
     """
     output = Output(as_json=as_json)
+
+    def read() -> tuple[Project, Mapping[str, str]]:
+        project = read_project(path, name, variables, server_arguments())
+        return project, check_env_file(env_file) if env_file else {}
+
+    output.result(*deploy(read, output, allow_empty=allow_empty, dry_run=dry_run))
+
+
+def deploy(
+    read: Callable[[], tuple[Project, Mapping[str, str]]], output: Output, *, allow_empty: bool, dry_run: bool
+) -> tuple[dict[str, Any], str]:
+    """Deploys the project that `read` returns with the values of its secrets; what came of it, as data and as text."""
     home = open_home()
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables, server_arguments())
-            values = check_env_file(env_file) if env_file else {}
+            project, values = read()
             if project.chosen:
                 output.note(f"  {project.chosen}")
             client = None if target_name(project) == "lambda" else platform_client()
@@ -76,8 +87,7 @@ def deploy_command(
                 client.begin_start()
                 project = with_secrets(project, values, client)
         if client is None:
-            deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
-            return
+            return deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
         if client.remote is None:
             bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
         else:
@@ -94,8 +104,7 @@ def deploy_command(
             chosen = choose_name(project, contract, client)
             plan = target.plan(chosen, bundle, known_as(project.place, client))
         if dry_run:
-            output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
-            return
+            return plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps)
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
             so_far = sum(done.seconds for done in stages.done)
@@ -105,7 +114,7 @@ def deploy_command(
     if "token" in status:
         keep_project_token(status, home)
     report = Report(status, contract)
-    output.result(report.data(stages), report.text())
+    return report.data(stages), report.text()
 
 
 def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:

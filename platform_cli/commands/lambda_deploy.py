@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from ..build.stages import Stages
 from ..config.project import Project
@@ -25,7 +26,7 @@ def deploy_to_lambda(
     *,
     allow_empty: bool,
     dry_run: bool,
-) -> None:
+) -> tuple[dict[str, Any], str]:
     """Built and inspected here, without the platform; what serves is left alone until the new version has answered.
     `values` are those of --env-file.
     """
@@ -55,8 +56,7 @@ def deploy_to_lambda(
         with stages.run("plan"):
             plan = make_plan(aws, wanted)
         if dry_run:
-            output.result(plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps))
-            return
+            return plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps)
         executor = Executor(aws, plan, origin, speaks_mcp=contract is not None)
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
@@ -72,7 +72,7 @@ def deploy_to_lambda(
         output.stop_spinner()
     token = {"token": executor.token} if executor.token else {}
     report = Report({**status, **token, "changed": bool(plan.steps)}, contract)
-    output.result(report.data(stages), report.text())
+    return report.data(stages), report.text()
 
 
 def _named(project: Project) -> Project:

@@ -66,15 +66,17 @@ class Run:
         target = self.runs
         if self.directory and isinstance(target, Entrypoint):
             target = replace(target, file=str(PurePosixPath(self.directory, target.file)))
+        return self.adds(replace(project, **{"program": None, "script": None, "command": None} | fields_of(target)))
+
+    def adds(self, project: Project) -> Project:
+        """`project` with what the command says beside what runs."""
         return replace(
             project,
-            command=None,
             args=(*self.args, *project.args),
             dependencies=(*project.dependencies, *self.dependencies),
             python_version=project.python_version or self.python_version,
             extras=(*project.extras, *self.extras),
             groups=(*project.groups, *self.groups),
-            **fields_of(target),
         )
 
 

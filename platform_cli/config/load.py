@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platform_cli.config.choose import choose, named_program, server_file
-from platform_cli.config.command import translate
+from platform_cli.config.command import Run, translate
 from platform_cli.config.paths import file_inside, from_here, typed
 from platform_cli.config.project import Entrypoint, Program, Project
 from platform_cli.config.root import CONFIGS, Root, find_root
@@ -65,6 +65,13 @@ def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
     else:
         project = _choose(project, root, given.folder)
     return replace(project, args=args or project.args)
+
+
+def load_run(run: Run, folder: Path) -> Project:
+    """The project in `folder` with what a command line runs of it. Raises ConfigError and SourceError."""
+    root = find_root(folder.resolve())
+    project = replace(_in_root(read_config(root.config), root), member=root.member)
+    return _resolve(run.apply(project), root)
 
 
 def _translated(project: Project) -> Project:
