@@ -119,16 +119,15 @@ def _is_configured(project: Project, folder: Path) -> bool:
 
 def _resolve(project: Project, root: Root) -> Project:
     """The project with what its configuration names found: a script among its own, a command that is Python's."""
-    name = project.config_file.name if project.config_file else ""
-    if project.script and not (project.folder / project.script).exists():
-        program = named_program(root, project.script)
-        return replace(project, program=program, script=None) if program else project
-    if project.script:
+    origin = f"{project.config_file.name}: entry point " if project.config_file else ""
+    if project.script and (program := named_program(root, project.script)):
+        return replace(project, program=program, script=None)
+    if project.script and (project.folder / project.script).exists():
         project = replace(project, entrypoint=Entrypoint(project.script), script=None)
     if project.program and (served := _object(root, project.program)):
         project = replace(project, entrypoint=served, program=None)
     if project.entrypoint:
-        shown = f"{name}: entry point {project.entrypoint.file}"
+        shown = f"{origin}{project.entrypoint.file}"
         project = replace(project, entrypoint=_check_entrypoint(project, project.entrypoint, shown))
     return project
 
