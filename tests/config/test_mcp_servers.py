@@ -75,7 +75,7 @@ def test_comments_and_last_commas_are_passed_over(tmp_path: Path) -> None:
         ({"mcpServers": {"a": 1}}, "has no servers"),
         ({"mcpServers": {"a": {"args": []}}}, 'a: needs "command"'),
         ({"mcpServers": {"a": {"command": "x", "args": [1]}}}, 'a: needs "command"'),
-        ({"mcpServers": {"a": {"command": "x", "env": []}}}, '"env" must be an object'),
+        ({"mcpServers": {"a": {"command": "x", "env": ["x"]}}}, '"env" must be an object'),
         ({"mcpServers": {"a": {"command": "x", "env": {"HOMEPORT_X": "sk-hidden"}}}}, "HOMEPORT_X is reserved"),
     ],
 )
