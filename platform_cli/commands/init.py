@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -13,7 +14,8 @@ from ..build.requirements import resolve_requirements
 from ..config.init import render_init
 from ..config.load import load_project
 from ..config.names import slugify
-from ..config.project import Entrypoint
+from ..config.project import Project
+from ..config.root import find_root
 from ..config.server_name import server_name
 from ..errors import HomeportError, InputError
 from ..output import Output
@@ -25,28 +27,31 @@ from .options import json_option
 @json_option
 def init_command(path: str, as_json: bool) -> None:
     """Write a commented fastmcp.toml for the server at PATH (a file, FILE:OBJECT, or a folder)."""
-    _refuse_overwriting(Path(path) if Path(path).is_dir() else Path(path).parent)
+    given = Path(path) if Path(path).is_dir() else Path(path).parent
+    _refuse_overwriting(find_root(given.resolve()).config)
     project = load_project(path)
-    if project.entrypoint is None:
+    folder = Path(project.place)
+    entrypoint = _entrypoint(project)
+    if entrypoint is None:
         raise InputError(f"{path} has no server file to write a fastmcp.toml for")
     requirements = resolve_requirements(project)
-    name = _name(project.folder, project.entrypoint)
-    file = project.folder / "fastmcp.toml"
-    text = _found(requirements) + render_init(project.folder, project.entrypoint, name, None)
+    name = _name(project, folder)
+    file = folder / "fastmcp.toml"
+    text = _found(requirements) + render_init(folder, entrypoint, name, None)
     try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except OSError as error:
         raise HomeportError(f"{file} cannot be written: {error.strerror}") from error
-    command = "homeport deploy" if project.folder == Path.cwd() else f"homeport deploy {shlex.quote(path)}"
+    command = "homeport deploy" if folder == Path.cwd() else f"homeport deploy {shlex.quote(path)}"
     data = {
         "ok": True,
         "path": str(file),
         "name": name,
-        "entrypoint": str(project.entrypoint),
+        "entrypoint": entrypoint,
         "requirements": {"origin": requirements.origin, "inferred": list(requirements.inferred)},
     }
-    lines = [f"wrote {file}", f"server: {project.entrypoint}, project {name}", f"requirements: {_from(requirements)}"]
+    lines = [f"wrote {file}", f"server: {entrypoint}, project {name}", f"requirements: {_from(requirements)}"]
     Output(as_json=as_json).result(data, "\n".join([*lines, f"next: {command}"]))
 
 
@@ -57,9 +62,17 @@ def _refuse_overwriting(folder: Path) -> None:
             raise InputError(f"{folder / name} is there already", hint="edit it, or move it away first")
 
 
-def _name(folder: Path, entrypoint: Entrypoint) -> str:
+def _entrypoint(project: Project) -> str | None:
+    """What runs, as a fastmcp.toml of the project says it."""
+    if project.entrypoint:
+        file = PurePosixPath(project.entrypoint.file).relative_to(project.member).as_posix()
+        return str(replace(project.entrypoint, file=file))
+    return (project.program.name or project.program.module) if project.program else None
+
+
+def _name(project: Project, folder: Path) -> str:
     """What a deploy without a fastmcp.toml would call the project, as far as the source tells."""
-    named = server_name((folder / entrypoint.file).read_bytes())
+    named = server_name((project.folder / project.entrypoint.file).read_bytes()) if project.entrypoint else None
     return slugify(named or "") or slugify(folder.name) or "server"
 
 

@@ -6,16 +6,15 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from platform_cli.config.project import Entrypoint
 from platform_cli.config.schema import ENVIRONMENT, TABLES
 
 _REQUIREMENTS = ("uv.lock", "pyproject.toml", "requirements.txt")
 
 
-def render_init(folder: Path, entrypoint: Entrypoint, name: str, requirements: str | None) -> str:
-    """A commented fastmcp.toml for the server at `entrypoint` in `folder`; it can be loaded as it is."""
+def render_init(folder: Path, entrypoint: str, name: str, requirements: str | None) -> str:
+    """A commented fastmcp.toml for what `entrypoint` runs in `folder`; it can be loaded as it is."""
     found = [file for file in _REQUIREMENTS if (folder / file).is_file()]
-    chosen = {"name": name, "entrypoint": str(entrypoint)} | ({"requirements": requirements} if requirements else {})
+    chosen = {"name": name, "entrypoint": entrypoint} | ({"requirements": requirements} if requirements else {})
     proposed = {"requirements": found[0]} if found else {}
     tables = [_table(table, chosen, proposed) for table in TABLES]
     tables.insert(

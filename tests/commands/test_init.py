@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.config.load import load_project
+from platform_cli.config.project import Program
 from tests.commands.conftest import Run, error_of
 
 SERVER = 'from fastmcp import FastMCP\n\nmcp = FastMCP("My Expenses")\n'
@@ -60,3 +61,20 @@ def test_there_has_to_be_a_server(run: Run, tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("def broken(:\n")
     assert error_of(run("init", str(tmp_path), "--json"))[:2] == (2, "source")
     assert [file.name for file in tmp_path.iterdir()] == ["server.py"]
+
+
+def test_a_console_script_is_written_by_its_name(run: Run, folder: Path) -> None:
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = []\n[project.scripts]\nx = "server:run"\n'
+    )
+    assert run("init", "--json", cwd=folder).json["entrypoint"] == "x"
+    assert load_project(folder).program == Program("server", "run", "x")
+
+
+def test_the_file_is_written_at_the_root(run: Run, folder: Path) -> None:
+    (folder / "src").mkdir()
+    (folder / "server.py").rename(folder / "src/server.py")
+    (folder / "requirements.txt").touch()
+    answer = run("init", "src/server.py", "--json", cwd=folder).json
+    assert (answer["path"], answer["entrypoint"]) == (str(folder / "fastmcp.toml"), "src/server.py")
+    assert error_of(run("init", "--json", cwd=folder / "src"))[:2] == (2, "input")

@@ -24,7 +24,7 @@ def test_what_init_writes_can_be_loaded(tmp_path: Path, entrypoint: Entrypoint, 
     (tmp_path / entrypoint.file).write_text(SERVER)
     (tmp_path / "requirements.txt").touch()
     path = tmp_path / "fastmcp.toml"
-    path.write_text(render_init(tmp_path, entrypoint, "my-server", requirements))
+    path.write_text(render_init(tmp_path, str(entrypoint), "my-server", requirements))
     assert load_project(tmp_path) == Project(
         folder=tmp_path.resolve(),
         entrypoint=entrypoint,
@@ -37,8 +37,8 @@ def test_what_init_writes_can_be_loaded(tmp_path: Path, entrypoint: Entrypoint, 
 def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "uv.lock").touch()
-    assert '# requirements = "requirements.txt"' in render_init(tmp_path / "other", Entrypoint("server.py"), "x", None)
-    text = render_init(tmp_path, Entrypoint("server.py"), "x", None)
+    assert '# requirements = "requirements.txt"' in render_init(tmp_path / "other", "server.py", "x", None)
+    text = render_init(tmp_path, "server.py", "x", None)
     assert '# requirements = "uv.lock"' in text
     lines = [line.removeprefix("# ") if " = " in line and "command" not in line else line for line in text.splitlines()]
     (tmp_path / "fastmcp.toml").write_text("\n".join(lines))
