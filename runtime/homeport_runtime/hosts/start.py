@@ -106,7 +106,7 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
             if takeover.taken:
                 # What it does when it has served is its own business.
                 return
-            if not isinstance(error.__cause__, NotServable):
+            if not NotServable.is_in(error.__cause__):
                 raise
     if not takeover.taken:
         asyncio.run(_serve_found_or_bridge(module, program, folders, live))
