@@ -99,7 +99,7 @@ class App:
         return app if self._listens else NoSubscriptions(app)
 
     def _sse_app(self, stream: Endpoint | None, *, has_main: bool) -> ASGIApp:
-        if not self._is_own:
+        if self._adapter.sse is not None:
             return self._adapter.sse
         if stream is not None:
             return _stream_app(self._adapter.http, stream)

@@ -12,17 +12,35 @@ from ..asgi import ASGIApp
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a program said of how its server is to be served, None where it said nothing.
+
+    `transport` is `stdio`, `http`, `sse`, or `app` for an ASGI app; `path` is where it would answer; `middleware` are
+    Starlette's, around the app; `initialization` is what a low-level server answers to initialize.
+    """
+
+    transport: str = "stdio"
+    path: str | None = None
+    stateless: bool | None = None
+    json_response: bool | None = None
+    middleware: tuple[Any, ...] = ()
+    initialization: Any = None
+
+
+@dataclass(frozen=True)
 class ServeOptions:
     """How a server is served: `sessions` keeps state per client; `state_key` (32 bytes) seals what travels through
-    clients, the same for all workers of a project; None makes one for this process alone.
+    clients, the same for all workers of a project; None makes one for this process alone. `given` is the program's.
     """
 
     sessions: bool = False
     state_key: bytes | None = None
+    given: Given = Given()
 
 
 class ServerAdapter(Protocol):
-    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/.
+    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/, None
+    where that is to go through `http`.
 
     `stateless` is /mcp without sessions for a server of the older era, onto which protocol 2026-07-28 is translated;
     None for a server that speaks it. `lifespan` is entered once per process, before the first request.
@@ -31,7 +49,7 @@ class ServerAdapter(Protocol):
     kind: str
     http: ASGIApp
     stateless: ASGIApp | None
-    sse: ASGIApp
+    sse: ASGIApp | None
 
     def lifespan(self) -> AbstractAsyncContextManager[None]: ...
 

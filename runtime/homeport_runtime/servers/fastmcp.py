@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from .base import ServeOptions, change_settings, class_names, known_arguments
+from ..asgi import ASGIApp
+from .base import Given, ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
 from .tool_schemas import ToolSchemas
 
@@ -29,12 +30,14 @@ class FastMCPServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
-        self.http = _http_app(server, stateless=not options.sessions)
+        given = options.given
+        self.http = _http_app(server, given, stateless=not options.sessions)
         self._stateless = self.http
         if options.sessions and not speaks_modern:
-            self._stateless = _http_app(server, stateless=True)
+            self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
-        self.sse = server.http_app(path="/sse", transport="sse")
+        # Middleware may go by the path: what it would not see must not be there.
+        self.sse: ASGIApp | None = None if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
@@ -56,9 +59,16 @@ class FastMCPServer:
                 importlib.import_module(name)
 
 
-def _http_app(server: Any, *, stateless: bool) -> Any:
-    """Whether it answers in JSON is the server's own choice. Before fastmcp 2.8 sessions are a setting, too."""
-    arguments = known_arguments(server.http_app, stateless_http=stateless)
-    if not arguments:
+def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
+    """As the program has said; where it said nothing, the server's own settings decide whether it answers in JSON."""
+    options: dict[str, Any] = {"stateless_http": stateless}
+    if given.middleware:
+        options["middleware"] = list(given.middleware)
+    if given.json_response is not None:
+        options["json_response"] = given.json_response
+    arguments = known_arguments(server.http_app, **options)
+    if "stateless_http" not in arguments:
+        # Before fastmcp 2.8 it is a setting.
         change_settings(server.settings, stateless_http=stateless)
-    return server.http_app(path="/mcp", **arguments)
+    path = given.path if given.transport == "http" else None
+    return server.http_app(path=path or "/mcp", **arguments)
