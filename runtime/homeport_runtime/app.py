@@ -84,7 +84,7 @@ class App:
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
         self.guard.paths = Paths(
-            frozenset().union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
+            self._aliases.union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
             frozenset((SSE_PATH, *own)),
             tuple(messages - {""}),
         )

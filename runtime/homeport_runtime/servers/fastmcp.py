@@ -70,5 +70,6 @@ def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
     if "stateless_http" not in arguments:
         # Before fastmcp 2.8 it is a setting.
         change_settings(server.settings, stateless_http=stateless)
+    # Middleware may go by the path: it sees the one that it knows.
     path = given.path if given.transport == "http" else None
     return server.http_app(path=path or "/mcp", **arguments)
