@@ -95,4 +95,4 @@ def test_nobody_fills_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     guard = guarded(own=False)
     for number in range(200):
         ask(guard, "POST", DESK, f"host-{number}")
-    assert len(capfd.readouterr().out.split("\n")) <= 50
+    assert capfd.readouterr().out.count("[domains]") <= 50
