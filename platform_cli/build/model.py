@@ -49,13 +49,28 @@ class Requirements:
 
 
 @dataclass(frozen=True, slots=True)
+class NodePackages:
+    """What npm installs: the texts of package.json (without its scripts), package-lock.json and .npmrc, and Node's major
+    version.
+    """
+
+    package: str
+    lock: str
+    npmrc: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
-    """Exact versions with hashes for one interpreter and platform: `text` in requirements.txt form, `hash` its name."""
+    """Exact versions with hashes for one interpreter and platform: `text` in requirements.txt form, `hash` its name.
+    `packages` are npm's, for a program of Node.
+    """
 
     text: str
     hash: str
     python: str
     platform: str
+    packages: NodePackages | None = None
 
 
 @dataclass(frozen=True, slots=True)

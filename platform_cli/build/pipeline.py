@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.project import Project
@@ -14,6 +14,8 @@ from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .node import build_app, find_program, lock_packages, with_packages
+from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
 from .source import collect_source
@@ -30,8 +32,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a project runs on, there on this machine."""
+    """What a project runs on, there on this machine; `project` is what it was, with its program found."""
 
+    project: Project
     requirements: Requirements
     interpreter: Interpreter
     lock: Lock
@@ -54,7 +57,7 @@ def build(
     Python the layer is for, given the one that loads it here.
     """
     installed = install(project, home, stages, note, packages_for)
-    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
+    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements)
 
 
 def install(
@@ -71,28 +74,33 @@ def install(
             note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
         found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
         interpreter = packages_for(found)
-        lock, stage.cached = make_lock(requirements, interpreter, home.cache)
+        lock, locked = make_lock(requirements, interpreter, home.cache)
+        packages, known = lock_packages(project, home.cache)
+        lock = with_packages(lock, packages) if packages else lock
+        stage.cached = locked and known
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
-    return Installed(requirements, interpreter, lock, layer)
+    if project.script:
+        project = replace(project, program=program_of(layer.path, project.script), script=None)
+    if packages:
+        project = find_program(project, layer.path)
+    return Installed(project, requirements, interpreter, lock, layer)
 
 
-def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
+def draft_manifest(home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
     """The manifest of `files` before inspection."""
     runtime = store_runtime(home.runtimes)
-    return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+    return describe(installed.project, files, installed.interpreter, installed.lock, installed.layer, runtime)
 
 
 def _bundle(
-    project: Project,
-    home: Home,
-    stages: Stages,
-    inspector: Inspector,
-    note: Callable[[str], None],
-    installed: Installed,
+    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
 ) -> Bundle:
+    project = installed.project
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = draft_manifest(project, home, installed, files)
+    if built := build_app(project, installed.layer.path, files, home.cache):
+        project, files = replace(project, folder=built), collect_source(built, None)
+    manifest = draft_manifest(home, installed, files)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
