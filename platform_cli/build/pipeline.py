@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.project import Project
+from ..config.python_version import wanted_python
 from ..home import Home
+from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
@@ -49,11 +51,14 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
-    """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched. `packages_for` says which
-    Python the layer is for, given the one that loads it here.
+    """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
+
+    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
+    resolve anew, all of them when it is empty.
     """
-    installed = install(project, home, stages, note, packages_for)
+    installed = install(project, home, stages, note, packages_for, upgrade)
     return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
 
 
@@ -63,18 +68,28 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
+        interpreter = packages_for(find_interpreter(wanted_python(project), home.cache))
         requirements = resolve_requirements(project)
-        if requirements.inferred:
-            note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
-        found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
-        interpreter = packages_for(found)
-        lock, stage.cached = make_lock(requirements, interpreter, home.cache)
+        if not requirements.inferred:
+            requirements = replace(requirements, bounds=sdk_bounds(project))
+        note(_origin(requirements))
+        lock, stage.cached = make_lock(requirements, interpreter, home.cache, upgrade)
+        for text in lock.notes:
+            note(text)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     return Installed(requirements, interpreter, lock, layer)
+
+
+def _origin(requirements: Requirements) -> str:
+    if requirements.inferred:
+        return f"requirements inferred from the imports: {', '.join(requirements.inferred)}"
+    over = f" (not read: {', '.join(requirements.passed_over)})" if requirements.passed_over else ""
+    return f"requirements: {requirements.origin}{over}"
 
 
 def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:

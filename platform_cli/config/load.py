@@ -10,6 +10,7 @@ from pathlib import Path
 
 from platform_cli.config.paths import file_inside
 from platform_cli.config.project import Entrypoint, Project
+from platform_cli.config.python_version import wanted_python
 from platform_cli.config.source_check import check_source
 from platform_cli.errors import ConfigError, SourceError
 
@@ -123,7 +124,8 @@ def _check_entrypoint(project: Project, entrypoint: Entrypoint, origin: str) -> 
     if not file.endswith(".py"):
         raise SourceError(f"{shown} is not a Python file", hint='For another language use [deployment] command = "..."')
     path = project.folder / file
-    check_source(path, str(_from_here(path)), same_python=_runs_here(project.python_version))
+    wanted = wanted_python(replace(project, entrypoint=Entrypoint(file)))
+    check_source(path, str(_from_here(path)), same_python=_runs_here(wanted))
     return Entrypoint(file, entrypoint.object)
 
 
