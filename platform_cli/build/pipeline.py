@@ -16,6 +16,7 @@ from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .package import OwnPackage, own_package
 from .requirements import resolve_requirements
 from .runtime import store_runtime
 from .source import collect_source
@@ -59,7 +60,7 @@ def build(
     resolve anew, all of them when it is empty.
     """
     installed = install(project, home, stages, note, packages_for, upgrade)
-    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
+    return Built(_bundle(project, home, stages, inspector, installed, note), installed.requirements)
 
 
 def install(
@@ -92,15 +93,26 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """The manifest of `files` before inspection."""
+def draft_manifest(
+    project: Project, home: Home, installed: Installed, files: Sequence[SourceFile], package: OwnPackage
+) -> dict[str, Any]:
+    """The manifest of `files`, and of what `package` adds to them, before inspection."""
     runtime = store_runtime(home.runtimes)
-    return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+    everything = [*files, *package.files]
+    return describe(project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots)
 
 
-def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
+def _bundle(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    installed: Installed,
+    note: Callable[[str], None],
+) -> Bundle:
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = draft_manifest(project, home, installed, files)
+    package = own_package(project, [file.path for file in files], installed.interpreter, home.cache, note)
+    manifest = draft_manifest(project, home, installed, files, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -109,7 +121,7 @@ def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, 
         return bundle
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
-            draft.fill(project.folder, files)
+            draft.fill((project.folder, files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         with stages.run("bundle"):
             return draft.finish(inspection)

@@ -28,14 +28,27 @@ def scratch_copy(root: Path, needed: Iterable[str] = (), outside: Iterable[Path]
         for name in needed:
             if (root / name).is_file() and not (copy / name).exists():
                 _copy_file(root / name, copy / name)
-        if (root / ".git").exists():
-            (copy / ".git").symlink_to((root / ".git").resolve())
+        _link_version_control(root / ".git", copy / ".git")
         yield copy
 
 
 def place_in(base: Path, path: Path) -> Path:
     """Where the copy below `base` has `path`; relative paths lead from one copy to another as they did before."""
     return base.joinpath(*path.resolve().parts[1:])
+
+
+def _link_version_control(git: Path, link: Path) -> None:
+    """`git describe --dirty` writes the index, so files are copies; git follows links only to folders."""
+    if not git.is_dir():
+        if git.exists():  # a worktree's or a submodule's
+            link.symlink_to(git.resolve())
+        return
+    link.mkdir()
+    for child in git.iterdir():
+        if child.is_dir():
+            (link / child.name).symlink_to(child.resolve())
+        elif child.is_file() and not child.name.endswith(".lock"):
+            _copy_file(child, link / child.name)
 
 
 def _copy_file(file: Path, target: Path) -> None:
