@@ -31,7 +31,7 @@ def _modules(project: Project) -> Iterator[Module]:
     except SourceError:
         return
     if project.program is not None:
-        for file in _files_of_package(project.folder, project.program.module.partition(".")[0]):
+        for file in _files_of_package(project.folder / project.member, project.program.module.partition(".")[0]):
             try:
                 yield parse_module(file, file.name)
             except SourceError:

@@ -54,8 +54,9 @@ def own_package(
     """The package that the project is, of whose files the app has `paths`; empty when it has no build system. When it
     cannot be built, `note` is told why: `python server.py` may do without.
     """
-    start = project.folder / project.entrypoint.file if project.entrypoint else project.folder / "x"
-    home = next((folder for folder in folders_up(start.parent, project.folder) if has_build_system(folder)), None)
+    server = project.entrypoint.file if project.entrypoint else None
+    start = (project.folder / server).parent if server else project.folder / project.member
+    home = next((folder for folder in folders_up(start, project.folder) if has_build_system(folder)), None)
     if home is None or not paths:
         return OwnPackage()
     prefix = home.relative_to(project.folder).as_posix().removesuffix(".")

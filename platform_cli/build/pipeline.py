@@ -60,7 +60,7 @@ def build(
     resolve anew, all of them when it is empty.
     """
     installed = install(project, home, stages, note, packages_for, upgrade)
-    return Built(_bundle(project, home, stages, inspector, installed, note), installed.requirements)
+    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
 
 
 def install(
@@ -107,8 +107,8 @@ def _bundle(
     home: Home,
     stages: Stages,
     inspector: Inspector,
-    installed: Installed,
     note: Callable[[str], None],
+    installed: Installed,
 ) -> Bundle:
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     package = own_package(project, [file.path for file in files], installed.interpreter, home.cache, note)
@@ -123,5 +123,6 @@ def _bundle(
         with stages.run("inspect"):
             draft.fill((project.folder, files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
+        note(f"serves {inspection.chosen}")
         with stages.run("bundle"):
             return draft.finish(inspection)

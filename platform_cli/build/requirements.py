@@ -44,7 +44,7 @@ def resolve_requirements(project: Project) -> Requirements:
         asked_in = _asked_in(project)
         return _text(project, read_text(project.folder, "\n".join(project.dependencies), asked_in), asked_in)
     server = project.entrypoint.file if project.entrypoint else None
-    start = (project.folder / server).parent if server else project.folder
+    start = (project.folder / server).parent if server else project.folder / project.member
     if server and (found := _inline(project, server)):
         return replace(found, passed_over=_passed_over(start, found))
     for folder in folders_up(start, project.folder):
@@ -55,7 +55,7 @@ def resolve_requirements(project: Project) -> Requirements:
         raise ConfigError(f"{_asked_in(project)}: extras and groups need a pyproject.toml or setup.py that has them")
     if server is None or not server.endswith(".py"):
         return Requirements("", "none")
-    inferred = infer_requirements(project.folder, server, own_names(project.folder))
+    inferred = infer_requirements(project.folder, server, [*own_names(project.folder), *own_names(project.folder / project.member)])
     text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
     return Requirements(text, f"the imports of {server}", inferred)
 

@@ -28,7 +28,7 @@ def wanted_python(project: Project) -> str | None:
     """
     if project.python_version is not None:
         return project.python_version
-    start = project.folder
+    start = project.folder / project.member
     if project.entrypoint is not None:
         file = project.folder / project.entrypoint.file
         start = file.parent
