@@ -17,6 +17,7 @@ from .layer import build_layer
 from .lock import make_lock
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
 from .package import OwnPackage, own_package
+from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
 from .source import collect_source
@@ -33,8 +34,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a project runs on, there on this machine."""
+    """What a project runs on, there on this machine; `project` is what it was, with its program found."""
 
+    project: Project
     requirements: Requirements
     interpreter: Interpreter
     lock: Lock
@@ -60,7 +62,7 @@ def build(
     resolve anew, all of them when it is empty.
     """
     installed = install(project, home, stages, note, packages_for, upgrade)
-    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
+    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements)
 
 
 def install(
@@ -83,7 +85,9 @@ def install(
             note(text)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
-    return Installed(requirements, interpreter, lock, layer)
+    if project.script:
+        project = replace(project, program=program_of(layer.path, project.script), script=None)
+    return Installed(project, requirements, interpreter, lock, layer)
 
 
 def _origin(requirements: Requirements) -> str:
@@ -94,25 +98,23 @@ def _origin(requirements: Requirements) -> str:
 
 
 def draft_manifest(
-    project: Project, home: Home, installed: Installed, files: Sequence[SourceFile], package: OwnPackage
+    home: Home, installed: Installed, files: Sequence[SourceFile], package: OwnPackage
 ) -> dict[str, Any]:
     """The manifest of `files`, and of what `package` adds to them, before inspection."""
     runtime = store_runtime(home.runtimes)
     everything = [*files, *package.files]
-    return describe(project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots)
+    return describe(
+        installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
+    )
 
 
 def _bundle(
-    project: Project,
-    home: Home,
-    stages: Stages,
-    inspector: Inspector,
-    note: Callable[[str], None],
-    installed: Installed,
+    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
 ) -> Bundle:
+    project = installed.project
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     package = own_package(project, [file.path for file in files], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(project, home, installed, files, package)
+    manifest = draft_manifest(home, installed, files, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):

@@ -55,7 +55,9 @@ def resolve_requirements(project: Project) -> Requirements:
         raise ConfigError(f"{_asked_in(project)}: extras and groups need a pyproject.toml or setup.py that has them")
     if server is None or not server.endswith(".py"):
         return Requirements("", "none")
-    inferred = infer_requirements(project.folder, server, [*own_names(project.folder), *own_names(project.folder / project.member)])
+    inferred = infer_requirements(
+        project.folder, server, [*own_names(project.folder), *own_names(project.folder / project.member)]
+    )
     text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
     return Requirements(text, f"the imports of {server}", inferred)
 

@@ -16,6 +16,7 @@ from ..config.load import load_project
 from ..config.names import check_name, default_name
 from ..config.project import Project
 from ..config.server_name import server_name
+from ..config.sources import is_source, opened
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
 from ..errors import InputError, NotFoundError
@@ -113,7 +114,7 @@ def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[s
 
 
 def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
-    project = load_project(path, arguments)
+    project = _opened(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
     given = {}
@@ -126,6 +127,13 @@ def read_project(path: str, name: str | None, variables: tuple[str, ...], argume
         except ValueError as error:
             raise InputError(f"--env {key} {error}") from None
     return replace(project, environment={**project.environment, **given})
+
+
+def _opened(path: str, arguments: tuple[str, ...]) -> Project:
+    """The project at `path`; a clone of a repository is there until the command ends."""
+    if not is_source(path):
+        return load_project(path, arguments)
+    return click.get_current_context().with_resource(opened(path, arguments, open_home()))
 
 
 def with_secrets(project: Project, values: Mapping[str, str], client: PlatformClient) -> Project:

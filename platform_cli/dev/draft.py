@@ -44,11 +44,12 @@ class Snapshot:
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
     installed = install(project, home, stages, note)
+    project = installed.project
     found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
     package = own_package(project, [file.path for file in found], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(project, home, installed, code, package)
+    manifest = draft_manifest(home, installed, code, package)
     return Snapshot(project, bundle_hash(manifest), manifest, code, data, package)
 
 
