@@ -30,8 +30,11 @@ def describe(
     lock: Lock,
     layer: Layer,
     runtime: str,
+    roots: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The manifest before inspection: everything that decides how the server runs."""
+    """The manifest before inspection: everything that decides how the server runs. `roots` are the folders of the app
+    from which the project's own modules are imported, "" for the app itself.
+    """
     return {
         "format": FORMAT,
         "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
@@ -52,6 +55,7 @@ def describe(
         "lock": lock.hash,
         "layer": layer.hash,
         "runtime": runtime,
+        "roots": list(roots),
         "files": {file.path: file.sha256 for file in files},
         "preload": list(imported_names(project.folder, project.entrypoint.file)) if project.entrypoint else [],
     }
@@ -86,10 +90,12 @@ class BundleDraft:
     def __exit__(self, *_error: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def fill(self, folder: Path, files: Sequence[SourceFile]) -> None:
+    def fill(self, *parts: tuple[Path, Sequence[SourceFile]]) -> None:
+        """Copies the app together from `parts`: folders, and what is taken from each."""
         app = self.path / APP_FOLDER
         app.mkdir()
-        copy_source(folder, files, app)
+        for folder, files in parts:
+            copy_source(folder, files, app)
         self._write_manifest()
 
     def finish(self, found: Inspection) -> Bundle:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.project import Project
+from ..config.python_version import wanted_python
 from ..home import Home
+from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
@@ -15,6 +17,7 @@ from .layer import build_layer
 from .lock import make_lock
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
 from .node import build_app, find_program, lock_packages, with_packages
+from .package import OwnPackage, own_package
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
@@ -52,11 +55,14 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
-    """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched. `packages_for` says which
-    Python the layer is for, given the one that loads it here.
+    """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
+
+    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
+    resolve anew, all of them when it is empty.
     """
-    installed = install(project, home, stages, note, packages_for)
+    installed = install(project, home, stages, note, packages_for, upgrade)
     return Built(_bundle(home, stages, inspector, note, installed), installed.requirements)
 
 
@@ -66,15 +72,18 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
+        interpreter = packages_for(find_interpreter(wanted_python(project), home.cache))
         requirements = resolve_requirements(project)
-        if requirements.inferred:
-            note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
-        found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
-        interpreter = packages_for(found)
-        lock, locked = make_lock(requirements, interpreter, home.cache)
+        if not requirements.inferred:
+            requirements = replace(requirements, bounds=sdk_bounds(project))
+        note(_origin(requirements))
+        lock, locked = make_lock(requirements, interpreter, home.cache, upgrade)
+        for text in lock.notes:
+            note(text)
         packages, known = lock_packages(project, home.cache)
         lock = with_packages(lock, packages) if packages else lock
         stage.cached = locked and known
@@ -87,10 +96,22 @@ def install(
     return Installed(project, requirements, interpreter, lock, layer)
 
 
-def draft_manifest(home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """The manifest of `files` before inspection."""
+def _origin(requirements: Requirements) -> str:
+    if requirements.inferred:
+        return f"requirements inferred from the imports: {', '.join(requirements.inferred)}"
+    over = f" (not read: {', '.join(requirements.passed_over)})" if requirements.passed_over else ""
+    return f"requirements: {requirements.origin}{over}"
+
+
+def draft_manifest(
+    home: Home, installed: Installed, files: Sequence[SourceFile], package: OwnPackage
+) -> dict[str, Any]:
+    """The manifest of `files`, and of what `package` adds to them, before inspection."""
     runtime = store_runtime(home.runtimes)
-    return describe(installed.project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+    everything = [*files, *package.files]
+    return describe(
+        installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
+    )
 
 
 def _bundle(
@@ -100,7 +121,8 @@ def _bundle(
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     if built := build_app(project, installed.layer.path, files, home.cache):
         project, files = replace(project, folder=built), collect_source(built, None)
-    manifest = draft_manifest(home, installed, files)
+    package = own_package(project, [file.path for file in files], installed.interpreter, home.cache, note)
+    manifest = draft_manifest(home, installed, files, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -109,7 +131,7 @@ def _bundle(
         return bundle
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
-            draft.fill(project.folder, files)
+            draft.fill((project.folder, files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         note(f"serves {inspection.chosen}")
         with stages.run("bundle"):
