@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..config.project import Project
 from ..home import Home
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
+from .code import Code, read_code
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
-from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .model import Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .requirements import resolve_requirements
 from .runtime import store_runtime
+from .sessions import with_sessions
 from .source import collect_source
 from .stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A bundle and what the person may want to know of how it came to be."""
+    """A bundle and what the person may want to know of how it came to be. `code` is the server's own source."""
 
     bundle: Bundle
     requirements: Requirements
+    code: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,10 @@ def build(
     """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched. `packages_for` says which
     Python the layer is for, given the one that loads it here.
     """
+    code = read_code(project)
+    project = with_sessions(project, code, note)
     installed = install(project, home, stages, note, packages_for)
-    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
+    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements, code)
 
 
 def install(
@@ -77,15 +82,15 @@ def install(
     return Installed(requirements, interpreter, lock, layer)
 
 
-def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """The manifest of `files` before inspection."""
+def draft_manifest(project: Project, home: Home, installed: Installed, source: Source) -> dict[str, Any]:
+    """The manifest of `source` before inspection."""
     runtime = store_runtime(home.runtimes)
-    return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+    return describe(project, source, installed.interpreter, installed.lock, installed.layer, runtime)
 
 
 def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
-    files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = draft_manifest(project, home, installed, files)
+    source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
+    manifest = draft_manifest(project, home, installed, source)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -94,7 +99,7 @@ def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, 
         return bundle
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
-            draft.fill(project.folder, files)
+            draft.fill(project.folder, source.files)
             inspection = inspect_draft(draft.path, inspector)
         with stages.run("bundle"):
             return draft.finish(inspection)

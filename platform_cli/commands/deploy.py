@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 import click
 
-from ..build.model import Bundle
+from ..build.code import read_code
 from ..build.pipeline import build
-from ..build.stages import Stages
 from ..config.environment import check_variable
 from ..config.load import load_project
-from ..config.names import check_name, default_name
+from ..config.names import check_name
 from ..config.project import Project
-from ..config.server_name import server_name
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
-from ..errors import InputError, NotFoundError
+from ..errors import InputError
 from ..findings.offers import check_offers
+from ..findings.source import look_at
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_needed, referenced
@@ -31,7 +30,7 @@ from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import json_option, platform_client, target_name, target_option
 from .plans import plan_data, plan_text
-from .project_here import project_here
+from .project_here import choose_name, known_as, named_in_source, project_here
 from .token import keep_project_token
 
 
@@ -75,9 +74,12 @@ def deploy_command(
             deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
-            bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
+            built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
+            bundle, code = built.bundle, built.code
         else:
-            bundle, project = _build_there(client, project, path, stages, output)
+            from ..controlplane.remote_build import build_remote
+
+            bundle, code = build_remote(client, project, path, stages, output.note), read_code(project)
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)
@@ -85,7 +87,7 @@ def deploy_command(
         with stages.run("plan"):
             client.wait_until_running()
             chosen = choose_name(project, contract, client)
-            plan = target.plan(chosen, bundle, project.folder)
+            plan = target.plan(chosen, bundle, known_as(project.folder, client))
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
@@ -97,18 +99,9 @@ def deploy_command(
         output.stop_spinner()
     if "token" in status:
         keep_project_token(status, home)
-    report = Report(status, contract)
+    found = look_at(project, code, os.environ) if status["changed"] else ()
+    report = Report(status, contract, found)
     output.result(report.data(stages), report.text())
-
-
-def _build_there(
-    client: PlatformClient, project: Project, path: str, stages: Stages, output: Output
-) -> tuple[Bundle, Project]:
-    """A bundle on the platform elsewhere; over there the project's folder is known with this machine's name."""
-    from ..controlplane.remote_build import build_remote
-
-    bundle = build_remote(client, project, path, stages, output.note)
-    return bundle, replace(project, folder=Path(f"{gethostname()}:{project.folder}"))
 
 
 def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
@@ -141,36 +134,7 @@ def with_secrets(project: Project, values: Mapping[str, str], client: PlatformCl
     client.wait_until_running()
     name = project.name or project_here(project.folder, client)
     if values:
-        name = name or choose_name(project, _named_in_source(project), client)
+        name = name or choose_name(project, named_in_source(project), client)
         project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
-
-
-def _named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
-    try:
-        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
-        return {"name": server_name(source) or ""}
-    except (OSError, SyntaxError, ValueError):
-        return {"name": ""}
-
-
-def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
-
-    A name nobody chose must not take over a project that came from another folder.
-    """
-    if project.name is not None:
-        return project.name
-    name = default_name(contract, project.folder)
-    try:
-        current = client.status(name)
-    except NotFoundError:
-        return name
-    if current["folder"] != str(project.folder):
-        raise InputError(
-            f"a project {name!r} was deployed from {current['folder']}",
-            hint=f"--name {name} makes this its next release; another name makes a project of its own",
-        )
-    return name

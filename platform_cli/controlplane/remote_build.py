@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..build.model import Bundle
+from ..build.model import Bundle, Source
 from ..build.source import collect_source
 from ..build.stages import Stage, Stages
 from ..config.names import slugify
@@ -25,9 +25,13 @@ def build_remote(
 
     The bundle's path is only its name: the folder is on the other machine.
     """
-    with stages.run("upload"), pack(project.folder, _paths(project), _description(project, typed)) as archive:
-        events = client.build(archive)
-        event = next(events, None)
+    with stages.run("upload"):
+        source = collect_source(
+            project.folder, project.entrypoint.file if project.entrypoint else None, project.include
+        )
+        with pack(project.folder, _paths(project, source), _description(project, source, typed)) as archive:
+            events = client.build(archive)
+            event = next(events, None)
     while event is not None:
         match event["event"]:
             case "start":
@@ -44,19 +48,17 @@ def build_remote(
     raise PlatformError("the platform ended while it was building", hint="run the command again")
 
 
-def _paths(project: Project) -> list[str]:
-    files = {
-        file.path for file in collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    }
+def _paths(project: Project, source: Source) -> list[str]:
     named = (*ALWAYS, *([project.requirements] if project.requirements else []))
-    return sorted(files | {name for name in named if (project.folder / name).is_file()})
+    return sorted({file.path for file in source.files} | {name for name in named if (project.folder / name).is_file()})
 
 
-def _description(project: Project, typed: str) -> Description:
+def _description(project: Project, source: Source, typed: str) -> Description:
     path = "." if Path(typed).is_dir() or project.entrypoint is None else str(project.entrypoint)
     return Description(
         path=path,
         name=slugify(project.folder.name) or "server",
         variables=dict(project.environment),
         project=project.name,
+        folders=list(source.folders),
     )

@@ -9,8 +9,10 @@ from typing import Any
 from homeport_runtime.manifest import APP_FOLDER
 
 from ..build.bundle import BundleDraft, bundle_hash
-from ..build.model import SourceFile
+from ..build.code import read_code
+from ..build.model import Source, SourceFile
 from ..build.pipeline import draft_manifest, install
+from ..build.sessions import with_sessions
 from ..build.source import find_source, hash_source
 from ..build.stages import Stages
 from ..config.project import Project
@@ -41,11 +43,12 @@ class Snapshot:
 
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
+    project = with_sessions(project, read_code(project), note)
     installed = install(project, home, stages, note)
-    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include).files
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
-    manifest = draft_manifest(project, home, installed, code)
+    manifest = draft_manifest(project, home, installed, Source(code))
     return Snapshot(project, bundle_hash(manifest), manifest, code, data)
 
 

@@ -27,7 +27,7 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
     scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
     try:
         workdir = WorkDir(scratch)
-        workdir.place(release.bundle / "app", release.files)
+        workdir.place(release.bundle / "app", release.files, release.folders)
         return await inspect_in(workdir.path, launcher, release, record=record)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
