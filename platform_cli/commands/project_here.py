@@ -24,9 +24,8 @@ def project_here(folder: Path, client: PlatformClient | None) -> str | None:
     name = read_config(folder).name
     if name is not None or client is None:
         return name
-    deployed = [
-        project["project"] for project in client.projects() if project["folder"] == str(known_as(folder, client))
-    ]
+    place = str(known_as(folder, client))
+    deployed = [project["project"] for project in client.projects() if project["folder"] == place]
     return deployed[0] if len(deployed) == 1 else None
 
 
