@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class ServeOptions:
 
 
 class ServerAdapter(Protocol):
-    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/.
+    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/, None
+    where that is to go through `http`.
 
     `stateless` is /mcp without sessions for a server of the older era, onto which protocol 2026-07-28 is translated;
     None for a server that speaks it. `lifespan` is entered once per process, before the first request.
@@ -47,7 +49,7 @@ class ServerAdapter(Protocol):
     kind: str
     http: ASGIApp
     stateless: ASGIApp | None
-    sse: ASGIApp
+    sse: ASGIApp | None
 
     def lifespan(self) -> AbstractAsyncContextManager[None]: ...
 
@@ -58,6 +60,19 @@ class ServerAdapter(Protocol):
 def class_names(candidate: object) -> tuple[str, ...]:
     """The qualified names along the MRO: a kind is recognised by these, so that nothing has to be imported."""
     return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(candidate).__mro__)
+
+
+def known_arguments(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Those of the arguments that this release of the SDK's function takes already."""
+    parameters = inspect.signature(function).parameters
+    return {name: value for name, value in arguments.items() if name in parameters}
+
+
+def change_settings(settings: Any, **changes: Any) -> None:
+    """Sets those of the settings that this release of the SDK has already."""
+    for name, value in changes.items():
+        if hasattr(settings, name):
+            setattr(settings, name, value)
 
 
 def settle_version(lowlevel: Any) -> None:

@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, class_names
+from .base import Given, ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
-from .sse_facade import SSEFacade
 from .tool_schemas import ToolSchemas
 
 # Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
@@ -32,15 +31,13 @@ class FastMCPServer:
         lowlevel = server._mcp_server
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
         given = options.given
-        common: dict[str, Any] = {"middleware": list(given.middleware)} if given.middleware else {}
-        common["json_response"] = bool(given.json_response)
-        self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, **common)
+        self.http = _http_app(server, given, stateless=not options.sessions)
         self._stateless = self.http
         if options.sessions and not speaks_modern:
-            self._stateless = server.http_app(path="/mcp", stateless_http=True, **common)
+            self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
         # Middleware may go by the path: what it would not see must not be there.
-        self.sse: ASGIApp = SSEFacade(self.http) if given.middleware else server.http_app(path="/sse", transport="sse")
+        self.sse: ASGIApp | None = None if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
@@ -60,3 +57,18 @@ class FastMCPServer:
         for name in FIRST_CALL_MODULES:
             with suppress(ImportError):
                 importlib.import_module(name)
+
+
+def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
+    """As the program has said; where it said nothing, the server's own settings decide whether it answers in JSON."""
+    options: dict[str, Any] = {"stateless_http": stateless}
+    if given.middleware:
+        options["middleware"] = list(given.middleware)
+    if given.json_response is not None:
+        options["json_response"] = given.json_response
+    arguments = known_arguments(server.http_app, **options)
+    if "stateless_http" not in arguments:
+        # Before fastmcp 2.8 it is a setting.
+        change_settings(server.settings, stateless_http=stateless)
+    path = given.path if given.transport == "http" else None
+    return server.http_app(path=path or "/mcp", **arguments)

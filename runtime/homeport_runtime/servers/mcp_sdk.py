@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, class_names, settle_version, shared_lifespan
+from .base import ServeOptions, change_settings, class_names, settle_version, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
@@ -23,13 +23,18 @@ class FastMCP1Server:
         return "mcp.server.fastmcp.server.FastMCP" in class_names(candidate)
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
-        settings = server.settings
-        settings.stateless_http = not options.sessions
-        settings.json_response = False
-        settings.mount_path = "/"
-        settings.streamable_http_path, settings.sse_path, settings.message_path = "/mcp", "/sse", "/messages/"
-        # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers 421.
-        settings.transport_security = None
+        change_settings(
+            server.settings,
+            stateless_http=not options.sessions,
+            mount_path="/",
+            sse_path="/sse",
+            message_path="/messages/",
+            # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers
+            # 421.
+            transport_security=None,
+        )
+        if options.given.json_response is not None:
+            change_settings(server.settings, json_response=options.given.json_response)
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
         log_tool_errors(server._mcp_server)
@@ -38,7 +43,10 @@ class FastMCP1Server:
         self.http: ASGIApp = server.streamable_http_app()
         self._stateless = SessionManager(server._mcp_server, sessions=False)
         self.stateless: ASGIApp | None = self._stateless.handle if options.sessions else self.http
-        self.sse = server.sse_app()
+        if options.sessions and server.settings.auth:
+            # The app checks tokens, and a session manager beside it would not: this server is left to its own era.
+            self.stateless = None
+        self.sse: ASGIApp | None = server.sse_app()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -68,8 +76,14 @@ class MCPServer2:
         self._lowlevel = server._lowlevel_server
         seal_request_state(self._lowlevel, options.state_key, server.name)
         settle_version(self._lowlevel)
-        self.http = server.streamable_http_app(stateless_http=not options.sessions, transport_security=security)
-        self.sse = server.sse_app(transport_security=security)
+        given = options.given
+        self.http: ASGIApp = server.streamable_http_app(
+            streamable_http_path=(given.path if given.transport == "http" else None) or "/mcp",
+            stateless_http=not options.sessions,
+            json_response=bool(given.json_response),
+            transport_security=security,
+        )
+        self.sse: ASGIApp | None = server.sse_app(transport_security=security)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
