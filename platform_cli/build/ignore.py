@@ -44,7 +44,9 @@ class Included:
 
 
 def why_left(root: Path, path: str, included: Included) -> str | None:
-    """What keeps `path`, which is there, out of a deploy, as words that follow its name; None for nothing."""
+    """What keeps `path` out of a deploy, as words that follow its name; None for nothing. One that ends with a slash is
+    a folder, also where it is not there.
+    """
     rules, prefix, parts = IgnoreRules(root), "", path.split("/")
     for index, part in enumerate(parts):
         here = prefix + part
@@ -52,7 +54,7 @@ def why_left(root: Path, path: str, included: Included) -> str | None:
         if not included.takes(here) and not included.leads_to(here):
             if never_taken(part) or (prefix and (root / prefix / "pyvenv.cfg").exists()):
                 return "is, or lies in, what is never deployed (secrets, version control, virtual environments, caches)"
-            if why := rules.match(here, is_dir=index < len(parts) - 1 or (root / here).is_dir()):
+            if part and (why := rules.match(here, is_dir=index < len(parts) - 1 or (root / here).is_dir())):
                 return f"is ignored by {why}"
         prefix = f"{here}/"
     return None

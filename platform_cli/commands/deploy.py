@@ -20,6 +20,7 @@ from ..config.project import Project
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
 from ..errors import InputError
+from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import open_home
@@ -74,12 +75,14 @@ def deploy_command(
             deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
-            built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
+            with explained(project):
+                built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
             bundle, code = built.bundle, built.code
         else:
             from ..controlplane.remote_build import build_remote
 
-            bundle, code = build_remote(client, project, path, stages, output.note), read_code(project)
+            with explained(project):
+                bundle, code = build_remote(client, project, path, stages, output.note), read_code(project)
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)

@@ -11,6 +11,7 @@ from ..build.stages import Stages
 from ..config.project import Project
 from ..deploy_report import Report
 from ..errors import ConfigError
+from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import Home
@@ -52,7 +53,8 @@ def deploy_to_lambda(
     try:
         if values:
             project = with_env_file(_named(project), values, lambda name, given: ProjectSecrets(aws, name).set(given))
-        wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
+        with explained(project):
+            wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
         if not allow_empty:
             check_offers(contract)
         with stages.run("plan"):

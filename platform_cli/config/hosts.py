@@ -55,7 +55,7 @@ def is_public(host: str) -> bool:
 def is_full_name(host: str) -> bool:
     """Whether `host` is a fully qualified host name (RFC 1123, section 2.1) in lower case."""
     labels = host.split(".")
-    return 1 < len(labels) and len(host) <= 253 and all(map(is_name, labels)) and not labels[-1].isdigit()
+    return len(labels) > 1 and len(host) <= 253 and all(map(is_name, labels)) and not labels[-1].isdigit()
 
 
 def _listed(value: object, what: str, example: str) -> list[str]:

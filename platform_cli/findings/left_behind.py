@@ -39,6 +39,11 @@ def bring(*paths: str) -> str:
     return f"include = [{quoted}] under [deployment] in fastmcp.toml brings {'it' if len(paths) == 1 else 'them'}"
 
 
+def named_paths(code: Iterable[Code]) -> Iterator[str]:
+    """The paths that the code names, whether they are there or not."""
+    return (path for each in code for _, path in _paths(each.tree))
+
+
 def _existing(root: Path, module: str, text: str) -> Iterator[str]:
     """What `text` stands for in `module`, where it is there: relative to the project, or to the module's folder."""
     for base in dict.fromkeys((PurePosixPath(), PurePosixPath(module).parent)):

@@ -48,7 +48,8 @@ def offer_lines(contract: Mapping[str, Any] | None, url: str) -> list[str]:
             f"{endpoint['name']}: {url}{endpoint['path']}  tools: {_names(endpoint['tools'])}" for endpoint in endpoints
         ]
     if contract.get("guarded"):
-        return ["tools: behind the server's own sign-in"]
+        known = f"{_names(contract['tools'])}, " if contract.get("tools") else ""
+        return [f"tools: {known}behind the server's own sign-in"]
     return [f"tools: {_names(contract.get('tools', ()))}"]
 
 

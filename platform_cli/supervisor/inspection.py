@@ -51,7 +51,8 @@ async def inspect_in(
         await worker.gone.wait()
         reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
         raise InspectError(
-            "\n".join([reason, *printed]), hint="run the file with the same requirements to see it end here too"
+            "\n".join([reason, *printed]),
+            hint="its last words are above; --env KEY=VALUE gives it a variable, include in fastmcp.toml a file",
         ) from error
     finally:
         worker.kill()
