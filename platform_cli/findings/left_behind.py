@@ -59,7 +59,12 @@ def _paths(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
         if text is None or not isinstance(node, ast.expr) or not 0 < len(text) <= _MAX_PATH:
             continue
         path = text.strip("/")
-        if "\0" in path or "\n" in path or ".." in path.split("/") or path.endswith(_OWN) or path.startswith(".env"):
+        if (
+            any(character in path for character in "\0\n:")
+            or ".." in path.split("/")
+            or path.endswith(_OWN)
+            or path.startswith(".env")
+        ):
             continue
         if path and ("/" in path or "." in path or id(node) in words):
             yield node, path

@@ -17,6 +17,7 @@ from .left_behind import bring, named_paths
 _FILE = re.compile(r"(?:No such file or directory|cannot open shared object file)[^'\n]*: '([^'\n]+)'")
 _MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _DATABASE = "unable to open database file"
+_DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb")
 # An inspection's working folder, which stands for the project's.
 _WORKDIR = re.compile(r"^.*?/files/")
 # How deep below the project folder a module is looked for.
@@ -43,7 +44,8 @@ def _why(message: str, project: Project) -> str | None:
         return _about_module(root, module[1].partition(".")[0], project)
     if _DATABASE in message:
         # It does not say which.
-        return next(filter(None, (_about_folder(root, path) for path in named_paths(read_code(project)))), None)
+        named = (path for path in named_paths(read_code(project)) if path.endswith(_DATABASES))
+        return next(filter(None, (_about_folder(root, path) for path in named)), None)
     return None
 
 
