@@ -183,3 +183,62 @@ def test_a_file_that_changes_while_it_is_deployed(change: str, tmp_path: Path) -
         os.mkfifo(file)
     with pytest.raises(SourceError, match="data/file"):
         copy_source(tmp_path / "p", files, tmp_path / "copy")
+
+
+INCLUDED = {
+    ".gitignore": "data/\n*.bin\n",
+    "server.py": "",
+    "data/a/b.txt": "",
+    "data/.env": "",
+    "data/.git/config": "",
+    "model.bin": "",
+    "other.bin": "",
+    "node_modules/m/index.js": "",
+    "node_modules/m/node_modules/n/index.js": "",
+    ".env": "",
+    ".git/config": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("include", "more"),
+    [
+        ((), []),
+        (("data",), ["data/a/b.txt"]),
+        (("data/a/b.txt",), ["data/a/b.txt"]),
+        (("model.bin", "data/a"), ["data/a/b.txt", "model.bin"]),
+        ((".env", "data/.env"), [".env", "data/.env"]),
+        (("node_modules",), ["node_modules/m/index.js", "node_modules/m/node_modules/n/index.js"]),
+        ((".git",), []),
+    ],
+)
+def test_what_is_included_comes_though_it_is_ignored(tmp_path: Path, include: tuple[str, ...], more: list[str]) -> None:
+    write(tmp_path, INCLUDED)
+    taken = [file.path for file in collect_source(tmp_path, "server.py", include).files]
+    assert taken == sorted([".gitignore", "server.py", *more])
+
+
+def test_what_is_included_has_to_be_there_and_within(tmp_path: Path) -> None:
+    write(tmp_path, {"project/server.py": "", "project/.gitignore": "link", "secret.txt": ""})
+    (tmp_path / "project/link").symlink_to("../secret.txt")
+    with pytest.raises(SourceError, match="include names absent"):
+        collect_source(tmp_path / "project", "server.py", ("absent",))
+    with pytest.raises(SourceError, match="leaves the project folder"):
+        collect_source(tmp_path / "project", "server.py", ("link",))
+
+
+def test_folders_without_files_are_kept(tmp_path: Path) -> None:
+    ignored = {".gitignore": "data/\n*.log\n", "data/x.db": "", "logs/server.log": "", "data/deep/y.db": ""}
+    tools = {
+        ".venv/pyvenv.cfg": "",
+        "env/pyvenv.cfg": "",
+        "node_modules/m/x.js": "",
+        ".cache/x.log": "",
+        "x.egg-info/x.log": "",
+        "made/.gitignore": "*",
+        "made/sub/x": "",
+    }
+    write(tmp_path, {"server.py": "", "pkg/__init__.py": "", **ignored, **tools})
+    (tmp_path / "empty/inner").mkdir(parents=True)
+    (tmp_path / "pkg/cache").mkdir()
+    assert collect_source(tmp_path, "server.py").folders == ("data", "empty/inner", "logs", "made", "pkg/cache")
