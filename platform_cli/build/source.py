@@ -131,12 +131,12 @@ class _Walk:
             return
         rules = rules.enter(prefix, directory)
         # A .gitignore that ignores itself is how programs keep what they made out of everybody's sight.
-        is_of_a_tool = rules.match(f"{prefix}.gitignore", is_dir=False) is not None
+        is_hidden = rules.match(f"{prefix}.gitignore", is_dir=False) is not None
         for child in children:
             path = prefix + _decoded(child.name, prefix)
             is_dir = child.is_dir()
             if not self._named(path) and (never_taken(child.name) or rules.match(path, is_dir=is_dir)):
-                if not is_of_a_tool:
+                if not is_hidden:
                     self._leave(child, path)
                 continue
             real = self._follow(child.path, path) if child.is_symlink() else child.path
@@ -153,13 +153,12 @@ class _Walk:
         for file in self._files(f"{path}/", real, rules, above):
             is_empty = False
             yield file
-        if is_empty and len(self.folders) == known and not _is_venv(real):
+        if is_empty and len(self.folders) == known and not _is_of_a_tool(real):
             self.folders.append(path)
 
     def _leave(self, child: os.DirEntry[str], path: str) -> None:
         """An ignored folder is there, empty: servers write into it, and few of them make it first."""
-        is_of_a_tool = child.name.startswith((".", "__")) or never_taken(child.name) or child.name.endswith(".egg-info")
-        if child.is_dir(follow_symlinks=False) and not is_of_a_tool and not _is_venv(child.path):
+        if child.is_dir(follow_symlinks=False) and not _is_of_a_tool(child.path):
             self.folders.append(path)
 
     def _named(self, path: str) -> bool:
@@ -177,8 +176,11 @@ class _Walk:
         return None if hidden and not self.included.takes(path) else real
 
 
-def _is_venv(directory: str) -> bool:
-    return Path(directory, "pyvenv.cfg").exists()
+def _is_of_a_tool(directory: str) -> bool:
+    """Whether a folder is a cache, a virtual environment or the like, which no server misses."""
+    path = Path(directory)
+    named = path.name.startswith((".", "__")) or path.suffix == ".egg-info" or never_taken(path.name)
+    return named or (path / "pyvenv.cfg").exists()
 
 
 def _found(root: Path, path: str) -> Found:

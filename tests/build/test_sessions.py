@@ -63,11 +63,12 @@ def test_what_somebody_said_wins(tmp_path: Path) -> None:
     for said in (True, False):
         given = project(tmp_path, text, sessions=said)
         assert with_sessions(given, read_code(given), pytest.fail).sessions is said
-    for own in (
+    stateless = (
         "FastMCP('x', stateless_http=True)",
         "mcp.run(stateless_http=True)",
         "mcp.settings.stateless_http = True",
-    ):
+    )
+    for own in stateless:
         given = project(tmp_path, f"{text}\n{own}\n")
         assert decide_sessions(given, read_code(given)).on is False, own
     given = project(tmp_path, text, environment={"FASTMCP_STATELESS_HTTP": "true"})

@@ -18,7 +18,7 @@ from platform_cli.errors import ReleaseError
 @contextmanager
 def serving(status: Callable[[str], int], seen: list[str]) -> Iterator[int]:
     class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self) -> None:
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             method = json.loads(body)["method"] if body else self.headers["mcp-session-id"]
             seen.append(f"{self.command} {self.path} {method}")
@@ -27,7 +27,8 @@ def serving(status: Callable[[str], int], seen: list[str]) -> Iterator[int]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        do_POST = do_DELETE = answer
+        def do_DELETE(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Nothing is printed."""
