@@ -50,7 +50,7 @@ def _file_of(folder: Path, program: Program | None) -> str | None:
     for place in (*main, f"{path}/__init__.py", f"{path}.py"):
         for root in ("", "src/"):
             if (folder / root / place).is_file():
-                return root + place
+                return f"{root}{place}"
     return None
 
 

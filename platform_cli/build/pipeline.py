@@ -59,7 +59,11 @@ def build(
     code = read_code(project)
     project = with_sessions(project, code, note)
     installed = install(project, home, stages, note, packages_for)
+<<<<<<< HEAD
     return Built(_bundle(project, home, stages, inspector, installed), installed.requirements, code)
+=======
+    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
+>>>>>>> main
 
 
 def install(
@@ -88,9 +92,22 @@ def draft_manifest(project: Project, home: Home, installed: Installed, source: S
     return describe(project, source, installed.interpreter, installed.lock, installed.layer, runtime)
 
 
+<<<<<<< HEAD
 def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     manifest = draft_manifest(project, home, installed, source)
+=======
+def _bundle(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    installed: Installed,
+) -> Bundle:
+    files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    manifest = draft_manifest(project, home, installed, files)
+>>>>>>> main
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -101,5 +118,6 @@ def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, 
         with stages.run("inspect"):
             draft.fill(project.folder, source.files)
             inspection = inspect_draft(draft.path, inspector)
+        note(f"serves {inspection.chosen}")
         with stages.run("bundle"):
             return draft.finish(inspection)

@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
+<<<<<<< HEAD
 from ..build.code import read_code
+=======
+>>>>>>> main
 from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
@@ -29,13 +32,17 @@ from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
 from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
-from .options import json_option, platform_client, target_name, target_option
+from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
+<<<<<<< HEAD
 from .project_here import choose_name, known_as, named_in_source, project_here
+=======
+from .project_here import deployed_from, known_as
+>>>>>>> main
 from .token import keep_project_token
 
 
-@click.command("deploy")
+@click.command("deploy", cls=ServerArguments)
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
@@ -58,14 +65,20 @@ def deploy_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
+    """Deploy PATH and print its URL.
+
+    PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE, npm:PACKAGE, or
+    the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's own arguments.
+    """
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables)
+            project = read_project(path, name, variables, server_arguments())
             values = check_env_file(env_file) if env_file else {}
+            if project.chosen:
+                output.note(f"  {project.chosen}")
             client = None if target_name(project) == "lambda" else platform_client()
             if client is not None:
                 # It comes up while the bundle is being built.
@@ -79,10 +92,17 @@ def deploy_command(
                 built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
             bundle, code = built.bundle, built.code
         else:
+<<<<<<< HEAD
             from ..controlplane.remote_build import build_remote
 
             with explained(project):
                 bundle, code = build_remote(client, project, path, stages, output.note), read_code(project)
+=======
+            # Late: only a platform elsewhere needs it.
+            from ..controlplane.remote_build import build_remote
+
+            bundle = build_remote(client, project, stages, output.note)
+>>>>>>> main
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)
@@ -90,7 +110,11 @@ def deploy_command(
         with stages.run("plan"):
             client.wait_until_running()
             chosen = choose_name(project, contract, client)
+<<<<<<< HEAD
             plan = target.plan(chosen, bundle, known_as(project.folder, client))
+=======
+            plan = target.plan(chosen, bundle, known_as(project.place, client))
+>>>>>>> main
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
@@ -112,8 +136,8 @@ def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[s
     return client.inspect(draft, project)
 
 
-def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
-    project = load_project(path)
+def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
+    project = load_project(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
     given = {}
@@ -135,9 +159,41 @@ def with_secrets(project: Project, values: Mapping[str, str], client: PlatformCl
     if not values and not referenced(project.environment):
         return project
     client.wait_until_running()
-    name = project.name or project_here(project.folder, client)
+    name = project.name or deployed_from(project.place, client)
     if values:
         name = name or choose_name(project, named_in_source(project), client)
         project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
+<<<<<<< HEAD
+=======
+
+
+def _named_in_source(project: Project) -> dict[str, Any]:
+    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
+    try:
+        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
+        return {"name": server_name(source) or ""}
+    except (OSError, SyntaxError, ValueError):
+        return {"name": ""}
+
+
+def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
+    """The name that was chosen, else the server's own, else the folder's.
+
+    A name nobody chose must not take over a project that came from another folder.
+    """
+    if project.name is not None:
+        return project.name
+    name = default_name(contract, project)
+    try:
+        current = client.status(name)
+    except NotFoundError:
+        return name
+    if current["folder"] != known_as(project.place, client):
+        raise InputError(
+            f"a project {name!r} was deployed from {current['folder']}",
+            hint=f"--name {name} makes this its next release; another name makes a project of its own",
+        )
+    return name
+>>>>>>> main

@@ -69,6 +69,8 @@ class Project:
     npm, which `command` that is. `args` are the arguments of the entry point, the program or the script. `chosen` says
     what runs, and why, where nobody named it.
 
+    `typed` is what was typed, relative to `folder`.
+
     `folder` is the root: what lies in it is the project's own. `member` is the folder within it that has the
     pyproject.toml of a member of a uv workspace, empty elsewhere. `source` is what was typed for a project that comes
     from elsewhere (`pypi:mcp-server-time`, the URL of a repository).
@@ -93,7 +95,8 @@ class Project:
     script: str | None = None
     args: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
-    chosen: str = ""
+    chosen: str = field(default="", compare=False)
+    typed: str = field(default=".", compare=False)
     member: str = ""
     source: str = ""
     name: str | None = None
@@ -124,4 +127,5 @@ class Project:
     @property
     def place(self) -> str:
         """Where the project comes from: the same place is the same project."""
-        return self.source or str(self.folder / self.member)
+        own = self.config_file.parent if self.config_file else self.folder / self.member
+        return self.source or str(own)

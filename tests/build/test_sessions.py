@@ -63,7 +63,8 @@ def test_what_somebody_said_wins(tmp_path: Path) -> None:
     for said in (True, False):
         given = project(tmp_path, text, sessions=said)
         assert with_sessions(given, read_code(given), pytest.fail).sessions is said
-    stateless = (
+    run, made = "mcp.run(stateless_http=True)", "FastMCP('x', stateless_http=True)"
+    stateless = (made, run, "mcp.settings.stateless_http = True")
         "FastMCP('x', stateless_http=True)",
         "mcp.run(stateless_http=True)",
         "mcp.settings.stateless_http = True",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shlex
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -40,9 +41,10 @@ class Folders:
 @dataclass(frozen=True)
 class Served:
     """What is to be served: the `server` object, called `name` where it was found by name, as the program has `given`
-    it; or without one the stdio `command`.
+    it; or without one the stdio `command`. `chosen` says it to the person, and why it is that.
     """
 
+    chosen: str
     server: object = None
     name: str | None = None
     given: Given = field(default_factory=Given)
@@ -51,11 +53,12 @@ class Served:
 
 @dataclass(frozen=True)
 class Prepared:
-    """`kind` is the adapter's, `name` the server's in its module."""
+    """`kind` is the adapter's, `name` the server's in its module, `chosen` why it is this one."""
 
     app: App
     kind: str
     name: str | None
+    chosen: str
 
 
 # Serves until the end, on the loop of whoever awaits it.
@@ -71,9 +74,9 @@ def run(manifest: Manifest, folders: Folders, live: Live, fail: Fail) -> None:
     """
     program = manifest.program
     if program is None:
-        asyncio.run(live(Served(command=manifest.command or ())))
+        asyncio.run(live(_over_stdio(manifest.command or ())))
     elif manifest.bridged:
-        asyncio.run(live(Served(command=command(program))))
+        asyncio.run(live(_over_stdio(command(program), program.name)))
     elif program.file is not None and manifest.object is not None:
         with _loading(), explaining(program.file, folders.app, "while it was imported"):
             module = AppImports(folders.app, folders.work, manifest.roots).import_file(program.file)
@@ -88,7 +91,7 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
     async def take(server: object, given: Given) -> None:
         loading.close()
         try:
-            await live(Served(server, given=given))
+            await live(Served(f"what {program.name} runs", server, given=given))
         except ServerError as error:
             fail(error)
 
@@ -112,7 +115,8 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
 async def _serve_found(module: ModuleType, file: str, name: str | None, folders: Folders, live: Live) -> None:
     with _starting(folders):
         found, server = await find_server(module, file, name)
-    await live(Served(server, found))
+    why = "as named" if name is not None else f"as {file} runs nothing"
+    await live(Served(f"{found} of {file}, {why}", server, found))
 
 
 async def _serve_found_or_bridge(module: ModuleType | None, program: Program, folders: Folders, live: Live) -> None:
@@ -125,9 +129,13 @@ async def _serve_found_or_bridge(module: ModuleType | None, program: Program, fo
         await _serve_found(module, program.name, None, folders, live)
     except NoServer as nothing:
         try:
-            await live(Served(command=command(program)))
+            await live(_over_stdio(command(program), program.name))
         except ServerError as error:
             raise ServerError(f"{nothing.message}, and over stdio: {error.message}", hint=nothing.hint) from error
+
+
+def _over_stdio(words: tuple[str, ...], name: str = "") -> Served:
+    return Served(f"{name or shlex.join(words)}, over stdio", command=words)
 
 
 @contextmanager
@@ -163,8 +171,9 @@ def prepare(
         sessions = manifest.sessions and not served.given.stateless
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
         kept = folders.sessions if sessions else None
-        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
-        return Prepared(app, adapter.kind, served.name)
+        path = served.given.path if served.given.transport == "http" else None
+        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens, own_path=path)
+        return Prepared(app, adapter.kind, served.name, served.chosen)
 
 
 def _adapter(served: Served, folders: Folders, options: ServeOptions) -> ServerAdapter:

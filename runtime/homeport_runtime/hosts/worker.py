@@ -208,6 +208,7 @@ class Worker:
                 event="inspected",
                 kind=server.kind,
                 object=server.name,
+                chosen=server.chosen,
                 contract=contract,
                 modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
