@@ -59,11 +59,7 @@ def build(
     code = read_code(project)
     project = with_sessions(project, code, note)
     installed = install(project, home, stages, note, packages_for)
-<<<<<<< HEAD
-    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements, code)
-=======
-    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
->>>>>>> main
+    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements, code)
 
 
 def install(
@@ -92,11 +88,6 @@ def draft_manifest(project: Project, home: Home, installed: Installed, source: S
     return describe(project, source, installed.interpreter, installed.lock, installed.layer, runtime)
 
 
-<<<<<<< HEAD
-def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
-    source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
-    manifest = draft_manifest(project, home, installed, source)
-=======
 def _bundle(
     project: Project,
     home: Home,
@@ -105,9 +96,8 @@ def _bundle(
     note: Callable[[str], None],
     installed: Installed,
 ) -> Bundle:
-    files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = draft_manifest(project, home, installed, files)
->>>>>>> main
+    source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
+    manifest = draft_manifest(project, home, installed, source)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):

@@ -11,10 +11,7 @@ from typing import Any
 
 import click
 
-<<<<<<< HEAD
 from ..build.code import read_code
-=======
->>>>>>> main
 from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
@@ -34,11 +31,7 @@ from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
-<<<<<<< HEAD
-from .project_here import choose_name, known_as, named_in_source, project_here
-=======
-from .project_here import deployed_from, known_as
->>>>>>> main
+from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
 
 
@@ -92,17 +85,11 @@ def deploy_command(
                 built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
             bundle, code = built.bundle, built.code
         else:
-<<<<<<< HEAD
-            from ..controlplane.remote_build import build_remote
-
-            with explained(project):
-                bundle, code = build_remote(client, project, path, stages, output.note), read_code(project)
-=======
             # Late: only a platform elsewhere needs it.
             from ..controlplane.remote_build import build_remote
 
-            bundle = build_remote(client, project, stages, output.note)
->>>>>>> main
+            with explained(project):
+                bundle, code = build_remote(client, project, stages, output.note), read_code(project)
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)
@@ -110,11 +97,7 @@ def deploy_command(
         with stages.run("plan"):
             client.wait_until_running()
             chosen = choose_name(project, contract, client)
-<<<<<<< HEAD
-            plan = target.plan(chosen, bundle, known_as(project.folder, client))
-=======
             plan = target.plan(chosen, bundle, known_as(project.place, client))
->>>>>>> main
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
@@ -165,35 +148,3 @@ def with_secrets(project: Project, values: Mapping[str, str], client: PlatformCl
         project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
-<<<<<<< HEAD
-=======
-
-
-def _named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
-    try:
-        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
-        return {"name": server_name(source) or ""}
-    except (OSError, SyntaxError, ValueError):
-        return {"name": ""}
-
-
-def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
-
-    A name nobody chose must not take over a project that came from another folder.
-    """
-    if project.name is not None:
-        return project.name
-    name = default_name(contract, project)
-    try:
-        current = client.status(name)
-    except NotFoundError:
-        return name
-    if current["folder"] != known_as(project.place, client):
-        raise InputError(
-            f"a project {name!r} was deployed from {current['folder']}",
-            hint=f"--name {name} makes this its next release; another name makes a project of its own",
-        )
-    return name
->>>>>>> main

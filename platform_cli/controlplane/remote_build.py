@@ -24,19 +24,13 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
 
     The bundle's path is only its name: the folder is on the other machine.
     """
-<<<<<<< HEAD
     with stages.run("upload"):
         source = collect_source(
             project.folder, project.entrypoint.file if project.entrypoint else None, project.include
         )
-        with pack(project.folder, _paths(project, source), _description(project, source, typed)) as archive:
+        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
             events = client.build(archive)
             event = next(events, None)
-=======
-    with stages.run("upload"), pack(project.folder, _paths(project), _description(project)) as archive:
-        events = client.build(archive)
-        event = next(events, None)
->>>>>>> main
     while event is not None:
         match event["event"]:
             case "start":
@@ -53,29 +47,16 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
     raise PlatformError("the platform ended while it was building", hint="run the command again")
 
 
-<<<<<<< HEAD
 def _paths(project: Project, source: Source) -> list[str]:
-    named = (*ALWAYS, *([project.requirements] if project.requirements else []))
-    return sorted({file.path for file in source.files} | {name for name in named if (project.folder / name).is_file()})
-
-
-def _description(project: Project, source: Source, typed: str) -> Description:
-    path = "." if Path(typed).is_dir() or project.entrypoint is None else str(project.entrypoint)
-=======
-def _paths(project: Project) -> list[str]:
-    files = {
-        file.path for file in collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    }
     # Also in the folders from the root down to the server: the nearest file there decides.
     ends = (f"{project.member}/_", project.entrypoint.file if project.entrypoint else "_")
     folders = {folder for end in ends for folder in PurePosixPath(end.lstrip("/")).parents}
     named = {(folder / name).as_posix() for folder in folders for name in ALWAYS}
     named |= {project.requirements} if project.requirements else set()
-    return sorted(files | {name for name in named if (project.folder / name).is_file()})
+    return sorted({file.path for file in source.files} | {name for name in named if (project.folder / name).is_file()})
 
 
-def _description(project: Project) -> Description:
->>>>>>> main
+def _description(project: Project, source: Source) -> Description:
     return Description(
         path=project.typed,
         args=project.args,

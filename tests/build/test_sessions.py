@@ -65,10 +65,6 @@ def test_what_somebody_said_wins(tmp_path: Path) -> None:
         assert with_sessions(given, read_code(given), pytest.fail).sessions is said
     run, made = "mcp.run(stateless_http=True)", "FastMCP('x', stateless_http=True)"
     stateless = (made, run, "mcp.settings.stateless_http = True")
-        "FastMCP('x', stateless_http=True)",
-        "mcp.run(stateless_http=True)",
-        "mcp.settings.stateless_http = True",
-    )
     for own in stateless:
         given = project(tmp_path, f"{text}\n{own}\n")
         assert decide_sessions(given, read_code(given)).on is False, own
