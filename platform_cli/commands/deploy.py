@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 import click
 
-from ..build.model import Bundle
 from ..build.pipeline import build
 from ..build.stages import Stages
 from ..config.environment import check_variable
@@ -24,13 +22,13 @@ from ..output import Output
 from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
 from .lambda_deploy import deploy_to_lambda
-from .options import json_option, platform_client, target_name, target_option
+from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
-from .project_here import project_here
+from .project_here import deployed_from, known_as
 from .token import keep_project_token
 
 
-@click.command("deploy")
+@click.command("deploy", cls=ServerArguments)
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
@@ -38,13 +36,19 @@ from .token import keep_project_token
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
 @json_option
 def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
+    """Deploy PATH and print its URL.
+
+    PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE, npm:PACKAGE, or
+    the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's own arguments.
+    """
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables)
+            project = read_project(path, name, variables, server_arguments())
+            if project.chosen:
+                output.note(f"  {project.chosen}")
             client = None if target_name(project) == "lambda" else platform_client()
             if client is not None:
                 # It comes up while the bundle is being built.
@@ -56,12 +60,15 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
         if client.remote is None:
             bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
         else:
-            bundle, project = _build_there(client, project, path, stages, output)
+            # Late: only a platform elsewhere needs it.
+            from ..controlplane.remote_build import build_remote
+
+            bundle = build_remote(client, project, stages, output.note)
         target = LocalTarget(client)
         with stages.run("plan"):
             client.wait_until_running()
             chosen = choose_name(project, bundle.manifest["contract"], client)
-            plan = target.plan(chosen, bundle, project.folder)
+            plan = target.plan(chosen, bundle, known_as(project.place, client))
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
@@ -76,23 +83,13 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
     output.result(_data(status, stages), _text(status, bundle.manifest))
 
 
-def _build_there(
-    client: PlatformClient, project: Project, path: str, stages: Stages, output: Output
-) -> tuple[Bundle, Project]:
-    """A bundle on the platform elsewhere; over there the project's folder is known with this machine's name."""
-    from ..controlplane.remote_build import build_remote
-
-    bundle = build_remote(client, project, path, stages, output.note)
-    return bundle, replace(project, folder=Path(f"{gethostname()}:{project.folder}"))
-
-
 def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
     client.wait_until_running()
     return client.inspect(draft, project)
 
 
-def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
-    project = load_project(path)
+def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
+    project = load_project(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
     given = {}
@@ -112,7 +109,7 @@ def with_secrets(project: Project, client: PlatformClient) -> Project:
     if not referenced(project.environment):
         return project
     client.wait_until_running()
-    name = project.name or project_here(project.folder, client)
+    name = project.name or deployed_from(project.place, client)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available))
 
@@ -124,12 +121,12 @@ def choose_name(project: Project, contract: dict[str, Any] | None, client: Platf
     """
     if project.name is not None:
         return project.name
-    name = default_name(contract, project.folder)
+    name = default_name(contract, project)
     try:
         current = client.status(name)
     except NotFoundError:
         return name
-    if current["folder"] != str(project.folder):
+    if current["folder"] != known_as(project.place, client):
         raise InputError(
             f"a project {name!r} was deployed from {current['folder']}",
             hint=f"--name {name} makes this its next release; another name makes a project of its own",

@@ -161,8 +161,8 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, folder: Path, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": str(folder), "author": this_user(), "seconds": seconds}
+    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
+        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 

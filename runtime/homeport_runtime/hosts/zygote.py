@@ -21,6 +21,7 @@ import sys
 from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
+from ..takeover.transports import install as install_takeover
 from .forkable import Blocked, ThreadWatch, threads
 from .rehearsal import rehearse
 
@@ -53,6 +54,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
+        install_takeover()
         while True:
             ready, _, _ = select.select([self._control, self._woken], [], [])
             if self._woken in ready:

@@ -126,7 +126,7 @@ def failure(worker: Worker) -> dict[str, str]:
     ("source", "message", "line"),
     [
         ("import os\nos.environ['API_KEY']\n", "server.py raised KeyError: 'API_KEY'", "line 2"),
-        ("raise SystemExit('no key')\n", "ended the process while it was imported (exit no key)", "line 1"),
+        ("raise SystemExit('no key')\n", "server.py ended before it served: no key", "line 1"),
         ("def mcp():\n    raise ValueError('no luck')\n", "ValueError: no luck", "line 2"),
         ("def mcp():\n    raise SystemExit(3)\n", "SystemExit: 3", "line 2"),
         ("def mcp():\n    return 1\n", "returned a int", ""),
