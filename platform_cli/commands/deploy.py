@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import click
 
 from ..build.pipeline import build
-from ..build.stages import Stages
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.names import check_name, default_name
 from ..config.project import Project
+from ..config.server_name import server_name
 from ..controlplane.client import PlatformClient
+from ..deploy_report import Report
 from ..errors import InputError, NotFoundError
+from ..findings.offers import check_offers
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
+from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
@@ -32,10 +36,25 @@ from .token import keep_project_token
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take a .env file along: each KEY=VALUE becomes a secret of the project and a variable of the server.",
+)
+@click.option("--allow-empty", is_flag=True, help="Deploy a server that offers no tools, prompts or resources.")
 @target_option
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
 @json_option
-def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def deploy_command(
+    path: str,
+    name: str | None,
+    variables: tuple[str, ...],
+    env_file: Path | None,
+    allow_empty: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Deploy PATH and print its URL.
 
     PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE, npm:PACKAGE, or
@@ -47,15 +66,16 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
     try:
         with stages.run("read"):
             project = read_project(path, name, variables, server_arguments())
+            values = check_env_file(env_file) if env_file else {}
             if project.chosen:
                 output.note(f"  {project.chosen}")
             client = None if target_name(project) == "lambda" else platform_client()
             if client is not None:
                 # It comes up while the bundle is being built.
                 client.begin_start()
-                project = with_secrets(project, client)
+                project = with_secrets(project, values, client)
         if client is None:
-            deploy_to_lambda(project, home, stages, output, dry_run=dry_run)
+            deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
             bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
@@ -64,10 +84,13 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
             from ..controlplane.remote_build import build_remote
 
             bundle = build_remote(client, project, stages, output.note)
+        contract = bundle.manifest["contract"]
+        if not allow_empty:
+            check_offers(contract)
         target = LocalTarget(client)
         with stages.run("plan"):
             client.wait_until_running()
-            chosen = choose_name(project, bundle.manifest["contract"], client)
+            chosen = choose_name(project, contract, client)
             plan = target.plan(chosen, bundle, known_as(project.place, client))
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
@@ -80,7 +103,8 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
         output.stop_spinner()
     if "token" in status:
         keep_project_token(status, home)
-    output.result(_data(status, stages), _text(status, bundle.manifest))
+    report = Report(status, contract)
+    output.result(report.data(stages), report.text())
 
 
 def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
@@ -104,14 +128,28 @@ def read_project(path: str, name: str | None, variables: tuple[str, ...], argume
     return replace(project, environment={**project.environment, **given})
 
 
-def with_secrets(project: Project, client: PlatformClient) -> Project:
-    """The project under the name whose secrets it needs, all of which are set. Raises ConfigError."""
-    if not referenced(project.environment):
+def with_secrets(project: Project, values: Mapping[str, str], client: PlatformClient) -> Project:
+    """The project under the name whose secrets it needs, all of which are set; those of --env-file are by now. Raises
+    ConfigError, and InputError where nobody chose a name and the likely one is another project's.
+    """
+    if not values and not referenced(project.environment):
         return project
     client.wait_until_running()
     name = project.name or deployed_from(project.place, client)
+    if values:
+        name = name or choose_name(project, _named_in_source(project), client)
+        project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
-    return replace(project, name=check_needed(project, name, available))
+    return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
+
+
+def _named_in_source(project: Project) -> dict[str, Any]:
+    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
+    try:
+        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
+        return {"name": server_name(source) or ""}
+    except (OSError, SyntaxError, ValueError):
+        return {"name": ""}
 
 
 def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
@@ -132,28 +170,3 @@ def choose_name(project: Project, contract: dict[str, Any] | None, client: Platf
             hint=f"--name {name} makes this its next release; another name makes a project of its own",
         )
     return name
-
-
-def _data(status: dict[str, Any], stages: Stages) -> dict[str, Any]:
-    shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "changed"]
-    if "token" in status:
-        shown.append("token")
-    return {"ok": True, **{key: status[key] for key in shown}, "stages": [asdict(stage) for stage in stages.done]}
-
-
-def _text(status: dict[str, Any], manifest: Any) -> str:
-    contract = manifest["contract"] or {}
-    tools = [tool["name"] for tool in contract.get("tools", ())]
-    state = "is live" if status["changed"] else "is live already: no changes"
-    lines = [
-        "",
-        f"{status['project']} {status['release']} {state}",
-        "",
-        f"  {status['mcp_url']}",
-        "",
-        f"tools: {', '.join(tools)}" if tools else "tools: none listed",
-    ]
-    if "token" in status:
-        lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
-    lines.append(f"next:  homeport connect {status['project']} --client claude-code")
-    return "\n".join(lines)
