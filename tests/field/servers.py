@@ -44,7 +44,7 @@ class Server:
 
 
 def listed() -> list[Server]:
-    """Every server of the list, in its order; one with `folder = true` is there twice."""
+    """Every server of the list in its order, once for each way in."""
     registries = tomllib.loads(LIST.read_text())
     return [
         Server(
@@ -60,9 +60,5 @@ def listed() -> list[Server]:
         )
         for registry, entries in registries.items()
         for entry in entries
-        for way in _ways(entry)
+        for way in entry.get("ways", ["package"])
     ]
-
-
-def _ways(entry: Mapping[str, object]) -> tuple[Way, ...]:
-    return ("package", "folder") if entry.get("folder") else ("package",)

@@ -141,8 +141,8 @@ def test_what_argparse_says_is_what_the_deploy_says(refuse: Refuse) -> None:
 
 
 def test_the_last_words_of_a_program_are_what_the_deploy_says(refuse: Refuse) -> None:
-    error = refuse({"server.py": 'import sys\n\nfrom mcp.server import MCPServer\n\nsys.exit("no VAULT_TOKEN")\n'})
-    assert "no VAULT_TOKEN" in str(error)
+    server = REGISTERED_IN_MAIN.replace("{run}", 'raise SystemExit("no VAULT_TOKEN: see docs/vault.md")')
+    assert "no VAULT_TOKEN: see docs/vault.md" in str(refuse({"server.py": server}))
 
 
 def test_a_named_object_is_served_whatever_the_file_would_run(deploy: Deploy) -> None:
