@@ -78,7 +78,7 @@ def _hint(error: BaseException) -> str:
 def _is_variable(error: KeyError) -> bool:
     """Whether it was os.environ that had no such key."""
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and frames[-1].filename == os.__file__ and frames[-1].name == "__getitem__"
+    return bool(frames) and frames[-1].name == "__getitem__" and frames[-1].filename in (os.__file__, "<frozen os>")
 
 
 def user_trace(error: BaseException, app: Path) -> str:
