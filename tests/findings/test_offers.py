@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from platform_cli.errors import InspectError
-from platform_cli.findings.offers import check_offers, find_failed_lists, offer_lines
+from platform_cli.findings.offers import check_offers, check_still_offers, find_failed_lists, offer_lines
 
 NOTHING: dict[str, Any] = {"tools": [], "prompts": [], "resources": [], "resourceTemplates": []}
 PROBLEM = {"method": "resources/list", "message": "ValueError: DB_USER is missing"}
@@ -29,6 +29,15 @@ def test_nothing_is_no_success(contract: dict[str, Any] | None) -> None:
     with pytest.raises(InspectError) as caught:
         check_offers(contract)
     assert "--allow-empty" in (caught.value.hint or "")
+
+
+def test_a_push_may_not_end_all_that_is_offered() -> None:
+    tools = {**NOTHING, "tools": [{"name": "add"}]}
+    check_still_offers(tools, None)
+    check_still_offers(NOTHING, None)
+    check_still_offers(NOTHING, NOTHING)
+    with pytest.raises(InspectError):
+        check_still_offers(NOTHING, tools)
 
 
 def test_a_list_that_failed_is_told_with_its_reason() -> None:
