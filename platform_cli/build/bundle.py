@@ -16,7 +16,7 @@ from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
 from ..config.project import Project
 from ..home import Home, write_atomic
 from .imports import imported_names
-from .model import Bundle, Inspection, Interpreter, Layer, Lock, SourceFile
+from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source
 
 # Twice as many hexadecimal digits as anybody will ever type, and still short in a path.
@@ -25,7 +25,7 @@ HASH_DIGITS = 32
 
 def describe(
     project: Project,
-    files: Sequence[SourceFile],
+    source: Source,
     interpreter: Interpreter,
     lock: Lock,
     layer: Layer,
@@ -41,7 +41,7 @@ def describe(
         "program": asdict(project.program) if project.program else None,
         "args": list(project.args),
         "command": list(project.command) if project.command else None,
-        "sessions": project.sessions,
+        "sessions": bool(project.sessions),
         "start_timeout_s": project.start_timeout_s,
         "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
@@ -56,7 +56,8 @@ def describe(
         "layer": layer.hash,
         "runtime": runtime,
         "roots": list(roots),
-        "files": {file.path: file.sha256 for file in files},
+        "files": {file.path: file.sha256 for file in source.files},
+        "folders": list(source.folders),
         "preload": list(imported_names(project.folder, project.entrypoint.file)) if project.entrypoint else [],
     }
 

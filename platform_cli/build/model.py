@@ -121,6 +121,14 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The app part. `folders` are those of the project of which no file is taken: the server finds them, empty."""
+
+    files: tuple[SourceFile, ...]
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What a server said of itself. `chosen` says to the person what is served, and why it is that. `contract` has
     name, version, instructions, capabilities, tools, prompts, resources and resourceTemplates; None for an ASGI app

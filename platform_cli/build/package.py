@@ -116,7 +116,7 @@ def _commit(git: Path) -> str:
 
 def _remember(final: Path, root: Path, prefix: str, interpreter: Interpreter) -> None:
     """Builds the wheel, and keeps below `final` what of it the source does not have."""
-    source = collect_source(root, None)
+    source = collect_source(root, None).files
     final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=final.parent, prefix=".new-"))
     try:

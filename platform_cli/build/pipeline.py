@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,26 +11,29 @@ from ..config.python_version import wanted_python
 from ..home import Home
 from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
+from .code import Code, read_code
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
-from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .model import Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
+from .sessions import with_sessions
 from .source import collect_source
 from .stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A bundle and what the person may want to know of how it came to be."""
+    """A bundle and what the person may want to know of how it came to be. `code` is the server's own source."""
 
     bundle: Bundle
     requirements: Requirements
+    code: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,10 @@ def build(
     `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
     resolve anew, all of them when it is empty.
     """
+    code = read_code(project)
+    project = with_sessions(project, code, note)
     installed = install(project, home, stages, note, packages_for, upgrade)
-    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements)
+    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, code)
 
 
 def install(
@@ -103,12 +108,10 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(
-    home: Home, installed: Installed, files: Sequence[SourceFile], package: OwnPackage
-) -> dict[str, Any]:
-    """The manifest of `files`, and of what `package` adds to them, before inspection."""
+def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+    """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
-    everything = [*files, *package.files]
+    everything = replace(source, files=(*source.files, *package.files))
     return describe(
         installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
     )
@@ -118,11 +121,11 @@ def _bundle(
     home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
 ) -> Bundle:
     project = installed.project
-    files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    if built := build_app(project, installed.layer.path, files, home.cache):
-        project, files = replace(project, folder=built), collect_source(built, None)
-    package = own_package(project, [file.path for file in files], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, files, package)
+    source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
+    if built := build_app(project, installed.layer.path, source.files, home.cache):
+        project, source = replace(project, folder=built), collect_source(built, None)
+    package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
+    manifest = draft_manifest(home, installed, source, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -131,7 +134,7 @@ def _bundle(
         return bundle
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
-            draft.fill((project.folder, files), (package.folder, package.files))
+            draft.fill((project.folder, source.files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         note(f"serves {inspection.chosen}")
         with stages.run("bundle"):

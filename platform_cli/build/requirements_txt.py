@@ -191,5 +191,5 @@ def content_hash(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     from platform_cli.build.source import collect_source
 
-    files = collect_source(path, None)
+    files = collect_source(path, None).files
     return hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in files).encode()).hexdigest()

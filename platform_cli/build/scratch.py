@@ -22,7 +22,7 @@ def scratch_copy(root: Path, needed: Iterable[str] = (), outside: Iterable[Path]
         copy = place_in(base, root)
         for folder in (root, *outside):
             if folder.is_dir():
-                copy_source(folder, collect_source(folder, None), place_in(base, folder))
+                copy_source(folder, collect_source(folder, None).files, place_in(base, folder))
             else:
                 _copy_file(folder, place_in(base, folder))
         for name in needed:

@@ -9,9 +9,11 @@ from typing import Any
 from homeport_runtime.manifest import APP_FOLDER
 
 from ..build.bundle import BundleDraft, bundle_hash
-from ..build.model import SourceFile
+from ..build.code import read_code
+from ..build.model import Source, SourceFile
 from ..build.package import OwnPackage, own_package
 from ..build.pipeline import draft_manifest, install
+from ..build.sessions import with_sessions
 from ..build.source import find_source, hash_source
 from ..build.stages import Stages
 from ..config.project import Project
@@ -43,13 +45,14 @@ class Snapshot:
 
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
+    project = with_sessions(project, read_code(project), note)
     installed = install(project, home, stages, note)
     project = installed.project
-    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include).files
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
     package = own_package(project, [file.path for file in found], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, code, package)
+    manifest = draft_manifest(home, installed, Source(code), package)
     return Snapshot(project, bundle_hash(manifest), manifest, code, data, package)
 
 

@@ -27,7 +27,7 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
     scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
     try:
         workdir = WorkDir(scratch)
-        workdir.place(release.bundle / "app", release.files)
+        workdir.place(release.bundle / "app", release.files, release.folders)
         return await inspect_in(workdir.path, launcher, release, record=record)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -51,7 +51,8 @@ async def inspect_in(
         await worker.gone.wait()
         reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
         raise InspectError(
-            "\n".join([reason, *printed]), hint="run the file with the same requirements to see it end here too"
+            "\n".join([reason, *printed]),
+            hint="its last words are above; --env KEY=VALUE gives it a variable, include in fastmcp.toml a file",
         ) from error
     finally:
         worker.kill()

@@ -112,7 +112,7 @@ class Service:
             previous = self.release
             self._unwatch()
             try:
-                self._workdir.place(release.bundle / "app", release.files)
+                self._workdir.place(release.bundle / "app", release.files, release.folders)
                 worker = await self._start(release, proven=False)
             except BaseException:
                 self._workdir.place(

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def packaged(folder: Path, notes: list[str] | None = None, entrypoint: str | None = None) -> OwnPackage:
     project = Project(folder, Entrypoint(entrypoint)) if entrypoint else Project(folder, None, Program("tiny_clock"))
-    paths = [file.path for file in collect_source(folder, None)]
+    paths = [file.path for file in collect_source(folder, None).files]
     return own_package(
         project, paths, INTERPRETER, folder.parent / "cache", (notes if notes is not None else []).append
     )
@@ -64,7 +64,7 @@ def test_what_an_installation_has_is_added_and_the_modules_stay(folder: Path) ->
         ("src/tiny_clock/zones.txt", "", ""),
     ]
     app = folder.parent / "app"
-    copy_source(folder, collect_source(folder, None), app)
+    copy_source(folder, collect_source(folder, None).files, app)
     copy_source(found.folder, found.files, app)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from importlib.metadata import entry_points, version;"
