@@ -181,7 +181,7 @@ class Session:
         self._drafts.append(draft)
         self._number += 1
         release = self._release(draft.path)
-        found = await inspect_in(self._workdir, await self._zygotes.launcher(release), release)
+        found = await inspect_in(self._workdir, self._zygotes, release)
         # From now on a zygote has all of it imported.
         self._modules = tuple(found["modules"])
         await self._service.activate(self._release(draft.path))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.environment import QUIET
+from homeport_runtime.environment import QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import FILE_NAME, KEYS
 
@@ -22,6 +22,11 @@ INHERITED = (
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
+
+
+def base_environment() -> dict[str, str]:
+    """What every server's processes have before its own variables."""
+    return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **QUIET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,14 @@ class RunnableRelease:
     auth: str | None = None
     token_hash: str | None = None
 
+    def start_environment(self) -> dict[str, str]:
+        """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
+        open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
+        return {**base_environment(), **open_to_all}
+
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
-        return {**inherited, **QUIET, **resolve(self.environment, secrets), **own}
+        return {**base_environment(), **resolve(self.environment, secrets), **own}
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:

@@ -149,7 +149,7 @@ class Service:
     async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
         worker = await start_worker(
-            await self._zygotes.launcher(release),
+            self._zygotes,
             release,
             serving_job(release, self._workdir.path, self._state_key, proven=proven),
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),

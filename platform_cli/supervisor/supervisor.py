@@ -53,7 +53,7 @@ class Supervisor:
     async def inspect(self, release: RunnableRelease) -> dict[str, Any]:
         """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError."""
         self._bytecode.compile(release)
-        return await inspect_release(await self._zygotes.launcher(release), release)
+        return await inspect_release(self._zygotes, release)
 
     def _releases(self) -> list[RunnableRelease]:
         return [service.release for service in self.services.values() if service.release is not None]
