@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ReleaseError
 from ..secrets.references import referenced
-from .findings import Findings, read_findings, write_findings
+from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
 from .release import RunnableRelease, base_environment
 
@@ -58,11 +58,11 @@ class Key(NamedTuple):
         return self._replace(variables=())
 
 
-def key_of(release: RunnableRelease, findings: Findings) -> Key | None:
+def key_of(release: RunnableRelease, effects: ImportEffects) -> Key | None:
     """None where a fork would not serve `release` as a plain process does: a secret decides how its modules are loaded,
     and a zygote never sees secrets.
     """
-    early = findings.early(release.environment)
+    early = effects.early(release.environment)
     if referenced(early):
         return None
     return Key(release.interpreter, release.layer, release.runtime, tuple(early.items()))
@@ -229,28 +229,28 @@ class Zygotes:
     async def prepare(self, release: RunnableRelease) -> Zygote | None:
         """A zygote that has the modules of `release`; None where there cannot be one. Raises ZygoteEnded."""
         async with self._loading[Key(release.interpreter, release.layer, release.runtime)]:
-            findings = read_findings(release.layer, release.runtime)
+            effects = read_effects(release.layer, release.runtime)
             for _ in range(MAX_TRIES):
-                key = key_of(release, findings)
+                key = key_of(release, effects)
                 if key is None:
                     return None
                 zygote = await self._get(key)
-                known, findings = findings, await self._load(zygote, release, findings)
-                if findings.unforkable != known.unforkable:
+                known, effects = effects, await self._load(zygote, release, effects)
+                if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
                     zygote.close()
                     await zygote.ended()
-                elif key == key_of(release, findings):
+                elif key == key_of(release, effects):
                     return zygote if zygote.usable else None
         return None
 
-    async def _load(self, zygote: Zygote, release: RunnableRelease, known: Findings) -> Findings:
+    async def _load(self, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
         """Returns what is known of the layer afterwards."""
         answer = await zygote.load(release.layer, release.modules, known.unforkable)
-        findings = known.with_loaded(answer, release.modules) if answer else known
-        if findings != known:
-            write_findings(release.layer, release.runtime, findings)
-        return findings
+        effects = known.with_loaded(answer, release.modules) if answer else known
+        if effects != known:
+            write_effects(release.layer, release.runtime, effects)
+        return effects
 
     async def _get(self, key: Key) -> Zygote:
         zygote = self._zygotes.get(key)
@@ -275,7 +275,7 @@ class Zygotes:
         beyond MOST: they are started again when a worker is needed.
         """
         awaited = {key for key, count in self._awaited.items() if count}
-        needed = {key_of(release, read_findings(release.layer, release.runtime)) for release in used}
+        needed = {key_of(release, read_effects(release.layer, release.runtime)) for release in used}
         free = {key: zygote for key, zygote in self._zygotes.items() if key.shared not in awaited}
         spare = sorted((zygote.last_used, key) for key, zygote in free.items() if key not in needed)
         for _, key in spare[:-SPARE]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from platform_cli.supervisor import zygote as module
-from platform_cli.supervisor.findings import Findings
+from platform_cli.supervisor.import_effects import ImportEffects
 from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.zygote import SPARE, Key, Zygote, ZygoteEnded, Zygotes, forkable, key_of
@@ -41,24 +41,24 @@ def release(
 
 def key(layer: str = "layer") -> Key:
     """That of a release of this layer without variables of its own."""
-    made = key_of(release(layer), Findings())
+    made = key_of(release(layer), ImportEffects())
     assert made is not None
     return made
 
 
 def test_a_variable_that_modules_look_at_is_part_of_the_key() -> None:
-    findings = Findings(names=("HF_HOME",), packages=("fastmcp",))
+    effects = ImportEffects(names=("HF_HOME",), packages=("fastmcp",))
     made = release(environment={"HF_HOME": "/models", "API_KEY": "x", "FASTMCP_LOG_LEVEL": "DEBUG"})
-    own = key_of(made, findings)
+    own = key_of(made, effects)
     assert own is not None
     assert own.variables == (("FASTMCP_LOG_LEVEL", "DEBUG"), ("HF_HOME", "/models"))
-    assert own.shared == key_of(made, Findings()) == key()
+    assert own.shared == key_of(made, ImportEffects()) == key()
 
 
 def test_no_zygote_sees_a_secret() -> None:
     made = release(environment={"HF_TOKEN": "${secrets.TOKEN}"})
-    assert key_of(made, Findings(names=("HF_TOKEN",))) is None
-    assert key_of(made, Findings()) == key()
+    assert key_of(made, ImportEffects(names=("HF_TOKEN",))) is None
+    assert key_of(made, ImportEffects()) == key()
 
 
 def test_cold_start_optimization_can_be_switched_off() -> None:

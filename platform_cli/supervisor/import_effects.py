@@ -1,4 +1,4 @@
-"""What zygotes have found of a layer's modules when they loaded them, kept beside the layer."""
+"""What importing a layer's modules does that matters to a fork, as zygotes have found it; kept beside the layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EARLY_VARIABLES = ("LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "G
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ImportEffects:
     """`unforkable` modules start threads that stay when they are imported. `names` are variables that were looked at
     meanwhile; `packages` looked at all of them, for those that begin with the package's name.
     """
@@ -24,12 +24,12 @@ class Findings:
     names: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
-    def with_loaded(self, answer: Mapping[str, Any], modules: Sequence[str]) -> Findings:
+    def with_loaded(self, answer: Mapping[str, Any], modules: Sequence[str]) -> ImportEffects:
         """These and what a zygote answered when it had loaded `modules`."""
         offender = answer.get("offender")
         # A zygote of an older homeport does not say what was looked at.
         packages = answer.get("packages", [module.partition(".")[0] for module in modules])
-        return Findings(
+        return ImportEffects(
             _union(self.unforkable, [offender] if offender else []),
             _union(self.names, answer.get("names", ())),
             _union(self.packages, packages),
@@ -44,21 +44,21 @@ class Findings:
         return name.startswith(EARLY_VARIABLES) or name in self.names or name.lower().startswith(prefixes)
 
 
-def read_findings(layer: Path, runtime: Path) -> Findings:
+def read_effects(layer: Path, runtime: Path) -> ImportEffects:
     try:
         kept = json.loads(_file(layer, runtime).read_bytes())
-        return Findings(**{name: tuple(found) for name, found in kept.items()})
+        return ImportEffects(**{name: tuple(found) for name, found in kept.items()})
     except (OSError, ValueError, TypeError):
-        return Findings()
+        return ImportEffects()
 
 
-def write_findings(layer: Path, runtime: Path, findings: Findings) -> None:
-    write_atomic(_file(layer, runtime), json.dumps(asdict(findings)).encode())
+def write_effects(layer: Path, runtime: Path, effects: ImportEffects) -> None:
+    write_atomic(_file(layer, runtime), json.dumps(asdict(effects)).encode())
 
 
 def _file(layer: Path, runtime: Path) -> Path:
     """A runtime's own, since another one may fork what this one cannot."""
-    return layer.with_name(f"{layer.name}.{runtime.name}.findings.json")
+    return layer.with_name(f"{layer.name}.{runtime.name}.effects.json")
 
 
 def _union(known: Iterable[str], found: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 import homeport_runtime
 from platform_cli.build.runtime import store_runtime
-from platform_cli.supervisor.findings import read_findings
+from platform_cli.supervisor.import_effects import read_effects
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.zygote import Zygote, Zygotes
 
@@ -60,7 +60,7 @@ async def zygote_of(release: RunnableRelease, log: Path) -> Zygote | None:
 def test_the_module_that_starts_a_thread_is_found_and_left_out(tmp_path: Path) -> None:
     release = release_of(tmp_path, ("outer", "quiet", "json"))
     assert asyncio.run(zygote_of(release, tmp_path / "log"))
-    assert read_findings(release.layer, release.runtime).unforkable == ("busy",)
+    assert read_effects(release.layer, release.runtime).unforkable == ("busy",)
     # The next time it is known.
     assert asyncio.run(zygote_of(release, tmp_path / "log"))
 
@@ -68,7 +68,7 @@ def test_the_module_that_starts_a_thread_is_found_and_left_out(tmp_path: Path) -
 def test_variables_that_modules_look_at_are_found(tmp_path: Path) -> None:
     release = release_of(tmp_path, ("reader", "thorough"))
     assert asyncio.run(zygote_of(release, tmp_path / "log"))
-    found = read_findings(release.layer, release.runtime)
+    found = read_effects(release.layer, release.runtime)
     assert "READ_LEVEL" in found.names
     assert found.packages == ("settings", "thorough")
 
