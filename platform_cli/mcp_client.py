@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from .controlplane.connections import is_loopback
 from .errors import HomeportError, InputError, ServerError
 from .tool_arguments import find_tool, typed_arguments
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.shared._httpx_utils import McpHttpClientFactory
 
 T = TypeVar("T")
 # progress, total if known, message if there is one
@@ -31,13 +34,13 @@ def check_url(text: str) -> str:
     return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/mcp"))
 
 
-def list_tools(url: str, token: str | None = None) -> list[dict[str, Any]]:
-    """The tools at `url`, as the protocol writes them. Raises ServerError."""
-    return _run(url, token, _tools)
+def list_tools(url: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The tools at `url`, as the protocol writes them; `headers` go with every request. Raises ServerError."""
+    return _run(url, headers, _tools)
 
 
 def call_tool(
-    url: str, name: str, given: Mapping[str, str], on_progress: OnProgress, token: str | None = None
+    url: str, name: str, given: Mapping[str, str], on_progress: OnProgress, headers: Mapping[str, str]
 ) -> dict[str, Any]:
     """The result of a call, as the protocol writes it; `given` are the arguments as they were typed.
 
@@ -52,7 +55,7 @@ def call_tool(
 
         return _wire(await client.call_tool(name, arguments, progress_callback=progress))
 
-    return _run(url, token, work)
+    return _run(url, headers, work)
 
 
 async def _tools(client: Client) -> list[dict[str, Any]]:
@@ -71,26 +74,62 @@ def _wire(value: Any) -> dict[str, Any]:
     return written
 
 
-def _run(url: str, token: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def _run(url: str, headers: Mapping[str, str], work: Callable[[Client], Awaitable[T]]) -> T:
     # The library logs what it also raises, with a traceback.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     logging.getLogger("mcp").propagate = False
+    refusals: list[int] = []
     try:
-        return asyncio.run(_connected(url, token, work))
+        return asyncio.run(_connected(url, _client_factory(url, refusals), headers, work))
     except Exception as error:
-        raise _explained(url, error) from error
+        raise _refused(url, refusals[-1]) if refusals else _explained(url, error) from error
 
 
-async def _connected(url: str, token: str | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def _client_factory(url: str, refusals: list[int]) -> McpHttpClientFactory:
+    """What makes the HTTP clients for `url`. They add to `refusals` the statuses 401 and 403, which the library's
+    transport keeps to itself.
+    """
+    import httpx2
+    from mcp.shared._httpx_utils import MCP_DEFAULT_SSE_READ_TIMEOUT, MCP_DEFAULT_TIMEOUT
+
+    async def look(response: httpx2.Response) -> None:
+        if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            refusals.append(response.status_code)
+
+    def make(
+        headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+    ) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            # With a transport of its own it asks no proxy: none leads to this machine's own loopback.
+            transport=httpx2.AsyncHTTPTransport() if is_loopback(urlsplit(url).hostname or "") else None,
+            headers=headers,
+            timeout=timeout or httpx2.Timeout(MCP_DEFAULT_TIMEOUT, read=MCP_DEFAULT_SSE_READ_TIMEOUT),
+            auth=auth,
+            event_hooks={"response": [look]},
+        )
+
+    return make
+
+
+async def _connected(
+    url: str, connect: McpHttpClientFactory, headers: Mapping[str, str], work: Callable[[Client], Awaitable[T]]
+) -> T:
     from mcp import Client
     from mcp.client.sse import sse_client
     from mcp.client.streamable_http import streamable_http_client
-    from mcp.shared._httpx_utils import create_mcp_http_client
 
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with create_mcp_http_client(headers=headers) as http:
-        sse = urlsplit(url).path.endswith("/sse")
-        server = sse_client(url, headers=headers) if sse else streamable_http_client(url, http_client=http)
+    try:
+        http = connect(headers=dict(headers))
+    except (ValueError, ImportError) as error:
+        raise ServerError(
+            f"the proxy that the environment names cannot be used: {error}",
+            hint="HTTP_PROXY, HTTPS_PROXY and ALL_PROXY take http://, https://, socks5:// and socks5h:// addresses",
+        ) from error
+    async with http:
+        if urlsplit(url).path.endswith("/sse"):
+            server = sse_client(url, headers=dict(headers), httpx_client_factory=connect)
+        else:
+            server = streamable_http_client(url, http_client=http)
         async with Client(server) as client:
             return await work(client)
 
@@ -108,11 +147,7 @@ def _explained(url: str, error: Exception) -> Exception:
             return cause
     for cause in causes:
         if isinstance(cause, httpx2.HTTPStatusError):
-            status = cause.response.status_code
-            hint = "check that this is an MCP endpoint"
-            if status == 401:
-                hint = "it wants a token: `homeport new-token NAME` makes one for a project and keeps it here"
-            return ServerError(f"{url} answered with HTTP {status}", hint=hint)
+            return _refused(url, cause.response.status_code)
         if isinstance(cause, httpx2.HTTPError | OSError):
             detail = str(cause) or type(cause).__name__
             return ServerError(f"{url} cannot be reached: {detail}", hint="check the address, and that it is running")
@@ -122,6 +157,22 @@ def _explained(url: str, error: Exception) -> Exception:
         if isinstance(cause, ValidationError | RuntimeError):
             return ServerError(f"{url} does not answer as the protocol wants: {str(cause).splitlines()[0]}")
     return error
+
+
+def _refused(url: str, status: int) -> ServerError:
+    """What the server's HTTP status says."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return ServerError(
+            f"{url} answered with HTTP 401: it wants to know who calls",
+            hint="--token TOKEN sends the server's own token, --header 'NAME: VALUE' any other key; "
+            "`homeport new-token NAME` makes a token for a project whose [auth] mode is token",
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        return ServerError(
+            f"{url} answered with HTTP 403: whoever calls may not do this",
+            hint="--token TOKEN or --header 'NAME: VALUE' with a key that may",
+        )
+    return ServerError(f"{url} answered with HTTP {status}", hint="check that this is an MCP endpoint")
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -94,7 +94,7 @@ class BundleDraft:
 
     def finish(self, found: Inspection) -> Bundle:
         self._manifest |= {
-            "server": {"kind": found.kind, "object": found.object},
+            "server": {"kind": found.kind, "object": found.object, "chosen": found.chosen},
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
         }

@@ -1,18 +1,23 @@
 """What a server imports, read from its text and never by importing it: its local modules and its requirements.
 
-The runtime's rules for finding local modules are followed: beside the server file, in the project folder, in src/.
+Local is what lies in the project: beside the server file, in a folder on the way up to the project's, in its src/, or
+(where no known distribution brings it) anywhere else in it, since programs extend sys.path. A project's own name too.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from platform_cli.build.distributions import distribution
+from platform_cli.build.ignore import never_taken
 from platform_cli.build.sdk import SDK_MODULES, sdk_requirements
 from platform_cli.errors import SourceError
 
@@ -28,6 +33,7 @@ class Import:
     name: str
     level: int
     optional: bool
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +45,68 @@ class Module:
     imports: tuple[Import, ...]
 
 
-def infer_requirements(folder: Path, entrypoint: str) -> tuple[str, ...]:
+def infer_requirements(folder: Path, entrypoint: str, own_names: Collection[str] = ()) -> tuple[str, ...]:
     """The requirements of `entrypoint` (relative to `folder`) and of the local modules it imports, sorted.
 
-    Left out: the standard library, local modules, what only type checkers import, and imports the code can do
-    without (`try: import x` / `except ImportError: x = None`). An import whose handler raises or exits is needed; of
-    two alternatives the first is taken. Limits on mcp and fastmcp: see sdk_requirements.
-    Raises SourceError when the file cannot be read or parsed.
+    Left out: the standard library, local modules, the distributions that the project itself is (`own_names`), what
+    only type checkers import, and imports the code can do without (`try: import x` / `except ImportError: x = None`).
+    An import whose handler raises or exits is needed; of two alternatives the first is taken. Limits on mcp and
+    fastmcp: see sdk_requirements.
+    Raises SourceError when the file cannot be read or parsed, or needs a module that nobody knows: a guessed name is
+    never installed (see distributions).
     """
     root = folder.resolve()
     modules = walk_modules(folder, entrypoint)
-    needed: set[str] = set()
+    roots = _roots(root, modules[0].file)
+    own = {canonicalize_name(name) for name in own_names}
+    needed: dict[str, str] = {}
     guarded: set[str] = set()
     for module in modules:
-        roots = _roots(root, modules[0].file)
         for found in module.imports:
             if found.level or not _third_party(found.name) or _local(roots, found.name, root):
                 continue
-            (guarded if found.optional else needed).add(found.name)
-    if not any(_top(name) in SDK_MODULES for name in needed):
+            if canonicalize_name(_top(found.name)) in own:
+                continue
+            if found.optional:
+                guarded.add(found.name)
+            else:
+                needed.setdefault(found.name, f"{module.file.relative_to(root).as_posix()}, line {found.line}")
+    wanted = set(needed)
+    if not any(_top(name) in SDK_MODULES for name in wanted):
         # A server without an SDK would be no server: `try: from fastmcp import ...` means that it is wanted.
-        needed |= {name for name in guarded if _top(name) in SDK_MODULES}
-    sdk = sdk_requirements([module.tree for module in modules], needed)
-    others = {distribution(name) for name in needed if _top(name) not in SDK_MODULES}
-    return tuple(sorted({*others, *sdk}))
+        wanted |= {name for name in guarded if _top(name) in SDK_MODULES}
+    others = {name: distribution(name) for name in wanted if _top(name) not in SDK_MODULES}
+    _refuse_unknown({name: needed[name] for name, known in others.items() if known is None}, root)
+    sdk = sdk_requirements([module.tree for module in modules], wanted)
+    return tuple(sorted({*filter(None, others.values()), *sdk}))
+
+
+def _refuse_unknown(unknown: dict[str, str], root: Path) -> None:
+    places: dict[str, str] = {}
+    for name, where in unknown.items():
+        places.setdefault(_top(name), where)
+    lines = [f"{where}: `{name}`" for name, where in sorted(places.items()) if not _anywhere(root, name)]
+    if lines:
+        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
+        raise SourceError(
+            f"{'; '.join(lines[:3])}{more}: no module of the project, and no package that homeport knows by this name",
+            hint="List what the server needs in requirements.txt, or in [project] dependencies of pyproject.toml: an "
+            "unknown name is never installed from PyPI, where anybody may register it.",
+        )
+
+
+def _anywhere(root: Path, name: str) -> bool:
+    """Whether any folder of the project holds the module: the program may have put that folder into sys.path."""
+    if root in (Path.home().resolve(), Path(root.anchor)):
+        return False
+    for folder, folders, files in os.walk(root):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        folders[:] = [child for child in folders if not never_taken(child)]
+        if f"{name}.py" in files or (name in folders and any(Path(folder, name).rglob("*.py"))):
+            return True
+    return False
 
 
 def imported_names(folder: Path, entrypoint: str) -> tuple[str, ...]:
@@ -135,10 +179,10 @@ def _imports(nodes: list[ast.stmt], *, optional: bool) -> Iterator[Import]:
     for node in nodes:
         match node:
             case ast.Import():
-                yield from (Import(alias.name, 0, optional) for alias in node.names)
+                yield from (Import(alias.name, 0, optional, node.lineno) for alias in node.names)
             case ast.ImportFrom():
                 base = f"{node.module}." if node.module else ""
-                yield from (Import(base + alias.name, node.level, optional) for alias in node.names)
+                yield from (Import(base + alias.name, node.level, optional, node.lineno) for alias in node.names)
             case ast.If() if _type_checking(node.test):
                 yield from _imports(node.orelse, optional=optional)
             case ast.Try() | ast.TryStar() if any(_catches_import_error(handler) for handler in node.handlers):
@@ -200,7 +244,8 @@ def _roots(root: Path, start: Path) -> list[Path]:
     place = start.parent
     while place != root and (place / "__init__.py").is_file():
         place = place.parent
-    return list(dict.fromkeys([place, root, root / "src"]))
+    above = [folder for folder in start.parents if folder.is_relative_to(root)]
+    return list(dict.fromkeys([place, *above, root / "src"]))
 
 
 def _local(roots: list[Path], name: str, root: Path) -> bool:

@@ -17,6 +17,8 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
     return Inspection(
         kind=answer["kind"],
         object=answer["object"],
+        # An older runtime does not say.
+        chosen=answer.get("chosen", ""),
         contract=answer["contract"],
         modules=tuple(answer["modules"]),
         packages=tuple((entry["package"], entry["seconds"]) for entry in answer["packages"]),

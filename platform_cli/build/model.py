@@ -77,13 +77,15 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a server said of itself. `contract` has name, version, instructions, capabilities, tools, prompts,
-    resources and resourceTemplates; None for an ASGI app without /mcp. `modules` were loaded in the end; `packages`
-    are the ten slowest to import, with seconds; `seconds` is the import time of all.
+    """What a server said of itself. `chosen` says to the person what is served, and why it is that. `contract` has
+    name, version, instructions, capabilities, tools, prompts, resources and resourceTemplates; None for an ASGI app
+    without /mcp. `modules` were loaded in the end; `packages` are the ten slowest to import, with seconds; `seconds` is
+    the import time of all.
     """
 
     kind: str
     object: str | None
+    chosen: str
     contract: Mapping[str, Any] | None
     modules: tuple[str, ...]
     packages: tuple[tuple[str, float], ...]

@@ -54,7 +54,7 @@ def build(
     Python the layer is for, given the one that loads it here.
     """
     installed = install(project, home, stages, note, packages_for)
-    return Built(_bundle(project, home, stages, inspector, installed), installed.requirements)
+    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
 
 
 def install(
@@ -83,7 +83,14 @@ def draft_manifest(project: Project, home: Home, installed: Installed, files: Se
     return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
 
 
-def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, installed: Installed) -> Bundle:
+def _bundle(
+    project: Project,
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    installed: Installed,
+) -> Bundle:
     files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     manifest = draft_manifest(project, home, installed, files)
     name = bundle_hash(manifest)
@@ -96,5 +103,6 @@ def _bundle(project: Project, home: Home, stages: Stages, inspector: Inspector, 
         with stages.run("inspect"):
             draft.fill(project.folder, files)
             inspection = inspect_draft(draft.path, inspector)
+        note(f"serves {inspection.chosen}")
         with stages.run("bundle"):
             return draft.finish(inspection)

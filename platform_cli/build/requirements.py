@@ -16,6 +16,9 @@ from platform_cli.build.uv import UvError, run_uv
 from platform_cli.config.project import Project
 from platform_cli.errors import ConfigError, LockError
 
+# Building a source distribution runs what is in it: never for a package that was only guessed.
+ONLY_WHEELS = "--only-binary :all:"
+
 # The regular expression of the specification:
 # https://packaging.python.org/en/latest/specifications/inline-script-metadata/#reference-implementation
 _SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
@@ -118,10 +121,17 @@ def _from_server(root: Path, name: str) -> Requirements:
     if dependencies is not None:
         text = read_text(root, "\n".join(_strings(dependencies, name)), f"the metadata in {name}", _own(root))
         return Requirements(text, f"the metadata in {name}", requires_python=python)
-    inferred = infer_requirements(root, name)
-    return Requirements(
-        "".join(f"{line}\n" for line in inferred), f"the imports of {name}", inferred, requires_python=python
-    )
+    inferred = infer_requirements(root, name, _own_names(root))
+    text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
+    return Requirements(text, f"the imports of {name}", inferred, requires_python=python)
+
+
+def _own_names(root: Path) -> list[str]:
+    """What the project calls itself: an import of that name is no package of an index."""
+    file = root / "pyproject.toml"
+    data = _load(file) if file.is_file() else {}
+    tables = [data.get("project"), data.get("tool", {}).get("poetry")]
+    return [table["name"] for table in tables if isinstance(table, dict) and isinstance(table.get("name"), str)]
 
 
 def _inline_metadata(file: Path, shown: str) -> dict[str, Any]:

@@ -2,66 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 import click
 
-from ..build.model import Bundle
 from ..build.pipeline import build
-from ..build.stages import Stages
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.names import check_name, default_name
 from ..config.project import Project
+from ..config.server_name import server_name
 from ..controlplane.client import PlatformClient
+from ..deploy_report import Report
 from ..errors import InputError, NotFoundError
+from ..findings.offers import check_offers
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
+from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
-from .options import json_option, platform_client, target_name, target_option
+from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
-from .project_here import project_here
+from .project_here import deployed_from, known_as
 from .token import keep_project_token
 
 
-@click.command("deploy")
+@click.command("deploy", cls=ServerArguments)
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: from fastmcp.toml, the server, or the folder.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
+@click.option(
+    "--env-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take a .env file along: each KEY=VALUE becomes a secret of the project and a variable of the server.",
+)
+@click.option("--allow-empty", is_flag=True, help="Deploy a server that offers no tools, prompts or resources.")
 @target_option
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
 @json_option
-def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Deploy PATH (a server file, FILE:OBJECT, or a folder) and print its URL."""
+def deploy_command(
+    path: str,
+    name: str | None,
+    variables: tuple[str, ...],
+    env_file: Path | None,
+    allow_empty: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Deploy PATH and print its URL.
+
+    PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE, npm:PACKAGE, or
+    the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's own arguments.
+    """
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables)
+            project = read_project(path, name, variables, server_arguments())
+            values = check_env_file(env_file) if env_file else {}
+            if project.chosen:
+                output.note(f"  {project.chosen}")
             client = None if target_name(project) == "lambda" else platform_client()
             if client is not None:
                 # It comes up while the bundle is being built.
                 client.begin_start()
-                project = with_secrets(project, client)
+                project = with_secrets(project, values, client)
         if client is None:
-            deploy_to_lambda(project, home, stages, output, dry_run=dry_run)
+            deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
             bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
         else:
-            bundle, project = _build_there(client, project, path, stages, output)
+            # Late: only a platform elsewhere needs it.
+            from ..controlplane.remote_build import build_remote
+
+            bundle = build_remote(client, project, stages, output.note)
+        contract = bundle.manifest["contract"]
+        if not allow_empty:
+            check_offers(contract)
         target = LocalTarget(client)
         with stages.run("plan"):
             client.wait_until_running()
-            chosen = choose_name(project, bundle.manifest["contract"], client)
-            plan = target.plan(chosen, bundle, project.folder)
+            chosen = choose_name(project, contract, client)
+            plan = target.plan(chosen, bundle, known_as(project.place, client))
         if dry_run:
             output.result(plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps))
             return
@@ -73,17 +103,8 @@ def deploy_command(path: str, name: str | None, variables: tuple[str, ...], dry_
         output.stop_spinner()
     if "token" in status:
         keep_project_token(status, home)
-    output.result(_data(status, stages), _text(status, bundle.manifest))
-
-
-def _build_there(
-    client: PlatformClient, project: Project, path: str, stages: Stages, output: Output
-) -> tuple[Bundle, Project]:
-    """A bundle on the platform elsewhere; over there the project's folder is known with this machine's name."""
-    from ..controlplane.remote_build import build_remote
-
-    bundle = build_remote(client, project, path, stages, output.note)
-    return bundle, replace(project, folder=Path(f"{gethostname()}:{project.folder}"))
+    report = Report(status, contract)
+    output.result(report.data(stages), report.text())
 
 
 def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
@@ -91,8 +112,8 @@ def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[s
     return client.inspect(draft, project)
 
 
-def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Project:
-    project = load_project(path)
+def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
+    project = load_project(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
     given = {}
@@ -107,14 +128,28 @@ def read_project(path: str, name: str | None, variables: tuple[str, ...]) -> Pro
     return replace(project, environment={**project.environment, **given})
 
 
-def with_secrets(project: Project, client: PlatformClient) -> Project:
-    """The project under the name whose secrets it needs, all of which are set. Raises ConfigError."""
-    if not referenced(project.environment):
+def with_secrets(project: Project, values: Mapping[str, str], client: PlatformClient) -> Project:
+    """The project under the name whose secrets it needs, all of which are set; those of --env-file are by now. Raises
+    ConfigError, and InputError where nobody chose a name and the likely one is another project's.
+    """
+    if not values and not referenced(project.environment):
         return project
     client.wait_until_running()
-    name = project.name or project_here(project.folder, client)
+    name = project.name or deployed_from(project.place, client)
+    if values:
+        name = name or choose_name(project, _named_in_source(project), client)
+        project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
-    return replace(project, name=check_needed(project, name, available))
+    return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
+
+
+def _named_in_source(project: Project) -> dict[str, Any]:
+    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
+    try:
+        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
+        return {"name": server_name(source) or ""}
+    except (OSError, SyntaxError, ValueError):
+        return {"name": ""}
 
 
 def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
@@ -124,39 +159,14 @@ def choose_name(project: Project, contract: dict[str, Any] | None, client: Platf
     """
     if project.name is not None:
         return project.name
-    name = default_name(contract, project.folder)
+    name = default_name(contract, project)
     try:
         current = client.status(name)
     except NotFoundError:
         return name
-    if current["folder"] != str(project.folder):
+    if current["folder"] != known_as(project.place, client):
         raise InputError(
             f"a project {name!r} was deployed from {current['folder']}",
             hint=f"--name {name} makes this its next release; another name makes a project of its own",
         )
     return name
-
-
-def _data(status: dict[str, Any], stages: Stages) -> dict[str, Any]:
-    shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "changed"]
-    if "token" in status:
-        shown.append("token")
-    return {"ok": True, **{key: status[key] for key in shown}, "stages": [asdict(stage) for stage in stages.done]}
-
-
-def _text(status: dict[str, Any], manifest: Any) -> str:
-    contract = manifest["contract"] or {}
-    tools = [tool["name"] for tool in contract.get("tools", ())]
-    state = "is live" if status["changed"] else "is live already: no changes"
-    lines = [
-        "",
-        f"{status['project']} {status['release']} {state}",
-        "",
-        f"  {status['mcp_url']}",
-        "",
-        f"tools: {', '.join(tools)}" if tools else "tools: none listed",
-    ]
-    if "token" in status:
-        lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
-    lines.append(f"next:  homeport connect {status['project']} --client claude-code")
-    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from ..output import Output
 from ..supervisor.sockets import HOST
 from .deploy import read_project
 from .logs import record_text
+from .options import ServerArguments, server_arguments
 
 
-@click.command("dev")
+@click.command("dev", cls=ServerArguments)
 @click.argument("path", default=".")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port; default: the first free one from 8600 up.")
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
 def dev_command(path: str, port: int | None, variables: tuple[str, ...]) -> None:
-    """Serve PATH (a server file, FILE:OBJECT, or a folder) here and reload it on each save, until Ctrl-C.
+    """Serve PATH (a server file, FILE:OBJECT, or a folder) here and reload it on each save, until Ctrl-C. What follows
+    -- are the server's own arguments.
 
     It runs in its own folder, as `python server.py` would, and as a deploy serves it otherwise. Requests in flight
     finish with the old code; while a save does not load, the last one that did goes on. Code, configuration and
@@ -30,12 +33,16 @@ def dev_command(path: str, port: int | None, variables: tuple[str, ...]) -> None
     """
     output = Output(as_json=False)
     home = open_home()
-    project = read_project(path, None, variables)
+    arguments = server_arguments()
+    project = read_project(path, None, variables, arguments)
+    if project.chosen:
+        output.note(f"  {project.chosen}")
     number, listener = open_port(port)
     try:
         first = take_snapshot(project, home, output.stages(), output.note)
         with scratch_folder() as scratch:
-            session = Session(home, Path(scratch).resolve(), lambda: read_project(path, None, variables), Shown(output))
+            again = partial(read_project, path, None, variables, arguments)
+            session = Session(home, Path(scratch).resolve(), again, Shown(output))
             session.run(first, number, listener)
     finally:
         output.stop_spinner()

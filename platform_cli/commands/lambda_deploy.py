@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
 
 from ..build.stages import Stages
 from ..config.project import Project
+from ..deploy_report import Report
+from ..errors import ConfigError
+from ..findings.offers import check_offers
 from ..home import Home
 from ..output import Output
+from .env_file import with_env_file
 from .plans import plan_data, plan_text
 
 
-def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Output, *, dry_run: bool) -> None:
-    """Built and inspected here, without the platform; what serves is left alone until the new version has answered."""
+def deploy_to_lambda(
+    project: Project,
+    values: Mapping[str, str],
+    home: Home,
+    stages: Stages,
+    output: Output,
+    *,
+    allow_empty: bool,
+    dry_run: bool,
+) -> None:
+    """Built and inspected here, without the platform; what serves is left alone until the new version has answered.
+    `values` are those of --env-file.
+    """
     from ..controlplane.client import this_user
     from ..controlplane.connections import keep_token
     from ..controlplane.store import Origin
+    from ..secrets.secrets_manager import ProjectSecrets
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.concurrency import wait_until_ready
@@ -32,7 +47,11 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
         return Origin(this_user(), seconds=time.monotonic() - begun)
 
     try:
+        if values:
+            project = with_env_file(_named(project), values, lambda name, given: ProjectSecrets(aws, name).set(given))
         wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
+        if not allow_empty:
+            check_offers(contract)
         with stages.run("plan"):
             plan = make_plan(aws, wanted)
         if dry_run:
@@ -51,24 +70,16 @@ def deploy_to_lambda(project: Project, home: Home, stages: Stages, output: Outpu
                 wait_until_ready(aws, wanted.project, status["release"])
     finally:
         output.stop_spinner()
-    data = {key: status[key] for key in ("project", "release", "target", "url", "mcp_url", "sse_url", "auth")}
-    told = {"token": executor.token} if executor.token else {}
-    shown = {
-        "ok": True,
-        **data,
-        **told,
-        "changed": bool(plan.steps),
-        "stages": [asdict(stage) for stage in stages.done],
-    }
-    output.result(shown, _text(status, executor.token, changed=bool(plan.steps)))
+    token = {"token": executor.token} if executor.token else {}
+    report = Report({**status, **token, "changed": bool(plan.steps)}, contract)
+    output.result(report.data(stages), report.text())
 
 
-def _text(status: dict[str, Any], token: str | None, *, changed: bool) -> str:
-    state = "is live" if changed else "is live already: no changes"
-    lines = ["", f"{status['project']} {status['release']} {state} on Lambda", "", f"  {status['mcp_url']}", ""]
-    if token:
-        lines += [f"token: {token}", "shown once; this machine keeps it for connect, tools and call"]
-    if status["auth"] == "none":
-        lines.append('open to everyone: [auth] mode = "none"')
-    lines.append(f"next:  homeport connect {status['project']} --target lambda --client claude-code")
-    return "\n".join(lines)
+def _named(project: Project) -> Project:
+    """Raises ConfigError without a name: secrets are needed before the server has told its own."""
+    if project.name is None:
+        raise ConfigError(
+            "--env-file makes secrets of a project, which has no name yet",
+            hint="name it with --name, or with name under [project] in fastmcp.toml",
+        )
+    return project

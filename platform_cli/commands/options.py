@@ -12,12 +12,35 @@ from click.core import ParameterSource
 
 from ..config.load import read_config
 from ..config.project import Project
+from ..config.root import find_root
 from ..controlplane.client import PlatformClient
 from ..controlplane.connections import find_remote
 from ..errors import ConfigError, InputError
 from ..home import open_home
 from ..targets.base import Target
 from ..targets.local import LocalTarget
+
+
+class ServerArguments(click.Command):
+    """A command with a server's own arguments behind `--`, which are not for click to look at."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        cut = args.index("--") if "--" in args else len(args)
+        ctx.meta[ARGUMENTS] = tuple(args[cut + 1 :])
+        return super().parse_args(ctx, args[:cut])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARGUMENTS]"]
+
+
+ARGUMENTS = "homeport.arguments"
+
+
+def server_arguments() -> tuple[str, ...]:
+    """What was typed behind `--`."""
+    given: tuple[str, ...] = click.get_current_context().meta.get(ARGUMENTS, ())
+    return given
+
 
 json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout; progress on stderr."
@@ -68,9 +91,9 @@ def target_name(project: Project) -> str:
 
 
 def configured_here() -> Project:
-    """What the folder one stands in says."""
+    """What the project that one stands in says."""
     try:
-        return read_config(Path.cwd())
+        return read_config(find_root(Path.cwd().resolve()).config)
     except ConfigError:
         # A deploy says what is wrong with it; looking at projects does not depend on the folder one stands in.
         return Project(folder=Path.cwd(), entrypoint=None)

@@ -13,9 +13,9 @@ from ..config.names import check_name
 from ..errors import InputError
 from ..output import Output, table
 from ..secrets.base import MAX_VALUE_BYTES, check_secret, check_secret_name
-from ..secrets.dotenv import parse_dotenv
 from ..targets.base import Target
 from ..targets.local import LocalTarget
+from .env_file import read_env_file
 from .options import json_option, running_target, target_option
 from .project_here import project_here
 
@@ -50,7 +50,7 @@ def _values(name: str | None, value: str | None, env_file: Path | None) -> dict[
     if env_file is not None:
         if name is not None:
             raise InputError("--env-file has the names already", hint="homeport set-secret --env-file .env")
-        return _from_file(env_file)
+        return read_env_file(env_file)
     if name is None:
         raise InputError("no name", hint="homeport set-secret NAME")
     check_secret_name(name)
@@ -69,17 +69,6 @@ def _value(name: str, value: str | None) -> str:
         raise InputError(f"no value for {name}", hint=f"homeport set-secret {name} - reads it from standard input")
     asked: str = click.prompt(f"value of {name}", hide_input=True, confirmation_prompt=True, err=True)
     return asked
-
-
-def _from_file(path: Path) -> dict[str, str]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    values = parse_dotenv(_decode(data, str(path)), str(path))
-    if not values:
-        raise InputError(f"{path} sets nothing", hint="lines are KEY=VALUE")
-    return values
 
 
 def _decode(data: bytes, what: str) -> str:

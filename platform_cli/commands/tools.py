@@ -6,24 +6,24 @@ from typing import Any
 
 import click
 
-from ..controlplane.connections import kept_token
 from ..errors import ToolError
-from ..home import open_home
 from ..output import Output, table
 from ..tool_arguments import split_pairs, type_names
+from .callers import caller_options, headers_for
 from .options import json_option, platform_client, running_target, target_option
 
 
 @click.command("tools")
 @click.argument("server", metavar="NAME|URL")
+@caller_options
 @target_option
 @json_option
-def tools_command(server: str, as_json: bool) -> None:
+def tools_command(server: str, token: str | None, headers: tuple[str, ...], as_json: bool) -> None:
     """List the tools of project NAME, or of the MCP server at URL."""
     from ..mcp_client import list_tools
 
     url = _url(server)
-    tools = list_tools(url, kept_token(url, open_home()))
+    tools = list_tools(url, headers_for(url, token, headers))
     rows = [(tool["name"], _parameters(tool), _first_line(tool)) for tool in tools]
     text = table(("tool", "parameters", "description"), rows) if rows else "it has no tools"
     Output(as_json=as_json).result({"ok": True, "url": url, "tools": tools}, text)
@@ -33,9 +33,12 @@ def tools_command(server: str, as_json: bool) -> None:
 @click.argument("server", metavar="NAME|URL")
 @click.argument("tool")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@caller_options
 @target_option
 @json_option
-def call_command(server: str, tool: str, arguments: tuple[str, ...], as_json: bool) -> None:
+def call_command(
+    server: str, tool: str, arguments: tuple[str, ...], token: str | None, headers: tuple[str, ...], as_json: bool
+) -> None:
     """Call TOOL of project NAME, or of the MCP server at URL.
 
     A value is text where the tool takes text, and JSON elsewhere: amount=4.5 tags='["food"]'.
@@ -50,7 +53,7 @@ def call_command(server: str, tool: str, arguments: tuple[str, ...], as_json: bo
         tool,
         given,
         lambda done, total, message: output.note(_progress(done, total, message)),
-        kept_token(url, open_home()),
+        headers_for(url, token, headers),
     )
     text = "\n".join(_block_text(block) for block in result["content"])
     if result.get("isError"):

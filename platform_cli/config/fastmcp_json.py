@@ -1,7 +1,8 @@
 """fastmcp.json -> Project: FastMCP's own project file, version 1.
 
 Source: fastmcp.utilities.mcp_server_config.v1. Unknown keys are ignored, which is that format's rule. So are transport,
-host, port, path, log_level, cwd and args, since homeport decides how a server is reached.
+host, port, path, log_level and cwd, since homeport decides how and where a server runs. Files without a `source`, which
+other tools write, give their `name`, `entrypoint`, `dependencies` and `env` where these mean what they do elsewhere.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 from platform_cli.config import schema
 from platform_cli.config.environment import check_variable
+from platform_cli.config.names import is_name
 from platform_cli.config.paths import file_inside, inside
-from platform_cli.config.project import Entrypoint, Project
+from platform_cli.config.project import Entrypoint, Program, Project
 from platform_cli.config.text import read_text
 from platform_cli.errors import ConfigError
 
@@ -27,20 +29,24 @@ def read_fastmcp_json(path: Path) -> Project:
     """The project that `path` describes; `entrypoint` is not yet looked at on disk."""
     data = _decode(path)
     source, environment, deployment = (_table(data, name) for name in ("source", "environment", "deployment"))
-    if environment.get("editable"):
+    if environment.get("editable") not in (None, [], ["."], ["./"]):  # the project itself is installed in any case
         raise ConfigError(
             'fastmcp.json: "environment.editable" is not in this version of homeport yet',
             hint='Name the packages in "environment.dependencies", or give "environment.project".',
         )
     python = environment.get("python")
+    others = {} if "source" in data else data
+    dependencies = environment.get("dependencies") or others.get("dependencies") or []
     return Project(
         folder=path.parent,
         config_file=path,
-        entrypoint=_entrypoint(source),
+        **schema.runs(_entrypoint(source) if "source" in data else _other_entrypoint(data)),
+        name=_other_name(others),
+        args=_read("deployment.args", schema.args, deployment.get("args") or []),
         python_version=None if python is None else _read("environment.python", schema.python_version, python),
         requirements=_requirements(path.parent, environment),
-        dependencies=_dependencies(environment.get("dependencies") or []),
-        environment=_variables(_table(deployment, "env", "deployment.")),
+        dependencies=_dependencies(dependencies),
+        environment=_variables(_table(deployment, "env", "deployment.") or _table(others, "env")),
     )
 
 
@@ -78,13 +84,27 @@ def _entrypoint(source: dict[str, Any]) -> Entrypoint:
         raise ConfigError(
             'fastmcp.json: "source.path" is missing', hint='Name the server file: "source": {"path": "server.py"}'
         )
-    found: Entrypoint = _read("source.path", schema.entrypoint, source["path"])
+    found = _read("source.path", schema.entrypoint, source["path"])
+    found = found if isinstance(found, Entrypoint) else Entrypoint(str(found))
     name = source.get("entrypoint")
     if name is None:
         return found
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigError('fastmcp.json: "source.entrypoint" must be a name in the server file')
     return Entrypoint(found.file, name)
+
+
+def _other_entrypoint(data: dict[str, Any]) -> Entrypoint | Program | str | None:
+    """What a file of another tool names; what is no entry point says nothing."""
+    try:
+        return schema.entrypoint(data.get("entrypoint"))
+    except ValueError:
+        return None
+
+
+def _other_name(data: dict[str, Any]) -> str | None:
+    name = data.get("name")
+    return name if isinstance(name, str) and is_name(name) else None
 
 
 def _requirements(folder: Path, environment: dict[str, Any]) -> str | None:

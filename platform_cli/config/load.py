@@ -3,80 +3,163 @@
 from __future__ import annotations
 
 import os
-import platform
-import shlex
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platform_cli.config.paths import file_inside
-from platform_cli.config.project import Entrypoint, Project
-from platform_cli.config.source_check import check_source
+from platform_cli.config.choose import choose, named_program, server_file
+from platform_cli.config.command import translate
+from platform_cli.config.paths import file_inside, from_here, typed
+from platform_cli.config.project import Entrypoint, Program, Project
+from platform_cli.config.root import CONFIGS, Root, find_root
+from platform_cli.config.scripts import module_file
+from platform_cli.config.server_files import assigns
+from platform_cli.config.source_check import check_source, is_read_by_us
 from platform_cli.errors import ConfigError, SourceError
 
-_USUAL = ("server.py", "main.py", "app.py")
-_NEVER = ("setup.py", "conftest.py")
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A path as it was typed: `folder`, a `file` in it or none, and the `name` behind a colon."""
+
+    folder: Path
+    file: str | None
+    name: str | None
+
+    def within(self, root: Path) -> str:
+        """The same, typed in the folder `root`."""
+        path = (self.folder / (self.file or "")).relative_to(root).as_posix()
+        return f"{path}:{self.name}" if self.name else path
 
 
-def load_project(path: str | Path) -> Project:
-    """The project at `path`: a server file, `file.py:object`, or a folder. Raises ConfigError and SourceError.
+def load_project(path: str | Path, args: Sequence[str] = (), *, top: Path | None = None) -> Project:
+    """The project at `path`: a server file, `FILE:OBJECT`, a folder, or `FOLDER:NAME` for one of its programs. Raises
+    ConfigError and SourceError.
 
-    The configuration is the fastmcp.toml, else the fastmcp.json, in the folder of the server; what was typed wins over
-    the entry point that it names.
+    The configuration is the nearest fastmcp.toml or fastmcp.json from there upward; what was typed wins over the entry
+    point that it names, and `args` over its arguments. `top` is the project's root where that is known.
     """
     try:
-        return _load(str(path))
+        return _load(str(path), tuple(args), top and top.resolve())
     except OSError as error:  # a folder that may not be read, a name too long, a current folder that is gone
         hint = "Type the path of a server file, or of the folder it is in."
         raise SourceError(f"{path}: {error.strerror}", hint=hint) from None
 
 
-def _load(path: str) -> Project:
-    folder, typed = _locate(path)
-    project = read_config(folder)
-    origin = ""
-    if typed:
-        project = replace(project, entrypoint=_merge(typed, project.entrypoint), command=None)
-    elif project.entrypoint and project.config_file:
-        origin = f"{project.config_file.name}: entry point "
-    elif not project.command:
-        project = replace(project, entrypoint=find_entrypoint(folder))
+def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
+    given = _locate(path)
+    root = find_root(given.folder, top)
+    project = _in_root(_translated(read_config(root.config)), root)
+    project = replace(project, member=root.member, typed=given.within(root.folder))
+    if given.file:
+        entrypoint = _merge(
+            Entrypoint(_relative(given.folder / given.file, root.folder), given.name), project.entrypoint
+        )
+        project = replace(project, entrypoint=entrypoint, program=None, script=None, command=None)
+        shown = from_here(root.folder / entrypoint.file)
+        project = replace(project, entrypoint=_check_entrypoint(project, entrypoint, str(shown)))
+    elif given.name:
+        project = replace(project, entrypoint=None, program=_named(root, given.name), script=None, command=None)
+    elif _is_configured(project, given.folder):
+        project = _resolve(project, root)
+    else:
+        project = _choose(project, root, given.folder)
+    return replace(project, args=args or project.args)
+
+
+def _translated(project: Project) -> Project:
+    """A command that starts Python is what Python runs."""
+    run = translate(project.command, project.folder) if project.command else None
+    return run.apply(project) if run else project
+
+
+def _choose(project: Project, root: Root, folder: Path) -> Project:
+    choice = None if folder in (root.folder, root.package) else server_file(root, folder)
+    if choice is None and _is_configured(project, root.folder):
+        return _resolve(project, root)
+    choice = choice or choose(root)
+    runs = choice.runs
+    chosen = replace(
+        project,
+        chosen=str(choice),
+        entrypoint=runs if isinstance(runs, Entrypoint) else None,
+        program=runs if isinstance(runs, Program) else None,
+        command=runs if isinstance(runs, tuple) else None,
+        script=None,
+    )
+    if isinstance(runs, Entrypoint):
+        _check_entrypoint(chosen, runs, str(from_here(root.folder / runs.file)))
+    return chosen
+
+
+def _named(root: Root, name: str) -> Program:
+    program = named_program(root, name)
+    if program is None:
+        raise SourceError(
+            f"{typed(root.package)} has neither a console script nor a module {name!r}",
+            hint="Console scripts are what [project.scripts] of pyproject.toml declares.",
+        )
+    return program
+
+
+def _is_configured(project: Project, folder: Path) -> bool:
+    """Whether the configuration says what runs, for all of its project or for the `folder` that was typed."""
+    if project.entrypoint is None:
+        return bool(project.program or project.script or project.command)
+    config = project.config_file.parent if project.config_file else project.folder
+    return config.is_relative_to(folder) or (project.folder / project.entrypoint.file).is_relative_to(folder)
+
+
+def _resolve(project: Project, root: Root) -> Project:
+    """The project with what its configuration names found: a script among its own, a command that is Python's."""
+    name = project.config_file.name if project.config_file else ""
+    if project.script and not (project.folder / project.script).exists():
+        program = named_program(root, project.script)
+        return replace(project, program=program, script=None) if program else project
+    if project.script:
+        project = replace(project, entrypoint=Entrypoint(project.script), script=None)
+    if project.program and (served := _object(root, project.program)):
+        project = replace(project, entrypoint=served, program=None)
     if project.entrypoint:
-        project = replace(project, entrypoint=_check_entrypoint(project, project.entrypoint, origin))
+        shown = f"{name}: entry point {project.entrypoint.file}"
+        project = replace(project, entrypoint=_check_entrypoint(project, project.entrypoint, shown))
     return project
 
 
-def find_entrypoint(folder: Path) -> Entrypoint:
-    """The server file of a folder that does not name one: a usual name, else the only file that mentions mcp."""
-    files = sorted(file.name for file in folder.glob("*.py") if file.is_file())
-    usual = [name for name in _USUAL if name in files]
-    others = [name for name in files if not name.startswith("test_") and name not in _NEVER]
-    candidates = usual if len(usual) == 1 else [name for name in usual or others if _mentions_mcp(folder / name)]
-    if len(candidates) == 1:
-        return Entrypoint(candidates[0])
-    if candidates:
-        commands = "\n".join(f"    homeport deploy {_typed(folder / name)}" for name in candidates)
-        raise SourceError(
-            f"{_typed(folder)}: several files could be the server: {', '.join(candidates)}",
-            hint=f"Name one:\n{commands}",
-        )
-    seen = f" among {', '.join(files)}" if files else ", and no Python file at all"
-    raise SourceError(
-        f"{_typed(folder)}: no server found{seen}",
-        hint=f"Name the server file: homeport deploy {_typed(folder / 'server.py')}",
+def _object(root: Root, program: Program) -> Entrypoint | None:
+    """`module:name` as an object to import, where the name is a server's and no function's."""
+    file = module_file(root.package, program.module) if program.function else None
+    if file is None or program.function is None or not assigns(file, program.function):
+        return None
+    return Entrypoint(_relative(file, root.folder), program.function)
+
+
+def _in_root(project: Project, root: Root) -> Project:
+    """A configuration within a workspace names what it names relative to itself."""
+    prefix = root.config.relative_to(root.folder)
+    if not prefix.parts:
+        return replace(project, folder=root.folder)
+    entrypoint = project.entrypoint
+    return replace(
+        project,
+        folder=root.folder,
+        entrypoint=entrypoint and replace(entrypoint, file=(prefix / entrypoint.file).as_posix()),
+        requirements=project.requirements and (prefix / project.requirements).as_posix(),
+        include=tuple((prefix / path).as_posix() for path in project.include),
     )
 
 
-def _locate(typed: str) -> tuple[Path, Entrypoint | None]:
-    path, name = Path(typed), None
-    if not path.exists() and ":" in typed:
-        file, _, name = typed.rpartition(":")
-        path = Path(file)
-        if not name.isidentifier():
+def _locate(text: str) -> Typed:
+    path, name = Path(text), None
+    if not path.exists() and ":" in text:
+        before, _, name = text.rpartition(":")
+        path = Path(before)
+        if not path.is_dir() and not name.isidentifier():
             raise SourceError(
-                f"{typed}: {name!r} is not the name of an object", hint=f"Try: homeport deploy {file}:mcp"
+                f"{text}: {name!r} is not the name of an object", hint=f"Try: homeport deploy {before}:mcp"
             )
-    if path.is_dir() and name is None:
-        return path.resolve(), None
+    if path.is_dir():
+        return Typed(path.resolve(), None, name)
     if not path.exists():
         raise SourceError(f"{path} does not exist", hint="Type the path of a server file, or of the folder it is in.")
     if path.suffix != ".py" or not path.is_file():
@@ -85,12 +168,12 @@ def _locate(typed: str) -> tuple[Path, Entrypoint | None]:
             hint='A server is a .py file. For a program in another language write [deployment] command = "..." '
             "in a fastmcp.toml and deploy its folder.",
         )
-    return path.parent.resolve(), Entrypoint(path.name, name)
+    return Typed(path.parent.resolve(), path.name, name)
 
 
 def read_config(folder: Path) -> Project:
     """What the folder's configuration says, a Project without an entry point if there is none. Raises ConfigError."""
-    for name in ("fastmcp.toml", "fastmcp.json"):
+    for name in CONFIGS:
         path = folder / name
         if not os.path.lexists(path):
             continue
@@ -106,50 +189,26 @@ def read_config(folder: Path) -> Project:
     return Project(folder=folder, entrypoint=None)
 
 
-def _merge(typed: Entrypoint, configured: Entrypoint | None) -> Entrypoint:
+def _merge(given: Entrypoint, configured: Entrypoint | None) -> Entrypoint:
     """The typed file; the object too, unless only the configuration says which one in that very file."""
-    same = configured is not None and Path(configured.file) == Path(typed.file)
-    return configured if configured and same and not typed.object else typed
+    same = configured is not None and Path(configured.file) == Path(given.file)
+    return configured if configured and same and not given.object else given
 
 
-def _check_entrypoint(project: Project, entrypoint: Entrypoint, origin: str) -> Entrypoint:
-    shown = f"{origin}{entrypoint.file}"
+def _relative(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def _check_entrypoint(project: Project, entrypoint: Entrypoint, shown: str) -> Entrypoint:
     try:
         file = file_inside(project.folder, entrypoint.file)
     except ValueError as error:
         raise SourceError(
-            f"{shown} {error}", hint=f"The entry point is a .py file in {_typed(project.folder)} or below it."
+            f"{shown} {error}", hint=f"The entry point is a .py file in {typed(project.folder)} or below it."
         ) from None
     if not file.endswith(".py"):
         raise SourceError(f"{shown} is not a Python file", hint='For another language use [deployment] command = "..."')
     path = project.folder / file
-    check_source(path, str(_from_here(path)), same_python=_runs_here(project.python_version))
+    ours = is_read_by_us(project.python_version, (project.folder / project.member, path))
+    check_source(path, str(from_here(path)), same_python=ours)
     return Entrypoint(file, entrypoint.object)
-
-
-def _runs_here(python_version: str | None) -> bool:
-    if python_version is None:
-        return True
-    running = platform.python_version()
-    if python_version[0].isdigit():
-        return python_version.split(".")[:2] == running.split(".")[:2]
-    from packaging.specifiers import SpecifierSet
-
-    return SpecifierSet(python_version).contains(running, prereleases=True)
-
-
-def _typed(path: Path) -> str:
-    """A path as one would type it in a shell from here."""
-    return shlex.quote(str(_from_here(path)))
-
-
-def _from_here(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def _mentions_mcp(path: Path) -> bool:
-    try:
-        return b"mcp" in path.read_bytes().lower()
-    except OSError:
-        return False

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from platform_cli.config.project import Project
 from platform_cli.errors import InputError
 
 RULE = "a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end"
 
+# `pypi:name[extra]==1`, `npm:@scope/name@1`
+_PACKAGE = re.compile(r"(?:pypi:|npm:(?:@[^/]+/)?)([A-Za-z0-9._-]+).*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -40,11 +43,24 @@ def slugify(text: str) -> str | None:
     return slug or None
 
 
-def default_name(contract: Mapping[str, Any] | None, folder: Path) -> str:
-    """The name of a project for which nobody chose one: the server's own, else the folder's.
+def default_name(contract: Mapping[str, Any] | None, project: Project) -> str:
+    """The name of a project for which nobody chose one: what its source is called where it has one, else the server's
+    own, else the folder's.
 
     fastmcp invents a name with four random digits for a server that was given none: that one is not taken.
     """
     own = str(contract["name"]) if contract else ""
     invented = own.startswith("FastMCP") and (own == "FastMCP" or (len(own) == 12 and own[7] == "-"))
-    return (None if invented else slugify(own)) or slugify(folder.name) or "server"
+    sourced = slugify(source_name(project.source)) if project.source else None
+    return sourced or (None if invented else slugify(own)) or slugify(Path(project.place).name) or "server"
+
+
+def source_name(source: str) -> str:
+    """What a person calls a source: the package without registry, scope and version; the repository, and the folder
+    within it.
+    """
+    if match := _PACKAGE.fullmatch(source):
+        return match[1]
+    url, _, folder = source.partition("#subdirectory=")
+    repository = re.split(r"[/:]", url.rstrip("/"))[-1].partition("@")[0].removesuffix(".git")
+    return f"{repository}-{PurePosixPath(folder).name}" if folder else repository

@@ -1,9 +1,10 @@
-"""Paths that a configuration names: always relative to the project folder, and never out of it."""
+"""Paths that a configuration names, always within the project folder, and paths as a person types them."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from pathlib import Path, PurePosixPath
 
 # All but tab and newline: what could steer a terminal, or end a path early.
@@ -24,6 +25,17 @@ def inside(folder: Path, relative: str) -> str:
     if not real.is_relative_to(folder.resolve()):
         raise ValueError("is outside the project folder")
     return str(path)
+
+
+def typed(path: Path) -> str:
+    """A path as one would type it in a shell from here."""
+    return shlex.quote(str(from_here(path)))
+
+
+def from_here(path: Path) -> Path:
+    """`path` relative to the current folder if it is below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def file_inside(folder: Path, relative: str) -> str:

@@ -62,15 +62,24 @@ class LambdaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project. Exactly one of `entrypoint`, `program` and `command` is set.
+    """One project. Exactly one of `entrypoint`, `program`, `script` and `command` is set.
 
-    An entry point without an object is run as `python FILE` is, with one it is imported. `args` are the arguments of
-    the entry point or the program.
+    An entry point without an object is run as `python FILE` is, with one it is imported. `script` names a program that
+    the installed packages bring: a console script, or a module; the build finds out which `program` or, for packages of
+    npm, which `command` that is. `args` are the arguments of the entry point, the program or the script. `chosen` says
+    what runs, and why, where nobody named it.
+
+    `typed` is what was typed, relative to `folder`.
+
+    `folder` is the root: what lies in it is the project's own. `member` is the folder within it that has the
+    pyproject.toml of a member of a uv workspace, empty elsewhere. `source` is what was typed for a project that comes
+    from elsewhere (`pypi:mcp-server-time`, the URL of a repository).
 
     `name` is None when nobody chose one: then it comes from the server object, else from the folder.
     `config_file` is the file this was read from, None if there was none.
     `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
-    `target` is None when nobody chose one.
+    `target` is None when nobody chose one. `sessions` is None when nobody said whether clients have sessions: then the
+    server's code decides.
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
     environment.dependencies). `extras` and `groups` are installed beside the project's own dependencies; `include` are
@@ -83,8 +92,13 @@ class Project:
     folder: Path
     entrypoint: Entrypoint | None
     program: Program | None = None
+    script: str | None = None
     args: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
+    chosen: str = field(default="", compare=False)
+    typed: str = field(default=".", compare=False)
+    member: str = ""
+    source: str = ""
     name: str | None = None
     description: str = ""
     version: str = ""
@@ -96,7 +110,7 @@ class Project:
     include: tuple[str, ...] = ()
     target: TargetName | None = None
     on_lambda: LambdaSettings = LambdaSettings()
-    sessions: bool = False
+    sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -109,3 +123,9 @@ class Project:
     auth: Literal["token", "none"] | None = None
     block_breaking: bool = False
     config_file: Path | None = None
+
+    @property
+    def place(self) -> str:
+        """Where the project comes from: the same place is the same project."""
+        own = self.config_file.parent if self.config_file else self.folder / self.member
+        return self.source or str(own)

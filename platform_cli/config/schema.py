@@ -5,6 +5,7 @@ A reader takes the parsed value and returns what Project holds, or raises ValueE
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from platform_cli.config import names
+from platform_cli.config.hosts import domains, origins
 from platform_cli.config.paths import CONTROL
-from platform_cli.config.project import Entrypoint
+from platform_cli.config.project import Entrypoint, Program
 
 # ruff: noqa: TRY004 - a reader raises ValueError only
 
@@ -65,16 +67,40 @@ def project_name(value: object) -> str:
     return value
 
 
-def entrypoint(value: object) -> Entrypoint:
-    """`file.py` or `file.py:object`; whether the file is there is not looked at here."""
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+
+
+def entrypoint(value: object) -> Entrypoint | Program | str:
+    """`file.py`, `file.py:object`, `module:function`, or the name of a console script or a module, as text.
+
+    Whether any of them is there is not looked at here.
+    """
     if not isinstance(value, str) or not value.strip():
         raise ValueError('must be a server file, "server.py" or "server.py:object"')
-    file, colon, name = value.rpartition(":")
+    target, colon, name = value.rpartition(":")
+    is_file = (target if colon else value).endswith(".py") or "/" in value
     if not colon:
-        return Entrypoint(value)
-    if not file or not name.isidentifier():
+        return value if not is_file and _NAME.fullmatch(value) else Entrypoint(value)
+    if not target or not name.isidentifier():
         raise ValueError('must be "server.py" or "server.py:object", where object is a name in that file')
-    return Entrypoint(file, name)
+    dotted = all(part.isidentifier() for part in target.split("."))
+    return Program(target, name) if dotted and not is_file else Entrypoint(target, name)
+
+
+def runs(entrypoint: Entrypoint | Program | str | None) -> dict[str, Any]:
+    """The fields of Project that an entry point decides."""
+    match entrypoint:
+        case Program():
+            return {"entrypoint": None, "program": entrypoint}
+        case str():
+            return {"entrypoint": None, "script": entrypoint}
+        case _:
+            return {"entrypoint": entrypoint}
+
+
+def args(value: object) -> tuple[str, ...]:
+    """Arguments, each a word; text is split as a POSIX shell would."""
+    return command(["program", *([] if value == [] else command(value))])[1:]
 
 
 def command(value: object) -> tuple[str, ...]:
@@ -138,19 +164,24 @@ def region(value: object) -> str:
     return value
 
 
-def domains(value: object) -> tuple[str, ...]:
-    """Fully qualified host names (RFC 1123, section 2.1), folded to lower case."""
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError('must be a list of host names: ["mcp.example.com"]')
-    hosts = tuple(item.lower() for item in value)
-    for host in hosts:
-        labels = host.split(".")
-        whole_name = len(host) <= 253 and len(labels) > 1 and not labels[-1].isdigit()
-        if not whole_name or not all(map(names.is_name, labels)):
-            raise ValueError(f'has {host!r}, which is not a host name such as "mcp.example.com"')
-    if len(set(hosts)) < len(hosts):
-        raise ValueError("has the same host name twice")
-    return hosts
+def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
+    """A reader of a list of texts, which are `what`."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) and not CONTROL.search(item) for item in value):
+            raise ValueError(f"must be a list of {what}: {example}")
+        return tuple(value)
+
+    return read
+
+
+def included(value: object) -> tuple[str, ...]:
+    """Paths below the project folder; whether they are there is not looked at here."""
+    paths = tuple(posixpath.normpath(item) for item in texts("paths", '["data", "model.bin"]')(value))
+    for path in paths:
+        if path.startswith(("/", "../")) or path in (".", ".."):
+            raise ValueError(f"has {path!r}, which is not a path below the project folder")
+    return paths
 
 
 # What PutRetentionPolicy takes, up to ten years.
@@ -166,15 +197,32 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     },
     "deployment": {
         "entrypoint": Key(
-            entrypoint, "The server file, and the server's name in it if there are several.", '"server.py"'
+            entrypoint, "The server file, a module, or a console script: what runs by hand.", '"server.py"'
         ),
+        "args": Key(args, "The arguments of the entry point.", '["--root", "data"]'),
         "command": Key(command, "Instead of entrypoint: a stdio server in any language.", '"npx -y some-stdio-server"'),
         "python_version": Key(python_version, "The Python to run on: a version, or a range of them.", '"3.11"'),
         "requirements": Key(
             requirements, "The file that lists the packages. Without it: found, or inferred.", '"requirements.txt"'
         ),
         "target": Key(one_of("local", "lambda"), "Where it runs.", '"local"'),
-        "sessions": Key(boolean, "Keep a session per client, in the memory of one worker.", "false"),
+        "extras": Key(
+            texts("extras", '["postgres"]'), "Extras of the project itself that are installed too.", '["postgres"]'
+        ),
+        "groups": Key(
+            texts("dependency groups", '["server"]'), "Dependency groups that are installed too.", '["server"]'
+        ),
+        "include": Key(included, "Files and folders that are deployed though .gitignore names them.", '["data"]'),
+        "sessions": Key(
+            boolean,
+            "Keep a session per client, in the memory of one worker. Without it: if the code needs it.",
+            "false",
+        ),
+        "replace": Key(
+            one_of("overlap", "stop-first"),
+            "How a release follows another; stop-first: never two at once.",
+            '"overlap"',
+        ),
         "start_timeout_s": Key(seconds(1, 600), "How long the server may take to start, in seconds.", "60"),
         "memory_mb": Key(whole(64, 1_048_576), "How much memory a worker may allocate, in megabytes.", "4096"),
     },
@@ -206,7 +254,10 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),
     },
     "domains": {
-        "names": Key(domains, "Public host names that lead here.", '["mcp.example.com"]'),
+        "names": Key(domains, "Host names and addresses that lead here.", '["mcp.example.com"]'),
+        "origins": Key(
+            origins, "Web pages, apps and extensions that may call from a browser.", '["https://app.example.com"]'
+        ),
     },
     "github": {
         "block_breaking": Key(

@@ -10,6 +10,7 @@ from typing import Any
 
 import tomli
 
+from platform_cli.config import schema
 from platform_cli.config.environment import check_variable
 from platform_cli.config.paths import file_inside
 from platform_cli.config.project import LambdaSettings, Project, Scaling
@@ -43,14 +44,20 @@ def read_toml(path: Path) -> Project:
         except ValueError as error:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
     on_lambda = deployment.pop("lambda", {})
+    stop_first = deployment.pop("replace", "overlap") == "stop-first"
     return Project(
-        **{"entrypoint": None} | values.get("project", {}) | deployment | values.get("features", {}),
+        **values.get("project", {})
+        | deployment
+        | values.get("features", {})
+        | schema.runs(deployment.pop("entrypoint", None)),
+        stop_first=stop_first,
         folder=path.parent,
         config_file=path,
         environment=values.get("environment", {}),
         on_lambda=LambdaSettings(**on_lambda),
         scaling=file.scaling(values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
+        origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
         block_breaking=values.get("github", {}).get("block_breaking", False),
     )

@@ -109,7 +109,7 @@ class Builds:
 
 
 def _read(description: Description, folder: Path) -> Project:
-    project = load_project(folder if description.path == "." else folder / description.path)
+    project = load_project(folder / description.path, description.args, top=folder)
     try:
         given = {key: check_variable(key, value) for key, value in description.variables.items()}
     except ValueError as error:

@@ -145,6 +145,10 @@ class PlatformClient:
         answer: dict[str, Any] = self._request("PUT", _path(project, "secrets"), {"values": dict(values)})
         return answer
 
+    def keep_secrets(self, project: str, values: Mapping[str, str]) -> None:
+        """Sets them for the releases to come: what serves goes on with those it has."""
+        self._request("PUT", _path(project, "secrets"), {"values": dict(values), "apply": False})
+
     def unset_secret(self, project: str, name: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("DELETE", _path(project, f"secrets/{name}"))
         return answer
@@ -161,8 +165,8 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, folder: Path, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": str(folder), "author": this_user(), "seconds": seconds}
+    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
+        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 

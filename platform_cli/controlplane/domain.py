@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..config import schema
+from ..config.hosts import is_full_name
 from ..errors import InputError
 
 HTTPS = 443
@@ -35,11 +35,8 @@ def read_domain(text: str) -> Domain:
     """`mcp.example.com`, or with a port `mcp.example.com:8443`. Raises InputError."""
     name, colon, port = text.partition(":")
     number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
-    try:
-        (name,) = schema.domains([name])
-    except ValueError:
-        name = ""
+    name = name.lower()
     # A project's name is a label of up to 63 characters in front.
-    if not name or len(name) > 253 - 64 or (colon and not 0 < number < 65536):
+    if not is_full_name(name) or len(name) > 253 - 64 or (colon and not 0 < number < 65536):
         raise InputError(f"{text!r} is not a domain", hint="for example mcp.example.com, or mcp.example.com:8443")
     return Domain(name, number or HTTPS)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..config.hosts import is_public
 from ..errors import HomeportError, InputError, PlatformError
 from ..home import Home, write_atomic
 from ..supervisor.sockets import HOST
@@ -60,7 +61,7 @@ class Edge:
     def check_free(self, project: str, domains: Iterable[str], others: Iterable[Published]) -> None:
         """Raises InputError when a name of `project` is another's."""
         taken = {name: each.project for each in others if each.project != project for name in each.domains}
-        for name in domains:
+        for name in filter(is_public, domains):
             if name in taken:
                 raise InputError(
                     f"[domains] {name} belongs to the project {taken[name]}",
@@ -122,7 +123,8 @@ class Edge:
         sites = [Site((domain.name,), int(port))] if port else []
         seen = {domain.name}
         for each in projects:
-            names = [name for name in (domain.host(each.project), *each.domains) if name not in seen]
+            own = (domain.host(each.project), *filter(is_public, each.domains))
+            names = [name for name in own if name not in seen]
             seen.update(names)
             sites.append(Site(tuple(names), each.port))
         return sites

@@ -16,8 +16,9 @@ class ProjectSecrets:
         self._state = state
         self._releases = releases
 
-    async def set(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
-        """Stores the values that are new. A release that serves with others is followed by one that has these.
+    async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> dict[str, Any]:
+        """Stores the values that are new. With `apply`, a release that serves with others is followed by one that has
+        these.
 
         Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
         """
@@ -26,7 +27,8 @@ class ProjectSecrets:
         async with self._releases.lock(project):
             changed = self._state.secrets.set(project, values)
             active = self._state.store.active_release(project)
-            applied = [name for name in self._state.outdated(active) if name in values] if active else []
+            outdated = self._state.outdated(active) if active and apply else []
+            applied = [name for name in outdated if name in values]
             if active and applied:
                 current = self._state.secrets.current(project)
                 pinned = {**active.secrets, **{name: current[name] for name in applied}}

@@ -12,11 +12,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..errors import HomeportError, InputError, NotFoundError
+from ..errors import HomeportError, InputError, NotFoundError, ReleaseError
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
+from .handshake import check_handshake
 from .overview import Overview
 from .publishing import Publishing
 from .state import State
@@ -155,6 +156,7 @@ class Releases:
             release = self._runnable(row)
             self._publishing.check_free(project, release)
             await self._supervisor.activate(project, release)
+            await self._check_answers(project, release)
         except HomeportError as error:
             self._store.add_release(replace(row, error=error.message))
             raise
@@ -163,6 +165,15 @@ class Releases:
         self._store.add_release(row)
         await self._publishing.publish()
         return row
+
+    async def _check_answers(self, project: str, release: RunnableRelease) -> None:
+        """Raises ReleaseError for one that no client can connect to; what served before serves again."""
+        try:
+            await asyncio.to_thread(check_handshake, self._supervisor.services[project].port, release.endpoints)
+        except ReleaseError:
+            if active := self._store.active_release(project):
+                await self._supervisor.activate(project, self._runnable(active))
+            raise
 
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
         folder, names = self._state.home.bundles / release.bundle, self._edge.names(release.project)

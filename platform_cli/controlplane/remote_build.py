@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..build.model import Bundle
 from ..build.source import collect_source
 from ..build.stages import Stage, Stages
 from ..config.names import slugify
 from ..config.project import Project
+from ..config.root import CONFIGS, MARKERS
 from ..errors import PlatformError
 from .client import PlatformClient, error_from
 from .upload import Description, pack
 
 # What decides how the project is built is needed there even when the ignore files leave it out of the app.
-ALWAYS = ("fastmcp.toml", "fastmcp.json", "uv.lock", "pyproject.toml", "requirements.txt")
+ALWAYS = (*CONFIGS, *MARKERS, "package-lock.json", ".python-version", "poetry.lock", "pdm.lock", "Pipfile.lock")
 
 
-def build_remote(
-    client: PlatformClient, project: Project, typed: str, stages: Stages, note: Callable[[str], None]
-) -> Bundle:
-    """Uploads `project`, which was read from the path `typed`. Raises what the build there raised.
+def build_remote(client: PlatformClient, project: Project, stages: Stages, note: Callable[[str], None]) -> Bundle:
+    """Uploads `project`. Raises what the build there raised.
 
     The bundle's path is only its name: the folder is on the other machine.
     """
-    with stages.run("upload"), pack(project.folder, _paths(project), _description(project, typed)) as archive:
+    with stages.run("upload"), pack(project.folder, _paths(project), _description(project)) as archive:
         events = client.build(archive)
         event = next(events, None)
     while event is not None:
@@ -48,14 +47,18 @@ def _paths(project: Project) -> list[str]:
     files = {
         file.path for file in collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
     }
-    named = (*ALWAYS, *([project.requirements] if project.requirements else []))
+    # Also in the folders from the root down to the server: the nearest file there decides.
+    ends = (f"{project.member}/_", project.entrypoint.file if project.entrypoint else "_")
+    folders = {folder for end in ends for folder in PurePosixPath(end.lstrip("/")).parents}
+    named = {(folder / name).as_posix() for folder in folders for name in ALWAYS}
+    named |= {project.requirements} if project.requirements else set()
     return sorted(files | {name for name in named if (project.folder / name).is_file()})
 
 
-def _description(project: Project, typed: str) -> Description:
-    path = "." if Path(typed).is_dir() or project.entrypoint is None else str(project.entrypoint)
+def _description(project: Project) -> Description:
     return Description(
-        path=path,
+        path=project.typed,
+        args=project.args,
         name=slugify(project.folder.name) or "server",
         variables=dict(project.environment),
         project=project.name,

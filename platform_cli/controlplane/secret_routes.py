@@ -13,7 +13,10 @@ from .project_secrets import ProjectSecrets
 
 
 class Values(BaseModel):
+    """`apply` says that what serves gets them, too."""
+
     values: dict[str, SecretStr]
+    apply: bool = True
 
 
 def secret_routes(secrets: ProjectSecrets) -> APIRouter:
@@ -26,7 +29,8 @@ def secret_routes(secrets: ProjectSecrets) -> APIRouter:
     @routes.put("")
     async def set_secrets(name: str, body: Values) -> dict[str, Any]:
         check_name(name, "the project name")
-        return await secrets.set(name, {key: value.get_secret_value() for key, value in body.values.items()})
+        values = {key: value.get_secret_value() for key, value in body.values.items()}
+        return await secrets.set(name, values, apply=body.apply)
 
     @routes.delete("/{secret}")
     async def unset_secret(name: str, secret: str) -> dict[str, Any]:

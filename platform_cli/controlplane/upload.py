@@ -32,7 +32,8 @@ PLAIN = 0o644
 
 
 class Description(BaseModel):
-    """`path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`. `name` is the folder's.
+    """`path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`, `args` are the server's
+    arguments. `name` is the folder's.
 
     `variables` are those of the command line; they win over the configuration's. `project` is whose secrets they may
     refer to.
@@ -42,6 +43,7 @@ class Description(BaseModel):
 
     path: str
     name: str = Field(pattern=NAME)
+    args: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     project: str | None = Field(default=None, pattern=NAME)
 

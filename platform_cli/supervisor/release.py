@@ -34,7 +34,8 @@ class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
     seconds without requests before scaling to zero, None to stay; `domains` are host names it answers to beside the
     loopback ones; `modules` are the library modules its server imports, as inspected, or as its source says before it
-    was; `tools` what its server listed then, None where it has no list. `secrets` decrypts the values that
+    was; `tools` what its server listed then, None where it has no list; `endpoints` are the paths at which clients
+    connect, none where the server's own guard decides. `secrets` decrypts the values that
     `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders of
     which its processes may see no more than what is theirs; none where the system does not let them be hidden. `auth`
     is what the configuration says of callers, `token_hash` that of the token which the project has.
@@ -58,6 +59,7 @@ class RunnableRelease:
     modules: tuple[str, ...]
     tools: Sequence[Mapping[str, Any]] | None
     cold_start_optimization: bool
+    endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
     auth: str | None = None
@@ -86,7 +88,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         project=project,
         number=number,
         bundle=bundle,
-        manifest={key: manifest[key] for key in KEYS},
+        manifest={key: manifest[key] for key in KEYS if key in manifest},
         layer=home.layers / manifest["layer"],
         runtime=home.runtimes / manifest["runtime"],
         interpreter=Path(manifest["interpreter"]["path"]),
@@ -101,6 +103,13 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
         tools=contract["tools"] if (contract := manifest.get("contract")) else None,
         cold_start_optimization=manifest["cold_start_optimization"],
+        endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         hidden=home.private if can_hide(home.root) else (),
     )
+
+
+def _endpoints(contract: Mapping[str, Any]) -> tuple[str, ...]:
+    if contract.get("guarded"):
+        return ()
+    return tuple(endpoint["path"] for endpoint in contract.get("endpoints") or ({"path": "/mcp"},))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from ..build.model import Bundle
@@ -20,11 +19,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to be done for `bundle` to serve as `project`; no steps means that it does already."""
+    """What has to be done for `bundle`, which was made from `place`, to serve as `project`; no steps means that it does
+    already.
+    """
 
     project: str
     bundle: Bundle
-    folder: Path
+    place: str
     steps: tuple[Step, ...]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..build.model import Bundle
@@ -18,24 +17,24 @@ class LocalTarget:
     def __init__(self, client: PlatformClient) -> None:
         self.client = client
 
-    def plan(self, project: str, bundle: Bundle, folder: Path) -> Plan:
+    def plan(self, project: str, bundle: Bundle, place: str) -> Plan:
         try:
             current = self.client.status(project)
         except NotFoundError:
             current = None
         if current is not None and current["bundle"] == bundle.hash and not current["outdated_secrets"]:
             steps = [Step("open", f"{current['url']} again")] if current["state"] == "down" else []
-            return Plan(project, bundle, folder, tuple(steps))
+            return Plan(project, bundle, place, tuple(steps))
         steps = [] if current else [Step("create", f"project {project} on a port of its own")]
         steps.append(Step("start", f"a worker of bundle {bundle.hash[:12]}, and warm it up"))
         steps.append(Step("switch", f"{current['url']} to it" if current else "its URL to it"))
         if current and current["release"]:
             steps.append(Step("drain", f"the worker of {current['release']}"))
-        return Plan(project, bundle, folder, tuple(steps))
+        return Plan(project, bundle, place, tuple(steps))
 
     def apply(self, plan: Plan, seconds: float) -> dict[str, Any]:
         """`seconds` is what it took until here."""
-        return self.client.deploy(plan.project, plan.bundle.hash, plan.folder, seconds)
+        return self.client.deploy(plan.project, plan.bundle.hash, plan.place, seconds)
 
     def list_projects(self) -> list[dict[str, Any]]:
         return self.client.projects()

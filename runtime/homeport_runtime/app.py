@@ -7,20 +7,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .asgi import Headers, Receive, Scope, Send, send_error, send_json
+from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, at, send_error, send_json
+from .contract import PROBE_HOST, probe_endpoints, read_contract
 from .discovery import record
-from .errors import ServerError
+from .endpoints import HTTP, MESSAGES_PATH, SSE, Endpoint, find_endpoints, has_route
+from .guard.cors import is_preflight
 from .guard.http import Guard
 from .guard.names import Names
+from .guard.paths import Paths
 from .modern import ModernTranslator
-from .probe import NoMCPEndpoint, Probe, exchange, has_stream
+from .probe import Probe, exchange
 from .servers.base import ServerAdapter
+from .servers.ended_loops import forget_ended_loops
+from .servers.http_facade import HTTPFacade
 from .servers.sse_facade import SSEFacade
 from .sessions import SessionKeeper
 from .subscriptions import NoSubscriptions
 
-# What requests from inside the process say they were sent to; the SDKs' own check wants a port.
-PROBE_HOST = "127.0.0.1:80"
+MCP_PATH, SSE_PATH = "/mcp", "/sse"
 
 
 class App:
@@ -41,18 +45,68 @@ class App:
         listens: bool = True,
     ) -> None:
         self._adapter = adapter
-        self._http = adapter.http
-        if adapter.stateless is not None:
-            self._http = ModernTranslator(adapter.http, adapter.stateless)
-        if sessions is not None and adapter.kind != "asgi":
-            self._http = SessionKeeper(self._http, sessions)
-        if not listens:
-            self._http = NoSubscriptions(self._http)
-        self._sse = adapter.sse
-        self._mcp_path = "/mcp"
+        self._is_own = adapter.kind == "asgi"
+        self._sessions = sessions
+        self._listens = listens
+        # Of everyone it tells nothing but that the deployment is up, where all else wants a token.
+        self._asks_for_health = token_hash is None
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
-        self._only_post = sessions is None and adapter.kind != "asgi"
+        self._only_post = sessions is None and not self._is_own
+        self._app = adapter.http if listens else NoSubscriptions(adapter.http)
         self.guard = Guard(self._route, names, token_hash)
+        # What has the routes.
+        self._routed = getattr(adapter, "app", adapter.http)
+        found = find_endpoints(self._routed)
+        if not self._is_own:
+            found = tuple(each for each in found if each.transport == HTTP)[:1] or (Endpoint(MCP_PATH),)
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._settle(found)
+
+    def _settle(self, endpoints: Sequence[Endpoint]) -> None:
+        """Decides what answers /mcp and /sse, and under which other paths."""
+        self._endpoints = tuple(endpoints)
+        http = [each for each in endpoints if each.transport == HTTP]
+        streams = [each for each in endpoints if each.transport == SSE]
+        main, stream = _main(http, MCP_PATH), _main(streams, SSE_PATH)
+        if not http and stream is not None:
+            inside = HTTPFacade(stream.inside, stream.path) if stream.inside else None
+            self._asked: Sequence[Endpoint] = (Endpoint(MCP_PATH, inside=inside),)
+            facade = HTTPFacade(self._adapter.http, stream.path)
+            self._mcp: ASGIApp | None = self._layered(ModernTranslator(facade, facade))
+            self._own_mcp: ASGIApp = facade
+        else:
+            self._asked = http
+            self._own_mcp = at(self._adapter.http, main.path) if main else self._adapter.http
+            self._mcp = self._layered(self._translated(main.path)) if main else None
+        self._sse = self._sse_app(stream, has_main=main is not None)
+        self._aliases = _forms(main.path if main else MCP_PATH)
+        self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
+        own = [each.path for each in streams]
+        messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
+        self.guard.paths = Paths(
+            frozenset().union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
+            frozenset((SSE_PATH, *own)),
+            tuple(messages - {""}),
+        )
+
+    def _translated(self, path: str) -> ASGIApp:
+        app, stateless = at(self._adapter.http, path), self._adapter.stateless
+        return app if stateless is None else ModernTranslator(app, at(stateless, path))
+
+    def _layered(self, app: ASGIApp) -> ASGIApp:
+        if self._sessions is not None and not self._is_own:
+            app = SessionKeeper(app, self._sessions)
+        return app if self._listens else NoSubscriptions(app)
+
+    def _sse_app(self, stream: Endpoint | None, *, has_main: bool) -> ASGIApp:
+        if not self._is_own:
+            return self._adapter.sse
+        if stream is not None:
+            return _stream_app(self._adapter.http, stream)
+        if has_main and not has_route(self._routed, SSE_PATH):
+            # Each message goes through the app, at the path that its guards know.
+            return SSEFacade(self._route)
+        return self._adapter.http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.guard(scope, receive, send)
@@ -60,43 +114,47 @@ class App:
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if scope["type"] != "http":
-            await self._http(scope, receive, send)
-        elif path in ("/mcp", "/mcp/"):
-            if path != self._mcp_path:
-                # The SDKs answer this with a redirect, which not every client follows with its body.
-                scope = {**scope, "path": self._mcp_path, "raw_path": self._mcp_path.encode()}
-            if self._only_post and scope.get("method") != "POST":
-                await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
-                return
-            await self._http(scope, receive, send)
-        elif path in ("/sse", "/messages") or path.startswith("/messages/"):
+            await self._adapter.http(scope, receive, send)
+        elif path in self._aliases or path in _forms(MCP_PATH):
+            await self._answer_mcp(scope, receive, send)
+        elif path in self._stream_paths or path == "/messages" or path.startswith(MESSAGES_PATH):
             await self._sse(scope, receive, send)
+        elif path == "/health" and self._asks_for_health:
+            await _answer_health(self._app, scope, receive, send)
         elif path == "/health":
             await send_json(send, 200, {"status": "ok"})
         else:
-            await self._http(scope, receive, send)
+            await self._app(scope, receive, send)
+
+    async def _answer_mcp(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_preflight(scope):
+            await self._own_mcp(scope, receive, send)
+        elif self._mcp is None:
+            paths = ", ".join(each.path for each in self._asked)
+            await send_error(send, 404, -32600, f"this app has several MCP servers: {paths}")
+        elif self._only_post and scope.get("method") != "POST":
+            await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
+        else:
+            await at(self._mcp, MCP_PATH)(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
+        forget_ended_loops()
         async with self._adapter.lifespan():
             yield
 
     async def warm_up(self, tools: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any] | None:
-        """Asks the server what every client asks first; returns its contract, None if it has no /mcp of its own.
+        """Asks the server what every client asks first; returns its contract.
 
         With the `tools` that the same server has listed before, nothing is asked: the first request comes sooner.
         """
-        if tools is not None and self._adapter.kind != "asgi":
+        if not self._endpoints:
+            self._settle(await probe_endpoints(self._adapter.http))
+        elif tools is not None:
             self._adapter.learn_tools(tools)
             return None
-        contract = await self._ask()
-        if contract is None and self._adapter.kind == "asgi":
-            # A server that the app has mounted is answered by Starlette at the longer path only.
-            self._mcp_path = "/mcp/"
-            contract = await self._ask()
-        await self._complete_transports(contract is not None)
-        if contract is not None:
-            self._adapter.learn_tools(contract["tools"])
+        contract = await read_contract(self._route, self._asked)
+        self._adapter.learn_tools(contract["tools"])
         return contract
 
     async def record(self) -> dict[str, Any]:
@@ -104,7 +162,7 @@ class App:
 
         # Through the guard: what is behind it goes by the message that the guard has read.
         async def ask(headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
-            return await exchange(self.guard, "POST", "/mcp", headers, body)
+            return await exchange(self.guard, "POST", MCP_PATH, headers, body)
 
         return await record(ask)
 
@@ -112,19 +170,45 @@ class App:
         """One call from inside, of which there is no record."""
         await Probe(self._route, PROBE_HOST).request("tools/call", {"name": tool, "arguments": arguments})
 
-    async def _ask(self) -> dict[str, Any] | None:
-        try:
-            return await Probe(self._route, PROBE_HOST).contract()
-        except NoMCPEndpoint:
-            return None
 
-    async def _complete_transports(self, has_http: bool) -> None:
-        """An app of the user's own may have only one of the transports."""
-        if self._adapter.kind != "asgi" or await has_stream(self._sse, "/sse", PROBE_HOST):
-            return
-        if not has_http:
-            raise ServerError(
-                "the app answers neither POST /mcp nor GET /sse",
-                hint="mount the MCP server's streamable HTTP app at /mcp",
-            )
-        self._sse = SSEFacade(self._route)
+def _forms(path: str) -> frozenset[str]:
+    """The path with and without a slash at its end: not every client follows the redirect from one to the other."""
+    bare = path.rstrip("/")
+    return frozenset((bare or "/", f"{bare}/"))
+
+
+def _main(endpoints: Sequence[Endpoint], path: str) -> Endpoint | None:
+    """The one that `path` leads to: the one that is there, or the only one."""
+    there = [each for each in endpoints if each.path in _forms(path)]
+    return (there or list(endpoints))[0] if there or len(endpoints) == 1 else None
+
+
+def _stream_app(app: ASGIApp, stream: Endpoint) -> ASGIApp:
+    """HTTP+SSE as the app has it, also where every deployment has it."""
+    get = at(app, stream.path)
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in (SSE_PATH, stream.path):
+            await get(scope, receive, send)
+        elif stream.messages.startswith(MESSAGES_PATH):
+            await app(scope, receive, send)
+        else:
+            await at(app, stream.messages)(scope, receive, send)
+
+    return routed
+
+
+async def _answer_health(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """The app's own answer if it has one: what is refused is not there."""
+    passing = False
+
+    async def watched(message: Message) -> None:
+        nonlocal passing
+        if message["type"] == "http.response.start":
+            passing = not 300 <= message["status"] < 500
+        if passing:
+            await send(message)
+
+    await app(scope, receive, watched)
+    if not passing:
+        await send_json(send, 200, {"status": "ok"})

@@ -34,3 +34,14 @@ async def send_error(send: Send, status: int, code: int, message: str, headers: 
     """An HTTP error whose body is a JSON-RPC error without an id, as the SDKs answer before a message is read."""
     error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
     await send_json(send, status, error, headers)
+
+
+def at(app: ASGIApp, path: str) -> ASGIApp:
+    """The app, asked at `path` whatever the path of the request."""
+
+    async def moved(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != path:
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .asgi import Headers, Receive, Send
+from .asgi import Headers, Receive, Send, send_json
 from .jsonrpc import KEEP_ALIVE, RPC, SSE_HEADERS, ClientGoneError, disconnected, event
 
 # Proxies close a connection on which nothing is sent for a minute or less.
@@ -53,6 +53,24 @@ async def send_events(
             await send(
                 {"type": "http.response.body", "body": event(message) if message else KEEP_ALIVE, "more_body": more}
             )
+    except ClientGoneError:
+        pass
+    finally:
+        gone.cancel()
+
+
+async def send_replies(
+    receive: Receive, send: Send, replies: asyncio.Queue[RPC], stream: bool, headers: Headers
+) -> None:
+    """Sends the replies to one request, the response last: as a stream, or the response alone as JSON."""
+    if stream:
+        await send_events(receive, send, replies, until_response=True, headers=headers)
+        return
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        while "method" in (reply := await next_message(replies, gone) or {"method": None}):
+            pass
+        await send_json(send, 200, reply, headers)
     except ClientGoneError:
         pass
     finally:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.abc import PathEntryFinder
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -22,31 +23,73 @@ from importlib.machinery import (
 from pathlib import Path
 from types import ModuleType
 
+_RELATIVE_IMPORT = re.compile(rb"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
-def import_app(app: Path, workdir: Path, file: str) -> ModuleType:
-    """Imports `file` of the app under its own name, as part of its package if it is in one."""
-    source = app / file
-    root, name = _module_name(source)
-    loader = _make_loader(app, workdir)
+
+class AppImports:
+    """The app's place on the import path: `roots` are folders of the app from which its own packages are imported."""
+
+    def __init__(self, app: Path, workdir: Path, roots: Sequence[str] = ()) -> None:
+        self._app = app
+        self._workdir = workdir
+        self._roots = [app / root for root in roots]
+        self._loader = _make_loader(app, workdir)
+
+    def install(self, first: Sequence[Path] = (), last: Sequence[Path] = ()) -> None:
+        """Behind `first`, and before `last`, come the roots, the project folder and its src."""
+        sys.path_hooks.insert(0, _make_path_hook(self._app, self._loader))
+        sys.path_importer_cache.clear()
+        paths = dict.fromkeys((*first, *self._roots, self._app, self._app / "src", *last))
+        sys.path[:0] = [str(path) for path in paths if path.is_dir()]
+
+    def import_file(self, file: str) -> ModuleType:
+        """Imports `file` under its own name, as part of its package if it is in one."""
+        source = self._app / file
+        root, name = _module_name(source)
+        _keep_standard(name)
+        self.install(first=[root], last=[source.parent])
+        if name in sys.modules:
+            name = f"{name}_server"
+        if "." in name:
+            return importlib.import_module(name)
+        module = self._module(name, source)
+        module.__spec__.loader.exec_module(module)  # type: ignore[union-attr]
+        return module
+
+    def run_file(self, file: str) -> ModuleType:
+        """Runs `file` as `python FILE` does: as __main__, with its own folder first on the path.
+
+        A file that imports relatively is part of its package, as with `python -m`.
+        """
+        source = self._app / file
+        root, name = _module_name(source)
+        _keep_standard(name)
+        in_package = "." in name and _imports_relatively(source)
+        self.install(first=[root] if in_package else [source.parent, root])
+        module = self._module("__main__", source)
+        if in_package:
+            importlib.import_module(name.rpartition(".")[0])
+        module.__package__ = name.rpartition(".")[0] if in_package else None
+        loader, module.__spec__ = module.__spec__.loader, None  # type: ignore[union-attr]
+        loader.exec_module(module)  # type: ignore[union-attr]
+        return module
+
+    def _module(self, name: str, source: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, source, loader=self._loader(name, str(source)))
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{source.name} is not a Python file")
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        return module
+
+
+def _keep_standard(name: str) -> None:
+    """Libraries that import the standard module of that name get it, whatever the server's file is called."""
     if name in sys.stdlib_module_names:
-        # Libraries that import the standard module of that name get it, whatever the server's file is called.
         importlib.import_module(name)
-    sys.path_hooks.insert(0, _make_path_hook(app, loader))
-    sys.path_importer_cache.clear()
-    # First come the entry point's own folder, the project folder and its src, as for `python server.py`.
-    paths = [root, app, app / "src"]
-    sys.path[:0] = [str(path) for path in dict.fromkeys(paths) if path.is_dir()]
-    if name in sys.modules:
-        name = f"{name}_server"
-    if "." in name:
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(name, source, loader=loader(name, str(source)))
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+
+
+def _imports_relatively(source: Path) -> bool:
+    return _RELATIVE_IMPORT.search(source.read_bytes()) is not None
 
 
 def _module_name(source: Path) -> tuple[Path, str]:

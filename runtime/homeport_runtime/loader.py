@@ -5,29 +5,42 @@ from __future__ import annotations
 import inspect
 import linecache
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import ServerError
-from .importing import import_app
 from .servers import is_server
 
 # The names that fastmcp's own loader tries, in its order.
 WELL_KNOWN_NAMES = ("mcp", "server", "app")
 
 
-def load_module(app: Path, workdir: Path, file: str) -> ModuleType:
-    """Imports the user's file; whatever it raises becomes a ServerError that shows their frames only."""
+class NoServer(ServerError):
+    """The program `file` serves nothing, and has nothing that could be served."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file} has no MCP server",
+            hint="when it is run it has to serve a FastMCP, MCPServer or Server object or an ASGI app, or to have one "
+            f"called `mcp`, `server` or `app`, or named: {file}:NAME (a factory works too)",
+        )
+
+
+@contextmanager
+def explaining(file: str, app: Path, when: str) -> Iterator[None]:
+    """Whatever the person's code raises becomes a ServerError that shows their frames only."""
     try:
-        return import_app(app, workdir, file)
+        yield
     except ServerError:
         raise
     except SystemExit as stop:
+        said = stop.code if isinstance(stop.code, str) else f"exit {stop.code}"
         raise ServerError(
-            f"{file} ended the process while it was imported (exit {stop.code})",
-            hint='start things under `if __name__ == "__main__":`; homeport imports the file',
+            f"{file} ended {when}: {said}",
+            hint="give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret",
             trace=user_trace(stop, app),
         ) from stop
     except BaseException as error:
@@ -35,7 +48,7 @@ def load_module(app: Path, workdir: Path, file: str) -> ModuleType:
         text = str(error).strip().splitlines()
         reason = f"{name}: {text[0]}" if text else name
         raise ServerError(
-            f"{file} raised {reason} while it was imported",
+            f"{file} raised {reason} {when}",
             hint=_hint(error),
             trace=user_trace(error, app),
         ) from error
@@ -68,8 +81,6 @@ def user_trace(error: BaseException, app: Path) -> str:
 
 def start_error(error: BaseException, app: Path, doing: str, hint: str) -> ServerError:
     """What the server's own code raised after its import, while it was `doing` something."""
-    if isinstance(error, ServerError):
-        return error
     cause = error
     inner: Sequence[BaseException]
     while len(inner := getattr(cause, "exceptions", ())) == 1:
@@ -98,11 +109,7 @@ async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[
         raise ServerError(
             f"{file} has {len(found)} servers: {names}", hint=f"name the one to serve: {file}:{next(iter(found))}"
         )
-    raise ServerError(
-        f"{file} has no MCP server",
-        hint=f"a FastMCP, MCPServer or Server object or an ASGI app is expected, as `mcp`, `server` or `app`, "
-        f"or named: {file}:NAME (a factory works too)",
-    )
+    raise NoServer(file)
 
 
 async def _named(module: ModuleType, file: str, name: str) -> object:

@@ -13,8 +13,8 @@ from typing import Any
 
 from .asgi import ASGIApp, Headers, Message, Scope
 from .errors import ServerError
+from .jsonrpc import HANDSHAKE_VERSIONS
 
-PROTOCOL_VERSION = "2025-11-25"
 CLIENT_INFO = {"name": "homeport", "version": "1"}
 # Method, the capability that promises it, the key of its result.
 LISTS = (
@@ -24,26 +24,40 @@ LISTS = (
     ("resources/templates/list", "resources", "resourceTemplates"),
 )
 MAX_PAGES = 100
-NOT_HERE = (301, 302, 307, 308, 401, 403, 404, 405)
+NOT_HERE = (301, 302, 307, 308, 404, 405)
+NOT_FOR_EVERYONE = (401, 403)
+# Characters of a list handler's own words that are kept.
+MAX_TOLD = 500
 
 
 class NoMCPEndpoint(Exception):
-    """POST /mcp is not there (404, 405, or a redirect), or not for everyone (401, 403)."""
+    """There is no MCP endpoint at that path: 404, 405, or a redirect, which is the argument."""
+
+
+class Guarded(Exception):
+    """There is an endpoint, and it is not for everyone: 401, 403."""
 
 
 class Probe:
-    """One conversation with the app over /mcp, in memory."""
+    """One conversation with the app over streamable HTTP at `path`, in memory."""
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
+    def __init__(self, app: ASGIApp, host: str, path: str = "/mcp") -> None:
         self._app = app
         self._host = host
+        self._path = path
         self._session: str | None = None
+        # What initialize has agreed on: an older SDK refuses requests that name a version which it does not know.
+        self._version: str | None = None
         self._next_id = 0
 
     async def contract(self) -> dict[str, Any]:
-        """Initialize, then every list the server's capabilities promise, all pages."""
-        params = {"protocolVersion": PROTOCOL_VERSION, "capabilities": {}, "clientInfo": CLIENT_INFO}
-        hello = await self.request("initialize", params)
+        """Initialize, then every list the server's capabilities promise, all pages.
+
+        A list that fails, since it needs a database or a key that only a caller has, is no reason to serve nothing:
+        what was said is among the contract's `problems`. Raises NoMCPEndpoint, Guarded, or ServerError where initialize
+        fails.
+        """
+        hello = await self._initialize()
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
         info = hello.get("serverInfo", {})
         contract: dict[str, Any] = {
@@ -52,12 +66,33 @@ class Probe:
             "instructions": hello.get("instructions"),
             "capabilities": hello.get("capabilities", {}),
         }
+        problems: list[dict[str, str]] = []
         for method, capability, key in LISTS:
             promised = capability in contract["capabilities"]
-            contract[key] = await self._list(method, key) if promised else []
+            try:
+                contract[key] = await self._list(method, key) if promised else []
+            except ServerError as problem:
+                contract[key] = []
+                problems.append({"method": method, "message": problem.message[:MAX_TOLD]})
+        if problems:
+            contract["problems"] = problems
+        await self._leave()
+        return contract
+
+    async def _leave(self) -> None:
         if self._session:
             await self._send("DELETE", b"")
-        return contract
+
+    async def greet(self) -> None:
+        """Initialize alone. Raises as `contract` does."""
+        await self._initialize()
+        await self._leave()
+
+    async def _initialize(self) -> dict[str, Any]:
+        params = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
+        hello = await self.request("initialize", params)
+        self._version = hello.get("protocolVersion")
+        return hello
 
     async def _list(self, method: str, key: str) -> list[Any]:
         items: list[Any] = []
@@ -93,7 +128,9 @@ class Probe:
         if "id" not in message:
             return {}
         if status in NOT_HERE and message["method"] == "initialize":
-            raise NoMCPEndpoint
+            raise NoMCPEndpoint(status)
+        if status in NOT_FOR_EVERYONE and message["method"] == "initialize":
+            raise Guarded
         self._session = headers.get("mcp-session-id", self._session)
         answer = _answer(headers.get("content-type", ""), body, message["id"])
         if answer is None:
@@ -110,9 +147,9 @@ class Probe:
         ]
         if self._session:
             headers.append((b"mcp-session-id", self._session.encode()))
-        if self._next_id > 1:
-            headers.append((b"mcp-protocol-version", PROTOCOL_VERSION.encode()))
-        return await call_app(self._app, method, "/mcp", headers, body)
+        if self._version:
+            headers.append((b"mcp-protocol-version", self._version.encode()))
+        return await call_app(self._app, method, self._path, headers, body)
 
 
 class MethodNotFound(Exception):

@@ -15,7 +15,9 @@ from platform_cli.build.source import collect_source
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.home import Home
 
-FOUND = Inspection("fastmcp", "mcp", {"name": "tiny", "tools": []}, ("json",), (("json", 0.1),), 0.2)
+FOUND = Inspection(
+    "fastmcp", "mcp", "mcp of server.py", {"name": "tiny", "tools": []}, ("json",), (("json", 0.1),), 0.2
+)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_the_second_of_two_builders_takes_the_first_ones(project: Project, tmp_p
 
 def test_an_inspection_is_read(tmp_path: Path) -> None:
     answer = {
-        "kind": "fastmcp", "object": "mcp", "contract": FOUND.contract, "modules": ["json"],
+        "kind": "fastmcp", "object": "mcp", "chosen": FOUND.chosen, "contract": FOUND.contract, "modules": ["json"],
         "packages": [{"package": "json", "seconds": 0.1}], "seconds": 0.2,
     }  # fmt: skip
     assert inspect_draft(tmp_path, lambda _draft: answer) == FOUND

@@ -55,7 +55,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
             ["opencv-python-headless", "pillow", "pyyaml", "scikit-learn"],
         ),
         ("from google.cloud import storage\nimport google.genai", ["google-cloud-storage", "google-genai"]),
-        ("import my_package.deep", ["my-package"]),
+        ("try:\n    import free_name\nexcept ImportError:\n    free_name = None", []),
         ("from __future__ import annotations\nimport os.path, _private", []),
         ("def f():\n    import httpx", ["httpx"]),
         ("match 1:\n    case 1:\n        import httpx\n    case _:\n        import rich", ["httpx", "rich"]),
@@ -107,6 +107,32 @@ def test_a_package_is_imported_from_the_folder_above_it(tmp_path: Path) -> None:
         tmp_path, {"lib/app/__init__.py": "", "lib/app/server.py": "import app.tools", "lib/app/tools.py": "import six"}
     )
     assert infer_requirements(tmp_path, "lib/app/server.py") == ("six",)
+
+
+def test_what_lies_in_the_project_is_local(tmp_path: Path) -> None:
+    """A distribution of that name is a stranger's (case field-01)."""
+    write(
+        tmp_path,
+        {
+            "services/one/server.py": "import redis, requests, rich\nimport helper_of_tests, my_tool, deep_package.x",
+            "services/redis/__init__.py": "",
+            "requests.py": "",
+            "odd place/helper_of_tests.py": "",
+            "lib/deep_package/x.py": "",
+        },
+    )
+    assert infer_requirements(tmp_path, "services/one/server.py", ["my-tool"]) == ("rich",)
+
+
+def test_an_unknown_name_is_refused_and_never_guessed(tmp_path: Path) -> None:
+    write(tmp_path, {"server.py": "import rich\nimport helper", "helper.py": "\n\nfrom excel_mcp.server import x"})
+    with pytest.raises(SourceError, match=r"helper.py, line 3: `excel_mcp`") as caught:
+        infer_requirements(tmp_path, "server.py")
+    assert "requirements.txt" in (caught.value.hint or "")
+    for name in ("google.cloud.nothing_known", "azure.mgmt.surprise", "rich_"):
+        write(tmp_path, {"server.py": f"import {name}"})
+        with pytest.raises(SourceError, match=r"server.py, line 1"):
+            infer_requirements(tmp_path, "server.py")
 
 
 def test_modules_outside_the_project_are_not_read(tmp_path: Path) -> None:

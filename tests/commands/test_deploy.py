@@ -23,7 +23,9 @@ def test_an_unchanged_deploy_says_so(run: Run, tiny: Deployment) -> None:
         "url": tiny.url,
         "mcp_url": tiny.mcp_url,
         "sse_url": tiny.sse_url,
+        "auth": "none",
         "changed": False,
+        "findings": [],
     }
     assert [stage["name"] for stage in stages] == [*STAGES, "apply"]
     assert all(set(stage) == {"name", "seconds", "cached"} for stage in stages)

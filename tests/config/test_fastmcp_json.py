@@ -51,8 +51,28 @@ def test_a_full_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         python_version=">=3.11",
         requirements="requirements.txt",
         dependencies=("httpx>=0.28",),
+        args=("--x",),
         environment={"URL": "https://eu ${OTHER}/${secrets.KEY}", "PLAIN": "$HOME"},
     )
+
+
+def test_a_file_of_another_tool_says_what_it_can(tmp_path: Path) -> None:
+    data = {
+        "name": "notes",
+        "entrypoint": "server.py:mcp",
+        "dependencies": ["httpx"],
+        "env": {"A": "1"},
+        "description": "written for another tool",
+    }
+    assert read(tmp_path, data) == Project(
+        folder=tmp_path,
+        config_file=tmp_path / "fastmcp.json",
+        entrypoint=Entrypoint("server.py", "mcp"),
+        name="notes",
+        dependencies=("httpx",),
+        environment={"A": "1"},
+    )
+    assert read(tmp_path, {"entrypoint": {"x": 1}, "name": "My Notes"}).entrypoint is None
 
 
 def test_only_the_source_is_required(tmp_path: Path) -> None:
@@ -78,7 +98,7 @@ def test_a_uv_project_means_its_lock_or_its_pyproject(tmp_path: Path, files: lis
         ("", ":1:1: Expecting value"),
         ('{"a": ' + "1" * 5000 + "}", ": holds a value too large to read"),
         ([], ": must hold one object"),
-        ({}, ': "source.path" is missing'),
+        ({"source": {}}, ': "source.path" is missing'),
         ({"source": "server.py"}, ': "source" must be an object'),
         ({"source": {"path": 1}}, ': "source.path" must be a server file'),
         ({"source": {"path": "x.py", "type": "git"}}, ': "source.type" must be "filesystem"'),
@@ -109,7 +129,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, data: Any, message: str) -> None:
         ),
         ({"dependencies": "httpx"}, '"environment.dependencies" must be a list of packages'),
         ({"dependencies": ["ok", "https://sk-hidden@x/"]}, '"environment.dependencies[1]" is not a requirement'),
-        ({"editable": ["."]}, '"environment.editable" is not in this version of homeport yet'),
+        ({"editable": ["../x"]}, '"environment.editable" is not in this version of homeport yet'),
     ],
 )
 def test_a_bad_environment_is_refused(tmp_path: Path, environment: object, message: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.config.load import load_project
-from platform_cli.config.project import Entrypoint, Project
+from platform_cli.config.project import Entrypoint, Program, Project
 from platform_cli.errors import ConfigError, InputError, SourceError
 
 SERVER = 'from fastmcp import FastMCP\nmcp = FastMCP("x")\n'
@@ -44,12 +44,13 @@ def test_without_a_configuration(folder: Path, typed: str, entrypoint: Entrypoin
     assert load_project(Path(typed)).entrypoint == entrypoint
 
 
-def test_the_project_folder_is_the_servers_own(folder: Path) -> None:
+def test_the_configuration_above_the_server_is_its_own(folder: Path) -> None:
     write(
         folder, {"fastmcp.toml": "[deployment]\nentrypoint = 'src/server.py'\nsessions = true", "src/server.py": SERVER}
     )
     assert load_project(".").entrypoint == Entrypoint("src/server.py")
-    assert load_project("src/server.py") == Project(folder=folder / "src", entrypoint=Entrypoint("server.py"))
+    assert load_project("src/server.py") == load_project("src") == load_project(".")
+    assert load_project("src").sessions
 
 
 def test_the_toml_wins_over_the_json(folder: Path) -> None:
@@ -83,7 +84,17 @@ def test_a_command_needs_no_python_file(folder: Path) -> None:
     ("files", "found"),
     [
         ({"server.py": SERVER, "helper.py": SERVER}, "server.py"),
-        ({"app.py": "app = 1", "helper.py": SERVER}, "app.py"),
+        ({"app.py": "app = 1", "helper.py": SERVER}, "helper.py"),
+        ({"a b mcp.py": SERVER, "b.py": SERVER}, "a b mcp.py"),
+        ({"server.py": SERVER, "main.py": "from server import mcp\n\nmcp.run()"}, "main.py"),
+        ({"main.py": "from pkg.server import main\nmain()", "pkg/server.py": SERVER, "pkg/__init__.py": ""}, "main.py"),
+        ({"main.py": "print(1)", "src/pkg/my_server.py": SERVER, "src/pkg/__init__.py": ""}, "src/pkg/my_server.py"),
+        (
+            {"__init__.py": "# mcp", "notes_mcp_server.py": SERVER, "setup_mcp.py": "print('mcp')"},
+            "notes_mcp_server.py",
+        ),
+        ({"client.py": "from mcp import ClientSession\nrun()", "server/run.py": SERVER}, "server/run.py"),
+        ({"tests/server.py": SERVER, "examples/server.py": SERVER, "x/server.py": SERVER}, "x/server.py"),
         ({"main.py": "x = 1", "app.py": SERVER}, "app.py"),
         ({"tool.py": SERVER, "helper.py": "x = 1", "test_tool.py": SERVER, "conftest.py": SERVER}, "tool.py"),
     ],
@@ -101,10 +112,11 @@ def test_the_server_of_a_folder_is_found(folder: Path, files: dict[str, str], fo
         ({"a.py": SERVER, "b.py": SERVER}, "several files could be the server: a.py, b.py", "homeport deploy b.py"),
         (
             {"app.py": SERVER, "server.py": SERVER, "b.py": SERVER},
-            "be the server: server.py, app.py",
+            "be the server: app.py, server.py",
             "homeport deploy app.py",
         ),
-        ({"a b mcp.py": SERVER, "b.py": SERVER}, "several files", "homeport deploy 'a b mcp.py'"),
+        ({"a b.py": SERVER, "b.py": SERVER}, "several files", "homeport deploy 'a b.py'"),
+        ({"a/server.py": SERVER, "b/server.py": SERVER}, "several files", "homeport deploy b/server.py"),
     ],
 )
 def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, str], message: str, hint: str) -> None:
@@ -122,13 +134,12 @@ def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, 
         ("none", "none does not exist"),
         ("notes.txt", "notes.txt is not a Python file"),
         ("notes.txt:mcp", "notes.txt is not a Python file"),
-        ("folder.py:mcp", "folder.py is not a Python file"),
+        ("folder.py:mcp", "has neither a console script nor a module 'mcp'"),
         ("good.py:", "'' is not the name of an object"),
         ("good.py:a b", "'a b' is not the name of an object"),
         ("empty.py", "empty.py is empty"),
         ("broken.py", "broken.py:1:5: invalid syntax"),
         ("./sub/../sub/broken.py", "sub/broken.py:1:5: invalid syntax"),
-        ("running.py", "running.py:3: the server is run"),
         ("leaving.py", "leaving.py is outside the project folder"),
         ("pipe.py", "pipe.py is not a Python file"),
         ("x" * 5000, "File name too long"),
@@ -138,7 +149,7 @@ def test_a_bad_path_is_refused(folder: Path, typed: str, message: str) -> None:
     write(folder, {"good.py": SERVER, "notes.txt": "mcp", "empty.py": "\n", "broken.py": "x = = 1"})
     write(
         folder,
-        {"running.py": SERVER + "mcp.run()", "folder.py/x": "", "sub/broken.py": "x = = 1", "../outside.py": SERVER},
+        {"folder.py/x": "", "sub/broken.py": "x = = 1", "../outside.py": SERVER},
     )
     (folder / "leaving.py").symlink_to(folder.parent / "outside.py")
     os.mkfifo(folder / "pipe.py")
@@ -190,6 +201,132 @@ def test_the_syntax_is_checked_only_for_the_python_that_runs_us(
             load_project(".")
     else:
         assert load_project(".").python_version == version
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pyproject.toml": '[project]\nrequires-python = ">=3.99"\n'},
+        {"pyproject.toml": "[project]\nrequires-python = '>=3.10,<3.11'"},
+        {".python-version": "3.99\n"},
+        {"server.py": '# /// script\n# requires-python = ">=3.99"\n# ///\nx = = 1  # mcp'},
+    ],
+)
+def test_the_syntax_of_another_python_is_left_to_it(folder: Path, files: dict[str, str]) -> None:
+    write(folder, {"server.py": "x = = 1  # mcp", **files})
+    assert load_project(".").entrypoint == Entrypoint("server.py")
+
+
+def test_arguments_are_kept(folder: Path) -> None:
+    write(folder, {"server.py": SERVER, "fastmcp.toml": "[deployment]\nargs = ['--root', 'data']"})
+    assert load_project(".").args == ("--root", "data")
+    assert load_project("server.py", ["-x"]).args == ("-x",)
+
+
+CLOCK = {
+    "pyproject.toml": '[project]\nname = "tiny-clock"\n[project.scripts]\ntiny-clock = "tiny_clock:main"\n',
+    "src/tiny_clock/__init__.py": "from .server import serve\n\ndef main():\n    serve()\n",
+    "src/tiny_clock/server.py": SERVER,
+}
+
+
+def test_the_console_script_of_a_project_is_what_runs(folder: Path) -> None:
+    write(folder, CLOCK)
+    project = load_project(".")
+    assert project.program == Program("tiny_clock", "main", "tiny-clock")
+    assert project.chosen == "runs tiny-clock ([project.scripts] of pyproject.toml)"
+    assert load_project(".:tiny-clock") == project
+    assert load_project("src/tiny_clock/server.py").folder == folder
+
+
+def test_several_console_scripts_are_refused_with_a_command_for_each(folder: Path) -> None:
+    text = '[project]\nname = "x"\n[project.scripts]\none = "tiny_clock:main"\ntwo = "tiny_clock.server:main"\n'
+    write(folder, {**CLOCK, "pyproject.toml": text})
+    with pytest.raises(SourceError, match="several console scripts could be the server: one, two") as caught:
+        load_project(".")
+    assert "homeport deploy .:two" in (caught.value.hint or "")
+    assert load_project(".:two").program == Program("tiny_clock.server", "main", "two")
+    with pytest.raises(SourceError, match="neither a console script nor a module 'three'"):
+        load_project(".:three")
+
+
+def test_a_script_that_reaches_no_sdk_is_no_server(folder: Path) -> None:
+    text = '[project]\nname = "x"\n[project.scripts]\nx = "pkg.cli:main"\n'
+    write(folder, {"pyproject.toml": text, "pkg/cli.py": "import sys", "server.py": SERVER})
+    assert load_project(".").entrypoint == Entrypoint("server.py")
+
+
+def test_a_package_with_a_main_module_runs_as_python_m_does(folder: Path) -> None:
+    write(folder, {"clock/__init__.py": "", "clock/server.py": SERVER, "clock/__main__.py": "from .server import mcp"})
+    assert load_project(".").program == Program("clock")
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "program"),
+    [
+        ("tiny-clock", Program("tiny_clock", "main", "tiny-clock")),
+        ("tiny_clock.server", Program("tiny_clock.server")),
+        ("tiny_clock:main", Program("tiny_clock", "main")),
+        ("tiny_clock.server:mcp", Entrypoint("src/tiny_clock/server.py", "mcp")),
+        ("mcp-server-time", "mcp-server-time"),
+    ],
+)
+def test_a_configured_entry_point_may_be_a_name(folder: Path, entrypoint: str, program: object) -> None:
+    write(folder, {**CLOCK, "fastmcp.toml": f'[deployment]\nentrypoint = "{entrypoint}"'})
+    project = load_project(".")
+    assert [project.entrypoint or project.program or project.script] == [program]
+
+
+def test_a_command_of_python_runs_in_process(folder: Path) -> None:
+    write(folder, {**CLOCK, "fastmcp.toml": '[deployment]\ncommand = "uv run --with httpx tiny-clock --utc"'})
+    project = load_project(".")
+    assert (project.program, project.args) == (Program("tiny_clock", "main", "tiny-clock"), ("--utc",))
+    assert (project.command, project.dependencies) == (None, ("httpx",))
+
+
+def test_a_member_of_a_workspace_is_the_project_and_the_workspace_its_root(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']",
+            "packages/server/pyproject.toml": '[project]\nname = "mono"\n[project.scripts]\nmono = "server:main"\n',
+            "packages/server/server.py": SERVER,
+        },
+    )
+    project = load_project("packages/server")
+    assert (project.folder, project.member) == (folder, "packages/server")
+    assert project.program == Program("server", "main", "mono")
+    assert project.place == str(folder / "packages/server")
+    assert load_project("packages/server/server.py").entrypoint == Entrypoint("packages/server/server.py")
+    write(folder, {"packages/server/fastmcp.toml": "[deployment]\nentrypoint = 'server.py'\ninclude = ['data']"})
+    project = load_project("packages/server")
+    assert (project.entrypoint, project.include) == (Entrypoint("packages/server/server.py"), ("packages/server/data",))
+
+
+def test_the_folder_that_was_typed_comes_before_the_one_above_it(folder: Path) -> None:
+    write(folder, {"requirements.txt": "", "server.py": SERVER, "two/server.py": SERVER, "docs/x.md": ""})
+    assert load_project("two").entrypoint == Entrypoint("two/server.py")
+    assert load_project("docs").entrypoint == Entrypoint("server.py")
+    write(folder, {"fastmcp.toml": "[deployment]\nentrypoint = 'server.py'"})
+    assert load_project("two").entrypoint == Entrypoint("two/server.py")
+    assert load_project("docs").entrypoint == Entrypoint("server.py")
+
+
+@pytest.mark.parametrize("typed", ["svc/server.py", "svc", ".", "svc/server.py:mcp"])
+def test_what_was_typed_is_read_the_same_elsewhere(folder: Path, typed: str) -> None:
+    """A platform elsewhere has the files, and not what was above them."""
+    write(folder, {"requirements.txt": "", "svc/server.py": SERVER})
+    project = load_project(typed)
+    assert load_project(folder / project.typed, top=folder) == project
+    (folder / "requirements.txt").unlink()
+    assert load_project(folder / project.typed, top=folder) == project
+
+
+def test_a_command_of_another_file_is_offered(folder: Path) -> None:
+    write(folder, {"Dockerfile": 'FROM x\nENTRYPOINT ["./serve"]\nCMD ["--port", "1"]\n'})
+    with pytest.raises(SourceError, match="no server found") as caught:
+        load_project(".")
+    assert 'command = "./serve --port 1"' in (caught.value.hint or "")
 
 
 def test_a_configuration_that_is_no_file_is_refused(folder: Path) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from platform_cli.config.names import check_name, is_name, slugify
+from platform_cli.config.names import check_name, default_name, is_name, slugify
+from platform_cli.config.project import Project
 from platform_cli.errors import InputError
 
 
@@ -21,6 +24,29 @@ def test_a_bad_name_comes_with_a_better_one() -> None:
     with pytest.raises(InputError) as caught:
         check_name("My Server!", "--name")
     assert caught.value.hint == 'Try "my-server".'
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("", "own"),
+        ("pypi:mcp-server-time", "mcp-server-time"),
+        ("pypi:Mcp_Server[a]==1.0", "mcp-server"),
+        ("npm:@scope/server@1.2", "server"),
+        ("npm:server", "server"),
+        ("https://github.com/o/repo.git@v1", "repo"),
+        ("git@github.com:o/repo", "repo"),
+        ("file:///tmp/repo/#subdirectory=a/b", "repo-b"),
+    ],
+)
+def test_a_source_is_called_what_it_is_elsewhere(tmp_path: Path, source: str, name: str) -> None:
+    assert default_name({"name": "Own"}, Project(tmp_path, None, source=source)) == name
+
+
+@pytest.mark.parametrize("contract", [None, {"name": "FastMCP-1a2b"}, {"name": "--"}])
+def test_a_project_without_a_name_is_called_as_its_folder(contract: dict[str, str] | None) -> None:
+    assert default_name(contract, Project(Path("/x/My Folder"), None)) == "my-folder"
+    assert default_name(contract, Project(Path("/x"), None, member="a/b")) == "b"
 
 
 @pytest.mark.parametrize(

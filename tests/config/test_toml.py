@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.config.project import Entrypoint, Project, Scaling
+from platform_cli.config.project import Entrypoint, Program, Project, Scaling
 from platform_cli.config.toml import read_toml
 from platform_cli.errors import ConfigError
 
@@ -69,8 +69,10 @@ def test_every_other_key(tmp_path: Path) -> None:
         concurrency = 8
         [domains]
         names = ["MCP.example.com", "a.b.example.org"]
+        origins = ["app://obsidian.md"]
         """,
     )
+    assert project.origins == ("app://obsidian.md",)
     assert project.entrypoint == Entrypoint("src/server.py", "make")
     assert (project.target, project.sessions, project.start_timeout_s) == ("local", True, 90.0)
     assert (project.auto_scaling, project.cold_start_optimization) == (False, False)
@@ -81,6 +83,32 @@ def test_every_other_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["\"npx -y 'a b'\"", '["npx", "-y", "a b"]'])
 def test_a_command_is_split_as_a_shell_would(tmp_path: Path, command: str) -> None:
     assert read(tmp_path, f"[deployment]\ncommand = {command}").command == ("npx", "-y", "a b")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("server.py", (Entrypoint("server.py"), None, None)),
+        ("src/a:b", (Entrypoint("src/a", "b"), None, None)),
+        ("pkg.module", (None, None, "pkg.module")),
+        ("my-script", (None, None, "my-script")),
+        ("pkg.module:main", (None, Program("pkg.module", "main"), None)),
+    ],
+)
+def test_an_entry_point_is_a_file_a_function_or_a_name(tmp_path: Path, text: str, expected: object) -> None:
+    project = read(tmp_path, f'[deployment]\nentrypoint = "{text}"\nargs = "--root \'a b\'"')
+    assert (project.entrypoint, project.program, project.script) == expected
+    assert project.args == ("--root", "a b")
+
+
+def test_what_is_deployed_beside_the_usual(tmp_path: Path) -> None:
+    project = read(
+        tmp_path,
+        "[deployment]\nextras = ['pg']\ngroups = ['server']\ninclude = ['data/', './m.bin']\nreplace = 'stop-first'",
+    )
+    assert (project.extras, project.groups, project.include) == (("pg",), ("server",), ("data", "m.bin"))
+    assert project.stop_first
+    assert not read(tmp_path, "[deployment]\nreplace = 'overlap'").stop_first
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.11.7", ">=3.11", ">=3.11,<3.14", "~=3.12"])
@@ -130,6 +158,10 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment.lambda]\nlog_days = 2", ':2: "deployment.lambda.log_days" must be 1, 3, 5, 7, 14, 30'),
         ("[deployment.lambda]\ntimeout_s = 901", ':2: "deployment.lambda.timeout_s" must be a whole number from 1'),
         ("\n[deployment.container]", ":2: [deployment.container] is not in this version of homeport yet"),
+        ("[deployment]\nargs = 1", ':2: "deployment.args" must be'),
+        ("[deployment]\nextras = 'pg'", ':2: "deployment.extras" must be a list of extras'),
+        ("[deployment]\ninclude = ['../x']", ":2: \"deployment.include\" has '../x', which is not a path below"),
+        ("[deployment]\nreplace = 'now'", ':2: "deployment.replace" must be "overlap" or "stop-first"'),
         ("[auth]\nmode = 'open'", ':2: "auth.mode" must be "token" or "none"'),
         ("[scopes]", ":1: [scopes] is not in this version of homeport yet"),
         ("[limits]", ":1: [limits] is not in this version of homeport yet"),
@@ -161,7 +193,6 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, message:
     "host",
     [
         "",
-        "localhost",
         "*.a.de",
         "https://a.de",
         "a.de:80",
@@ -169,11 +200,12 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, message:
         "a..de",
         "a.de.",
         "-a.de",
-        "10.0.0.1",
+        "10.0.0.300",
+        "a b",
         "a." * 127 + "de",
     ],
 )
-def test_a_domain_is_a_full_host_name(tmp_path: Path, host: str) -> None:
+def test_what_is_no_host_name_is_refused(tmp_path: Path, host: str) -> None:
     message = refused(tmp_path, f'[domains]\nnames = ["{host}"]').message
     assert message.startswith('fastmcp.toml:2: "domains.names" has')
 

@@ -56,7 +56,9 @@ import os
 if os.environ["HOMEPORT_PROJECT"] != "inspection":
     raise RuntimeError("the database is not there")
 """
-DEPLOY_KEYS = {"ok", "project", "release", "target", "url", "mcp_url", "sse_url", "changed", "stages"}
+DEPLOY_KEYS = {
+    "ok", "project", "release", "target", "url", "mcp_url", "sse_url", "auth", "changed", "findings", "stages"
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -285,5 +285,5 @@ def test_the_platform_refuses_what_the_command_line_did_not(home: Path, cli: Pri
     from platform_cli.errors import ConfigError
 
     with pytest.raises(ConfigError, match="needs the secret DB_PASSWORD, which is not set in fresh"):
-        PlatformClient(Home(home)).deploy("fresh", bundle, project, 0.0)
+        PlatformClient(Home(home)).deploy("fresh", bundle, str(project), 0.0)
     assert [p["project"] for p in cli.json("list")["projects"]] == ["leaky"]

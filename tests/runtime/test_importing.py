@@ -37,10 +37,10 @@ def answer() -> str:
 def test_projects_of_every_shape(workers: Workers, file: str, others: dict[str, str], ask: str) -> None:
     expected = {
         "import utils": [1, 2, 3],
-        "from .near i": [1, 1, 2, "pkg.server"],
+        "from .near i": [1, 1, 2, "__main__"],
         "import lib, ": [1, 2],
         "import lib\nd": 1,
-        "def ask(): r": "my-server",
+        "def ask(): r": "__main__",
         "import email": 86400,
         "import types": "module",
     }[ask[:12]]

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from homeport_runtime.errors import ServerError
-from homeport_runtime.loader import find_server, load_module
+from homeport_runtime.importing import AppImports
+from homeport_runtime.loader import explaining, find_server
 
 APP = "class App:\n    async def __call__(self, scope, receive, send): ...\n"
 
@@ -29,7 +30,8 @@ def untouched_imports() -> Iterator[None]:
 def load(folder: Path, source: str, **others: str) -> ModuleType:
     for name, text in {"tested_server": source, **others}.items():
         (folder / f"{name}.py").write_text(text)
-    return load_module(folder, folder / "work", "tested_server.py")
+    with explaining("tested_server.py", folder, "while it was imported"):
+        return AppImports(folder, folder / "work").import_file("tested_server.py")
 
 
 def find(folder: Path, source: str, name: str | None = None) -> tuple[str, object]:
@@ -119,7 +121,7 @@ def test_a_syntax_error_in_a_module_is_shown_where_it_is(tmp_path: Path) -> None
     [
         ("import os\nos.environ['NO_SUCH_KEY']\n", "--env KEY=VALUE"),
         ("import no_such_package.part\n", "provides 'no_such_package'"),
-        ("import sys\nsys.exit(3)\n", "__main__"),
+        ("import sys\nsys.exit(3)\n", "arguments behind `--`"),
     ],
 )
 def test_the_hint_fits(tmp_path: Path, source: str, hint: str) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,11 @@ def make_bundle(
     folder: Path,
     files: Mapping[str, str],
     *,
-    file: str = "server.py",
+    file: str | None = "server.py",
     object: str | None = None,
+    program: JSON | None = None,
+    args: Sequence[str] = (),
+    roots: Sequence[str] = (),
     sessions: bool = False,
     start_timeout_s: float = DEADLINE_S,
     memory_mb: int = 4096,
@@ -59,7 +62,10 @@ def make_bundle(
             (root / name).write_text(text)
     manifest = {
         "format": 1,
-        "entrypoint": {"file": file, "object": object},
+        "entrypoint": {"file": file, "object": object} if program is None else None,
+        "program": program,
+        "args": list(args),
+        "roots": list(roots),
         "command": None,
         "sessions": sessions,
         "start_timeout_s": start_timeout_s,

@@ -47,5 +47,5 @@ def project(bundle: str, state: str = "running", release: str | None = "v1") -> 
     ],
 )
 def test_steps(current: dict[str, Any] | None, actions: list[str]) -> None:
-    plan = LocalTarget(cast(Any, Client(current))).plan("tiny", BUNDLE, Path("folder"))
+    plan = LocalTarget(cast(Any, Client(current))).plan("tiny", BUNDLE, "folder")
     assert [step.action for step in plan.steps] == actions

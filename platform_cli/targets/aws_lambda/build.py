@@ -39,7 +39,7 @@ def make_wanted(
     Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
     check_runs_there(
-        sessions=project.sessions,
+        sessions=bool(project.sessions),
         command=project.command,
         min_workers=project.scaling.min,
         snap_start=project.on_lambda.snap_start,
@@ -51,12 +51,12 @@ def make_wanted(
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
-    chosen = project.name or default_name(contract, project.folder)
+    chosen = project.name or default_name(contract, project)
     check_name_fits(chosen)
     wanted = Wanted(
         project=chosen,
         named=project.name is not None,
-        folder=str(project.folder),
+        folder=project.place,
         bundle=built.bundle.hash,
         artifacts=artifacts,
         settings=project.on_lambda,

@@ -14,6 +14,7 @@ from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
 from .calls import CallRecord
+from .cors import OwnCORS, is_preflight
 from .messages import (
     MAX_BODY,
     MESSAGE,
@@ -27,9 +28,9 @@ from .messages import (
 )
 from .names import Names
 from .open_streams import OpenStreams, Stream
+from .paths import Paths
 from .streams import StreamCalls, session_of
 
-MCP_PATHS = ("/mcp", "/mcp/", "/messages/", "/messages")
 # Characters of the app's own words that are told on a stream.
 MAX_TOLD = 500
 
@@ -45,6 +46,8 @@ class Guard:
         self._token = BearerToken(token_hash) if token_hash else None
         self._app = without_authorization(app) if token_hash else app
         self._names = names
+        self._cors = OwnCORS(self._app)
+        self.paths = Paths()
         self._calls = StreamCalls()
         self.streams = OpenStreams()
         self.relay: Relay | None = None
@@ -93,22 +96,38 @@ class Guard:
         if not self._names.allows_host(header(scope, b"host")):
             await _refuse(scope, send, 421, "this server does not answer to that Host")
             return
+        if is_preflight(scope):
+            # It carries no token and calls nothing: who may do so, the app's own CORS says.
+            await self._app(scope, receive, send)
+            return
         origin = header(scope, b"origin")
-        if origin is not None and not self._names.allows_origin(origin):
+        if origin is not None and not await self._allows_origin(scope, origin):
             await _refuse(scope, send, 403, "this Origin may not use this server")
             return
         if self._token is not None and not self._token.allows(scope):
             await _refuse(scope, send, 401, "this server wants its bearer token", [CHALLENGE])
             return
         path = scope["path"]
-        if path == "/sse" and scope["type"] == "http":
+        if path in self.paths.streams and scope["type"] == "http":
             await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)
-        elif path == "/mcp" and scope.get("method") == "GET":
+        elif path in self.paths.mcp and scope.get("method") == "GET":
             await self.streams.hold(self._app, scope, Stream(receive, send))
-        elif path in MCP_PATHS and scope.get("method") == "POST":
+        elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _takes_messages(self, path: str) -> bool:
+        return path in self.paths.mcp or self.paths.take_messages(path)
+
+    def _is_posted(self, scope: Scope) -> bool:
+        """Whether it is a message of HTTP+SSE."""
+        return scope["path"] not in self.paths.mcp and self.paths.take_messages(scope["path"])
+
+    async def _allows_origin(self, scope: Scope, origin: str) -> bool:
+        if self._names.allows_origin(origin):
+            return True
+        return scope["type"] == "http" and await self._cors.allows(scope, origin)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -120,7 +139,7 @@ class Guard:
             return
         except Disconnected:
             return
-        if scope["path"].startswith("/messages"):
+        if self._is_posted(scope):
             try:
                 relayed = await self._relayed(scope, body)
             except NotHandedOver as problem:
@@ -161,7 +180,7 @@ class Guard:
         record = CallRecord(scope, scope[MESSAGE], request, cold=not self._called)
         self._called = True
         try:
-            if scope["path"].startswith("/messages"):
+            if self._is_posted(scope):
                 self._calls.expect(scope, record)
                 await self._app(scope, receive, record.watch_refusal(send))
             else:

@@ -13,7 +13,7 @@ import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..app import App
 from ..asgi import Headers
@@ -22,6 +22,7 @@ from .lambda_access import LambdaAccess
 from .lambda_events import answer_fields
 from .lambda_secrets import SecretsFetch
 from .lambda_server import LambdaServer
+from .start import Served
 
 
 class WholeAnswer:
@@ -50,24 +51,31 @@ class WholeAnswer:
         return {**self._fields, "body": base64.b64encode(self._body).decode(), "isBase64Encoded": True}
 
 
-class _Served:
+class _Running:
     """The server on an event loop of its own; awslambdaric has the main thread."""
 
     def __init__(self) -> None:
         self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess(), SecretsFetch())
-        module = self.server.load()
         ready: Future[tuple[App, asyncio.AbstractEventLoop]] = Future()
 
-        async def serve() -> None:
-            try:
-                app = await self.server.prepare(module)
-                async with self.server.serving(app):
-                    ready.set_result((app, asyncio.get_running_loop()))
-                    await asyncio.Event().wait()
-            except BaseException as error:
-                ready.set_exception(error)
+        async def live(served: Served) -> None:
+            app = self.server.prepare(served)
+            async with self.server.serving(app):
+                ready.set_result((app, asyncio.get_running_loop()))
+                await asyncio.Event().wait()
 
-        threading.Thread(target=asyncio.run, args=(serve(),), daemon=True).start()
+        def fail(error: BaseException) -> NoReturn:
+            ready.set_exception(error)
+            raise SystemExit(1)
+
+        def run() -> None:
+            try:
+                self.server.run(live, fail)
+            except BaseException as error:
+                if not ready.done():
+                    ready.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
         self.app, self.loop = ready.result()
 
 
@@ -77,7 +85,7 @@ def _told(error: Exception) -> RuntimeError:
 
 
 try:
-    _served = _Served()
+    _running = _Running()
 except Exception as error:
     raise _told(error) from None
 
@@ -86,7 +94,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised."""
     deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer = WholeAnswer()
-    error = _served.server.begin(_served.app, _served.loop, event, deadline_s).write(answer)
+    error = _running.server.begin(_running.app, _running.loop, event, deadline_s).write(answer)
     if error is not None:
         raise _told(error)
     return answer.result()

@@ -20,10 +20,11 @@ from .lambda_events import EMPTY
 
 if TYPE_CHECKING:
     import asyncio
-    from types import ModuleType
 
     from ..app import App
+    from ..errors import ServerError
     from .lambda_server import LambdaServer
+    from .start import Served
 
 # Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
 SWITCH_S = 0.0005
@@ -58,10 +59,9 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
     from .lambda_server import LambdaServer
 
     server = LambdaServer(events.task, events.access, secrets)
-    module = server.load()
 
-    async def live(module: ModuleType | None) -> None:
-        app = await server.prepare(module)
+    async def live(served: Served) -> None:
+        app = server.prepare(served)
         if kind == SNAP_START:
             from .lambda_snapshot import restored
 
@@ -71,7 +71,11 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
             events.serve(server, app, asyncio.get_running_loop())
             await asyncio.Event().wait()
 
-    asyncio.run(live(module))
+    def fail(error: ServerError) -> NoReturn:
+        events.fail(error)
+        os._exit(1)
+
+    server.run(live, fail)
 
 
 class Events:

@@ -10,18 +10,19 @@ import shutil
 import site
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import packed
 from ..app import App
-from ..environment import QUIET, fill
+from ..environment import QUIET, fill, module_folders, process_environment
 from ..errors import ServerError
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
 from ..relay.base import Deliver, Relay
+from ..takeover.transports import install as install_takeover
 from ..telemetry import store_output
 from ..telemetry.scrub import Scrubber
 from .lambda_access import LambdaAccess
@@ -29,7 +30,7 @@ from .lambda_events import read_request
 from .lambda_exchange import Exchange
 from .lambda_secrets import SecretsFetch
 from .lambda_state_key import StateKeyFetch
-from .start import Folders, load, prepare, started
+from .start import Fail, Folders, Live, Served, prepare, run, started
 
 if TYPE_CHECKING:
     from ..aws.dynamodb import Table
@@ -50,12 +51,14 @@ class LambdaServer:
         self._secrets = secrets
         self._state_key = StateKeyFetch()
 
-    def load(self) -> ModuleType | None:
-        """Makes the process the server's own and imports it. Raises ServerError."""
+    def run(self, live: Live, fail: Fail) -> None:
+        """Makes the process the server's own and runs it to its end; `live` is called where it comes to serve. Raises
+        ServerError.
+        """
         # Until all is there that stays.
         gc.disable()
         self._settle()
-        return load(self._manifest, self._folders)
+        run(self._manifest, self._folders, live, fail)
 
     def _settle(self) -> None:
         """Variables, output, folder, path."""
@@ -64,7 +67,11 @@ class LambdaServer:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:
             raise ServerError(f"the secret {error.args[0]} is not among those of this release") from None
-        os.environ.update({**QUIET, **variables})
+        given = {**os.environ, **QUIET, **variables}
+        os.environ.update(
+            process_environment(given, layer=PACKAGES, project=self._folders.work, roots=self._manifest.roots)
+        )
+        time.tzset()
         origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
         store_output(Scrubber(secrets), **origin)
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
@@ -76,13 +83,14 @@ class LambdaServer:
         # What the managed runtime brings (boto3) comes last: the layer's own versions go before it.
         libraries = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
         sys.path += ["/var/runtime", libraries]
-        sys.argv = ["server.py"]
+        sys.path[:0] = [str(self._folders.app / entry) for entry in module_folders(variables)]
+        install_takeover()
 
-    async def prepare(self, module: ModuleType | None) -> App:
+    def prepare(self, served: Served) -> App:
         """The app before its lifespan."""
         key, token_hash = self._state_key.value(), self._access.token_hash
-        prepared = await prepare(
-            module,
+        prepared = prepare(
+            served,
             self._manifest,
             self._folders,
             self._access.names,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+import shlex
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from ..app import App
+from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE
-from ..loader import find_server, load_module, start_error
-from ..manifest import Manifest
+from ..importing import AppImports
+from ..loader import NoServer, explaining, find_server, start_error
+from ..manifest import Manifest, Program
 from ..servers import adapt
-from ..servers.base import ServeOptions, ServerAdapter
+from ..servers.base import Given, ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
+from ..takeover.point import NotServable, Takeover
+from ..takeover.program import command, run_program
 
 
 @dataclass(frozen=True)
@@ -33,18 +39,109 @@ class Folders:
 
 
 @dataclass(frozen=True)
+class Served:
+    """What is to be served: the `server` object, called `name` where it was found by name, as the program has `given`
+    it; or without one the stdio `command`. `chosen` says it to the person, and why it is that.
+    """
+
+    chosen: str
+    server: object = None
+    name: str | None = None
+    given: Given = field(default_factory=Given)
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """`kind` is the adapter's, `name` the server's in its module."""
+    """`kind` is the adapter's, `name` the server's in its module, `chosen` why it is this one."""
 
     app: App
     kind: str
     name: str | None
+    chosen: str
 
 
-def load(manifest: Manifest, folders: Folders) -> ModuleType | None:
-    """The user's module; None for a command. Raises ServerError."""
+# Serves until the end, on the loop of whoever awaits it.
+Live = Callable[[Served], Coroutine[Any, Any, None]]
+Fail = Callable[[ServerError], NoReturn]
+
+
+def run(manifest: Manifest, folders: Folders, live: Live, fail: Fail) -> None:
+    """Runs the server to its end; `live` is called where it comes to serve.
+
+    Raises ServerError for what goes wrong before that. `fail` is told what `live` raises within a program, which might
+    take it for an error of its own and go on.
+    """
+    program = manifest.program
+    if program is None:
+        asyncio.run(live(_over_stdio(manifest.command or ())))
+    elif manifest.bridged:
+        asyncio.run(live(_over_stdio(command(program), program.name)))
+    elif program.file is not None and manifest.object is not None:
+        with _loading(), explaining(program.file, folders.app, "while it was imported"):
+            module = AppImports(folders.app, folders.work, manifest.roots).import_file(program.file)
+        asyncio.run(_serve_found(module, program.file, manifest.object, folders, live))
+    else:
+        _run_program(program, manifest.roots, folders, live, fail)
+
+
+def _run_program(program: Program, roots: Sequence[str], folders: Folders, live: Live, fail: Fail) -> None:
+    loading = ExitStack()
+
+    async def take(server: object, given: Given) -> None:
+        loading.close()
+        try:
+            await live(Served(f"what {program.name} runs", server, given=given))
+        except ServerError as error:
+            fail(error)
+
+    takeover = Takeover.begin(take)
+    module = None
+    with loading:
+        loading.enter_context(_loading())
+        try:
+            with explaining(program.name, folders.app, "before it served"):
+                module = run_program(program, AppImports(folders.app, folders.work, roots))
+        except ServerError as error:
+            if takeover.taken:
+                # What it does when it has served is its own business.
+                return
+            if not isinstance(error.__cause__, NotServable):
+                raise
+    if not takeover.taken:
+        asyncio.run(_serve_found_or_bridge(module, program, folders, live))
+
+
+async def _serve_found(module: ModuleType, file: str, name: str | None, folders: Folders, live: Live) -> None:
+    with _starting(folders):
+        found, server = await find_server(module, file, name)
+    why = "as named" if name is not None else f"as {file} runs nothing"
+    await live(Served(f"{found} of {file}, {why}", server, found))
+
+
+async def _serve_found_or_bridge(module: ModuleType | None, program: Program, folders: Folders, live: Live) -> None:
+    """The program has ended without serving: serves the server that its main module has; without one the program, over
+    stdio.
+    """
+    try:
+        if module is None:
+            raise NoServer(program.name)
+        await _serve_found(module, program.name, None, folders, live)
+    except NoServer as nothing:
+        try:
+            await live(_over_stdio(command(program), program.name))
+        except ServerError as error:
+            raise ServerError(f"{nothing.message}, and over stdio: {error.message}", hint=nothing.hint) from error
+
+
+def _over_stdio(words: tuple[str, ...], name: str = "") -> Served:
+    return Served(f"{name or shlex.join(words)}, over stdio", command=words)
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
     with PROFILE.measure(), _without_collection():
-        return load_module(folders.app, folders.work, manifest.file) if manifest.file else None
+        yield
 
 
 @contextmanager
@@ -59,8 +156,8 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-async def prepare(
-    module: ModuleType | None,
+def prepare(
+    served: Served,
     manifest: Manifest,
     folders: Folders,
     names: Names,
@@ -71,9 +168,17 @@ async def prepare(
 ) -> Prepared:
     """The app before its lifespan. Raises ServerError."""
     with _starting(folders):
-        name, adapter = await _adapter(module, manifest, folders, ServeOptions(manifest.sessions, state_key))
-        app = App(adapter, names, sessions=folders.sessions, token_hash=token_hash, listens=listens)
-        return Prepared(app, adapter.kind, name)
+        sessions = manifest.sessions and not served.given.stateless
+        adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
+        kept = folders.sessions if sessions else None
+        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
+        return Prepared(app, adapter.kind, served.name, served.chosen)
+
+
+def _adapter(served: Served, folders: Folders, options: ServeOptions) -> ServerAdapter:
+    if served.command:
+        return serve_command(served.command, folders.layer, options)
+    return adapt(served.server, options)
 
 
 @asynccontextmanager
@@ -98,15 +203,8 @@ def _starting(folders: Folders) -> Iterator[None]:
     try:
         with PROFILE.measure():
             yield
+    except ServerError:
+        raise
     except (Exception, SystemExit) as error:
         hint = "its factory, its lifespan or one of its list handlers failed"
         raise start_error(error, folders.app, "while it started", hint) from error
-
-
-async def _adapter(
-    module: ModuleType | None, manifest: Manifest, folders: Folders, options: ServeOptions
-) -> tuple[str | None, ServerAdapter]:
-    if module is None:
-        return None, serve_command(manifest.command or (), folders.layer, options)
-    name, server = await find_server(module, str(manifest.file), manifest.object)
-    return name, adapt(server, options)

@@ -6,7 +6,6 @@ first is its Job; environment and secrets come in there, so they are in no comma
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import gc
@@ -16,22 +15,27 @@ import site
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
+from ..environment import module_folders, process_environment
 from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE, loaded_modules
 from ..manifest import APP_FOLDER, Manifest
+from ..takeover.transports import install as install_takeover
 from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
-from .start import Folders, Prepared, load, prepare, started
+from .start import Fail, Folders, Prepared, Served, prepare, run, started
+
+# Seconds that a program has to clean up when it has served.
+END_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def main(control: socket.socket, sockets: Sequence[socket.socket]) -> NoReturn:
     """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
     (see handover.py); none for an inspection.
     """
+    install_takeover()
     code = 1
     try:
         _work(control, sockets)
@@ -127,12 +132,16 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
             raise SystemExit(1) from None
     _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
-    try:
-        Worker(job, manifest, channel, sockets, deadline.reached_start).run()
-    except ServerError as error:
+
+    def fail(error: ServerError) -> NoReturn:
         deadline.reached_start()
         channel.send(event="failed", message=error.message, hint=error.hint, trace=error.trace)
-        raise SystemExit(1) from None
+        _leave(1)
+
+    try:
+        Worker(job, manifest, channel, sockets, deadline.reached_start).run(fail)
+    except ServerError as error:
+        fail(error)
 
 
 def _hide(job: Job) -> None:
@@ -147,12 +156,16 @@ def _hide(job: Job) -> None:
 def _settle(job: Job) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
     os.environ.clear()
-    os.environ.update(job.environment)
+    os.environ.update(
+        process_environment(job.environment, layer=job.layer, project=job.workdir, roots=job.manifest.roots)
+    )
+    # A fork has the time zone of its zygote.
+    time.tzset()
     os.chdir(job.workdir)
     capture_output(Scrubber(job.secrets))
     if str(job.layer) not in sys.path:
         site.addsitedir(str(job.layer))
-    sys.argv = ["server.py"]
+    sys.path[:0] = [str(job.bundle / APP_FOLDER / entry) for entry in module_folders(job.environment)]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -174,15 +187,15 @@ class Worker:
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
         self._folders = Folders(job.bundle / APP_FOLDER, job.workdir, job.layer, sessions)
 
-    def run(self) -> None:
-        module = load(self._manifest, self._folders)
-        asyncio.run(self._serve(module))
+    def run(self, fail: Fail) -> None:
+        """To the end of the server's own program."""
+        run(self._manifest, self._folders, self._serve, fail)
 
-    async def _serve(self, module: ModuleType | None) -> None:
+    async def _serve(self, served: Served) -> None:
         job = self._job
         names = Names(job.names)
-        server = await prepare(
-            module,
+        server = prepare(
+            served,
             self._manifest,
             self._folders,
             names,
@@ -194,6 +207,7 @@ class Worker:
         async with started(server.app, self._folders, job.tools) as contract:
             self._reached_start()
             await self._live(server, contract)
+        _end_within(END_S)
 
     async def _live(self, server: Prepared, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
@@ -201,6 +215,7 @@ class Worker:
                 event="inspected",
                 kind=server.kind,
                 object=server.name,
+                chosen=server.chosen,
                 contract=contract,
                 modules=loaded_modules(self._folders.app),
                 packages=PROFILE.slowest(),
@@ -219,6 +234,13 @@ class Worker:
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
         self._channel.send(event="ready")
         await http.run(self._channel)
+
+
+def _end_within(seconds: float) -> None:
+    """Ends the process, when it has served, whatever its program still does behind its run()."""
+    timer = threading.Timer(seconds, _leave, [0])
+    timer.daemon = True
+    timer.start()
 
 
 class _Deadline:

@@ -22,6 +22,7 @@ import sys
 from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
+from ..takeover.transports import install as install_takeover
 from .environment_reads import EnvironmentReads
 from .forkable import Blocked, ThreadWatch, lasting_threads
 from .rehearsal import rehearse
@@ -56,6 +57,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
+        install_takeover()
         while True:
             ready, _, _ = select.select([self._control, self._woken], [], [])
             if self._woken in ready:

@@ -9,8 +9,9 @@ from .base import ServeOptions, ServerAdapter
 from .fastmcp import FastMCPServer
 from .lowlevel import LowLevelServer
 from .mcp_sdk import FastMCP1Server, MCPServer2
+from .older_sdk import OlderServer
 
-KINDS: tuple[Any, ...] = (FastMCPServer, FastMCP1Server, MCPServer2, LowLevelServer, ASGIAppServer)
+KINDS: tuple[Any, ...] = (OlderServer, FastMCPServer, FastMCP1Server, MCPServer2, LowLevelServer, ASGIAppServer)
 
 
 def is_server(candidate: object) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..asgi import ASGIApp, Message
+from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ServerError
 from .base import ServeOptions, class_names
 
@@ -36,20 +36,26 @@ class ASGIAppServer:
         ]
 
     def __init__(self, server: ASGIApp, _options: ServeOptions) -> None:
-        self.http = server
-        self.sse = server
+        self.app = server
+        # What the app's lifespan has left for its requests (ASGI, lifespan protocol, "Lifespan State").
+        self._state: dict[str, Any] = {}
+        self.http: ASGIApp = self._serve
+        self.sse: ASGIApp = self._serve
         _leave_names_to_the_guard()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "state": {**scope.get("state", {}), **self._state}}, receive, send)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """The lifespan protocol of ASGI 3; an app that does not speak it fails at once and is served without."""
         to_app: asyncio.Queue[Message] = asyncio.Queue()
         from_app: asyncio.Queue[Message] = asyncio.Queue()
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
 
         async def run() -> None:
             try:
-                await self.http(scope, to_app.get, from_app.put)
+                await self.app(scope, to_app.get, from_app.put)
             except Exception as error:
                 await from_app.put({"type": "lifespan.unsupported", "error": error})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +12,30 @@ from ..asgi import ASGIApp
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a program said of how its server is to be served, None where it said nothing.
+
+    `transport` is `stdio`, `http`, `sse`, or `app` for an ASGI app; `path` is where it would answer; `middleware` are
+    Starlette's, around the app; `initialization` is what a low-level server answers to initialize.
+    """
+
+    transport: str = "stdio"
+    path: str | None = None
+    stateless: bool | None = None
+    json_response: bool | None = None
+    middleware: tuple[Any, ...] = ()
+    initialization: Any = None
+
+
+@dataclass(frozen=True)
 class ServeOptions:
     """How a server is served: `sessions` keeps state per client; `state_key` (32 bytes) seals what travels through
-    clients, the same for all workers of a project; None makes one for this process alone.
+    clients, the same for all workers of a project; None makes one for this process alone. `given` is the program's.
     """
 
     sessions: bool = False
     state_key: bytes | None = None
+    given: Given = Given()
 
 
 class ServerAdapter(Protocol):
@@ -41,6 +59,19 @@ class ServerAdapter(Protocol):
 def class_names(candidate: object) -> tuple[str, ...]:
     """The qualified names along the MRO: a kind is recognised by these, so that nothing has to be imported."""
     return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(candidate).__mro__)
+
+
+def known_arguments(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Those of the arguments that this release of the SDK's function takes already."""
+    parameters = inspect.signature(function).parameters
+    return {name: value for name, value in arguments.items() if name in parameters}
+
+
+def change_settings(settings: Any, **changes: Any) -> None:
+    """Sets those of the settings that this release of the SDK has already."""
+    for name, value in changes.items():
+        if hasattr(settings, name):
+            setattr(settings, name, value)
 
 
 def settle_version(lowlevel: Any) -> None:

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from .base import ServeOptions, class_names
+from ..asgi import ASGIApp
+from .base import Given, ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
+from .sse_facade import SSEFacade
 from .tool_schemas import ToolSchemas
 
 # Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
@@ -29,12 +31,14 @@ class FastMCPServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
-        self.http = server.http_app(path="/mcp", stateless_http=not options.sessions, json_response=False)
+        given = options.given
+        self.http = _http_app(server, given, stateless=not options.sessions)
         self._stateless = self.http
         if options.sessions and not speaks_modern:
-            self._stateless = server.http_app(path="/mcp", stateless_http=True, json_response=False)
+            self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
-        self.sse = server.http_app(path="/sse", transport="sse")
+        # Middleware may go by the path: what it would not see must not be there.
+        self.sse: ASGIApp = SSEFacade(self.http) if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
@@ -54,3 +58,15 @@ class FastMCPServer:
         for name in FIRST_CALL_MODULES:
             with suppress(ImportError):
                 importlib.import_module(name)
+
+
+def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
+    """Whether it answers in JSON is the server's own choice. Before fastmcp 2.8 sessions are a setting, too."""
+    arguments = known_arguments(server.http_app, stateless_http=stateless)
+    if not arguments:
+        change_settings(server.settings, stateless_http=stateless)
+    if given.json_response is not None:
+        arguments |= known_arguments(server.http_app, json_response=given.json_response)
+    if given.middleware:
+        arguments["middleware"] = list(given.middleware)
+    return server.http_app(path="/mcp", **arguments)

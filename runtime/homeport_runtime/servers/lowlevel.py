@@ -27,6 +27,10 @@ class LowLevelServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         self._server = server
         settle_version(server)
+        initialization = options.given.initialization
+        if initialization is not None:
+            # What the program hands to run() is what it says of itself.
+            server.create_initialization_options = lambda *_args, **_kwargs: initialization
         speaks_modern = hasattr(server, "streamable_http_app")
         self._http = SessionManager(server, sessions=options.sessions)
         self._stateless = (

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, class_names, settle_version, shared_lifespan
+from .base import ServeOptions, change_settings, class_names, settle_version, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
@@ -23,13 +23,17 @@ class FastMCP1Server:
         return "mcp.server.fastmcp.server.FastMCP" in class_names(candidate)
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
-        settings = server.settings
-        settings.stateless_http = not options.sessions
-        settings.json_response = False
-        settings.mount_path = "/"
-        settings.streamable_http_path, settings.sse_path, settings.message_path = "/mcp", "/sse", "/messages/"
-        # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers 421.
-        settings.transport_security = None
+        change_settings(
+            server.settings,
+            stateless_http=not options.sessions,
+            mount_path="/",
+            streamable_http_path="/mcp",
+            sse_path="/sse",
+            message_path="/messages/",
+            # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers
+            # 421.
+            transport_security=None,
+        )
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
         log_tool_errors(server._mcp_server)

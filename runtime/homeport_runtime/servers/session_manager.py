@@ -20,7 +20,7 @@ class SessionManager:
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The manager answers on every path that it is given.
-        if scope["path"] != "/mcp":
+        if scope["path"].rstrip("/") != "/mcp":
             await send_error(send, 404, -32600, "Not Found")
             return
         await self._manager.handle_request(scope, receive, send)

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from ..asgi import Headers, Receive, Scope, Send, header, send_error, send_json
-from ..event_stream import next_message, send_events
+from ..asgi import Headers, Receive, Scope, Send, header, send_error
+from ..event_stream import send_events, send_replies
 from ..jsonrpc import (
     HANDSHAKE_VERSIONS,
     INVALID_REQUEST,
@@ -15,7 +15,6 @@ from ..jsonrpc import (
     RPC,
     ClientGoneError,
     accepted,
-    disconnected,
     is_request_id,
     read_json,
 )
@@ -111,7 +110,7 @@ class StdioHTTP:
                 del self._sessions[next(iter(self._sessions))]
         answer: asyncio.Queue[RPC] = asyncio.Queue()
         answer.put_nowait(self._program.answer_at_once(message) or {})
-        await _send_replies(receive, send, answer, stream, headers)
+        await send_replies(receive, send, answer, stream, headers)
 
     async def _take(self, receive: Receive, send: Send, message: RPC, owner: str, stream: bool) -> None:
         if "method" not in message or "id" not in message:
@@ -119,7 +118,7 @@ class StdioHTTP:
             await _send_empty(send, 202)
             return
         async with self._program.exchange(message, owner) as replies:
-            await _send_replies(receive, send, replies, stream, [])
+            await send_replies(receive, send, replies, stream, [])
 
 
 def _refusal(scope: Scope, message: Any) -> str | None:
@@ -139,23 +138,6 @@ def _caller(scope: Scope) -> str:
     """Who calls, as far as it can be known without sessions: ids of requests are unique only within one client."""
     host = (scope.get("client") or ("",))[0]
     return f"{host} {header(scope, b'authorization')} {header(scope, b'user-agent')}"
-
-
-async def _send_replies(
-    receive: Receive, send: Send, replies: asyncio.Queue[RPC], stream: bool, headers: Headers
-) -> None:
-    if stream:
-        await send_events(receive, send, replies, until_response=True, headers=headers)
-        return
-    gone = asyncio.ensure_future(disconnected(receive))
-    try:
-        while "method" in (reply := await next_message(replies, gone) or {"method": None}):
-            pass
-        await send_json(send, 200, reply, headers)
-    except ClientGoneError:
-        pass
-    finally:
-        gone.cancel()
 
 
 async def _send_empty(send: Send, status: int) -> None:

@@ -1,17 +1,14 @@
-"""A stdio program kept running and shared: many exchanges with many clients over its one pair of streams."""
+"""A program kept running and shared: many exchanges with many clients over its one pair of streams."""
 
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import ServerError
 from ..jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FOUND, RPC, error, meta_of
-from .stdio_child import StdioChild, start_child
 
 # `npx -y` may have to download the program first.
 HANDSHAKE_TIMEOUT_S = 120.0
@@ -36,15 +33,32 @@ class Exchange:
         self.replies.put_nowait({**message, "id": self.id})
 
 
+class Child(Protocol):
+    """One run of a program: what it is, and is told, is StdioChild's."""
+
+    exited: asyncio.Future[int]
+
+    @property
+    def said(self) -> Iterable[str]: ...
+
+    def write(self, message: Mapping[str, object]) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+# Starts a run that gives each of its messages to the function. Raises ServerError if it cannot be started.
+StartChild = Callable[[Callable[[RPC], None]], Awaitable[Child]]
+
+
 class StdioProgram:
-    """Runs `command` in `cwd`; restarts it, at the next request, when it has exited.
+    """Runs what `start` starts; restarts it, at the next request, when it has exited. `shown` is it in messages.
 
     Ids and progress tokens are replaced on the way in and put back on the way out, since each client counts for itself.
     """
 
-    def __init__(self, command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> None:
-        self._command, self._cwd, self._environment = command, cwd, environment
-        self._child: StdioChild | None = None
+    def __init__(self, start: StartChild, shown: str) -> None:
+        self._start, self._shown = start, shown
+        self._child: Child | None = None
         self._starting = asyncio.Lock()
         self._exchanges: dict[int, Exchange] = {}
         self._last_id = 0
@@ -56,7 +70,7 @@ class StdioProgram:
         self._listeners: list[asyncio.Queue[RPC]] = []
         self._ended = False
 
-    async def start(self) -> StdioChild:
+    async def start(self) -> Child:
         """The running program, started and initialized if need be. Raises ServerError."""
         async with self._starting:
             if self._child is not None and not self._child.exited.done():
@@ -66,7 +80,7 @@ class StdioProgram:
             pause = self._not_before - asyncio.get_running_loop().time()
             if pause > 0:
                 raise ServerError(f"the program keeps exiting; it is started again in {pause:.0f} s")
-            child = await start_child(self._command, self._cwd, self._environment, self._receive)
+            child = await self._start(self._receive)
             self._child = child
             child.exited.add_done_callback(self._exited)
             try:
@@ -83,28 +97,28 @@ class StdioProgram:
             if self._child is not None:
                 await self._child.end()
 
-    async def _handshake(self, child: StdioChild) -> None:
+    async def _handshake(self, child: Child) -> None:
         params = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
         exchange, _ = self._send(child, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, None)
-        shown = shlex.join(self._command)
+        shown = self._shown
         try:
             answer = await asyncio.wait_for(exchange.replies.get(), HANDSHAKE_TIMEOUT_S)
         except asyncio.TimeoutError:  # noqa: UP041 - on Python 3.10 it is not the built-in one
             raise ServerError(
-                f"`{shown}` did not answer initialize within {HANDSHAKE_TIMEOUT_S:.0f} s",
+                f"{shown} did not answer initialize within {HANDSHAKE_TIMEOUT_S:.0f} s",
                 hint="the command has to start a program that speaks MCP over stdin and stdout",
             ) from None
         result = answer.get("result")
         if not isinstance(result, dict) or result.get("protocolVersion") not in HANDSHAKE_VERSIONS:
             reason = answer.get("error", {}).get("message") or "it offered no protocol version that homeport knows"
             raise ServerError(
-                f"`{shown}` could not be initialized: {reason}",
+                f"{shown} could not be initialized: {reason}",
                 hint="\n".join(child.said) or "it wrote nothing to its stderr; run it by hand to see what it does",
             )
         self.initialized = result
         child.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    def _send(self, child: StdioChild, request: RPC, owner: str | None) -> tuple[Exchange, int]:
+    def _send(self, child: Child, request: RPC, owner: str | None) -> tuple[Exchange, int]:
         self._last_id += 1
         number, exchange = self._last_id, Exchange(request, owner)
         forwarded = {**request, "id": number}

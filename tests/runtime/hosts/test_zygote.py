@@ -32,7 +32,8 @@ from ..workers import (
 
 SOURCE = MCP2 + (
     "import os, sys\n\n@mcp.tool()\ndef facts() -> list[str]:\n"
-    "    return [str(os.getpid()), ' '.join(sorted(os.environ)), str(os.getppid())]\n"
+    "    own = [os.environ.get(name, '') for name in ('MINE', 'OF_THE_ZYGOTE')]\n"
+    "    return [str(os.getpid()), *own, str(os.getppid())]\n"
 )
 
 
@@ -107,9 +108,9 @@ def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Pa
     with worker.request("GET", "/health") as reply:
         assert reply.status == 200
     answer = worker.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "facts"}})
-    pid, names, parent = answer["result"]["structuredContent"]["result"]
+    pid, own, of_the_zygote, parent = answer["result"]["structuredContent"]["result"]
     assert (int(pid), int(parent)) == (zygote.pid, zygote.process.pid)
-    assert names == "MINE"
+    assert (own, of_the_zygote) == ("1", "")
     worker.tell(do="close")
     assert zygote.answer() == {"event": "exited", "pid": zygote.pid, "code": 0}
     worker._answers.close()

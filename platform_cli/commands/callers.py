@@ -1,0 +1,45 @@
+"""Who calls: the options of commands that are clients of a server, as the headers of their requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ..controlplane.connections import kept_token
+from ..errors import InputError
+from ..home import open_home
+
+# RFC 9110, section 5.6.2: a field's name is a token.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def caller_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --token and --header, as `token` and `headers`."""
+    command = click.option(
+        "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of every request; repeatable."
+    )(command)
+    return click.option("--token", help="A bearer token of the server's own; default: the one kept here.")(command)
+
+
+def headers_for(url: str, token: str | None, headers: Sequence[str]) -> dict[str, str]:
+    """The headers of every request to `url`. Raises InputError, which never has a value: it may be a secret."""
+    given = dict(_header(text) for text in headers)
+    if token is not None and (not token or not token.isascii() or not token.isprintable() or " " in token):
+        raise InputError("--token has what no bearer token can", hint="one word of printable ASCII")
+    chosen = token or kept_token(url, open_home())
+    if chosen is None or (token is None and "authorization" in map(str.lower, given)):
+        return given
+    return {**given, "Authorization": f"Bearer {chosen}"}
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not separator or not _NAME.fullmatch(name):
+        raise InputError("--header takes a name and a value", hint="--header 'X-API-Key: ...'")
+    if not value.isascii() or not value.isprintable():
+        raise InputError(f"--header {name} has a value that no header can carry", hint="printable ASCII, in one line")
+    return name, value

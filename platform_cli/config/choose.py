@@ -1,0 +1,192 @@
+"""What a project runs where nobody says it: what a person would run by hand.
+
+In this order: its console script, its package with a __main__.py, its server file, the program of its package.json. Two
+that could be meant are refused with the command for each; a file that only mentions MCP is never run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from platform_cli.build.ignore import never_taken
+from platform_cli.config.names import slugify
+from platform_cli.config.offers import offered_commands
+from platform_cli.config.package_json import package_program
+from platform_cli.config.paths import typed
+from platform_cli.config.project import Entrypoint, Program
+from platform_cli.config.pyproject import project_name
+from platform_cli.config.root import Root
+from platform_cli.config.scripts import SOURCES, console_scripts, module_file
+from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server
+from platform_cli.errors import SourceError
+
+_Candidate = TypeVar("_Candidate")
+
+_EXACT = ("server.py", "main.py", "app.py")
+# Folders with code that is about the project, and not the project.
+_ASIDE = frozenset({"tests", "test", "examples", "example", "docs", "doc", "benchmarks", "build", "dist", "vendor"})
+_DEEPEST = 4
+_MOST_FILES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What runs, the name that a person has for it, and why it was chosen."""
+
+    runs: Entrypoint | Program | tuple[str, ...]
+    shown: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"runs {self.shown} ({self.why})"
+
+
+def choose(root: Root) -> Choice:
+    """What runs of the project at `root`. Raises SourceError when that is nothing, or several things."""
+    for look in (_console_script, _package, server_file, _node_program):
+        if found := look(root, root.package):
+            return found
+    raise _nothing(root.package)
+
+
+def named_program(root: Root, name: str) -> Program | None:
+    """The project's own program of that name: a console script, else a module that `python -m` runs."""
+    for script in console_scripts(root.package):
+        if script.name == name:
+            return script.program
+    return Program(name) if module_file(root.package, name) else None
+
+
+def _console_script(root: Root, package: Path) -> Choice | None:
+    scripts = console_scripts(package)
+    files = {script.name: module_file(package, script.program.module) for script in scripts}
+    # A module whose file is not where its name says may be anything; one that reaches no SDK is no server.
+    servers = [script for script in scripts if (file := files[script.name]) is None or reaches_sdk(root.folder, file)]
+    own = slugify(project_name(package) or "")
+    found = _narrow(
+        servers,
+        lambda script: slugify(script.name) == own,
+        lambda script: "mcp" in script.name.lower(),
+        lambda script: "server" in script.name.lower(),
+        lambda script: files[script.name] is not None,
+    )
+    if not found:
+        return None
+    if len({(script.program.module, script.program.function) for script in found}) > 1:
+        raise _several(package, "console scripts", [script.name for script in found], ":")
+    return Choice(found[0].program, found[0].name, found[0].origin)
+
+
+def _package(root: Root, package: Path) -> Choice | None:
+    files = [file for base in (package, *(package / name for name in SOURCES)) for file in base.glob("*/__main__.py")]
+    names = sorted(
+        file.parent.name
+        for file in files
+        if file.parent.name.isidentifier() and file.parent.name not in _ASIDE and reaches_sdk(root.folder, file)
+    )
+    if len(names) > 1:
+        raise _several(package, "packages", names, ":")
+    return Choice(Program(names[0]), f"python -m {names[0]}", "its __main__.py") if names else None
+
+
+def server_file(root: Root, folder: Path) -> Choice | None:
+    """The server file in `folder` of the project at `root`, or below it. Raises SourceError when there are several."""
+    for files in _levels(folder):
+        roles = {file: _role(root, file) for file in files}
+        found = _likeliest(root, {file: role for file, role in roles.items() if role})
+        if len(found) > 1:
+            raise _several(folder, "files", [file.relative_to(folder).as_posix() for file in found], "/")
+        if found:
+            name = found[0].relative_to(root.folder).as_posix()
+            why = "it runs a server" if roles[found[0]] is Role.RUNS else "it has a server"
+            return Choice(Entrypoint(name), name, why)
+    return None
+
+
+def _likeliest(root: Root, roles: Mapping[Path, Role]) -> Sequence[Path]:
+    imported = frozenset[Path]().union(*(local_modules(root.folder, file) for file in roles))
+    return _narrow(
+        list(roles),
+        lambda file: file.resolve() not in imported,
+        _is_usual,
+        lambda file: roles[file] is Role.RUNS,
+        lambda file: file.name in _EXACT,
+    )
+
+
+def _node_program(_root: Root, package: Path) -> Choice | None:
+    found = package_program(package)
+    return Choice(found.command, " ".join(found.command), found.origin) if found else None
+
+
+def _narrow(candidates: Sequence[_Candidate], *tests: Callable[[_Candidate], bool]) -> Sequence[_Candidate]:
+    """The candidates that pass each test in turn; one that none passes decides nothing."""
+    for test in tests:
+        candidates = [candidate for candidate in candidates if test(candidate)] or candidates
+    return candidates
+
+
+def _role(root: Root, file: Path) -> Role:
+    role = role_of(file)
+    starts = role is Role.NONE and file.name in _EXACT and starts_server(root.folder, file)
+    return Role.RUNS if starts else role
+
+
+def _is_usual(file: Path) -> bool:
+    return file.name in _EXACT or file.stem.endswith("_server") or "mcp" in file.stem.lower()
+
+
+def _levels(folder: Path) -> Iterator[list[Path]]:
+    """Python files that could be servers, the likely places first: the folder itself, a package or src in it, below."""
+    seen = 0
+    level = [folder]
+    for depth in range(_DEEPEST):
+        # A source folder is no step down: src/server.py is as near as server.py in a package.
+        level += [base / name for base in level if depth for name in SOURCES if (base / name).is_dir()]
+        files = [file for base in level for file in sorted(base.glob("*.py")) if _is_candidate(file)]
+        seen += len(files)
+        if seen > _MOST_FILES:
+            return
+        yield files
+        level = [
+            child for base in level for child in sorted(base.iterdir()) if _is_searched(child) and child not in level
+        ]
+
+
+def _is_candidate(file: Path) -> bool:
+    name = file.name
+    aside = name.startswith(("test_", "__")) or name.endswith("_test.py") or name in ("setup.py", "conftest.py")
+    return not aside and file.is_file()
+
+
+def _is_searched(folder: Path) -> bool:
+    name = folder.name
+    hidden = name.startswith(".") or name in _ASIDE or never_taken(name) or folder.is_symlink()
+    return not hidden and folder.is_dir() and not (folder / "pyvenv.cfg").exists()
+
+
+def _several(folder: Path, what: str, names: Sequence[str], separator: str) -> SourceError:
+    commands = "\n".join(f"    homeport deploy {_argument(folder, name, separator)}" for name in names)
+    return SourceError(
+        f"{typed(folder)}: several {what} could be the server: {', '.join(names)}", hint=f"Name one:\n{commands}"
+    )
+
+
+def _argument(folder: Path, name: str, separator: str) -> str:
+    return typed(folder / name) if separator == "/" else f"{typed(folder)}{separator}{name}"
+
+
+def _nothing(folder: Path) -> SourceError:
+    files = sorted(file.name for file in folder.glob("*.py") if file.is_file())
+    seen = f" among {', '.join(files)}" if files else ", and no Python file at all"
+    hints = [
+        f'{origin} runs a command. To deploy that, write a fastmcp.toml:\n    [deployment]\n    command = "{command}"'
+        for origin, command in offered_commands(folder)
+    ]
+    return SourceError(
+        f"{typed(folder)}: no server found{seen if not hints else ''}",
+        hint="\n".join(hints) or f"Name the server file: homeport deploy {typed(folder / 'server.py')}",
+    )

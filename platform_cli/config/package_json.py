@@ -1,0 +1,91 @@
+"""What a package of npm runs, as its package.json says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from platform_cli.errors import SourceError
+
+_SCRIPTS = (".js", ".mjs", ".cjs")
+_SHELL = re.compile(r"[|&;<>$`*?\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProgram:
+    """`command` is run in the package's folder; `origin` says what named it."""
+
+    command: tuple[str, ...]
+    origin: str
+
+
+def read_package(folder: Path) -> Mapping[str, Any] | None:
+    """The folder's package.json, None when there is none that can be read."""
+    try:
+        data = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def package_program(folder: Path) -> NodeProgram | None:
+    """What runs of the package in `folder` if it has to do with MCP: its program (`bin`), its `main`, its start script.
+
+    A file that is not there counts when the package has a build script. Raises SourceError when there are several
+    programs.
+    """
+    package = read_package(folder)
+    if package is None or "mcp" not in json.dumps(package).lower().replace("modelcontextprotocol", "mcp"):
+        return None
+    built = isinstance(_scripts(package).get("build"), str)
+    programs = programs_of(package)
+    if len(programs) > 1:
+        words = "\n".join(f'    command = "node {file}"' for file in programs.values())
+        raise SourceError(
+            f"package.json: several programs could be the server: {', '.join(programs)}",
+            hint=f"Name one in a fastmcp.toml, below [deployment]:\n{words}",
+        )
+    for key, file in (*(("bin", file) for file in programs.values()), ("main", package.get("main"))):
+        if isinstance(file, str) and (built or (folder / file).is_file()):
+            return NodeProgram(run_file(file), f"{key} of package.json")
+    start = _scripts(package).get("start")
+    return NodeProgram(_start(start), "the start script of package.json") if isinstance(start, str) else None
+
+
+def programs_of(package: Mapping[str, Any]) -> dict[str, str]:
+    """The files of `bin` by name: the one that is called as the package, else the only one with mcp in its name, else
+    all of them.
+    """
+    own = str(package.get("name", "")).rpartition("/")[2]
+    declared = package.get("bin")
+    if isinstance(declared, str):
+        return {own: declared}
+    files = (
+        {name: file for name, file in declared.items() if isinstance(file, str)} if isinstance(declared, dict) else {}
+    )
+    for likely in ({own} & set(files), {name for name in files if "mcp" in name}):
+        if len(likely) == 1:
+            return {name: files[name] for name in likely}
+    return dict(list(files.items())[:1]) if len(set(files.values())) == 1 else files
+
+
+def run_file(file: str, folder: str = "") -> tuple[str, ...]:
+    """The command that runs a file of the package in `folder`."""
+    path = str(PurePosixPath(folder, file))
+    return ("node", path) if path.endswith(_SCRIPTS) or "." not in PurePosixPath(path).name else (f"./{path}",)
+
+
+def _scripts(package: Mapping[str, Any]) -> Mapping[str, Any]:
+    scripts = package.get("scripts")
+    return scripts if isinstance(scripts, dict) else {}
+
+
+def _start(script: str) -> tuple[str, ...]:
+    """`node FILE` as it is; anything else needs npm's shell and its PATH."""
+    words = shlex.split(script) if not _SHELL.search(script) else []
+    return tuple(words) if words[:1] == ["node"] else ("npm", "run", "--silent", "start")

@@ -1,0 +1,21 @@
+"""Who may call, where that is everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..controlplane.connections import is_loopback
+from .model import Finding
+
+
+def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """A URL that others can reach, and that neither homeport nor the server itself guards."""
+    reachable = not is_loopback(urlsplit(status["url"]).hostname or "")
+    if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
+        yield Finding(
+            "open",
+            f"{status['mcp_url']} is open to everyone who can reach it",
+            'mode = "token" under [auth] in fastmcp.toml wants a token from callers',
+        )

@@ -1,0 +1,19 @@
+"""Where a deployment speaks MCP: an app of the user's own may have paths of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Paths:
+    """`mcp` are those of streamable HTTP. Of HTTP+SSE, `streams` are those of GET, and what lies at or below `messages`
+    is posted for them.
+    """
+
+    mcp: frozenset[str] = frozenset(("/mcp", "/mcp/"))
+    streams: frozenset[str] = frozenset(("/sse",))
+    messages: tuple[str, ...] = ("/messages",)
+
+    def take_messages(self, path: str) -> bool:
+        return any(path == folder or path.startswith(f"{folder}/") for folder in self.messages)

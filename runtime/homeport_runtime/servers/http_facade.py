@@ -1,0 +1,224 @@
+"""Streamable HTTP in front of an app that has only HTTP+SSE: each POST becomes one HTTP+SSE session with it.
+
+The session is opened, and everything in it posted, through the app itself and with the caller's headers, so that what
+guards the app guards this too (specification 2024-11-05, basic/transports, HTTP with SSE).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
+from ..event_stream import send_replies
+from ..guard.messages import MESSAGE
+from ..jsonrpc import (
+    EVENT_STREAM,
+    HANDSHAKE_VERSIONS,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    RPC,
+    ClientGoneError,
+    accepted,
+    encode,
+    error,
+    read_json,
+)
+from ..modern_answer import Events
+from ..probe import CLIENT_INFO, exchange
+
+# Headers of one request of streamable HTTP, which say nothing of who sent it.
+_OWN_HEADERS = frozenset((b"accept", b"content-length", b"content-type", b"mcp-session-id", b"mcp-protocol-version"))
+# The id of what is asked here before the caller's own request.
+_HANDSHAKE = "homeport-handshake"
+# Seconds that the app has to end a session that is over.
+GRACE_S = 1.0
+
+
+class HTTPFacade:
+    """The ASGI app for /mcp, without sessions; `path` is where `app` answers GET with its event stream."""
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await send_error(send, 405, INVALID_REQUEST, "Method Not Allowed", [(b"allow", b"POST")])
+            return
+        try:
+            message = await read_json(scope, receive)
+        except ClientGoneError:
+            return
+        except ValueError as problem:
+            await send_error(send, 400, PARSE_ERROR, f"Parse error: {problem}")
+            return
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+            await send_error(send, 400, INVALID_REQUEST, "the body must be a single JSON-RPC 2.0 message")
+            return
+        try:
+            async with _opened(self._app, scope, self._path) as session:
+                await _converse(session, scope, message, receive, send)
+        except Refused as refusal:
+            await send(refusal.start)
+            await send({"type": "http.response.body", "body": refusal.body})
+
+
+async def _converse(session: Session, scope: Scope, message: RPC, receive: Receive, send: Send) -> None:
+    """Gives the caller the answer to one message."""
+    if "method" not in message or "id" not in message:
+        # The session that it is about is over.
+        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    if message["method"] != "initialize":
+        await session.shake_hands(header(scope, b"mcp-protocol-version"))
+    await session.post(message)
+    replies: asyncio.Queue[RPC] = asyncio.Queue()
+    passing = asyncio.ensure_future(session.pass_on(message["id"], replies))
+    try:
+        await send_replies(receive, send, replies, accepted(scope)[2], [])
+    finally:
+        passing.cancel()
+
+
+class Refused(Exception):
+    """The app's own answer to the stream, or to a message, that it did not take."""
+
+    def __init__(self, start: Message, body: bytes) -> None:
+        super().__init__(start["status"])
+        self.start = start
+        self.body = body
+
+
+@asynccontextmanager
+async def _opened(app: ASGIApp, scope: Scope, path: str) -> AsyncIterator[Session]:
+    """A session with the app, ended at the end. Raises Refused."""
+    session = Session(app, scope)
+    stream = asyncio.ensure_future(
+        app(session.scope("GET", path, scope["query_string"]), session.receive, session.send)
+    )
+    stream.add_done_callback(session.ended)
+    try:
+        await session.find_endpoint()
+        yield session
+    finally:
+        session.over.set()
+        await asyncio.wait([stream], timeout=GRACE_S)
+        stream.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await stream
+
+
+class Session:
+    """One event stream of the app's, and what is posted for it."""
+
+    def __init__(self, app: ASGIApp, caller: Scope) -> None:
+        self._app = app
+        self._caller = caller
+        self._headers: Headers = [(name, value) for name, value in caller["headers"] if name not in _OWN_HEADERS]
+        self._start: Message = {}
+        self._events: Events | None = None
+        self._body = b""
+        # Each event's data; None is the end.
+        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._target = urlsplit("")
+        self.over = asyncio.Event()
+
+    def scope(self, method: str, path: str, query: bytes) -> Scope:
+        accept = (b"accept", EVENT_STREAM if method == "GET" else b"*/*")
+        changed = {"method": method, "path": path, "raw_path": path.encode(), "query_string": query}
+        return {**self._caller, **changed, "headers": [*self._headers, accept]}
+
+    async def receive(self) -> Message:
+        await self.over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            kinds = [bytes(value) for name, value in message["headers"] if name.lower() == b"content-type"]
+            if message["status"] == 200 and kinds and kinds[0].startswith(EVENT_STREAM):
+                self._events = Events()
+        elif self._events is None:
+            self._body += message.get("body", b"")
+        else:
+            for data in self._events.feed(message.get("body", b"")):
+                if data is not None:
+                    self._heard.put_nowait(data)
+
+    def ended(self, _stream: asyncio.Future[None]) -> None:
+        self._heard.put_nowait(None)
+
+    async def find_endpoint(self) -> None:
+        """The first event says where messages are posted. Raises Refused."""
+        first = await self._heard.get()
+        if first is None:
+            missing: Message = {"type": "http.response.start", "status": 502, "headers": []}
+            raise Refused(self._start or missing, self._body)
+        self._target = urlsplit(first.decode("utf-8", "replace"))
+
+    async def shake_hands(self, version: str | None) -> None:
+        params = {
+            "protocolVersion": version or HANDSHAKE_VERSIONS[-1],
+            "capabilities": {},
+            "clientInfo": CLIENT_INFO,
+        }
+        await self.post({"jsonrpc": "2.0", "id": _HANDSHAKE, "method": "initialize", "params": params})
+        heard: asyncio.Queue[RPC] = asyncio.Queue()
+        await self.pass_on(_HANDSHAKE, heard)
+        await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def post(self, message: RPC) -> None:
+        """Raises Refused for what the app does not take."""
+        body, path = encode(message), self._target.path
+        scope = self.scope("POST", path, self._target.query.encode())
+        scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        # What the guard has read is the caller's message, not this one.
+        scope.pop(MESSAGE, None)
+
+        async def as_caller(_scope: Scope, receive: Receive, send: Send) -> None:
+            await self._app(scope, receive, send)
+
+        status, fields, answer = await exchange(as_caller, "POST", path, [], body)
+        if status >= 300:
+            raise Refused({"type": "http.response.start", "status": status, "headers": fields}, answer)
+
+    async def pass_on(self, request_id: object, replies: asyncio.Queue[RPC]) -> None:
+        """Puts what the app says into `replies`, up to the response to the request."""
+        while True:
+            data = await self._heard.get()
+            if data is None:
+                replies.put_nowait(error(request_id, INTERNAL_ERROR, "the server ended the stream before it answered"))
+                return
+            message = _decode(data)
+            if "method" in message and "id" in message:
+                await self._answer(message)
+            elif "method" in message:
+                replies.put_nowait(message)
+            elif message.get("id") == request_id:
+                replies.put_nowait(message)
+                return
+
+    async def _answer(self, request: RPC) -> None:
+        """A ping, or what only a client with a session could be asked."""
+        answer: RPC = {"jsonrpc": "2.0", "id": request["id"], "result": {}}
+        if request["method"] != "ping":
+            text = f"{request['method']} is not available without a session"
+            answer = error(request["id"], METHOD_NOT_FOUND, text)
+        with suppress(Refused):
+            await self.post(answer)
+
+
+def _decode(data: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}

@@ -1,0 +1,136 @@
+"""Servers of SDKs from before streamable HTTP (mcp before 1.8, fastmcp before 2.3.2): run in this process over a pair
+of memory streams, as they are over stdio, and bridged like a stdio program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+from ..errors import ServerError
+from ..jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
+from .base import ServeOptions, class_names
+from .stdio_bridge import Bridge
+from .stdio_program import StdioProgram
+from .tool_errors import log_tool_errors
+
+# With the module of an SDK's release that is older than the class's later place.
+FASTMCP = ("fastmcp.server.server.FastMCP", "fastmcp.server.FastMCP")
+MCP_FASTMCP = "mcp.server.fastmcp.server.FastMCP"
+LOWLEVEL = ("mcp.server.lowlevel.server.Server", "mcp.server.Server")
+REMEMBERED_LINES = 20
+
+
+class OlderServer(Bridge):
+    kind = "older-sdk"
+
+    @classmethod
+    def infer(cls, candidate: object) -> bool:
+        names = class_names(candidate)
+        if any(name in names for name in FASTMCP):
+            return not hasattr(candidate, "http_app")
+        return (MCP_FASTMCP in names or any(name in names for name in LOWLEVEL)) and not _has_streamable_http()
+
+    def __init__(self, server: Any, options: ServeOptions) -> None:
+        _check_open(server)
+        lowlevel = getattr(server, "_mcp_server", server)
+        log_tool_errors(lowlevel)
+        super().__init__(StdioProgram(partial(start_object, lowlevel), "the server"), sessions=options.sessions)
+
+
+def _has_streamable_http() -> bool:
+    return find_spec("mcp.server.streamable_http_manager") is not None
+
+
+def _check_open(server: Any) -> None:
+    """What such an SDK checks in its own HTTP app would be checked by nobody."""
+    settings = getattr(server, "settings", None)
+    if getattr(settings, "auth", None) or getattr(server, "_auth_server_provider", None):
+        raise ServerError(
+            "the server has auth, and its SDK is from before streamable HTTP, so that homeport cannot keep it",
+            hint="require mcp>=1.9.4 or fastmcp>=2.5, which have both",
+        )
+
+
+class ObjectChild:
+    """One run of a low-level server: `exited` resolves when its `run` has ended, 0 or, if it raised, 1; `said` holds
+    the last lines of its traceback then.
+    """
+
+    def __init__(self, server: Any, on_message: Callable[[RPC], None]) -> None:
+        # What the server's own SDK is made of.
+        import anyio
+        from mcp import types
+
+        make_stream: Any = anyio.create_memory_object_stream
+
+        message_type: Any = types.JSONRPCMessage
+        self._decode = message_type.model_validate
+        self._on_message = on_message
+        self.said: deque[str] = deque(maxlen=REMEMBERED_LINES)
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._to_server, read = make_stream(math.inf)
+        write, self._from_server = make_stream(math.inf)
+        self._wrap = _session_message()
+        self._run = asyncio.ensure_future(self._serve(server, read, write))
+        self._heard = asyncio.ensure_future(self._listen())
+        self._run.add_done_callback(self._finish)
+
+    async def _serve(self, server: Any, read: Any, write: Any) -> None:
+        async with read, write:
+            await server.run(read, write, server.create_initialization_options())
+
+    async def _listen(self) -> None:
+        async with self._from_server:
+            async for sent in self._from_server:
+                message = sent if self._wrap is None else sent.message
+                self._on_message(message.model_dump(by_alias=True, mode="json", exclude_none=True))
+
+    def _finish(self, run: asyncio.Future[None]) -> None:
+        self._heard.cancel()
+        problem = None if run.cancelled() else run.exception()
+        if problem is not None:
+            report = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
+            self.said.extend(report.splitlines())
+        if not self.exited.done():
+            self.exited.set_result(0 if problem is None else 1)
+
+    def write(self, message: Mapping[str, object]) -> None:
+        """Queues one message for the server; what is written after its end is lost."""
+        try:
+            decoded = self._decode(message)
+        except ValueError as problem:
+            if is_request_id(message.get("id")):
+                self._on_message(error(message["id"], INVALID_REQUEST, f"Invalid Request: {problem}"))
+            return
+        import anyio
+
+        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+            self._to_server.send_nowait(self._wrap(decoded) if self._wrap else decoded)
+
+    async def end(self) -> None:
+        """As a stdio server ends: at the end of what it reads; what goes on all the same is cancelled."""
+        await self._to_server.aclose()
+        await asyncio.wait([self._run], timeout=1.0)
+        self._run.cancel()
+        await asyncio.gather(self._run, self._heard, return_exceptions=True)
+
+
+def _session_message() -> Callable[[Any], Any] | None:
+    """What mcp 1.8 and later wrap each message into on these streams."""
+    try:
+        from mcp.shared.message import SessionMessage
+    except ImportError:
+        return None
+    return SessionMessage  # type: ignore[no-any-return]
+
+
+async def start_object(server: Any, on_message: Callable[[RPC], None]) -> ObjectChild:
+    return ObjectChild(server, on_message)

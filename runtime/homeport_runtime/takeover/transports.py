@@ -1,0 +1,174 @@
+"""Where libraries start to serve: the SDKs' own run methods, stdio, and the ASGI servers.
+
+Everything is patched for the whole life of the process, and does what it always does as long as no takeover is set: a
+zygote is patched before it imports a library from which others import names (`from mcp.server.stdio import ...`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import cache, wraps
+from typing import Any
+
+from ..servers.base import Given
+from .hooks import Hooks
+from .point import StandIn, Takeover
+
+
+@cache
+def install() -> None:
+    """Once for this process and what it forks."""
+    hooks = {
+        "fastmcp.server.server": _patch_fastmcp,
+        "mcp.server.fastmcp.server": _patch_fastmcp1,
+        "mcp.server.mcpserver.server": _patch_mcpserver2,
+        "mcp.server.stdio": _patch_stdio,
+        "mcp.server.lowlevel.server": _patch_lowlevel,
+        "uvicorn.server": _patch_uvicorn,
+        "hypercorn.asyncio": _patch_hypercorn,
+    }
+    Hooks(hooks).install()
+
+
+def _replace(owner: Any, name: str, take: Callable[..., Any]) -> None:
+    """While a takeover is set, `take` is called with it and the arguments that the method was called with, by name."""
+    original = getattr(owner, name, None)
+    if original is None:
+        return
+    signature = inspect.signature(original)
+
+    @wraps(original)
+    async def replaced(*args: Any, **kwargs: Any) -> Any:
+        takeover = Takeover.current()
+        if takeover is None:
+            return await original(*args, **kwargs)
+        given = signature.bind(*args, **kwargs).arguments
+        given.update(given.pop("kwargs", {}))
+        return await take(takeover, original, given)
+
+    setattr(owner, name, replaced)
+
+
+def _high_level(transport: str) -> Callable[..., Any]:
+    """A server object that runs itself."""
+
+    async def take(takeover: Takeover, _original: Any, given: dict[str, Any]) -> None:
+        server = given.pop("self")
+        await takeover.serve(server, _given(given.pop("transport", None) or transport, given))
+
+    return take
+
+
+def _given(transport: str, options: dict[str, Any]) -> Given:
+    stateless = options.get("stateless_http")
+    return Given(
+        transport="sse" if transport == "sse" else "stdio" if transport == "stdio" else "http",
+        path=options.get("path") or options.get("sse_path") or options.get("streamable_http_path"),
+        stateless=options.get("stateless") if stateless is None else stateless,
+        json_response=options.get("json_response"),
+        middleware=tuple(options.get("middleware") or ()),
+    )
+
+
+def _patch_fastmcp(module: Any) -> None:
+    """fastmcp 2, 3 and 4: everything that runs comes to one of these two."""
+    _replace(module.FastMCP, "run_stdio_async", _high_level("stdio"))
+    _replace(module.FastMCP, "run_http_async", _high_level("http"))
+    # In fastmcp 2.2 and before these are no other name for run_http_async.
+    if not hasattr(module.FastMCP, "run_http_async"):
+        _replace(module.FastMCP, "run_sse_async", _high_level("sse"))
+
+
+def _patch_fastmcp1(module: Any) -> None:
+    """mcp 1.x: what is not in the call is in the server's settings."""
+    _replace(module.FastMCP, "run_stdio_async", _high_level("stdio"))
+    _replace(module.FastMCP, "run_sse_async", _high_level("sse"))
+    _replace(module.FastMCP, "run_streamable_http_async", _high_level("http"))
+
+
+def _patch_mcpserver2(module: Any) -> None:
+    _replace(module.MCPServer, "run_stdio_async", _high_level("stdio"))
+    _replace(module.MCPServer, "run_sse_async", _high_level("sse"))
+    _replace(module.MCPServer, "run_streamable_http_async", _high_level("http"))
+
+
+def _patch_stdio(module: Any) -> None:
+    """The streams of a program that hands them to a low-level server."""
+    original = module.stdio_server
+
+    @wraps(original)
+    @contextlib.asynccontextmanager
+    async def stdio_server(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        # Streams of the program's own choice are not this process's stdin and stdout.
+        if Takeover.current() is None or args or kwargs:
+            async with original(*args, **kwargs) as streams:
+                yield streams
+        else:
+            yield StandIn(), StandIn()
+
+    module.stdio_server = stdio_server
+
+
+def _patch_lowlevel(module: Any) -> None:
+    async def take(takeover: Takeover, original: Any, given: dict[str, Any]) -> None:
+        if not isinstance(given["read_stream"], StandIn):
+            await original(**given)
+            return
+        await takeover.serve(given["self"], Given(initialization=given.get("initialization_options")))
+
+    _replace(module.Server, "run", take)
+
+
+def _patch_uvicorn(module: Any) -> None:
+    original_init = module.Server.__init__
+
+    @wraps(original_init)
+    def init(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
+        if Takeover.current() is not None:
+            # uvicorn.run would start other processes, and look for changes in them.
+            config.reload, config.workers = False, 1
+        original_init(self, config, *args, **kwargs)
+
+    async def take(takeover: Takeover, original: Any, given: dict[str, Any]) -> None:
+        server = given["self"]
+        app = _uvicorn_app(server.config)
+        if not _may_take(takeover, app):
+            await original(**given)
+            return
+        # What a program waits for that runs its server beside something else.
+        server.started = True
+        await takeover.serve(app, Given(transport="app"))
+
+    module.Server.__init__ = init
+    _replace(module.Server, "serve", take)
+
+
+def _uvicorn_app(config: Any) -> Any:
+    """The app itself, and not what uvicorn puts around it."""
+    from uvicorn.importer import import_from_string
+
+    app = import_from_string(config.app) if isinstance(config.app, str) else config.app
+    return app() if config.factory else app
+
+
+def _patch_hypercorn(module: Any) -> None:
+    async def take(takeover: Takeover, original: Any, given: dict[str, Any]) -> None:
+        if _may_take(takeover, given["app"]):
+            await takeover.serve(given["app"], Given(transport="app"))
+        else:
+            await original(**given)
+
+    _replace(module, "serve", take)
+
+
+def _may_take(takeover: Takeover, app: object) -> bool:
+    """A program may serve something else beside its MCP server, in a thread, such as a page that says how it is: that
+    it serves itself.
+    """
+    from ..servers.asgi_app import ASGIAppServer
+
+    in_program = threading.get_ident() == takeover.thread
+    return ASGIAppServer.infer(app) and (in_program or hasattr(getattr(app, "state", None), "fastmcp_server"))
