@@ -78,7 +78,7 @@ def deploy_command(
             deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
-            bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
+            bundle = build(project, home, stages, partial(_inspect, client, project), output.note).bundle
         else:
             # Late: only a platform elsewhere needs it.
             from ..controlplane.remote_build import build_remote
@@ -107,9 +107,9 @@ def deploy_command(
     output.result(report.data(stages), report.text())
 
 
-def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
+def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str, Any]:
     client.wait_until_running()
-    return client.inspect(draft, project)
+    return client.inspect(draft, project.name, project.place)
 
 
 def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:

@@ -132,8 +132,8 @@ class PlatformClient:
             raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path, project: str | None) -> dict[str, Any]:
-        body = {"draft": draft.name, "project": project}
+    def inspect(self, draft: Path, project: str | None, place: str) -> dict[str, Any]:
+        body = {"draft": draft.name, "project": project, "folder": place, "path": self._programs()}
         answer: dict[str, Any] = self._request("POST", "/v1/inspections", body)
         return answer
 
@@ -166,9 +166,13 @@ class PlatformClient:
         return answer
 
     def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds}
+        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
+
+    def _programs(self) -> str | None:
+        """Where the person's shell finds programs; a platform on another machine has its own."""
+        return os.environ.get("PATH") if self.remote is None else None
 
     def renew_token(self, project: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("POST", _path(project, "token"))
