@@ -63,6 +63,7 @@ def deploy_command(
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
+    client: PlatformClient | None = None
     try:
         with stages.run("read"):
             project = read_project(path, name, variables, server_arguments())
@@ -101,6 +102,8 @@ def deploy_command(
             status = target.apply(plan, so_far) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
+        if client is not None:
+            client.end_unused()
     if "token" in status:
         keep_project_token(status, home)
     report = Report(status, contract)
