@@ -32,7 +32,7 @@ class App:
 
     `sessions` is the folder that keeps stateful sessions, None to serve without; `token_hash` that of the bearer
     token that every request must bring, None to serve everyone. Without `listens` nobody may hold a
-    connection open to be told of changes (subscriptions/listen, 2026-07-28).
+    connection open to be told of changes (subscriptions/listen, 2026-07-28). `own_path` answers as /mcp does.
     """
 
     def __init__(
@@ -43,8 +43,10 @@ class App:
         sessions: Path | None,
         token_hash: str | None = None,
         listens: bool = True,
+        own_path: str | None = None,
     ) -> None:
         self._adapter = adapter
+        self._own_path = own_path or MCP_PATH
         self._is_own = adapter.kind == "asgi"
         self._sessions = sessions
         self._listens = listens
@@ -79,12 +81,14 @@ class App:
             self._own_mcp = at(self._adapter.http, main.path) if main else self._adapter.http
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
-        self._aliases = _forms(main.path if main else MCP_PATH)
+        self._aliases = _forms(self._own_path)
+        if main is not None and (self._is_own or main.path != SSE_PATH):
+            self._aliases |= _forms(main.path)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
         self.guard.paths = Paths(
-            frozenset().union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
+            self._aliases.union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
             frozenset((SSE_PATH, *own)),
             tuple(messages - {""}),
         )

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .endpoints import find_endpoints
 from .errors import ServerError
 from .servers import is_server
+from .servers.asgi_app import ASGIAppServer
 
 # The names that fastmcp's own loader tries, in its order.
 WELL_KNOWN_NAMES = ("mcp", "server", "app")
@@ -95,6 +97,8 @@ async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[
     """The server and what it is called in the module. Factories are called on the loop that will serve them."""
     if name is not None:
         return name, await _named(module, file, name)
+    if app := _serving_app(module):
+        return app
     for known in WELL_KNOWN_NAMES:
         candidate = getattr(module, known, None)
         if is_server(candidate):
@@ -110,6 +114,15 @@ async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[
             f"{file} has {len(found)} servers: {names}", hint=f"name the one to serve: {file}:{next(iter(found))}"
         )
     raise NoServer(file)
+
+
+def _serving_app(module: ModuleType) -> tuple[str, object] | None:
+    """The module's own ASGI app that has an MCP endpoint, for which `uvicorn module:app` was made: what it adds to its
+    server (keys, middleware) counts.
+    """
+    apps = {name: each for name, each in _servers(module).items() if ASGIAppServer.infer(each) and find_endpoints(each)}
+    name = next(iter(apps), "") if len(apps) == 1 else "app"
+    return (name, apps[name]) if name in apps else None
 
 
 async def _named(module: ModuleType, file: str, name: str) -> object:

@@ -25,7 +25,7 @@ from .artifacts import make_artifacts, packages_for
 from .client import AWS
 from .names import check_name_fits
 from .pins import Pin
-from .planner import check_runs_there
+from .planner import check_runs_there, check_served_there
 from .secrets import pin_of
 from .wanted import Wanted, check_variables_fit
 
@@ -49,6 +49,7 @@ def make_wanted(
     check_variables_fit(project.domains, pin)
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
+    check_served_there(built.bundle.manifest["server"]["kind"])
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)

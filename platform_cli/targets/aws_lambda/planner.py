@@ -146,3 +146,12 @@ def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_
             "a stdio command cannot run on Lambda: its program is not in the function",
             hint="deploy it to the local target",
         )
+
+
+def check_served_there(kind: str) -> None:
+    """Raises ConfigError for a server that was found to be what a function cannot serve."""
+    if kind == "stdio":
+        raise ConfigError(
+            "the program speaks MCP over its own stdin and stdout alone, which a function cannot serve",
+            hint="serve it by an SDK's run(), or deploy it to the local target",
+        )

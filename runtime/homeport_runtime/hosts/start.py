@@ -171,7 +171,8 @@ def prepare(
         sessions = manifest.sessions and not served.given.stateless
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
         kept = folders.sessions if sessions else None
-        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
+        path = served.given.path if served.given.transport == "http" else None
+        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens, own_path=path)
         return Prepared(app, adapter.kind, served.name, served.chosen)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from ..asgi import ASGIApp
+from ..asgi import ASGIApp, at
 from .base import Given, ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
 from .sse_facade import SSEFacade
@@ -37,8 +37,9 @@ class FastMCPServer:
         if options.sessions and not speaks_modern:
             self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
-        # Middleware may go by the path: what it would not see must not be there.
-        self.sse: ASGIApp = SSEFacade(self.http) if given.middleware else server.http_app(path="/sse", transport="sse")
+        # Middleware may go by the path: a second app would be one that it does not see.
+        guarded = SSEFacade(at(self.http, _path(given))) if given.middleware else None
+        self.sse: ASGIApp = guarded or server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
@@ -69,4 +70,9 @@ def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
         arguments |= known_arguments(server.http_app, json_response=given.json_response)
     if given.middleware:
         arguments["middleware"] = list(given.middleware)
-    return server.http_app(path="/mcp", **arguments)
+    return server.http_app(path=_path(given), **arguments)
+
+
+def _path(given: Given) -> str:
+    """Where the app itself answers: where the middleware that a program gave expects it."""
+    return "/sse" if given.middleware and given.transport == "sse" else "/mcp"

@@ -165,10 +165,13 @@ def _patch_hypercorn(module: Any) -> None:
 
 
 def _may_take(takeover: Takeover, app: object) -> bool:
-    """A program may serve something else beside its MCP server, in a thread, such as a page that says how it is: that
-    it serves itself.
+    """A program may serve something else beside its MCP server, such as a page that says how it is: that it serves
+    itself. An app whose routes cannot be read is taken for the server where the program itself waits for it.
     """
+    from ..endpoints import find_endpoints
     from ..servers.asgi_app import ASGIAppServer
 
-    in_program = threading.get_ident() == takeover.thread
-    return ASGIAppServer.infer(app) and (in_program or hasattr(getattr(app, "state", None), "fastmcp_server"))
+    if not ASGIAppServer.infer(app):
+        return False
+    readable = isinstance(getattr(app, "routes", None), list)
+    return bool(find_endpoints(app)) or (not readable and threading.get_ident() == takeover.thread)

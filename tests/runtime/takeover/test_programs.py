@@ -159,8 +159,11 @@ asyncio.run(main())
     assert (worker.folder / "work" / "closed").read_text() == "closed"
 
 
-def test_the_options_of_run_are_kept(workers: Workers) -> None:
-    """A guard in Starlette's middleware that is given to run() is asked, also where it goes by the path."""
+@pytest.mark.parametrize(("transport", "path"), [("http", "/mcp"), ("sse", "/sse")])
+def test_the_options_of_run_are_kept(workers: Workers, transport: str, path: str) -> None:
+    """A guard in Starlette's middleware that is given to run() is asked on both transports, also where it goes by the
+    path.
+    """
     source = """
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -170,7 +173,7 @@ class Key:
         self.app = app
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] == "http" and scope["path"] == "/mcp" and dict(scope["headers"]).get(b"x-key") != b"k":
+        if scope["type"] == "http" and scope["path"] == "PATH" and dict(scope["headers"]).get(b"x-key") != b"k":
             await JSONResponse({}, status_code=401)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -179,14 +182,21 @@ class Key:
 def one() -> int:
     return 1
 
-mcp.run(transport="http", middleware=[Middleware(Key)], json_response=True)
+mcp.run(transport="TRANSPORT", middleware=[Middleware(Key)], json_response=True)
 """
+    source = source.replace("PATH", path).replace("TRANSPORT", transport)
     worker = workers.serve(FASTMCP + source, python_with("fastmcp>=4"), tools=[])
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "one", "arguments": {}}}
     with worker.request("POST", "/mcp", call) as refused:
         assert refused.status == 401
     with worker.request("POST", "/mcp", call, {"x-key": "k"}) as reply:
         assert (reply.status, reply.header("content-type")) == (200, "application/json")
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
+        messages = stream.event()[1]
+        for headers, told in (({}, "HTTP 401"), ({"x-key": "k"}, '"text":"1"')):
+            with worker.request("POST", messages, call, headers) as accepted:
+                assert accepted.status == 202
+            assert told in stream.event()[1]
 
 
 def test_what_a_lowlevel_program_says_of_itself_is_what_is_said(workers: Workers) -> None:
