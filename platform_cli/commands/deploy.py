@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,17 +11,19 @@ from typing import Any
 
 import click
 
+from ..build.code import read_code
 from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
-from ..config.names import check_name, default_name
+from ..config.names import check_name
 from ..config.project import Project
-from ..config.server_name import server_name
 from ..config.sources import is_source, opened
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
-from ..errors import InputError, NotFoundError
+from ..errors import InputError
+from ..findings.missing import explained
 from ..findings.offers import check_offers
+from ..findings.source import look_at
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_needed, referenced
@@ -29,7 +32,7 @@ from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
-from .project_here import deployed_from, known_as
+from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
 
 
@@ -76,6 +79,7 @@ def deploy(
     """Deploys the project that `read` returns with the values of its secrets; what came of it, as data and as text."""
     home = open_home()
     stages = output.stages()
+    client: PlatformClient | None = None
     try:
         with stages.run("read"):
             project, values = read()
@@ -89,12 +93,15 @@ def deploy(
         if client is None:
             return deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
         if client.remote is None:
-            bundle = build(project, home, stages, partial(_inspect, client, project.name), output.note).bundle
+            with explained(project):
+                built = build(project, home, stages, partial(_inspect, client, project), output.note)
+            bundle, code = built.bundle, built.code
         else:
             # Late: only a platform elsewhere needs it.
             from ..controlplane.remote_build import build_remote
 
-            bundle = build_remote(client, project, stages, output.note)
+            with explained(project):
+                bundle, code = build_remote(client, project, stages, output.note), read_code(project)
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)
@@ -111,15 +118,18 @@ def deploy(
             status = target.apply(plan, so_far) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
+        if client is not None:
+            client.end_unused()
     if "token" in status:
         keep_project_token(status, home)
-    report = Report(status, contract)
+    found = look_at(project, code, os.environ) if status["changed"] else ()
+    report = Report(status, contract, found)
     return report.data(stages), report.text()
 
 
-def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
+def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str, Any]:
     client.wait_until_running()
-    return client.inspect(draft, project)
+    return client.inspect(draft, project.name, project.place)
 
 
 def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
@@ -154,36 +164,7 @@ def with_secrets(project: Project, values: Mapping[str, str], client: PlatformCl
     client.wait_until_running()
     name = project.name or deployed_from(project.place, client)
     if values:
-        name = name or choose_name(project, _named_in_source(project), client)
+        name = name or choose_name(project, named_in_source(project), client)
         project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
-
-
-def _named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
-    try:
-        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
-        return {"name": server_name(source) or ""}
-    except (OSError, SyntaxError, ValueError):
-        return {"name": ""}
-
-
-def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
-
-    A name nobody chose must not take over a project that came from another folder.
-    """
-    if project.name is not None:
-        return project.name
-    name = default_name(contract, project)
-    try:
-        current = client.status(name)
-    except NotFoundError:
-        return name
-    if current["folder"] != known_as(project.place, client):
-        raise InputError(
-            f"a project {name!r} was deployed from {current['folder']}",
-            hint=f"--name {name} makes this its next release; another name makes a project of its own",
-        )
-    return name

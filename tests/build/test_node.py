@@ -110,10 +110,10 @@ def test_what_is_not_there_is_built(tmp_path: Path) -> None:
     made = project(tmp_path / "project", {**PACKAGE, "scripts": {"build": f'node -e "{write}"'}}, "node", "./dist/i.js")
     (made.folder / ".gitignore").write_text("dist\n")
     layer = installed(made, tmp_path)
-    files = collect_source(made.folder, None)
+    files = collect_source(made.folder, None).files
     built = build_app(made, layer.path, files, tmp_path / "cache")
     assert built is not None
-    assert {file.path for file in collect_source(built, None)} == {"package.json", "dist/i.js"}
+    assert {file.path for file in collect_source(built, None).files} == {"package.json", "dist/i.js"}
     assert (built / "dist/i.js").read_text() == "true"
     assert not (made.folder / "dist").exists()
     assert build_app(made, layer.path, files, tmp_path / "cache") == built
@@ -124,8 +124,8 @@ def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
     failing = {"scripts": {"build": "node -e \"console.log('no such type'); process.exit(2)\""}}
     made = project(tmp_path / "project", failing, "node", "dist/i.js")
     with pytest.raises(BuildError, match="`npm run build` failed:\nno such type"):
-        build_app(made, tmp_path / "layer", collect_source(made.folder, None), tmp_path / "cache")
+        build_app(made, tmp_path / "layer", collect_source(made.folder, None).files, tmp_path / "cache")
     assert list((tmp_path / "cache/node").iterdir()) == []
     idle = project(tmp_path / "project", {"scripts": {"build": "node -e 1"}}, "node", "dist/i.js")
     with pytest.raises(BuildError, match=r"`npm run build` did not make dist/i\.js"):
-        build_app(idle, tmp_path / "layer", collect_source(idle.folder, None), tmp_path / "cache")
+        build_app(idle, tmp_path / "layer", collect_source(idle.folder, None).files, tmp_path / "cache")

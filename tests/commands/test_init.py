@@ -64,9 +64,8 @@ def test_there_has_to_be_a_server(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_console_script_is_written_by_its_name(run: Run, folder: Path) -> None:
-    (folder / "pyproject.toml").write_text(
-        '[project]\nname = "x"\ndependencies = []\n[project.scripts]\nx = "server:run"\n'
-    )
+    text = '[project]\nname = "x"\ndependencies = []\n[project.scripts]\nx = "server:run"\n'
+    (folder / "pyproject.toml").write_text(text)
     assert run("init", "--json", cwd=folder).json["entrypoint"] == "x"
     assert load_project(folder).program == Program("server", "run", "x")
 
