@@ -11,6 +11,7 @@ from ..config.python_version import wanted_python
 from ..home import Home
 from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
+from .git_refs import moved_branches
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -54,14 +55,12 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
     """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
 
-    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
-    resolve anew, all of them when it is empty.
+    `packages_for` says which Python the layer is for, given the one that loads it here.
     """
-    installed = install(project, home, stages, note, packages_for, upgrade)
+    installed = install(project, home, stages, note, packages_for)
     return Built(_bundle(home, stages, inspector, note, installed), installed.requirements)
 
 
@@ -71,7 +70,6 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
@@ -79,9 +77,10 @@ def install(
         requirements = resolve_requirements(project)
         if not requirements.inferred:
             requirements = replace(requirements, bounds=sdk_bounds(project))
+        requirements = replace(requirements, upgrade=project.upgrade)
         note(_origin(requirements))
-        lock, stage.cached = make_lock(requirements, interpreter, home.cache, upgrade)
-        for text in lock.notes:
+        lock, stage.cached = make_lock(requirements, interpreter, home.cache)
+        for text in [*lock.notes, *(moved_branches(requirements, lock.text) if stage.cached else ())]:
             note(text)
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)

@@ -31,6 +31,7 @@ from .options import ServerArguments, json_option, platform_client, server_argum
 from .plans import plan_data, plan_text
 from .project_here import deployed_from, known_as
 from .token import keep_project_token
+from .upgrade import read_upgrade, upgrade_option
 
 
 @click.command("deploy", cls=ServerArguments)
@@ -43,6 +44,7 @@ from .token import keep_project_token
     metavar="FILE",
     help="Take a .env file along: each KEY=VALUE becomes a secret of the project and a variable of the server.",
 )
+@upgrade_option
 @click.option("--allow-empty", is_flag=True, help="Deploy a server that offers no tools, prompts or resources.")
 @target_option
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
@@ -52,6 +54,7 @@ def deploy_command(
     name: str | None,
     variables: tuple[str, ...],
     env_file: Path | None,
+    upgrade: tuple[str, ...],
     allow_empty: bool,
     dry_run: bool,
     as_json: bool,
@@ -66,7 +69,8 @@ def deploy_command(
     stages = output.stages()
     try:
         with stages.run("read"):
-            project = read_project(path, name, variables, server_arguments())
+            path, packages = read_upgrade(path, upgrade)
+            project = replace(read_project(path, name, variables, server_arguments()), upgrade=packages)
             values = check_env_file(env_file) if env_file else {}
             if project.chosen:
                 output.note(f"  {project.chosen}")

@@ -61,5 +61,6 @@ def _description(project: Project) -> Description:
         args=project.args,
         name=slugify(project.folder.name) or "server",
         variables=dict(project.environment),
+        upgrade=project.upgrade,
         project=project.name,
     )
