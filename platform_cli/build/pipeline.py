@@ -12,6 +12,7 @@ from ..home import Home
 from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
 from .code import Code, read_code
+from .git_refs import moved_branches
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -58,16 +59,14 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
     """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
 
-    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
-    resolve anew, all of them when it is empty.
+    `packages_for` says which Python the layer is for, given the one that loads it here.
     """
     code = read_code(project)
     project = with_sessions(project, code, note)
-    installed = install(project, home, stages, note, packages_for, upgrade)
+    installed = install(project, home, stages, note, packages_for)
     return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, code)
 
 
@@ -77,7 +76,6 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
@@ -85,9 +83,10 @@ def install(
         requirements = resolve_requirements(project)
         if not requirements.inferred:
             requirements = replace(requirements, bounds=sdk_bounds(project))
+        requirements = replace(requirements, upgrade=project.upgrade)
         note(_origin(requirements))
-        lock, locked = make_lock(requirements, interpreter, home.cache, upgrade)
-        for text in lock.notes:
+        lock, locked = make_lock(requirements, interpreter, home.cache)
+        for text in [*lock.notes, *(moved_branches(requirements, lock.text) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
         lock = with_packages(lock, packages) if packages else lock
