@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,10 +64,10 @@ def build(
 
     `packages_for` says which Python the layer is for, given the one that loads it here.
     """
-    code = read_code(project)
-    project = with_sessions(project, code, note)
     installed = install(project, home, stages, note, packages_for)
-    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, code)
+    code = read_code(installed.project)
+    installed = replace(installed, project=with_sessions(installed.project, code, note))
+    return Built(_bundle(home, stages, inspector, note, installed, code), installed.requirements, code)
 
 
 def install(
@@ -107,24 +107,38 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+def draft_manifest(
+    home: Home, installed: Installed, source: Source, package: OwnPackage, code: Sequence[Code]
+) -> dict[str, Any]:
     """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))
     return describe(
-        installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
+        installed.project,
+        everything,
+        installed.interpreter,
+        installed.lock,
+        installed.layer,
+        runtime,
+        package.roots,
+        [each.module for each in code],
     )
 
 
 def _bundle(
-    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    installed: Installed,
+    code: Sequence[Code],
 ) -> Bundle:
     project = installed.project
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
         project, source = replace(project, folder=built), collect_source(built, None)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, source, package)
+    manifest = draft_manifest(home, installed, source, package, code)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
