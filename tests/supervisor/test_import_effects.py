@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def release_of(tmp_path: Path, modules: tuple[str, ...], **environment: str) -> 
     (layer / "quiet.py").write_text("")
     (layer / "busy.py").write_text(THREADED)
     (layer / "outer.py").write_text("import quiet\nimport busy\n")
+    (layer / "choosy.py").write_text("try:\n    import busy\nexcept ImportError:\n    busy = None\n")
     (layer / "reader.py").write_text("import os\nLEVEL = os.environ.get('READ_LEVEL')\n")
     (layer / "settings.py").write_text("import os\n\ndef read():\n    return dict(os.environ)\n")
     (layer / "thorough.py").write_text("import settings\nsettings.read()\n")
@@ -63,6 +65,16 @@ def test_the_module_that_starts_a_thread_is_found_and_left_out(tmp_path: Path) -
     assert read_effects(release.layer, release.runtime).unforkable == ("busy",)
     # The next time it is known.
     assert asyncio.run(zygote_of(release, tmp_path / "log"))
+
+
+def test_what_would_go_on_without_the_module_is_left_out_too(tmp_path: Path) -> None:
+    """In a worker it must find the module that it can do without."""
+    release = release_of(tmp_path, ("choosy", "quiet"))
+    says = "print('loaded', sorted({'choosy', 'quiet'} & {*sys.modules}), file=sys.stderr)"
+    (release.layer / "reporter.py").write_text(f"import sys\n{says}\n")
+    release = replace(release, modules=("choosy", "quiet", "reporter"))
+    assert asyncio.run(zygote_of(release, tmp_path / "log"))
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "loaded ['quiet']"
 
 
 def test_variables_that_modules_look_at_are_found(tmp_path: Path) -> None:
