@@ -2,15 +2,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check conformance conformance-lambda matrix-lambda acceptance-aws benchmarks clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix benchmarks clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-# The second: everything CI runs.
+# The second: what CI runs first.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+
+# What CI runs then, and what takes longer: a part of `make field` and of `make sdk-matrix`.
+test-all: $(VENV)/installed
+	$(BIN)/python -m pytest -m whole tests/field
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -31,6 +35,14 @@ matrix-lambda: $(VENV)/installed
 # On AWS itself, with your credentials: deploys an example, tries it, destroys it, and says what held.
 acceptance-aws: $(VENV)/installed
 	$(BIN)/python -m tests.aws.acceptance
+
+# Real servers from PyPI and npm, by hand and deployed, of which `make test-all` runs a part.
+field: $(VENV)/installed
+	$(BIN)/python -m tests.field.run
+
+# Every generation and minor of the SDKs, by hand and deployed, of which `make test-all` runs a part.
+sdk-matrix: $(VENV)/installed
+	$(BIN)/python -m tests.field.sdk_matrix
 
 benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start

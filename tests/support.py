@@ -81,7 +81,9 @@ class Platform:
 
     def start(self, *arguments: str) -> Command:
         """The same as a process that runs."""
-        return Command([*arguments, "--json"], cwd=ROOT, env=self.environment)
+        # What follows `--` is the server's.
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        return Command([*arguments[:end], "--json", *arguments[end:]], cwd=ROOT, env=self.environment)
 
     def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
         pairs = [argument for key, value in (env or {}).items() for argument in ("--env", f"{key}={value}")]

@@ -16,7 +16,7 @@ from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
 from ..config.project import Project
 from ..home import Home, write_atomic
 from .imports import imported_names
-from .model import Bundle, Inspection, Interpreter, Layer, Lock, SourceFile
+from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source
 
 # Twice as many hexadecimal digits as anybody will ever type, and still short in a path.
@@ -25,20 +25,23 @@ HASH_DIGITS = 32
 
 def describe(
     project: Project,
-    files: Sequence[SourceFile],
+    source: Source,
     interpreter: Interpreter,
     lock: Lock,
     layer: Layer,
     runtime: str,
+    roots: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The manifest before inspection: everything that decides how the server runs."""
+    """The manifest before inspection: everything that decides how the server runs. `roots` are the folders of the app
+    from which the project's own modules are imported, "" for the app itself.
+    """
     return {
         "format": FORMAT,
         "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
         "program": asdict(project.program) if project.program else None,
         "args": list(project.args),
         "command": list(project.command) if project.command else None,
-        "sessions": project.sessions,
+        "sessions": bool(project.sessions),
         "start_timeout_s": project.start_timeout_s,
         "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
@@ -52,7 +55,9 @@ def describe(
         "lock": lock.hash,
         "layer": layer.hash,
         "runtime": runtime,
-        "files": {file.path: file.sha256 for file in files},
+        "roots": list(roots),
+        "files": {file.path: file.sha256 for file in source.files},
+        "folders": list(source.folders),
         "preload": list(imported_names(project.folder, project.entrypoint.file)) if project.entrypoint else [],
     }
 
@@ -86,10 +91,12 @@ class BundleDraft:
     def __exit__(self, *_error: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def fill(self, folder: Path, files: Sequence[SourceFile]) -> None:
+    def fill(self, *parts: tuple[Path, Sequence[SourceFile]]) -> None:
+        """Copies the app together from `parts`: folders, and what is taken from each."""
         app = self.path / APP_FOLDER
         app.mkdir()
-        copy_source(folder, files, app)
+        for folder, files in parts:
+            copy_source(folder, files, app)
         self._write_manifest()
 
     def finish(self, found: Inspection) -> Bundle:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_NEVER = frozenset(
-    {".git", ".hg", ".svn", ".env", ".DS_Store", "__pycache__", "node_modules",
+_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
+_NEVER = _VERSION_CONTROL | frozenset(
+    {".env", ".DS_Store", "__pycache__", "node_modules",
      ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 )  # fmt: skip
 
@@ -19,6 +20,44 @@ _NEVER = frozenset(
 def never_taken(name: str) -> bool:
     """Whether a file or folder of this name is left out whatever the ignore files say."""
     return name in _NEVER or name.endswith(".pyc") or (name.startswith(".env.") and name != ".env.example")
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """The paths that are taken though something above leaves them out, relative to the project folder."""
+
+    paths: tuple[str, ...]
+
+    def takes(self, path: str) -> bool:
+        """Whether `path` is one of them or lies in one. Secrets are taken only by their own path, version control
+        never.
+        """
+        name = path.rpartition("/")[2]
+        if name in _VERSION_CONTROL:
+            return False
+        below = any(path.startswith(f"{included}/") for included in self.paths)
+        return path in self.paths or (below and not name.startswith(".env"))
+
+    def leads_to(self, path: str) -> bool:
+        """Whether one of them lies below the folder `path`."""
+        return any(included.startswith(f"{path}/") for included in self.paths)
+
+
+def why_left(root: Path, path: str, included: Included) -> str | None:
+    """What keeps `path` out of a deploy, as words that follow its name; None for nothing. One that ends with a slash is
+    a folder, also where it is not there.
+    """
+    rules, prefix, parts = IgnoreRules(root), "", path.split("/")
+    for index, part in enumerate(parts):
+        here = prefix + part
+        rules = rules.enter(prefix, str(root / prefix))
+        if not included.takes(here) and not included.leads_to(here):
+            if never_taken(part) or (prefix and (root / prefix / "pyvenv.cfg").exists()):
+                return "is, or lies in, what is never deployed (secrets, version control, virtual environments, caches)"
+            if part and (why := rules.match(here, is_dir=index < len(parts) - 1 or (root / here).is_dir())):
+                return f"is ignored by {why}"
+        prefix = f"{here}/"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

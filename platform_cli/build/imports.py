@@ -110,9 +110,15 @@ def _anywhere(root: Path, name: str) -> bool:
 
 
 def imported_names(folder: Path, entrypoint: str) -> tuple[str, ...]:
-    """Dotted names that are imported from installed packages when the server is loaded, sorted: `fastmcp.FastMCP`."""
+    """Dotted names that are imported from installed packages when the server is loaded, sorted: `fastmcp.FastMCP`.
+
+    None are known of a server whose Python is newer than ours.
+    """
     root = folder.resolve()
-    modules = walk_modules(folder, entrypoint)
+    try:
+        modules = walk_modules(folder, entrypoint)
+    except SourceError:
+        return ()
     roots = _roots(root, modules[0].file)
     return tuple(
         sorted(
@@ -145,7 +151,7 @@ def walk_modules(folder: Path, entrypoint: str) -> list[Module]:
             f"{entrypoint} is not a file in {folder}", hint="Name the server file: `homeport deploy server.py`."
         )
     roots = _roots(root, start)
-    modules = [_parse(start, entrypoint)]
+    modules = [parse_module(start, entrypoint)]
     seen = {start}
     for module in modules:  # grows while it is walked
         for file in _imported_files(module, roots, root):
@@ -153,13 +159,14 @@ def walk_modules(folder: Path, entrypoint: str) -> list[Module]:
                 continue
             seen.add(file)
             try:
-                modules.append(_parse(file, file.name))
+                modules.append(parse_module(file, file.name))
             except SourceError:
                 continue
     return modules
 
 
-def _parse(file: Path, shown: str) -> Module:
+def parse_module(file: Path, shown: str) -> Module:
+    """Raises SourceError when `file` is not Python as this interpreter knows it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; Python shows them where the file is imported

@@ -36,8 +36,8 @@ def find_interpreter(request: str | None, cache: Path) -> Interpreter:
     """The interpreter for `request`: a version (`3.11`, `3.11.7`), a PEP 440 specifier (`>=3.11`), or None for any.
 
     The Python that runs homeport is taken when it satisfies the request, else the one that uv finds, else one of
-    pyenv's. What was found is remembered below `cache` for as long as that file stays the same. Raises InputError
-    when the request makes no sense or no such Python is on this machine.
+    pyenv's, else the one that uv can install. What was found is remembered below `cache` for as long as that file
+    stays the same. Raises InputError when the request makes no sense or no such Python can be had.
     """
     own = _running()
     if request is None:
@@ -120,6 +120,12 @@ def _candidates(wanted: SpecifierSet) -> Iterator[Path]:
     versions = [v for v in _pyenv() if wanted.contains(v, prereleases=True)]
     for version in sorted(versions, key=Version, reverse=True):
         yield _pyenv_root() / "versions" / version / "bin" / "python3"
+    # Where the user's settings allow it (UV_PYTHON_DOWNLOADS) and it can be reached.
+    try:
+        run_uv(["python", "install", "--no-bin", str(wanted)])
+        yield Path(run_uv(["python", "find", "--managed-python", "--no-project", str(wanted)]).strip())
+    except UvError:
+        return
 
 
 def _probe(path: Path) -> Interpreter | None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from platform_cli.build.model import Interpreter, Layer, Lock
+from platform_cli.build.node import install_packages
 from platform_cli.build.uv import FREE_DISK, UvError, run_uv
 from platform_cli.errors import LayerError
 
@@ -35,6 +36,8 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
     try:
         with _workspace(layers, lock.hash) as folder:
             _install(lock, interpreter, folder)
+            if lock.packages:
+                install_packages(lock.packages, folder)
             _name(folder, final)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -5,81 +5,75 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
+from dataclasses import asdict
 from pathlib import Path
-
-from packaging.requirements import Requirement
+from urllib.parse import unquote
 
 from platform_cli.build.model import Interpreter, Lock, Requirements
-from platform_cli.build.requirements_txt import CONSTRAINT, CONTENT
-from platform_cli.build.uv import FREE_DISK, UvError, run_uv
+from platform_cli.build.requirements_txt import content_hash
+from platform_cli.build.resolve import RUNTIME_REQUIREMENTS, Resolved, Upgrade, resolve
+from platform_cli.build.uv import FREE_DISK, UvError
 from platform_cli.errors import LockError
 from platform_cli.home import write_atomic
 
-# What homeport_runtime itself needs beside the user's packages.
-RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+_FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
 
 
-def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path) -> tuple[Lock, bool]:
+def make_lock(
+    requirements: Requirements, interpreter: Interpreter, cache: Path, upgrade: tuple[str, ...] | None = None
+) -> tuple[Lock, bool]:
     """The lock of `requirements` and the runtime's own, and whether it was remembered below `cache`.
 
-    Text that is locked already is resolved again only when it lacks what the runtime needs. Raises LockError with
-    uv's own reason when there is no solution or no index can be reached.
+    `upgrade` resolves the packages that it names anew, all of them when it is empty. Raises LockError with uv's own
+    reason when there is no solution or no index can be reached.
     """
-    identity = [requirements.text, requirements.locked, interpreter.minor, interpreter.platform, RUNTIME_REQUIREMENTS]
-    remembered = cache / "locks" / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()}.txt"
+    remembered = cache / "locks" / f"{_identity(requirements, interpreter)}.json"
+    known = _recall(remembered)
+    if known is not None and upgrade is None:
+        return _lock(known, interpreter), True
+    anew = Upgrade(upgrade, known.text if known else "") if upgrade is not None else None
     try:
-        return _lock(remembered.read_text(), interpreter), True
-    except FileNotFoundError:
-        pass
-    missing = _missing(requirements)
-    text = requirements.text if requirements.locked and not missing else _resolve(requirements, missing, interpreter)
-    write_atomic(remembered, text.encode())
-    return _lock(text, interpreter), False
+        resolved = resolve(requirements, interpreter, cache, anew)
+    except UvError as error:
+        raise _explain(error, requirements) from error
+    write_atomic(remembered, json.dumps(asdict(resolved)).encode())
+    return _lock(resolved, interpreter), False
 
 
-def _lock(text: str, interpreter: Interpreter) -> Lock:
-    normal = "\n".join(line.strip() for line in text.splitlines() if line.strip())
-    identity = "\n".join([normal, interpreter.minor, interpreter.platform])
-    return Lock(text, hashlib.sha256(identity.encode()).hexdigest(), interpreter.minor, interpreter.platform)
-
-
-def _missing(requirements: Requirements) -> list[str]:
-    """The runtime's requirements that no pin of the text satisfies."""
-    missing = []
-    for runtime in map(Requirement, RUNTIME_REQUIREMENTS):
-        pin = re.search(rf"^{runtime.name}(?:\[[^\]]*\])?==([^\s;\\]+)", requirements.text, re.MULTILINE)
-        if not pin or not runtime.specifier.contains(pin[1], prereleases=True):
-            missing.append(str(runtime))
-    return missing
-
-
-def _resolve(requirements: Requirements, missing: list[str], interpreter: Interpreter) -> str:
-    lines = requirements.text.splitlines()
-    constraints = [line.removeprefix(CONSTRAINT) for line in lines if line.startswith(CONSTRAINT)]
-    runtime = missing if requirements.locked else list(RUNTIME_REQUIREMENTS)
-    args = [
-        "pip",
-        "compile",
-        "--generate-hashes",
-        "--no-header",
-        "--no-annotate",
-        *interpreter.uv_options,
-        "-",
+def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
+    """Names all that decides about the resolution, where the project's folder is and what it is called left out."""
+    file = requirements.file
+    decides = [
+        requirements.text,
+        [file.path, file.content, file.lock, file.extras, file.groups] if file else None,
+        requirements.pins.constraints if requirements.pins else None,
+        requirements.bounds,
+        interpreter.minor,
+        interpreter.platform,
+        RUNTIME_REQUIREMENTS,
     ]
-    # An empty folder: uv would read the configuration of whatever project it is started in.
-    with tempfile.TemporaryDirectory(prefix="homeport-lock-") as folder:
-        if constraints:
-            file = Path(folder, "constraints.txt")
-            file.write_text("\n".join(constraints) + "\n")
-            args += ["--constraint", str(file)]
-        try:
-            resolved = run_uv(args, input="\n".join([*lines, *runtime]) + "\n", cwd=Path(folder))
-        except UvError as error:
-            raise _explain(error, requirements) from error
-    # Where packages come from, and what local ones hold, belongs to the lock as much as their versions do.
-    kept = [line for line in lines if line.startswith(("--", CONTENT))]
-    return "\n".join([*kept, resolved.strip(), ""])
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+
+
+def _recall(remembered: Path) -> Resolved | None:
+    """What was resolved, unless a local package that it holds has changed since."""
+    try:
+        data = json.loads(remembered.read_bytes())
+    except FileNotFoundError:
+        return None
+    known = Resolved(data["text"], data["local"], tuple(data["notes"]))
+    wheels = [Path(unquote(path)) for path in _FILE.findall(known.text)]
+    same = all(wheel.exists() for wheel in wheels) and all(
+        Path(path).exists() and content_hash(Path(path)) == content for path, content in known.local.items()
+    )
+    return known if same else None
+
+
+def _lock(resolved: Resolved, interpreter: Interpreter) -> Lock:
+    normal = "\n".join(line.strip() for line in resolved.text.splitlines() if line.strip())
+    identity = "\n".join([normal, interpreter.minor, interpreter.platform])
+    name = hashlib.sha256(identity.encode()).hexdigest()
+    return Lock(resolved.text, name, interpreter.minor, interpreter.platform, notes=resolved.notes)
 
 
 def _explain(error: UvError, requirements: Requirements) -> LockError:
@@ -91,11 +85,13 @@ def _explain(error: UvError, requirements: Requirements) -> LockError:
             f"the package index cannot be reached: {reason}",
             hint="Check the network, UV_DEFAULT_INDEX and HTTPS_PROXY, then run the command again.",
         )
-    where = f"the requirements of {requirements.origin}"
     if requirements.inferred:
-        hint = "These were guessed from the imports; write a requirements.txt beside the server to say what it needs."
+        hint = (
+            "These were guessed from the imports, and are taken as ready-made wheels only; write a requirements.txt "
+            "beside the server to say what it needs."
+        )
     elif "not found in the package registry" in reason:
         hint = "Check how the package is spelled, and that your index has it."
     else:
         hint = f"Change the versions named in {requirements.origin} so that they fit together and this Python."
-    return LockError(f"{where} cannot be resolved: {reason}", hint=hint)
+    return LockError(f"the requirements of {requirements.origin} cannot be resolved: {reason}", hint=hint)

@@ -34,28 +34,73 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True)
-class Requirements:
-    """What has to be installed: `text` in requirements.txt form, `origin` where it comes from, for the person.
+class ProjectFile:
+    """A pyproject.toml, setup.py, setup.cfg or script from which uv itself resolves: it knows sources, indexes and
+    build backends. `path` is relative to the project folder `root`; `content` is the hash of all that decides with it.
 
-    `inferred` are the requirements guessed from imports; they are shown. `locked` says that `text` is complete
-    already (exported from a uv.lock) and must not be resolved again.
+    `lock` is the uv.lock that has the versions, relative to `root`, empty without one. `indexes` are where the
+    installation finds what was resolved, in requirements.txt form.
+    """
+
+    root: Path
+    path: str
+    content: str
+    lock: str = ""
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The versions that another tool's lock `file` holds, as constraints (`six==1.17.0`)."""
+
+    file: str
+    constraints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What has to be installed: `text` in requirements.txt form, and what `file` says. `origin` tells a person where
+    it comes from, `passed_over` what lies beside it and was not read.
+
+    `inferred` are the requirements guessed from imports; they are shown. `bounds` are limits that the code needs
+    (`mcp<2`), tried when the resolution goes beyond them.
     """
 
     text: str
     origin: str
     inferred: tuple[str, ...] = ()
-    locked: bool = False
-    requires_python: str | None = None
+    file: ProjectFile | None = None
+    pins: Pins | None = None
+    bounds: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodePackages:
+    """What npm installs: the texts of package.json (without its scripts), package-lock.json and .npmrc, and the major
+    version of Node.
+    """
+
+    package: str
+    lock: str
+    npmrc: str
+    node: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Exact versions with hashes for one interpreter and platform: `text` in requirements.txt form, `hash` its name."""
+    """Exact versions with hashes for one interpreter and platform: `text` in requirements.txt form, `hash` its name.
+    `packages` are npm's, for a program of Node; `notes` are what a person may want to know of how it came to be.
+    """
 
     text: str
     hash: str
     python: str
     platform: str
+    packages: NodePackages | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +118,14 @@ class SourceFile:
     path: str
     sha256: str
     executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The app part. `folders` are those of the project of which no file is taken: the server finds them, empty."""
+
+    files: tuple[SourceFile, ...]
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.project import Project
+from ..config.python_version import wanted_python
 from ..home import Home
+from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
+from .code import Code, read_code
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
-from .model import Bundle, Interpreter, Layer, Lock, Requirements, SourceFile
+from .model import Bundle, Interpreter, Layer, Lock, Requirements, Source
+from .node import build_app, find_program, lock_packages, with_packages
+from .package import OwnPackage, own_package
+from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
+from .sessions import with_sessions
 from .source import collect_source
 from .stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A bundle and what the person may want to know of how it came to be."""
+    """A bundle and what the person may want to know of how it came to be. `code` is the server's own source."""
 
     bundle: Bundle
     requirements: Requirements
+    code: tuple[Code, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a project runs on, there on this machine."""
+    """What a project runs on, there on this machine; `project` is what it was, with its program found."""
 
+    project: Project
     requirements: Requirements
     interpreter: Interpreter
     lock: Lock
@@ -49,12 +58,17 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
-    """Runs the pipeline; `note` is told what was inferred. Nothing that serves is touched. `packages_for` says which
-    Python the layer is for, given the one that loads it here.
+    """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
+
+    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
+    resolve anew, all of them when it is empty.
     """
-    installed = install(project, home, stages, note, packages_for)
-    return Built(_bundle(project, home, stages, inspector, note, installed), installed.requirements)
+    code = read_code(project)
+    project = with_sessions(project, code, note)
+    installed = install(project, home, stages, note, packages_for, upgrade)
+    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, code)
 
 
 def install(
@@ -63,36 +77,55 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
+    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
+        interpreter = packages_for(find_interpreter(wanted_python(project), home.cache))
         requirements = resolve_requirements(project)
-        if requirements.inferred:
-            note(f"requirements inferred from the imports: {', '.join(requirements.inferred)}")
-        found = find_interpreter(project.python_version or requirements.requires_python, home.cache)
-        interpreter = packages_for(found)
-        lock, stage.cached = make_lock(requirements, interpreter, home.cache)
+        if not requirements.inferred:
+            requirements = replace(requirements, bounds=sdk_bounds(project))
+        note(_origin(requirements))
+        lock, locked = make_lock(requirements, interpreter, home.cache, upgrade)
+        for text in lock.notes:
+            note(text)
+        packages, known = lock_packages(project, home.cache)
+        lock = with_packages(lock, packages) if packages else lock
+        stage.cached = locked and known
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
-    return Installed(requirements, interpreter, lock, layer)
+    if project.script:
+        project = replace(project, program=program_of(layer.path, project.script), script=None)
+    if packages:
+        project = find_program(project, layer.path)
+    return Installed(project, requirements, interpreter, lock, layer)
 
 
-def draft_manifest(project: Project, home: Home, installed: Installed, files: Sequence[SourceFile]) -> dict[str, Any]:
-    """The manifest of `files` before inspection."""
+def _origin(requirements: Requirements) -> str:
+    if requirements.inferred:
+        return f"requirements inferred from the imports: {', '.join(requirements.inferred)}"
+    over = f" (not read: {', '.join(requirements.passed_over)})" if requirements.passed_over else ""
+    return f"requirements: {requirements.origin}{over}"
+
+
+def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+    """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
-    return describe(project, files, installed.interpreter, installed.lock, installed.layer, runtime)
+    everything = replace(source, files=(*source.files, *package.files))
+    return describe(
+        installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
+    )
 
 
 def _bundle(
-    project: Project,
-    home: Home,
-    stages: Stages,
-    inspector: Inspector,
-    note: Callable[[str], None],
-    installed: Installed,
+    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
 ) -> Bundle:
-    files = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    manifest = draft_manifest(project, home, installed, files)
+    project = installed.project
+    source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
+    if built := build_app(project, installed.layer.path, source.files, home.cache):
+        project, source = replace(project, folder=built), collect_source(built, None)
+    package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
+    manifest = draft_manifest(home, installed, source, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):
@@ -101,7 +134,7 @@ def _bundle(
         return bundle
     with BundleDraft(home, manifest, name) as draft:
         with stages.run("inspect"):
-            draft.fill(project.folder, files)
+            draft.fill((project.folder, source.files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         note(f"serves {inspection.chosen}")
         with stages.run("bundle"):

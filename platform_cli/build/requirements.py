@@ -1,55 +1,73 @@
-"""Project -> Requirements: what has to be installed, from the first place that says so."""
+"""Project -> Requirements: what has to be installed, from the first place that says so. Nothing is resolved here."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import tomli
 
 from platform_cli.build.imports import infer_requirements
 from platform_cli.build.model import Requirements
-from platform_cli.build.requirements_txt import check_requirement, read_file, read_text
-from platform_cli.build.uv import UvError, run_uv
+from platform_cli.build.pins import pipfile_pins, toml_pins
+from platform_cli.build.pipfile import pipfile_text
+from platform_cli.build.pyproject import (
+    has_build_system,
+    load_toml,
+    own_names,
+    project_file,
+    says_dependencies,
+    table,
+    workspace_lock,
+)
+from platform_cli.build.requirements_txt import ITSELF, read_file, read_text
+from platform_cli.config.inline_metadata import inline_metadata
 from platform_cli.config.project import Project
-from platform_cli.errors import ConfigError, LockError
+from platform_cli.config.python_version import folders_up
+from platform_cli.errors import ConfigError
 
 # Building a source distribution runs what is in it: never for a package that was only guessed.
 ONLY_WHEELS = "--only-binary :all:"
 
-# The regular expression of the specification:
-# https://packaging.python.org/en/latest/specifications/inline-script-metadata/#reference-implementation
-_SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
-
 
 def resolve_requirements(project: Project) -> Requirements:
     """What `project` needs. The first that says so decides: the file its configuration names, the dependencies its
-    configuration lists, uv.lock, pyproject.toml or requirements.txt beside the server (else in the nearest folder
-    above, up to the project's), inline metadata in the server file (PEP 723), the imports.
+    configuration lists, the metadata in the server file (PEP 723), then beside the server (else in the nearest folder
+    above, up to the project's) pyproject.toml with the versions of its uv.lock, requirements.txt, setup.py, setup.cfg
+    or Pipfile, and last the imports.
 
-    Raises ConfigError when what was found is missing or malformed, SourceError when the server cannot be read, and
-    LockError when uv cannot read a uv.lock.
+    Raises ConfigError when what was found is missing or malformed, and SourceError when the server cannot be read or
+    imports what nobody knows.
     """
     if project.requirements is not None:
         return _named(project, project.requirements)
-    asked_in = project.config_file.name if project.config_file else "the configuration"
     if project.dependencies:
-        text = read_text(project.folder, "\n".join(project.dependencies), asked_in, _own(project.folder))
-        return Requirements(text, asked_in)
-    entry = project.folder / project.entrypoint.file if project.entrypoint else None
-    for folder in _places(project.folder, entry):
-        for name in ("uv.lock", "pyproject.toml", "requirements.txt"):
-            if (folder / name).is_file() and (found := _READERS[name](project.folder, folder / name)):
-                return found
-    if project.entrypoint is None or entry is None or entry.suffix != ".py":
+        asked_in = _asked_in(project)
+        return _text(project, read_text(project.folder, "\n".join(project.dependencies), asked_in), asked_in)
+    server = project.entrypoint.file if project.entrypoint else None
+    start = (project.folder / server).parent if server else project.folder / project.member
+    if server and (found := _inline(project, server)):
+        return replace(found, passed_over=_passed_over(start, found))
+    for folder in folders_up(start, project.folder):
+        for name, reader in _READERS.items():
+            if (folder / name).is_file() and (found := reader(project, folder / name)):
+                return replace(found, passed_over=_passed_over(folder, found))
+    if project.extras or project.groups:
+        raise ConfigError(f"{_asked_in(project)}: extras and groups need a pyproject.toml or setup.py that has them")
+    if server is None or not server.endswith(".py"):
         return Requirements("", "none")
-    return _from_server(project.folder, project.entrypoint.file)
+    inferred = infer_requirements(
+        project.folder, server, [*own_names(project.folder), *own_names(project.folder / project.member)]
+    )
+    text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
+    return Requirements(text, f"the imports of {server}", inferred)
+
+
+def _asked_in(project: Project) -> str:
+    return project.config_file.name if project.config_file else "the configuration"
 
 
 def _named(project: Project, name: str) -> Requirements:
-    asked_in = project.config_file.name if project.config_file else "the configuration"
+    asked_in = _asked_in(project)
     root = project.folder.resolve()
     file = (root / name).resolve()
     if not file.is_relative_to(root):
@@ -59,149 +77,106 @@ def _named(project: Project, name: str) -> Requirements:
             f"{asked_in}: requirements = {name!r} does not exist in {project.folder}",
             hint="Correct the name, or take the line out to have requirements found by themselves.",
         )
-    reader = _READERS.get(file.name, _requirements_txt)
-    found = reader(project.folder, file)
-    if found is None:
-        needed = (
-            "a pyproject.toml beside it" if file.name == "uv.lock" else "[project] with a static `dependencies` list"
+    file = project.folder / file.relative_to(root)
+    match file.name:
+        case "uv.lock":
+            if not (file.parent / "pyproject.toml").is_file():
+                raise ConfigError(
+                    f"{asked_in}: requirements = {name!r} cannot be used: it needs a pyproject.toml beside it"
+                )
+            return _of_file(project, file.parent / "pyproject.toml", file)
+        case "pyproject.toml" | "setup.py" | "setup.cfg":
+            return _of_file(project, file, None)
+        case "Pipfile":
+            return _pipfile(project, file)
+    return _requirements_txt(project, file)
+
+
+def _inline(project: Project, server: str) -> Requirements | None:
+    metadata = inline_metadata(project.folder / server, server)
+    dependencies = metadata.get("dependencies")
+    if dependencies is None:
+        return None
+    origin = f"the metadata in {server}"
+    if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
+        raise ConfigError(f"{origin}: dependencies must be a list of strings")
+    if metadata.get("tool", {}).get("uv"):
+        return replace(_of_file(project, project.folder / server, None), origin=origin)
+    return _text(project, read_text(project.folder, "\n".join(dependencies), origin), origin)
+
+
+def _pyproject(project: Project, file: Path) -> Requirements | None:
+    if not says_dependencies(load_toml(file, _shown(project, file)), project.extras, project.groups):
+        return None
+    return _of_file(project, file, workspace_lock(project.folder, file.parent))
+
+
+def _of_file(project: Project, file: Path, lock: Path | None) -> Requirements:
+    found = project_file(project.folder, file, lock=lock, extras=project.extras, groups=project.groups)
+    pins = None if lock else toml_pins(file.parent)
+    return Requirements("", found.lock or found.path, file=found, pins=pins)
+
+
+def _requirements_txt(project: Project, file: Path) -> Requirements:
+    return _text(project, read_file(project.folder, file), _shown(project, file), file.parent)
+
+
+def _text(project: Project, text: str, origin: str, folder: Path | None = None) -> Requirements:
+    """Of `text`; where it asks for the project itself (`-e .`), of the project file in `folder` as well."""
+    folder = folder or project.folder
+    itself = [line.removeprefix(ITSELF) for line in text.splitlines() if line.startswith(ITSELF)]
+    if not itself:
+        return Requirements(text, origin)
+    name = next((name for name in ("pyproject.toml", "setup.py", "setup.cfg") if (folder / name).is_file()), None)
+    if name is None or not (has_build_system(folder) or says_dependencies(load_toml(folder / name), (), ())):
+        raise ConfigError(
+            f"{origin}: `.` is required, but there is no pyproject.toml or setup.py that says what it needs",
+            hint="List the dependencies themselves.",
         )
-        raise ConfigError(f"{asked_in}: requirements = {name!r} cannot be used: it needs {needed}")
-    return found
-
-
-def _places(root: Path, entry: Path | None) -> Iterator[Path]:
-    folder = entry.parent if entry else root
-    while folder != root and folder.is_relative_to(root):
-        yield folder
-        folder = folder.parent
-    yield root
-
-
-def _uv_lock(root: Path, file: Path) -> Requirements | None:
-    if not (file.parent / "pyproject.toml").is_file():
-        return None
-    python = _project_table(file.parent / "pyproject.toml").get("requires-python")
-    args = ["export", "--frozen", "--no-dev", "--no-emit-project", "--format", "requirements-txt"]
-    try:
-        exported = run_uv([*args, "--no-header", "--no-annotate", "--no-python-downloads"], cwd=file.parent)
-    except UvError as error:
-        raise LockError(
-            f"{_shown(root, file)} cannot be read: {error.message}", hint="Run `uv lock` in its folder."
-        ) from error
-    indexes = _indexes(file.parent / "pyproject.toml")
-    text = "\n".join([*indexes, read_text(file.parent, exported, _shown(root, file), _own(file.parent))])
-    return Requirements(text, _shown(root, file), locked=True, requires_python=python)
-
-
-def _pyproject(root: Path, file: Path) -> Requirements | None:
-    table = _project_table(file)
-    if "dependencies" not in table:
-        return None
-    lines = [*_indexes(file), *_own(file.parent)(())]
+    extras = {extra for line in itself for extra in line.split(",") if extra} | set(project.extras)
+    own = project_file(project.folder, folder / name, extras=tuple(sorted(extras)), groups=project.groups)
     return Requirements(
-        "".join(f"{line}\n" for line in lines), _shown(root, file), requires_python=table.get("requires-python")
+        "".join(f"{line}\n" for line in text.splitlines() if not line.startswith(ITSELF)), origin, file=own
     )
 
 
-def _requirements_txt(root: Path, file: Path) -> Requirements:
-    return Requirements(read_file(root, file, _own(file.parent)), _shown(root, file))
+def _setup_py(project: Project, file: Path) -> Requirements | None:
+    return _of_file(project, file, None)
 
 
-_READERS: dict[str, Callable[[Path, Path], Requirements | None]] = {
-    "uv.lock": _uv_lock,
+def _setup_cfg(project: Project, file: Path) -> Requirements | None:
+    return _of_file(project, file, None) if "install_requires" in file.read_text(errors="replace") else None
+
+
+def _pipfile(project: Project, file: Path) -> Requirements:
+    text = read_text(project.folder, pipfile_text(file), _shown(project, file))
+    return Requirements(text, _shown(project, file), pins=pipfile_pins(file.parent))
+
+
+_READERS: dict[str, Callable[[Project, Path], Requirements | None]] = {
     "pyproject.toml": _pyproject,
     "requirements.txt": _requirements_txt,
+    "setup.py": _setup_py,
+    "setup.cfg": _setup_cfg,
+    "Pipfile": _pipfile,
 }
 
 
-def _from_server(root: Path, name: str) -> Requirements:
-    metadata = _inline_metadata(root / name, name)
-    python = metadata.get("requires-python")
-    dependencies = metadata.get("dependencies")
-    if dependencies is not None:
-        text = read_text(root, "\n".join(_strings(dependencies, name)), f"the metadata in {name}", _own(root))
-        return Requirements(text, f"the metadata in {name}", requires_python=python)
-    inferred = infer_requirements(root, name, _own_names(root))
-    text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
-    return Requirements(text, f"the imports of {name}", inferred, requires_python=python)
+def _passed_over(folder: Path, found: Requirements) -> tuple[str, ...]:
+    """The files in `folder` of which `found` says nothing, though they may list packages."""
+    used = {found.origin.rpartition("/")[2], *([found.file.path.rpartition("/")[2]] if found.file else [])}
+    if "pyproject.toml" in used:
+        used |= {"setup.py", "setup.cfg"}  # its build backend reads them
+    names = (*_READERS, "uv.lock", "environment.yml", "pylock.toml")
+    return tuple(name for name in names if name not in used and _may_list(folder / name))
 
 
-def _own_names(root: Path) -> list[str]:
-    """What the project calls itself: an import of that name is no package of an index."""
-    file = root / "pyproject.toml"
-    data = _load(file) if file.is_file() else {}
-    tables = [data.get("project"), data.get("tool", {}).get("poetry")]
-    return [table["name"] for table in tables if isinstance(table, dict) and isinstance(table.get("name"), str)]
+def _may_list(file: Path) -> bool:
+    if not file.is_file() or file.name != "pyproject.toml":
+        return file.is_file()
+    data = load_toml(file)
+    return "project" in data or bool(table(data, "tool", "poetry"))
 
 
-def _inline_metadata(file: Path, shown: str) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return {}  # the reader of its imports says what is wrong with it
-    blocks = [match for match in _SCRIPT_BLOCK.finditer(text) if match["type"] == "script"]
-    if not blocks:
-        return {}
-    if len(blocks) > 1:
-        raise ConfigError(f"{shown} has {len(blocks)} `# /// script` blocks; one is allowed (PEP 723)")
-    content = "".join(line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines(True))
-    try:
-        return tomli.loads(content)
-    except tomli.TOMLDecodeError as error:
-        line = text.count("\n", 0, blocks[0].start("content")) + error.lineno
-        raise ConfigError(f"{shown}, line {line}: the `# /// script` block is not TOML: {error.msg}") from error
-
-
-def _load(file: Path) -> dict[str, Any]:
-    try:
-        return tomli.loads(file.read_text(encoding="utf-8"))
-    except tomli.TOMLDecodeError as error:
-        raise ConfigError(f"{file.name}, line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file.name} cannot be read: {error}") from error
-
-
-def _project_table(file: Path) -> dict[str, Any]:
-    table = _load(file).get("project", {})
-    return table if isinstance(table, dict) else {}
-
-
-def _own(folder: Path) -> Callable[[tuple[str, ...]], list[str]]:
-    """Gives the dependencies of the project in `folder` itself, with those of the named extras."""
-
-    def dependencies(extras: tuple[str, ...]) -> list[str]:
-        file = folder / "pyproject.toml"
-        table = _project_table(file) if file.is_file() else {}
-        if "dependencies" not in table:
-            raise ConfigError(
-                "`.` is required, but there is no pyproject.toml with [project].dependencies that says what it needs",
-                hint="List the dependencies themselves in requirements.txt.",
-            )
-        optional = table.get("optional-dependencies", {})
-        unknown = [extra for extra in extras if extra not in optional]
-        if unknown:
-            raise ConfigError(f"pyproject.toml has no extra {unknown[0]!r}")
-        found = [*_strings(table["dependencies"], file.name)]
-        for extra in extras:
-            found += _strings(optional[extra], file.name)
-        return [check_requirement(requirement, file.name) for requirement in found]
-
-    return dependencies
-
-
-def _strings(value: object, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ConfigError(f"{where}: dependencies must be a list of strings")
-    return value
-
-
-def _indexes(file: Path) -> Iterator[str]:
-    """The package indexes that pyproject.toml gives uv, in requirements.txt form."""
-    uv = _load(file).get("tool", {}).get("uv", {})
-    for index in uv.get("index", []):
-        if isinstance(index, dict) and isinstance(index.get("url"), str) and not index.get("explicit"):
-            yield f"{'--index-url' if index.get('default') else '--extra-index-url'} {index['url']}"
-
-
-def _shown(root: Path, file: Path) -> str:
-    return file.relative_to(root if file.is_relative_to(root) else root.resolve()).as_posix()
+def _shown(project: Project, file: Path) -> str:
+    return file.relative_to(project.folder).as_posix()

@@ -1,14 +1,15 @@
 """requirements.txt, checked and made self-contained: other files put in place, local packages named by full path.
 
 The format: https://pip.pypa.io/en/stable/reference/requirements-file-format/. What uv resolves from is the text
-that `read_file` and `read_text` return: requirements, `--` options about indexes, and two kinds of comments of our own.
+that `read_file` and `read_text` return: requirements, `--` options about indexes, and three kinds of comments of ours.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,6 +18,7 @@ from platform_cli.errors import ConfigError
 
 CONSTRAINT = "# constraint: "  # limits a version without asking for the package
 CONTENT = "# content: "  # the hash of a local package, so that a change to it changes the text
+ITSELF = "# itself: "  # the project's own dependencies, with the extras that follow: `-e .[dev]`
 
 _INDEX_OPTIONS = {"-i": "--index-url", "-f": "--find-links"} | {
     name: name for name in ("--index-url", "--extra-index-url", "--find-links", "--no-binary", "--only-binary")
@@ -31,21 +33,18 @@ _URL = re.compile(r"^(?:(?:git|hg|svn|bzr)\+[\w+]+://|https?://)", re.IGNORECASE
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tgz")
 _ITSELF = re.compile(r"^\./?(?:\[([\w\s,.-]*)\])?$")
 
-OwnDependencies = Callable[[tuple[str, ...]], list[str]]
 
-
-def read_file(folder: Path, file: Path, own: OwnDependencies) -> str:
+def read_file(folder: Path, file: Path) -> str:
     """The checked text of requirements file `file` in the project `folder`.
 
-    `own` gives the project's own dependencies with the named extras: they take the place of `-e .`.
-    Raises ConfigError, with file and line, for what is malformed, unsupported, or leads out of the folder.
+    Raises ConfigError, with file and line, for what is malformed, unsupported, or includes a file from outside.
     """
-    return _join(_Reader(folder.resolve(), file.resolve().parent, own).file(file.resolve(), ()))
+    return _join(_Reader(folder.resolve(), file.resolve().parent).file(file.resolve(), ()))
 
 
-def read_text(folder: Path, text: str, origin: str, own: OwnDependencies) -> str:
+def read_text(folder: Path, text: str, origin: str) -> str:
     """The same for `text` that was found in `origin`, whose paths are relative to `folder`."""
-    reader = _Reader(folder.resolve(), folder.resolve(), own)
+    reader = _Reader(folder.resolve(), folder.resolve())
     return _join(reader.text(text, reader.root, origin, ()))
 
 
@@ -67,17 +66,16 @@ def _join(lines: Iterator[str]) -> str:
 
 
 class _Reader:
-    def __init__(self, root: Path, itself: Path, own: OwnDependencies) -> None:
+    def __init__(self, root: Path, itself: Path) -> None:
         self.root = root
         self._itself = itself
-        self._own = own
 
     def file(self, file: Path, above: tuple[Path, ...], *, constraints: bool = False) -> Iterator[str]:
         name = file.relative_to(self.root).as_posix()
         if file in above:
             raise ConfigError(f"{name} includes itself")
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            text = _decoded(file.read_bytes())
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{name} cannot be read: {error}") from error
         for line in self.text(text, file.parent, name, (*above, file)):
@@ -116,7 +114,7 @@ class _Reader:
         line = line[: found.start()].strip() if found else line.strip()
         itself = _ITSELF.match(line)
         if itself and base == self._itself:
-            yield from self._own(tuple(extra.strip() for extra in (itself[1] or "").split(",") if extra.strip()))
+            yield ITSELF + ",".join(extra.strip() for extra in (itself[1] or "").split(",") if extra.strip())
         elif _URL.match(line):
             yield line + hashes
         elif (local := _local_path(line)) is not None:
@@ -125,13 +123,13 @@ class _Reader:
             yield check_requirement(line, where) + hashes
 
     def _local(self, line: str, path: str, base: Path, where: str) -> Iterator[str]:
-        target = self._within(base, path, where)
+        target = (base / path.removeprefix("file://")).resolve()
         if not target.exists():
             raise ConfigError(f"{where}: {path} does not exist")
         extras = re.search(r"\[[\w\s,.-]*\]$", line.partition(";")[0].strip())
         name = line.partition("@")[0].strip() if " @ " in line else ""
         marker = f" ;{line.partition(';')[2]}" if ";" in line else ""
-        yield f"{CONTENT}{target.relative_to(self.root).as_posix()} sha256:{_content_hash(target)}"
+        yield f"{CONTENT}{target} sha256:{content_hash(target)}"
         yield f"{name} @ {target.as_uri()}{marker}" if name else f"{target}{extras[0] if extras else ''}{marker}"
 
     def _within(self, base: Path, path: str, where: str) -> Path:
@@ -142,6 +140,12 @@ class _Reader:
                 hint="Move it into the project, or publish it to an index.",
             )
         return target
+
+
+def _decoded(data: bytes) -> str:
+    """Windows PowerShell writes `pip freeze > requirements.txt` in UTF-16."""
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -181,10 +185,11 @@ def _local_path(line: str) -> str | None:
     return path if is_path else None
 
 
-def _content_hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """The hash of a local package: of an archive, or of the files of a folder that belong to it."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     from platform_cli.build.source import collect_source
 
-    files = collect_source(path, None)
+    files = collect_source(path, None).files
     return hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in files).encode()).hexdigest()

@@ -6,12 +6,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_cli.build.ignore import Ignored, IgnoreRules, never_taken
+from platform_cli.build.ignore import IgnoreRules, Included, never_taken, why_left
 from platform_cli.build.imports import local_files
-from platform_cli.build.model import SourceFile
+from platform_cli.build.model import Source, SourceFile
 from platform_cli.errors import SourceError
 
 MAX_FILES = 50_000
@@ -31,9 +31,18 @@ class Found:
     executable: bool
 
 
-def collect_source(folder: Path, entrypoint: str | None) -> tuple[SourceFile, ...]:
-    """The files of `folder` that belong to the app, with the hash of their content; raises as `find_source`."""
-    return hash_source(folder, find_source(folder, entrypoint))
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What was found of a project folder: the files to take, and the folders of which none is taken."""
+
+    files: tuple[Found, ...]
+    folders: tuple[str, ...] = ()
+
+
+def collect_source(folder: Path, entrypoint: str | None, include: Sequence[str] = ()) -> Source:
+    """What of `folder` belongs to the app, with the hash of the files' content; raises as `find_source`."""
+    tree = find_source(folder, entrypoint, include)
+    return Source(hash_source(folder, tree.files), tree.folders)
 
 
 def hash_source(folder: Path, found: Sequence[Found]) -> tuple[SourceFile, ...]:
@@ -41,26 +50,33 @@ def hash_source(folder: Path, found: Sequence[Found]) -> tuple[SourceFile, ...]:
     return tuple(SourceFile(file.path, _hash(root, file), file.executable) for file in found)
 
 
-def find_source(folder: Path, entrypoint: str | None) -> tuple[Found, ...]:
-    """The files of `folder` that belong to the app, sorted by path.
+def find_source(folder: Path, entrypoint: str | None, include: Sequence[str] = ()) -> Tree:
+    """What of `folder` belongs to the app, sorted by path.
 
     Ignored are what .gitignore files say, what .homeportignore in the project folder says (it wins over them), and
-    always version control, .env files, virtual environments, caches and node_modules. Symlinks within the folder
-    become the files they point to. Of a home folder or `/` only the server and the local modules it imports are taken.
-    Raises SourceError: an entry point that is missing or ignored, a symlink that leaves the folder, too much to take.
+    always version control, .env files, virtual environments, caches and node_modules; `include` names paths that are
+    taken nevertheless. Symlinks within the folder become the files they point to. Of a home folder or `/` only the
+    server and the local modules it imports are taken.
+    Raises SourceError: an entry point that is missing or ignored, a path to include that is not there, a symlink that
+    leaves the folder, too much to take.
     """
     root = folder.resolve()
     if entrypoint is not None and not (root / entrypoint).is_file():
         raise SourceError(
             f"{entrypoint} does not exist in {folder}", hint="Name the server file: `homeport deploy server.py`."
         )
+    for path in include:
+        if not (root / path).exists():
+            raise SourceError(
+                f"include names {path}, which does not exist in {folder}", hint="Take it out, or make it."
+            )
     if root in (Path.home().resolve(), Path(root.anchor)):
-        found = [_found(root, path) for path in local_files(root, entrypoint)] if entrypoint else []
+        tree = Tree(tuple(_found(root, path) for path in local_files(root, entrypoint)) if entrypoint else ())
     else:
-        found = _walk(root)
-    if entrypoint is not None and Path(entrypoint).as_posix() not in {file.path for file in found}:
-        _explain_missing(root, Path(entrypoint).as_posix())
-    return tuple(sorted(found, key=lambda file: file.path))
+        tree = _Walk(root, Included(tuple(include))).tree()
+    if entrypoint is not None and Path(entrypoint).as_posix() not in {file.path for file in tree.files}:
+        _explain_missing(root, Path(entrypoint).as_posix(), Included(tuple(include)))
+    return Tree(tuple(sorted(tree.files, key=lambda file: file.path)), tuple(sorted(tree.folders)))
 
 
 def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) -> None:
@@ -84,54 +100,87 @@ def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) ->
         os.utime(target, (COPY_TIME, COPY_TIME))
 
 
-def _walk(root: Path) -> list[Found]:
-    found: list[Found] = []
-    total = 0
-    for file in _files(root, "", str(root), IgnoreRules(root), (str(root),)):
-        found.append(file)
-        total += file.size
-        if len(found) > MAX_FILES:
-            _too_much(found, f"more than {MAX_FILES:,} files")
-    if total > MAX_BYTES:
-        _too_much(found, f"{total / 1e6:,.0f} MB, more than {MAX_BYTES // 1_000_000} MB")
-    return found
+@dataclass(slots=True)
+class _Walk:
+    """One walk through the project folder `root`."""
+
+    root: Path
+    included: Included
+    folders: list[str] = field(default_factory=list)
+
+    def tree(self) -> Tree:
+        found: list[Found] = []
+        total = 0
+        for file in self._files("", str(self.root), IgnoreRules(self.root), (str(self.root),)):
+            found.append(file)
+            total += file.size
+            if len(found) > MAX_FILES:
+                _too_much(found, f"more than {MAX_FILES:,} files")
+        if total > MAX_BYTES:
+            _too_much(found, f"{total / 1e6:,.0f} MB, more than {MAX_BYTES // 1_000_000} MB")
+        return Tree(tuple(found), tuple(self.folders))
+
+    def _files(self, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[Found]:
+        """The files below `directory`, which is `prefix` in the app; `above` are the real folders on the way here."""
+        try:
+            with os.scandir(directory) as entries:
+                children = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise _unreadable(prefix or str(self.root), error) from error
+        if prefix and not self._named(prefix[:-1]) and any(child.name == "pyvenv.cfg" for child in children):
+            return
+        rules = rules.enter(prefix, directory)
+        # A .gitignore that ignores itself is how programs keep what they made out of everybody's sight.
+        is_hidden = rules.match(f"{prefix}.gitignore", is_dir=False) is not None
+        for child in children:
+            path = prefix + _decoded(child.name, prefix)
+            is_dir = child.is_dir()
+            if not self._named(path) and (never_taken(child.name) or rules.match(path, is_dir=is_dir)):
+                if not is_hidden:
+                    self._leave(child, path)
+                continue
+            real = self._follow(child.path, path) if child.is_symlink() else child.path
+            if real is None or real in above:
+                continue
+            if is_dir:
+                yield from self._folder(path, real, rules, (*above, real))
+            elif child.is_file():  # neither a socket, a pipe, a device, nor a symlink to nothing
+                status = child.stat()
+                yield Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
+
+    def _folder(self, path: str, real: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[Found]:
+        is_empty, known = True, len(self.folders)
+        for file in self._files(f"{path}/", real, rules, above):
+            is_empty = False
+            yield file
+        if is_empty and len(self.folders) == known and not _is_of_a_tool(real):
+            self.folders.append(path)
+
+    def _leave(self, child: os.DirEntry[str], path: str) -> None:
+        """An ignored folder is there, empty: servers write into it, and few of them make it first."""
+        if child.is_dir(follow_symlinks=False) and not _is_of_a_tool(child.path):
+            self.folders.append(path)
+
+    def _named(self, path: str) -> bool:
+        return bool(self.included.paths) and (self.included.takes(path) or self.included.leads_to(path))
+
+    def _follow(self, link: str, path: str) -> str | None:
+        """What a symlink stands for; None when that is never deployed. Raises SourceError when it leaves the folder."""
+        real = os.path.realpath(link)
+        if not _within(self.root, real):
+            raise SourceError(
+                f"{path} is a symlink that leaves the project folder: it points to {real}",
+                hint="Copy what it points to into the project, or name it in .homeportignore.",
+            )
+        hidden = any(never_taken(part) for part in Path(real).relative_to(self.root).parts)
+        return None if hidden and not self.included.takes(path) else real
 
 
-def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[Found]:
-    """The files below `directory`, which is `prefix` in the app; `above` are the real folders on the way here."""
-    try:
-        with os.scandir(directory) as entries:
-            children = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise _unreadable(prefix or str(root), error) from error
-    if prefix and any(child.name == "pyvenv.cfg" for child in children):
-        return
-    rules = rules.enter(prefix, directory)
-    for child in children:
-        path = prefix + _decoded(child.name, prefix)
-        is_dir = child.is_dir()
-        if never_taken(child.name) or rules.match(path, is_dir=is_dir):
-            continue
-        real = _follow(root, child.path, path) if child.is_symlink() else child.path
-        if real is None or real in above:
-            continue
-        if is_dir:
-            yield from _files(root, f"{path}/", real, rules, (*above, real))
-        elif child.is_file():  # neither a socket, a pipe, a device, nor a symlink to nothing
-            status = child.stat()
-            yield Found(path, real, status.st_size, bool(status.st_mode & stat.S_IXUSR))
-
-
-def _follow(root: Path, link: str, path: str) -> str | None:
-    """What a symlink stands for; None when that is never deployed. Raises SourceError when it leaves the folder."""
-    real = os.path.realpath(link)
-    if not _within(root, real):
-        raise SourceError(
-            f"{path} is a symlink that leaves the project folder: it points to {real}",
-            hint="Copy what it points to into the project, or name it in .homeportignore.",
-        )
-    hidden = any(never_taken(part) for part in Path(real).relative_to(root).parts)
-    return None if hidden else real
+def _is_of_a_tool(directory: str) -> bool:
+    """Whether a folder is a cache, a virtual environment or the like, which no server misses."""
+    path = Path(directory)
+    named = path.name.startswith((".", "__")) or path.suffix == ".egg-info" or never_taken(path.name)
+    return named or (path / "pyvenv.cfg").exists()
 
 
 def _found(root: Path, path: str) -> Found:
@@ -191,22 +240,10 @@ def _too_much(found: Sequence[Found], how_much: str) -> None:
     )
 
 
-def _explain_missing(root: Path, entrypoint: str) -> None:
+def _explain_missing(root: Path, entrypoint: str, included: Included) -> None:
     """Raises the SourceError that says why the entry point was not taken."""
-    rules = IgnoreRules(root)
-    parts = entrypoint.split("/")
-    prefix = ""
-    why: Ignored | None = None
-    for index, part in enumerate(parts):
-        rules = rules.enter(prefix, str(root / prefix))
-        why = rules.match(prefix + part, is_dir=index < len(parts) - 1)
-        if why or never_taken(part):
-            break
-        prefix += f"{part}/"
-    reason = (
-        f"is ignored by {why}" if why else "lies in a folder that is never deployed (a virtual environment or a cache)"
-    )
+    why = why_left(root, entrypoint, included) or "lies outside the project folder"
     raise SourceError(
-        f"the entry point {entrypoint} {reason}, so it would not be deployed",
-        hint=f"Add the line `!/{entrypoint}` to .homeportignore, or move the file." if why else "Move the file.",
+        f"the entry point {entrypoint} {why}, so it would not be deployed",
+        hint=f'include = ["{entrypoint}"] under [deployment] in fastmcp.toml takes it nevertheless; or move the file.',
     )

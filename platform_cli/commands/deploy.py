@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,16 +11,19 @@ from typing import Any
 
 import click
 
+from ..build.code import read_code
 from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
-from ..config.names import check_name, default_name
+from ..config.names import check_name
 from ..config.project import Project
-from ..config.server_name import server_name
+from ..config.sources import is_source, opened
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
-from ..errors import InputError, NotFoundError
+from ..errors import InputError
+from ..findings.missing import explained
 from ..findings.offers import check_offers
+from ..findings.source import look_at
 from ..home import open_home
 from ..output import Output
 from ..secrets.references import check_needed, referenced
@@ -28,7 +32,7 @@ from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
 from .plans import plan_data, plan_text
-from .project_here import deployed_from, known_as
+from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
 
 
@@ -79,12 +83,15 @@ def deploy_command(
             deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
             return
         if client.remote is None:
-            bundle = build(project, home, stages, partial(_inspect, client, project), output.note).bundle
+            with explained(project):
+                built = build(project, home, stages, partial(_inspect, client, project), output.note)
+            bundle, code = built.bundle, built.code
         else:
             # Late: only a platform elsewhere needs it.
             from ..controlplane.remote_build import build_remote
 
-            bundle = build_remote(client, project, stages, output.note)
+            with explained(project):
+                bundle, code = build_remote(client, project, stages, output.note), read_code(project)
         contract = bundle.manifest["contract"]
         if not allow_empty:
             check_offers(contract)
@@ -106,7 +113,8 @@ def deploy_command(
             client.end_unused()
     if "token" in status:
         keep_project_token(status, home)
-    report = Report(status, contract)
+    found = look_at(project, code, os.environ) if status["changed"] else ()
+    report = Report(status, contract, found)
     output.result(report.data(stages), report.text())
 
 
@@ -116,7 +124,7 @@ def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str,
 
 
 def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
-    project = load_project(path, arguments)
+    project = _opened(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
     given = {}
@@ -131,6 +139,13 @@ def read_project(path: str, name: str | None, variables: tuple[str, ...], argume
     return replace(project, environment={**project.environment, **given})
 
 
+def _opened(path: str, arguments: tuple[str, ...]) -> Project:
+    """The project at `path`; a clone of a repository is there until the command ends."""
+    if not is_source(path):
+        return load_project(path, arguments)
+    return click.get_current_context().with_resource(opened(path, arguments, open_home()))
+
+
 def with_secrets(project: Project, values: Mapping[str, str], client: PlatformClient) -> Project:
     """The project under the name whose secrets it needs, all of which are set; those of --env-file are by now. Raises
     ConfigError, and InputError where nobody chose a name and the likely one is another project's.
@@ -140,36 +155,7 @@ def with_secrets(project: Project, values: Mapping[str, str], client: PlatformCl
     client.wait_until_running()
     name = project.name or deployed_from(project.place, client)
     if values:
-        name = name or choose_name(project, _named_in_source(project), client)
+        name = name or choose_name(project, named_in_source(project), client)
         project = with_env_file(replace(project, name=name), values, client.keep_secrets)
     available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
     return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project
-
-
-def _named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells: secrets are needed before there is one."""
-    try:
-        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
-        return {"name": server_name(source) or ""}
-    except (OSError, SyntaxError, ValueError):
-        return {"name": ""}
-
-
-def choose_name(project: Project, contract: dict[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
-
-    A name nobody chose must not take over a project that came from another folder.
-    """
-    if project.name is not None:
-        return project.name
-    name = default_name(contract, project)
-    try:
-        current = client.status(name)
-    except NotFoundError:
-        return name
-    if current["folder"] != known_as(project.place, client):
-        raise InputError(
-            f"a project {name!r} was deployed from {current['folder']}",
-            hint=f"--name {name} makes this its next release; another name makes a project of its own",
-        )
-    return name

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 
+from ..build.code import read_code
 from ..build.stages import Stages
 from ..config.project import Project
 from ..deploy_report import Report
 from ..errors import ConfigError
+from ..findings.missing import explained
 from ..findings.offers import check_offers
+from ..findings.source import look_at
 from ..home import Home
 from ..output import Output
 from .env_file import with_env_file
@@ -49,7 +53,8 @@ def deploy_to_lambda(
     try:
         if values:
             project = with_env_file(_named(project), values, lambda name, given: ProjectSecrets(aws, name).set(given))
-        wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
+        with explained(project):
+            wanted, contract = make_wanted(project, lambda: aws, home, stages, output.note)
         if not allow_empty:
             check_offers(contract)
         with stages.run("plan"):
@@ -70,8 +75,9 @@ def deploy_to_lambda(
                 wait_until_ready(aws, wanted.project, status["release"])
     finally:
         output.stop_spinner()
+    found = look_at(project, read_code(project), os.environ) if plan.steps else ()
     token = {"token": executor.token} if executor.token else {}
-    report = Report({**status, **token, "changed": bool(plan.steps)}, contract)
+    report = Report({**status, **token, "changed": bool(plan.steps)}, contract, found)
     output.result(report.data(stages), report.text())
 
 

@@ -16,7 +16,9 @@ from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.project import Project
+from ..config.sources import NPM, PYPI, read_package_source
 from ..errors import BuildError, HomeportError, InputError
+from ..home import Home
 from .deployer import Emit, Event, Read, told_stages
 from .platform import Platform
 from .upload import Description, unpack
@@ -47,7 +49,7 @@ class Builds:
 
     async def _build(self, archive: IO[bytes], emit: Emit) -> None:
         try:
-            bundle = await self.build(lambda folder: _read(*unpack(archive, folder)), emit)
+            bundle = await self.build(lambda folder: _read(*unpack(archive, folder), self._platform.home), emit)
         except HomeportError as error:
             emit(_error(error))
         except OSError as error:
@@ -108,8 +110,11 @@ class Builds:
             raise
 
 
-def _read(description: Description, folder: Path) -> Project:
-    project = load_project(folder / description.path, description.args, top=folder)
+def _read(description: Description, folder: Path, home: Home) -> Project:
+    if description.path.startswith((PYPI, NPM)):
+        project = read_package_source(description.path, description.args, home)
+    else:
+        project = load_project(folder / description.path, description.args, top=folder)
     try:
         given = {key: check_variable(key, value) for key, value in description.variables.items()}
     except ValueError as error:

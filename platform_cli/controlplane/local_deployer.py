@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import HomeportError
+from ..findings.offers import check_still_offers
 from .builds import Builds
 from .deployer import Deployed, Emit, Read, token_note
 from .platform import Platform
@@ -20,6 +21,7 @@ class LocalDeployer:
 
     async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
         bundle = await self._builds.build(read, emit)
+        check_still_offers(bundle.manifest["contract"], self.contract(project))
         status = await self._platform.releases.deploy(project, bundle.hash, source, origin())
         return Deployed(
             release=int(status["release"].removeprefix("v")),

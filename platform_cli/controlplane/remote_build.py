@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from ..build.model import Bundle
+from ..build.model import Bundle, Source
 from ..build.source import collect_source
 from ..build.stages import Stage, Stages
 from ..config.names import slugify
@@ -24,9 +24,13 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
 
     The bundle's path is only its name: the folder is on the other machine.
     """
-    with stages.run("upload"), pack(project.folder, _paths(project), _description(project)) as archive:
-        events = client.build(archive)
-        event = next(events, None)
+    with stages.run("upload"):
+        source = collect_source(
+            project.folder, project.entrypoint.file if project.entrypoint else None, project.include
+        )
+        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+            events = client.build(archive)
+            event = next(events, None)
     while event is not None:
         match event["event"]:
             case "start":
@@ -43,23 +47,21 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
     raise PlatformError("the platform ended while it was building", hint="run the command again")
 
 
-def _paths(project: Project) -> list[str]:
-    files = {
-        file.path for file in collect_source(project.folder, project.entrypoint.file if project.entrypoint else None)
-    }
+def _paths(project: Project, source: Source) -> list[str]:
     # Also in the folders from the root down to the server: the nearest file there decides.
     ends = (f"{project.member}/_", project.entrypoint.file if project.entrypoint else "_")
     folders = {folder for end in ends for folder in PurePosixPath(end.lstrip("/")).parents}
     named = {(folder / name).as_posix() for folder in folders for name in ALWAYS}
     named |= {project.requirements} if project.requirements else set()
-    return sorted(files | {name for name in named if (project.folder / name).is_file()})
+    return sorted({file.path for file in source.files} | {name for name in named if (project.folder / name).is_file()})
 
 
-def _description(project: Project) -> Description:
+def _description(project: Project, source: Source) -> Description:
     return Description(
         path=project.typed,
         args=project.args,
         name=slugify(project.folder.name) or "server",
         variables=dict(project.environment),
         project=project.name,
+        folders=list(source.folders),
     )

@@ -36,7 +36,7 @@ class Description(BaseModel):
     arguments. `name` is the folder's.
 
     `variables` are those of the command line; they win over the configuration's. `project` is whose secrets they may
-    refer to.
+    refer to. `folders` are there without files.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,6 +46,7 @@ class Description(BaseModel):
     args: tuple[str, ...] = ()
     variables: dict[str, str] = {}
     project: str | None = Field(default=None, pattern=NAME)
+    folders: list[str] = Field(default=[], max_length=MAX_FILES)
 
 
 def pack(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:
@@ -84,6 +85,8 @@ def unpack(archive: IO[bytes], destination: Path) -> tuple[Description, Path]:
             folder.mkdir()
             for entry in entries[1:]:
                 _extract(reader, entry, folder / entry.filename.removeprefix(FILES))
+            for path in description.folders:
+                (folder / path).mkdir(parents=True, exist_ok=True)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
         raise InputError(f"the upload is not a sound archive: {error}") from error
     except ValueError as error:
@@ -150,6 +153,8 @@ def _description(reader: zipfile.ZipFile) -> Description:
     path = description.path.partition(":")[0]
     if path != "." and not _is_inside(path):
         raise ValueError("its path leads out of the project")
+    if not all(map(_is_inside, description.folders)):
+        raise ValueError("one of its folders leads out of the project")
     return description
 
 

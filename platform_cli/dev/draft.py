@@ -9,8 +9,11 @@ from typing import Any
 from homeport_runtime.manifest import APP_FOLDER
 
 from ..build.bundle import BundleDraft, bundle_hash
-from ..build.model import SourceFile
+from ..build.code import read_code
+from ..build.model import Source, SourceFile
+from ..build.package import OwnPackage, own_package
 from ..build.pipeline import draft_manifest, install
+from ..build.sessions import with_sessions
 from ..build.source import find_source, hash_source
 from ..build.stages import Stages
 from ..config.project import Project
@@ -21,7 +24,7 @@ from .watching import reloads
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A project at one moment. `hash` names all that a reload depends on; `code` are the files whose change reloads,
-    `data` the paths of the others that a deploy would take.
+    `data` the paths of the others that a deploy would take; `package` is what an installation of it adds.
     """
 
     project: Project
@@ -29,6 +32,7 @@ class Snapshot:
     manifest: Mapping[str, Any]
     code: tuple[SourceFile, ...]
     data: tuple[str, ...]
+    package: OwnPackage
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -41,19 +45,22 @@ class Snapshot:
 
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
+    project = with_sessions(project, read_code(project), note)
     installed = install(project, home, stages, note)
-    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None)
+    project = installed.project
+    found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include).files
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
-    manifest = draft_manifest(project, home, installed, code)
-    return Snapshot(project, bundle_hash(manifest), manifest, code, data)
+    package = own_package(project, [file.path for file in found], installed.interpreter, home.cache, note)
+    manifest = draft_manifest(home, installed, Source(code), package)
+    return Snapshot(project, bundle_hash(manifest), manifest, code, data, package)
 
 
 def write_draft(snapshot: Snapshot, scratch: Home) -> BundleDraft:
     """The code is copied, so that requests in flight finish with the old one; data are links to what is there now."""
     draft = BundleDraft(scratch, snapshot.manifest, snapshot.hash)
     try:
-        draft.fill(snapshot.project.folder, snapshot.code)
+        draft.fill((snapshot.project.folder, snapshot.code), (snapshot.package.folder, snapshot.package.files))
         for path in snapshot.data:
             link = draft.path / APP_FOLDER / path
             link.parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from ..build.code import Code, called, dotted, functions
 from ..config.project import Project
-from .code import Code, called, dotted, functions
 from .model import Finding
 
 _SCHEDULERS = frozenset(

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..build.code import listed
 from ..config.project import Project
 from ..errors import InputError
 from ..secrets.dotenv import parse_dotenv
-from .code import listed
 from .model import Finding
 
 

@@ -20,14 +20,23 @@ def check_offers(contract: Mapping[str, Any] | None) -> None:
             "nothing answers at /mcp: this is a web app without an MCP endpoint",
             hint=f"mount the server's app at /mcp, or name the server itself: FILE:OBJECT; {ALLOW}",
         )
-    if contract.get("guarded") or contract.get("problems") or contract.get("endpoints"):
-        return
-    if not any(contract.get(key) for key in OFFERS):
+    if not _offers(contract):
         raise InspectError(
             "the server offers nothing: it lists no tools, no prompts and no resources",
             hint="they may be registered in a main() or another function that is not called when the server starts, "
             f"or on an object with another name (FILE:OBJECT serves that one); {ALLOW}",
         )
+
+
+def check_still_offers(contract: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> None:
+    """As `check_offers` for a push, where nobody is asked: what offers nothing follows only what offered nothing."""
+    if live is not None and _offers(live):
+        check_offers(contract)
+
+
+def _offers(contract: Mapping[str, Any]) -> bool:
+    """Whether it lists something, or cannot be asked."""
+    return any(contract.get(key) for key in (*OFFERS, "guarded", "problems", "endpoints"))
 
 
 def find_failed_lists(contract: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -48,7 +57,8 @@ def offer_lines(contract: Mapping[str, Any] | None, url: str) -> list[str]:
             f"{endpoint['name']}: {url}{endpoint['path']}  tools: {_names(endpoint['tools'])}" for endpoint in endpoints
         ]
     if contract.get("guarded"):
-        return ["tools: behind the server's own sign-in"]
+        known = f"{_names(contract['tools'])}, " if contract.get("tools") else ""
+        return [f"tools: {known}behind the server's own sign-in"]
     return [f"tools: {_names(contract.get('tools', ()))}"]
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from homeport_runtime.environment import QUIET, RESERVED
 
+from ..build.code import Code, dotted, keyword, listed, text_of
 from ..config.project import Project
 from ..supervisor.release import INHERITED
-from .code import Code, dotted, keyword, listed, text_of
 from .model import Finding
 
 _ENVIRON = ("os.environ", "environ")

@@ -22,7 +22,7 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
     scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
     try:
         workdir = WorkDir(scratch)
-        workdir.place(release.bundle / "app", release.files)
+        workdir.place(release.bundle / "app", release.files, release.folders)
         return await inspect_in(workdir.path, launcher, release, record=record)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -38,7 +38,7 @@ async def inspect_in(
     try:
         return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
     except ReleaseError as error:
-        hint = "give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret"
+        hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
         raise InspectError(error.message, hint=hint) from error
     finally:
         worker.kill()

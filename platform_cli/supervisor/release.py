@@ -72,6 +72,7 @@ class RunnableRelease:
     modules: tuple[str, ...]
     tools: Sequence[Mapping[str, Any]] | None
     cold_start_optimization: bool
+    folders: tuple[str, ...] = ()
     stop_first: bool = False
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
@@ -118,6 +119,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         concurrency=scaling["concurrency"],
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
+        folders=tuple(manifest.get("folders", ())),
         modules=tuple(manifest["imports"]["modules"] if "imports" in manifest else manifest["preload"]),
         tools=contract["tools"] if (contract := manifest.get("contract")) else None,
         cold_start_optimization=manifest["cold_start_optimization"],

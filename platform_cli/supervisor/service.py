@@ -153,7 +153,7 @@ class Service:
         previous = self.release
         self._unwatch()
         try:
-            self._workdir.place(release.bundle / "app", release.files)
+            self._workdir.place(release.bundle / "app", release.files, release.folders)
             yield
         except BaseException:
             self._workdir.place(

@@ -6,12 +6,13 @@ stays as it is through deploys and rollbacks. What was put there is remembered b
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..home import write_atomic
@@ -22,9 +23,15 @@ class WorkDir:
         self.path = project_folder / "files"
         self._record = project_folder / "placed.json"
 
-    def place(self, app: Path, files: Mapping[str, str]) -> None:
-        """Makes the release's files (path -> sha256, content under `app`) visible, leaving the server's own alone."""
+    def place(self, app: Path, files: Mapping[str, str], folders: Iterable[str] = ()) -> None:
+        """Makes the release's files (path -> sha256, content under `app`) and folders visible, leaving the server's own
+        alone. Folders stay: what is written into them is the server's.
+        """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in folders:
+            # What the server put in its place or on the way there is the server's own.
+            with contextlib.suppress(FileExistsError, NotADirectoryError):
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
         placed = self._placed()
         kept: dict[str, str] = {}
         for name in sorted({*placed, *files}):

@@ -32,7 +32,7 @@ class App:
 
     `sessions` is the folder that keeps stateful sessions, None to serve without; `token_hash` that of the bearer
     token that every request must bring, None to serve everyone. Without `listens` nobody may hold a
-    connection open to be told of changes (subscriptions/listen, 2026-07-28). `own_path` answers as /mcp does.
+    connection open to be told of changes (subscriptions/listen, 2026-07-28).
     """
 
     def __init__(
@@ -43,10 +43,8 @@ class App:
         sessions: Path | None,
         token_hash: str | None = None,
         listens: bool = True,
-        own_path: str | None = None,
     ) -> None:
         self._adapter = adapter
-        self._own_path = own_path or MCP_PATH
         self._is_own = adapter.kind == "asgi"
         self._sessions = sessions
         self._listens = listens
@@ -81,9 +79,9 @@ class App:
             self._own_mcp = at(self._adapter.http, main.path) if main else self._adapter.http
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
-        self._aliases = _forms(self._own_path)
-        if main is not None and (self._is_own or main.path != SSE_PATH):
-            self._aliases |= _forms(main.path)
+        # Where only middleware knows /sse, that is the stream's own.
+        hidden = main is None or (main.path == SSE_PATH and not self._is_own)
+        self._aliases = _forms(MCP_PATH if hidden or main is None else main.path)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
@@ -103,7 +101,7 @@ class App:
         return app if self._listens else NoSubscriptions(app)
 
     def _sse_app(self, stream: Endpoint | None, *, has_main: bool) -> ASGIApp:
-        if not self._is_own:
+        if self._adapter.sse is not None:
             return self._adapter.sse
         if stream is not None:
             return _stream_app(self._adapter.http, stream)

@@ -81,8 +81,8 @@ def _union(capabilities: Any) -> Mapping[str, Any]:
 async def _contract(app: ASGIApp, endpoint: Endpoint) -> Contract:
     try:
         return await Probe(app, PROBE_HOST, endpoint.path).contract()
-    except Guarded:
-        return {**await _behind_the_guard(endpoint), "guarded": True}
+    except Guarded as refusal:
+        return {**await _behind_the_guard(endpoint, str(refusal)), "guarded": True}
     except NoMCPEndpoint as missing:
         raise ServerError(
             f"POST {endpoint.path} is answered with HTTP {missing}",
@@ -90,17 +90,30 @@ async def _contract(app: ASGIApp, endpoint: Endpoint) -> Contract:
         ) from None
 
 
-async def _behind_the_guard(endpoint: Endpoint) -> Contract:
+async def _behind_the_guard(endpoint: Endpoint, refusal: str) -> Contract:
     """What can be known by asking the server itself, as nobody else may."""
-    unknown: Contract = {"name": "", "version": "", "instructions": None, "capabilities": {}}
-    unknown |= {key: [] for _, _, key in LISTS}
     if endpoint.inside is None:
-        return unknown
+        return _unasked(None)
     try:
         return await Probe(endpoint.inside, PROBE_HOST, endpoint.path).contract()
-    except (Guarded, NoMCPEndpoint):
-        return unknown
+    except (Guarded, NoMCPEndpoint) as problem:
+        told = str(problem) if isinstance(problem, Guarded) else refusal
     except Exception as problem:
         # The handler may need what its guard would have left for it.
-        told = f"{type(problem).__name__}: {problem}"[:MAX_TOLD]
-        return {**unknown, "problems": [{"method": "initialize", "message": told}]}
+        told = f"{type(problem).__name__}: {problem}"
+    return {**_unasked(endpoint.inside), "problems": [{"method": "initialize", "message": told[:MAX_TOLD]}]}
+
+
+def _unasked(inside: Any) -> Contract:
+    """What the SDK's server says of itself before it is asked; it lists nothing."""
+    manager = getattr(inside, "__self__", None) or getattr(inside, "session_manager", None)
+    lowlevel: Any = getattr(manager, "app", None)
+    said = lowlevel.create_initialization_options() if hasattr(lowlevel, "create_initialization_options") else None
+    capabilities = getattr(said, "capabilities", None)
+    return {
+        "name": getattr(said, "server_name", ""),
+        "version": getattr(said, "server_version", ""),
+        "instructions": getattr(said, "instructions", None),
+        "capabilities": capabilities.model_dump(by_alias=True, exclude_none=True, mode="json") if capabilities else {},
+        **{key: [] for _, _, key in LISTS},
+    }

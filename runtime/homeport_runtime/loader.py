@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,10 +60,25 @@ def explaining(file: str, app: Path, when: str) -> Iterator[None]:
 def _hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]
-        return f"add the package that provides {top!r} to the requirements, or the file to the project folder"
-    if isinstance(error, KeyError):
-        return "if this is an environment variable, set it under [environment] in fastmcp.toml or with --env KEY=VALUE"
-    return "run the file with the same requirements to see it fail here too; the traceback shows your frames"
+        return (
+            f"if {top!r} is a package, add what provides it to the requirements; a module of your own lies beside the "
+            "server, in the project folder or in its src"
+        )
+    if isinstance(error, KeyError) and _is_variable(error):
+        name = error.args[0]
+        return f"set the variable: --env {name}=VALUE, [environment] in fastmcp.toml, or `homeport set-secret {name}`"
+    if isinstance(error, FileNotFoundError):
+        return (
+            "what an ignore file names stays behind, unless include = [...] under [deployment] in fastmcp.toml brings "
+            "it; what lies outside the project folder has to be copied into it"
+        )
+    return "the traceback shows your own frames; `homeport dev` loads it again on each save"
+
+
+def _is_variable(error: KeyError) -> bool:
+    """Whether it was os.environ that had no such key."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].name == "__getitem__" and frames[-1].filename in (os.__file__, "<frozen os>")
 
 
 def user_trace(error: BaseException, app: Path) -> str:

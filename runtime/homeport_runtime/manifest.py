@@ -9,7 +9,8 @@ from typing import Any
 FORMAT = 1
 # What a Manifest is read from. The rest (contract, modules, files) can be a hundred times as long.
 KEYS = (
-    "format", "entrypoint", "program", "args", "roots", "command", "server", "sessions", "start_timeout_s", "memory_mb",
+    "format", "entrypoint", "program", "args", "roots", "command", "server", "origins", "sessions", "start_timeout_s",
+    "memory_mb",
 )  # fmt: skip
 FILE_NAME = "manifest.json"
 APP_FOLDER = "app"
@@ -34,7 +35,8 @@ class Manifest:
 
     With `object` the program's file is not run but imported, for the server of that name. `roots` are the folders of
     the app from which its packages are imported. `bridged` says that the program serves over stdio alone, as inspected.
-    `start_timeout_s` bounds loading and warming up; `memory_mb` what the process may allocate.
+    `origins` are foreign Origins that may call. `start_timeout_s` bounds loading and warming up; `memory_mb` what the
+    process may allocate.
     """
 
     program: Program | None
@@ -42,6 +44,7 @@ class Manifest:
     roots: tuple[str, ...]
     command: tuple[str, ...] | None
     bridged: bool
+    origins: tuple[str, ...]
     sessions: bool
     start_timeout_s: float
     memory_mb: int
@@ -58,6 +61,7 @@ class Manifest:
             roots=tuple(data.get("roots", ())),
             command=tuple(data["command"]) if data["command"] else None,
             bridged=(data.get("server") or {}).get("kind") == "stdio",
+            origins=tuple(data.get("origins", ())),
             sessions=data["sessions"],
             start_timeout_s=data["start_timeout_s"],
             memory_mb=data["memory_mb"],

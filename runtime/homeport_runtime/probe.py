@@ -35,7 +35,7 @@ class NoMCPEndpoint(Exception):
 
 
 class Guarded(Exception):
-    """There is an endpoint, and it is not for everyone: 401, 403."""
+    """There is an endpoint, and it is not for everyone: it answers initialize with 401, 403 or a JSON-RPC error."""
 
 
 class Probe:
@@ -55,7 +55,7 @@ class Probe:
 
         A list that fails, since it needs a database or a key that only a caller has, is no reason to serve nothing:
         what was said is among the contract's `problems`. Raises NoMCPEndpoint, Guarded, or ServerError where initialize
-        fails.
+        gets no answer.
         """
         hello = await self._initialize()
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -114,6 +114,8 @@ class Probe:
         answer = await self._post({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
         if "error" in answer:
             error = answer["error"]
+            if method == "initialize":
+                raise Guarded(f"{error.get('message')} (JSON-RPC {error.get('code')})")
             if error.get("code") == -32601:
                 raise MethodNotFound(method)
             raise ServerError(
@@ -130,7 +132,7 @@ class Probe:
         if status in NOT_HERE and message["method"] == "initialize":
             raise NoMCPEndpoint(status)
         if status in NOT_FOR_EVERYONE and message["method"] == "initialize":
-            raise Guarded
+            raise Guarded(f"HTTP {status}")
         self._session = headers.get("mcp-session-id", self._session)
         answer = _answer(headers.get("content-type", ""), body, message["id"])
         if answer is None:

@@ -48,7 +48,7 @@ def test_a_finished_draft_is_found(project: Project, tmp_path: Path) -> None:
     name = bundle_hash(manifest)
     assert find_bundle(home, name) is None
     with BundleDraft(home, manifest, name) as draft:
-        draft.fill(project.folder, collect_source(project.folder, "server.py"))
+        draft.fill((project.folder, collect_source(project.folder, "server.py").files))
         assert find_bundle(home, name) is None
         bundle = draft.finish(FOUND)
     found = find_bundle(home, name)
@@ -61,17 +61,17 @@ def test_a_finished_draft_is_found(project: Project, tmp_path: Path) -> None:
 def test_a_draft_that_fails_leaves_nothing(project: Project, tmp_path: Path) -> None:
     home, manifest = Home(tmp_path / "home"), manifest_of(project)
     with pytest.raises(KeyboardInterrupt), BundleDraft(home, manifest, "3" * 32) as draft:
-        draft.fill(project.folder, collect_source(project.folder, "server.py"))
+        draft.fill((project.folder, collect_source(project.folder, "server.py").files))
         raise KeyboardInterrupt
     assert list(home.bundles.iterdir()) == []
 
 
 def test_the_second_of_two_builders_takes_the_first_ones(project: Project, tmp_path: Path) -> None:
     home, manifest = Home(tmp_path / "home"), manifest_of(project)
-    files = collect_source(project.folder, "server.py")
+    files = collect_source(project.folder, "server.py").files
     with BundleDraft(home, manifest, "3" * 32) as first, BundleDraft(home, manifest, "3" * 32) as second:
         for draft in (first, second):
-            draft.fill(project.folder, files)
+            draft.fill((project.folder, files))
         assert first.finish(FOUND).path == second.finish(FOUND).path
     assert [path.name for path in home.bundles.iterdir()] == ["3" * 32]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.build import lock as module
+from platform_cli.build import resolve as module
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.lock import make_lock
 from platform_cli.build.model import Interpreter, Requirements
@@ -56,21 +56,9 @@ def test_constraints_limit_and_do_not_install(tmp_path: Path) -> None:
     assert "rich" not in lock.text
 
 
-def test_locked_text_is_taken_as_it_is_when_it_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = make_lock(Requirements("idna==3.10\n", ""), INTERPRETER, tmp_path)[0].text
-    alone = "".join(line + "\n" for line in text.splitlines() if "uvicorn" in line or "idna" in line)
-    completed, _ = make_lock(Requirements("six==1.16.0\n", "uv.lock", locked=True), INTERPRETER, tmp_path)
-    assert "six==1.16.0" in completed.text
-    assert "uvicorn" in names(completed.text)
-    with pytest.raises(LockError, match=r"uvicorn==0\.20"):
-        make_lock(Requirements("uvicorn==0.20.0\n", "uv.lock", locked=True), INTERPRETER, tmp_path)
-    monkeypatch.setattr(module, "run_uv", None)
-    assert make_lock(Requirements(alone, "uv.lock", locked=True), INTERPRETER, tmp_path)[0].text == alone
-
-
 def test_index_lines_and_local_content_stay_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "run_uv", lambda *_, **__: "six==1.17.0\n")
-    text = "--extra-index-url https://a/simple\n# content: lib sha256:{}\n/p/lib\n"
+    text = "--extra-index-url https://a/simple\n# content: lib sha256:{}\n"
     one, two = (make_lock(Requirements(text.format(n), ""), INTERPRETER, tmp_path)[0] for n in (1, 2))
     assert one.text == "--extra-index-url https://a/simple\n# content: lib sha256:1\nsix==1.17.0\n"
     assert one.hash != two.hash
@@ -105,7 +93,7 @@ def test_no_lock(
         make_lock(requirements, INTERPRETER, tmp_path)
     assert hint in (caught.value.hint or "")
     assert "hunter2" not in caught.value.message
-    assert list(tmp_path.rglob("*.txt")) == []
+    assert list(tmp_path.rglob("*.json")) == []
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,13 +17,13 @@ from tests.build.test_imports import write
 
 
 def paths(folder: Path, entrypoint: str | None = "server.py") -> list[str]:
-    return [file.path for file in collect_source(folder, entrypoint)]
+    return [file.path for file in collect_source(folder, entrypoint).files]
 
 
 def test_files_are_sorted_hashed_and_know_whether_they_can_be_run(tmp_path: Path) -> None:
     write(tmp_path, {"server.py": "x", "b/run.sh": "#!/bin/sh", "a.txt": "", ".env.example": "K="})
     (tmp_path / "b/run.sh").chmod(0o700)
-    assert collect_source(tmp_path, "server.py") == (
+    assert collect_source(tmp_path, "server.py").files == (
         SourceFile(".env.example", hashlib.sha256(b"K=").hexdigest(), executable=False),
         SourceFile("a.txt", hashlib.sha256(b"").hexdigest(), executable=False),
         SourceFile("b/run.sh", hashlib.sha256(b"#!/bin/sh").hexdigest(), executable=True),
@@ -101,7 +101,7 @@ def test_symlinks_within_the_folder_become_files(tmp_path: Path) -> None:
     (tmp_path / "lib/shared").symlink_to("../shared")
     (tmp_path / "shared/loop").symlink_to("..")
     (tmp_path / "dangling").symlink_to("nowhere")
-    files = collect_source(tmp_path, "server.py")
+    files = collect_source(tmp_path, "server.py").files
     assert [file.path for file in files] == ["lib/a.py", "lib/shared/b.txt", "link.py", "server.py", "shared/b.txt"]
     copy_source(tmp_path, files, tmp_path.parent / "copy")
     assert not (tmp_path.parent / "copy/link.py").is_symlink()
@@ -160,7 +160,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
 def test_a_copy_is_the_same_every_time(tmp_path: Path) -> None:
     write(tmp_path, {"p/server.py": "x", "p/bin/run": "y"})
     (tmp_path / "p/bin/run").chmod(0o711)
-    copy_source(tmp_path / "p", collect_source(tmp_path / "p", "server.py"), tmp_path / "copy")
+    copy_source(tmp_path / "p", collect_source(tmp_path / "p", "server.py").files, tmp_path / "copy")
     for name, mode in (("server.py", 0o100644), ("bin/run", 0o100755)):
         status = (tmp_path / "copy" / name).stat()
         assert (status.st_mode, status.st_mtime) == (mode, 315_532_800)
@@ -169,7 +169,7 @@ def test_a_copy_is_the_same_every_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["content", "symlink", "folder symlink", "pipe", "removed"])
 def test_a_file_that_changes_while_it_is_deployed(change: str, tmp_path: Path) -> None:
     write(tmp_path, {"p/server.py": "", "p/data/file": "same", "outside/file": "same"})
-    files = collect_source(tmp_path / "p", "server.py")
+    files = collect_source(tmp_path / "p", "server.py").files
     file = tmp_path / "p/data/file"
     file.unlink()
     if change == "content":
@@ -183,3 +183,62 @@ def test_a_file_that_changes_while_it_is_deployed(change: str, tmp_path: Path) -
         os.mkfifo(file)
     with pytest.raises(SourceError, match="data/file"):
         copy_source(tmp_path / "p", files, tmp_path / "copy")
+
+
+INCLUDED = {
+    ".gitignore": "data/\n*.bin\n",
+    "server.py": "",
+    "data/a/b.txt": "",
+    "data/.env": "",
+    "data/.git/config": "",
+    "model.bin": "",
+    "other.bin": "",
+    "node_modules/m/index.js": "",
+    "node_modules/m/node_modules/n/index.js": "",
+    ".env": "",
+    ".git/config": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("include", "more"),
+    [
+        ((), []),
+        (("data",), ["data/a/b.txt"]),
+        (("data/a/b.txt",), ["data/a/b.txt"]),
+        (("model.bin", "data/a"), ["data/a/b.txt", "model.bin"]),
+        ((".env", "data/.env"), [".env", "data/.env"]),
+        (("node_modules",), ["node_modules/m/index.js", "node_modules/m/node_modules/n/index.js"]),
+        ((".git",), []),
+    ],
+)
+def test_what_is_included_comes_though_it_is_ignored(tmp_path: Path, include: tuple[str, ...], more: list[str]) -> None:
+    write(tmp_path, INCLUDED)
+    taken = [file.path for file in collect_source(tmp_path, "server.py", include).files]
+    assert taken == sorted([".gitignore", "server.py", *more])
+
+
+def test_what_is_included_has_to_be_there_and_within(tmp_path: Path) -> None:
+    write(tmp_path, {"project/server.py": "", "project/.gitignore": "link", "secret.txt": ""})
+    (tmp_path / "project/link").symlink_to("../secret.txt")
+    with pytest.raises(SourceError, match="include names absent"):
+        collect_source(tmp_path / "project", "server.py", ("absent",))
+    with pytest.raises(SourceError, match="leaves the project folder"):
+        collect_source(tmp_path / "project", "server.py", ("link",))
+
+
+def test_folders_without_files_are_kept(tmp_path: Path) -> None:
+    ignored = {".gitignore": "data/\n*.log\n", "data/x.db": "", "logs/server.log": "", "data/deep/y.db": ""}
+    tools = {
+        ".venv/pyvenv.cfg": "",
+        "env/pyvenv.cfg": "",
+        "node_modules/m/x.js": "",
+        ".cache/x.log": "",
+        "x.egg-info/x.log": "",
+        "made/.gitignore": "*",
+        "made/sub/x": "",
+    }
+    write(tmp_path, {"server.py": "", "pkg/__init__.py": "", **ignored, **tools})
+    (tmp_path / "empty/inner").mkdir(parents=True)
+    (tmp_path / "pkg/cache").mkdir()
+    assert collect_source(tmp_path, "server.py").folders == ("data", "empty/inner", "logs", "made", "pkg/cache")

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 SERVER = HERE / "server"
 REVISIONS = ("2026-07-28", "2025-11-25")
 # The tables of `homeport deploy`: how the project is configured in each mode.
-MODES = {"stateless": "", "sessions": "[deployment]\nsessions = true\n"}
+MODES = {"stateless": "[deployment]\nsessions = false\n", "sessions": "[deployment]\nsessions = true\n"}
 # On Lambda there is only the first of them, and nobody may hold a connection open to be told of changes.
 LAMBDA = f'[auth]\nmode = "none"\n[deployment.lambda]\narchitecture = "{machine()}"\n'
 

@@ -189,3 +189,20 @@ def refused(archive: io.BytesIO, into: Path) -> None:
         unpack(archive, into)
     assert not any(path.is_file() for path in into.rglob("*"))
     assert [path.name for path in into.parent.iterdir()] == [into.name]
+
+
+def test_folders_without_files_come_out(folder: Path, into: Path) -> None:
+    with pack(folder, FILES, DESCRIBED.model_copy(update={"folders": ["logs", "pkg/deep/er"]})) as archive:
+        _, unpacked = unpack(archive, into)
+    assert (unpacked / "logs").is_dir()
+    assert (unpacked / "pkg/deep/er").is_dir()
+
+
+@pytest.mark.parametrize("path", ["../out", "/out", "a/../../out", "", "server.py/x"])
+def test_folders_that_lead_out_are_refused(folder: Path, into: Path, path: str) -> None:
+    with (
+        pack(folder, FILES, DESCRIBED.model_copy(update={"folders": [path]})) as archive,
+        pytest.raises(InputError, match="refused"),
+    ):
+        unpack(archive, into)
+    assert not (into.parent / "out").exists()

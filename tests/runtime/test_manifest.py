@@ -13,6 +13,7 @@ WHOLE = {
     "sessions": False,
     "start_timeout_s": 30,
     "memory_mb": 512,
+    "origins": ["app://desk"],
     "lock": "of others",
 }
 
@@ -24,7 +25,8 @@ def read(**changes: object) -> Manifest:
 
 def test_a_python_server() -> None:
     manifest = read(entrypoint={"file": "server.py", "object": "mcp"}, sessions=True)
-    assert manifest == Manifest(Program("server.py", "", None, "server.py", ()), "mcp", (), None, False, True, 30, 512)
+    program, origins = Program("server.py", "", None, "server.py", ()), ("app://desk",)
+    assert manifest == Manifest(program, "mcp", (), None, False, origins, True, 30, 512)
 
 
 def test_a_console_script() -> None:
@@ -47,7 +49,7 @@ def test_a_program_that_was_found_to_speak_over_stdio_alone_is_bridged() -> None
 
 def test_a_command() -> None:
     command = ("npx", "-y", "x")
-    assert read(command=list(command)) == Manifest(None, None, (), command, False, False, 30, 512)
+    assert read(command=list(command)) == Manifest(None, None, (), command, False, ("app://desk",), False, 30, 512)
 
 
 def test_another_format_is_refused() -> None:

@@ -84,3 +84,21 @@ def test_a_copy_that_fails_leaves_no_part(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match="No space"):
         folder.place(*release(tmp_path / "2", a="two"))
     assert contents(folder) == {"a": "one"}
+
+
+def test_folders_are_there_and_stay_with_what_is_in_them(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    folder.place(*release(tmp_path / "one"), ("logs", "data/deep"))
+    (folder.path / "logs/server.log").write_text("a line")
+    folder.place(*release(tmp_path / "two"), ("logs",))
+    folder.place(*release(tmp_path / "three"))
+    assert (folder.path / "logs/server.log").read_text() == "a line"
+    assert (folder.path / "data/deep").is_dir()
+
+
+def test_what_the_server_made_instead_of_a_folder_is_its_own(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    folder.place(*release(tmp_path / "one"))
+    (folder.path / "logs").write_text("a file")
+    folder.place(*release(tmp_path / "two"), ("logs", "logs/deep"))
+    assert (folder.path / "logs").read_text() == "a file"

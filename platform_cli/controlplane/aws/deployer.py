@@ -13,6 +13,7 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from ...errors import BusyError, ConfigError, ReleaseError
+from ...findings.offers import check_still_offers
 from ...home import Home
 from ...secrets.secrets_manager import ProjectSecrets
 from ...targets.aws_lambda.build import make_wanted
@@ -52,6 +53,7 @@ class LambdaDeployer:
             wanted, contract = make_wanted(
                 project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
             )
+            check_still_offers(contract, self.contract(name))
             for attempt in _patiently():
                 with attempt:
                     plan = make_plan(self._aws, replace(wanted, folder=source))

@@ -10,8 +10,10 @@ from typing import Any
 
 from homeport_runtime.telemetry.scrub import Scrubber
 
+from ...build.code import read_code
 from ...build.model import Bundle
 from ...build.pipeline import build
+from ...build.sessions import decide_sessions
 from ...build.stages import Stages
 from ...config.names import default_name
 from ...config.project import Project
@@ -38,6 +40,8 @@ def make_wanted(
 
     Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
+    if project.sessions is None:
+        project = _without_sessions(project, note)
     check_runs_there(
         sessions=bool(project.sessions),
         command=project.command,
@@ -68,6 +72,12 @@ def make_wanted(
         secrets=pin,
     )
     return wanted, contract
+
+
+def _without_sessions(project: Project, note: Callable[[str], None]) -> Project:
+    if reason := decide_sessions(project, read_code(project)).reason:
+        note(f"sessions: off, though {reason}; on Lambda each request may meet another instance")
+    return replace(project, sessions=False)
 
 
 def _secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict[str, str]]:

@@ -1,13 +1,18 @@
-"""The app's own CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): an Origin that it allows is let through."""
+"""CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): the app's own, by which an Origin is let through, and what
+browsers want to hear for those Origins that the configuration lets through.
+"""
 
 from __future__ import annotations
 
-from ..asgi import ASGIApp, Headers, Scope, header
+from ..asgi import ASGIApp, Headers, Message, Scope, Send, header
 from ..probe import exchange
 
 # How many of the app's answers are remembered: a browser asks again and again for the same page.
 MAX_REMEMBERED = 100
 REQUEST_METHOD = b"access-control-request-method"
+ALLOW_ORIGIN = b"access-control-allow-origin"
+# Seconds for which a browser need not ask again.
+MAX_AGE_S = 600
 
 
 def is_preflight(scope: Scope) -> bool:
@@ -36,5 +41,34 @@ class OwnCORS:
             (REQUEST_METHOD, str(scope.get("method", "GET")).encode()),
         ]
         _, answer, _ = await exchange(self._app, "OPTIONS", scope["path"], headers, b"")
-        allowed = [value.decode("latin-1") for name, value in answer if name.lower() == b"access-control-allow-origin"]
+        allowed = [value.decode("latin-1") for name, value in answer if name.lower() == ALLOW_ORIGIN]
         return allowed in (["*"], [origin])
+
+
+def allowing(scope: Scope, origin: str, send: Send) -> Send:
+    """A `send` that tells the browser that `origin` may call, unless the app itself has said who may."""
+    preflight, replaced = is_preflight(scope), False
+
+    async def told(message: Message) -> None:
+        nonlocal replaced
+        if message["type"] == "http.response.start":
+            headers: Headers = list(message["headers"])
+            if not any(name.lower() == ALLOW_ORIGIN for name, _ in headers):
+                replaced = preflight
+                headers = _preflight_headers(scope) if preflight else headers
+                headers += [(ALLOW_ORIGIN, origin.encode("latin-1")), (b"vary", b"origin")]
+                headers.append((b"access-control-expose-headers", b"mcp-session-id"))
+                message = {**message, "status": 204 if preflight else message["status"], "headers": headers}
+        elif replaced:
+            message = {**message, "body": b""}
+        await send(message)
+
+    return told
+
+
+def _preflight_headers(scope: Scope) -> Headers:
+    asked = header(scope, b"access-control-request-headers")
+    headers = [(b"access-control-allow-methods", b"GET, POST, DELETE"), (b"access-control-max-age", b"%d" % MAX_AGE_S)]
+    if asked is not None:
+        headers.append((b"access-control-allow-headers", asked.encode("latin-1")))
+    return headers

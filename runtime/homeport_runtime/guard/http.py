@@ -14,7 +14,7 @@ from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
 from .calls import CallRecord
-from .cors import OwnCORS, is_preflight
+from .cors import OwnCORS, allowing, is_preflight
 from .messages import (
     MAX_BODY,
     MESSAGE,
@@ -29,6 +29,7 @@ from .messages import (
 from .names import Names
 from .open_streams import OpenStreams, Stream
 from .paths import Paths
+from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
 # Characters of the app's own words that are told on a stream.
@@ -47,6 +48,7 @@ class Guard:
         self._app = without_authorization(app) if token_hash else app
         self._names = names
         self._cors = OwnCORS(self._app)
+        self._strangers = Strangers()
         self.paths = Paths()
         self._calls = StreamCalls()
         self.streams = OpenStreams()
@@ -94,19 +96,25 @@ class Guard:
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._names.allows_host(header(scope, b"host")):
-            await _refuse(scope, send, 421, "this server does not answer to that Host")
+            await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
             return
+        origin = header(scope, b"origin")
+        if origin is not None and self._names.allows_foreign(origin):
+            send = allowing(scope, origin, send)
         if is_preflight(scope):
             # It carries no token and calls nothing: who may do so, the app's own CORS says.
             await self._app(scope, receive, send)
             return
-        origin = header(scope, b"origin")
         if origin is not None and not await self._allows_origin(scope, origin):
-            await _refuse(scope, send, 403, "this Origin may not use this server")
+            await _refuse(scope, send, 403, self._strangers.origin(origin))
             return
         if self._token is not None and not self._token.allows(scope):
             await _refuse(scope, send, 401, "this server wants its bearer token", [CHALLENGE])
             return
+        await self._pass(scope, receive, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Gives the app a request that may come in."""
         path = scope["path"]
         if path in self.paths.streams and scope["type"] == "http":
             await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)

@@ -5,10 +5,13 @@ MCP 2026-07-28, basic/transports: servers MUST validate the Origin header and an
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# The longest host name there is (RFC 1035, section 2.3.4).
+MAX_NAME = 253
 
 
 class Names:
@@ -16,29 +19,55 @@ class Names:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names: set[str] = set()
+        self._origins: frozenset[str] = frozenset()
         self._known: set[str] = set()
         for name in (*LOOPBACK, *names):
             self.add(name)
 
     def add(self, name: str) -> None:
-        self._names.add(name.lower().rstrip("."))
+        self._names.add(_folded(name))
+
+    def let_in(self, origins: Iterable[str]) -> None:
+        """Foreign Origins that may call: whole, or the scheme of an app alone (`app://`), whose hosts are then all let
+        in.
+        """
+        self._origins |= {origin.lower() for origin in origins}
 
     def allows_host(self, host: str | None) -> bool:
         return host is not None and self._allows(f"//{host}")
 
     def allows_origin(self, origin: str) -> bool:
-        return "://" in origin and self._allows(origin)
+        return self.allows_foreign(origin) or ("://" in origin and self._allows(origin))
+
+    def allows_foreign(self, origin: str) -> bool:
+        """Whether it was let in by its own value."""
+        scheme, separator, _ = origin.lower().partition("://")
+        return origin.lower() in self._origins or scheme + separator in self._origins
 
     def _allows(self, url: str) -> bool:
         if url in self._known:
             return True
-        try:
-            name = urlsplit(url).hostname
-        except ValueError:
-            return False
-        if name is None or name.rstrip(".") not in self._names:
+        name = host_name(url)
+        if name is None or name not in self._names:
             return False
         # Only allowed names are remembered, and they come with few ports: nobody can grow this by asking.
         if len(self._known) < 100:
             self._known.add(url)
         return True
+
+
+def host_name(url: str) -> str | None:
+    """The host in `//host:port` or an origin, as names are compared; None if there is none."""
+    try:
+        name = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return _folded(name) if name is not None and len(name) <= MAX_NAME else None
+
+
+def _folded(name: str) -> str:
+    """An IP address in its one form, anything else in lower case."""
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name.lower().rstrip(".")

@@ -77,6 +77,8 @@ class LambdaServer:
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
         # lasts as long as the sandbox.
         shutil.copytree(self._folders.app, self._folders.work, dirs_exist_ok=True, copy_function=shutil.copyfile)
+        for folder in self._data.get("folders", ()):
+            (self._folders.work / folder).mkdir(parents=True, exist_ok=True)
         os.chdir(self._folders.work)
         site.addsitedir(str(PACKAGES))
         packed.install(PACKAGES)

@@ -106,7 +106,7 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
             if takeover.taken:
                 # What it does when it has served is its own business.
                 return
-            if not isinstance(error.__cause__, NotServable):
+            if not NotServable.is_in(error.__cause__):
                 raise
     if not takeover.taken:
         asyncio.run(_serve_found_or_bridge(module, program, folders, live))
@@ -170,9 +170,9 @@ def prepare(
     with _starting(folders):
         sessions = manifest.sessions and not served.given.stateless
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
+        names.let_in(manifest.origins)
         kept = folders.sessions if sessions else None
-        path = served.given.path if served.given.transport == "http" else None
-        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens, own_path=path)
+        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
         return Prepared(app, adapter.kind, served.name, served.chosen)
 
 

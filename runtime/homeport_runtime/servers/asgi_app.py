@@ -40,7 +40,7 @@ class ASGIAppServer:
         # What the app's lifespan has left for its requests (ASGI, lifespan protocol, "Lifespan State").
         self._state: dict[str, Any] = {}
         self.http: ASGIApp = self._serve
-        self.sse: ASGIApp = self._serve
+        self.sse: ASGIApp | None = None
         _leave_names_to_the_guard()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

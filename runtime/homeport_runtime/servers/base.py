@@ -39,7 +39,8 @@ class ServeOptions:
 
 
 class ServerAdapter(Protocol):
-    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/.
+    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/, None
+    where that is to go through `http`.
 
     `stateless` is /mcp without sessions for a server of the older era, onto which protocol 2026-07-28 is translated;
     None for a server that speaks it. `lifespan` is entered once per process, before the first request.
@@ -48,7 +49,7 @@ class ServerAdapter(Protocol):
     kind: str
     http: ASGIApp
     stateless: ASGIApp | None
-    sse: ASGIApp
+    sse: ASGIApp | None
 
     def lifespan(self) -> AbstractAsyncContextManager[None]: ...
 

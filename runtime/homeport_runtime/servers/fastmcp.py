@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from ..asgi import ASGIApp, at
+from ..asgi import ASGIApp
 from .base import Given, ServeOptions, change_settings, class_names, known_arguments
 from .request_state import seal_request_state
-from .sse_facade import SSEFacade
 from .tool_schemas import ToolSchemas
 
 # Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
@@ -37,13 +36,12 @@ class FastMCPServer:
         if options.sessions and not speaks_modern:
             self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if speaks_modern else self._stateless
-        # Middleware may go by the path: a second app would be one that it does not see.
-        guarded = SSEFacade(at(self.http, _path(given))) if given.middleware else None
-        self.sse: ASGIApp = guarded or server.http_app(path="/sse", transport="sse")
+        # Middleware may go by the path: what it would not see must not be there.
+        self.sse: ASGIApp | None = None if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
-            if lowlevel.get_tool_input_schema is None:
+            if getattr(lowlevel, "get_tool_input_schema", "not yet") is None:
                 lowlevel.get_tool_input_schema = self._schemas.lookup
 
     @asynccontextmanager
@@ -62,17 +60,21 @@ class FastMCPServer:
 
 
 def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
-    """Whether it answers in JSON is the server's own choice. Before fastmcp 2.8 sessions are a setting, too."""
-    arguments = known_arguments(server.http_app, stateless_http=stateless)
-    if not arguments:
-        change_settings(server.settings, stateless_http=stateless)
-    if given.json_response is not None:
-        arguments |= known_arguments(server.http_app, json_response=given.json_response)
+    """As the program has said; where it said nothing, the server's own settings decide whether it answers in JSON."""
+    options: dict[str, Any] = {"stateless_http": stateless}
     if given.middleware:
-        arguments["middleware"] = list(given.middleware)
+        options["middleware"] = list(given.middleware)
+    if given.json_response is not None:
+        options["json_response"] = given.json_response
+    arguments = known_arguments(server.http_app, **options)
+    if "stateless_http" not in arguments:
+        # Before fastmcp 2.8 it is a setting.
+        change_settings(server.settings, stateless_http=stateless)
     return server.http_app(path=_path(given), **arguments)
 
 
 def _path(given: Given) -> str:
-    """Where the app itself answers: where the middleware that a program gave expects it."""
-    return "/sse" if given.middleware and given.transport == "sse" else "/mcp"
+    """Where the app itself answers. Middleware may go by the path: it sees the one that it knows."""
+    if given.transport == "sse" and given.middleware:
+        return given.path or "/sse"
+    return given.path or "/mcp" if given.transport == "http" else "/mcp"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..asgi import ASGIApp
+from ..asgi import ASGIApp, Receive, Scope, Send, send_error
 from .base import ServeOptions, class_names, settle_version, shared_lifespan
 from .request_state import seal_request_state
 from .session_manager import SessionManager
@@ -36,16 +36,23 @@ class LowLevelServer:
         self._stateless = (
             self._http if speaks_modern or not options.sessions else SessionManager(server, sessions=False)
         )
-        self.http: ASGIApp = self._http.handle
+        self.http: ASGIApp = self._serve
         self.stateless: ASGIApp | None = None if speaks_modern else self._stateless.handle
-        self.sse = sse_app(server)
+        self.sse: ASGIApp | None = sse_app(server)
         self._schemas = ToolSchemas()
         if speaks_modern:
             seal_request_state(server, options.state_key)
-            if server.get_tool_input_schema is None:
+            if getattr(server, "get_tool_input_schema", "not yet") is None:
                 server.get_tool_input_schema = self._schemas.lookup
         else:
             log_tool_errors(server)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The manager answers on every path that it is given.
+        if scope["path"] == "/mcp":
+            await self._http.handle(scope, receive, send)
+        else:
+            await send_error(send, 404, -32600, "Not Found")
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

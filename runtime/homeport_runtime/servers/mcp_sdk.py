@@ -27,13 +27,14 @@ class FastMCP1Server:
             server.settings,
             stateless_http=not options.sessions,
             mount_path="/",
-            streamable_http_path="/mcp",
             sse_path="/sse",
             message_path="/messages/",
             # The guard checks Host and Origin against the deployment's names; the SDK knows only localhost and answers
             # 421.
             transport_security=None,
         )
+        if options.given.json_response is not None:
+            change_settings(server.settings, json_response=options.given.json_response)
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
         log_tool_errors(server._mcp_server)
@@ -42,7 +43,10 @@ class FastMCP1Server:
         self.http: ASGIApp = server.streamable_http_app()
         self._stateless = SessionManager(server._mcp_server, sessions=False)
         self.stateless: ASGIApp | None = self._stateless.handle if options.sessions else self.http
-        self.sse = server.sse_app()
+        if options.sessions and server.settings.auth:
+            # The app checks tokens, and a session manager beside it would not: this server is left to its own era.
+            self.stateless = None
+        self.sse: ASGIApp | None = server.sse_app()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -72,8 +76,14 @@ class MCPServer2:
         self._lowlevel = server._lowlevel_server
         seal_request_state(self._lowlevel, options.state_key, server.name)
         settle_version(self._lowlevel)
-        self.http = server.streamable_http_app(stateless_http=not options.sessions, transport_security=security)
-        self.sse = server.sse_app(transport_security=security)
+        given = options.given
+        self.http: ASGIApp = server.streamable_http_app(
+            streamable_http_path=(given.path if given.transport == "http" else None) or "/mcp",
+            stateless_http=not options.sessions,
+            json_response=bool(given.json_response),
+            transport_security=security,
+        )
+        self.sse: ASGIApp | None = server.sse_app(transport_security=security)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

@@ -42,7 +42,9 @@ class OlderServer(Bridge):
         _check_open(server)
         lowlevel = getattr(server, "_mcp_server", server)
         log_tool_errors(lowlevel)
-        super().__init__(StdioProgram(partial(start_object, lowlevel), "the server"), sessions=options.sessions)
+        initialization = options.given.initialization or lowlevel.create_initialization_options()
+        start = partial(start_object, lowlevel, initialization)
+        super().__init__(StdioProgram(start, "the server"), sessions=options.sessions)
 
 
 def _has_streamable_http() -> bool:
@@ -64,7 +66,7 @@ class ObjectChild:
     the last lines of its traceback then.
     """
 
-    def __init__(self, server: Any, on_message: Callable[[RPC], None]) -> None:
+    def __init__(self, server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> None:
         # What the server's own SDK is made of.
         import anyio
         from mcp import types
@@ -79,13 +81,13 @@ class ObjectChild:
         self._to_server, read = make_stream(math.inf)
         write, self._from_server = make_stream(math.inf)
         self._wrap = _session_message()
-        self._run = asyncio.ensure_future(self._serve(server, read, write))
+        self._run = asyncio.ensure_future(self._serve(server, initialization, read, write))
         self._heard = asyncio.ensure_future(self._listen())
         self._run.add_done_callback(self._finish)
 
-    async def _serve(self, server: Any, read: Any, write: Any) -> None:
+    async def _serve(self, server: Any, initialization: Any, read: Any, write: Any) -> None:
         async with read, write:
-            await server.run(read, write, server.create_initialization_options())
+            await server.run(read, write, initialization)
 
     async def _listen(self) -> None:
         async with self._from_server:
@@ -132,5 +134,5 @@ def _session_message() -> Callable[[Any], Any] | None:
     return SessionMessage  # type: ignore[no-any-return]
 
 
-async def start_object(server: Any, on_message: Callable[[RPC], None]) -> ObjectChild:
-    return ObjectChild(server, on_message)
+async def start_object(server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> ObjectChild:
+    return ObjectChild(server, initialization, on_message)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ..asgi import Receive, Scope, Send, send_error
+from ..asgi import Receive, Scope, Send
 
 
 class SessionManager:
@@ -19,10 +19,6 @@ class SessionManager:
         self._running = False
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The manager answers on every path that it is given.
-        if scope["path"].rstrip("/") != "/mcp":
-            await send_error(send, 404, -32600, "Not Found")
-            return
         await self._manager.handle_request(scope, receive, send)
 
     @asynccontextmanager

@@ -29,7 +29,7 @@ class Bridge:
         self._program = program
         self.http: ASGIApp = StdioHTTP(program, sessions=sessions)
         self.stateless: ASGIApp | None = StdioHTTP(program, sessions=False)
-        self.sse: ASGIApp = StdioSSE(program)
+        self.sse: ASGIApp | None = StdioSSE(program)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

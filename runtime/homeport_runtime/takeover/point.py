@@ -69,6 +69,14 @@ class Takeover:
 class NotServable(Exception):
     """The program uses a transport in a way whose place cannot be taken."""
 
+    @classmethod
+    def is_in(cls, error: BaseException | None) -> bool:
+        """Whether it is what `error` is about: the cause, or one of a group."""
+        if error is None or isinstance(error, cls):
+            return error is not None
+        members = getattr(error, "exceptions", ())
+        return any(map(cls.is_in, (error.__cause__, error.__context__, *members)))
+
 
 class StandIn:
     """What a program gets for a transport's stream. Only to hand it to a server makes sense."""
@@ -77,3 +85,12 @@ class StandIn:
         if name.startswith("__"):
             raise AttributeError(name)
         raise NotServable(f"the program uses {name} of its stdio streams itself")
+
+    async def __aenter__(self) -> Any:
+        raise NotServable("the program reads and writes its stdio streams itself")
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Never entered."""
+
+    def __aiter__(self) -> Any:
+        raise NotServable("the program reads its stdio streams itself")

@@ -26,6 +26,8 @@ def install() -> None:
         "mcp.server.fastmcp.server": _patch_fastmcp1,
         "mcp.server.mcpserver.server": _patch_mcpserver2,
         "mcp.server.stdio": _patch_stdio,
+        # Its home before mcp 1.2.
+        "mcp.server": _patch_lowlevel,
         "mcp.server.lowlevel.server": _patch_lowlevel,
         "uvicorn.server": _patch_uvicorn,
         "hypercorn.asyncio": _patch_hypercorn,
@@ -119,7 +121,9 @@ def _patch_lowlevel(module: Any) -> None:
             return
         await takeover.serve(given["self"], Given(initialization=given.get("initialization_options")))
 
-    _replace(module.Server, "run", take)
+    server = getattr(module, "Server", None)
+    if server is not None and server.__module__ == module.__name__:
+        _replace(server, "run", take)
 
 
 def _patch_uvicorn(module: Any) -> None:

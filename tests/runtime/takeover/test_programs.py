@@ -237,6 +237,26 @@ for line in sys.stdin:
     assert workers.serve(source, python_with("mcp>=2")).call("one") == "1"
 
 
+def test_a_program_that_reads_the_sdks_streams_itself_is_bridged(workers: Workers) -> None:
+    source = """
+import asyncio
+from mcp.server.models import InitializationOptions
+from mcp.server.session import ServerSession
+from mcp.server.stdio import stdio_server
+from mcp.types import ServerCapabilities
+
+async def main():
+    options = InitializationOptions(server_name="own", server_version="1", capabilities=ServerCapabilities())
+    async with stdio_server() as (read, write), ServerSession(read, write, options) as session:
+        async for _message in session.incoming_messages:
+            pass
+
+asyncio.run(main())
+"""
+    found = inspected(workers, source, "mcp<2")
+    assert (found["kind"], found["contract"]["name"]) == ("stdio", "own")
+
+
 def test_a_program_that_serves_nothing_says_so(workers: Workers) -> None:
     found = inspected(workers, "print('done')\n")
     assert found["event"] == "failed"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..build.imports import walk_modules
 from ..config.project import Program, Project
 from ..errors import SourceError
+from .imports import walk_modules
 
 # How many places are named before the rest is counted.
 NAMED = 5
@@ -46,7 +46,7 @@ def _file_of(folder: Path, program: Program | None) -> str | None:
     if program is None:
         return None
     path = program.module.replace(".", "/")
-    main = () if program.function else (f"{path}/__main__.py",)
+    main: list[str] = [] if program.function else [f"{path}/__main__.py"]
     for place in (*main, f"{path}/__init__.py", f"{path}.py"):
         for root in ("", "src/"):
             if (folder / root / place).is_file():
@@ -70,10 +70,8 @@ def called(call: ast.Call) -> str:
 
 def text_of(node: ast.expr | None) -> str | None:
     """The text that a literal is."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-    return None
+    value: object = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else None
 
 
 def keyword(call: ast.Call, name: str) -> ast.expr | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from ..config.project import Project
 from .code import Code, dotted, keyword
@@ -37,6 +37,14 @@ def decide_sessions(project: Project, code: Iterable[Code]) -> Sessions:
     if use is None or _is_stateless(project, code):
         return Sessions(on=False)
     return Sessions(on=True, reason=use)
+
+
+def with_sessions(project: Project, code: Iterable[Code], note: Callable[[str], None]) -> Project:
+    """The project with sessions on or off; `note` is told where its code decides that they are on."""
+    decided = decide_sessions(project, code)
+    if decided.reason:
+        note(f"sessions: on, {decided.reason}; sessions = false under [deployment] in fastmcp.toml turns them off")
+    return replace(project, sessions=decided.on)
 
 
 def _is_stateless(project: Project, code: Iterable[Code]) -> bool:

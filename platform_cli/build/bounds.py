@@ -1,0 +1,47 @@
+"""Limits on the SDKs that a project's code needs, whatever its requirements leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from platform_cli.build.imports import Module, parse_module, walk_modules
+from platform_cli.build.sdk import sdk_requirements
+from platform_cli.config.project import Project
+from platform_cli.errors import SourceError
+
+# As many files of a package are read for signs.
+MAX_FILES = 500
+
+
+def sdk_bounds(project: Project) -> tuple[str, ...]:
+    """The upper limits on mcp and fastmcp (`mcp<2`) of the server and the local modules that it imports, or of the
+    package that the program is in; none where the code tells nothing, or cannot be parsed here.
+    """
+    modules = list(_modules(project))
+    imported = {found.name for module in modules for found in module.imports if not found.level}
+    limits = sdk_requirements([module.tree for module in modules], imported)
+    return tuple(sorted(limit for limit in limits if "<" in limit and ">" not in limit))
+
+
+def _modules(project: Project) -> Iterator[Module]:
+    try:
+        if project.entrypoint is not None:
+            yield from walk_modules(project.folder, project.entrypoint.file)
+    except SourceError:
+        return
+    if project.program is not None:
+        for file in _files_of_package(project.folder / project.member, project.program.module.partition(".")[0]):
+            try:
+                yield parse_module(file, file.name)
+            except SourceError:
+                continue
+
+
+def _files_of_package(root: Path, name: str) -> list[Path]:
+    for place in (root / "src", root):
+        if (place / name).is_dir():
+            return sorted((place / name).rglob("*.py"))[:MAX_FILES]
+        if (place / f"{name}.py").is_file():
+            return [place / f"{name}.py"]
+    return []

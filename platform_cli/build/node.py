@@ -1,0 +1,183 @@
+"""Packages of npm: locked once, installed into the layer beside Python's, and the program that is built with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..config.package_json import programs_of, read_package, run_file
+from ..config.project import Project
+from ..errors import BuildError, LayerError, LockError
+from ..home import write_atomic
+from .model import Lock, NodePackages, SourceFile
+from .source import copy_source
+from .uv import mask
+
+MODULES = "node_modules"
+# Programs that look for packages in the folder they are started in.
+PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
+TIMEOUT_S = 900.0
+_QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
+_LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
+# Lines of a failed program that are shown.
+_SHOWN = 6
+
+
+def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
+    """What npm installs for a program of Node, None for any other; and whether it was known without asking npm.
+
+    It is what the project's own lock says, else what npm resolves, which is remembered below `cache`. Raises LockError.
+    """
+    declared = read_package(project.folder)
+    if not project.command or project.command[0] not in PROGRAMS or declared is None:
+        return None, True
+    # Its own scripts would run without its files; what they make belongs to the app.
+    package = json.dumps({key: value for key, value in declared.items() if key != "scripts"})
+    npmrc = _text(project.folder / ".npmrc") or ""
+    lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
+    remembered = cache / "locks" / f"{_hash(package, npmrc)}.json"
+    known = lock or _text(remembered)
+    if known is None:
+        known = _resolve(package, npmrc)
+        write_atomic(remembered, known.encode())
+        return NodePackages(package, known, npmrc, _version()), False
+    return NodePackages(package, known, npmrc, _version()), True
+
+
+def with_packages(lock: Lock, packages: NodePackages) -> Lock:
+    """`lock` with packages of npm: together they are one layer."""
+    identity = _hash(lock.hash, packages.package, packages.lock, packages.npmrc, packages.node)
+    return replace(lock, packages=packages, hash=identity)
+
+
+def install_packages(packages: NodePackages, folder: Path) -> None:
+    """node_modules in `folder`, the layer's, as `npm ci` makes it. Raises LayerError."""
+    _write(packages.package, packages.lock, packages.npmrc, folder)
+    try:
+        _npm(["ci"], folder)
+    except BuildError as error:
+        raise LayerError(
+            f"the packages of npm cannot be installed: {error.message}", hint="See that `npm ci` works there."
+        ) from None
+
+
+def find_program(project: Project, layer: Path) -> Project:
+    """The project with `npx NAME` as the program of the package NAME that is installed in `layer`."""
+    words = [word for word in project.command or () if word not in ("-y", "--yes")]
+    if words[:1] != ["npx"] or len(words) < 2:
+        return project
+    scope, at, rest = words[1].rpartition("@")
+    name = scope if at and scope else f"{at}{rest}"
+    package = read_package(layer / MODULES / name)
+    programs = list(programs_of(package).values()) if package else []
+    if len(programs) != 1:
+        return project
+    return replace(project, command=(*run_file(programs[0], f"{MODULES}/{name}"), *words[2:]))
+
+
+def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Path | None:
+    """A folder with `files` and what the package's build script makes of them, where the program is not among them;
+    None where nothing is to be built. Raises BuildError.
+    """
+    command = project.command or ()
+    package = read_package(project.folder) or {}
+    has_script = isinstance(package.get("scripts"), dict) and "build" in package["scripts"]
+    program = os.path.normpath(command[1]) if command[:1] == ("node",) and len(command) > 1 else None
+    if program is None or not has_script or program in {file.path for file in files} or program.startswith(MODULES):
+        return None
+    identity = _hash(layer.name, *(f"{file.path} {file.sha256}" for file in files))
+    final = cache / "node" / identity
+    if final.is_dir():
+        return final
+    final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as temporary:
+        folder = Path(temporary, "app")
+        copy_source(project.folder, files, folder)
+        (folder / MODULES).symlink_to(layer / MODULES)
+        _npm(["run", "build"], folder)
+        if not (folder / program).is_file():
+            raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
+        (folder / MODULES).unlink()
+        for ignoring in folder.rglob(".gitignore"):  # it leaves out of git what was built, and would of the app
+            ignoring.unlink()
+        folder.rename(final)
+    return final
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+
+
+def _write(package: str, lock: str | None, npmrc: str, folder: Path) -> None:
+    for name, text in (("package.json", package), ("package-lock.json", lock), (".npmrc", npmrc)):
+        if text:
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def _resolve(package: str, npmrc: str) -> str:
+    with tempfile.TemporaryDirectory(prefix="homeport-npm-") as temporary:
+        folder = Path(temporary)
+        _write(package, None, npmrc, folder)
+        try:
+            _npm(["install", "--package-lock-only", "--ignore-scripts"], folder)
+        except BuildError as error:
+            raise LockError(
+                f"the packages of npm cannot be resolved: {error.message}", hint="Check the names and the network."
+            ) from None
+        return (folder / "package-lock.json").read_text(encoding="utf-8")
+
+
+def _version() -> str:
+    """Node's major version: compiled packages are made for one."""
+    return _run(["node", "--version"], None).partition(".")[0]
+
+
+def _npm(args: Sequence[str], folder: Path) -> None:
+    _run(["npm", *args], folder)
+
+
+def _run(command: Sequence[str], folder: Path | None) -> str:
+    program = shutil.which(command[0])
+    if program is None:
+        raise BuildError(f"{command[0]} is not installed", hint="Install Node.js: https://nodejs.org")
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=folder,
+            env={**os.environ, **_QUIET},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"`{' '.join(command)}` took longer than {TIMEOUT_S:g} s", hint="Run it by hand.") from None
+    if done.returncode:
+        said = mask("\n".join(_reason(done.stdout, done.stderr)))
+        raise BuildError(f"`{' '.join(command)}` failed:\n{said}", hint="Run it by hand to see all that it says.")
+    return done.stdout
+
+
+def _reason(stdout: str, stderr: str) -> list[str]:
+    """The last words of the script that npm ran, else npm's own, which come behind a code."""
+    script = [line for line in stdout.splitlines() if line.strip() and not line.startswith("> ")]
+    others = [line for line in stderr.splitlines() if line.strip() and not line.startswith("npm ")]
+    own = [line.removeprefix("npm error ") for line in stderr.splitlines() if line.startswith("npm error")]
+    return [*script, *others][-_SHOWN:] or own[1:3]

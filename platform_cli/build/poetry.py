@@ -1,0 +1,33 @@
+"""A pyproject.toml in poetry's older form, reduced to what its backend needs to tell the dependencies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tomlkit
+
+from platform_cli.build.pyproject import table
+from platform_cli.errors import ConfigError
+
+
+def dependencies_only(data: dict[str, Any], groups: tuple[str, ...]) -> str:
+    """The text of a pyproject.toml with the dependencies of `data` and of its `groups`: neither package-mode = false, a
+    missing name, nor files that are not there keep poetry-core from reading them.
+    """
+    poetry = table(data, "tool", "poetry")
+    dependencies = dict(table(poetry, "dependencies"))
+    for group in groups:
+        wanted = table(poetry, "group", group, "dependencies")
+        if not wanted:
+            raise ConfigError(f"pyproject.toml has no group {group!r}")
+        dependencies |= wanted
+    reduced = {
+        "name": poetry.get("name", "project"),
+        "version": "0",
+        "description": "",
+        "authors": [],
+        "dependencies": dependencies,
+        "extras": table(poetry, "extras"),
+    }
+    backend = {"requires": ["poetry-core"], "build-backend": "poetry.core.masonry.api"}
+    return tomlkit.dumps({"tool": {"poetry": reduced}, "build-system": backend})

@@ -1,0 +1,56 @@
+"""The programs that installed packages bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from ..config.names import slugify
+from ..config.project import Program
+from ..config.scripts import parse_script
+from ..errors import SourceError
+
+
+def program_of(layer: Path, name: str) -> Program:
+    """The program in `layer` that a person calls `name`: a console script, the console script of the distribution of
+    that name, or a module for `python -m`. Raises SourceError.
+
+    Of several scripts of a distribution it is the one that is called as it is, else the only one with mcp in its name.
+    """
+    installed = list(distributions(path=[str(layer)]))
+    own = next((each for each in installed if slugify(each.name) == slugify(name)), None)
+    scripts = _scripts([own] if own else [])
+    everywhere = _scripts(installed)
+    if found := scripts.get(name) or everywhere.get(name):
+        return found
+    likely = [script for script in scripts if slugify(script) == slugify(name)]
+    likely = likely or [script for script in scripts if len(scripts) == 1 or "mcp" in script.lower()]
+    if len(likely) == 1:
+        return scripts[likely[0]]
+    if scripts:
+        raise SourceError(
+            f"{name} has several programs, and none is called {name}: {', '.join(sorted(scripts))}",
+            hint=f'Name one in a fastmcp.toml, below [deployment]: entrypoint = "{min(scripts)}"',
+        )
+    module = name.replace("-", "_")
+    if _is_module(layer, module):
+        return Program(module)
+    raise SourceError(
+        f"no program {name!r}: no console script and no module of the project or of an installed package is called so",
+        hint="Name the server file: homeport deploy server.py",
+    )
+
+
+def _scripts(installed: Iterable[Distribution]) -> dict[str, Program]:
+    return {
+        script.name: program
+        for each in installed
+        for script in each.entry_points.select(group="console_scripts")
+        if (program := parse_script(script.name, script.value))
+    }
+
+
+def _is_module(layer: Path, module: str) -> bool:
+    base = layer.joinpath(*module.split("."))
+    return base.with_name(f"{base.name}.py").is_file() or (base / "__main__.py").is_file()

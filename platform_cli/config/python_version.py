@@ -1,0 +1,105 @@
+"""Which Python a project asks for, by the files that people write for other tools."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tomli
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from platform_cli.config.inline_metadata import inline_metadata
+from platform_cli.config.project import Project
+
+# What pyenv and uv accept in .python-version: `3.12`, `3.12.1`, `cpython@3.12`, `cpython-3.12.1-linux-x86_64-gnu`.
+_PINNED = re.compile(r"^(?:cpython[-@]?)?(\d+\.\d+)")
+_CARET = re.compile(r"^\^\s*(\d+)(\.\d+)*$")
+_TILDE = re.compile(r"^~\s*(\d+)\.(\d+)(\.\d+)*$")
+
+
+def wanted_python(project: Project) -> str | None:
+    """The version (`3.12`) or PEP 440 specifier (`>=3.11`) that `project` asks for, None when it takes any.
+
+    The first that says so: the configuration, the metadata in the server file (PEP 723), and, in the folder of the
+    server or the nearest one above it up to the project's, .python-version, pyproject.toml (`requires-python`, or
+    poetry's `python`), or Pipfile. Of .python-version only the minor version counts: packages are built for that.
+    """
+    if project.python_version is not None:
+        return project.python_version
+    start = project.folder / project.member
+    if project.entrypoint is not None:
+        file = project.folder / project.entrypoint.file
+        start = file.parent
+        inline = inline_metadata(file, project.entrypoint.file).get("requires-python")
+        if isinstance(inline, str):
+            return inline
+    folders = list(folders_up(start, project.folder))
+    pinned = next((found for folder in folders if (found := _pinned(folder))), None)
+    return pinned or next((found for folder in folders if (found := _required(folder))), None)
+
+
+def folders_up(folder: Path, root: Path) -> Iterator[Path]:
+    """`folder` and those above it up to `root`; only `root` for a folder elsewhere."""
+    while folder != root and folder.is_relative_to(root):
+        yield folder
+        folder = folder.parent
+    yield root
+
+
+def specifier_of_poetry(constraint: str) -> str | None:
+    """Poetry's constraint in PEP 440's form, None for what has none.
+
+    https://python-poetry.org/docs/dependency-specification/#version-constraints
+    """
+    parts = [_poetry_part(part.strip()) for part in constraint.split(",") if part.strip()]
+    text = ",".join(part for part in parts if part)
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        return None
+    return text or None
+
+
+def _poetry_part(part: str) -> str:
+    version = part.lstrip("^~ ")
+    if match := _CARET.match(part):
+        return f">={version},<{int(match[1]) + 1}"
+    if match := _TILDE.match(part):
+        return f">={version},<{match[1]}.{int(match[2]) + 1}"
+    if part == "*":
+        return ""
+    return f"=={part}" if part[0].isdigit() else part
+
+
+def _pinned(folder: Path) -> str | None:
+    try:
+        lines = (folder / ".python-version").read_text(encoding="utf-8-sig").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return next((match[1] for line in lines if (match := _PINNED.match(line))), None)
+
+
+def _required(folder: Path) -> str | None:
+    data = _toml(folder / "pyproject.toml")
+    if isinstance(python := _at(data, "project", "requires-python"), str):
+        return python
+    if isinstance(python := _at(data, "tool", "poetry", "dependencies", "python"), str):
+        return specifier_of_poetry(python)
+    requires = _at(_toml(folder / "Pipfile"), "requires")
+    python = requires.get("python_version") or requires.get("python_full_version") if isinstance(requires, dict) else ""
+    return python if isinstance(python, str) and python[:1].isdigit() else None
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError):
+        return {}  # where its requirements are read, what is wrong with it is said
+
+
+def _at(data: object, *keys: str) -> object:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data

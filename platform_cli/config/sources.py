@@ -1,0 +1,164 @@
+"""Projects that come from elsewhere: a package of PyPI or npm, a git repository.
+
+A package is a project without files of its own: what it runs is among what is installed. A repository is cloned, and
+read as a folder is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from platform_cli.config.command import as_requirement
+from platform_cli.config.load import load_project
+from platform_cli.config.project import Project
+from platform_cli.errors import SourceError
+from platform_cli.home import Home, write_atomic
+
+PYPI, NPM = "pypi:", "npm:"
+CLONE_TIMEOUT_S = 600.0
+
+_URL = re.compile(r"(git\+)?(https?|ssh|git|file)://|[\w.-]+@[\w.-]+:")
+_TREE = re.compile(r"(https://(?:github|gitlab)\.com/[^/]+/[^/]+)(?:/-)?/tree/([^/]+)/?(.*)")
+# https://docs.npmjs.com/cli/configuring-npm/package-json#name, with a version or a tag behind it
+_NPM_PACKAGE = re.compile(r"((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~<>=|* -]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """`url` as git takes it, `ref` a branch, a tag or a commit, `folder` of the project within it."""
+
+    url: str
+    ref: str
+    folder: str
+
+
+def is_source(text: str) -> bool:
+    """Whether what was typed names a package or a repository, and no path."""
+    return text.startswith((PYPI, NPM)) or _URL.match(text) is not None
+
+
+@contextmanager
+def opened(text: str, args: Sequence[str], home: Home) -> Iterator[Project]:
+    """The project that the source `text` is; a clone is there for as long as the context. Raises SourceError."""
+    if text.startswith((PYPI, NPM)):
+        yield read_package_source(text, args, home)
+        return
+    repository = parse_repository(text)
+    clones = home.root / "clones"
+    clones.mkdir(mode=0o700, exist_ok=True)
+    with TemporaryDirectory(dir=clones) as folder:
+        _clone(repository, Path(folder))
+        inner = Path(folder, repository.folder).resolve()
+        if not inner.is_dir() or not inner.is_relative_to(Path(folder).resolve()):
+            raise SourceError(f"{repository.folder!r} is no folder of {without_password(repository.url)}")
+        yield replace(load_project(inner, args), source=without_password(text))
+
+
+def read_package_source(text: str, args: Sequence[str], home: Home) -> Project:
+    """The project of `pypi:` or `npm:` and a package. Raises SourceError."""
+    if text.startswith(PYPI):
+        requirement = _requirement(text)
+        folder = home.root / "packages" / "pypi"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        project = Project(folder, None, script=requirement.name, dependencies=(str(requirement),))
+    else:
+        name, version = _npm_package(text)
+        data = json.dumps({"private": True, "dependencies": {name: version}}).encode()
+        folder = home.root / "packages" / sha256(data).hexdigest()[:32]
+        write_atomic(folder / "package.json", data)
+        project = Project(folder, None, command=("npx", name, *args))
+    return replace(project, args=tuple(args) if project.script else (), source=text, typed=text)
+
+
+def parse_repository(text: str) -> Repository:
+    """`URL[@REF][#subdirectory=FOLDER]`, as pip takes it; also the address of a folder on GitHub or GitLab.
+
+    https://pip.pypa.io/en/stable/topics/vcs-support/
+    """
+    url, _, fragment = text.removeprefix("git+").partition("#")
+    folder = fragment.removeprefix("subdirectory=") if fragment else ""
+    if match := _TREE.fullmatch(url):
+        return Repository(match[1], match[2], folder or match[3])
+    # The user's name stands before the path, a ref in it.
+    start = url.find("/", url.find("://") + 3) if "://" in url else url.find(":")
+    path, at, ref = url[start:].rpartition("@") if start >= 0 else ("", "", "")
+    if not at:
+        return Repository(url, "HEAD", folder)
+    if not ref or ref.startswith("-"):
+        raise SourceError(f"{without_password(text)}: {ref!r} is no branch, tag or commit")
+    return Repository(url[:start] + path, ref, folder)
+
+
+def without_password(url: str) -> str:
+    """`url` without what lets one in: it is shown, and remembered."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _clone(repository: Repository, folder: Path) -> None:
+    for command in (
+        ["init", "--quiet", "--template="],
+        ["fetch", "--quiet", "--depth=1", "--no-tags", "--", repository.url, repository.ref],
+        ["checkout", "--quiet", "--force", "FETCH_HEAD"],
+    ):
+        _git(command, folder, without_password(repository.url))
+
+
+def _git(command: Sequence[str], folder: Path, shown: str) -> None:
+    # Whoever deploys may read the repository with their own keys, but nobody is asked for a password here.
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
+    try:
+        done = subprocess.run(
+            ["git", *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=CLONE_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise SourceError("git is not installed, and only git reads a repository", hint="Install git.") from None
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{shown} cannot be cloned: it took longer than {CLONE_TIMEOUT_S:g} s") from None
+    if done.returncode:
+        said = re.sub(r"(?<=://)[^/\s@]+@", "", (done.stderr.strip().splitlines() or ["git failed"])[-1])
+        raise SourceError(f"{shown} cannot be cloned: {said}", hint="See that `git clone` of it works here.")
+
+
+def _requirement(text: str) -> Requirement:
+    package = text.removeprefix(PYPI)
+    try:
+        requirement = Requirement(as_requirement(package))
+    except InvalidRequirement:
+        requirement = None
+    if requirement is None or requirement.url or requirement.marker:
+        raise SourceError(
+            f"{text!r} is not a package of PyPI", hint="Write pypi:NAME, pypi:NAME==VERSION or pypi:NAME[EXTRA]."
+        )
+    return requirement
+
+
+def _npm_package(text: str) -> tuple[str, str]:
+    match = _NPM_PACKAGE.fullmatch(text.removeprefix(NPM))
+    if match is None or ".." in PurePosixPath(match[1]).parts:
+        raise SourceError(
+            f"{text!r} is not a package of npm", hint="Write npm:NAME, npm:@SCOPE/NAME or npm:NAME@VERSION."
+        )
+    return match[1], match[2] or "latest"

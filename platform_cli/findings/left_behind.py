@@ -1,0 +1,79 @@
+"""Files and folders of the project that the code names and that ignore files keep out of a deploy."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from ..build.code import Code, called, listed, text_of
+from ..build.ignore import Included, why_left
+from ..config.project import Project
+from .model import Finding
+
+# Longer texts are prose.
+_MAX_PATH = 200
+# What takes a path: here a single word is one, too.
+_TAKES_PATHS = frozenset({"Path", "PurePath", "open", "join", "joinpath", "connect", "read_csv", "exists", "listdir"})
+# What a server writes itself.
+_OWN = (".log", ".pid", ".lock")
+
+
+def find_left_behind(project: Project, code: Iterable[Code]) -> Iterator[Finding]:
+    """Those that are there now, so that the code finds them by hand."""
+    root, included = project.folder.resolve(), Included(project.include)
+    found: dict[str, str] = {}
+    for each in code:
+        for node, text in _paths(each.tree):
+            for path in _existing(root, each.path, text):
+                if path not in found and why_left(root, path, included):
+                    found[path] = each.place(node)
+    if found:
+        shown = listed(f"{path} ({place})" for path, place in found.items())
+        yield Finding("left-behind", f"named by the code, and ignored, so it stays behind: {shown}", bring(*found))
+
+
+def bring(*paths: str) -> str:
+    """The way to have them deployed."""
+    quoted = ", ".join(f'"{path}"' for path in paths)
+    return f"include = [{quoted}] under [deployment] in fastmcp.toml brings {'it' if len(paths) == 1 else 'them'}"
+
+
+def named_paths(code: Iterable[Code]) -> Iterator[str]:
+    """The paths that the code names, whether they are there or not."""
+    return (path for each in code for _, path in _paths(each.tree))
+
+
+def _existing(root: Path, module: str, text: str) -> Iterator[str]:
+    """What `text` stands for in `module`, where it is there: relative to the project, or to the module's folder."""
+    for base in dict.fromkeys((PurePosixPath(), PurePosixPath(module).parent)):
+        path = str(base / text)
+        if (root / path).exists() and path != ".":
+            yield path
+
+
+def _paths(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
+    words = set(_operands(tree))
+    for node in ast.walk(tree):
+        text = text_of(node) if isinstance(node, ast.expr) else None
+        if text is None or not isinstance(node, ast.expr) or not 0 < len(text) <= _MAX_PATH:
+            continue
+        path = text.strip("/")
+        if (
+            any(character in path for character in "\0\n:")
+            or ".." in path.split("/")
+            or path.endswith(_OWN)
+            or path.startswith(".env")
+        ):
+            continue
+        if path and ("/" in path or "." in path or id(node) in words):
+            yield node, path
+
+
+def _operands(tree: ast.Module) -> Iterator[int]:
+    """The operands of `folder / "data"`, and the arguments of what takes paths."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield id(node.right)
+        elif isinstance(node, ast.Call) and called(node) in _TAKES_PATHS:
+            yield from map(id, node.args)
