@@ -20,7 +20,7 @@ _LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")
 _FASTMCP_2_ARGUMENTS = {
     "host", "port", "sse_path", "message_path", "streamable_http_path", "json_response", "stateless_http", "debug",
     "log_level", "on_duplicate_tools", "on_duplicate_resources", "on_duplicate_prompts", "tool_serializer",
-    "include_tags", "exclude_tags", "tool_transformations",
+    "include_tags", "exclude_tags", "tool_transformations", "dependencies",
 }  # fmt: skip
 _FASTMCP_3_METHODS = {"import_server", "as_proxy", "get_tools"}
 

@@ -24,7 +24,7 @@ def tools_command(server: str, token: str | None, headers: tuple[str, ...], as_j
 
     url = _url(server)
     tools = list_tools(url, headers_for(url, token, headers))
-    rows = [(tool["name"], _parameters(tool), _first_line(tool)) for tool in tools]
+    rows = [(tool["name"], _parameters(tool) or "-", _first_line(tool) or "-") for tool in tools]
     text = table(("tool", "parameters", "description"), rows) if rows else "it has no tools"
     Output(as_json=as_json).result({"ok": True, "url": url, "tools": tools}, text)
 

@@ -44,7 +44,8 @@ def explaining(file: str, app: Path, when: str) -> Iterator[None]:
         raise ServerError(
             f"{file} ended {when}: {said}",
             hint="give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret",
-            trace=user_trace(stop, app),
+            # What a program wrote before it exits with a number says why, and no traceback does.
+            trace=user_trace(stop, app) if isinstance(stop.code, str) else "",
         ) from stop
     except BaseException as error:
         name = type(error).__name__
