@@ -67,6 +67,7 @@ def deploy_command(
     output = Output(as_json=as_json)
     home = open_home()
     stages = output.stages()
+    client: PlatformClient | None = None
     try:
         with stages.run("read"):
             project = read_project(path, name, variables, server_arguments())
@@ -83,7 +84,7 @@ def deploy_command(
             return
         if client.remote is None:
             with explained(project):
-                built = build(project, home, stages, partial(_inspect, client, project.name), output.note)
+                built = build(project, home, stages, partial(_inspect, client, project), output.note)
             bundle, code = built.bundle, built.code
         else:
             # Late: only a platform elsewhere needs it.
@@ -108,6 +109,8 @@ def deploy_command(
             status = target.apply(plan, so_far) if plan.steps else {**client.status(chosen), "changed": False}
     finally:
         output.stop_spinner()
+        if client is not None:
+            client.end_unused()
     if "token" in status:
         keep_project_token(status, home)
     found = look_at(project, code, os.environ) if status["changed"] else ()
@@ -115,9 +118,9 @@ def deploy_command(
     output.result(report.data(stages), report.text())
 
 
-def _inspect(client: PlatformClient, project: str | None, draft: Path) -> dict[str, Any]:
+def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str, Any]:
     client.wait_until_running()
-    return client.inspect(draft, project)
+    return client.inspect(draft, project.name, project.place)
 
 
 def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:

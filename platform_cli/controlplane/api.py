@@ -32,20 +32,25 @@ DISCONNECT_CHECK_S = 0.2
 
 class Deploy(BaseModel):
     """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed from. `seconds` is
-    what making the bundle took.
+    what making the bundle took, `path` the author's PATH.
     """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
     folder: str
     author: str | None = None
     seconds: float | None = None
+    path: str | None = None
 
 
 class Inspect(BaseModel):
-    """`draft` is the name of a bundle's temporary folder; `project` the one whose secrets it gets."""
+    """`draft` is the name of a bundle's temporary folder; `project` the one whose secrets it gets, `folder` and `path`
+    as for a deploy.
+    """
 
     draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
     project: str | None = None
+    folder: str | None = None
+    path: str | None = None
 
 
 class Rollback(BaseModel):
@@ -80,7 +85,8 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> dict[str, Any]:
-        return await _while_connected(request, platform.releases.inspect(body.draft, body.project))
+        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path)
+        return await _while_connected(request, work)
 
     @app.get("/v1/projects")
     async def list_projects() -> list[dict[str, Any]]:
@@ -102,7 +108,8 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
     @app.post("/v1/projects/{name}/releases")
     async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
         check_name(name, "the project name")
-        work = platform.releases.deploy(name, body.bundle, body.folder, Origin(body.author, seconds=body.seconds))
+        origin = Origin(body.author, seconds=body.seconds, path=body.path)
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin)
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")

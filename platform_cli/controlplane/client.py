@@ -43,6 +43,7 @@ class PlatformClient:
         self._home = home
         self._connector: Connector = remote or LocalSocket(home.socket)
         self._timeout_s = timeout_s
+        self._started: subprocess.Popen[bytes] | None = None
 
     def is_running(self) -> bool:
         try:
@@ -65,7 +66,7 @@ class PlatformClient:
                 return
             self.stop()
         with self._home.platform_log.open("ab") as log:
-            subprocess.Popen(
+            self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -73,6 +74,24 @@ class PlatformClient:
                 start_new_session=True,
                 cwd="/",
             )
+
+    def end_unused(self) -> None:
+        """Ends the control plane that this client has started, be it still on its way, unless it has a project by now:
+        what was refused or interrupted leaves nothing running.
+        """
+        if self._started is None:
+            return
+        try:
+            platform = self.platform()
+        except PlatformError:
+            platform = None
+        if platform is not None and (platform["projects"] or platform["pid"] != self._started.pid):
+            return
+        self._started.terminate()
+        try:
+            self._started.wait(START_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._started.kill()
 
     def ensure_running(self) -> None:
         self.begin_start()
@@ -132,8 +151,8 @@ class PlatformClient:
             raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path, project: str | None) -> dict[str, Any]:
-        body = {"draft": draft.name, "project": project}
+    def inspect(self, draft: Path, project: str | None, place: str) -> dict[str, Any]:
+        body = {"draft": draft.name, "project": project, "folder": place, "path": self._programs()}
         answer: dict[str, Any] = self._request("POST", "/v1/inspections", body)
         return answer
 
@@ -166,9 +185,13 @@ class PlatformClient:
         return answer
 
     def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds}
+        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
+
+    def _programs(self) -> str | None:
+        """Where the person's shell finds programs; a platform on another machine has its own."""
+        return os.environ.get("PATH") if self.remote is None else None
 
     def renew_token(self, project: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("POST", _path(project, "token"))

@@ -50,18 +50,22 @@ class Releases:
             active = self._store.active_release(row.name)
             service.resume(self._runnable(active) if active else None)
 
-    async def inspect(self, draft: str, project: str | None) -> dict[str, Any]:
+    async def inspect(
+        self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
+    ) -> dict[str, Any]:
         """What the server in a bundle's draft says of itself; `draft` is the name of its folder, `project` whose
-        secrets it gets.
+        secrets it gets. `folder` is where it comes from, `path` the PATH of who deploys it.
         """
         release = read_release(self._state.home, "inspection", 0, self._state.home.bundles / draft)
+        release = replace(release, path=path or release.path)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._state.secrets.values, project, self._pin(project, release))
             )
         elif referenced(release.environment):
             raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
-        return await self._supervisor.inspect(release)
+        same = {row.name for row in self._store.projects() if row.name == project or row.folder == folder}
+        return await self._supervisor.inspect(release, same)
 
     async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> dict[str, Any]:
         """A new release of `project`, created if it is not there. What already serves is left alone.
@@ -88,7 +92,13 @@ class Releases:
                     await self._remove(project)
                 raise
             self._store.set_folder(project, folder)
-            return {**self._overview.status(project), "changed": True, **({"token": token} if token else {})}
+            learned = self._supervisor.services[project].had_to_stop_first
+            return {
+                **self._overview.status(project),
+                "changed": True,
+                **({"token": token} if token else {}),
+                **({"stop_first_learned": True} if learned else {}),
+            }
 
     async def rollback(self, project: str, number: int | None) -> dict[str, Any]:
         """Activates an older release, by default the newest one before the active one that has served."""
@@ -182,6 +192,7 @@ class Releases:
             runnable,
             secrets=partial(self._state.secrets.values, release.project, release.secrets),
             token_hash=self._state.access.token_hash(release.project),
+            path=release.origin.path or runnable.path,
         )
 
     def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:

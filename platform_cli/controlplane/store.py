@@ -99,13 +99,14 @@ class ProjectRow:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
-    `seconds` is what making it took, as far as it is known.
+    `seconds` is what making it took, as far as it is known, `path` where its author's shell finds programs.
     """
 
     author: str | None = None
     sha: str | None = None
     message: str | None = None
     seconds: float | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ..config.names import slugify
 from ..config.project import Project
 from ..errors import HomeportError, PlatformError
 from ..home import Home
+from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
@@ -181,7 +182,7 @@ class Session:
         self._drafts.append(draft)
         self._number += 1
         release = self._release(draft.path)
-        found = await inspect_in(self._workdir, await self._zygotes.launcher(release), release)
+        found = await beside([self._service], lambda: inspect_in(self._workdir, self._zygotes, release))
         # From now on a zygote has all of it imported.
         self._modules = tuple(found["modules"])
         await self._service.activate(self._release(draft.path))

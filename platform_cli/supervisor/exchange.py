@@ -33,6 +33,10 @@ class Exchange:
         for connection in self._parked.values():
             loop.add_reader(connection.fileno(), self._readable, connection)
 
+    def collect(self) -> None:
+        """Workers leave and none follows yet: what they give waits here, whatever is asked on it."""
+        asyncio.get_running_loop().add_reader(self.ends[1].fileno(), self._take)
+
     def unwatch(self) -> None:
         """A worker is about to run: it takes what is given from here on."""
         loop = asyncio.get_running_loop()
@@ -67,7 +71,8 @@ class Exchange:
             connection = socket.socket(fileno=descriptor)
             connection.setblocking(False)
             self._parked[connection.fileno()] = connection
-            asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, connection)
+            if self._on_request is not None:
+                asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, connection)
 
     def _readable(self, connection: socket.socket) -> None:
         """A request, or the client's end of the connection."""

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 from ..errors import InspectError, ReleaseError
 from .launch import Launcher
-from .logbook import text_of
 from .release import RunnableRelease
 from .workdir import WorkDir
 from .worker import START_GRACE_S, inspection_job, start_worker
-
-# Lines of a server's output that are shown when it ends without a reason.
-SHOWN_LINES = 15
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> dict[str, Any]:
@@ -37,23 +32,14 @@ async def inspect_in(
     workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False
 ) -> dict[str, Any]:
     """As `inspect_release`, in a working folder that is there."""
-    printed: deque[str] = deque(maxlen=SHOWN_LINES)
     worker = await start_worker(
-        launcher,
-        release,
-        inspection_job(release, workdir, record=record),
-        sockets=(),
-        sink=lambda line, _level, _pid: printed.append(text_of(line)),
+        launcher, release, inspection_job(release, workdir, record=record), sockets=(), sink=lambda *_: None
     )
     try:
         return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
     except ReleaseError as error:
-        await worker.gone.wait()
-        reason = f"the server's process ended while it was loaded ({worker.exit_reason()})"
-        raise InspectError(
-            "\n".join([reason, *printed]),
-            hint="its last words are above; --env KEY=VALUE gives it a variable, include in fastmcp.toml a file",
-        ) from error
+        hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
+        raise InspectError(error.message, hint=hint) from error
     finally:
         worker.kill()
         await worker.gone.wait()

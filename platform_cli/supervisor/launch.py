@@ -9,8 +9,6 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from homeport_runtime.environment import QUIET
-
 from ..errors import ReleaseError
 from .release import RunnableRelease
 
@@ -77,7 +75,7 @@ class PlainLauncher:
                 pass_fds=handed,
                 start_new_session=True,
                 cwd="/",
-                env=QUIET,
+                env=release.start_environment(),
             )  # fmt: skip
         except OSError as error:
             pipes.close_ours()

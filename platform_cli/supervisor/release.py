@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.environment import QUIET
+from homeport_runtime.environment import QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import FILE_NAME, KEYS
 
@@ -24,16 +25,33 @@ INHERITED = (
 )  # fmt: skip
 
 
+def base_environment() -> dict[str, str]:
+    """What every server's processes have before its own variables."""
+    return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **QUIET}
+
+
+@cache
+def _uv_folder() -> str | None:
+    """Where our own uv and uvx are: the last on PATH, so that a server that needs them has them."""
+    from uv import find_uv_bin
+
+    try:
+        return str(Path(find_uv_bin()).parent)
+    except FileNotFoundError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
-    seconds without requests before scaling to zero, None to stay; `domains` are host names it answers to beside the
-    loopback ones; `modules` are the library modules its server imports, as inspected, or as its source says before it
-    was; `tools` what its server listed then, None where it has no list; `endpoints` are the paths at which clients
-    connect, none where the server's own guard decides. `secrets` decrypts the values that
-    `environment` refers to; it is called when a worker starts, and may raise PlatformError. `hidden` are the folders of
-    which its processes may see no more than what is theirs; none where the system does not let them be hidden. `auth`
-    is what the configuration says of callers, `token_hash` that of the token which the project has.
+    seconds without requests before scaling to zero, None to stay; `stop_first` says that no two workers can run at a
+    time; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules its server
+    imports, as inspected, or as its source says before it was; `tools` what its server listed then, None where it has
+    no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
+    decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
+    `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
+    let them be hidden. `auth` is what the configuration says of callers, `path` where who deployed it finds programs,
+    `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -55,16 +73,23 @@ class RunnableRelease:
     tools: Sequence[Mapping[str, Any]] | None
     cold_start_optimization: bool
     folders: tuple[str, ...] = ()
+    stop_first: bool = False
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
+    path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     token_hash: str | None = None
 
+    def start_environment(self) -> dict[str, str]:
+        """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
+        open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
+        return {**base_environment(), **open_to_all}
+
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
-        return {**inherited, **QUIET, **resolve(self.environment, secrets), **own}
+        made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
+        return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], _uv_folder())))}
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
@@ -75,7 +100,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
     manifest = json.loads((bundle / FILE_NAME).read_bytes())
     scaling = manifest["scaling"]
     # Sessions live in one process; without auto_scaling one worker is what was asked for.
-    alone = manifest["sessions"] or not scaling["auto"]
+    stop_first = manifest.get("stop_first", False)
+    alone = manifest["sessions"] or not scaling["auto"] or stop_first
     return RunnableRelease(
         project=project,
         number=number,
@@ -87,6 +113,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         environment=manifest["environment"],
         domains=(*manifest["domains"], *names),
         idle_s=scaling["idle_s"],
+        stop_first=stop_first,
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],
         concurrency=scaling["concurrency"],

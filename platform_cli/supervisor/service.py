@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import HomeportError, PlatformError
 from .exchange import Exchange
+from .exclusive import is_exclusive
 from .logbook import LogBook
+from .pressure import Pressure
 from .relay import Relays
 from .release import RunnableRelease
 from .sockets import open_listener
@@ -42,6 +44,8 @@ class Service:
         self.log = LogBook(folder / "logs", project)
         self.release: RunnableRelease | None = None
         self.last_error: str | None = None
+        # Whether the last activation worked only when the old release had stopped, though nobody had said so.
+        self.had_to_stop_first = False
         self._workdir = WorkDir(folder)
         self._state_key = state_key
         self._zygotes = zygotes
@@ -106,28 +110,82 @@ class Service:
             self._watch()
 
     async def activate(self, release: RunnableRelease) -> None:
-        """Warms a worker of `release` up and switches to it. If that fails the old release goes on as it was."""
+        """Warms a worker of `release` up and switches to it. If that fails the old release goes on as it was.
+
+        The old one stops first where `release` says so, or where a worker beside it fails as if it were in the way.
+        """
         async with self._lock:
             self.open_if_down()
-            previous = self.release
-            self._unwatch()
+            self.had_to_stop_first = False
             try:
-                self._workdir.place(release.bundle / "app", release.files, release.folders)
-                worker = await self._start(release, proven=False)
-            except BaseException:
-                self._workdir.place(
-                    *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
-                )
-                self._watch()
-                raise
-            old, self._workers, self.release = self._workers, [worker], release
-            self.last_error, self._crashes = None, 0
-            self._exchange.release()
-            for each in old:
-                self._retire(each)
-            # Only then is every new connection answered by the new release.
-            await asyncio.gather(*(each.stopped() for each in old))
+                await (self._replace(release) if release.stop_first else self._switch(release))
+            except HomeportError as error:
+                if release.stop_first or not self.workers or not is_exclusive(error):
+                    raise
+                await self._replace(release)
+                self.had_to_stop_first = True
         self._fill()
+
+    async def _switch(self, release: RunnableRelease) -> None:
+        with self._placed(release):
+            worker = await self._start(release, proven=False)
+        old = self._workers
+        self._serve_with(worker)
+        for each in old:
+            self._retire(each)
+        # Only then is every new connection answered by the new release.
+        await asyncio.gather(*(each.stopped() for each in old))
+
+    async def _replace(self, release: RunnableRelease) -> None:
+        async with self._alone():
+            with self._placed(release):
+                worker = await self._start(release, proven=False)
+            self._serve_with(worker)
+
+    def _serve_with(self, worker: Worker) -> None:
+        self._workers, self.release = [worker], worker.release
+        self.last_error, self._crashes = None, 0
+        self._exchange.release()
+
+    @contextlib.contextmanager
+    def _placed(self, release: RunnableRelease) -> Iterator[None]:
+        """The files of `release` are in the working folder; those of the one before, if this fails."""
+        previous = self.release
+        self._unwatch()
+        try:
+            self._workdir.place(release.bundle / "app", release.files, release.folders)
+            yield
+        except BaseException:
+            self._workdir.place(
+                *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
+            )
+            self._watch()
+            raise
+
+    @contextlib.asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """No worker runs meanwhile, and connections wait. What ran is started again."""
+        async with self._lock, self._alone():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """No worker runs, and connections wait. Where none was started meanwhile, what ran is started again."""
+        ran = self.workers > 0
+        self._unwatch()
+        self._exchange.collect()
+        try:
+            for worker in self._workers:
+                self._retire(worker)
+            self._workers = []
+            await asyncio.gather(*(worker.gone.wait() for worker in self._retiring))
+            self._exchange.unwatch()
+            yield
+        finally:
+            if not self._workers:
+                self._watch()
+                if ran:
+                    self._on_request()
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Stops accepting, lets requests finish for so long, ends every worker and gives the socket back."""
@@ -149,7 +207,7 @@ class Service:
     async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
         worker = await start_worker(
-            await self._zygotes.launcher(release),
+            self._zygotes,
             release,
             serving_job(release, self._workdir.path, self._state_key, proven=proven),
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
@@ -282,26 +340,3 @@ class Service:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class Pressure:
-    """Since when there have been too many requests for the workers, or so few that one could go."""
-
-    def __init__(self) -> None:
-        self._crowded_since: float | None = None
-        self._roomy_since: float | None = None
-
-    def note(self, *, crowded: bool, roomy: bool) -> None:
-        now = asyncio.get_running_loop().time()
-        self._crowded_since = (self._crowded_since or now) if crowded else None
-        self._roomy_since = (self._roomy_since or now) if roomy else None
-
-    def crowded_for(self, seconds: float) -> bool:
-        return _since(self._crowded_since, seconds)
-
-    def roomy_for(self, seconds: float) -> bool:
-        return _since(self._roomy_since, seconds)
-
-
-def _since(start: float | None, seconds: float) -> bool:
-    return start is not None and asyncio.get_running_loop().time() - start >= seconds

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from ..home import Home
 from .bytecode import Bytecode
+from .exclusive import beside
 from .inspection import inspect_release
 from .release import RunnableRelease
 from .service import Service
@@ -50,10 +51,14 @@ class Supervisor:
         await self.services[project].activate(release)
         self._zygotes.keep(self._releases())
 
-    async def inspect(self, release: RunnableRelease) -> dict[str, Any]:
-        """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError."""
+    async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> dict[str, Any]:
+        """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError.
+
+        Workers of `projects` pause where they are in its way.
+        """
         self._bytecode.compile(release)
-        return await inspect_release(await self._zygotes.launcher(release), release)
+        services = [self.services[project] for project in sorted(projects)]
+        return await beside(services, lambda: inspect_release(self._zygotes, release))
 
     def _releases(self) -> list[RunnableRelease]:
         return [service.release for service in self.services.values() if service.release is not None]

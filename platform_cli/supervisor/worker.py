@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .launch import Launched, Launcher
+from .logbook import text_of
 from .output_pipe import MAX_LINE, OutputPipe
 from .release import RunnableRelease
 
@@ -26,6 +28,8 @@ START_GRACE_S = 15.0
 DRAIN_LIMIT_S = 40.0
 # One that does not even stop accepting is not waited for.
 STOP_LIMIT_S = 2.0
+# Lines of a server's output that are shown when it does not start.
+SHOWN_LINES = 15
 
 LineSink = Callable[[bytes, str, int], None]
 
@@ -64,6 +68,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.StreamWriter | None = None
         self._scrubber = Scrubber({})
+        self._said: deque[str] = deque(maxlen=SHOWN_LINES)
 
     async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
         """Connects the control channel, hands over the job and follows the output."""
@@ -72,9 +77,15 @@ class Worker:
         clean = self._scrubber.line
         reader, self._writer = await asyncio.open_connection(sock=self._launched.control, limit=MAX_LINE)
         self._send(**job)
+
+        def hear(line: bytes, level: str) -> None:
+            if self.state is State.STARTING:
+                self._said.append(text_of(clean(line)))
+            sink(clean(line), level, self.pid)
+
         output = [
-            OutputPipe(self._launched.stdout, lambda line: sink(clean(line), "info", self.pid)),
-            OutputPipe(self._launched.stderr, lambda line: sink(clean(line), "error", self.pid)),
+            OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
+            OutputPipe(self._launched.stderr, lambda line: hear(line, "error")),
         ]
         listening = asyncio.create_task(self._listen(reader))
         self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
@@ -127,7 +138,7 @@ class Worker:
         except TimeoutError:
             self.kill()
             raise ReleaseError(
-                f"the worker of {self.release.project} did not answer within {timeout:g} s",
+                await self._with_last_words(f"the server's process did not answer within {timeout:g} s"),
                 hint=f"see `homeport logs {self.release.project}`",
             ) from None
         if message["event"] == event:
@@ -137,12 +148,18 @@ class Worker:
             trace = message.get("trace")
             text = f"{message['message']}\n{trace}" if trace else message["message"]
             hint = message.get("hint")
-            raise InspectError(self._scrubber.text(text), hint=hint and self._scrubber.text(hint))
+            reason = await self._with_last_words(self._scrubber.text(text))
+            raise InspectError(reason, hint=hint and self._scrubber.text(hint))
         await asyncio.wait_for(self.gone.wait(), START_GRACE_S)
-        raise ReleaseError(
-            f"the worker of {self.release.project} ended while it started ({self.exit_reason()})",
-            hint=f"see `homeport logs {self.release.project}`",
-        )
+        reason = f"the server's process ended while it started ({self.exit_reason()})"
+        raise ReleaseError(await self._with_last_words(reason), hint=f"see `homeport logs {self.release.project}`")
+
+    async def _with_last_words(self, reason: str) -> str:
+        """`reason`, and below it what the process printed before its end, which often says more."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
+        words = [line for line in self._said if line.strip() and line.strip() not in reason]
+        return "\n".join([reason, "it printed:", *(f"  {line}" for line in words)] if words else [reason])
 
     def exit_reason(self) -> str:
         code = self._exit_code

@@ -1,23 +1,27 @@
-"""Zygotes as the supervisor sees them: one per layer, interpreter and runtime, kept while a project uses it."""
+"""Zygotes as the supervisor sees them: one per layer, interpreter and runtime, kept while a project uses it.
+
+Libraries read their configuration when they are imported: a server that sets a variable which its layer's modules look
+at (FASTMCP_LOG_LEVEL, HF_HOME, OMP_NUM_THREADS) has a zygote of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from homeport_runtime.environment import QUIET
-
 from ..errors import ReleaseError
-from ..home import write_atomic
-from .launch import PYTHON_FLAGS, Launched, Launcher, Pipes, PlainLauncher
-from .release import RunnableRelease
+from ..secrets.references import referenced
+from .import_effects import ImportEffects, read_effects, write_effects
+from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
+from .release import RunnableRelease, base_environment
 
 BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
@@ -32,49 +36,41 @@ SPARE = 2
 MOST = 16
 # Zygotes that are started to find which modules of a layer cannot be forked.
 MAX_TRIES = 8
-# Read by C libraries and by Python itself when they are loaded, which in a zygote is before a worker's environment.
-EARLY_VARIABLES = ("PYTHON", "LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "GOTO_", "BLIS_")
+
+
+class ZygoteEnded(ReleaseError):
+    """It ended before it answered: its work is for another one, or for a plain process."""
 
 
 class Key(NamedTuple):
-    """Workers with the same key can be forked from the same zygote."""
+    """Workers with the same key can be forked from the same zygote. `variables` are those that its modules look at when
+    they are loaded.
+    """
 
     interpreter: Path
     layer: Path
     runtime: Path
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shared(self) -> Key:
+        """The same without a server's own variables."""
+        return self._replace(variables=())
 
 
-def key_of(release: RunnableRelease) -> Key:
-    return Key(release.interpreter, release.layer, release.runtime)
-
-
-def forkable(release: RunnableRelease, modules: Iterable[str]) -> bool:
-    """Whether a fork serves `release` as a plain process would.
-
-    Libraries read their configuration when they are imported (FASTMCP_LOG_LEVEL, OMP_NUM_THREADS): a project that
-    sets a variable named after a package it imports gets a plain process. Linux only: on macOS system frameworks
-    refuse to be forked.
+def key_of(release: RunnableRelease, effects: ImportEffects) -> Key | None:
+    """None where a fork would not serve `release` as a plain process does: a secret decides how its modules are loaded,
+    and a zygote never sees secrets.
     """
-    if not release.cold_start_optimization or sys.platform != "linux":
-        return False
-    packages = {module.partition(".")[0].lower() for module in modules}
-    for name in release.environment:
-        if name.startswith(EARLY_VARIABLES) or name.partition("_")[0].lower() in packages:
-            return False
-    return True
+    early = effects.early(release.environment)
+    if referenced(early):
+        return None
+    return Key(release.interpreter, release.layer, release.runtime, tuple(early.items()))
 
 
-def read_unforkable(layer: Path) -> list[str]:
-    """The modules of a layer that were found to start threads when they are imported."""
-    try:
-        names: list[str] = json.loads(_unforkable_file(layer).read_bytes())
-    except (OSError, ValueError):
-        return []
-    return names
-
-
-def _unforkable_file(layer: Path) -> Path:
-    return layer.with_name(f"{layer.name}.unforkable.json")
+def forkable(release: RunnableRelease) -> bool:
+    """Linux only: on macOS system frameworks refuse to be forked."""
+    return release.cold_start_optimization and sys.platform == "linux"
 
 
 class Zygote:
@@ -89,7 +85,7 @@ class Zygote:
         self._loaded: set[str] = set()
         self.usable = True
         self.alive = True
-        self.last_used = 0.0
+        self.last_used = asyncio.get_running_loop().time()
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
@@ -104,30 +100,25 @@ class Zygote:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 cwd="/",
-                env=QUIET,
+                env=base_environment() | dict(key.variables),
             )  # fmt: skip
         finally:
             theirs.close()
         ours.setblocking(False)
         return cls(process, ours)
 
-    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> str | None:
-        """Imports what is not imported yet, but for `skip`. A module that starts threads makes the zygote unusable:
-        its name is returned.
+    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Mapping[str, Any] | None:
+        """Imports what is not imported yet, but for `skip`, and returns what was found meanwhile. A module that starts
+        threads makes the zygote unusable. Raises ZygoteEnded.
         """
         missing = [name for name in modules if name not in self._loaded]
         if not missing or not self.usable:
             return None
         order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
-        try:
-            answer = await self._order(order, (), LOAD_TIMEOUT_S)
-        except ReleaseError:
-            return None
+        answer = await self._order(order, (), LOAD_TIMEOUT_S)
         self._loaded.update(missing)
         self.usable = answer["threads"] == 1
-        # A release made with an older homeport has a zygote that does not say.
-        offender: str | None = answer.get("offender")
-        return offender
+        return answer
 
     async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         pipes = Pipes.open()
@@ -164,10 +155,10 @@ class Zygote:
             answer = await asyncio.wait_for(self._answers.get(), timeout)
         except (OSError, TimeoutError) as error:
             self.close()
-            raise ReleaseError("the zygote does not answer") from error
+            raise ZygoteEnded("the zygote does not answer") from error
         if answer["event"] == "gone":
             self.close()
-            raise ReleaseError("the zygote ended")
+            raise ZygoteEnded("the zygote ended")
         return answer
 
     async def _read(self) -> None:
@@ -184,54 +175,82 @@ class Zygote:
                         self._answers.put_nowait(message)
         except OSError:
             pass
-        self.usable, self.alive = False, False
-        self._answers.put_nowait({"event": "gone"})
-        for child in self._children.values():
-            if not child.done():
-                child.set_result(None)
+        self.close()
 
     def _child(self, pid: int) -> asyncio.Future[int | None]:
         return self._children.setdefault(pid, asyncio.get_running_loop().create_future())
 
     def close(self) -> None:
-        """Workers that were forked go on."""
+        """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
+        nobody will be later.
+        """
         self.usable, self.alive = False, False
         self._reader.cancel()
         self._control.close()
         if self._process.returncode is None:
             self._process.kill()
+        self._answers.put_nowait({"event": "gone"})
+        for child in self._children.values():
+            if not child.done():
+                child.set_result(None)
 
     async def ended(self) -> None:
         await self._process.wait()
 
 
 class Zygotes:
-    """Gives the quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
+    """The quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._zygotes: dict[Key, Zygote] = {}
         self._starting: dict[Key, asyncio.Task[Zygote]] = {}
         self._loading: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._awaited: Counter[Key] = Counter()
         self._plain = PlainLauncher()
 
-    async def launcher(self, release: RunnableRelease) -> Launcher:
-        if not forkable(release, release.modules):
-            return self._plain
-        key = key_of(release)
-        async with self._loading[key]:
-            unforkable = read_unforkable(release.layer)
+    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+        if forkable(release):
+            with self._kept(release), contextlib.suppress(ZygoteEnded):
+                if zygote := await self.prepare(release):
+                    return await zygote.launch(release, sockets)
+        return await self._plain.launch(release, sockets)
+
+    @contextlib.contextmanager
+    def _kept(self, release: RunnableRelease) -> Iterator[None]:
+        """Meanwhile `keep` leaves the layer's zygotes alone: somebody waits for one."""
+        key = Key(release.interpreter, release.layer, release.runtime)
+        self._awaited[key] += 1
+        try:
+            yield
+        finally:
+            self._awaited[key] -= 1
+
+    async def prepare(self, release: RunnableRelease) -> Zygote | None:
+        """A zygote that has the modules of `release`; None where there cannot be one. Raises ZygoteEnded."""
+        async with self._loading[Key(release.interpreter, release.layer, release.runtime)]:
+            effects = read_effects(release.layer, release.runtime)
             for _ in range(MAX_TRIES):
+                key = key_of(release, effects)
+                if key is None:
+                    return None
                 zygote = await self._get(key)
-                offender = await zygote.load(release.layer, release.modules, unforkable)
-                if offender is None or offender in unforkable:
-                    return zygote if zygote.usable else self._plain
-                # Found by trying: the next zygote of this layer goes without it.
-                zygote.close()
-                await zygote.ended()
-                unforkable = [*unforkable, offender]
-                write_atomic(_unforkable_file(release.layer), json.dumps(unforkable).encode())
-        return self._plain
+                known, effects = effects, await self._load(zygote, release, effects)
+                if effects.unforkable != known.unforkable:
+                    # Found by trying: the next zygote of this layer goes without it.
+                    zygote.close()
+                    await zygote.ended()
+                elif key == key_of(release, effects):
+                    return zygote if zygote.usable else None
+        return None
+
+    async def _load(self, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
+        """Returns what is known of the layer afterwards."""
+        answer = await zygote.load(release.layer, release.modules, known.unforkable)
+        effects = known.with_loaded(answer, release.modules) if answer else known
+        if effects != known:
+            write_effects(release.layer, release.runtime, effects)
+        return effects
 
     async def _get(self, key: Key) -> Zygote:
         zygote = self._zygotes.get(key)
@@ -255,13 +274,16 @@ class Zygotes:
         """Ends zygotes whose layer none of `used` needs, but for the newest few, and the least recently used ones
         beyond MOST: they are started again when a worker is needed.
         """
-        needed = {key_of(release) for release in used}
-        spare = sorted((z.last_used, key) for key, z in self._zygotes.items() if key not in needed)
+        awaited = {key for key, count in self._awaited.items() if count}
+        needed = {key_of(release, read_effects(release.layer, release.runtime)) for release in used}
+        free = {key: zygote for key, zygote in self._zygotes.items() if key.shared not in awaited}
+        spare = sorted((zygote.last_used, key) for key, zygote in free.items() if key not in needed)
         for _, key in spare[:-SPARE]:
             self._zygotes.pop(key).close()
         oldest = sorted((zygote.last_used, key) for key, zygote in self._zygotes.items())
         for _, key in oldest[:-MOST]:
-            self._zygotes.pop(key).close()
+            if key in free:
+                self._zygotes.pop(key).close()
 
     async def close(self) -> None:
         await asyncio.gather(*self._starting.values(), return_exceptions=True)

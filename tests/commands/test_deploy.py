@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import PROJECT, Run, error_of
-from tests.support import SERVERS, Deployment
+from tests.command_line import Command
+from tests.commands.conftest import PROJECT, Run, environment, error_of
+from tests.e2e.probing import wait_for
+from tests.support import SERVERS, Deployment, Platform, with_packages
 
 SERVER = SERVERS / "mcp2_lowlevel"
 STAGES = ["read", "lock", "layer", "inspect", "bundle", "plan"]
@@ -77,3 +83,45 @@ def test_bad_configuration_names_the_nearest_key(run: Run, tmp_path: Path) -> No
     assert (code, category) == (2, "config")
     assert "fastmcp.toml" in message
     assert "name" in message + hint
+
+
+LINGERS = "import time\n\ntime.sleep(3600)\n"
+
+
+def platform_processes(home: Path) -> list[int]:
+    """Those of this home, also when they are only coming up."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_platform = b"platform_cli.controlplane" in (process / "cmdline").read_bytes().split(b"\0")
+            if is_platform and f"HOMEPORT_HOME={home}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize(
+    ("requirements", "category"), [("there-is-no-such-package-at-all\n", "lock"), ("mcp>=2\n", "inspect")]
+)
+def test_a_refused_deploy_leaves_no_platform(run: Run, tmp_path: Path, requirements: str, category: str) -> None:
+    (project := tmp_path / "project").mkdir()
+    (project / "requirements.txt").write_text(requirements)
+    (project / "server.py").write_text("from mcp.server import MCPServer\n1 / 0\n")
+    home = with_packages(tmp_path / "home")
+    done = run("deploy", str(project / "server.py"), "--json", env={"HOMEPORT_HOME": str(home)})
+    assert done.json["error"]["category"] == category
+    assert platform_processes(home) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_leaves_no_platform(platform: Platform, tmp_path: Path) -> None:
+    (project := tmp_path / "project").mkdir()
+    (project / "requirements.txt").write_text("mcp>=2\n")
+    (project / "server.py").write_text(LINGERS)
+    home = with_packages(tmp_path / "home")
+    given = {**environment(platform, tmp_path), "HOMEPORT_HOME": str(home)}
+    command = Command(["deploy", str(project / "server.py"), "--json"], cwd=tmp_path, env=given)
+    wait_for(lambda: platform_processes(home))
+    os.kill(command.pid, signal.SIGINT)
+    assert command.wait(60).returncode == 130
+    assert platform_processes(home) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,11 +14,11 @@ from typing import Any, cast
 
 import pytest
 
-from platform_cli.errors import ReleaseError
 from platform_cli.supervisor import zygote as module
+from platform_cli.supervisor.import_effects import ImportEffects
 from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
-from platform_cli.supervisor.zygote import SPARE, Zygote, Zygotes, forkable, key_of
+from platform_cli.supervisor.zygote import SPARE, Key, Zygote, ZygoteEnded, Zygotes, forkable, key_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
 
@@ -38,26 +39,31 @@ def release(
     return RunnableRelease(**{field.name: known.get(field.name) for field in fields(RunnableRelease)})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({}, True),
-        ({"API_KEY": "x"}, True),
-        ({"FASTMCP_LOG_LEVEL": "DEBUG"}, False),
-        ({"NUMPY_EXPERIMENTAL": "1"}, False),
-        ({"OMP_NUM_THREADS": "1"}, False),
-        ({"PYTHONHASHSEED": "0"}, False),
-        ({"LD_PRELOAD": "x.so"}, False),
-    ],
-)
-def test_variables_that_libraries_read_on_import(environment: dict[str, str], expected: bool) -> None:
-    made = release(environment=environment)
-    assert forkable(made, made.modules) is expected
+def key(layer: str = "layer") -> Key:
+    """That of a release of this layer without variables of its own."""
+    made = key_of(release(layer), ImportEffects())
+    assert made is not None
+    return made
+
+
+def test_a_variable_that_modules_look_at_is_part_of_the_key() -> None:
+    effects = ImportEffects(names=("HF_HOME",), packages=("fastmcp",))
+    made = release(environment={"HF_HOME": "/models", "API_KEY": "x", "FASTMCP_LOG_LEVEL": "DEBUG"})
+    own = key_of(made, effects)
+    assert own is not None
+    assert own.variables == (("FASTMCP_LOG_LEVEL", "DEBUG"), ("HF_HOME", "/models"))
+    assert own.shared == key_of(made, ImportEffects()) == key()
+
+
+def test_no_zygote_sees_a_secret() -> None:
+    made = release(environment={"HF_TOKEN": "${secrets.TOKEN}"})
+    assert key_of(made, ImportEffects(names=("HF_TOKEN",))) is None
+    assert key_of(made, ImportEffects()) == key()
 
 
 def test_cold_start_optimization_can_be_switched_off() -> None:
-    made = release(cold=False)
-    assert not forkable(made, made.modules)
+    assert forkable(release())
+    assert not forkable(release(cold=False))
 
 
 class Process:
@@ -68,6 +74,16 @@ class Process:
 
     def kill(self) -> None:
         self.returncode = -9
+
+
+class Spare:
+    """A zygote that nobody waits for."""
+
+    def __init__(self, last_used: float) -> None:
+        self.last_used, self.closed = last_used, False
+
+    def close(self) -> None:
+        self.closed = True
 
 
 Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -104,8 +120,8 @@ def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytes
 
         monkeypatch.setattr(module.Zygote, "start", start)
         zygotes = Zygotes(tmp_path / "log")
-        assert isinstance(await zygotes.launcher(release()), PlainLauncher)
-        assert isinstance(await zygotes.launcher(release()), PlainLauncher)
+        assert await zygotes.prepare(release()) is None
+        assert await zygotes.prepare(release()) is None
         await finish(zygote, serving)
 
     asyncio.run(run())
@@ -141,24 +157,101 @@ def test_a_zygote_that_ended_fails_its_order_and_is_not_used_again() -> None:
         ours.setblocking(False)
         zygote = Zygote(cast(Any, Process()), ours)
         theirs.close()
-        with pytest.raises(ReleaseError, match="zygote"):
+        with pytest.raises(ZygoteEnded):
             await zygote._order({"do": "fork"}, (), 10)
         assert (zygote.alive, zygote.usable) == (False, False)
 
     asyncio.run(run())
 
 
+def test_a_zygote_that_is_closed_answers_whoever_waits_for_it() -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(order: dict[str, Any]) -> dict[str, Any]:
+        if order["do"] == "load":
+            reached.set()
+            await go.wait()
+        return {"event": "forked", "pid": 42}
+
+    async def run() -> None:
+        zygote, serving = await started(answer)
+        assert (await zygote._order({"do": "fork"}, (), 10))["pid"] == 42
+        end = asyncio.create_task(zygote._ended(42))
+        loading = asyncio.create_task(zygote.load(Path("layer"), ["fastmcp"], []))
+        await reached.wait()
+        zygote.close()
+        with pytest.raises(ZygoteEnded):
+            await asyncio.wait_for(loading, 10)
+        assert await asyncio.wait_for(end, 10) is None
+        go.set()
+        await serving
+
+    asyncio.run(run())
+
+
+def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another project is switched while a deploy loads its layer: no release uses that yet."""
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(order: dict[str, Any]) -> dict[str, Any]:
+        if order["do"] == "load":
+            reached.set()
+            await go.wait()
+            return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
+        return {"event": "forked", "pid": 42}
+
+    async def run() -> None:
+        zygote, serving = await started(answer)
+
+        async def start(_key: object, _log: int) -> Zygote:
+            return zygote
+
+        monkeypatch.setattr(module.Zygote, "start", start)
+        zygotes = Zygotes(tmp_path / "log")
+        newer = zygote.last_used + 1
+        zygotes._zygotes = {key(f"layer-{i}"): cast(Any, Spare(newer)) for i in range(SPARE)}
+        launching = asyncio.create_task(zygotes.launch(release(), ()))
+        await reached.wait()
+        zygotes.keep([])
+        assert zygote.alive
+        go.set()
+        launched = await asyncio.wait_for(launching, 10)
+        assert launched.pid == 42
+        launched.ended.close()
+        launched.control.close()
+        for output in (launched.stdout, launched.stderr):
+            os.close(output)
+        zygotes.keep([])
+        assert not zygote.alive
+        await finish(zygote, serving)
+
+    asyncio.run(run())
+
+
+def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async def start(_key: object, _log: int) -> Zygote:
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            theirs.close()
+            return Zygote(cast(Any, Process()), ours)
+
+        async def launch(_self: object, *_arguments: object) -> str:
+            return "plain"
+
+        monkeypatch.setattr(module.Zygote, "start", start)
+        monkeypatch.setattr(PlainLauncher, "launch", launch)
+        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), ())) == "plain"
+
+    asyncio.run(run())
+
+
 def test_keep_ends_the_oldest_that_nobody_uses(tmp_path: Path) -> None:
-    class Spare:
-        def __init__(self, last_used: float) -> None:
-            self.last_used, self.closed = last_used, False
-
-        def close(self) -> None:
-            self.closed = True
-
     zygotes = Zygotes(tmp_path / "log")
     made = [release(f"layer-{number}") for number in range(SPARE + 3)]
     spares = [Spare(number) for number in range(len(made))]
-    zygotes._zygotes = {key_of(each): cast(Any, spare) for each, spare in zip(made, spares, strict=True)}
+    zygotes._zygotes = {key(str(each.layer)): cast(Any, spare) for each, spare in zip(made, spares, strict=True)}
     zygotes.keep([made[0]])
     assert [spare.closed for spare in spares] == [False, True, True, *[False] * SPARE]

@@ -1,8 +1,14 @@
-"""Modules that a zygote leaves out: a fork copies one thread only, so what starts others on import is lost in it."""
+"""Modules that a zygote leaves out: a fork copies one thread only, so what starts others on import is lost in it.
+
+Not those of a library that ends its threads before a fork and starts them again on demand (pthread_atfork(3)), as
+OpenBLAS does, which comes with numpy.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib.abc import MetaPathFinder
@@ -13,6 +19,9 @@ from typing import Any
 
 from ..import_profile import ExecModule, around_imports
 
+# Seconds that the kernel may take to remove a thread that was joined.
+SETTLE_S = 0.2
+
 
 def threads() -> int:
     """The threads of this process, those of C libraries included."""
@@ -22,8 +31,21 @@ def threads() -> int:
         return 1
 
 
+def lasting_threads(before: int = 1) -> int:
+    """The threads that a fork leaves, found by a fork where there are more than `before`."""
+    if threads() > before:
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        deadline = time.monotonic() + SETTLE_S
+        while threads() > before and time.monotonic() < deadline:
+            time.sleep(0.001)
+    return threads()
+
+
 class ThreadWatch:
-    """Finds the module whose own code started a thread: `offender`, None if there is none."""
+    """Finds the module whose own code started a thread that a fork leaves: `offender`, None if there is none."""
 
     def __init__(self) -> None:
         self.offender: str | None = None
@@ -38,7 +60,7 @@ class ThreadWatch:
                 original(loader, module)
             finally:
                 # The innermost module is done first: those around it see a thread that was there already.
-                if self.offender is None and threads() > before:
+                if self.offender is None and lasting_threads(before) > before:
                     self.offender = module.__name__
 
         return exec_module

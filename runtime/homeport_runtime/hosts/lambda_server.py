@@ -10,6 +10,7 @@ import shutil
 import site
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import packed
 from ..app import App
-from ..environment import QUIET, fill
+from ..environment import QUIET, fill, module_folders, process_environment
 from ..errors import ServerError
 from ..manifest import APP_FOLDER, FILE_NAME, Manifest
 from ..relay.base import Deliver, Relay
@@ -66,7 +67,11 @@ class LambdaServer:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:
             raise ServerError(f"the secret {error.args[0]} is not among those of this release") from None
-        os.environ.update({**QUIET, **variables})
+        given = {**os.environ, **QUIET, **variables}
+        os.environ.update(
+            process_environment(given, layer=PACKAGES, project=self._folders.work, roots=self._manifest.roots)
+        )
+        time.tzset()
         origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
         store_output(Scrubber(secrets), **origin)
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
@@ -80,6 +85,7 @@ class LambdaServer:
         # What the managed runtime brings (boto3) comes last: the layer's own versions go before it.
         libraries = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
         sys.path += ["/var/runtime", libraries]
+        sys.path[:0] = [str(self._folders.app / entry) for entry in module_folders(variables)]
         install_takeover()
 
     def prepare(self, served: Served) -> App:

@@ -15,11 +15,13 @@ import site
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..environment import module_folders, process_environment
 from ..errors import ServerError
 from ..guard.names import Names
 from ..import_profile import PROFILE, loaded_modules
@@ -154,11 +156,16 @@ def _hide(job: Job) -> None:
 def _settle(job: Job) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
     os.environ.clear()
-    os.environ.update(job.environment)
+    os.environ.update(
+        process_environment(job.environment, layer=job.layer, project=job.workdir, roots=job.manifest.roots)
+    )
+    # A fork has the time zone of its zygote.
+    time.tzset()
     os.chdir(job.workdir)
     capture_output(Scrubber(job.secrets))
     if str(job.layer) not in sys.path:
         site.addsitedir(str(job.layer))
+    sys.path[:0] = [str(job.bundle / APP_FOLDER / entry) for entry in module_folders(job.environment)]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

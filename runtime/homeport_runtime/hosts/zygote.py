@@ -1,8 +1,9 @@
 """A zygote: one process per layer that has imported what servers import, and forks workers that need not.
 
-It imports library modules only, never the user's own; environment, secrets and sockets reach a worker after the
-fork. It has a single thread, so a fork copies a whole process; a library that starts threads on import makes the
-zygote say so, and its layer is then served by plain processes.
+It imports library modules only, never the user's own; environment, secrets and sockets reach a worker after the fork.
+The variables that modules looked at are told: a server that sets one of them wants a zygote that has it. When it forks
+it has a single thread, so a fork copies a whole process; a library that starts threads on import and keeps them makes
+the zygote say so, and is then left to the workers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
 from ..takeover.transports import install as install_takeover
-from .forkable import Blocked, ThreadWatch, threads
+from .environment_reads import EnvironmentReads
+from .forkable import Blocked, ThreadWatch, lasting_threads
 from .rehearsal import rehearse
 
 MAX_MESSAGE = 1024 * 1024
@@ -45,6 +47,7 @@ class Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._rehearsed = False
+        self._reads = EnvironmentReads()
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
@@ -92,7 +95,7 @@ class Zygote:
         if order["layer"] not in sys.path:
             site.addsitedir(order["layer"])
         watch = ThreadWatch()
-        with Blocked(order["skip"]), PROFILE.measure(), watch.watching():
+        with Blocked(order["skip"]), PROFILE.measure(), watch.watching(), self._reads.watching():
             for name in (*SERVING_MODULES, *order["modules"]):
                 _import(name)
             if not self._rehearsed and REHEARSAL not in order["skip"]:
@@ -100,8 +103,16 @@ class Zygote:
                     self._rehearsed = rehearse()
         gc.collect()
         gc.freeze()
-        offender = watch.offender or (REHEARSAL if threads() > 1 else None)
-        self._answer(event="loaded", modules=len(sys.modules), threads=threads(), offender=offender)
+        lasting = lasting_threads()
+        offender = watch.offender or (REHEARSAL if lasting > 1 else None)
+        self._answer(
+            event="loaded",
+            modules=len(sys.modules),
+            threads=lasting,
+            offender=offender,
+            names=sorted(self._reads.names),
+            packages=sorted(self._reads.packages),
+        )
 
     def _fork(self, descriptors: list[int]) -> None:
         pid = os.fork()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -164,5 +166,47 @@ def test_it_says_when_nobody_asks(workers: Workers) -> None:
 
 def test_its_environment_is_what_the_job_says(workers: Workers) -> None:
     worker = workers.serve(MCP2 + TOOLS, python(), environment={"GREETING": "hello", "SECRET": "s3"})
-    assert json.loads(worker.call("environment")).items() >= {"GREETING": "hello", "SECRET": "s3"}.items()
-    assert "PATH" not in json.loads(worker.call("environment"))
+    seen = json.loads(worker.call("environment"))
+    assert seen.items() >= {"GREETING": "hello", "SECRET": "s3"}.items()
+    assert "NO_COLOR" not in seen
+
+
+CHILDREN = """
+import subprocess, sys, time
+
+@mcp.tool()
+def run(words: list[str]) -> str:
+    words = [sys.executable if word == "this" else word for word in words]
+    done = subprocess.run(words, capture_output=True, text=True)
+    return (done.stdout + done.stderr).strip()
+
+@mcp.tool()
+def zone() -> str:
+    return time.strftime("%z")
+"""
+
+
+def test_programs_that_it_starts_find_the_packages_and_the_project(workers: Workers) -> None:
+    source = {
+        "server.py": MCP2 + CHILDREN,
+        "src/ours.py": "print('ours')\n",
+        "rooted/inner.py": "print('inner')\n",
+        "vendor/theirs.py": "print('theirs')\n",
+    }
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "vendor"}
+    worker = workers.serve(source, python(), environment=environment, manifest={"roots": ["rooted"]})
+    for module in ("ours", "inner", "theirs"):
+        assert worker.call("run", words=["this", "-m", module]) == module
+        assert worker.call("run", words=["python", "-c", f"import {module}"]) == module
+    assert worker.call("run", words=["this", "-c", "import mcp; print(mcp.__name__)"]) == "mcp"
+
+
+def test_its_own_entries_on_pythonpath_are_on_its_path(workers: Workers, tmp_path: Path) -> None:
+    (tmp_path / "absolute.py").write_text("NAME = 'absolute'\n")
+    source = {"server.py": "import absolute, theirs\n" + MCP2 + TOOLS, "vendor/theirs.py": ""}
+    worker = workers.serve(source, python(), environment={"PYTHONPATH": f"vendor{os.pathsep}{tmp_path}"})
+    assert json.loads(worker.call("environment"))["PYTHONPATH"].startswith(str(worker.folder / "work" / "vendor"))
+
+
+def test_its_time_zone_is_its_own(workers: Workers) -> None:
+    assert workers.serve(MCP2 + CHILDREN, python(), environment={"TZ": "Asia/Tokyo"}).call("zone") == "+0900"

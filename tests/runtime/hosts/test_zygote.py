@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,27 @@ from platform_cli.supervisor.launch import PYTHON_FLAGS
 from platform_cli.supervisor.zygote import BOOT
 
 from ..conftest import DEADLINE_S, JSON, ROOT, python_with, wait_for
-from ..workers import MCP2, Worker, close_serving_sockets, layer_of, make_bundle, make_job, serving_sockets
+from ..workers import (
+    MCP2,
+    Worker,
+    close_serving_sockets,
+    layer_of,
+    make_bundle,
+    make_job,
+    serving_sockets,
+    start_process,
+)
 
 SOURCE = MCP2 + (
     "import os, sys\n\n@mcp.tool()\ndef facts() -> list[str]:\n"
-    "    return [str(os.getpid()), ' '.join(sorted(os.environ)), str(os.getppid())]\n"
+    "    own = [os.environ.get(name, '') for name in ('MINE', 'OF_THE_ZYGOTE')]\n"
+    "    return [str(os.getpid()), *own, str(os.getppid())]\n"
 )
 
 
 class Zygote:
-    def __init__(self, folder: Path) -> None:
-        self.python = python_with("mcp>=2")
+    def __init__(self, folder: Path, python: str) -> None:
+        self.python = python
         self.folder = folder
         self.control, theirs = socket.socketpair()
         self.control.settimeout(DEADLINE_S)
@@ -75,7 +86,7 @@ class Zygote:
 
 @pytest.fixture
 def zygote(tmp_path: Path) -> Iterator[Zygote]:
-    zygote = Zygote(tmp_path)
+    zygote = Zygote(tmp_path, python_with("mcp>=2"))
     yield zygote
     zygote.close()
 
@@ -97,9 +108,9 @@ def test_a_forked_worker_serves_and_its_end_is_told(zygote: Zygote, tmp_path: Pa
     with worker.request("GET", "/health") as reply:
         assert reply.status == 200
     answer = worker.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "facts"}})
-    pid, names, parent = answer["result"]["structuredContent"]["result"]
+    pid, own, of_the_zygote, parent = answer["result"]["structuredContent"]["result"]
     assert (int(pid), int(parent)) == (zygote.pid, zygote.process.pid)
-    assert names == "MINE"
+    assert (own, of_the_zygote) == ("1", "")
     worker.tell(do="close")
     assert zygote.answer() == {"event": "exited", "pid": zygote.pid, "code": 0}
     worker._answers.close()
@@ -119,13 +130,58 @@ def test_a_worker_that_fails_is_told_with_its_code(zygote: Zygote, tmp_path: Pat
     worker.control.close()
 
 
-def test_threads_of_a_library_are_counted(zygote: Zygote, tmp_path: Path) -> None:
-    (tmp_path / "threads_at_import.py").write_text(
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
-    )
-    assert zygote.order(do="load", layer=str(tmp_path), skip=[], modules=["threads_at_import"])["threads"] == 2
-
-
 def test_it_ends_with_its_supervisor(zygote: Zygote) -> None:
     zygote.control.shutdown(socket.SHUT_RDWR)
     assert wait_for(lambda: zygote.process.poll() is not None)
+
+
+NUMBERS = (
+    MCP2
+    + """
+import numpy
+from pathlib import Path
+
+@mcp.tool()
+def multiply() -> list[str]:
+    numbers = numpy.arange(250_000, dtype=float).reshape(500, 500) / 1000
+    product = numbers @ numbers.T
+    return [product.tobytes().hex()[:4096], str(product.sum()), str(len(list(Path("/proc/self/task").iterdir())))]
+"""
+)
+
+
+def test_a_library_that_ends_its_threads_before_a_fork_is_forked(tmp_path: Path) -> None:
+    """OpenBLAS, which comes with numpy; its results and its threads are those of a plain process."""
+    python = python_with("mcp>=2", "numpy")
+    job = make_job(make_bundle(tmp_path, {"server.py": NUMBERS}), python)
+    zygote, answers = Zygote(tmp_path, python), []
+    plain: list[Worker] = []
+
+    def start_plain(listener: socket.socket) -> Worker:
+        plain.append(start_process(job, python, listener))
+        return plain[0]
+
+    try:
+        loaded = zygote.order(do="load", layer=str(layer_of(python)), skip=[], modules=["mcp.server", "numpy"])
+        assert (loaded["threads"], loaded["offender"]) == (1, None)
+        for start in (partial(zygote.fork, job), start_plain):
+            listener = socket.create_server(("127.0.0.1", 0))
+            worker = start(listener).serving()
+            request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "multiply"}}
+            answers.append(worker.post(request)["result"]["structuredContent"]["result"])
+            worker.tell(do="close")
+            worker._answers.close()
+            worker.control.close()
+            close_serving_sockets(listener)
+    finally:
+        zygote.close()
+    assert plain[0].process.wait(DEADLINE_S) == 0
+    assert answers[0] == answers[1]
+
+
+def test_a_thread_that_stays_names_its_module(zygote: Zygote, tmp_path: Path) -> None:
+    (tmp_path / "threads_at_import.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
+    )
+    loaded = zygote.order(do="load", layer=str(tmp_path), skip=[], modules=["threads_at_import"])
+    assert (loaded["threads"], loaded["offender"]) == (2, "threads_at_import")
