@@ -6,10 +6,11 @@ that a handler of the user's own calls.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .asgi import ASGIApp
@@ -100,16 +101,19 @@ def _reached(handler: object) -> Iterator[object]:
             continue
         seen.add(id(current))
         yield current
-        pending += [(each, depth + 1) for each in _next(current)]
+        with suppress(Exception):
+            # An object that stands for another may raise whatever it likes.
+            pending += [(each, depth + 1) for each in _next(current)]
 
 
 def _next(current: Any) -> Iterator[object]:
-    if isinstance(current, partial):
+    kind = type(current)
+    if kind is partial:
         yield current.func
-    elif inspect.ismethod(current):
+    elif kind is MethodType:
         yield current.__self__
         yield current.__func__
-    elif inspect.isfunction(current):
+    elif kind is FunctionType:
         # Not what a library's own functions know: that would be nearly everything.
         names = [name for name in current.__code__.co_names if name in current.__globals__]
         yield from (value for value in map(current.__globals__.get, names) if _is_of_interest(value))
@@ -119,16 +123,16 @@ def _next(current: Any) -> Iterator[object]:
             except ValueError:
                 # The variable has no value yet.
                 continue
-    elif not inspect.isclass(current) and not inspect.ismodule(current):
+    elif not issubclass(kind, (type, ModuleType)):
         own = getattr(current, "__dict__", {})
         yield from (own[name] for name in ("app", "session_manager", "_session_manager") if name in own)
-        call = getattr(type(current), "__call__", None)  # noqa: B004
-        if inspect.isfunction(call) and not _is_a(current, SSE_TRANSPORT, *HTTP_HANDLERS):
+        call = getattr(kind, "__call__", None)  # noqa: B004
+        if type(call) is FunctionType and not _is_a(current, SSE_TRANSPORT, *HTTP_HANDLERS):
             yield call
 
 
 def _is_of_interest(value: object) -> bool:
-    return inspect.isfunction(value) or _is_a(value, SSE_TRANSPORT, *HTTP_HANDLERS)
+    return type(value) is FunctionType or _is_a(value, SSE_TRANSPORT, *HTTP_HANDLERS)
 
 
 def _is_a(candidate: object, *names: str) -> bool:
@@ -137,9 +141,9 @@ def _is_a(candidate: object, *names: str) -> bool:
 
 def _names_used(reached: object) -> tuple[str, ...]:
     """The attributes that a function uses, and the name of a method."""
-    if inspect.ismethod(reached):
+    if type(reached) is MethodType:
         return (reached.__name__,)
-    return reached.__code__.co_names if inspect.isfunction(reached) else ()
+    return reached.__code__.co_names if type(reached) is FunctionType else ()
 
 
 def _inside(reached: list[object]) -> ASGIApp | None:

@@ -101,9 +101,9 @@ class Guard:
         origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):
             send = allowing(scope, origin, send)
-        if is_preflight(scope):
-            # It carries no token and calls nothing: who may do so, the app's own CORS says.
-            await self._app(scope, receive, send)
+        if is_preflight(scope) and (self._token is None or scope["path"] in self.paths.mcp):
+            # It carries no token, and nothing that could be called: who may call, the app's own CORS says.
+            await self._app(scope, replay(b"", receive), send)
             return
         if origin is not None and not await self._allows_origin(scope, origin):
             await _refuse(scope, send, 403, self._strangers.origin(origin))
@@ -135,7 +135,9 @@ class Guard:
     async def _allows_origin(self, scope: Scope, origin: str) -> bool:
         if self._names.allows_origin(origin):
             return True
-        return scope["type"] == "http" and await self._cors.allows(scope, origin)
+        # The app is asked nothing on behalf of those whom it would not hear.
+        heard = self._token is None or self._token.allows(scope)
+        return heard and scope["type"] == "http" and await self._cors.allows(scope, origin)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from homeport_runtime.asgi import Receive, Scope, Send, send_json
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.probe import call_app
@@ -73,6 +74,21 @@ def test_a_browser_hears_that_a_configured_origin_may_call() -> None:
     assert headers["access-control-allow-headers"] == "x-key"
     status, headers, _ = ask(guard, "POST", DESK)
     assert (status, headers["access-control-allow-origin"]) == (401, DESK), "a page may read why it is refused"
+
+
+def test_a_preflight_is_no_way_past_the_token() -> None:
+    seen: list[bytes] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((await receive())["body"])
+        await send_json(send, 200, {})
+
+    guard = Guard(app, Names([]), "0" * 64)
+    headers = [(b"host", b"localhost"), (b"origin", DESK.encode()), (b"access-control-request-method", b"POST")]
+    statuses = [asyncio.run(call_app(guard, "OPTIONS", path, headers, b"a call"))[0] for path in ("/run", "/mcp")]
+    assert (statuses, seen) == ([403, 200], [b""])
+    own = [(b"host", b"localhost"), (b"origin", b"http://localhost"), headers[2]]
+    assert asyncio.run(call_app(guard, "OPTIONS", "/run", own, b""))[0] == 401
 
 
 def test_the_apps_own_word_is_not_repeated() -> None:
