@@ -15,7 +15,7 @@ from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
 from ..config.project import Project
 from ..home import Home, write_atomic
-from .imports import imported_names
+from .imports import Module, imported_names
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source
 
@@ -31,9 +31,10 @@ def describe(
     layer: Layer,
     runtime: str,
     roots: Sequence[str] = (),
+    modules: Sequence[Module] = (),
 ) -> dict[str, Any]:
     """The manifest before inspection: everything that decides how the server runs. `roots` are the folders of the app
-    from which the project's own modules are imported, "" for the app itself.
+    from which the project's own modules are imported, "" for the app itself; `modules` are those of its source.
     """
     return {
         "format": FORMAT,
@@ -58,7 +59,7 @@ def describe(
         "roots": list(roots),
         "files": {file.path: file.sha256 for file in source.files},
         "folders": list(source.folders),
-        "preload": list(imported_names(project.folder, project.entrypoint.file)) if project.entrypoint else [],
+        "preload": list(imported_names(project.folder, modules)) if project.entrypoint else [],
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..config.project import Program, Project
 from ..errors import SourceError
-from .imports import walk_modules
+from .imports import Module, walk_modules
 
 # How many places are named before the rest is counted.
 NAMED = 5
@@ -20,7 +20,15 @@ class Code:
     """One parsed file; `path` is relative to the project folder."""
 
     path: str
-    tree: ast.Module
+    module: Module
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.module.tree
+
+    def mentions(self, *words: bytes) -> bool:
+        """Whether one of the words is anywhere in it: a look at the text is cheaper than a walk through the tree."""
+        return any(word in self.module.text for word in words)
 
     def place(self, node: ast.expr | ast.stmt) -> str:
         """`server.py:12`."""
@@ -39,7 +47,7 @@ def read_code(project: Project) -> tuple[Code, ...]:
         modules = walk_modules(project.folder, start)
     except SourceError:
         return ()
-    return tuple(Code(module.file.relative_to(root).as_posix(), module.tree) for module in modules)
+    return tuple(Code(module.file.relative_to(root).as_posix(), module) for module in modules)
 
 
 def _file_of(folder: Path, program: Program | None) -> str | None:

@@ -10,7 +10,7 @@ import ast
 import os
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,10 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One parsed file of the project."""
+    """One parsed file of the project; `text` is its content."""
 
     file: Path
+    text: bytes
     tree: ast.Module
     imports: tuple[Import, ...]
 
@@ -109,16 +110,11 @@ def _anywhere(root: Path, name: str) -> bool:
     return False
 
 
-def imported_names(folder: Path, entrypoint: str) -> tuple[str, ...]:
-    """Dotted names that are imported from installed packages when the server is loaded, sorted: `fastmcp.FastMCP`.
-
-    None are known of a server whose Python is newer than ours.
-    """
-    root = folder.resolve()
-    try:
-        modules = walk_modules(folder, entrypoint)
-    except SourceError:
+def imported_names(folder: Path, modules: Sequence[Module]) -> tuple[str, ...]:
+    """Dotted names that `modules`, the server's first, import from installed packages, sorted: `fastmcp.FastMCP`."""
+    if not modules:
         return ()
+    root = folder.resolve()
     roots = _roots(root, modules[0].file)
     return tuple(
         sorted(
@@ -170,7 +166,8 @@ def parse_module(file: Path, shown: str) -> Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; Python shows them where the file is imported
-            tree = ast.parse(file.read_bytes())
+            text = file.read_bytes()
+            tree = ast.parse(text)
     except SyntaxError as error:
         running = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SourceError(
@@ -179,7 +176,7 @@ def parse_module(file: Path, shown: str) -> Module:
         ) from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"{shown} cannot be read as Python: {error}") from error
-    return Module(file, tree, tuple(_imports(tree.body, optional=False)))
+    return Module(file, text, tree, tuple(_imports(tree.body, optional=False)))
 
 
 def _imports(nodes: list[ast.stmt], *, optional: bool) -> Iterator[Import]:

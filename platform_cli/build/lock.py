@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from platform_cli.build.model import Interpreter, Lock, Requirements
 from platform_cli.build.requirements_txt import content_hash
-from platform_cli.build.resolve import RUNTIME_REQUIREMENTS, Resolved, Upgrade, resolve
+from platform_cli.build.resolve import RUNTIME_REQUIREMENTS, Resolved, resolve
 from platform_cli.build.uv import FREE_DISK, UvError
 from platform_cli.errors import LockError
 from platform_cli.home import write_atomic
@@ -19,21 +19,17 @@ from platform_cli.home import write_atomic
 _FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
 
 
-def make_lock(
-    requirements: Requirements, interpreter: Interpreter, cache: Path, upgrade: tuple[str, ...] | None = None
-) -> tuple[Lock, bool]:
+def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path) -> tuple[Lock, bool]:
     """The lock of `requirements` and the runtime's own, and whether it was remembered below `cache`.
 
-    `upgrade` resolves the packages that it names anew, all of them when it is empty. Raises LockError with uv's own
-    reason when there is no solution or no index can be reached.
+    Raises LockError with uv's own reason when there is no solution or no index can be reached.
     """
     remembered = cache / "locks" / f"{_identity(requirements, interpreter)}.json"
     known = _recall(remembered)
-    if known is not None and upgrade is None:
+    if known is not None and requirements.upgrade is None:
         return _lock(known, interpreter), True
-    anew = Upgrade(upgrade, known.text if known else "") if upgrade is not None else None
     try:
-        resolved = resolve(requirements, interpreter, cache, anew)
+        resolved = resolve(requirements, interpreter, cache, known.text if known else "")
     except UvError as error:
         raise _explain(error, requirements) from error
     write_atomic(remembered, json.dumps(asdict(resolved)).encode())

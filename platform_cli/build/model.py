@@ -65,7 +65,8 @@ class Requirements:
     it comes from, `passed_over` what lies beside it and was not read.
 
     `inferred` are the requirements guessed from imports; they are shown. `bounds` are limits that the code needs
-    (`mcp<2`), tried when the resolution goes beyond them.
+    (`mcp<2`), tried when the resolution goes beyond them. `upgrade` are packages to resolve anew, all of them when it
+    is empty; None keeps what was resolved before.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Requirements:
     pins: Pins | None = None
     bounds: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+    upgrade: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

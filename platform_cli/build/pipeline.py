@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from ..home import Home
 from .bounds import sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
 from .code import Code, read_code
+from .git_refs import moved_branches
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -58,17 +59,15 @@ def build(
     inspector: Inspector,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Built:
     """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
 
-    `packages_for` says which Python the layer is for, given the one that loads it here. `upgrade` are packages to
-    resolve anew, all of them when it is empty.
+    `packages_for` says which Python the layer is for, given the one that loads it here.
     """
-    code = read_code(project)
-    project = with_sessions(project, code, note)
-    installed = install(project, home, stages, note, packages_for, upgrade)
-    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, code)
+    installed = install(project, home, stages, note, packages_for)
+    code = read_code(installed.project)
+    installed = replace(installed, project=with_sessions(installed.project, code, note))
+    return Built(_bundle(home, stages, inspector, note, installed, code), installed.requirements, code)
 
 
 def install(
@@ -77,7 +76,6 @@ def install(
     stages: Stages,
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
-    upgrade: tuple[str, ...] | None = None,
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
@@ -85,9 +83,10 @@ def install(
         requirements = resolve_requirements(project)
         if not requirements.inferred:
             requirements = replace(requirements, bounds=sdk_bounds(project))
+        requirements = replace(requirements, upgrade=project.upgrade)
         note(_origin(requirements))
-        lock, locked = make_lock(requirements, interpreter, home.cache, upgrade)
-        for text in lock.notes:
+        lock, locked = make_lock(requirements, interpreter, home.cache)
+        for text in [*lock.notes, *(moved_branches(requirements, lock.text) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
         lock = with_packages(lock, packages) if packages else lock
@@ -108,24 +107,38 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+def draft_manifest(
+    home: Home, installed: Installed, source: Source, package: OwnPackage, code: Sequence[Code]
+) -> dict[str, Any]:
     """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))
     return describe(
-        installed.project, everything, installed.interpreter, installed.lock, installed.layer, runtime, package.roots
+        installed.project,
+        everything,
+        installed.interpreter,
+        installed.lock,
+        installed.layer,
+        runtime,
+        package.roots,
+        [each.module for each in code],
     )
 
 
 def _bundle(
-    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    installed: Installed,
+    code: Sequence[Code],
 ) -> Bundle:
     project = installed.project
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
         project, source = replace(project, folder=built), collect_source(built, None)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, source, package)
+    manifest = draft_manifest(home, installed, source, package, code)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):

@@ -129,7 +129,8 @@ class _Reader:
         extras = re.search(r"\[[\w\s,.-]*\]$", line.partition(";")[0].strip())
         name = line.partition("@")[0].strip() if " @ " in line else ""
         marker = f" ;{line.partition(';')[2]}" if ";" in line else ""
-        yield f"{CONTENT}{target} sha256:{content_hash(target)}"
+        shown = target.relative_to(self.root) if target.is_relative_to(self.root) else target
+        yield f"{CONTENT}{shown.as_posix()} sha256:{content_hash(target)}"
         yield f"{name} @ {target.as_uri()}{marker}" if name else f"{target}{extras[0] if extras else ''}{marker}"
 
     def _within(self, base: Path, path: str, where: str) -> Path:

@@ -31,14 +31,6 @@ _EXPORT = ("export", "--frozen", "--no-emit-project", "--format", "requirements-
 
 
 @dataclass(frozen=True, slots=True)
-class Upgrade:
-    """Resolve anew: `packages` only, all of them when it is empty. The others stay as in `previous`, a lock's text."""
-
-    packages: tuple[str, ...] = ()
-    previous: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Resolved:
     """`text` in requirements.txt form; `local` the content hashes of the local packages in it, by path; `notes` what a
     person may want to know.
@@ -49,10 +41,13 @@ class Resolved:
     notes: tuple[str, ...]
 
 
-def resolve(requirements: Requirements, interpreter: Interpreter, cache: Path, upgrade: Upgrade | None) -> Resolved:
-    """Raises UvError when there is no solution, and LockError when a local package cannot be built."""
+def resolve(requirements: Requirements, interpreter: Interpreter, cache: Path, previous: str) -> Resolved:
+    """Where only some packages are upgraded, the others stay as in `previous`, a lock's text.
+
+    Raises UvError when there is no solution, and LockError when a local package cannot be built.
+    """
     with _place(requirements.file) as place:
-        resolution = _Resolution(requirements, interpreter, cache, place, upgrade)
+        resolution = _Resolution(requirements, interpreter, cache, place, previous)
         file = requirements.file
         text = resolution.exported(file) if file and file.lock else resolution.compiled()
         return Resolved(text, resolution.local, tuple(resolution.notes))
@@ -75,13 +70,14 @@ def _place(file: ProjectFile | None) -> Iterator[Path]:
 
 class _Resolution:
     def __init__(
-        self, requirements: Requirements, interpreter: Interpreter, cache: Path, place: Path, upgrade: Upgrade | None
+        self, requirements: Requirements, interpreter: Interpreter, cache: Path, place: Path, previous: str
     ) -> None:
         self._requirements = requirements
         self._interpreter = interpreter
         self._cache = cache.resolve()
         self._place = place
-        self._upgrade = upgrade
+        self._upgrade = requirements.upgrade
+        self._previous = previous
         self.local: dict[str, str] = {}
         self.notes: list[str] = []
 
@@ -120,7 +116,7 @@ class _Resolution:
 
     def _refresh(self, file: ProjectFile, folder: Path, python: Sequence[str]) -> None:
         if self._upgrade is not None:
-            named = [f"--upgrade-package={name}" for name in self._upgrade.packages] or ["--upgrade"]
+            named = [f"--upgrade-package={name}" for name in self._upgrade] or ["--upgrade"]
             run_uv(["lock", *python, *named], cwd=folder)
             self.notes.append(f"{file.lock} itself stays as it is: `uv lock --upgrade` brings it up to date")
             return
@@ -143,9 +139,9 @@ class _Resolution:
             if constraints:
                 args += ["--constraint", str(_written(scratch, "constraints.txt", "\n".join(constraints)))]
             if self._upgrade is not None:
-                args += [f"--upgrade-package={name}" for name in self._upgrade.packages] or ["--upgrade"]
-                if self._upgrade.packages:
-                    args += ["--output-file", str(_written(scratch, "lock.txt", self._upgrade.previous))]
+                args += [f"--upgrade-package={name}" for name in self._upgrade] or ["--upgrade"]
+                if self._upgrade:
+                    args += ["--output-file", str(_written(scratch, "lock.txt", self._previous))]
             resolved = run_uv(args, input="\n".join(lines) + "\n", cwd=folder)
         return self._localized(resolved, folder, resolved=True)
 
@@ -173,7 +169,7 @@ class _Resolution:
         pins = self._requirements.pins.constraints
         if self._upgrade is None:
             return list(pins)
-        freed = {canonicalize_name(name) for name in self._upgrade.packages}
+        freed = {canonicalize_name(name) for name in self._upgrade}
         return [pin for pin in pins if freed and canonicalize_name(pin.partition("==")[0]) not in freed]
 
     def _within_bounds(self, text: str, lines: Sequence[str], constraints: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ _STATE = frozenset({"set_state", "get_state", "delete_state"})
 _SESSION = frozenset({"create_message", "elicit", "elicit_form", "elicit_url", "list_roots"})
 # They belong to the request under way.
 _OF_REQUEST = frozenset({"send_progress_notification"})
+_WORDS = tuple(name.encode() for name in (*_CONTEXT, *_STATE, *_SESSION, "send_", "subscribe_resource"))
 _CONTEXTS = ("ctx", "context", "get_context")
 
 
@@ -49,7 +50,9 @@ def with_sessions(project: Project, code: Iterable[Code], note: Callable[[str], 
 
 def _is_stateless(project: Project, code: Iterable[Code]) -> bool:
     chosen = project.environment.get("FASTMCP_STATELESS_HTTP", "").lower() in ("1", "true", "on", "yes")
-    return chosen or any(_chooses_stateless(node) for each in code for node in ast.walk(each.tree))
+    return chosen or any(
+        _chooses_stateless(node) for each in code if each.mentions(b"stateless_http") for node in ast.walk(each.tree)
+    )
 
 
 def _chooses_stateless(node: ast.AST) -> bool:
@@ -69,6 +72,8 @@ def _is_true(node: ast.expr | None) -> bool:
 
 def _uses(code: Code) -> Iterator[str]:
     """`server.py:12 uses ctx.elicit`, for each place."""
+    if not code.mentions(*_WORDS):
+        return
     awaited = {id(node.value) for node in ast.walk(code.tree) if isinstance(node, ast.Await)}
     contexts = {*_CONTEXTS, *_annotated(code.tree)}
     for node in ast.walk(code.tree):

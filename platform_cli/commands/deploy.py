@@ -34,6 +34,7 @@ from .options import ServerArguments, json_option, platform_client, server_argum
 from .plans import plan_data, plan_text
 from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
+from .upgrade import read_upgrade, upgrade_option
 
 
 @click.command("deploy", cls=ServerArguments)
@@ -46,6 +47,7 @@ from .token import keep_project_token
     metavar="FILE",
     help="Take a .env file along: each KEY=VALUE becomes a secret of the project and a variable of the server.",
 )
+@upgrade_option
 @click.option("--allow-empty", is_flag=True, help="Deploy a server that offers no tools, prompts or resources.")
 @target_option
 @click.option("--dry-run", is_flag=True, help="Build and print the plan; change nothing that serves.")
@@ -55,6 +57,7 @@ def deploy_command(
     name: str | None,
     variables: tuple[str, ...],
     env_file: Path | None,
+    upgrade: tuple[str, ...],
     allow_empty: bool,
     dry_run: bool,
     as_json: bool,
@@ -67,7 +70,8 @@ def deploy_command(
     output = Output(as_json=as_json)
 
     def read() -> tuple[Project, Mapping[str, str]]:
-        project = read_project(path, name, variables, server_arguments())
+        source, packages = read_upgrade(path, upgrade)
+        project = replace(read_project(source, name, variables, server_arguments()), upgrade=packages)
         return project, check_env_file(env_file) if env_file else {}
 
     output.result(*deploy(read, output, allow_empty=allow_empty, dry_run=dry_run))

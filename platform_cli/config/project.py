@@ -83,7 +83,8 @@ class Project:
     `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
     named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
     environment.dependencies). `extras` and `groups` are installed beside the project's own dependencies; `include` are
-    paths that are deployed though an ignore file names them. `origins` are foreign Origins that may call.
+    paths that are deployed though an ignore file names them. `upgrade` are packages to resolve anew, all of them when
+    it is empty. `origins` are foreign Origins that may call.
     `stop_first` says that two workers cannot run at the same time: the old release stops before the new one starts.
     `auth` says whether callers need a token, None that nothing was said. `block_breaking` fails the check of a pull
     request whose tools break clients.
@@ -108,6 +109,7 @@ class Project:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    upgrade: tuple[str, ...] | None = None
     target: TargetName | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     sessions: bool | None = None

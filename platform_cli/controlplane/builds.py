@@ -120,7 +120,8 @@ def _read(description: Description, folder: Path, home: Home) -> Project:
     except ValueError as error:
         raise InputError(f"--env {error}") from None
     name = description.project or project.name
-    return replace(project, name=name, environment={**project.environment, **given})
+    environment = {**project.environment, **given}
+    return replace(project, name=name, environment=environment, upgrade=description.upgrade)
 
 
 def _error(error: HomeportError) -> Event:

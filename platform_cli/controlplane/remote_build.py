@@ -62,6 +62,7 @@ def _description(project: Project, source: Source) -> Description:
         args=project.args,
         name=slugify(project.folder.name) or "server",
         variables=dict(project.environment),
+        upgrade=project.upgrade,
         project=project.name,
         folders=list(source.folders),
     )

@@ -35,8 +35,8 @@ class Description(BaseModel):
     """`path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`, `args` are the server's
     arguments. `name` is the folder's.
 
-    `variables` are those of the command line; they win over the configuration's. `project` is whose secrets they may
-    refer to. `folders` are there without files.
+    `variables` are those of the command line; they win over the configuration's. `upgrade` are packages to resolve
+    anew. `project` is whose secrets the variables may refer to. `folders` are there without files.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -45,6 +45,7 @@ class Description(BaseModel):
     name: str = Field(pattern=NAME)
     args: tuple[str, ...] = ()
     variables: dict[str, str] = {}
+    upgrade: tuple[str, ...] | None = None
     project: str | None = Field(default=None, pattern=NAME)
     folders: list[str] = Field(default=[], max_length=MAX_FILES)
 

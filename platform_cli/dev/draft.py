@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from homeport_runtime.manifest import APP_FOLDER
@@ -45,14 +45,15 @@ class Snapshot:
 
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
-    project = with_sessions(project, read_code(project), note)
     installed = install(project, home, stages, note)
-    project = installed.project
+    source = read_code(installed.project)
+    project = with_sessions(installed.project, source, note)
+    installed = replace(installed, project=project)
     found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include).files
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
     package = own_package(project, [file.path for file in found], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, Source(code), package)
+    manifest = draft_manifest(home, installed, Source(code), package, source)
     return Snapshot(project, bundle_hash(manifest), manifest, code, data, package)
 
 

@@ -14,6 +14,7 @@ _SCHEDULERS = frozenset(
 )
 _THREADS = frozenset({"Thread", "Timer", "threading.Thread", "threading.Timer"})
 _TASKS = frozenset({"create_task", "ensure_future", "start_soon"})
+_WORDS = (b"Thread", b"Timer", b"Scheduler", *(name.encode() for name in _TASKS))
 # Functions that run once, when a server starts.
 _STARTS = ("lifespan", "startup", "start", "main", "init", "setup", "run")
 
@@ -32,6 +33,8 @@ def find_background(project: Project, code: Iterable[Code]) -> Iterator[Finding]
 
 
 def _places(code: Code) -> Iterator[str]:
+    if not code.mentions(*_WORDS):
+        return
     endless = {function.name for function in functions(code.tree) if _is_endless(function)}
     for call in _at_start(code.tree.body):
         is_task = called(call) in _TASKS and any(_name_of(argument) in endless for argument in call.args[:1])

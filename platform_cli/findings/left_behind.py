@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ..build.code import Code, called, listed, text_of
+from ..build.code import Code, called, listed
 from ..build.ignore import Included, why_left
 from ..config.project import Project
 from .model import Finding
@@ -53,27 +53,20 @@ def _existing(root: Path, module: str, text: str) -> Iterator[str]:
 
 
 def _paths(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
-    words = set(_operands(tree))
-    for node in ast.walk(tree):
-        text = text_of(node) if isinstance(node, ast.expr) else None
-        if text is None or not isinstance(node, ast.expr) or not 0 < len(text) <= _MAX_PATH:
-            continue
-        path = text.strip("/")
-        if (
-            any(character in path for character in "\0\n:")
-            or ".." in path.split("/")
-            or path.endswith(_OWN)
-            or path.startswith(".env")
-        ):
-            continue
-        if path and ("/" in path or "." in path or id(node) in words):
-            yield node, path
+    words: set[int] = set()
+    for node in ast.walk(tree):  # whatever holds a text comes before it
+        match node:
+            case ast.BinOp(op=ast.Div(), right=right):
+                words.add(id(right))
+            case ast.Call() if called(node) in _TAKES_PATHS:
+                words.update(map(id, node.args))
+            case ast.Constant(value=str(text)) if 0 < len(text) <= _MAX_PATH:
+                path = text.strip("/")
+                if _may_be_path(path) and ("/" in path or "." in path or id(node) in words):
+                    yield node, path
 
 
-def _operands(tree: ast.Module) -> Iterator[int]:
-    """The operands of `folder / "data"`, and the arguments of what takes paths."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            yield id(node.right)
-        elif isinstance(node, ast.Call) and called(node) in _TAKES_PATHS:
-            yield from map(id, node.args)
+def _may_be_path(path: str) -> bool:
+    if not path or path.startswith(".env") or path.endswith(_OWN):
+        return False
+    return not any(character in path for character in "\0\n:") and ".." not in path.split("/")

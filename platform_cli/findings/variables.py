@@ -59,6 +59,8 @@ def _first_reads(code: Iterable[Code]) -> dict[str, Read]:
     found: dict[str, Read] = {}
     own: set[str] = set()
     for each in code:
+        if not each.mentions(b"environ", b"getenv", b"BaseSettings"):
+            continue
         own.update(_set_by(each.tree))
         for read in (*_reads(each), *_settings(each)):
             if read.name not in found or (read.required and not found[read.name].required):

@@ -186,7 +186,8 @@ class Zygote:
         """
         self.usable, self.alive = False, False
         self._reader.cancel()
-        self._control.close()
+        # Not before: the loop must not take another socket of the same number for it.
+        self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()
         self._answers.put_nowait({"event": "gone"})

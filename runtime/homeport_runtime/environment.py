@@ -46,7 +46,7 @@ def process_environment(
     """
     programs = [str(layer / "bin"), str(Path(sys.executable).parent), environment.get("PATH") or os.defpath]
     own = [project / entry for entry in module_folders(environment)]
-    packages = [*own, *(project / root for root in roots), *([src] if (src := project / "src").is_dir() else []), layer]
+    packages = [*own, *(project / root for root in roots), project / "src", layer]
     return {
         **_login(project),
         **{name: text for name, text in environment.items() if text or name not in LOGIN},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from platform_cli.build.bundle import BundleDraft, bundle_hash, describe, find_bundle
+from platform_cli.build.imports import walk_modules
 from platform_cli.build.inspect import inspect_draft
 from platform_cli.build.model import Inspection, Interpreter, Layer, Lock
 from platform_cli.build.source import collect_source
@@ -32,7 +33,8 @@ def manifest_of(project: Project) -> dict[str, Any]:
     files = collect_source(project.folder, "server.py")
     interpreter = Interpreter(Path("/python"), "3.11.7", "linux-x86_64")
     lock = Lock("", "1" * 64, "3.11", "linux-x86_64")
-    return describe(project, files, interpreter, lock, Layer(Path("/layer"), "1" * 64), "2" * 32)
+    modules = walk_modules(project.folder, "server.py")
+    return describe(project, files, interpreter, lock, Layer(Path("/layer"), "1" * 64), "2" * 32, modules=modules)
 
 
 def test_same_content_same_name(project: Project) -> None:

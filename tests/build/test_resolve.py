@@ -27,9 +27,10 @@ setup(name='legacy', version='1', py_modules=[], install_requires=open('need').r
 """
 
 
-def lock(folder: Path, server: str = "server.py", upgrade: tuple[str, ...] | None = None, **changes: object) -> Lock:
+def lock(folder: Path, server: str = "server.py", **changes: object) -> Lock:
     project = replace(Project(folder, Entrypoint(server)), **changes)  # type: ignore[arg-type]
-    return make_lock(resolve_requirements(project), INTERPRETER, folder.parent / "cache", upgrade)[0]
+    requirements = replace(resolve_requirements(project), upgrade=project.upgrade)
+    return make_lock(requirements, INTERPRETER, folder.parent / "cache")[0]
 
 
 def uv_lock(folder: Path) -> None:

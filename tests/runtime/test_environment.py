@@ -24,7 +24,6 @@ def test_programs_of_the_layer_and_the_interpreter_come_first(tmp_path: Path) ->
 
 
 def test_packages_are_found_in_the_order_of_an_import(tmp_path: Path) -> None:
-    (tmp_path / "src").mkdir()
     found = completed(tmp_path, {"PYTHONPATH": "vendor::/opt/shared"})["PYTHONPATH"].split(os.pathsep)
     assert found == [f"{tmp_path}/vendor", "/opt/shared", f"{tmp_path}/packages", f"{tmp_path}/src", "/layer"]
 

@@ -11,7 +11,7 @@ import pytest
 from platform_cli.supervisor import bytecode
 from platform_cli.supervisor.bytecode import Bytecode
 
-from .test_import_effects import release_of
+from .releases import release_of
 
 DEADLINE_S = 60
 

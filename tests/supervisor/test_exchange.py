@@ -152,3 +152,23 @@ def test_closing_closes_what_waits(connected: Connected) -> None:
             return
 
     run(work)
+
+
+def test_while_none_may_start_a_request_waits_and_wakes_nobody(connected: Connected) -> None:
+    client, theirs = connected()
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        exchange.unwatch()
+        exchange.collect()
+        give(exchange, theirs)
+        client.sendall(b"GET")
+        await turn(exchange)
+        assert not requested.is_set()
+        exchange.watch(requested.set)
+        await requested.wait()
+
+    async def turn(exchange: Exchange) -> None:
+        while not exchange._parked:
+            await asyncio.sleep(0)
+
+    run(work)

@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import homeport_runtime
-from platform_cli.build.runtime import store_runtime
+from platform_cli.errors import InspectError
 from platform_cli.supervisor.import_effects import read_effects
+from platform_cli.supervisor.inspection import inspect_release
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.zygote import Zygote, Zygotes
 
-THREADED = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-
-
-def release_of(tmp_path: Path, modules: tuple[str, ...], **environment: str) -> RunnableRelease:
-    layer = tmp_path / "layers" / "layer"
-    layer.mkdir(parents=True, exist_ok=True)
-    (layer / "quiet.py").write_text("")
-    (layer / "busy.py").write_text(THREADED)
-    (layer / "outer.py").write_text("import quiet\nimport busy\n")
-    (layer / "reader.py").write_text("import os\nLEVEL = os.environ.get('READ_LEVEL')\n")
-    (layer / "settings.py").write_text("import os\n\ndef read():\n    return dict(os.environ)\n")
-    (layer / "thorough.py").write_text("import settings\nsettings.read()\n")
-    assert homeport_runtime.__file__
-    return RunnableRelease(
-        project="p",
-        number=1,
-        bundle=tmp_path,
-        manifest={},
-        layer=layer,
-        runtime=tmp_path / "runtimes" / store_runtime(tmp_path / "runtimes"),
-        interpreter=Path(sys.executable).resolve(),
-        environment=environment,
-        domains=(),
-        idle_s=300,
-        min_workers=0,
-        max_workers=1,
-        concurrency=16,
-        start_timeout_s=60,
-        files={},
-        modules=modules,
-        tools=None,
-        cold_start_optimization=True,
-    )
+from .releases import release_of, release_with
 
 
 async def zygote_of(release: RunnableRelease, log: Path) -> Zygote | None:
@@ -63,6 +31,16 @@ def test_the_module_that_starts_a_thread_is_found_and_left_out(tmp_path: Path) -
     assert read_effects(release.layer, release.runtime).unforkable == ("busy",)
     # The next time it is known.
     assert asyncio.run(zygote_of(release, tmp_path / "log"))
+
+
+def test_what_would_go_on_without_the_module_is_left_out_too(tmp_path: Path) -> None:
+    """In a worker it must find the module that it can do without."""
+    release = release_of(tmp_path, ("choosy", "quiet"))
+    says = "print('loaded', sorted({'choosy', 'quiet'} & {*sys.modules}), file=sys.stderr)"
+    (release.layer / "reporter.py").write_text(f"import sys\n{says}\n")
+    release = replace(release, modules=("choosy", "quiet", "reporter"))
+    assert asyncio.run(zygote_of(release, tmp_path / "log"))
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "loaded ['quiet']"
 
 
 def test_variables_that_modules_look_at_are_found(tmp_path: Path) -> None:
@@ -90,3 +68,22 @@ def test_a_server_that_sets_such_a_variable_has_a_zygote_of_its_own(tmp_path: Pa
             await zygotes.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", ["3", "5"])
+def test_a_forked_worker_has_what_its_modules_found(tmp_path: Path, value: str) -> None:
+    """As in a process of its own, where variables are there before the first import."""
+
+    async def run() -> None:
+        zygotes = Zygotes(tmp_path / "log")
+        release = release_with(
+            tmp_path, "import reader\nraise LookupError(reader.LEVEL)\n", ("reader",), READ_LEVEL=value
+        )
+        try:
+            assert await zygotes.prepare(release)
+            await inspect_release(zygotes, release)
+        finally:
+            await zygotes.close()
+
+    with pytest.raises(InspectError, match=f"LookupError: {value}"):
+        asyncio.run(run())

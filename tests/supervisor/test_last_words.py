@@ -14,32 +14,12 @@ from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.worker import serving_job, start_worker
 
-from .test_import_effects import release_of
+from .releases import release_with
 
 USAGE = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--root', required=True)\n"
 ARGPARSE = f"{USAGE}parser.parse_args()\n"
 # It ends the process without a chance for anybody to say why.
 SILENT = "import os, sys\nprint('no licence for', os.environ['KEY'], file=sys.stderr)\nos._exit(3)\n"
-
-
-def release_with(tmp_path: Path, source: str) -> RunnableRelease:
-    (app := tmp_path / "bundle" / "app").mkdir(parents=True)
-    (app / "server.py").write_text(source)
-    manifest = {
-        "format": 1,
-        "entrypoint": {"file": "server.py", "object": None},
-        "command": None,
-        "sessions": False,
-        "start_timeout_s": 60,
-        "memory_mb": 4096,
-    }
-    return replace(
-        release_of(tmp_path, (), KEY="${secrets.KEY}"),
-        bundle=tmp_path / "bundle",
-        manifest=manifest,
-        files={"server.py": ""},
-        secrets=lambda: {"KEY": "hush-hush-hush"},
-    )
 
 
 def inspection_error(release: RunnableRelease) -> str:
@@ -68,7 +48,7 @@ def test_the_usage_of_a_program(tmp_path: Path) -> None:
 
 
 def test_the_last_line_of_a_process_that_ends_at_once(tmp_path: Path) -> None:
-    release = release_with(tmp_path, SILENT)
+    release = replace(release_with(tmp_path, SILENT, KEY="${secrets.KEY}"), secrets=lambda: {"KEY": "hush-hush-hush"})
     for message in (inspection_error(release), activation_error(release, tmp_path / "files")):
         assert "exit 3" in message
         assert "no licence for" in message

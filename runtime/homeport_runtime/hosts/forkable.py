@@ -23,12 +23,19 @@ from ..import_profile import ExecModule, around_imports
 SETTLE_S = 0.2
 
 
+# jemalloc's own thread, which gives memory back to the system and has nothing to do in a fork: that goes without
+# (jemalloc, src/background_thread.c, background_thread_postfork_child). pyarrow comes with it.
+BENIGN = "jemalloc_bg_thd"
+
+
 def threads() -> int:
-    """The threads of this process, those of C libraries included."""
+    """The threads of this process that a fork would miss, those of C libraries included, and the one that forks."""
     try:
-        return sum(1 for _ in Path("/proc/self/task").iterdir())
+        names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     except OSError:
-        return 1
+        # Not Linux, or a thread has just ended.
+        return 1 if not Path("/proc/self/task").exists() else threads()
+    return len(names) - names.count(BENIGN)
 
 
 def lasting_threads(before: int = 1) -> int:
@@ -66,8 +73,12 @@ class ThreadWatch:
         return exec_module
 
 
+class LeftOut(BaseException):
+    """Nobody takes it for a package that is not installed: what would go on without it would have to do so for ever."""
+
+
 class Blocked(MetaPathFinder):
-    """While entered, the modules called `names` cannot be imported: what needs them is left to the workers."""
+    """While entered, the modules called `names` cannot be imported: what wants them is left to the workers."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(names)
@@ -81,5 +92,5 @@ class Blocked(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
         if fullname in self._names:
-            raise ImportError(f"{fullname} starts threads")
+            raise LeftOut(f"{fullname} starts threads")
         return None

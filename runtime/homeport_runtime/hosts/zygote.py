@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from ..import_profile import PROFILE
 from ..takeover.transports import install as install_takeover
 from .environment_reads import EnvironmentReads
-from .forkable import Blocked, ThreadWatch, lasting_threads
+from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
 from .rehearsal import rehearse
 
 MAX_MESSAGE = 1024 * 1024
@@ -99,7 +99,7 @@ class Zygote:
             for name in (*SERVING_MODULES, *order["modules"]):
                 _import(name)
             if not self._rehearsed and REHEARSAL not in order["skip"]:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception, LeftOut):
                     self._rehearsed = rehearse()
         gc.collect()
         gc.freeze()
@@ -166,7 +166,7 @@ def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
 
 def _import(name: str) -> None:
     """Imports a module, or the module that has the last part of `name` as an attribute, which may import more."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception, LeftOut):
         try:
             importlib.import_module(name)
         except ImportError:

@@ -1,0 +1,40 @@
+"""--upgrade: packages that are resolved anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from packaging.utils import InvalidName, canonicalize_name
+
+from ..errors import InputError
+
+upgrade_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--upgrade",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    metavar="[PACKAGE]",
+    help="Take the newest versions that the requirements allow, of all packages or of PACKAGE; repeatable.",
+)
+
+
+def read_upgrade(path: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
+    """The PATH, and the packages that --upgrade names: all of them when it is empty, none when it is None.
+
+    `deploy --upgrade server.py` means the server. Raises InputError for what is no package's name.
+    """
+    if not values:
+        return path, None
+    names = [value for value in values if value]
+    for name in names:
+        if path == "." and (Path(name.partition(":")[0]).exists() or "/" in name or ":" in name):
+            names.remove(name)
+            path = name
+            break
+    try:
+        return path, tuple(canonicalize_name(name, validate=True) for name in names if "" not in values)
+    except InvalidName as error:
+        raise InputError(f"--upgrade: {error}", hint="--upgrade PACKAGE, or --upgrade for all of them") from None
