@@ -133,7 +133,9 @@ def _broken(error: OSError) -> HomeportError:
 def _failed(arguments: list[str], error: HomeportError) -> int:
     from .output import Output
 
-    Output(as_json="--json" in arguments).error(error)
+    # What stands behind -- is for the server.
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    Output(as_json="--json" in own).error(error)
     return error.exit_code
 
 

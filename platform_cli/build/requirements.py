@@ -63,7 +63,7 @@ def resolve_requirements(project: Project) -> Requirements:
 
 
 def _asked_in(project: Project) -> str:
-    return project.config_file.name if project.config_file else "the configuration"
+    return project.source or (project.config_file.name if project.config_file else "the configuration")
 
 
 def _named(project: Project, name: str) -> Requirements:

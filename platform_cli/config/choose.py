@@ -20,7 +20,7 @@ from platform_cli.config.project import Entrypoint, Program
 from platform_cli.config.pyproject import project_name
 from platform_cli.config.root import Root
 from platform_cli.config.scripts import SOURCES, console_scripts, module_file
-from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server
+from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server, uses_sdk
 from platform_cli.errors import SourceError
 
 _Candidate = TypeVar("_Candidate")
@@ -131,8 +131,10 @@ def _narrow(candidates: Sequence[_Candidate], *tests: Callable[[_Candidate], boo
 
 def _role(root: Root, file: Path) -> Role:
     role = role_of(file)
-    starts = role is Role.NONE and file.name in _EXACT and starts_server(root.folder, file)
-    return Role.RUNS if starts else role
+    if role is Role.NONE and file.name in _EXACT and starts_server(root.folder, file):
+        return Role.RUNS
+    # What is called so and uses an SDK is meant to be the server, however it makes one.
+    return role or (Role.MAKES if file.name == "server.py" and uses_sdk(file) else Role.NONE)
 
 
 def _is_usual(file: Path) -> bool:

@@ -69,6 +69,12 @@ def reaches_sdk(root: Path, file: Path) -> bool:
     return any(not found.level and _top(found.name) in SDK_MODULES for module in modules for found in module.imports)
 
 
+def uses_sdk(file: Path) -> bool:
+    """Whether `file` itself imports an SDK of MCP."""
+    tree = _parse(file)
+    return tree is not None and _imports_sdk(tree)
+
+
 def local_modules(root: Path, file: Path) -> frozenset[Path]:
     """The files of the project that `file` imports, directly or not, without itself."""
     try:

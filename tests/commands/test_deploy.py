@@ -125,3 +125,24 @@ def test_ctrl_c_leaves_no_platform(platform: Platform, tmp_path: Path) -> None:
     os.kill(command.pid, signal.SIGINT)
     assert command.wait(60).returncode == 130
     assert platform_processes(home) == []
+
+
+def test_arguments_behind_two_dashes_are_the_servers(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("mcp>=2\n")
+    (tmp_path / "server.py").write_text(
+        "import argparse\n"
+        "from mcp.server import MCPServer\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--json', required=True)\n"
+        "given = parser.parse_args().json\n"
+        "mcp = MCPServer('argued')\n"
+        "@mcp.tool()\n"
+        "def told() -> str:\n"
+        "    return given\n"
+        "mcp.run()\n"
+    )
+    done = run("deploy", str(tmp_path), "--name", "argued", "--", "--json", "yes")
+    assert done.code == 0, done.stderr
+    assert "argued v1 is live" in done.stdout
+    assert run("call", "argued", "told").stdout == "yes\n"
+    assert run("destroy", "argued").code == 0

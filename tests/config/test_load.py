@@ -94,6 +94,7 @@ def test_a_command_needs_no_python_file(folder: Path) -> None:
             "notes_mcp_server.py",
         ),
         ({"client.py": "from mcp import ClientSession\nrun()", "server/run.py": SERVER}, "server/run.py"),
+        ({"server.py": "from mcp.server import Server\n1 / 0", "app.py": "x = 1"}, "server.py"),
         ({"tests/server.py": SERVER, "examples/server.py": SERVER, "x/server.py": SERVER}, "x/server.py"),
         ({"main.py": "x = 1", "app.py": SERVER}, "app.py"),
         ({"tool.py": SERVER, "helper.py": "x = 1", "test_tool.py": SERVER, "conftest.py": SERVER}, "tool.py"),
