@@ -39,7 +39,7 @@ def test_tools_shows_name_and_parameters(run: Run, tiny: Deployment) -> None:
     assert done.code == 0
     header, *rows = done.stdout.splitlines()
     assert header.split() == ["tool", "parameters", "description"]
-    assert [row.split("  ", 1)[1].strip() for row in rows if row.startswith(("add ", "slow "))] == [
+    assert [row.split("  ", 1)[1].strip(" -") for row in rows if row.startswith(("add ", "slow "))] == [
         "a: integer, b: integer",
         "steps: integer, token?: string",
     ]

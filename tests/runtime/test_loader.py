@@ -119,8 +119,8 @@ def test_a_syntax_error_in_a_module_is_shown_where_it_is(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("source", "hint"),
     [
-        ("import os\nos.environ['NO_SUCH_KEY']\n", "--env KEY=VALUE"),
-        ("import no_such_package.part\n", "provides 'no_such_package'"),
+        ("import os\nos.environ['NO_SUCH_KEY']\n", "--env NO_SUCH_KEY=VALUE"),
+        ("import no_such_package.part\n", "if 'no_such_package' is a package"),
         ("import sys\nsys.exit(3)\n", "arguments behind `--`"),
     ],
 )
