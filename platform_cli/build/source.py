@@ -125,6 +125,8 @@ def _files(root: Path, prefix: str, directory: str, rules: IgnoreRules, above: t
 def _follow(root: Path, link: str, path: str) -> str | None:
     """What a symlink stands for; None when that is never deployed. Raises SourceError when it leaves the folder."""
     real = os.path.realpath(link)
+    if not os.path.exists(real):
+        return None
     if not _within(root, real):
         raise SourceError(
             f"{path} is a symlink that leaves the project folder: it points to {real}",
