@@ -7,7 +7,7 @@ from pathlib import Path
 
 from platform_cli.build.imports import Module, parse_module, walk_modules
 from platform_cli.build.sdk import sdk_requirements
-from platform_cli.config.project import Project
+from platform_cli.config.project import Program, Project
 from platform_cli.errors import SourceError
 
 # As many files of a package are read for signs.
@@ -18,7 +18,15 @@ def sdk_bounds(project: Project) -> tuple[str, ...]:
     """The upper limits on mcp and fastmcp (`mcp<2`) of the server and the local modules that it imports, or of the
     package that the program is in; none where the code tells nothing, or cannot be parsed here.
     """
-    modules = list(_modules(project))
+    return _bounds(list(_modules(project)))
+
+
+def package_bounds(layer: Path, program: Program) -> tuple[str, ...]:
+    """The same of the installed package in `layer` that `program` is in."""
+    return _bounds(list(_package(layer, program)))
+
+
+def _bounds(modules: list[Module]) -> tuple[str, ...]:
     imported = {found.name for module in modules for found in module.imports if not found.level}
     limits = sdk_requirements([module.tree for module in modules], imported)
     return tuple(sorted(limit for limit in limits if "<" in limit and ">" not in limit))
@@ -31,11 +39,15 @@ def _modules(project: Project) -> Iterator[Module]:
     except SourceError:
         return
     if project.program is not None:
-        for file in _files_of_package(project.folder / project.member, project.program.module.partition(".")[0]):
-            try:
-                yield parse_module(file, file.name)
-            except SourceError:
-                continue
+        yield from _package(project.folder / project.member, project.program)
+
+
+def _package(root: Path, program: Program) -> Iterator[Module]:
+    for file in _files_of_package(root, program.module.partition(".")[0]):
+        try:
+            yield parse_module(file, file.name)
+        except SourceError:
+            continue
 
 
 def _files_of_package(root: Path, name: str) -> list[Path]:

@@ -48,6 +48,9 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
 
 def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
     args = ["pip", "install", "--target", str(folder), *interpreter.uv_options, "--no-deps"]
+    if "--extra-index-url" in lock.text:
+        # The lock says which version with which hash: it does not matter which index has others of that name.
+        args += ["--index-strategy", "unsafe-best-match"]
     try:
         _run(args, lock.text, folder)
     except UvError as error:

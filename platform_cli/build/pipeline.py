@@ -9,7 +9,7 @@ from typing import Any
 from ..config.project import Project
 from ..config.python_version import wanted_python
 from ..home import Home
-from .bounds import sdk_bounds
+from .bounds import package_bounds, sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
 from .code import Code, read_code
 from .git_refs import moved_branches
@@ -94,6 +94,12 @@ def install(
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
+        # What its code says of the SDK's generation is known only when it is there.
+        if bounds := package_bounds(layer.path, program_of(layer.path, project.script)):
+            lock, _ = make_lock(replace(requirements, bounds=bounds), interpreter, home.cache)
+            layer, _ = build_layer(lock, interpreter, home.layers)
+            for text in lock.notes:
+                note(text)
         project = replace(project, program=program_of(layer.path, project.script), script=None)
     if packages:
         project = find_program(project, layer.path)

@@ -26,8 +26,10 @@ from platform_cli.errors import LockError
 # What homeport_runtime itself needs beside the user's packages.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
 
-_COMPILE = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate")
+_COMPILE = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", "--emit-index-annotation")
 _EXPORT = ("export", "--frozen", "--no-emit-project", "--format", "requirements-txt", "--no-header", "--no-annotate")
+_ANNOTATION = re.compile(r"(?m)^\s+# from (\S+)\n?")
+_REGISTRY = re.compile(r'registry = "([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class _Resolution:
         text = self._within_bounds(text, lines, [*constraints])
         # Where packages come from, and what local ones hold, belongs to the lock as much as their versions do.
         kept = [line for line in lines if line.startswith(("--", CONTENT))]
-        return "\n".join([*kept, *self._indexes(), text.strip(), ""])
+        used = _ANNOTATION.findall(text)
+        return "\n".join([*kept, *self._indexes(used), _ANNOTATION.sub("", text).strip(), ""])
 
     def exported(self, file: ProjectFile) -> str:
         """The versions of the project's uv.lock, brought up to date when it is older than its pyproject.toml."""
@@ -108,11 +111,12 @@ class _Resolution:
         chosen = [*(f"--extra={extra}" for extra in file.extras), *(f"--group={group}" for group in file.groups)]
         dev = [] if "dev" in file.groups else ["--no-dev"]
         exported = run_uv([*_EXPORT, *python, *dev, *chosen], cwd=folder)
+        used = _REGISTRY.findall((self._place / file.lock).read_text(encoding="utf-8"))
         text = self._localized(exported, (self._place / file.lock).parent, resolved=True)
         missing = _missing(text)
         if missing:
             text = self._compile([*text.splitlines(), *missing], [], of_file=False)
-        return "\n".join([*self._indexes(), text.strip(), ""])
+        return "\n".join([*self._indexes(used), text.strip(), ""])
 
     def _refresh(self, file: ProjectFile, folder: Path, python: Sequence[str]) -> None:
         if self._upgrade is not None:
@@ -187,8 +191,11 @@ class _Resolution:
         )
         return bounded
 
-    def _indexes(self) -> list[str]:
-        return list(self._requirements.file.indexes) if self._requirements.file else []
+    def _indexes(self, used: Sequence[str]) -> list[str]:
+        """Those that something comes from: the others need not even be there."""
+        indexes = self._requirements.file.indexes if self._requirements.file else ()
+        places = {_place_of(url) for url in used}
+        return [line for line in indexes if _place_of(line.partition(" ")[2]) in places]
 
     def _localized(self, text: str, base: Path, *, resolved: bool = False) -> str:
         """`text` with local packages replaced by their wheels, which nothing writes to and nobody changes. Once
@@ -253,6 +260,12 @@ def _missing(text: str) -> list[str]:
 def _keeps(text: str, wanted: Requirement, *, absent: bool = True) -> bool:
     pin = re.search(rf"^{wanted.name}(?:\[[^\]]*\])?==([^\s;\\]+)", text, re.MULTILINE)
     return wanted.specifier.contains(pin[1], prereleases=True) if pin else absent
+
+
+def _place_of(url: str) -> str:
+    """An index without the credentials that may be in its URL."""
+    split = urlsplit(url)
+    return f"{split.hostname}:{split.port}{split.path.rstrip('/')}"
 
 
 def _is_conflict(error: UvError) -> bool:

@@ -165,8 +165,12 @@ class _Walk:
         return bool(self.included.paths) and (self.included.takes(path) or self.included.leads_to(path))
 
     def _follow(self, link: str, path: str) -> str | None:
-        """What a symlink stands for; None when that is never deployed. Raises SourceError when it leaves the folder."""
+        """What a symlink stands for; None when that is not there, or never deployed. Raises SourceError when it leaves
+        the folder.
+        """
         real = os.path.realpath(link)
+        if not Path(real).exists():
+            return None
         if not _within(self.root, real):
             raise SourceError(
                 f"{path} is a symlink that leaves the project folder: it points to {real}",
