@@ -109,6 +109,17 @@ def test_it_answers_on_both_transports(workers: Workers, sdk: str, level: str) -
     ]
 
 
+@pytest.mark.parametrize("level", ["high", "low"])
+@pytest.mark.parametrize("sdk", SDKS)
+def test_an_inspection_reads_all_that_it_offers(workers: Workers, sdk: str, level: str) -> None:
+    """Requests that name another protocol version than the one agreed on are refused by mcp 1.12 to 1.23."""
+    worker = workers.start(source_of(sdk) if level == "high" else LOW_LEVEL, python_with(*SDKS[sdk]), mode="inspect")
+    contract = worker.expect("inspected")["contract"]
+    assert "problems" not in contract
+    assert [tool["name"] for tool in contract["tools"]] == ["add"]
+    assert [resource["uri"] for resource in contract["resources"]] == ["config://app"]
+
+
 @pytest.mark.parametrize("sdk", SDKS)
 def test_it_keeps_sessions(workers: Workers, sdk: str) -> None:
     worker = workers.serve(source_of(sdk), python_with(*SDKS[sdk]), manifest={"sessions": True})
