@@ -18,7 +18,7 @@ from platform_cli.config.package_json import package_program
 from platform_cli.config.paths import typed
 from platform_cli.config.project import Entrypoint, Program
 from platform_cli.config.pyproject import project_name
-from platform_cli.config.root import Root
+from platform_cli.config.root import Root, is_marked
 from platform_cli.config.scripts import SOURCES, console_scripts, module_file
 from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server, uses_sdk
 from platform_cli.errors import SourceError
@@ -66,7 +66,9 @@ def _console_script(root: Root, package: Path) -> Choice | None:
     # A module whose file is not where its name says may be anything; one that reaches no SDK is no server.
     servers = [script for script in scripts if (file := files[script.name]) is None or reaches_sdk(root.folder, file)]
     own = slugify(project_name(package) or "")
-    found = _narrow(
+    # What is called as a project that has mcp in its name is its server, whichever SDK it is made with.
+    named = [script for script in scripts if slugify(script.name) == own and "mcp" in script.name.lower()]
+    found = named or _narrow(
         servers,
         lambda script: slugify(script.name) == own,
         lambda script: "mcp" in script.name.lower(),
@@ -98,12 +100,22 @@ def server_file(root: Root, folder: Path) -> Choice | None:
         roles = {file: _role(root, file) for file in files}
         found = _likeliest(root, {file: role for file, role in roles.items() if role})
         if len(found) > 1:
-            raise _several(folder, "files", [file.relative_to(folder).as_posix() for file in found], "/")
+            raise _several(folder, "files", list(dict.fromkeys(_offered(folder, file) for file in found)), "/")
         if found:
             name = found[0].relative_to(root.folder).as_posix()
             why = "it runs a server" if roles[found[0]] is Role.RUNS else "it has a server"
             return Choice(Entrypoint(name), name, why)
     return None
+
+
+def _offered(folder: Path, file: Path) -> str:
+    """What to type for a server file below `folder`: the folder of its own project, where it has one."""
+    for above in file.parents:
+        if above == folder:
+            break
+        if is_marked(above):
+            return above.relative_to(folder).as_posix()
+    return file.relative_to(folder).as_posix()
 
 
 def _likeliest(root: Root, roles: Mapping[Path, Role]) -> Sequence[Path]:

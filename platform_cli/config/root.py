@@ -38,7 +38,7 @@ def find_root(start: Path, top: Path | None = None) -> Root:
     """
     above = list(_above(start, top))
     config = next((folder for folder in above if _has(folder, CONFIGS)), None)
-    marked = next((folder for folder in above if _has(folder, MARKERS)), None)
+    marked = next(filter(is_marked, above), None)
     repository = next((folder for folder in above if _has(folder, (".git",))), None)
     package = marked if config is None or (marked and marked.is_relative_to(config)) else config
     package = package or repository or start
@@ -49,6 +49,11 @@ def find_root(start: Path, top: Path | None = None) -> Root:
     # Only a workspace has members: any other project is one as a whole.
     folder = top or folder
     return Root(folder, config or folder, folder)
+
+
+def is_marked(folder: Path) -> bool:
+    """Whether the folder has a project's file in it."""
+    return _has(folder, MARKERS)
 
 
 def _above(start: Path, top: Path | None) -> Iterator[Path]:

@@ -118,6 +118,11 @@ def test_the_server_of_a_folder_is_found(folder: Path, files: dict[str, str], fo
         ),
         ({"a b.py": SERVER, "b.py": SERVER}, "several files", "homeport deploy 'a b.py'"),
         ({"a/server.py": SERVER, "b/server.py": SERVER}, "several files", "homeport deploy b/server.py"),
+        (
+            {"a/src/x.py": SERVER, "a/pyproject.toml": "", "b/src/x.py": SERVER, "b/pyproject.toml": ""},
+            "several files could be the server: a, b",
+            "homeport deploy b",
+        ),
     ],
 )
 def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, str], message: str, hint: str) -> None:
@@ -255,6 +260,12 @@ def test_a_script_that_reaches_no_sdk_is_no_server(folder: Path) -> None:
     text = '[project]\nname = "x"\n[project.scripts]\nx = "pkg.cli:main"\n'
     write(folder, {"pyproject.toml": text, "pkg/cli.py": "import sys", "server.py": SERVER})
     assert load_project(".").entrypoint == Entrypoint("server.py")
+
+
+def test_the_script_called_as_a_project_of_mcp_is_its_server_with_any_sdk(folder: Path) -> None:
+    text = '[project]\nname = "x-mcp"\n[project.scripts]\nx-mcp = "pkg.own:main"\nx-mcp-test = "pkg.server:main"\n'
+    write(folder, {"pyproject.toml": text, "pkg/own.py": "import sys", "pkg/server.py": SERVER})
+    assert load_project(".").program == Program("pkg.own", "main", "x-mcp")
 
 
 def test_a_package_with_a_main_module_runs_as_python_m_does(folder: Path) -> None:
