@@ -130,8 +130,7 @@ class _Walk:
         if prefix and not self._named(prefix[:-1]) and any(child.name == "pyvenv.cfg" for child in children):
             return
         rules = rules.enter(prefix, directory)
-        # A .gitignore that ignores itself is how programs keep what they made out of everybody's sight.
-        is_hidden = rules.match(f"{prefix}.gitignore", is_dir=False) is not None
+        is_hidden = _hides_itself(prefix, rules)
         for child in children:
             path = prefix + _decoded(child.name, prefix)
             is_dir = child.is_dir()
@@ -153,7 +152,7 @@ class _Walk:
         for file in self._files(f"{path}/", real, rules, above):
             is_empty = False
             yield file
-        if is_empty and len(self.folders) == known and not _is_of_a_tool(real):
+        if is_empty and len(self.folders) == known and not _is_of_a_tool(real) and not _hides(path, real, rules):
             self.folders.append(path)
 
     def _leave(self, child: os.DirEntry[str], path: str) -> None:
@@ -178,6 +177,15 @@ class _Walk:
             )
         hidden = any(never_taken(part) for part in Path(real).relative_to(self.root).parts)
         return None if hidden and not self.included.takes(path) else real
+
+
+def _hides_itself(prefix: str, rules: IgnoreRules) -> bool:
+    """Whether the .gitignore of a folder ignores itself: so programs keep what they made out of everybody's sight."""
+    return rules.match(f"{prefix}.gitignore", is_dir=False) is not None
+
+
+def _hides(path: str, real: str, rules: IgnoreRules) -> bool:
+    return Path(real, ".gitignore").exists() and _hides_itself(f"{path}/", rules.enter(f"{path}/", real))
 
 
 def _is_of_a_tool(directory: str) -> bool:

@@ -46,7 +46,7 @@ class Choice:
 
 def choose(root: Root) -> Choice:
     """What runs of the project at `root`. Raises SourceError when that is nothing, or several things."""
-    for look in (_console_script, _package, server_file, _node_program):
+    for look in (_console_script, _package, server_file, _node_program, _called_server):
         if found := look(root, root.package):
             return found
     raise _nothing(root.package)
@@ -132,6 +132,13 @@ def _likeliest(root: Root, roles: Mapping[Path, Role]) -> Sequence[Path]:
 def _node_program(_root: Root, package: Path) -> Choice | None:
     found = package_program(package)
     return Choice(found.command, " ".join(found.command), found.origin) if found else None
+
+
+def _called_server(root: Root, package: Path) -> Choice | None:
+    """A server.py of which nothing can be told: what is wrong with it is said where it is read, or run."""
+    file = package / "server.py"
+    name = file.relative_to(root.folder).as_posix()
+    return Choice(Entrypoint(name), name, "it is called so") if file.is_file() else None
 
 
 def _narrow(candidates: Sequence[_Candidate], *tests: Callable[[_Candidate], bool]) -> Sequence[_Candidate]:

@@ -12,7 +12,7 @@ from .model import Finding
 
 def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
     """A URL that others can reach, and that neither homeport nor the server itself guards."""
-    reachable = not is_loopback(urlsplit(status["url"]).hostname or "")
+    reachable = status["target"] != "local" or not is_loopback(urlsplit(status["url"]).hostname or "")
     if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
         yield Finding(
             "open",

@@ -126,8 +126,9 @@ def serves_sse(acceptance: Acceptance) -> None:
 
 
 def streams(acceptance: Acceptance) -> None:
-    with (acceptance.folder / "server.py").open("a") as file:
-        file.write(SECOND_RELEASE)
+    server = acceptance.folder / "server.py"
+    tools, main, run = server.read_text().partition("if __name__ == ")
+    server.write_text(f"{tools}{SECOND_RELEASE}\n\n{main}{run}")
     answer = acceptance.platform.run("deploy", str(acceptance.folder), "--name", acceptance.project)
     assert answer["release"] == "v2", answer
     call = request("tools/call", {"name": "count", "arguments": {}, "_meta": {"progressToken": "t"}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -156,7 +157,7 @@ def test_a_server_sees_nothing_but_its_own(platform: Platform, tmp_path: Path, c
                 seen = call(url, tool, path=f"/proc/{process}/{name}")
                 assert seen.startswith("refused"), (name, seen)
 
-    (layer,) = [folder for folder in (home / "layers").iterdir() if (folder / "mcp").exists()]
+    layer = next(folder for folder in (home / "layers").iterdir() if (folder / "mcp").exists())
     assert call(url, "change", path=str(layer / "mcp" / "__init__.py")) == "refused: Read-only file system"
     assert call(url, "change", path=str(home / "new")) == "refused: Read-only file system"
     assert call(url, "keep", text="b") == "b"
@@ -165,9 +166,13 @@ def test_a_server_sees_nothing_but_its_own(platform: Platform, tmp_path: Path, c
     platform.run("destroy", "neighbour")
 
 
-def test_a_stdio_program_ends_with_its_worker(platform: Platform) -> None:
+def test_a_stdio_program_ends_with_its_worker(platform: Platform, tmp_path: Path) -> None:
     require(Path("/proc/self/stat").exists(), "needs Linux's /proc")
-    platform.run("deploy", str(SERVERS / "stdio_python"), "--name", "program", "--json")
+    folder = tmp_path / "program"
+    shutil.copytree(SERVERS / "stdio_python", folder)
+    # What is plainly a command of Python's is run in the worker itself.
+    (folder / "fastmcp.toml").write_text('[deployment]\ncommand = "env python server.py"\n')
+    platform.run("deploy", str(folder), "--name", "program", "--json")
     programs = [pid for pid in processes_in("/projects/program/files") if os.getsid(pid) == pid]
     workers = [parent_of(pid) for pid in programs if parent_of(pid) in programs]
     assert len(workers) == 1

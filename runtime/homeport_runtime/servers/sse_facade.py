@@ -17,8 +17,10 @@ from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, send_error
 from ..event_stream import send_events
 from ..jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, ClientGoneError, error, meta_of, read_body
 from ..modern_answer import Events
+from ..probe import exchange
 
 # Headers that say how the message was posted, not who posted it.
+PING = b'{"jsonrpc":"2.0","id":0,"method":"ping"}'
 _OWN_HEADERS = frozenset((b"accept", b"content-length", b"mcp-session-id", b"mcp-protocol-version"))
 
 
@@ -42,11 +44,18 @@ class SSEFacade:
         if scope["method"] != allowed:
             await send_error(send, 405, INVALID_REQUEST, "Method Not Allowed", [(b"allow", allowed.encode())])
         elif is_stream:
-            await self._open(receive, send)
+            await self._open(scope, receive, send)
         else:
             await self._post(scope, receive, send)
 
-    async def _open(self, receive: Receive, send: Send) -> None:
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Whom the app's guard keeps from /mcp it keeps from the stream.
+        headers = [*_own(scope["headers"]), (b"content-length", str(len(PING)).encode())]
+        status, fields, body = await exchange(self._app, "POST", "/mcp", headers, PING)
+        if status in (401, 403):
+            await send({"type": "http.response.start", "status": status, "headers": fields})
+            await send({"type": "http.response.body", "body": body})
+            return
         name, session = uuid4().hex, _Session()
         self._sessions[name] = session
         first = f"event: endpoint\r\ndata: /messages/?session_id={name}\r\n\r\n".encode()
@@ -74,8 +83,7 @@ class SSEFacade:
         await send({"type": "http.response.body", "body": b"Accepted"})
 
     async def _forward(self, scope: Scope, body: bytes, session: _Session) -> None:
-        headers: Headers = [(name, value) for name, value in scope["headers"] if name not in _OWN_HEADERS]
-        headers.append((b"accept", b"application/json, text/event-stream"))
+        headers = _own(scope["headers"])
         headers.append((b"content-length", str(len(body)).encode()))
         if session.app_session is not None:
             headers.append((b"mcp-session-id", session.app_session))
@@ -140,6 +148,12 @@ class _Answer:
 
     def fail(self, reason: str) -> None:
         self._session.stream.put_nowait(error(self._request_id, INTERNAL_ERROR, reason))
+
+
+def _own(headers: Headers) -> Headers:
+    """The caller's headers for a message of its own to /mcp."""
+    kept = [(name, value) for name, value in headers if name not in (*_OWN_HEADERS, b"content-type")]
+    return [*kept, (b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
 
 
 def _decode(data: bytes) -> RPC:
