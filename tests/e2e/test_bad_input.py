@@ -25,6 +25,7 @@ CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
 EMPTY_SERVER = "from mcp.server import MCPServer\n\nmcp = MCPServer('empty')\n"
+TOOL = "\n\n@mcp.tool()\ndef ping() -> str:\n    return 'pong'\n"
 # Waits while it is loaded: in the process that inspects it, or in a worker of a project.
 WAITS = """
 import os
@@ -223,7 +224,7 @@ def test_requirements_that_cannot_be_had(
 def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: str, name: str) -> None:
     before = steady.seen()
     reached = tmp_path / "reached"
-    folder = make(tmp_path, {"server.py": f"{WAITS}\n{EMPTY_SERVER}"})
+    folder = make(tmp_path, {"server.py": f"{WAITS}\n{EMPTY_SERVER}{TOOL}"})
     variables = [argument for pair in (f"WAITS_IN={stage}", f"REACHED={reached}") for argument in ("--env", pair)]
     deploying = homeport(steady.platform, "deploy", str(folder), "--name", name, *variables)
     wait_for(reached.exists)
@@ -240,7 +241,7 @@ def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: st
 @pytest.mark.parametrize("stage", ["inspect", "apply"])
 def test_the_platform_is_stopped_while_the_server_loads(steady: Steady, tmp_path: Path, stage: str) -> None:
     reached = tmp_path / "reached"
-    folder = make(tmp_path, {"server.py": f"{WAITS}\n{EMPTY_SERVER}"})
+    folder = make(tmp_path, {"server.py": f"{WAITS}\n{EMPTY_SERVER}{TOOL}"})
     variables = [argument for pair in (f"WAITS_IN={stage}", f"REACHED={reached}") for argument in ("--env", pair)]
     deploying = homeport(steady.platform, "deploy", str(folder), "--name", "fresh", *variables)
     wait_for(reached.exists)
