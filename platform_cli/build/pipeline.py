@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.project import Project
-from ..config.python_version import wanted_python
+from ..config.python_version import required_python, wanted_python
+from ..errors import InputError
 from ..home import Home
 from .bounds import package_bounds, sdk_bounds
 from .bundle import BundleDraft, bundle_hash, describe, find_bundle
@@ -79,7 +80,7 @@ def install(
 ) -> Installed:
     """The stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
-        interpreter = packages_for(find_interpreter(wanted_python(project), home.cache))
+        interpreter = packages_for(_interpreter(project, home, note))
         requirements = resolve_requirements(project)
         if not requirements.inferred:
             requirements = replace(requirements, bounds=sdk_bounds(project))
@@ -104,6 +105,19 @@ def install(
     if packages:
         project = find_program(project, layer.path)
     return Installed(project, requirements, interpreter, lock, layer)
+
+
+def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> Interpreter:
+    wanted, required = wanted_python(project), required_python(project)
+    try:
+        return find_interpreter(wanted, home.cache)
+    except InputError:
+        # .python-version says what its author works with, and requires-python what will do.
+        if required in (None, wanted):
+            raise
+        found = find_interpreter(required, home.cache)
+        note(f"Python {wanted} is not on this machine: {found.version} serves, as requires-python allows")
+        return found
 
 
 def _origin(requirements: Requirements) -> str:

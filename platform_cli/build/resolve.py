@@ -25,6 +25,9 @@ from platform_cli.errors import LockError
 
 # What homeport_runtime itself needs beside the user's packages.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+# What fastmcp 2 and 3 are for, and not all of their releases say.
+OLD_SDK = ("mcp<2",)
+_OLD_FASTMCP = re.compile(r"(?m)^fastmcp==[23]\.")
 
 _COMPILE = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate", "--emit-index-annotation")
 _EXPORT = ("export", "--frozen", "--no-emit-project", "--format", "requirements-txt", "--no-header", "--no-annotate")
@@ -178,7 +181,8 @@ class _Resolution:
 
     def _within_bounds(self, text: str, lines: Sequence[str], constraints: Sequence[str]) -> str:
         """`text`, or another resolution when it has an SDK that is too new for the code, and an older one will do."""
-        exceeded = [bound for bound in self._requirements.bounds if not _keeps(text, Requirement(bound))]
+        bounds = {*self._requirements.bounds, *(OLD_SDK if _OLD_FASTMCP.search(text) else ())}
+        exceeded = [bound for bound in sorted(bounds) if not _keeps(text, Requirement(bound))]
         if not exceeded:
             return text
         try:

@@ -13,7 +13,7 @@ _V1_DECORATORS = {
     "read_resource", "subscribe_resource", "unsubscribe_resource", "set_logging_level", "completion",
     "progress_notification",
 }  # fmt: skip
-_V1_MODULES = ("mcp.server.fastmcp", "mcp.client.websocket", "mcp.server.websocket")
+_V1_MODULES = ("mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.client.websocket", "mcp.server.websocket")
 _V2_MODULES = ("mcp.server.mcpserver", "mcp.server.MCPServer", "mcp.MCPServer", "mcp_types")
 _LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")
 # fastmcp 3 refuses these in the constructor (its server.py, _REMOVED_KWARGS).

@@ -40,6 +40,16 @@ def wanted_python(project: Project) -> str | None:
     return pinned or next((found for folder in folders if (found := _required(folder))), None)
 
 
+def required_python(project: Project) -> str | None:
+    """As `wanted_python`, without .python-version: what will do where that Python is not at hand."""
+    if project.python_version is not None:
+        return project.python_version
+    start = project.folder / project.member
+    if project.entrypoint is not None:
+        start = (project.folder / project.entrypoint.file).parent
+    return next((found for folder in folders_up(start, project.folder) if (found := _required(folder))), None)
+
+
 def folders_up(folder: Path, root: Path) -> Iterator[Path]:
     """`folder` and those above it up to `root`; only `root` for a folder elsewhere."""
     while folder != root and folder.is_relative_to(root):

@@ -25,6 +25,7 @@ CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
 EMPTY_SERVER = "from mcp.server import MCPServer\n\nmcp = MCPServer('empty')\n"
+TOOL = "\n\n@mcp.tool()\ndef ping() -> str:\n    return 'pong'\n"
 # Waits while it is loaded: in the process that inspects it, or in a worker of a project.
 WAITS = """
 import os

@@ -63,8 +63,12 @@ def class_names(candidate: object) -> tuple[str, ...]:
 
 
 def known_arguments(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-    """Those of the arguments that this release of the SDK's function takes already."""
+    """Those of the arguments that this release of the SDK's function takes already; a function of the user's own may
+    hand on whatever it gets.
+    """
     parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return arguments
     return {name: value for name, value in arguments.items() if name in parameters}
 
 
