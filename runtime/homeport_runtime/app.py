@@ -80,8 +80,8 @@ class App:
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
         # Where only middleware knows /sse, that is the stream's own.
-        hidden = main is None or (main.path == SSE_PATH and not self._is_own)
-        self._aliases = _forms(MCP_PATH if hidden or main is None else main.path)
+        is_shown = main is not None and (self._is_own or main.path != SSE_PATH)
+        self._aliases = _forms(main.path if main is not None and is_shown else MCP_PATH)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
@@ -105,7 +105,7 @@ class App:
             return self._adapter.sse
         if stream is not None:
             return _stream_app(self._adapter.http, stream)
-        if has_main and not has_route(self._routed, SSE_PATH):
+        if has_main and not (self._is_own and has_route(self._routed, SSE_PATH)):
             # Each message goes through the app, at the path that its guards know.
             return SSEFacade(self._route)
         return self._adapter.http

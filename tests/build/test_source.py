@@ -241,4 +241,4 @@ def test_folders_without_files_are_kept(tmp_path: Path) -> None:
     write(tmp_path, {"server.py": "", "pkg/__init__.py": "", **ignored, **tools})
     (tmp_path / "empty/inner").mkdir(parents=True)
     (tmp_path / "pkg/cache").mkdir()
-    assert collect_source(tmp_path, "server.py").folders == ("data", "empty/inner", "logs", "made", "pkg/cache")
+    assert collect_source(tmp_path, "server.py").folders == ("data", "empty/inner", "logs", "pkg/cache")

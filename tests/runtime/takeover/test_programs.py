@@ -191,7 +191,9 @@ mcp.run(transport="TRANSPORT", middleware=[Middleware(Key)], json_response=True)
         assert refused.status == 401
     with worker.request("POST", "/mcp", call, {"x-key": "k"}) as reply:
         assert (reply.status, reply.header("content-type")) == (200, "application/json")
-    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as refused:
+        assert refused.status == 401
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream", "x-key": "k"}) as stream:
         messages = stream.event()[1]
         for headers, told in (({}, "HTTP 401"), ({"x-key": "k"}, '"text":"1"')):
             with worker.request("POST", messages, call, headers) as accepted:
