@@ -14,7 +14,7 @@ RUN = """
 if __name__ == "__main__":
     import sys
 
-    mcp.run(transport="http", port=int(sys.argv[1]))
+    mcp.run(transport="http", port=int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
 """
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import tomlkit
-
 from platform_cli.build.pyproject import table
 from platform_cli.errors import ConfigError
 
@@ -30,4 +28,6 @@ def dependencies_only(data: dict[str, Any], groups: tuple[str, ...]) -> str:
         "extras": table(poetry, "extras"),
     }
     backend = {"requires": ["poetry-core"], "build-backend": "poetry.core.masonry.api"}
+    import tomlkit
+
     return tomlkit.dumps({"tool": {"poetry": reduced}, "build-system": backend})

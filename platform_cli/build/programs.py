@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.names import slugify
 from ..config.project import Program
 from ..config.scripts import parse_script
 from ..errors import SourceError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 
 def program_of(layer: Path, name: str) -> Program:
@@ -18,6 +21,9 @@ def program_of(layer: Path, name: str) -> Program:
 
     Of several scripts of a distribution it is the one that is called as it is, else the only one with mcp in its name.
     """
+    # Late: a deploy of a project's own program needs none of it.
+    from importlib.metadata import distributions
+
     installed = list(distributions(path=[str(layer)]))
     own = next((each for each in installed if slugify(each.name) == slugify(name)), None)
     scripts = _scripts([own] if own else [])
