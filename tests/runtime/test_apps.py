@@ -177,8 +177,12 @@ def test_a_guard_of_the_apps_own_guards_both_transports(workers: Workers, inspec
         assert ask(worker, path, call("report"))[0] == 401
     if source is not WRAPPED:
         assert text_of(ask(worker, "/mcp", call("report"), x_api_key="sesame")) == "for holders of the key"
-    with worker.request("GET", "/sse") as refused:
-        assert refused.status == 401, "/sse is as closed as /mcp"
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as reply:
+        assert reply.status == 401, "/sse is as closed as /mcp"
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream", "x-api-key": "sesame"}) as stream:
+        with worker.request("POST", stream.event()[1], call("report")) as reply:
+            assert reply.status == 202
+        assert "error" in stream.next(), "each message needs the key, too"
     assert list_over_sse(worker, x_api_key="sesame") == ["report"]
 
 

@@ -19,8 +19,8 @@ from ..jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, Client
 from ..modern_answer import Events
 from ..probe import exchange
 
-# Headers that say how the message was posted, not who posted it.
 PING = b'{"jsonrpc":"2.0","id":0,"method":"ping"}'
+# Headers that say how the message was posted, not who posted it.
 _OWN_HEADERS = frozenset((b"accept", b"content-length", b"mcp-session-id", b"mcp-protocol-version"))
 
 
