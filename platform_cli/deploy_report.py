@@ -10,6 +10,7 @@ from .build.stages import Stages
 from .findings.exposure import find_exposure
 from .findings.model import Finding
 from .findings.offers import find_failed_lists, offer_lines
+from .findings.replacement import find_replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Report:
         return (
             *find_failed_lists(self.contract),
             *self.found,
+            *find_replacement(self.status),
             *find_exposure(self.status, self.contract),
         )
 

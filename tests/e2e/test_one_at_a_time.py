@@ -71,7 +71,9 @@ def test_the_old_release_stops_first(platform: Platform, project: Path, said: bo
     with Load(urlsplit(url).port or 0, CLIENTS) as load:
         for number in ("2", "3"):
             change(project, f'VERSION = "{int(number) - 1}"', f'VERSION = "{number}"')
-            assert platform.deploy(project, name=name).changed
+            answer = platform.run("deploy", str(project), "--name", name)
+            assert answer["changed"]
+            assert ("stop-first" in [finding["kind"] for finding in answer["findings"]]) is not said
             assert call(url, "version") == number
     assert not load.failures
     assert load.answered

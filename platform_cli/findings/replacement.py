@@ -1,0 +1,18 @@
+"""How the release before gave way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .model import Finding
+
+
+def find_replacement(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """A server of which two could not run at the same time: the platform found it out by a start that failed."""
+    if status.get("stop_first_learned"):
+        yield Finding(
+            "stop-first",
+            "the old release had to stop before this one could start: it holds a lock or a port",
+            'replace = "stop-first" under [deployment] in fastmcp.toml does so at once',
+        )
