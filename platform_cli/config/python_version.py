@@ -26,28 +26,27 @@ def wanted_python(project: Project) -> str | None:
     server or the nearest one above it up to the project's, .python-version, pyproject.toml (`requires-python`, or
     poetry's `python`), or Pipfile. Of .python-version only the minor version counts: packages are built for that.
     """
-    if project.python_version is not None:
-        return project.python_version
-    start = project.folder / project.member
-    if project.entrypoint is not None:
-        file = project.folder / project.entrypoint.file
-        start = file.parent
-        inline = inline_metadata(file, project.entrypoint.file).get("requires-python")
-        if isinstance(inline, str):
-            return inline
-    folders = list(folders_up(start, project.folder))
-    pinned = next((found for folder in folders if (found := _pinned(folder))), None)
-    return pinned or next((found for folder in folders if (found := _required(folder))), None)
+    return _said(project) or next(filter(None, map(_pinned, _folders(project))), None) or required_python(project)
 
 
 def required_python(project: Project) -> str | None:
     """As `wanted_python`, without .python-version: what will do where that Python is not at hand."""
-    if project.python_version is not None:
+    return _said(project) or next(filter(None, map(_required, _folders(project))), None)
+
+
+def _said(project: Project) -> str | None:
+    """What is said for this very server: by the configuration, or in its file."""
+    if project.python_version is not None or project.entrypoint is None:
         return project.python_version
-    start = project.folder / project.member
-    if project.entrypoint is not None:
-        start = (project.folder / project.entrypoint.file).parent
-    return next((found for folder in folders_up(start, project.folder) if (found := _required(folder))), None)
+    file = project.entrypoint.file
+    inline = inline_metadata(project.folder / file, file).get("requires-python")
+    return inline if isinstance(inline, str) else None
+
+
+def _folders(project: Project) -> Iterator[Path]:
+    server = project.entrypoint
+    start = (project.folder / server.file).parent if server else project.folder / project.member
+    return folders_up(start, project.folder)
 
 
 def folders_up(folder: Path, root: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.config.project import Entrypoint, Project
-from platform_cli.config.python_version import specifier_of_poetry, wanted_python
+from platform_cli.config.python_version import required_python, specifier_of_poetry, wanted_python
 from tests.build.test_imports import write
 
 REQUIRES = "[project]\nname = 'x'\nrequires-python = '>=3.11'\n"
@@ -34,6 +34,19 @@ def test_the_first_that_says_so(files: dict[str, str], wanted: str | None, tmp_p
     write(tmp_path, {"app/server.py": "", **files})
     assert wanted_python(Project(tmp_path, Entrypoint("app/server.py"))) == wanted
     assert wanted_python(Project(tmp_path, Entrypoint("app/server.py"), python_version="3.10")) == "3.10"
+
+
+@pytest.mark.parametrize(
+    ("files", "required"),
+    [
+        ({"pyproject.toml": REQUIRES, ".python-version": "3.14"}, ">=3.11"),
+        ({".python-version": "3.14"}, None),
+        ({"app/server.py": INLINE, "pyproject.toml": REQUIRES, ".python-version": "3.14"}, ">=3.12"),
+    ],
+)
+def test_only_python_version_gives_way(files: dict[str, str], required: str | None, tmp_path: Path) -> None:
+    write(tmp_path, {"app/server.py": "", **files})
+    assert required_python(Project(tmp_path, Entrypoint("app/server.py"))) == required
 
 
 @pytest.mark.parametrize(
