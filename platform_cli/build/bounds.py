@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from platform_cli.build.imports import Module, parse_module, walk_modules
+from platform_cli.build.code import Code
+from platform_cli.build.imports import Module, parse_module
 from platform_cli.build.sdk import sdk_requirements
 from platform_cli.config.project import Program, Project
 from platform_cli.errors import SourceError
@@ -14,11 +15,13 @@ from platform_cli.errors import SourceError
 MAX_FILES = 500
 
 
-def sdk_bounds(project: Project) -> tuple[str, ...]:
-    """The upper limits on mcp and fastmcp (`mcp<2`) of the server and the local modules that it imports, or of the
-    package that the program is in; none where the code tells nothing, or cannot be parsed here.
+def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
+    """The upper limits on mcp and fastmcp (`mcp<2`) of the server's `code`, or of the package that the program is in;
+    none where the code tells nothing, or cannot be parsed here.
     """
-    return _bounds(list(_modules(project)))
+    if project.program is not None:
+        return _bounds(list(_package(project.folder / project.member, project.program)))
+    return _bounds([each.module for each in code])
 
 
 def package_bounds(layer: Path, program: Program) -> tuple[str, ...]:
@@ -30,16 +33,6 @@ def _bounds(modules: list[Module]) -> tuple[str, ...]:
     imported = {found.name for module in modules for found in module.imports if not found.level}
     limits = sdk_requirements([module.tree for module in modules], imported)
     return tuple(sorted(limit for limit in limits if "<" in limit and ">" not in limit))
-
-
-def _modules(project: Project) -> Iterator[Module]:
-    try:
-        if project.entrypoint is not None:
-            yield from walk_modules(project.folder, project.entrypoint.file)
-    except SourceError:
-        return
-    if project.program is not None:
-        yield from _package(project.folder / project.member, project.program)
 
 
 def _package(root: Path, program: Program) -> Iterator[Module]:

@@ -62,30 +62,6 @@ def _file_of(folder: Path, program: Program | None) -> str | None:
     return None
 
 
-def dotted(node: ast.expr) -> str:
-    """`os.environ.get` of an expression that is a name with attributes; the empty text of any other."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.insert(0, node.attr)
-        node = node.value
-    return ".".join([node.id, *parts]) if isinstance(node, ast.Name) else ""
-
-
-def called(call: ast.Call) -> str:
-    """The last part of what is called: `Thread` of `threading.Thread(...)`."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-
-
-def text_of(node: ast.expr | None) -> str | None:
-    """The text that a literal is."""
-    value: object = node.value if isinstance(node, ast.Constant) else None
-    return value if isinstance(value, str) else None
-
-
-def keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((given.value for given in call.keywords if given.arg == name), None)
-
-
 def listed(names: Iterable[str]) -> str:
     """Up to NAMED of them, and how many more there are."""
     known = list(names)

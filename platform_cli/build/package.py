@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platform_cli.build.model import Interpreter, SourceFile
-from platform_cli.build.pyproject import has_build_system, load_toml, table
+from platform_cli.build.pyproject import has_build_system, load_toml
 from platform_cli.build.scratch import scratch_copy
 from platform_cli.build.source import collect_source
 from platform_cli.build.uv import UvError
 from platform_cli.build.wheel import build_reason, build_wheel
 from platform_cli.config.project import Project
+from platform_cli.config.pyproject import table
 from platform_cli.config.python_version import folders_up
 from platform_cli.errors import SourceError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
 from .programs import program_of
 from .requirements import resolve_requirements
+from .resolve import exceeded
 from .runtime import store_runtime
 from .sessions import with_sessions
 from .source import collect_source
@@ -40,9 +41,12 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a project runs on, there on this machine; `project` is what it was, with its program found."""
+    """What a project runs on, there on this machine. `project` is what it was, with its program found; `code` is its
+    own, parsed.
+    """
 
     project: Project
+    code: tuple[Code, ...]
     requirements: Requirements
     interpreter: Interpreter
     lock: Lock
@@ -66,9 +70,8 @@ def build(
     `packages_for` says which Python the layer is for, given the one that loads it here.
     """
     installed = install(project, home, stages, note, packages_for)
-    code = read_code(installed.project)
-    installed = replace(installed, project=with_sessions(installed.project, code, note))
-    return Built(_bundle(home, stages, inspector, note, installed, code), installed.requirements, code)
+    installed = replace(installed, project=with_sessions(installed.project, installed.code, note))
+    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, installed.code)
 
 
 def install(
@@ -82,8 +85,9 @@ def install(
     with stages.run("lock") as stage:
         interpreter = packages_for(_interpreter(project, home, note))
         requirements = resolve_requirements(project)
+        code = read_code(project)
         if not requirements.inferred:
-            requirements = replace(requirements, bounds=sdk_bounds(project))
+            requirements = replace(requirements, bounds=sdk_bounds(project, code))
         requirements = replace(requirements, upgrade=project.upgrade)
         note(_origin(requirements))
         lock, locked = make_lock(requirements, interpreter, home.cache)
@@ -95,16 +99,20 @@ def install(
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
+        program = program_of(layer.path, project.script)
         # What its code says of the SDK's generation is known only when it is there.
-        if bounds := package_bounds(layer.path, program_of(layer.path, project.script)):
+        bounds = package_bounds(layer.path, program)
+        if exceeded(bounds, lock.text):
             lock, _ = make_lock(replace(requirements, bounds=bounds), interpreter, home.cache)
             layer, _ = build_layer(lock, interpreter, home.layers)
             for text in lock.notes:
                 note(text)
-        project = replace(project, program=program_of(layer.path, project.script), script=None)
+            program = program_of(layer.path, project.script)
+        project = replace(project, program=program, script=None)
+        code = read_code(project)
     if packages:
         project = find_program(project, layer.path)
-    return Installed(project, requirements, interpreter, lock, layer)
+    return Installed(project, code, requirements, interpreter, lock, layer)
 
 
 def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> Interpreter:
@@ -127,9 +135,7 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(
-    home: Home, installed: Installed, source: Source, package: OwnPackage, code: Sequence[Code]
-) -> dict[str, Any]:
+def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
     """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))
@@ -141,24 +147,19 @@ def draft_manifest(
         installed.layer,
         runtime,
         package.roots,
-        [each.module for each in code],
+        [each.module for each in installed.code],
     )
 
 
 def _bundle(
-    home: Home,
-    stages: Stages,
-    inspector: Inspector,
-    note: Callable[[str], None],
-    installed: Installed,
-    code: Sequence[Code],
+    home: Home, stages: Stages, inspector: Inspector, note: Callable[[str], None], installed: Installed
 ) -> Bundle:
     project = installed.project
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
         project, source = replace(project, folder=built), collect_source(built, None)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, source, package, code)
+    manifest = draft_manifest(home, installed, source, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):
         for stage_name in ("inspect", "bundle"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from platform_cli.build.pyproject import load_toml, table
+from platform_cli.build.pyproject import load_toml
+from platform_cli.config.pyproject import table
 from platform_cli.errors import ConfigError
 
 
@@ -22,7 +23,7 @@ def _sources(data: dict[str, Any]) -> Iterator[str]:
             yield f"{'--extra-index-url' if number else '--index-url'} {url}"
 
 
-def _packages(packages: dict[str, Any]) -> Iterator[str]:
+def _packages(packages: Mapping[str, Any]) -> Iterator[str]:
     for name, wanted in packages.items():
         entry = {"version": wanted} if isinstance(wanted, str) else wanted
         if not isinstance(entry, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from platform_cli.build.pyproject import table
+from platform_cli.config.pyproject import table
 from platform_cli.errors import ConfigError
 
 

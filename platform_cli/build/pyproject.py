@@ -13,6 +13,7 @@ from typing import Any
 import tomli
 
 from platform_cli.build.model import ProjectFile
+from platform_cli.config.pyproject import table
 from platform_cli.config.python_version import folders_up
 from platform_cli.errors import ConfigError
 
@@ -28,13 +29,6 @@ def load_toml(file: Path, shown: str = "") -> dict[str, Any]:
         raise ConfigError(f"{shown}, line {error.lineno}, column {error.colno}: {error.msg}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{shown} cannot be read: {error}") from error
-
-
-def table(data: object, *keys: str) -> dict[str, Any]:
-    """The table at `keys`, empty when there is none."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def own_names(folder: Path) -> list[str]:

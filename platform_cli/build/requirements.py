@@ -16,12 +16,12 @@ from platform_cli.build.pyproject import (
     own_names,
     project_file,
     says_dependencies,
-    table,
     workspace_lock,
 )
 from platform_cli.build.requirements_txt import ITSELF, read_file, read_text
 from platform_cli.config.inline_metadata import inline_metadata
 from platform_cli.config.project import Project
+from platform_cli.config.pyproject import table
 from platform_cli.config.python_version import folders_up
 from platform_cli.errors import ConfigError
 

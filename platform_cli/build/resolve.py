@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,17 +182,15 @@ class _Resolution:
     def _within_bounds(self, text: str, lines: Sequence[str], constraints: Sequence[str]) -> str:
         """`text`, or another resolution when it has an SDK that is too new for the code, and an older one will do."""
         bounds = {*self._requirements.bounds, *(OLD_SDK if _OLD_FASTMCP.search(text) else ())}
-        exceeded = [bound for bound in sorted(bounds) if not _keeps(text, Requirement(bound))]
-        if not exceeded:
+        over = exceeded(sorted(bounds), text)
+        if not over:
             return text
         try:
-            bounded = self._compile(lines, [*constraints, *exceeded])
+            bounded = self._compile(lines, [*constraints, *over])
         except UvError:
             return text
         origin = self._requirements.origin
-        self.notes.append(
-            f"{', '.join(exceeded)} was added: {origin} sets no limit, and the code is for that generation"
-        )
+        self.notes.append(f"{', '.join(over)} was added: {origin} sets no limit, and the code is for that generation")
         return bounded
 
     def _indexes(self, used: Sequence[str]) -> list[str]:
@@ -259,6 +257,11 @@ def _missing(text: str) -> list[str]:
     return [
         str(runtime) for runtime in map(Requirement, RUNTIME_REQUIREMENTS) if not _keeps(text, runtime, absent=False)
     ]
+
+
+def exceeded(bounds: Iterable[str], text: str) -> list[str]:
+    """Those of the bounds (`mcp<2`) beyond which a lock's text has a version."""
+    return [bound for bound in bounds if not _keeps(text, Requirement(bound))]
 
 
 def _keeps(text: str, wanted: Requirement, *, absent: bool = True) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
+from platform_cli.syntax import called
+
 SDK_MODULES = frozenset({"mcp", "mcp_types", "fastmcp"})
 
 # mcp 1.x: the low-level Server registers handlers by decorator; 2.x takes them as `on_...=` arguments.
@@ -56,7 +58,7 @@ def _is_v2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
     if any(_within(name, _V2_MODULES) or (name.startswith("mcp.") and name.endswith(".MCPError")) for name in imported):
         return True
     return _lowlevel(imported) and any(
-        _called(call) == "Server" and any((keyword.arg or "").startswith("on_") for keyword in call.keywords)
+        called(call) == "Server" and any((keyword.arg or "").startswith("on_") for keyword in call.keywords)
         for call in calls
     )
 
@@ -65,7 +67,7 @@ def _is_fastmcp_2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
     if any(_within(name, ("mcp.server.fastmcp",)) for name in imported):
         return False  # whose FastMCP takes these arguments cannot be told
     return any(
-        _called(call) == "FastMCP" and any(keyword.arg in _FASTMCP_2_ARGUMENTS for keyword in call.keywords)
+        called(call) == "FastMCP" and any(keyword.arg in _FASTMCP_2_ARGUMENTS for keyword in call.keywords)
         for call in calls
     )
 
@@ -81,10 +83,6 @@ def _is_fastmcp_3(calls: Iterable[ast.Call]) -> bool:
 
 def _lowlevel(imported: Collection[str]) -> bool:
     return any(_within(name, _LOWLEVEL) or name == "mcp.server" for name in imported)
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _within(name: str, modules: tuple[str, ...]) -> bool:

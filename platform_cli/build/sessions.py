@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..config.project import Project
-from .code import Code, dotted, keyword
+from ..syntax import dotted, keyword, last_name
+from .code import Code
 
 # Methods of an SDK's context that keep something for the session, or send the client a request of the server's.
 _CONTEXT = frozenset({"elicit", "elicit_url", "sample", "sample_step", "list_roots"})
@@ -91,9 +92,7 @@ def _uses(code: Code) -> Iterator[str]:
 
 def _owner(node: ast.expr) -> str:
     """The last name of `server.request_context.session`, and of `get_context()`."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return last_name(node.func if isinstance(node, ast.Call) else node)
 
 
 def _annotated(tree: ast.Module) -> Iterator[str]:

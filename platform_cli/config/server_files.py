@@ -11,6 +11,7 @@ from pathlib import Path
 from platform_cli.build.imports import walk_modules
 from platform_cli.build.sdk import SDK_MODULES
 from platform_cli.errors import SourceError
+from platform_cli.syntax import called, last_name
 
 _CLASSES = ("FastMCP", "MCPServer", "FastApiMCP")
 _LOWLEVEL = "Server"
@@ -36,7 +37,7 @@ def role_of(file: Path) -> Role:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     classes = _class_names(tree)
     makes = any(_makes(call.func, classes) for call in calls)
-    if not makes and not (_imports_sdk(tree) and any(_called(call.func) in _SERVES for call in calls)):
+    if not makes and not (_imports_sdk(tree) and any(called(call) in _SERVES for call in calls)):
         return Role.NONE
     return Role.RUNS if any(_runs(call.func) for call in calls) else Role.MAKES
 
@@ -148,18 +149,14 @@ def _names_sdk(owner: ast.expr) -> bool:
     return isinstance(owner, ast.Name) and owner.id in SDK_MODULES
 
 
-def _runs(called: ast.expr) -> bool:
+def _runs(function: ast.expr) -> bool:
     """`mcp.run`, `mcp.run_async`, `server.run`, `uvicorn.run`, `stdio_server`, ..."""
-    name = _called(called)
+    name = last_name(function)
     if name == "stdio_server":
         return True
-    if not isinstance(called, ast.Attribute) or not (name in ("run", "serve") or name.startswith("run_")):
+    if not isinstance(function, ast.Attribute) or not (name in ("run", "serve") or name.startswith("run_")):
         return False
-    return not (isinstance(called.value, ast.Name) and called.value.id in _RUNNERS)
-
-
-def _called(called: ast.expr) -> str:
-    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return not (isinstance(function.value, ast.Name) and function.value.id in _RUNNERS)
 
 
 def _started(tree: ast.Module) -> Iterator[ast.stmt]:

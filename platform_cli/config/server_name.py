@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from platform_cli.syntax import called
+
 _CLASSES = ("FastMCP", "MCPServer", "Server")
 
 
@@ -16,12 +18,8 @@ def server_name(source: bytes) -> str | None:
 
 def _names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) in _CLASSES:
+        if isinstance(node, ast.Call) and called(node) in _CLASSES:
             named = [keyword.value for keyword in node.keywords if keyword.arg == "name"]
             for value in [*node.args[:1], *named]:
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     yield value.value
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

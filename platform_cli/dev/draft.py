@@ -9,7 +9,6 @@ from typing import Any
 from homeport_runtime.manifest import APP_FOLDER
 
 from ..build.bundle import BundleDraft, bundle_hash
-from ..build.code import read_code
 from ..build.model import Source, SourceFile
 from ..build.package import OwnPackage, own_package
 from ..build.pipeline import draft_manifest, install
@@ -46,14 +45,13 @@ class Snapshot:
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
     """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
     installed = install(project, home, stages, note)
-    source = read_code(installed.project)
-    project = with_sessions(installed.project, source, note)
+    project = with_sessions(installed.project, installed.code, note)
     installed = replace(installed, project=project)
     found = find_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include).files
     code = hash_source(project.folder, [file for file in found if reloads(file.path, project)])
     data = tuple(file.path for file in found if not reloads(file.path, project))
     package = own_package(project, [file.path for file in found], installed.interpreter, home.cache, note)
-    manifest = draft_manifest(home, installed, Source(code), package, source)
+    manifest = draft_manifest(home, installed, Source(code), package)
     return Snapshot(project, bundle_hash(manifest), manifest, code, data, package)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from ..build.code import Code, called, dotted, functions
+from ..build.code import Code, functions
 from ..config.project import Project
+from ..syntax import called, dotted
 from .model import Finding
 
 _SCHEDULERS = frozenset(

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ..build.code import Code, called, listed
+from ..build.code import Code, listed
 from ..build.ignore import Included, why_left
 from ..config.project import Project
+from ..syntax import called
 from .model import Finding
 
 # Longer texts are prose.

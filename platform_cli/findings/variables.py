@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from homeport_runtime.environment import QUIET, RESERVED
 
-from ..build.code import Code, dotted, keyword, listed, text_of
+from ..build.code import Code, listed
 from ..config.project import Project
 from ..supervisor.release import INHERITED
+from ..syntax import dotted, keyword, text_of
 from .model import Finding
 
 _ENVIRON = ("os.environ", "environ")

@@ -80,13 +80,13 @@ class App:
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
         # Where only middleware knows /sse, that is the stream's own.
-        is_shown = main is not None and (self._is_own or main.path != SSE_PATH)
-        self._aliases = _forms(main.path if main is not None and is_shown else MCP_PATH)
+        is_hidden = main is None or (main.path == SSE_PATH and not self._is_own)
+        self._mcp_paths = _forms(MCP_PATH) if main is None or is_hidden else _forms(MCP_PATH) | _forms(main.path)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
         own = [each.path for each in streams]
         messages = {each.messages.rstrip("/") for each in streams} | {MESSAGES_PATH.rstrip("/")}
         self.guard.paths = Paths(
-            self._aliases.union(_forms(MCP_PATH), *(_forms(each.path) for each in http)),
+            self._mcp_paths.union(*(_forms(each.path) for each in http)),
             frozenset((SSE_PATH, *own)),
             tuple(messages - {""}),
         )
@@ -117,7 +117,7 @@ class App:
         path = scope["path"]
         if scope["type"] != "http":
             await self._adapter.http(scope, receive, send)
-        elif path in self._aliases or path in _forms(MCP_PATH):
+        elif path in self._mcp_paths:
             await self._answer_mcp(scope, receive, send)
         elif path in self._stream_paths or path == "/messages" or path.startswith(MESSAGES_PATH):
             await self._sse(scope, receive, send)

@@ -7,15 +7,13 @@ guards the app guards this too (specification 2024-11-05, basic/transports, HTTP
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
 from ..event_stream import send_replies
-from ..guard.messages import MESSAGE
+from ..guard.messages import MESSAGE, parse
 from ..jsonrpc import (
     EVENT_STREAM,
     HANDSHAKE_VERSIONS,
@@ -197,7 +195,7 @@ class Session:
             if data is None:
                 replies.put_nowait(error(request_id, INTERNAL_ERROR, "the server ended the stream before it answered"))
                 return
-            message = _decode(data)
+            message = parse(data) or {}
             if "method" in message and "id" in message:
                 await self._answer(message)
             elif "method" in message:
@@ -214,11 +212,3 @@ class Session:
             answer = error(request["id"], METHOD_NOT_FOUND, text)
         with suppress(Refused):
             await self.post(answer)
-
-
-def _decode(data: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return message if isinstance(message, dict) else {}

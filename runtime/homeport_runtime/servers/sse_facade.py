@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, send_error
 from ..event_stream import send_events
+from ..guard.messages import parse
 from ..jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, ClientGoneError, error, meta_of, read_body
 from ..modern_answer import Events
 from ..probe import exchange
@@ -88,7 +88,7 @@ class SSEFacade:
         if session.app_session is not None:
             headers.append((b"mcp-session-id", session.app_session))
         inner = {**scope, "path": "/mcp", "raw_path": b"/mcp", "query_string": b"", "headers": headers}
-        message = _decode(body)
+        message = parse(body) or {}
         headers += _modern_headers(message)
         answer = _Answer(session, message.get("id") if "method" in message else None)
         incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -140,7 +140,7 @@ class _Answer:
             self.fail(f"HTTP {self._status}")
 
     def _put(self, data: bytes) -> bool:
-        message = _decode(data)
+        message = parse(data) or {}
         if message.get("jsonrpc") != "2.0":
             return False
         self._session.stream.put_nowait(message)
@@ -154,15 +154,6 @@ def _own(headers: Headers) -> Headers:
     """The caller's headers for a message of its own to /mcp."""
     kept = [(name, value) for name, value in headers if name not in (*_OWN_HEADERS, b"content-type")]
     return [*kept, (b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
-
-
-def _decode(data: bytes) -> RPC:
-    """The message; empty for what is none, which the app itself refuses."""
-    try:
-        message = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return message if isinstance(message, dict) else {}
 
 
 def _modern_headers(message: RPC) -> Headers:
