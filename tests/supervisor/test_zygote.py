@@ -127,8 +127,8 @@ def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytes
     asyncio.run(run())
 
 
-def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
-    reached, go = asyncio.Event(), asyncio.Event()
+def load_that_waits(reached: asyncio.Event, go: asyncio.Event) -> Answer:
+    """Answers as a zygote whose modules are loaded no sooner than `go`; `reached` is set when it begins."""
 
     async def answer(order: dict[str, Any]) -> dict[str, Any]:
         if order["do"] == "load":
@@ -136,6 +136,13 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
             await go.wait()
             return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
         return {"event": "forked", "pid": 42}
+
+    return answer
+
+
+def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+    answer = load_that_waits(reached, go)
 
     async def run() -> None:
         zygote, serving = await started(answer)
@@ -192,13 +199,7 @@ def test_a_zygote_that_is_closed_answers_whoever_waits_for_it() -> None:
 def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Another project is switched while a deploy loads its layer: no release uses that yet."""
     reached, go = asyncio.Event(), asyncio.Event()
-
-    async def answer(order: dict[str, Any]) -> dict[str, Any]:
-        if order["do"] == "load":
-            reached.set()
-            await go.wait()
-            return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
-        return {"event": "forked", "pid": 42}
+    answer = load_that_waits(reached, go)
 
     async def run() -> None:
         zygote, serving = await started(answer)
