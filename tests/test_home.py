@@ -27,7 +27,7 @@ def test_a_home_inside_a_project_is_no_part_of_it(tmp_path: Path, monkeypatch: p
     home.projects.mkdir()
     (home.projects / "data.json").write_text("{}")
     assert [file.path for file in collect_source(tmp_path, "server.py").files] == ["server.py"]
-    assert collect_source(tmp_path, "server.py").folders == ("state",)
+    assert collect_source(tmp_path, "server.py").folders == (), "not even as an empty folder"
     # A second look changes nothing.
     assert open_home() == home
 
