@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 
@@ -62,7 +63,12 @@ class LazyGroup(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = __import__(f"platform_cli.commands.{COMMANDS[name][0]}", fromlist=[name])
+        # What modules make at import stays; looking for garbage meanwhile costs 8 ms of a deploy, and finds none.
+        gc.disable()
+        try:
+            module = __import__(f"platform_cli.commands.{COMMANDS[name][0]}", fromlist=[name])
+        finally:
+            gc.enable()
         command: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return command
 

@@ -9,9 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import unquote
 
-from platform_cli.build.model import Interpreter, Lock, Requirements
+from platform_cli.build.model import RUNTIME_REQUIREMENTS, Interpreter, Lock, Requirements, Resolved
 from platform_cli.build.requirements_txt import content_hash
-from platform_cli.build.resolve import RUNTIME_REQUIREMENTS, Resolved, resolve
 from platform_cli.build.uv import FREE_DISK, UvError
 from platform_cli.errors import LockError
 from platform_cli.home import write_atomic
@@ -28,6 +27,9 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     known = _recall(remembered)
     if known is not None and requirements.upgrade is None:
         return _lock(known, interpreter), True
+    # Late: what is remembered is not resolved, and a redeploy has no time for what it does not use.
+    from platform_cli.build.resolve import resolve
+
     try:
         resolved = resolve(requirements, interpreter, cache, known.text if known else "")
     except UvError as error:

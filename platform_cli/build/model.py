@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# What homeport_runtime itself needs beside the user's packages.
+RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
@@ -89,6 +92,17 @@ class NodePackages:
     lock: str
     npmrc: str
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What uv resolved: `text` in requirements.txt form; `local` the content hashes of the local packages in it, by
+    path; `notes` what a person may want to know.
+    """
+
+    text: str
+    local: dict[str, str]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

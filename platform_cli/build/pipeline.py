@@ -23,7 +23,6 @@ from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
 from .programs import program_of
 from .requirements import resolve_requirements
-from .resolve import exceeded
 from .runtime import store_runtime
 from .sessions import with_sessions
 from .source import collect_source
@@ -99,6 +98,9 @@ def install(
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
+        # Late: only a package's own program needs it.
+        from .resolve import exceeded
+
         program = program_of(layer.path, project.script)
         # What its code says of the SDK's generation is known only when it is there.
         bounds = package_bounds(layer.path, program)

@@ -6,14 +6,13 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from platform_cli.build.model import Interpreter, ProjectFile, Requirements
+from platform_cli.build.model import RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
 from platform_cli.build.poetry import dependencies_only
 from platform_cli.build.pyproject import load_toml, paths_outside, uses_poetry
 from platform_cli.build.requirements_txt import CONSTRAINT, CONTENT, content_hash
@@ -23,8 +22,6 @@ from platform_cli.build.wheel import local_wheel
 from platform_cli.config.inline_metadata import inline_metadata
 from platform_cli.errors import LockError
 
-# What homeport_runtime itself needs beside the user's packages.
-RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
 # What fastmcp 2 and 3 are for, and not all of their releases say.
 OLD_SDK = ("mcp<2",)
 _OLD_FASTMCP = re.compile(r"(?m)^fastmcp==[23]\.")
@@ -33,17 +30,6 @@ _COMPILE = ("pip", "compile", "--generate-hashes", "--no-header", "--no-annotate
 _EXPORT = ("export", "--frozen", "--no-emit-project", "--format", "requirements-txt", "--no-header", "--no-annotate")
 _ANNOTATION = re.compile(r"(?m)^\s+# from (\S+)\n?")
 _REGISTRY = re.compile(r'registry = "([^"]+)"')
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """`text` in requirements.txt form; `local` the content hashes of the local packages in it, by path; `notes` what a
-    person may want to know.
-    """
-
-    text: str
-    local: dict[str, str]
-    notes: tuple[str, ...]
 
 
 def resolve(requirements: Requirements, interpreter: Interpreter, cache: Path, previous: str) -> Resolved:

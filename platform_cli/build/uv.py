@@ -33,6 +33,12 @@ class UvError(BuildError):
         self.stderr = mask(stderr)
 
     @property
+    def build_reason(self) -> str:
+        """The last words of a build backend, which uv prints before its own error; uv's without any."""
+        said = self.stderr.partition("\nerror:")[0].strip().splitlines()
+        return said[-1].strip() if len(said) > 1 else self.message
+
+    @property
     def disk_full(self) -> bool:
         return "No space left on device" in self.stderr or "os error 28" in self.stderr
 

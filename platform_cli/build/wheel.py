@@ -50,15 +50,9 @@ def _build(package: Path, interpreter: Interpreter, out: Path) -> None:
             build_wheel(copy, interpreter, out)
         except UvError as error:
             raise LockError(
-                f"the local package {package} cannot be built: {build_reason(error)}",
+                f"the local package {package} cannot be built: {error.build_reason}",
                 hint=f"`uv build --wheel {package}` shows more.",
             ) from error
-
-
-def build_reason(error: UvError) -> str:
-    """The last words of a build backend, which uv prints before its own error; uv's without any."""
-    said = error.stderr.partition("\nerror:")[0].strip().splitlines()
-    return said[-1].strip() if len(said) > 1 else error.message
 
 
 def build_wheel(copy: Path, interpreter: Interpreter, out: Path) -> None:

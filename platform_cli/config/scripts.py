@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import configparser
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,13 +66,12 @@ def _from_pyproject(folder: Path) -> Iterator[ConsoleScript]:
 
 
 def _from_setup_cfg(folder: Path) -> Iterator[ConsoleScript]:
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string((folder / "setup.cfg").read_text(encoding="utf-8"))
-        text = parser.get("options.entry_points", "console_scripts", fallback="")
-    except (OSError, ValueError, configparser.Error):
+        text = (folder / "setup.cfg").read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return
-    yield from _parsed(_assignments(text.splitlines()), "console_scripts of setup.cfg")
+    lines = _ini(text, "options.entry_points").get("console_scripts", "").splitlines()
+    yield from _parsed(_assignments(lines), "console_scripts of setup.cfg")
 
 
 def _from_setup_py(folder: Path) -> Iterator[ConsoleScript]:
@@ -93,15 +91,24 @@ def _declared(value: ast.expr) -> list[str]:
     except (ValueError, TypeError):
         return []  # computed: only running it would tell
     if isinstance(literal, str):
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read_string(literal)
-            literal = {"console_scripts": [f"{name}={text}" for name, text in parser.items("console_scripts")]}
-        except configparser.Error:
-            return []
+        scripts = _ini(literal, "console_scripts")
+        literal = {"console_scripts": [f"{name}={text}" for name, text in scripts.items()]}
     lines = literal.get("console_scripts", []) if isinstance(literal, dict) else []
     lines = lines.splitlines() if isinstance(lines, str) else lines
     return [line for line in lines if isinstance(line, str)]
+
+
+def _ini(text: str, section: str) -> dict[str, str]:
+    """A section of an ini file, empty where there is none."""
+    # Late: few projects have such files.
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(text)
+        return dict(parser.items(section))
+    except Error:
+        return {}
 
 
 def _assignments(lines: Iterable[str]) -> dict[str, str]:

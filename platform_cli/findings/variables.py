@@ -6,11 +6,10 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from homeport_runtime.environment import QUIET, RESERVED
+from homeport_runtime.environment import INHERITED, QUIET, RESERVED
 
 from ..build.code import Code, listed
 from ..config.project import Project
-from ..supervisor.release import INHERITED
 from ..syntax import dotted, keyword, text_of
 from .model import Finding
 

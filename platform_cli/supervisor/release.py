@@ -10,19 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.environment import QUIET, REFERENCE
+from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import FILE_NAME, KEYS
 
 from ..home import Home
 from ..secrets.references import resolve
-
-# What a worker gets of the platform's own environment: where programs and certificates are, never anything else.
-INHERITED = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-)  # fmt: skip
 
 
 def base_environment() -> dict[str, str]:

@@ -13,6 +13,12 @@ from pathlib import Path
 RESERVED = "HOMEPORT_"
 # `${secrets.NAME}`, also inside longer text.
 REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}")
+# What a worker gets of the platform's own environment: where programs and certificates are, never anything else.
+INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
 # Log lines instead of boxes and colours, no look for newer versions, and no check of a library's own types (fastmcp's
 # key_value), which makes its import slower and finds nothing in the user's code.
 QUIET = {

@@ -23,6 +23,12 @@ from platform_cli.supervisor.zygote import SPARE, Key, Zygote, ZygoteEnded, Zygo
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
 
 
+@pytest.fixture(autouse=True)
+def _layers_are_in_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is learned of a layer is written beside it."""
+    monkeypatch.chdir(tmp_path)
+
+
 def release(
     layer: str = "layer", environment: Mapping[str, str] | None = None, *, cold: bool = True
 ) -> RunnableRelease:
