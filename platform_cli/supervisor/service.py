@@ -7,12 +7,12 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
 
 from ..errors import HomeportError, PlatformError
 from .exchange import Exchange
 from .exclusive import is_exclusive
 from .logbook import LogBook
+from .messages import Relay, Relayed
 from .pressure import Pressure
 from .relay import Relays
 from .release import RunnableRelease
@@ -297,7 +297,7 @@ class Service:
                     busy.share(len(self._workers) + 1)
                 self._workers.append(worker)
 
-    def _on_relay(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:
         others = [other for other in (*self._workers, *self._retiring) if other is not worker]
         self._relays.handle(worker, message, others)
 
