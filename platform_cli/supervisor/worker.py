@@ -20,6 +20,7 @@ from .control_channel import ControlChannel
 from .launch import Launched, Launcher
 from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
+from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
 from .release import RunnableRelease
 
@@ -58,7 +59,7 @@ class Worker:
     Whatever the process says comes through here, and leaves without the values of its secrets.
     """
 
-    def __init__(self, release: RunnableRelease, launched: Launched) -> None:
+    def __init__(self, release: RunnableRelease, launched: Launched, calls: OpenCalls | None = None) -> None:
         self.release = release
         self.pid = launched.pid
         self.state = State.STARTING
@@ -69,6 +70,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self._launched = launched
+        self._calls = calls
         self._exit_code: int | None = None
         # What was not asked for is not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
@@ -94,7 +96,7 @@ class Worker:
             OutputPipe(self._launched.stderr, lambda line: hear(line, "error")),
         ]
         listening = asyncio.create_task(self._listen(self._channel, sink))
-        self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
+        self._tasks = [listening, asyncio.create_task(self._reap(listening, output, hear))]
 
     async def _listen(self, channel: ControlChannel, sink: LineSink) -> None:
         warned = False
@@ -122,7 +124,9 @@ class Worker:
                 if self._answers.qsize() < MAX_ANSWERS:
                     self._answers.put_nowait(message)
 
-    async def _reap(self, listening: asyncio.Task[None], output: list[OutputPipe]) -> None:
+    async def _reap(
+        self, listening: asyncio.Task[None], output: list[OutputPipe], hear: Callable[[bytes, str], None]
+    ) -> None:
         following = [asyncio.create_task(pipe.follow()) for pipe in output]
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
@@ -135,6 +139,10 @@ class Worker:
         await asyncio.wait(following)
         for pipe in output:
             pipe.finish()
+        if self._calls is not None:
+            for record in self._calls.left(self.exit_reason()):
+                hear(record, "error")
+            self._calls.close()
         self.state = State.GONE
         self._stopped.set()
         if self._channel is not None:
@@ -184,7 +192,9 @@ class Worker:
     def exit_reason(self) -> str:
         code = self._exit_code
         if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
+            # Those for real-time use have no names.
+            names = {number.value: number.name for number in signal.Signals}
+            return f"killed by {names.get(-code, f'signal {-code}')}"
         return "its end was not seen" if code is None else f"exit {code}"
 
     async def accept(self) -> None:
@@ -246,14 +256,20 @@ async def start_worker(
     *,
     sockets: Sequence[socket.socket],
     sink: LineSink,
+    calls: OpenCalls | None = None,
 ) -> Worker:
-    """Starts a process for `job`; it is STARTING when this returns."""
-    worker = Worker(release, await launcher.launch(release, sockets))
-    try:
-        await worker.open(job, sink)
-    except BaseException:
-        worker.kill()
-        raise
+    """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
+    job = {**job, "calls": str(calls.path) if calls is not None else None}
+    with contextlib.ExitStack() as opened:
+        if calls is not None:
+            opened.callback(calls.close)
+        worker = Worker(release, await launcher.launch(release, sockets), calls)
+        try:
+            await worker.open(job, sink)
+        except BaseException:
+            worker.kill()
+            raise
+        opened.pop_all()
     return worker
 
 
