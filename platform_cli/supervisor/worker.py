@@ -106,6 +106,9 @@ class Worker:
             elif not warned:
                 warned = True
                 sink(UNREADABLE, "warning", self.pid)
+            if self.state is State.DRAINING and channel.is_flooded:
+                # Its own answers are stuck behind the flood, and so is it.
+                self.kill()
         self._answers.put_nowait(GONE)
 
     def _hear(self, message: Message) -> None:
