@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import ReleaseError
 from .release import RunnableRelease
@@ -30,7 +30,7 @@ class Launched:
     control: socket.socket
     stdout: int
     stderr: int
-    ended: Coroutine[Any, Any, int | None]
+    ended: Awaitable[int | None]
 
 
 class Launcher(Protocol):
