@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Sequence
@@ -47,7 +48,15 @@ class Pipes:
 
     @classmethod
     def open(cls) -> Pipes:
-        return cls(socket.socketpair(), os.pipe(), os.pipe())
+        """All of them or none: what is left of a failed start would be left for good."""
+        with contextlib.ExitStack() as opened:
+            control = socket.socketpair()
+            stdout = os.pipe()
+            for end in stdout:
+                opened.callback(os.close, end)
+            made = cls(control, stdout, os.pipe())
+            opened.pop_all()
+        return made
 
     def close_theirs(self) -> None:
         self.control[1].close()

@@ -102,6 +102,9 @@ class Zygote:
                 cwd="/",
                 env=base_environment() | dict(key.variables),
             )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         ours.setblocking(False)
@@ -264,11 +267,10 @@ class Zygotes:
         return zygote
 
     async def _start(self, key: Key) -> Zygote:
-        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            self._zygotes[key] = await Zygote.start(key, log)
+            with open(self._log, "ab", opener=_private) as log:
+                self._zygotes[key] = await Zygote.start(key, log.fileno())
         finally:
-            os.close(log)
             del self._starting[key]
         return self._zygotes[key]
 
@@ -294,3 +296,7 @@ class Zygotes:
         for zygote in zygotes:
             zygote.close()
         await asyncio.gather(*(zygote.ended() for zygote in zygotes))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
