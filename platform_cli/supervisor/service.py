@@ -14,6 +14,7 @@ from .exclusive import is_exclusive
 from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
+from .parking import Parking
 from .pressure import Pressure
 from .relay import Relays
 from .release import RunnableRelease
@@ -39,7 +40,9 @@ class Service:
     `release` is what serves, or would serve when somebody connects; None before the first deploy has worked.
     """
 
-    def __init__(self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes) -> None:
+    def __init__(
+        self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes, parking: Parking
+    ) -> None:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
@@ -52,7 +55,8 @@ class Service:
         self._state_key = state_key
         self._zygotes = zygotes
         self._listener: socket.socket | None = None
-        self._exchange = Exchange()
+        self._parking = parking
+        self._exchange = Exchange(project, parking)
         self._workers: list[Worker] = []
         self._retiring: set[Worker] = set()
         self._starting: set[Worker] = set()
@@ -340,6 +344,7 @@ class Service:
                 # Whatever it was, the socket must be watched again, or every request would wait for ever.
                 self.last_error = str(error) or type(error).__name__
                 self._crashes += 1
+                self._parking.relieve(error)
                 self._watch()
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
