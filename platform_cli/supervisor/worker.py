@@ -87,9 +87,10 @@ class Worker:
         self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
+            line = clean(line)
             if self.state is State.STARTING:
-                self._said.append(text_of(clean(line)))
-            sink(clean(line), level, self.pid)
+                self._said.append(text_of(line))
+            sink(line, level, self.pid)
 
         output = [
             OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
