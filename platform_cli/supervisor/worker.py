@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .launch import Launched, Launcher
+from .liveness import Pulse
 from .logbook import text_of
 from .output_pipe import MAX_LINE, OutputPipe
 from .release import RunnableRelease
@@ -59,6 +61,7 @@ class Worker:
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
         self.open_requests = 0
+        self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, dict[str, Any]], None] = lambda _worker, _message: None
@@ -102,6 +105,7 @@ class Worker:
                 elif message["event"] in ("relay", "relayed"):
                     self.on_relay(self, message)
                 elif message["event"] == "load":
+                    self.pulse.beat()
                     self.open_requests = message["open"]
                     self.on_load(self)
                 else:
@@ -180,9 +184,15 @@ class Worker:
         """It hands its part of its connections to another worker: they are `workers` now."""
         self._send(do="share", workers=workers)
 
-    async def hand_over(self) -> None:
+    def ask_where(self) -> None:
+        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        self._signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, WHERE)
+
+    async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
-        await self._end("hand_over", DRAIN_LIMIT_S)
+        await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
