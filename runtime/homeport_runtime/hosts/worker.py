@@ -130,7 +130,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
     if job.hidden:
         try:
-            _confine(job)
+            _confine(job, control.fileno())
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
@@ -149,7 +149,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         fail(error)
 
 
-def _confine(job: Job) -> None:
+def _confine(job: Job, lifeline: int) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
     from .confinement import Room, enter
 
@@ -166,7 +166,8 @@ def _confine(job: Job) -> None:
             read_only=(app, *shared),
             temporary=job.temporary,
             temporary_mb=job.manifest.memory_mb,
-        )
+        ),
+        lifeline,
     )
 
 
