@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from typing import Any
 
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide, temporary_folders
-from homeport_runtime.manifest import FILE_NAME, KEYS
+from homeport_runtime.manifest import KEYS
 
+from ..build.manifest import read_manifest
 from ..home import Home
 from ..secrets.references import resolve
 
@@ -89,9 +89,10 @@ class RunnableRelease:
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
     """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash.
 
-    `names` are host names that the platform gives the project, beside those of its own.
+    `names` are host names that the platform gives the project, beside those of its own. Raises BuildError where the
+    bundle is not there, or has been changed.
     """
-    manifest = json.loads((bundle / FILE_NAME).read_bytes())
+    manifest = read_manifest(bundle)
     scaling = manifest["scaling"]
     # Sessions live in one process; without auto_scaling one worker is what was asked for.
     stop_first = manifest.get("stop_first", False)

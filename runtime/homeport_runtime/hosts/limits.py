@@ -23,6 +23,12 @@ def limit_process(memory_mb: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (CORE_BYTES, CORE_BYTES))
 
 
+def open_files() -> int:
+    """How many this process may have open."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return OPEN_FILES if soft == resource.RLIM_INFINITY else soft
+
+
 def _lower(limit: int, wanted: int) -> None:
     _soft, hard = resource.getrlimit(limit)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from ..environment import module_folders, process_environment
 from ..errors import ServerError
 from ..guard.names import Names
+from ..guard.open_calls import OpenCalls
 from ..import_profile import PROFILE, loaded_modules
 from ..manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
@@ -47,7 +48,8 @@ class Job:
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
     the platform's folders that it may not see; `temporary` those of which it gets empty ones; `tools` what the server
     has listed in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any;
-    `record` that an inspection also tells what the server says to every client alike.
+    `record` that an inspection also tells what the server says to every client alike; `calls` the file that has the
+    calls which it answers.
     """
 
     mode: str
@@ -66,6 +68,7 @@ class Job:
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
     record: bool
+    calls: Path | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -87,6 +90,7 @@ class Job:
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
             record=message.get("record", False),
+            calls=Path(message["calls"]) if message.get("calls") else None,
         )
 
 
@@ -128,6 +132,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     manifest = job.manifest
     limit_process(manifest.memory_mb)
     environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
+    open_calls = OpenCalls(job.calls) if job.calls else None
     if job.hidden:
         try:
             _confine(job, control.fileno())
@@ -144,7 +149,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         _leave(1)
 
     try:
-        Worker(job, manifest, channel, sockets, deadline.reached_start).run(fail)
+        Worker(job, manifest, channel, sockets, open_calls, deadline.reached_start).run(fail)
     except ServerError as error:
         fail(error)
 
@@ -200,12 +205,14 @@ class Worker:
         manifest: Manifest,
         channel: Channel,
         sockets: Sequence[socket.socket],
+        open_calls: OpenCalls | None,
         reached_start: Callable[[], None],
     ) -> None:
         self._job = job
         self._manifest = manifest
         self._channel = channel
         self._sockets = sockets
+        self._open_calls = open_calls
         self._reached_start = reached_start
         # Sessions are kept beside the working folder: they belong to the project and not to the server.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
@@ -253,6 +260,7 @@ class Worker:
 
         gc.collect()
         gc.freeze()
+        server.app.guard.open_calls = self._open_calls
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
