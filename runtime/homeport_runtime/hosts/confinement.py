@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are loo
 # What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
 # net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
+
+# Of /proc, as container runtimes have it (runc's default readonlyPaths).
+ROOT_MAY_WRITE = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,42 @@ def _furnish(room: Room) -> None:
     # In a container that hides parts of /proc this is refused: then processes outside are still seen, and no more.
     with contextlib.suppress(PermissionError):
         linux.mount("proc", Path("/proc"), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    if os.getuid() == 0:
+        _protect_system()
     _show_only(room)
+
+
+def _protect_system() -> None:
+    """What root may write without any capability reaches all of the machine: the kernel's settings, its programs for
+    core dumps and hot-plug events, the disks.
+    """
+    for name in ROOT_MAY_WRITE:
+        path = Path("/proc", name)
+        if path.exists():
+            linux.bind(str(path), path)
+            linux.make_read_only(path)
+    for point in linux.list_mounts(Path("/sys")):
+        linux.make_read_only(point)
+    devices = Path("/dev")
+    kept = [entry for entry in devices.iterdir() if entry.is_symlink() or entry.is_dir() or _is_for_all(entry)]
+    # It looks for its neighbour pts where it was made.
+    kept = [entry for entry in kept if entry.name != "ptmx"]
+    opened = [(entry, os.open(entry, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) for entry in kept]
+    linux.mount("tmpfs", devices, "tmpfs", linux.MS_NOSUID | linux.MS_NOEXEC, "mode=0755,size=64k")
+    for entry, descriptor in opened:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISLNK(mode):
+            entry.symlink_to(os.readlink("", dir_fd=descriptor))
+        else:
+            entry.mkdir() if stat.S_ISDIR(mode) else entry.touch()
+            linux.bind(f"/proc/self/fd/{descriptor}", entry)
+        os.close(descriptor)
+    (devices / "ptmx").symlink_to("pts/ptmx")
+
+
+def _is_for_all(device: Path) -> bool:
+    mode = device.stat().st_mode
+    return stat.S_ISCHR(mode) and mode & 0o006 == 0o006
 
 
 def _show_only(room: Room) -> None:

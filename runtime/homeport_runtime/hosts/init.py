@@ -23,6 +23,8 @@ from .linux import die_with_parent, set_undumpable
 ORPHAN_S = 10.0
 # What a shell says of a program that a signal has ended: 128 and its number.
 BY_SIGNAL = 128
+# What the platform tells a worker by signals: to continue, and to say where it is (SIGRTMAX - 1).
+FORWARDED = (signal.SIGCONT, signal.SIGRTMAX - 1)
 
 
 def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
@@ -64,6 +66,7 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
 def _end_as(child: int) -> NoReturn:
     """Outside: ends when `child` does, and as it did."""
     _close_all_but()
+    _forward(child)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     number = -code if code < 0 else code - BY_SIGNAL
     if number > 0:
@@ -79,6 +82,7 @@ def _stay(worker: int, lifeline: int | None) -> NoReturn:
     os.set_blocking(end, False)
     os.set_blocking(ended, False)
     _close_all_but(ended, end, lifeline)
+    _forward(worker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     poll = select.poll()
@@ -110,6 +114,11 @@ def _collect(worker: int) -> None:
                 os._exit(code if code >= 0 else BY_SIGNAL - code)
             if child == 0:
                 return
+
+
+def _forward(child: int) -> None:
+    for number in FORWARDED:
+        signal.signal(number, lambda number, _frame: os.kill(child, number))
 
 
 def _close_all_but(*kept: int | None) -> None:

@@ -45,6 +45,13 @@ def die_with_parent(signal: int) -> None:
     _call("prctl", _PR_SET_PDEATHSIG, signal, 0, 0, 0)
 
 
+def list_mounts(below: Path) -> list[Path]:
+    """What is mounted at `below` and in it, outermost first (proc_pid_mountinfo(5))."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = {Path(line.split(" ")[4].encode().decode("unicode_escape")) for line in lines}
+    return sorted(point for point in points if point.is_relative_to(below))
+
+
 def set_undumpable() -> None:
     """No process of the same user reads the memory or the environment of this one, until it executes a program."""
     _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -57,9 +64,10 @@ def keep_capabilities(kept: frozenset[int]) -> None:
             try:
                 _call("prctl", _PR_CAPBSET_DROP, number, 0, 0, 0)
             except OSError as error:
-                # Beyond the last one that this kernel knows.
                 if error.errno != errno.EINVAL:
                     raise
+                # Beyond the last one that this kernel knows.
+                break
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable of the first 32, then of the others.
     sets = (ctypes.c_uint32 * 6)()
