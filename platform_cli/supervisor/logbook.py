@@ -8,6 +8,7 @@ import errno
 import io
 import json
 import os
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -15,12 +16,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
+from ..hostile_files import open_regular
+
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
 # Lines parsed before others get a turn.
 YIELD_EVERY = 256
+_NAME = re.compile(r"[0-9]{8,12}")
 
 
 class LogBook:
@@ -109,15 +113,29 @@ class LogBook:
             return self._file
         rotate = self._file is not None
         self._close_file()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         existing = self._numbers()
-        self._number = (existing[-1] if existing else 1) + (1 if rotate else 0)
-        path = self._path(self._number)
-        self._file = io.FileIO(path, "ab")
-        self._size = path.stat().st_size
+        newest = existing[-1] if existing else 1
+        try:
+            self._number, self._file = self._opened(newest + (1 if rotate else 0))
+        except OSError as error:
+            # Something else lies there: its place is not ours.
+            if error.errno not in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
+                raise
+            self._number, self._file = self._opened(newest + 2)
+        self._size = os.fstat(self._file.fileno()).st_size
         for old in self._numbers()[:-MAX_FILES]:
-            self._path(old).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                self._path(old).unlink()
         return self._file
+
+    def _make_folder(self) -> None:
+        if self._folder.is_symlink():
+            self._folder.unlink()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _opened(self, number: int) -> tuple[int, io.FileIO]:
+        return number, io.FileIO(open_regular(self._path(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
     def close(self) -> None:
         self._write_waiting()
@@ -130,7 +148,7 @@ class LogBook:
                 file.close()
 
     def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if _NAME.fullmatch(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
@@ -151,7 +169,11 @@ class LogBook:
                 return
 
     async def _read_file(self, number: int, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
-        with self._path(number).open("rb") as file:
+        try:
+            descriptor = open_regular(self._path(number), os.O_RDONLY)
+        except OSError:
+            return  # rotated away meanwhile, or nothing that this log has written
+        with os.fdopen(descriptor, "rb") as file:
             while True:
                 # Both are looked at before reading: what is written after that wakes us up.
                 changed = self._changed
