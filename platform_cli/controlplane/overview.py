@@ -83,6 +83,7 @@ class Overview:
             self._state.store.project(project)
         return list_deployments(commits, self.versions(project) if self._state.store.find_project(project) else ())
 
-    def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
+        """Lines, of which most are records (platform_cli.records), from about `since` on, seconds since 1970."""
         self._state.store.project(project)
-        return self._supervisor.services[project].log.read(follow=follow)
+        return self._supervisor.services[project].log.chunks(follow=follow, since=since)

@@ -126,12 +126,19 @@ class ObjectChild:
 
 
 def _session_message() -> Callable[[Any], Any] | None:
-    """What mcp 1.8 and later wrap each message into on these streams."""
+    """What mcp 1.8 and later wrap each message into on these streams, and 1.4.0 alone before them."""
     try:
         from mcp.shared.message import SessionMessage
     except ImportError:
-        return None
+        from mcp import types
+
+        frame = getattr(types, "MessageFrame", None)
+        return partial(_framed, frame) if frame else None
     return SessionMessage  # type: ignore[no-any-return]
+
+
+def _framed(frame: Any, message: Any) -> Any:
+    return frame(message=message, raw=None)
 
 
 async def start_object(server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> ObjectChild:
