@@ -90,9 +90,10 @@ class Worker:
         self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
+            line = clean(line)
             if self.state is State.STARTING:
-                self._said.append(text_of(clean(line)))
-            sink(clean(line), level, self.pid)
+                self._said.append(text_of(line))
+            sink(line, level, self.pid)
 
         output = [
             OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
@@ -109,6 +110,9 @@ class Worker:
             elif not warned:
                 warned = True
                 sink(UNREADABLE, "warning", self.pid)
+            if self.state is State.DRAINING and channel.is_flooded:
+                # Its own answers are stuck behind the flood, and so is it.
+                self.kill()
         self._answers.put_nowait(GONE)
 
     def _hear(self, message: Message) -> None:
