@@ -11,11 +11,11 @@ from .worker import Worker
 
 @dataclass(slots=True)
 class _Question:
-    """Whose session is this? `open` workers have not said yet."""
+    """Whose session is this? The workers in `open` have not said yet."""
 
     asker: Worker
     number: int
-    open: int
+    open: set[Worker]
 
 
 class Relays:
@@ -28,22 +28,27 @@ class Relays:
         if message["event"] == "relay":
             self._ask(worker, message, others)
         else:
-            self._settle(message)
+            self._settle(message["number"], worker, taken=message["taken"])
+
+    def ended(self, worker: Worker) -> None:
+        """It has no session any more, and says nothing."""
+        for number in list(self._questions):
+            self._settle(number, worker, taken=False)
 
     def _ask(self, worker: Worker, message: dict[str, Any], others: Sequence[Worker]) -> None:
         if not others:
             worker.tell(do="relayed", number=message["number"], taken=False)
             return
         self._next += 1
-        self._questions[self._next] = _Question(worker, message["number"], len(others))
+        self._questions[self._next] = _Question(worker, message["number"], set(others))
         for other in others:
             other.tell(**{**message, "event": "", "do": "relay", "number": self._next})
 
-    def _settle(self, message: dict[str, Any]) -> None:
-        question = self._questions.get(message["number"])
+    def _settle(self, number: int, worker: Worker, *, taken: bool) -> None:
+        question = self._questions.get(number)
         if question is None:
             return
-        question.open -= 1
-        if message["taken"] or question.open == 0:
-            del self._questions[message["number"]]
-            question.asker.tell(do="relayed", number=question.number, taken=message["taken"])
+        question.open.discard(worker)
+        if taken or not question.open:
+            del self._questions[number]
+            question.asker.tell(do="relayed", number=question.number, taken=taken)

@@ -239,6 +239,7 @@ class Service:
     async def _notice_end(self, worker: Worker, started: float) -> None:
         await worker.gone.wait()
         self._retiring.discard(worker)
+        self._relays.ended(worker)
         if worker not in self._workers:
             return
         self._workers.remove(worker)
