@@ -7,12 +7,13 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
 
 from ..errors import HomeportError, PlatformError
 from .exchange import Exchange
 from .exclusive import is_exclusive
 from .logbook import LogBook
+from .messages import Relay, Relayed
+from .open_calls import keep_open_calls
 from .parking import Parking
 from .pressure import Pressure
 from .relay import Relays
@@ -49,6 +50,7 @@ class Service:
         self.last_error: str | None = None
         # Whether the last activation worked only when the old release had stopped, though nobody had said so.
         self.had_to_stop_first = False
+        self._folder = folder
         self._workdir = WorkDir(folder)
         self._state_key = state_key
         self._zygotes = zygotes
@@ -210,10 +212,12 @@ class Service:
 
     async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
+        calls = keep_open_calls(self._folder / "calls")
         worker = await start_worker(
             self._zygotes,
             release,
             serving_job(release, self._workdir.path, self._state_key, proven=proven),
+            calls=calls,
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
             sink=lambda line, level, pid: self.log.write_line(line, level=level, release=release.number, worker=pid),
         )
@@ -230,6 +234,8 @@ class Service:
             raise
         finally:
             self._starting.discard(worker)
+            if calls is not None:
+                calls.hide()
         worker.on_idle = self._rest
         worker.on_load = self._weigh
         worker.on_relay = self._on_relay
@@ -302,7 +308,7 @@ class Service:
                     busy.share(len(self._workers) + 1)
                 self._workers.append(worker)
 
-    def _on_relay(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:
         others = [other for other in (*self._workers, *self._retiring) if other is not worker]
         self._relays.handle(worker, message, others)
 

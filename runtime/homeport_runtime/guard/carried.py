@@ -16,6 +16,8 @@ from ..relay.base import Posted
 SAID_FOR_GOOD = frozenset(
     ("initialize", "notifications/initialized", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
 )
+# Bytes of that.
+MAX_SAID = 8 * 1024
 _OF_SCOPE = ("http_version", "scheme", "path", "root_path", "client", "server")
 
 

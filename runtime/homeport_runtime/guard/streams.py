@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
+from ..jsonrpc import is_request_id
 from ..relay.base import Posted, Relay
 from .calls import CallRecord, failed
-from .carried import SAID_FOR_GOOD, Carried
-from .messages import MESSAGE
+from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
 
 # Seconds that a server has to take in again what was said for good.
@@ -30,8 +30,8 @@ def session_of(query: bytes) -> str:
 class _Session:
     """`name` is what its client calls it, `own` what the app does, which is another one where the stream was opened in
     another worker. `waiting` are the requests without an answer, by their messages' ids, calls with their records;
-    `said` is what counts for good. While it `is_silent` the client hears nothing of the app's; while it `leaves` it
-    waits to go to another worker.
+    `said` is what counts for good, None where it is too much to be told again. While it `is_silent` the client hears
+    nothing of the app's; while it `leaves` it waits to go to another worker.
     """
 
     scope: Scope
@@ -39,13 +39,18 @@ class _Session:
     own: str = ""
     stream: Stream = field(init=False)
     waiting: dict[Any, CallRecord | None] = field(default_factory=dict)
-    said: list[Posted] = field(default_factory=list)
+    said: tuple[Posted, ...] | None = ()
     is_silent: bool = False
     leaves: bool = False
     _rest: bytes = b""
 
     def is_busy(self) -> bool:
         return bool(self.waiting) or self.leaves
+
+    def remember(self, posted: Posted) -> None:
+        if self.said is not None:
+            said = (*self.said, posted)
+            self.said = said if sum(len(each.body) for each in said) <= MAX_SAID else None
 
     def read(self, text: bytes) -> None:
         *lines, self._rest = (self._rest + text).split(b"\n")
@@ -54,9 +59,10 @@ class _Session:
                 continue
             try:
                 answer = json.loads(line[5:])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            record = self.waiting.pop(answer.get("id"), None) if isinstance(answer, dict) else None
+            answered = answer.get("id") if isinstance(answer, dict) else None
+            record = self.waiting.pop(answered, None) if is_request_id(answered) else None
             if record is not None:
                 record.finish("error" if failed(answer) else "ok")
 
@@ -81,33 +87,33 @@ class StreamCalls:
         if session in self._arriving:
             await self._arriving[session].wait()
 
-    def post(self, scope: Scope, body: bytes, send: Send) -> Send:
-        """Notes a message that is about to be posted; the answer to the post goes through what this returns."""
-        name = session_of(scope["query_string"])
-        session, message = self._sessions.get(name), scope.get(MESSAGE)
-        if session is None or message is None:
-            return send
-        method, message_id = message.get("method"), message.get("id")
+    def post(self, scope: Scope, body: bytes, said: object, send: Send) -> Send:
+        """Notes what is about to be posted; the answer to the post goes through what this returns."""
         query = scope["query_string"]
-        if method in SAID_FOR_GOOD:
-            session.said.append(Posted(query.replace(name.encode(), session.name.encode()), scope["headers"], body))
-        scope["query_string"] = query.replace(name.encode(), session.own.encode())
-        if method is None or not isinstance(message_id, (str, int)):
+        session = self._sessions.get(session_of(query))
+        if session is None:
             return send
-        session.waiting[message_id] = None
+        name = session_of(query).encode()
+        scope["query_string"] = query.replace(name, session.own.encode())
+        messages = said if isinstance(said, list) else [said]
+        requests = [each for each in messages if isinstance(each, dict) and isinstance(each.get("method"), str)]
+        if any(each["method"] in SAID_FOR_GOOD for each in requests):
+            session.remember(Posted(query.replace(name, session.name.encode()), scope["headers"], body))
+        asked = [each["id"] for each in requests if is_request_id(each.get("id"))]
+        session.waiting.update(dict.fromkeys(asked))
 
         async def watched(part: Message) -> None:
             if part["type"] == "http.response.start" and part["status"] >= 400:
-                session.waiting.pop(message_id, None)
+                for each in asked:
+                    session.waiting.pop(each, None)
             await send(part)
 
         return watched
 
     def expect(self, scope: Scope, record: CallRecord) -> None:
         session = self._sessions.get(session_of(scope["query_string"]))
-        message_id = scope[MESSAGE].get("id")
-        if session is not None and isinstance(message_id, (str, int)):
-            session.waiting[message_id] = record
+        if session is not None and is_request_id(record.message_id):
+            session.waiting[record.message_id] = record
 
     async def say(self, session: str, event: bytes) -> None:
         """Puts an event onto the session's stream, if that is still open."""
@@ -120,9 +126,9 @@ class StreamCalls:
         where it cannot go.
         """
         for session in set(self._sessions.values()):
-            if session.waiting or session.is_silent:
+            if session.waiting or session.is_silent or session.said is None:
                 continue
-            gone = give(Carried(session.name, session.scope, tuple(session.said)))
+            gone = give(Carried(session.name, session.scope, session.said))
             session.leaves = gone is not None
             if gone:
                 self._forget(session)
