@@ -81,6 +81,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
+    from ..targets.aws_lambda.names import function_name
     from ..targets.aws_lambda.template import ARTIFACTS, KEY_PREFIX, TEMPLATE, write_template
 
     is_there = (folder / TEMPLATE).exists()
@@ -99,7 +100,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
     commands = [
         f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",
-        f"aws cloudformation deploy --stack-name {wanted.role} --template-file {template}"
+        f"aws cloudformation deploy --stack-name {function_name(wanted.project)} --template-file {template}"
         f" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}",
     ]
     lines = [f"{template} has {wanted.project}", ""]

@@ -9,7 +9,7 @@ from . import permissions
 from .places import Place, arn, bucket_arn, iam_arn
 
 # What gives a role permissions.
-GIVE = ("CreateRole", "PutRolePolicy")
+GIVE = ("CreateRole", "PutRolePolicy", "AttachRolePolicy")
 # GitHub's issuer of tokens for workflows:
 # https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 ISSUER = "token.actions.githubusercontent.com"

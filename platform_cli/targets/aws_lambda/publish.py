@@ -10,9 +10,10 @@ from .client import AWS, MISSING, absent
 from .creation import wait, when_role_is_known
 from .handshake import shake_hands
 from .layers import delete_unused_layers
-from .live import Live, Version, read_live
+from .live import Live, read_live
 from .names import ALIAS, MAX_DESCRIPTION, function_name
 from .origins import forget_origins
+from .versions import Version
 
 KEPT_RELEASES = 10
 DENIED = "AccessDenied"

@@ -191,7 +191,7 @@ def test_whom_it_listens_to(platform: Deployed, github: FakeGitHub, repository: 
     ]
     assert [answer.status_code for answer in answers] == [401, 401]
     with pytest.raises(CommandFailedError, match="--target lambda"):
-        platform.cli.run("destroy", NAME)
+        platform.cli.run("destroy", NAME, "--yes")
     with pytest.raises(
         CommandFailedError, match=f"leave --poll out: GitHub reaches it at http://{DOMAIN}/github/webhook"
     ):

@@ -93,7 +93,7 @@ def test_a_role_that_a_laptop_made_is_bounded_before_it_gets_permissions(aws: AW
     make_role(aws, name, policy(aws, "by-hand", []), {})
     aws.roles.meta.events.register("before-call.iam", note)
     make_role(aws, name, policy(aws, "by-hand", []), {}, boundary_arn(aws))
-    assert asked == ["CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
+    assert asked == ["CreateRole", "GetRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
     role = aws.roles.get_role(RoleName=name)["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary_arn(aws)
     remove_boundary(aws)

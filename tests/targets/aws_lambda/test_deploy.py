@@ -54,7 +54,7 @@ def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: Con
     ]
     removal = tables.describe_time_to_live(TableName="homeport-whole")["TimeToLiveDescription"]
     assert removal == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
-    laptop.run("destroy", "whole")
+    laptop.run("destroy", "whole", "--yes")
     assert "homeport-whole" not in tables.list_tables()["TableNames"]
     with pytest.raises(CommandFailedError) as caught:
         laptop.run("status", "whole")
@@ -171,4 +171,4 @@ def test_a_name_nobody_chose_does_not_take_over_another_folders_project(
     assert (caught.value.code, f"deployed from {here}" in caught.value.error["message"]) == (2, True)
     (elsewhere / "note.txt").write_text("moved")
     assert laptop.run("deploy", str(elsewhere), "--name", name)["release"] == "v2"
-    laptop.run("destroy", name)
+    laptop.run("destroy", name, "--yes")
