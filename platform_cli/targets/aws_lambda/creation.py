@@ -17,8 +17,8 @@ from .ownership import foreign_role, foreign_table, refuse_foreign
 from .upload import discard, uploaded
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 
-# A new role, and what it may, is not known everywhere at once.
-ROLE_SPREADS_S = 60
+# A new role, and what it may, is not known everywhere at once; nor is a queue's end.
+SPREADS_S = 70
 WAITER = {"Delay": 1, "MaxAttempts": 300}
 
 
@@ -106,7 +106,7 @@ def update_function(aws: AWS, configuration: Mapping[str, Any], archive: Archive
 
 
 def _configure(aws: AWS, call: Callable[..., Any], configuration: Mapping[str, Any]) -> None:
-    when_role_is_known(
+    when_known(
         lambda: call(**configuration),
         lambda error: "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException",
     )
@@ -131,10 +131,10 @@ def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
     aws.functions.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER, **more)
 
 
-def when_role_is_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
+def when_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
     """Calls, again for as long as what it raises `is_unknown`."""
     for attempt in Retrying(
-        retry=retry_if_exception(is_unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
+        retry=retry_if_exception(is_unknown), stop=stop_after_delay(SPREADS_S), wait=wait_fixed(1), reraise=True
     ):
         with attempt:
             call()

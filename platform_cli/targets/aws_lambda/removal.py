@@ -4,9 +4,8 @@ leads to the others goes last, so that a removal that was killed is finished by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
 
 from ...secrets.secrets_manager import ProjectSecrets
 from ..base import Removal
@@ -15,10 +14,9 @@ from .creation import WAITER
 from .layers import delete_unused_layers, made_layers
 from .live import Live, Mailbox
 from .lock import deploy_lock
-from .names import ALIAS, POLICY, TAG, early_role_name, function_name, log_group, mailbox_table, role_name, secret_name
+from .names import ALIAS, TAG, early_role_name, function_name, log_group, mailbox_table, role_name, secret_name
 from .ownership import foreign_log_group, foreign_role
-from .places import arn
-from .roles import attached_by_hand, delete_role, detach_policies
+from .roles import attached_by_hand, delete_role, detach_policies, is_of_region
 from .upload import delete_empty_bucket
 
 
@@ -102,17 +100,6 @@ def _roles(aws: AWS, project: str) -> Iterator[str]:
         with absent("NoSuchEntity"):
             role = aws.roles.get_role(RoleName=name)["Role"]
             if foreign_role(role, {TAG: project}) is None and (
-                name != early_role_name(project) or _is_of_region(aws, role)
+                name != early_role_name(project) or is_of_region(aws, role)
             ):
                 yield name
-
-
-def _is_of_region(aws: AWS, role: Mapping[str, Any]) -> bool:
-    """By the log group that its policy names, and by where it was last taken. One without a policy is nobody's."""
-    if role.get("RoleLastUsed", {}).get("Region", aws.region) != aws.region:
-        return False
-    with absent("NoSuchEntity"):
-        found = aws.roles.get_role_policy(RoleName=role["RoleName"], PolicyName=POLICY)["PolicyDocument"]
-        ours = arn(aws, "logs", "log-group:")
-        return any(str(statement["Resource"]).startswith(ours) for statement in found["Statement"])
-    return True

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .client import AWS, absent
 from .names import POLICY
+from .places import arn
 
 NO_ENTITY = "NoSuchEntity"
 
@@ -33,6 +37,23 @@ def detach_policies(aws: AWS, role: str) -> None:
     for name in written_by_hand(aws, role):
         with absent(NO_ENTITY):
             aws.roles.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+def is_of_region(aws: AWS, role: Mapping[str, Any]) -> bool:
+    """Whether a role, as GetRole says it, whose name says nothing of it, is this region's: by what its policy is for,
+    and by where it was last taken. One without a policy is nobody's.
+    """
+    if role.get("RoleLastUsed", {}).get("Region", aws.region) != aws.region:
+        return False
+    with absent(NO_ENTITY):
+        return of_region(aws, aws.roles.get_role_policy(RoleName=role["RoleName"], PolicyName=POLICY)["PolicyDocument"])
+    return True
+
+
+def of_region(aws: AWS, document: Mapping[str, Any]) -> bool:
+    """By the log groups that a policy of homeport's names."""
+    ours = arn(aws, "logs", "log-group:")
+    return any(ours in str(statement["Resource"]) for statement in document["Statement"])
 
 
 def delete_role(aws: AWS, role: str) -> None:

@@ -244,7 +244,7 @@ def test_its_end_leaves_nothing_but_the_projects(
     wait_for(lambda: platform.pump.is_idle)
     platform.pump.stop()
     hooks += 1
-    assert laptop.run("platform", "destroy", "--target", "lambda")["webhooks_left"] == []
+    assert laptop.run("platform", "destroy", "--target", "lambda", "--yes")["webhooks_left"] == []
     assert len(github.requests("DELETE", "/hooks/[0-9]+")) == hooks + 1
     client = plane.moto.client
     left = [
@@ -261,5 +261,5 @@ def test_its_end_leaves_nothing_but_the_projects(
     assert PREFIX not in str(left)
     assert f"homeport-{NAME}" in str(left)
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("platform", "destroy", "--target", "lambda")
+        laptop.run("platform", "destroy", "--target", "lambda", "--yes")
     assert caught.value.code == 4
