@@ -77,10 +77,15 @@ def test_a_session_over_sse_may_meet_another_instance_with_each_message(
     assert len(plane.function("homeport-apart", "live").sandboxes) > 1
 
 
+@pytest.mark.parametrize("auth", ["token", "none"])
 def test_a_version_that_does_not_answer_never_gets_traffic(
-    laptop: Platform, plane: ControlPlane, project: Path
+    laptop: Platform, plane: ControlPlane, project: Path, auth: str
 ) -> None:
-    laptop.run("deploy", str(project), "--name", "steady")
+    """Whoever may call: where everyone may, an answer that was recorded needs no server."""
+    with (project / "fastmcp.toml").open("a") as config:
+        config.write(f'[auth]\nmode = "{auth}"\n')
+    name = f"steady-{auth}"
+    laptop.run("deploy", str(project), "--name", name)
     server, requirements = project / "server.py", project / "requirements.txt"
     good, needed = server.read_text(), requirements.read_text()
     server.write_text(
@@ -88,17 +93,17 @@ def test_a_version_that_does_not_answer_never_gets_traffic(
     )
     requirements.write_text(f"{needed}\niniconfig\n")
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("deploy", str(project), "--name", "steady")
+        laptop.run("deploy", str(project), "--name", name)
     assert caught.value.error["category"] == "release"
-    assert laptop.run("status", "steady")["release"] == "v1"
+    assert laptop.run("status", name)["release"] == "v1"
     functions = plane.moto.client("lambda")
-    versions = functions.list_versions_by_function(FunctionName="homeport-steady")["Versions"]
+    versions = functions.list_versions_by_function(FunctionName=f"homeport-{name}")["Versions"]
     assert [one["Version"] for one in versions] == ["$LATEST", "1"], "the version that failed is gone"
 
     failed = versions[0]["Layers"][0]["Arn"].split(":")[6]
     server.write_text(f"{good}\n# again\n")
     requirements.write_text(needed)
-    laptop.run("deploy", str(project), "--name", "steady")
+    laptop.run("deploy", str(project), "--name", name)
     assert functions.list_layer_versions(LayerName=failed)["LayerVersions"] == [], "and so is its layer"
 
 
