@@ -33,8 +33,15 @@ def export_command() -> None:
 @target_option
 @click.option("--role", metavar="ARN", help="On Lambda: the role that the workflow takes, which need not be there yet.")
 @click.option("--repository", metavar="OWNER/NAME", help="On Lambda: whose workflow may take it; default: origin's.")
+@click.option(
+    "--wheel",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="On Lambda: homeport's wheel in this repository, which the workflow installs by its hash.",
+)
 @json_option
-def github_actions(path: str, branch: str, role: str | None, repository: str | None, as_json: bool) -> None:
+def github_actions(
+    path: str, branch: str, role: str | None, repository: str | None, wheel: Path | None, as_json: bool
+) -> None:
     """Write a GitHub Actions workflow into this repository that deploys PATH to the platform of --platform, or to
     Lambda.
     """
@@ -47,9 +54,9 @@ def github_actions(path: str, branch: str, role: str | None, repository: str | N
         raise InputError(f"{WORKFLOW} is there already", hint="remove it first")
     output = Output(as_json=as_json)
     if target_name(Project(folder=Path(path), entrypoint=None)) == "lambda":
-        from .lambda_workflow import write_lambda_workflow
+        from .lambda_workflow import Asked, write_lambda_workflow
 
-        write_lambda_workflow(output, WORKFLOW, path, branch, role, repository)
+        write_lambda_workflow(output, WORKFLOW, Asked(path, branch, role, repository, wheel))
         return
     url = click.get_current_context().find_root().params.get("platform")
     if not url:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN
+from tests.aws.moto_server import REGION
 from tests.aws.sandbox import machine
 from tests.e2e.probing import call
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
@@ -88,7 +89,7 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert "inspect" in platform.cli.run("logs", NAME, "--build", "--release", "v2")["log"]
     assert platform.cli.run("diff", NAME)["added"] == ["fresh"]
     assert [(link["project"], link["state"]) for link in platform.cli.run("repos")["repos"]] == [(NAME, "live")]
-    role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}")["Role"]
+    role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}.{REGION}")["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f":policy/{PREFIX}_boundary")
 
     before, made = len(platform.pump.events), versions(plane)

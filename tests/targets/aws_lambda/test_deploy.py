@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.moto_server import REGION
 from tests.support import ROOT, CommandFailedError, Platform
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -112,7 +113,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
 ) -> None:
     laptop.run("deploy", str(project), "--name", "least")
     iam = plane.moto.client("iam")
-    document = iam.get_role_policy(RoleName="homeport-least", PolicyName="homeport")["PolicyDocument"]
+    document = iam.get_role_policy(RoleName=f"homeport-least.{REGION}", PolicyName="homeport")["PolicyDocument"]
     allowed = {
         action: statement["Resource"].partition(":123456789012:")[2]
         for statement in document["Statement"]
@@ -127,7 +128,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
         "dynamodb:Query": table,
         "dynamodb:UpdateItem": table,
     }
-    assert iam.list_attached_role_policies(RoleName="homeport-least")["AttachedPolicies"] == []
+    assert iam.list_attached_role_policies(RoleName=f"homeport-least.{REGION}")["AttachedPolicies"] == []
 
 
 def test_the_token_is_written_nowhere_but_where_commands_keep_it(
