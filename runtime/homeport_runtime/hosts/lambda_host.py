@@ -65,7 +65,7 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
         if kind == SNAP_START:
             from .lambda_snapshot import restored
 
-            await restored(api, server)
+            await restored(api)
         async with server.serving(app):
             sys.setswitchinterval(0.005)
             events.serve(server, app, asyncio.get_running_loop())
