@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from .build.uv import run_uv
 from .controlplane.client import PlatformClient
 from .errors import HomeportError, InputError, PlatformError
 from .home import Home, open_home
-from .supervisor.sockets import open_new_listener
+from .supervisor.sockets import HOST, open_new_listener
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -27,6 +30,11 @@ MINIMUM_PYTHON = (3, 11)
 LITTLE_DISK = 2 * 1000**3
 NO_DISK = 300 * 1000**2
 ANSWER_TIMEOUT_S = 5.0
+# The first Caddy without CVE-2026-27585 to 27590; 27589 lets any web page give orders to the admin API on its port
+# (https://github.com/caddyserver/caddy/security/advisories/GHSA-879p-475x-rqh2).
+SAFE_CADDY = (2, 11, 1)
+# Where Caddy takes orders from everybody on the machine, unless its configuration says otherwise.
+CADDY_ADMIN_PORT = 2019
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ def run_checks() -> Iterator[Check]:
         lambda: check_confinement(home.root),
         lambda: check_disk(home.root),
         lambda: check_platform(home),
+        check_caddy,
     )
     for check in checks:
         yield check()
@@ -125,6 +134,26 @@ def check_platform(home: Home) -> Check:
         detail = f"version {platform['version']} runs, this is {__version__}"
         return Check("platform", "warning", detail, "homeport platform start replaces it")
     return Check("platform", "ok", f"running, process {platform['pid']}, {platform['projects']} projects")
+
+
+def check_caddy() -> Check:
+    """What serves public names; without it a platform serves this machine alone."""
+    program = shutil.which("caddy")
+    if program is None:
+        return Check("caddy", "ok", "not installed; only public names (--domain) need it")
+    said = subprocess.run([program, "version"], capture_output=True, text=True, check=False).stdout.strip()
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", said)
+    with socket.socket() as connection:
+        connection.settimeout(ANSWER_TIMEOUT_S)
+        if connection.connect_ex((HOST, CADDY_ADMIN_PORT)) == 0:
+            detail = f"a Caddy takes orders on port {CADDY_ADMIN_PORT}, from every server, too"
+            fix = "serve the public names by one that was started with the platform's Caddyfile, and end this one"
+            return Check("caddy", "problem", detail, f"{fix}: see infra/systemd")
+    if found is not None and tuple(map(int, found.groups())) < SAFE_CADDY:
+        safe = ".".join(map(str, SAFE_CADDY))
+        detail = f"{program} {said} has known holes (CVE-2026-27585 to CVE-2026-27590)"
+        return Check("caddy", "warning", detail, f"install {safe} or newer: https://caddyserver.com/docs/install")
+    return Check("caddy", "ok", f"{said.split()[0] if said else 'of an unknown version'}, {program}")
 
 
 def _silent_platform(home: Home) -> Check:

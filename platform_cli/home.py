@@ -57,6 +57,11 @@ class Home:
         return Path(tempfile.gettempdir()) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
 
     @property
+    def caddy_admin(self) -> Path:
+        """Where Caddy takes orders: whoever reaches this decides over the traffic of every project."""
+        return self.socket.parent / "caddy.sock"
+
+    @property
     def private(self) -> tuple[Path, ...]:
         """The folders that have all of this in them."""
         outside = () if self.socket.is_relative_to(self.root) else (self.socket.parent,)

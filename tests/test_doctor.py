@@ -14,6 +14,7 @@ import pytest
 from platform_cli import doctor
 from platform_cli.controlplane.client import PlatformClient
 from platform_cli.doctor import (
+    check_caddy,
     check_confinement,
     check_disk,
     check_home,
@@ -129,3 +130,35 @@ def test_a_platform_of_another_version(home: Home, monkeypatch: pytest.MonkeyPat
     assert check_platform(home).status == "warning"
     monkeypatch.setattr(doctor, "__version__", "0.0.1")
     assert check_platform(home).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("2.6.2", "warning"),
+        ("v2.11.0 h1:abc=", "warning"),
+        ("v2.11.1 h1:abc=", "ok"),
+        ("v3.0.0", "ok"),
+        ("devel", "ok"),
+    ],
+)
+def test_caddy(version: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CADDY_ADMIN_PORT", 1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert check_caddy().status == "ok"
+    program = tmp_path / "caddy"
+    program.write_text(f"#!/bin/sh\necho '{version}'\n")
+    program.chmod(0o755)
+    found = check_caddy()
+    assert found.status == status
+    assert version.split(maxsplit=1)[0] in found.detail
+
+
+def test_a_caddy_that_takes_orders_from_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "caddy"
+    program.write_text("#!/bin/sh\necho v2.11.1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as admin:
+        monkeypatch.setattr(doctor, "CADDY_ADMIN_PORT", admin.getsockname()[1])
+        assert check_caddy().status == "problem"

@@ -102,10 +102,12 @@ class _Resolution:
         exported = run_uv([*_EXPORT, *python, *dev, *chosen], cwd=folder)
         used = _REGISTRY.findall((self._place / file.lock).read_text(encoding="utf-8"))
         text = self._localized(exported, (self._place / file.lock).parent, resolved=True)
-        missing = _missing(text)
-        if missing:
-            text = self._compile([*text.splitlines(), *missing], [], of_file=False)
-        return "\n".join([*self._indexes(used), text.strip(), ""])
+        added = [*self._localized(self._requirements.text, self._place).splitlines(), *_missing(text)]
+        if added:
+            text = self._compile([*text.splitlines(), *added], [], of_file=False)
+            used += _ANNOTATION.findall(text)
+        content = [line for line in added if line.startswith(CONTENT)]
+        return "\n".join([*content, *self._indexes(used), _ANNOTATION.sub("", text).strip(), ""])
 
     def _refresh(self, file: ProjectFile, folder: Path, python: Sequence[str]) -> None:
         if self._upgrade is not None:

@@ -1,14 +1,14 @@
 """Caddy in front of a public host: its configuration, handing that over, and a look whether it works.
 
-Caddy is told through its admin API (https://caddyserver.com/docs/api), at the address in CADDY_ADMIN, the variable of
-Caddy itself. What it was told it keeps only when it runs with --resume, as Debian's caddy-api service does.
+Caddy is told through its admin API (https://caddyserver.com/docs/api). That decides over every project's traffic and
+has no password, so it is a Unix socket in the platform's own folder, which servers do not see, and no port. The
+Caddyfile that is written says so: whoever starts Caddy with it has it.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import socket
 import ssl
@@ -20,11 +20,10 @@ from string import Template
 from ..errors import PlatformError
 from ..infra_files import infra_file
 from ..supervisor.sockets import FIRST_PORT, HOST, LAST_PORT
+from .connections import LocalSocket
 from .domain import HTTPS, Domain
 from .tcp import API_PORTS
 
-# Where Caddy takes orders unless it is told otherwise.
-DEFAULT_ADMIN = "localhost:2019"
 # Seconds that Caddy has for an answer.
 TIMEOUT_S = 10.0
 # Where the names of any platform on this machine lead.
@@ -39,10 +38,10 @@ class Site:
     port: int
 
 
-def render(domain: Domain, sites: Iterable[Site]) -> str:
+def render(domain: Domain, sites: Iterable[Site], admin: Path) -> str:
     """A Caddyfile. With a port of its own there is no redirection from HTTP: Caddy would need port 80 for it."""
     site = Template(infra_file("caddy/site").read_text())
-    options = [f"admin {_admin()}"]
+    options = [f'admin "unix/{admin}"']
     if domain.port != HTTPS:
         options = [f"https_port {domain.port}", "auto_https disable_redirects", *options]
     blocks = [site.substitute(names=", ".join(each.names), port=each.port) for each in sites if each.names]
@@ -51,17 +50,29 @@ def render(domain: Domain, sites: Iterable[Site]) -> str:
     )
 
 
-def load(config: Path) -> None:
-    """Makes a running Caddy serve the Caddyfile `config`. Raises PlatformError, with Caddy as it was."""
-    others = _other_names()
+def load(config: Path, admin: Path) -> bytes:
+    """Makes the Caddy at the socket `admin` serve the Caddyfile `config`; returns what `served` says from then on.
+
+    Raises PlatformError, with Caddy as it was.
+    """
+    others = _other_names(served(config, admin))
     if others:
         raise PlatformError(
-            f"the Caddy at {_admin()} serves other names: {', '.join(sorted(others)[:3])}",
-            hint=f"give the platform a Caddy of its own (CADDY_ADMIN), or add {config} to that one by hand",
+            f"the Caddy at {admin} serves other names: {', '.join(sorted(others)[:3])}",
+            hint="give the platform a Caddy of its own, and those names another one",
         )
-    status, answer = _ask("POST", "/load", config.read_bytes())
+    status, answer = _ask(config, admin, "POST", "/load", config.read_bytes())
     if status != 200:
         raise PlatformError(f"Caddy refuses the configuration: {_reason(answer)}", hint=f"see {config}")
+    return served(config, admin)
+
+
+def served(config: Path, admin: Path) -> bytes:
+    """The configuration that Caddy has now, as JSON. Raises PlatformError."""
+    status, answer = _ask(config, admin, "GET", "/config/")
+    if status != 200:
+        raise PlatformError(f"Caddy does not tell its configuration: {_reason(answer)}", hint="see Caddy's log")
+    return answer
 
 
 def check(domain: Domain, host: str, path: str, expected: int) -> None:
@@ -90,14 +101,12 @@ def check(domain: Domain, host: str, path: str, expected: int) -> None:
         raise PlatformError(f"https://{host}{path} answers with HTTP {status} through Caddy")
 
 
-def _other_names() -> set[str]:
+def _other_names(config: bytes) -> set[str]:
     """Host names that lead to something else than a platform's port; loading ours would end them."""
-    status, answer = _ask("GET", "/config/")
-    config = json.loads(answer) if status == 200 else None
-    servers = config.get("apps", {}).get("http", {}).get("servers", {}) if config else {}
+    found = json.loads(config) or {}
     return {
         name
-        for server in servers.values()
+        for server in found.get("apps", {}).get("http", {}).get("servers", {}).values()
         for route in server.get("routes", ())
         for matcher in route.get("match", ())
         for name in matcher.get("host", ())
@@ -110,24 +119,22 @@ def _is_ours(route: object) -> bool:
     return bool(dialled) and all(address in OURS for address in dialled)
 
 
-def _ask(method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(_admin(), timeout=TIMEOUT_S)
+def _ask(config: Path, admin: Path, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    connection = LocalSocket(admin).connection(TIMEOUT_S)
     try:
-        connection.request(method, path, body, {"Content-Type": "text/caddyfile"} if body is not None else {})
+        # Over a socket there is no name of a host, and Caddy refuses one (RFC 9112, section 3.2).
+        headers = {"Host": "", **({"Content-Type": "text/caddyfile"} if body is not None else {})}
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise PlatformError(
-            f"no Caddy answers at {_admin()}",
-            hint="start one that keeps what it is told: `sudo systemctl enable --now caddy-api` (or `caddy run "
-            "--resume`), then `homeport platform start`",
+            f"no Caddy answers at {admin}",
+            hint=f"start it as the platform's user with `caddy run --config {config}`, or by the unit in "
+            "infra/systemd, then `homeport platform start`; a Caddy on ports 80 and 443 must end first",
         ) from error
     finally:
         connection.close()
-
-
-def _admin() -> str:
-    return os.environ.get("CADDY_ADMIN", DEFAULT_ADMIN)
 
 
 def _reason(answer: bytes) -> str:

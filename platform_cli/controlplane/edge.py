@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,8 +36,10 @@ class Edge:
     def __init__(self, home: Home, settings: Settings) -> None:
         self._settings = settings
         self.config = home.root / "caddy" / "Caddyfile"
+        self._admin = home.caddy_admin
         self._lock = asyncio.Lock()
         self._loaded = ""
+        self._served = b""
         self.error: str | None = None
         stored = settings.get("domain")
         self.domain: Domain | None = read_domain(stored) if stored else None
@@ -80,6 +83,20 @@ class Edge:
         except (HomeportError, OSError) as error:
             self.error = f"public names: {error}"
 
+    async def compare(self, projects: Iterable[Published]) -> None:
+        """Tells Caddy again where it serves something else by now: it was started anew, or somebody changed it."""
+        if self.domain is None:
+            return
+        try:
+            changed = await asyncio.to_thread(caddy.served, self.config, self._admin) != self._served
+        except PlatformError as error:
+            changed, self.error = True, f"public names: {error}"
+        if changed:
+            if self._loaded:
+                print("Caddy serves something else than it was told: it is told again", file=sys.stderr, flush=True)
+            self._loaded = ""
+            await self.publish(projects)
+
     async def open(self, projects: Sequence[Published]) -> None:
         """Tells Caddy in any case, and waits until a name answers through it. Raises PlatformError."""
         self._loaded = ""
@@ -95,12 +112,12 @@ class Edge:
         if self.domain is None:
             return
         async with self._lock:
-            text = caddy.render(self.domain, self._sites(self.domain, projects))
+            text = caddy.render(self.domain, self._sites(self.domain, projects), self._admin)
             if text == self._loaded:
                 return
             self._loaded = ""
             write_atomic(self.config, text.encode())
-            await asyncio.to_thread(caddy.load, self.config)
+            self._served = await asyncio.to_thread(caddy.load, self.config, self._admin)
             self.error, self._loaded = None, text
 
     async def _check(self, domain: Domain, projects: Sequence[Published]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ..supervisor.release import RunnableRelease
@@ -9,6 +10,9 @@ from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge, Published
 from .state import State
+
+# Seconds between looks at what Caddy serves.
+COMPARE_EVERY_S = 30.0
 
 
 class Publishing:
@@ -23,6 +27,12 @@ class Publishing:
 
     async def publish(self) -> None:
         await self._edge.publish(self._published())
+
+    async def watch(self) -> None:
+        """Looks from now on whether Caddy still serves what it was told. Never returns."""
+        while True:
+            await asyncio.sleep(COMPARE_EVERY_S)
+            await self._edge.compare(self._published())
 
     async def open(self) -> None:
         """Caddy serves the public names from now on. Raises PlatformError if it does not."""

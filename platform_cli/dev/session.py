@@ -22,6 +22,7 @@ from ..errors import HomeportError, PlatformError
 from ..home import Home
 from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in
+from ..supervisor.parking import open_parking
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
 from ..supervisor.sockets import open_listener
@@ -112,7 +113,7 @@ class Session:
         self._workdir.symlink_to(first.project.folder.resolve())
         self._zygotes = Zygotes(self._scratch.platform_log)
         name = first.project.name or slugify(first.project.folder.name) or "server"
-        self._service = Service(own, name, port, secrets.token_hex(32), self._zygotes)
+        self._service = Service(own, name, port, secrets.token_hex(32), self._zygotes, open_parking())
         self._service.open(listener)
         log = asyncio.create_task(self._follow_log())
         work = asyncio.create_task(self._work(first))
@@ -195,7 +196,8 @@ class Session:
     def _release(self, draft: Path) -> RunnableRelease:
         release = read_release(self._home, self._service.project, self._number, draft)
         modules = tuple(dict.fromkeys((*release.modules, *self._modules)))
-        return replace(release, files={}, modules=modules, min_workers=1, max_workers=1)
+        # The scratch folder, and the project perhaps, are among the temporary ones.
+        return replace(release, files={}, modules=modules, min_workers=1, max_workers=1, temporary=())
 
 
 def _tools(contract: Contract) -> dict[str, Any]:

@@ -10,17 +10,23 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
+
+from ..records import read_record
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
-# Lines parsed before others get a turn.
-YIELD_EVERY = 256
+# A longer record is taken for text, and of a text so many characters are kept: no line pushes out the others.
+# What the runtime makes one record of has MAX_LINE characters (homeport_runtime.telemetry.lines).
+MAX_RECORD = 512 * 1024
+MAX_TEXT = 128 * 1024
+# Bytes that are read before others get a turn.
+CHUNK_BYTES = 256 * 1024
 
 
 class LogBook:
@@ -45,7 +51,7 @@ class LogBook:
             self._writer = release, worker
             self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
-        if body.startswith(RECORD) and body.endswith(b"}"):
+        if _is_record(body):
             self._append(body[1:-1] + b"," + self._origin + b"}\n")
             return
         text = body.lstrip(RECORD).decode("utf-8", "replace")
@@ -57,6 +63,8 @@ class LogBook:
         self.write_line(message.encode(), level=level, release=release, worker=os.getpid())
 
     def _record(self, level: str, text: str) -> bytes:
+        if len(text) > MAX_TEXT:
+            text = f"{text[:MAX_TEXT]} [and {len(text) - MAX_TEXT} characters more]"
         head = json.dumps({"time": round(time.time(), 3), "level": level, "message": text}, ensure_ascii=False)
         return head[:-1].encode() + b"," + self._origin + b"}\n"
 
@@ -137,53 +145,81 @@ class LogBook:
 
     async def read(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
         """Every record from the oldest; with `follow` also those to come, each once, through rotations."""
+        async for chunk in self.chunks(follow=follow):
+            for line in chunk.split(b"\n"):
+                record = read_record(line)
+                if record is not None:
+                    yield record
+
+    async def chunks(self, *, follow: bool, since: float = 0.0) -> AsyncIterator[bytes]:
+        """The same as lines that nobody has looked into yet, many at once: that is for whoever asked, and not for the
+        platform's loop. What is older than `since`, seconds since 1970, is left out as far as that is cheap to tell.
+        """
         number = 0
         while True:
             changed = self._changed
             later = [n for n in self._numbers() if n > number]
             if later:
                 number = later[0]
-                async for record in self._read_file(number, follow=follow):
-                    yield record
+                # It may have gone meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    path = self._path(number)
+                    if path.stat().st_mtime < since and len(later) > 1:
+                        continue
+                    with path.open("rb") as file:
+                        file.seek(_start_of(file, since))
+                        async for chunk in self._read_file(file, number, follow=follow):
+                            yield chunk
             elif follow:
                 await changed.wait()
             else:
                 return
 
-    async def _read_file(self, number: int, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
-        with self._path(number).open("rb") as file:
-            while True:
-                # Both are looked at before reading: what is written after that wakes us up.
-                changed = self._changed
-                complete = not follow or self._numbers()[-1:] != [number]
-                for count, line in enumerate(_whole_lines(file)):
-                    if count % YIELD_EVERY == 0:
-                        await asyncio.sleep(0)
-                    try:
-                        record = json.loads(line)
-                    except ValueError:
-                        continue
-                    if isinstance(record, dict):
-                        yield record
-                if complete:
-                    return
-                await changed.wait()
+    async def _read_file(self, file: IO[bytes], number: int, *, follow: bool) -> AsyncIterator[bytes]:
+        rest = b""
+        while True:
+            # Both are looked at before reading: what is written after that wakes us up.
+            changed = self._changed
+            complete = not follow or self._numbers()[-1:] != [number]
+            while data := file.read(CHUNK_BYTES):
+                lines, end, rest = (rest + data).rpartition(b"\n")
+                if end:
+                    yield lines + end
+                await asyncio.sleep(0)
+            if complete:
+                return
+            await changed.wait()
+
+
+def _is_record(body: bytes) -> bool:
+    """Any program may begin a line with this character: it begins each text of a JSON sequence (RFC 7464)."""
+    return (
+        body.startswith(RECORD)
+        and body.endswith(b"}")
+        and len(body) <= MAX_RECORD
+        and read_record(body[len(RECORD) :]) is not None
+    )
 
 
 def text_of(line: bytes) -> str:
     """What a person reads in a line of a worker's output: the message of a record, or the plain text."""
     body = line.rstrip(b"\r\n")
-    if body.startswith(RECORD):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return str(json.loads(body[1:])["message"])
+    if _is_record(body):
+        return str(json.loads(body[len(RECORD) :])["message"])
     return body.lstrip(RECORD).decode("utf-8", "replace")
 
 
-def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    while True:
+def _start_of(file: IO[bytes], since: float) -> int:
+    """Where to read from to meet every record from `since` on: found from the end, since it is mostly near."""
+    end = file.seek(0, os.SEEK_END) if since else 0
+    while end > 0:
+        start = max(end - CHUNK_BYTES, 0)
+        file.seek(start)
+        if start:
+            file.readline()
         position = file.tell()
-        line = file.readline()
-        if not line.endswith(b"\n"):
-            file.seek(position)
-            return
-        yield line
+        first = read_record(file.readline())
+        if first is not None and first["time"] < since:
+            return position
+        end = start
+    return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
-from homeport_runtime.hosts.confinement import can_hide
-from homeport_runtime.manifest import FILE_NAME, KEYS
+from homeport_runtime.hosts.confinement import can_hide, temporary_folders
+from homeport_runtime.manifest import KEYS
 
+from ..build.manifest import read_manifest
 from ..home import Home
 from ..secrets.references import resolve
 
@@ -43,8 +43,8 @@ class RunnableRelease:
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
     decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
     `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
-    let them be hidden. `auth` is what the configuration says of callers, `path` where who deployed it finds programs,
-    `token_hash` that of the token which the project has.
+    let them be hidden; `temporary` those that each of them has for itself. `auth` is what the configuration says of
+    callers, `path` where who deployed it finds programs, `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -70,6 +70,7 @@ class RunnableRelease:
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
+    temporary: tuple[Path, ...] = ()
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     token_hash: str | None = None
@@ -88,9 +89,10 @@ class RunnableRelease:
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
     """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash.
 
-    `names` are host names that the platform gives the project, beside those of its own.
+    `names` are host names that the platform gives the project, beside those of its own. Raises BuildError where the
+    bundle is not there, or has been changed.
     """
-    manifest = json.loads((bundle / FILE_NAME).read_bytes())
+    manifest = read_manifest(bundle)
     scaling = manifest["scaling"]
     # Sessions live in one process; without auto_scaling one worker is what was asked for.
     stop_first = manifest.get("stop_first", False)
@@ -119,6 +121,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         hidden=home.private if can_hide(home.root) else (),
+        temporary=temporary_folders(),
     )
 
 

@@ -7,12 +7,14 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
 
 from ..errors import HomeportError, PlatformError
 from .exchange import Exchange
 from .exclusive import is_exclusive
 from .logbook import LogBook
+from .messages import Relay, Relayed
+from .open_calls import keep_open_calls
+from .parking import Parking
 from .pressure import Pressure
 from .relay import Relays
 from .release import RunnableRelease
@@ -38,7 +40,9 @@ class Service:
     `release` is what serves, or would serve when somebody connects; None before the first deploy has worked.
     """
 
-    def __init__(self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes) -> None:
+    def __init__(
+        self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes, parking: Parking
+    ) -> None:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
@@ -46,11 +50,13 @@ class Service:
         self.last_error: str | None = None
         # Whether the last activation worked only when the old release had stopped, though nobody had said so.
         self.had_to_stop_first = False
+        self._folder = folder
         self._workdir = WorkDir(folder)
         self._state_key = state_key
         self._zygotes = zygotes
         self._listener: socket.socket | None = None
-        self._exchange = Exchange()
+        self._parking = parking
+        self._exchange = Exchange(project, parking)
         self._workers: list[Worker] = []
         self._retiring: set[Worker] = set()
         self._starting: set[Worker] = set()
@@ -206,10 +212,12 @@ class Service:
 
     async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
+        calls = keep_open_calls(self._folder / "calls")
         worker = await start_worker(
             self._zygotes,
             release,
             serving_job(release, self._workdir.path, self._state_key, proven=proven),
+            calls=calls,
             sockets=(*([self._listener] if self._listener else []), *self._exchange.ends),
             sink=lambda line, level, pid: self.log.write_line(line, level=level, release=release.number, worker=pid),
         )
@@ -226,6 +234,8 @@ class Service:
             raise
         finally:
             self._starting.discard(worker)
+            if calls is not None:
+                calls.hide()
         worker.on_idle = self._rest
         worker.on_load = self._weigh
         worker.on_relay = self._on_relay
@@ -297,7 +307,7 @@ class Service:
                     busy.share(len(self._workers) + 1)
                 self._workers.append(worker)
 
-    def _on_relay(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:
         others = [other for other in (*self._workers, *self._retiring) if other is not worker]
         self._relays.handle(worker, message, others)
 
@@ -334,6 +344,7 @@ class Service:
                 # Whatever it was, the socket must be watched again, or every request would wait for ever.
                 self.last_error = str(error) or type(error).__name__
                 self._crashes += 1
+                self._parking.relieve(error)
                 self._watch()
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:

@@ -66,5 +66,5 @@ class LocalTarget:
     def renew_token(self, project: str) -> dict[str, Any]:
         return self.client.renew_token(project)
 
-    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        return self.client.logs(project, follow=follow)
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        return self.client.logs(project, follow=follow, since=since)

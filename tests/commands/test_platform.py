@@ -39,7 +39,7 @@ def test_a_subcommand_is_needed(run: Run) -> None:
 @pytest.fixture
 def own(run: Run, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a platform of the test's own, on a machine without Caddy."""
-    home = {"HOMEPORT_HOME": str(tmp_path / "platform"), "CADDY_ADMIN": "127.0.0.1:1"}
+    home = {"HOMEPORT_HOME": str(tmp_path / "platform")}
     yield home
     run("platform", "stop", env=home)
 
@@ -47,8 +47,8 @@ def own(run: Run, tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_a_domain_needs_caddy_and_deploys_do_not(run: Run, own: dict[str, str]) -> None:
     code, category, message, hint = error_of(run("platform", "start", "--domain", "mcp.example.com", "--json", env=own))
     assert (code, category) == (1, "platform")
-    assert "no Caddy answers at 127.0.0.1:1" in message
-    assert "caddy-api" in hint
+    assert "no Caddy answers at" in message
+    assert "caddy run --config" in hint
     status = run("platform", "status", "--json", env=own).json
     assert (status["running"], status["domain"]) == (True, "mcp.example.com")
     assert "mcp.example.com {" in Path(status["caddyfile"]).read_text()

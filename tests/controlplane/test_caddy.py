@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from platform_cli.controlplane import caddy
 from platform_cli.controlplane.caddy import Site
 from platform_cli.controlplane.domain import Domain
+from platform_cli.controlplane.edge import Edge
+from platform_cli.controlplane.settings import Settings
 from platform_cli.errors import PlatformError
+from platform_cli.home import Home
 from tests.support import require
 
 SITES = [Site(("mcp.example.com",), 8699), Site(("one.mcp.example.com", "own.example.org"), 8700), Site((), 8701)]
@@ -30,8 +35,15 @@ def adapted(text: str, tmp_path: Path) -> Any:
     return json.loads(done.stdout)
 
 
+def test_orders_come_over_a_socket_alone(tmp_path: Path) -> None:
+    config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/with space/caddy.sock")), tmp_path)
+    assert config["admin"]["listen"] == "unix//with space/caddy.sock"
+
+
 def test_names_lead_to_ports(tmp_path: Path) -> None:
-    (server,) = adapted(caddy.render(Domain("mcp.example.com"), SITES), tmp_path)["apps"]["http"]["servers"].values()
+    (server,) = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)["apps"][
+        "http"
+    ]["servers"].values()
     assert server["listen"] == [":443"]
     found = {tuple(sorted(route["match"][0]["host"])): dialled(route) for route in server["routes"]}
     assert found == {
@@ -41,7 +53,7 @@ def test_names_lead_to_ports(tmp_path: Path) -> None:
 
 
 def test_what_streams_need(tmp_path: Path) -> None:
-    config = adapted(caddy.render(Domain("mcp.example.com"), SITES), tmp_path)
+    config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)
     for proxy in found_in(config, "reverse_proxy"):
         # Set, it would keep requests going whose client has left; unset, Caddy flushes streams by itself.
         assert "flush_interval" not in proxy
@@ -50,7 +62,7 @@ def test_what_streams_need(tmp_path: Path) -> None:
 
 
 def test_a_port_of_its_own_leaves_port_80_alone(tmp_path: Path) -> None:
-    config = adapted(caddy.render(Domain("mcp.localhost", 8443), SITES), tmp_path)
+    config = adapted(caddy.render(Domain("mcp.localhost", 8443), SITES, Path("/home/caddy.sock")), tmp_path)
     http = config["apps"]["http"]
     (server,) = http["servers"].values()
     assert (http["https_port"], server["listen"]) == (8443, [":8443"])
@@ -96,20 +108,30 @@ class Admin(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
+    def address_string(self) -> str:
+        return "a client"
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
+class UnixServer(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+
+
 @pytest.fixture
-def admin(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Admin]]:
+def admin(config: Path) -> Iterator[type[Admin]]:
     class Own(Admin):
         pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
-        monkeypatch.setenv("CADDY_ADMIN", f"127.0.0.1:{server.server_port}")
+    with UnixServer(str(socket_of(config)), Own) as server:
         Thread(target=server.serve_forever).start()
         yield Own
         server.shutdown()
+
+
+def socket_of(config: Path) -> Path:
+    return config.with_name("caddy.sock")
 
 
 @pytest.fixture
@@ -132,14 +154,14 @@ def serving(*names: str, dial: str) -> dict[str, Any]:
 )
 def test_what_a_package_brings_or_we_wrote_is_replaced(admin: type[Admin], config: Path, before: Any) -> None:
     admin.config = before
-    caddy.load(config)
+    caddy.load(config, socket_of(config))
     assert admin.loaded == b"# ours"
 
 
 def test_the_sites_of_others_stay(admin: type[Admin], config: Path) -> None:
     admin.config = serving("blog.example.com", dial="127.0.0.1:3000")
     with pytest.raises(PlatformError) as caught:
-        caddy.load(config)
+        caddy.load(config, socket_of(config))
     assert "blog.example.com" in caught.value.message
     assert admin.loaded is None
 
@@ -147,13 +169,30 @@ def test_the_sites_of_others_stay(admin: type[Admin], config: Path) -> None:
 def test_a_refused_configuration_says_why(admin: type[Admin], config: Path) -> None:
     admin.refusal = "unrecognized directive: x"
     with pytest.raises(PlatformError) as caught:
-        caddy.load(config)
+        caddy.load(config, socket_of(config))
     assert admin.refusal in caught.value.message
 
 
-def test_no_caddy(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CADDY_ADMIN", "127.0.0.1:1")
+def test_no_caddy(config: Path) -> None:
     with pytest.raises(PlatformError) as caught:
-        caddy.load(config)
-    assert caught.value.message == "no Caddy answers at 127.0.0.1:1"
-    assert "caddy-api" in (caught.value.hint or "")
+        caddy.load(config, socket_of(config))
+    assert caught.value.message == f"no Caddy answers at {socket_of(config)}"
+    assert f"caddy run --config {config}" in (caught.value.hint or "")
+
+
+def test_what_somebody_else_told_caddy_is_told_again(admin: type[Admin], config: Path) -> None:
+    """A server that had got through would have the traffic of others for half a minute at most."""
+
+    class Remembering:
+        def get(self, key: str) -> str | None:
+            return {"domain": "mcp.example.com", "api_port": "8699"}.get(key)
+
+    home = Home(config.parent)
+    edge = Edge(home, cast("Settings", Remembering()))
+    asyncio.run(edge.publish([]))
+    admin.loaded = None
+    asyncio.run(edge.compare([]))
+    assert admin.loaded is None
+    admin.config = serving("one.mcp.example.com", dial="127.0.0.1:8700")
+    asyncio.run(edge.compare([]))
+    assert b"mcp.example.com" in (admin.loaded or b"")

@@ -10,15 +10,15 @@ import socket
 import ssl
 import subprocess
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from platform_cli.home import Home
 from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config, with_packages
 
 SERVER = SERVERS / "mcp2_lowlevel"
@@ -51,49 +51,39 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="module")
-def caddy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A Caddy that serves nothing yet: the address of its admin API, and its data folder."""
+@contextmanager
+def running_caddy(platform: Platform, data: Path) -> Iterator[Path]:
+    """A Caddy that serves nothing yet and takes orders where the platform gives them; yields its authority's root."""
     require(shutil.which("caddy"), "caddy is not installed")
-    folder = tmp_path_factory.mktemp("caddy")
-    admin = f"127.0.0.1:{free_port()}"
-    (folder / "Caddyfile").write_text(f"{{\n\tadmin {admin}\n}}\n")
-    environment = {**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["caddy", "run"], cwd=folder, env=environment, stdout=log, stderr=log)
+    data.mkdir()
+    admin = Home(platform.home).caddy_admin
+    (data / "Caddyfile").write_text(f'{{\n\tadmin "unix/{admin}"\n}}\n')
+    environment = {**os.environ, "XDG_DATA_HOME": str(data), "XDG_CONFIG_HOME": str(data)}
+    with (data / "log").open("wb") as log:
+        process = subprocess.Popen(["caddy", "run"], cwd=data, env=environment, stdout=log, stderr=log)
     try:
-        until(lambda: answers(admin) or process.poll() is not None, "caddy does not start")
-        assert process.poll() is None, (folder / "log").read_text()
-        yield admin, folder / "caddy"
+        until(lambda: admin.exists() or process.poll() is not None, "caddy does not start")
+        assert process.poll() is None, (data / "log").read_text()
+        yield data / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     finally:
         process.terminate()
         process.wait()
 
 
-def answers(admin: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{admin}/config/") as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
-
-
 @pytest.fixture(scope="module")
-def host(caddy: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
-    admin, data = caddy
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
     platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    platform.environment["CADDY_ADMIN"] = admin
     port = free_port()
     one = platform.deploy(SERVER, name="one")
-    started = platform.run("platform", "start", "--domain", f"{DOMAIN}:{port}")
-    try:
-        assert started["domain"] == f"{DOMAIN}:{port}"
-        folder = with_config(SERVER, f'[domains]\nnames = ["{OWN}"]\n', tmp_path_factory.mktemp("two"))
-        two = platform.deploy(folder, name="two")
-        authority = data / "pki" / "authorities" / "local" / "root.crt"
-        yield PublicHost(platform, port, ssl.create_default_context(cafile=str(authority)), authority, one, two)
-    finally:
-        platform.stop()
+    with running_caddy(platform, tmp_path_factory.mktemp("caddy") / "data") as authority:
+        started = platform.run("platform", "start", "--domain", f"{DOMAIN}:{port}")
+        try:
+            assert started["domain"] == f"{DOMAIN}:{port}"
+            folder = with_config(SERVER, f'[domains]\nnames = ["{OWN}"]\n', tmp_path_factory.mktemp("two"))
+            two = platform.deploy(folder, name="two")
+            yield PublicHost(platform, port, ssl.create_default_context(cafile=str(authority)), authority, one, two)
+        finally:
+            platform.stop()
 
 
 @asynccontextmanager

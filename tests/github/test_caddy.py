@@ -9,39 +9,35 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.probing import wait_for
-from tests.e2e.test_public_host import DOMAIN, caddy, free_port
+from tests.e2e.test_public_host import DOMAIN, free_port, running_caddy
 from tests.github.conftest import log_in
 from tests.github.fake import FakeGitHub, commit, git
 from tests.github.test_push import NAME, result_of
 from tests.support import Platform, with_packages
 
-__all__ = ["caddy"]
-
 
 def test_a_delivery_through_caddy(
-    caddy: tuple[str, Path],
     github: FakeGitHub,
     repository: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    admin, data = caddy
     platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    platform.environment |= {**github.environment, "CADDY_ADMIN": admin}
+    platform.environment |= github.environment
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
     log_in(platform, github.token)
     domain = f"{DOMAIN}:{free_port()}"
-    platform.run("platform", "start", "--domain", domain)
-    authority = data / "pki" / "authorities" / "local" / "root.crt"
-    github.trusted = ssl.create_default_context(cafile=str(authority))
-    try:
-        assert platform.run("link-repo", github.repository_url)["watched"] == "webhook"
-        assert github.webhook == f"https://{domain}/github/webhook"
-        wait_for(partial(result_of, platform, git(repository, "rev-parse", "HEAD")))
-        (repository / "note.txt").write_text("more")
-        sha = commit(repository, "more")
-        assert github.deliver("push", github.push(repository)) == (202, {"deploying": [NAME]})
-        assert wait_for(partial(result_of, platform, sha))["result"] == "live"
-        assert github.deliver("push", github.push(repository), **{"X-Hub-Signature-256": "sha256=0"})[0] == 401
-    finally:
-        github.trusted = None
-        platform.stop()
+    with running_caddy(platform, tmp_path_factory.mktemp("caddy") / "data") as authority:
+        platform.run("platform", "start", "--domain", domain)
+        github.trusted = ssl.create_default_context(cafile=str(authority))
+        try:
+            assert platform.run("link-repo", github.repository_url)["watched"] == "webhook"
+            assert github.webhook == f"https://{domain}/github/webhook"
+            wait_for(partial(result_of, platform, git(repository, "rev-parse", "HEAD")))
+            (repository / "note.txt").write_text("more")
+            sha = commit(repository, "more")
+            assert github.deliver("push", github.push(repository)) == (202, {"deploying": [NAME]})
+            assert wait_for(partial(result_of, platform, sha))["result"] == "live"
+            assert github.deliver("push", github.push(repository), **{"X-Hub-Signature-256": "sha256=0"})[0] == 401
+        finally:
+            github.trusted = None
+            platform.stop()

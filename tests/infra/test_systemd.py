@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from platform_cli.infra_files import infra_file
 from platform_cli.supervisor.worker import DRAIN_LIMIT_S
 from tests.support import require
@@ -13,11 +15,13 @@ from tests.support import require
 UNIT = infra_file("systemd/homeport.service")
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["homeport.service", "homeport-caddy.service"])
+def test_systemd_understands_every_line(name: str, tmp_path: Path) -> None:
     require(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
-    unit = tmp_path / UNIT.name
+    unit = tmp_path / name
     # The only thing that is not on this machine is the installed command.
-    unit.write_text(UNIT.read_text().replace("/opt/homeport/bin/homeport", sys.executable))
+    text = infra_file(f"systemd/{name}").read_text()
+    unit.write_text(re.sub("/opt/homeport/bin/homeport|/usr/bin/caddy", sys.executable, text))
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert (done.returncode, unit.name in done.stderr) == (0, False), done.stderr
 

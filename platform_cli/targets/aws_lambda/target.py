@@ -139,10 +139,10 @@ class LambdaTarget:
                 raise _missing(project)
             remove_project(self._aws, project, live)
 
-    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
         with aws_errors():
             self._read(project)
-            yield from read_logs(self._aws, project, follow=follow)
+            yield from read_logs(self._aws, project, follow=follow, since=since)
 
     def _read(self, project: str) -> Live:
         live = read_live(self._aws, project)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
 from ..jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
@@ -13,20 +14,25 @@ from ..probe import exchange
 from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
-from .calls import CallRecord
+from .calls import BatchRecords, CallRecord
 from .cors import OwnCORS, allowing, is_preflight
 from .messages import (
     MAX_BODY,
     MESSAGE,
     BodyTooLarge,
     Disconnected,
+    calls_in,
     declared_length,
+    decoded,
     discard_body,
+    may_call,
     parse,
+    peek_body,
     read_body,
     replay,
 )
 from .names import Names
+from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
 from .paths import Paths
 from .strangers import Strangers
@@ -40,7 +46,8 @@ class Guard:
     """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
 
     `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
-    streams among them. `relay` is set where other processes may serve the project, too.
+    streams among them. `relay` is set where other processes may serve the project, too, and `open_calls` where somebody
+    looks after this one.
     """
 
     def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
@@ -53,6 +60,7 @@ class Guard:
         self._calls = StreamCalls()
         self.streams = OpenStreams()
         self.relay: Relay | None = None
+        self.open_calls: OpenCalls | None = None
         self._called = False
         self.open_requests = 0
         self.served = 0
@@ -122,6 +130,10 @@ class Guard:
             await self.streams.hold(self._app, scope, Stream(receive, send))
         elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
+        elif may_call(scope):
+            # An app of the user's own may have its MCP anywhere; what else is posted there is its own business.
+            body, receive = await peek_body(receive)
+            await self._answer(scope, decoded(body) if body is not None else None, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -176,22 +188,27 @@ class Guard:
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Gives the app a message that has passed."""
-        message = parse(body)
-        if message is not None:
-            scope[MESSAGE] = message
-            if message.get("method") == "tools/call":
-                await self._call(scope, replay(body, receive), send)
-                return
-        await self._app(scope, replay(body, receive), send)
+        await self._answer(scope, decoded(body), replay(body, receive), send)
 
-    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
+        """`said` is what the body says as JSON; what is wrong with it the server says."""
+        if isinstance(said, dict):
+            scope[MESSAGE] = said
+        if calls := calls_in(said):
+            await self._call(scope, calls, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _call(self, scope: Scope, calls: list[dict[str, Any]], receive: Receive, send: Send) -> None:
         request = os.urandom(8).hex()
         token = request_id.set(request)
-        record = CallRecord(scope, scope[MESSAGE], request, cold=not self._called)
-        self._called = True
+        cold, self._called = not self._called, True
+        records = [CallRecord(scope, call, request, cold, self.open_calls) for call in calls]
+        record = records[0] if len(records) == 1 else BatchRecords(records)
         try:
             if self._is_posted(scope):
-                self._calls.expect(scope, record)
+                for each in records:
+                    self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
             else:
                 await self._app(scope, receive, record.watch(send))

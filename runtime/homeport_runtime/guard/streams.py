@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
+from ..jsonrpc import is_request_id
 from ..relay.base import Relay
 from .calls import CallRecord, failed
-from .messages import MESSAGE
 from .open_streams import OpenStreams, Stream
 
 
@@ -39,9 +39,8 @@ class StreamCalls:
 
     def expect(self, scope: Scope, record: CallRecord) -> None:
         session = self._sessions.get(session_of(scope["query_string"]))
-        message_id = scope[MESSAGE].get("id")
-        if session is not None and isinstance(message_id, (str, int)):
-            session.waiting[message_id] = record
+        if session is not None and is_request_id(record.message_id):
+            session.waiting[record.message_id] = record
 
     async def say(self, session: str, event: bytes) -> None:
         """Puts an event onto the session's stream, if that is still open."""
@@ -96,9 +95,10 @@ class StreamCalls:
                 continue
             try:
                 answer = json.loads(line[5:])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            record = session.waiting.pop(answer.get("id"), None) if isinstance(answer, dict) else None
+            answered = answer.get("id") if isinstance(answer, dict) else None
+            record = session.waiting.pop(answered, None) if is_request_id(answered) else None
             if record is not None:
                 record.finish("error" if failed(answer) else "ok")
         return rest

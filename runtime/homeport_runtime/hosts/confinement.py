@@ -12,7 +12,8 @@ import ctypes
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,35 +24,66 @@ MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION_3 = 0x20080522
 CAPABILITIES = 64
+# The Filesystem Hierarchy Standard's, and what shm_open(3) uses.
+SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are looked at, and replaced
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 # What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
 # net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
 
 
-def hide(hidden: Sequence[Path], shown: Iterable[Path], read_only: Iterable[Path]) -> None:
-    """From now on this process and its children see of the folders in `hidden` what is below `shown` and `read_only`
-    alone.
+@dataclass(frozen=True)
+class Room:
+    """What a process and its children may see and change.
+
+    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. The folders in `temporary`
+    are its own: empty at first, held in memory up to `temporary_mb`, gone with it.
+    """
+
+    hidden: tuple[Path, ...]
+    writable: tuple[Path, ...] = ()
+    read_only: tuple[Path, ...] = ()
+    temporary: tuple[Path, ...] = ()
+    temporary_mb: int = 1024
+
+
+def temporary_folders() -> tuple[Path, ...]:
+    """Those that all processes of this machine share, and the one that TMPDIR names."""
+    own = os.environ.get("TMPDIR")
+    named = {*map(Path, SHARED_TEMPORARY), *([Path(own).absolute()] if own else [])}
+    return tuple(sorted(folder for folder in named if folder.is_dir() and not folder.is_symlink()))
+
+
+def enter(room: Room) -> None:
+    """From now on this process and its children are in `room`.
 
     The process must have one thread. Raises OSError where the kernel does not allow it.
     """
     kept = _enter_namespace()
     # Nothing propagates out; what is unmounted outside goes here too.
     _mount(None, Path("/"), None, MS_REC | MS_SLAVE)
-    fixed = {path for path in read_only if _is_inside(path, hidden)}
-    inside = {path for path in shown if _is_inside(path, hidden)} | fixed
-    opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in inside}
-    for folder in hidden:
-        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=64k")
+    _show_only(room)
+    _keep_capabilities(kept)
+
+
+def _show_only(room: Room) -> None:
+    replaced = {**dict.fromkeys(room.temporary, f"mode=1777,size={room.temporary_mb}m")}
+    replaced |= dict.fromkeys(room.hidden, "mode=0700,size=64k")
+    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, replaced))
+    opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in shown}
+    # Those that are in others come after them.
+    for folder, options in sorted(replaced.items()):
+        if _is_inside(folder.parent, replaced):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, options)
     for path, descriptor in opened.items():
-        path.mkdir(mode=0o700, parents=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _mount(f"/proc/self/fd/{descriptor}", path, None, MS_BIND | MS_REC)
         os.close(descriptor)
-    for path in (*fixed, *hidden):
+    for path in (*(path for path in shown if path in room.read_only), *room.hidden):
         # A user namespace may not take away what the mount it came from forbids.
         forbidden = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
         _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
-    _keep_capabilities(kept)
 
 
 def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
@@ -66,13 +98,13 @@ def keep_memory_private() -> None:
 
 @cache
 def can_hide(home: Path) -> bool:
-    """Whether `hide` works here, tried by a process of its own."""
+    """Whether `enter` works here, tried by a process of its own."""
     if sys.platform != "linux":
         return False
     child = os.fork()
     if child == 0:
         try:
-            hide([home], (), ())
+            enter(Room((home,), temporary=temporary_folders()))
         except BaseException:
             os._exit(1)
         os._exit(0)

@@ -46,6 +46,7 @@ class HTTPServer:
         self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
             app,
+            http="h11",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -75,7 +76,7 @@ class HTTPServer:
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
         }
-        clock = asyncio.create_task(self._tick(channel))
+        clock = asyncio.gather(self._tick(channel), self._connections.look_after())
         try:
             while True:
                 order = await orders.get()

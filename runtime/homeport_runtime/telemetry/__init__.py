@@ -28,7 +28,7 @@ _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("hom
 
 
 # json.dumps with options makes an encoder for each call.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # What `store_output` has set: for records that nobody completes and scrubs on their way.
@@ -58,7 +58,7 @@ def scrubbed(text: object) -> str:
 def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record to standard output in one piece."""
     record = {"time": round(time.time(), 3), "level": level, "message": message, **fields, **_origin}
-    data = f"{RECORD}{_encode(record)}\n".encode("utf-8", "replace")
+    data = f"{RECORD}{encode(record)}\n".encode("utf-8", "replace")
     descriptor = _raw.records if _raw else 1
     view = memoryview(_scrubber.line(data).removeprefix(RECORD.encode()) if _scrubber else data)
     while view:

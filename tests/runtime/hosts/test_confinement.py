@@ -20,12 +20,12 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from homeport_runtime.hosts.confinement import can_hide, hide
+from homeport_runtime.hosts.confinement import Room, can_hide, enter
 
 home = Path(sys.argv[2])
 if not can_hide(home):
     sys.exit("impossible")
-hide([home], [home / "own"], [home / "layer", Path("/usr")])
+enter(Room((home,), writable=(home / "own",), read_only=(home / "layer", Path("/usr"))))
 print(os.getuid(), sorted(str(path.relative_to(home)) for path in home.rglob("*")))
 (home / "own" / "new").write_text("new")
 for path in (home / "new", home / "layer" / "new"):
