@@ -61,7 +61,13 @@ class LambdaServer:
 
     def _settle(self) -> None:
         """Variables, output, folder, path."""
-        secrets = self._secrets.values()
+        origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
+        try:
+            secrets = self._secrets.values()
+        except ServerError:
+            store_output(Scrubber({}), **origin)
+            raise
+        store_output(Scrubber(secrets), **origin)
         try:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:
@@ -71,8 +77,6 @@ class LambdaServer:
             process_environment(given, layer=PACKAGES, project=self._folders.work, roots=self._manifest.roots)
         )
         time.tzset()
-        origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
-        store_output(Scrubber(secrets), **origin)
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
         # lasts as long as the sandbox.
         shutil.copytree(self._folders.app, self._folders.work, dirs_exist_ok=True, copy_function=shutil.copyfile)
