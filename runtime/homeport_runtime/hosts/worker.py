@@ -230,7 +230,7 @@ class Worker:
             self._manifest,
             self._folders,
             names,
-            job.state_key,
+            (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,
