@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_cli.build.requirements_txt import read_text
-from platform_cli.config.toml import TABLES, read_toml
-from platform_cli.errors import ConfigError, HomeportError, InputError
+from platform_cli.config.schema import TABLES
+from platform_cli.config.toml import read_toml
+from platform_cli.errors import HomeportError, InputError
 from platform_cli.secrets.dotenv import parse_dotenv
 
 VALUES = st.recursive(
@@ -72,7 +73,3 @@ REQUIREMENTS = st.builds(
 def test_requirements_are_read_or_an_error_of_ours(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(HomeportError):
         read_text(Path(folder), text, "requirements.txt")
-
-
-def test_the_errors_are_ours() -> None:
-    assert issubclass(ConfigError, HomeportError)
