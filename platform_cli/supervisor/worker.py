@@ -312,5 +312,4 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "names": list(release.domains),
         "idle_s": release.idle_s,
         "hidden": [str(folder) for folder in release.hidden],
-        "temporary": [str(folder) for folder in release.temporary],
     }
