@@ -33,6 +33,7 @@ from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
+from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 # Seconds that a program has to clean up when it has served.
@@ -140,6 +141,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
+    confine_calls()
     _settle(job, environment)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
