@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import homeport_runtime
+import platform_cli
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import KEYS
@@ -32,6 +35,15 @@ def _uv_folder() -> str | None:
         return str(Path(find_uv_bin()).parent)
     except FileNotFoundError:
         return None
+
+
+@cache
+def own_code() -> tuple[Path, ...]:
+    """The folders of what the platform itself runs: with its rights, at its next start."""
+    packages = (Path(module.__file__).parent for module in (platform_cli, homeport_runtime) if module.__file__)
+    folders = {Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, filter(None, [_uv_folder()]))}
+    folders = {folder.resolve() for folder in folders}
+    return tuple(sorted(f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import homeport_runtime
+import platform_cli
 from homeport_runtime.hosts.confinement import can_hide
 
 from ..e2e.probing import call, wait_for
@@ -103,6 +105,13 @@ def test_it_sees_files_alone_of_its_project(platform: Platform, folder: Path) ->
     assert call(url, "here", code=f"import os; answer = os.listdir({str(project)!r})") == "['files']"
     assert call(url, "here", code=f"open({str(project / 'placed.json')!r}, 'w')") == "refused: Read-only file system"
     assert "refused" in call(url, "here", code=f"import os; os.rename({str(project / 'files')!r}, '/tmp/files')")
+
+
+def test_it_changes_nothing_that_the_platform_runs(platform: Platform, folder: Path) -> None:
+    url = platform.deploy(folder, name="hostile").url
+    for module in (platform_cli, homeport_runtime, os):
+        code = f"open({module.__file__!r}, 'a')"
+        assert call(url, "here", code=code) == "refused: Read-only file system"
 
 
 def test_what_lies_in_the_temporary_folder_is_there_as_it_is_by_hand(
