@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from . import linux
 from .confinement import Room, enter
 from .limits import limit_process
 
@@ -33,6 +35,7 @@ def main() -> NoReturn:
     told = json.loads(said)
     limit_process(told["memory_mb"])
     folders = {name: tuple(map(Path, told[name])) for name in ("hidden", "writable", "read_only", "temporary")}
+    linux.die_with_parent(signal.SIGKILL)
     try:
         enter(Room(**folders, temporary_mb=told["temporary_mb"]))
     except OSError as error:

@@ -135,7 +135,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     open_calls = OpenCalls(job.calls) if job.calls else None
     if job.hidden:
         try:
-            _confine(job)
+            _confine(job, control.fileno())
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
@@ -154,7 +154,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         fail(error)
 
 
-def _confine(job: Job) -> None:
+def _confine(job: Job, lifeline: int) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
     from .confinement import Room, enter
 
@@ -171,7 +171,8 @@ def _confine(job: Job) -> None:
             read_only=(app, *shared),
             temporary=job.temporary,
             temporary_mb=job.manifest.memory_mb,
-        )
+        ),
+        lifeline,
     )
 
 
@@ -229,7 +230,7 @@ class Worker:
             self._manifest,
             self._folders,
             names,
-            job.state_key,
+            (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,
