@@ -41,7 +41,13 @@ class Carried:
     @classmethod
     def unpack(cls, packed: bytes) -> Carried:
         """Raises ValueError."""
-        told = json.loads(packed)
+        try:
+            return cls._read(json.loads(packed))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError("tells of no stream") from error
+
+    @classmethod
+    def _read(cls, told: Any) -> Carried:
         scope: Scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -52,9 +58,11 @@ class Carried:
             "headers": _bytes(told["headers"]),
             "state": {},
         }
+        for address in ("client", "server"):
+            scope[address] = tuple(scope[address]) if scope[address] else None
         said = (
-            Posted(query.encode("latin-1"), _bytes(fields), body.encode("latin-1"))
-            for query, fields, body in told["said"]
+            Posted(query.encode("latin-1"), _bytes(headers), body.encode("latin-1"))
+            for query, headers, body in told["said"]
         )
         return cls(told["name"], scope, tuple(said))
 

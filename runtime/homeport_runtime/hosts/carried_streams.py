@@ -67,7 +67,7 @@ class CarriedStreams:
         try:
             os.set_blocking(told, False)
             carried = Carried.unpack(os.read(told, MAX_TOLD))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError):
             connection.close()
             return
         finally:
