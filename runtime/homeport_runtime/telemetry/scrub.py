@@ -102,7 +102,7 @@ class Scrubber:
         try:
             fields = json.loads(line[1:])
             fields = {key: value if key in OWN_FIELDS else self.value(value) for key, value in fields.items()}
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return clean
         return RECORD + json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
