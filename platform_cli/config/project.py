@@ -38,12 +38,19 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker."""
+    """`min` and `max` workers, None where nobody said how many at most; `idle_s` seconds without requests before zero;
+    `concurrency` requests per worker.
+    """
 
     min: int = 0
-    max: int = 1
+    max: int | None = None
     idle_s: float = 300.0
     concurrency: int = 16
+
+    @property
+    def workers(self) -> int:
+        """At most, on a machine."""
+        return self.max or 1
 
 
 @dataclass(frozen=True, slots=True)

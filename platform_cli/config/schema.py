@@ -246,7 +246,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     },
     "scaling": {
         "min": Key(whole(0, 64), "Workers that always run; 0 lets an idle project stop.", "0"),
-        "max": Key(whole(1, 64), "Workers at most.", "1"),
+        "max": Key(whole(1, 1000), "Workers at most; on Lambda instances, 50 without it.", "1"),
         "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
     },

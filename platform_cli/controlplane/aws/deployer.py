@@ -57,6 +57,8 @@ class LambdaDeployer:
             for attempt in _patiently():
                 with attempt:
                     plan = make_plan(self._aws, replace(wanted, folder=source))
+                    for text in plan.notes:
+                        emit({"event": "note", "text": text})
                     executor = Executor(
                         self._aws, plan, origin, speaks_mcp=contract is not None, boundary=boundary_arn(self._aws)
                     )

@@ -24,9 +24,10 @@ from .wanted import Wanted, policy
 
 
 class Executor:
-    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `token` is the project's
-    new bearer token, if the plan made one: the only place where it is. `boundary` is the ARN of the policy beyond which
-    the project's role may do nothing, where who deploys has to set one.
+    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `keep` gets the project's
+    URL and its new bearer token, if the plan made one, before anything else is asked of AWS: nobody can read it again.
+    From then on it is `token`. `boundary` is the ARN of the policy beyond which the project's role may do nothing,
+    where who deploys has to set one.
     """
 
     def __init__(
@@ -36,14 +37,18 @@ class Executor:
         origin: Callable[[], Origin],
         *,
         speaks_mcp: bool,
+        keep: Callable[[str, str], None] = lambda _url, _token: None,
         boundary: str | None = None,
     ) -> None:
         self.token: str | None = None
+        self._new_token: str | None = None
+        self._keep = keep
         self._boundary = boundary
         self._aws = aws
         self._origin = origin
         self._wanted: Wanted = plan.wanted
         self._live: Live = plan.live
+        self._limit = plan.limit
         self._steps = plan.steps
         self._speaks_mcp = speaks_mcp
         self._name = function_name(plan.wanted.project)
@@ -115,8 +120,8 @@ class Executor:
         if wanted.auth != "none" and not (was_open and wanted.auth is None):
             self._handshake_token = make_token()
             if kept is None:
-                self.token = make_token()
-                kept = hash_of(self.token)
+                self._new_token = make_token()
+                kept = hash_of(self._new_token)
             hashes = f"{kept},{hash_of(self._handshake_token)}"
         return wanted.variables(f"v{self._live.newest + 1}", hashes)
 
@@ -131,14 +136,21 @@ class Executor:
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
         number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
         write_origin(self._aws, project, release, self._origin())
+        if self._live.url:
+            self._tell(self._live.url)
         switch(self._aws, project, number, newest=release, first=self._live.leads_to is None)
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 
     def _url(self) -> None:
-        make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS)
+        self._tell(make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS))
+
+    def _tell(self, url: str) -> None:
+        if self._new_token is not None:
+            self.token = self._new_token
+            self._keep(url, self._new_token)
 
     def _reserved(self) -> None:
-        limit_instances(self._aws, self._wanted.project, self._wanted.limit)
+        limit_instances(self._aws, self._wanted.project, self._limit)
 
     def _provisioned(self) -> None:
         keep_ready(self._aws, self._wanted.project, self._wanted.scaling.min)

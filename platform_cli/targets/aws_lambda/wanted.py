@@ -97,8 +97,8 @@ class Wanted:
 
     @property
     def limit(self) -> int | None:
-        """[scaling] max, where it was made larger than the one worker of the default."""
-        return self.scaling.max if self.auto_scaling and self.scaling.max > 1 else None
+        """[scaling] max; None where nobody said it."""
+        return self.scaling.max if self.auto_scaling else None
 
     @property
     def origin(self) -> str:
