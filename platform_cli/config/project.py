@@ -39,13 +39,14 @@ class Program:
 @dataclass(frozen=True, slots=True)
 class Scaling:
     """`min` and `max` workers, None where nobody said how many at most; `idle_s` seconds without requests before zero;
-    `concurrency` requests per worker.
+    `concurrency` requests per worker; `unresponsive_s` seconds without a sign of life before another worker takes over.
     """
 
     min: int = 0
     max: int | None = None
     idle_s: float = 300.0
     concurrency: int = 16
+    unresponsive_s: float = 60.0
 
     @property
     def workers(self) -> int:
