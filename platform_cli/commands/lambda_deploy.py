@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..build.code import read_code
@@ -52,6 +53,7 @@ def deploy_to_lambda(
     from ..targets.aws_lambda.planner import make_plan
     from ..targets.aws_lambda.target import LambdaTarget
 
+    project = _bounded(project)
     aws, begun = AWS(project.on_lambda.region), time.monotonic()
     aws.prepare()
     aws.check_access()
@@ -78,7 +80,6 @@ def deploy_to_lambda(
             origin,
             speaks_mcp=contract is not None,
             keep=lambda url, token: keep_token(url, token, home),
-            boundary=os.environ.get(BOUNDARY_VARIABLE),
         )
         with _token_shown(executor, output):
             with stages.run("apply") as stage:
@@ -109,6 +110,18 @@ def _token_shown(executor: Executor, output: Output) -> Iterator[None]:
             output.stop_spinner()
             output.note(f"token: {executor.token}  (shown once; connect, tools and call know it on this machine)")
         raise
+
+
+def _bounded(project: Project) -> Project:
+    """With the boundary of whoever deploys, which no project may leave out or replace. Raises ConfigError."""
+    if not (boundary := os.environ.get(BOUNDARY_VARIABLE)):
+        return project
+    if project.on_lambda.boundary not in (None, boundary):
+        raise ConfigError(
+            f"{BOUNDARY_VARIABLE} is {boundary}, and boundary under [deployment.lambda] is another",
+            hint="leave it out there",
+        )
+    return replace(project, on_lambda=replace(project.on_lambda, boundary=boundary))
 
 
 def _named(project: Project) -> Project:

@@ -20,14 +20,14 @@ from .names import ALIAS, function_name, layer_name, log_group, mailbox_table, r
 from .origins import write_origin
 from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
-from .wanted import Wanted, policy
+from .roles import attach_policies
+from .wanted import Wanted
 
 
 class Executor:
     """`origin` is asked when the release is there, and only `live` does not lead to it yet. `keep` gets the project's
     URL and its new bearer token, if the plan made one, before anything else is asked of AWS: nobody can read it again.
-    From then on it is `token`. `boundary` is the ARN of the policy beyond which the project's role may do nothing,
-    where who deploys has to set one.
+    From then on it is `token`.
     """
 
     def __init__(
@@ -38,12 +38,10 @@ class Executor:
         *,
         speaks_mcp: bool,
         keep: Callable[[str, str], None] = lambda _url, _token: None,
-        boundary: str | None = None,
     ) -> None:
         self.token: str | None = None
         self._new_token: str | None = None
         self._keep = keep
-        self._boundary = boundary
         self._aws = aws
         self._origin = origin
         self._wanted: Wanted = plan.wanted
@@ -82,8 +80,10 @@ class Executor:
 
     def _role(self) -> None:
         wanted = self._wanted
-        document = policy(self._aws, wanted.project, used_secrets(wanted, self._live))
-        make_role(self._aws, self._role_name, document, wanted.tags, self._boundary)
+        document = wanted.policy(self._aws, used_secrets(wanted, self._live))
+        make_role(self._aws, self._role_name, document, wanted.tags, wanted.settings.boundary)
+        if wanted.settings.policies is not None:
+            attach_policies(self._aws, self._role_name, wanted.settings.policies)
 
     def _logs(self) -> None:
         wanted = self._wanted
@@ -104,12 +104,15 @@ class Executor:
     def _function(self) -> None:
         """$LATEST as the new release is to be."""
         wanted, artifacts = self._wanted, self._wanted.artifacts
-        role = self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
+        role = wanted.settings.role or self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
         configuration = wanted.configuration(role, self._layer_arns, self._variables())
         if self._live.function is None:
             create_function(self._aws, configuration, artifacts.function, artifacts.architecture, wanted.tags)
         else:
             update_function(self._aws, configuration, artifacts.function, [artifacts.architecture])
+            if wanted.settings.tags:
+                function = self._live.function["FunctionArn"]
+                self._aws.functions.tag_resource(Resource=function, Tags=wanted.tags)
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""

@@ -12,8 +12,9 @@ from .client import AWS, aws_errors
 from .live import Live, Mailbox, check_can_change, read_live
 from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
+from .roles import attached
 from .secrets import has_other_values
-from .wanted import Wanted, policy
+from .wanted import Wanted
 
 Name = Literal[
     "role", "logs", "mailbox", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"
@@ -75,13 +76,7 @@ def _check_owner(wanted: Wanted, live: Live) -> None:
 
 def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
     project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
-    role = role_name(project, aws.region)
-    if live.role is None:
-        # Releases of an early homeport have another one, until the next.
-        if new:
-            yield LambdaStep("create", f"role {role}", "role")
-    elif live.policy != policy(aws, project, used_secrets(wanted, live)):
-        yield LambdaStep("update", f"role {role}", "role")
+    yield from _role(aws, wanted, live, is_new=new)
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
     if live.mailbox is not Mailbox.THERE:
@@ -105,6 +100,24 @@ def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[
     yield from _scaling(wanted, live, limit)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
+
+
+def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
+    name, settings = role_name(wanted.project, aws.region), wanted.settings
+    if settings.role:
+        return
+    if live.role is None:
+        # Releases of an early homeport have another one, until the next.
+        if is_new:
+            yield LambdaStep("create", f"role {name}", "role")
+        return
+    same = (
+        live.policy == wanted.policy(aws, used_secrets(wanted, live))
+        and settings.boundary in (None, live.boundary)
+        and (settings.policies is None or set(settings.policies) == set(attached(aws, name)))
+    )
+    if not same:
+        yield LambdaStep("update", f"role {name}", "role")
 
 
 def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
