@@ -24,7 +24,7 @@ from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
-from .release import RunnableRelease
+from .release import RunnableRelease, own_code
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -312,5 +312,5 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "names": list(release.domains),
         "idle_s": release.idle_s,
         "hidden": [str(folder) for folder in release.hidden],
-        "temporary": [str(folder) for folder in release.temporary],
+        "protected": [str(folder) for folder in own_code()],
     }

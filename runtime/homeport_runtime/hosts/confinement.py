@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import linux
 from .init import go_on_inside
+from .limits import limit_processes
 
 # The Filesystem Hierarchy Standard's, and what shm_open(3) uses.
 SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are looked at, and replaced
@@ -35,8 +36,9 @@ ROOT_MAY_WRITE = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 class Room:
     """What a process and its children may see and change.
 
-    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. The folders in `temporary`
-    are its own: empty at first, held in memory up to `temporary_mb`, gone with it.
+    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. What is `read_only` cannot
+    be changed, wherever it is. The folders in `temporary` are its own: empty at first, held in memory up to
+    `temporary_mb`, gone with it.
     """
 
     hidden: tuple[Path, ...]
@@ -62,6 +64,9 @@ def enter(room: Room, lifeline: int | None = None) -> None:
     kept = _enter_namespaces()
     go_on_inside(partial(_furnish, room), lifeline)
     linux.keep_capabilities(kept)
+    if not kept:
+        # They are counted by user namespace, and there is nobody else in this one.
+        limit_processes()
 
 
 def _furnish(room: Room) -> None:
@@ -123,7 +128,9 @@ def _show_only(room: Room) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         linux.bind(f"/proc/self/fd/{descriptor}", path)
         os.close(descriptor)
-    for path in (*(path for path in shown if path in room.read_only), *room.hidden):
+    for path in {*room.read_only} - {*shown}:
+        linux.bind(str(path), path)
+    for path in (*room.read_only, *room.hidden):
         linux.make_read_only(path)
 
 

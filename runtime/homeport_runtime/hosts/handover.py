@@ -116,7 +116,7 @@ class Connections:
         while True:
             await asyncio.sleep(LOOK_S)
             for connection in self._patience.exhausted(self._open, loop.time()):
-                connection.transport.abort()
+                connection.reset()
 
     def start_accepting(self, listener: socket.socket) -> None:
         """Not by an asyncio.Server: when that is closed it drops what it has accepted in the same turn of the loop."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 from pathlib import Path
 
 # <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>, <linux/capability.h>
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000, 0x10000000, 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+# <linux/seccomp.h>, and seccomp(2) in <asm/unistd.h>.
+_SECCOMP_SET_MODE_FILTER, _SECCOMP_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 2, 4
+_SECCOMP_CALLS = {"x86_64": 317, "aarch64": 277}
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES = 64
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -55,6 +59,24 @@ def list_mounts(below: Path) -> list[Path]:
 def set_undumpable() -> None:
     """No process of the same user reads the memory or the environment of this one, until it executes a program."""
     _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def set_no_new_privileges() -> None:
+    """Programs that this process executes, and those that they do, gain no privileges by it (prctl(2))."""
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def seccomp_filter(steps: int, address: int) -> None:
+    """Adds a filter of system calls: a BPF program of so many steps at `address` (seccomp(2))."""
+    program = struct.pack("HxxxxxxQ", steps, address)
+    buffer = ctypes.create_string_buffer(program)
+    # Without the flag old kernels slow all of the process's memory accesses down, against Spectre's fourth variant.
+    flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+    number = _SECCOMP_CALLS.get(os.uname().machine)
+    if number is None:
+        _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_void_p(ctypes.addressof(buffer)), 0, 0)
+    else:
+        _call("syscall", number, _SECCOMP_SET_MODE_FILTER, flags, ctypes.c_void_p(ctypes.addressof(buffer)))
 
 
 def keep_capabilities(kept: frozenset[int]) -> None:

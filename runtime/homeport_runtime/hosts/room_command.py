@@ -14,6 +14,7 @@ from typing import NoReturn
 from . import linux
 from .confinement import Room, enter
 from .limits import limit_process
+from .seccomp import confine_calls
 
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.room_command import main; main()"
 # As env(1) and timeout(1) end when they cannot do what they are there for, or cannot start the program.
@@ -41,6 +42,7 @@ def main() -> NoReturn:
     except OSError as error:
         sys.stderr.write(f"{command[0]} cannot be confined: {error}\n")
         os._exit(NO_ROOM)
+    confine_calls()
     try:
         os.execvp(command[0], command)  # noqa: S606 - the caller's own words
     except OSError as error:
