@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 
-from ..errors import HomeportError, PlatformError
+from ..errors import HomeportError, PlatformError, ReleaseError
 from .exchange import Exchange
 from .exclusive import is_exclusive
 from .liveness import CONTINUE_S, NOTICED_S, PATIENCE
@@ -183,9 +183,11 @@ class Service:
             self._workdir.place(release.bundle / "app", release.files, release.folders)
             yield
         except BaseException:
-            self._workdir.place(
-                *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
-            )
+            # What is wrong with the folder itself is said already.
+            with contextlib.suppress(ReleaseError):
+                self._workdir.place(
+                    *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
+                )
             self._watch()
             raise
 
@@ -279,6 +281,7 @@ class Service:
 
     def _notice_end(self, worker: Worker) -> None:
         self._retiring.discard(worker)
+        self._relays.ended(worker)
         if worker not in self._workers:
             return
         self._workers.remove(worker)
