@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
+from ..jsonrpc import is_request_id
 from ..relay.base import Relay
 from .calls import CallRecord, failed
 from .messages import MESSAGE
 from .open_streams import OpenStreams, Stream
+
+# Seconds without a message after which nothing is on its way to a stream any more.
+QUIET_S = 0.25
 
 
 def session_of(query: bytes) -> str:
@@ -22,10 +27,17 @@ def session_of(query: bytes) -> str:
 
 @dataclass
 class _Session:
-    """`waiting` are the records of calls without an answer, by their messages' ids."""
+    """`waiting` are the requests without an answer, by their ids, with the records of those that are calls; `reached`
+    is when a message for it was last seen, of the monotonic clock.
+    """
 
     stream: Stream
-    waiting: dict[Any, CallRecord] = field(default_factory=dict)
+    waiting: dict[Any, CallRecord | None] = field(default_factory=dict)
+    reached: float = field(default_factory=time.monotonic)
+
+    def is_busy(self) -> bool:
+        """A message that has come, and is not taken in yet, is under way as one is that waits for its answer."""
+        return bool(self.waiting) or time.monotonic() - self.reached < QUIET_S
 
 
 class StreamCalls:
@@ -34,14 +46,19 @@ class StreamCalls:
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
 
-    def knows(self, session: str) -> bool:
-        return session in self._sessions
+    def reach(self, session: str) -> bool:
+        """Whether it is open here: then it stays so until the message that it was asked for can be taken in."""
+        found = self._sessions.get(session)
+        if found is not None:
+            found.reached = time.monotonic()
+        return found is not None
 
-    def expect(self, scope: Scope, record: CallRecord) -> None:
+    def expect(self, scope: Scope, record: CallRecord | None = None) -> None:
+        """A request is about to be taken in: its answer comes on the session's stream."""
         session = self._sessions.get(session_of(scope["query_string"]))
-        message_id = scope[MESSAGE].get("id")
-        if session is not None and isinstance(message_id, (str, int)):
-            session.waiting[message_id] = record
+        message = scope[MESSAGE]
+        if session is not None and "method" in message and is_request_id(message.get("id")):
+            session.waiting[message["id"]] = record
 
     async def say(self, session: str, event: bytes) -> None:
         """Puts an event onto the session's stream, if that is still open."""
@@ -81,7 +98,7 @@ class StreamCalls:
                     rest = self._read(session, rest + body)
             await send(message)
 
-        stream = Stream(told, watched, lambda: bool(session.waiting))
+        stream = Stream(told, watched, lambda: session.is_busy())  # noqa: PLW0108 - there is none yet
         session = _Session(stream)
         try:
             await streams.hold(app, scope, stream)
@@ -98,7 +115,10 @@ class StreamCalls:
                 answer = json.loads(line[5:])
             except ValueError:
                 continue
-            record = session.waiting.pop(answer.get("id"), None) if isinstance(answer, dict) else None
+            if not isinstance(answer, dict) or "method" in answer or not is_request_id(answer.get("id")):
+                continue
+            record = session.waiting.pop(answer["id"], None)
+            session.reached = time.monotonic()
             if record is not None:
                 record.finish("error" if failed(answer) else "ok")
         return rest
@@ -106,5 +126,5 @@ class StreamCalls:
     def _end(self, name: str | None, session: _Session) -> None:
         if name is not None:
             del self._sessions[name]
-        for record in session.waiting.values():
+        for record in filter(None, session.waiting.values()):
             record.finish("abandoned")
