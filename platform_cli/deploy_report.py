@@ -11,6 +11,7 @@ from .findings.exposure import find_exposure
 from .findings.model import Finding
 from .findings.offers import find_failed_lists, offer_lines
 from .findings.replacement import find_replacement
+from .output import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Report:
             lines += [f"note:  {finding.text}", f"  try: {finding.hint}"]
         options = " --target lambda" if on_lambda else ""
         lines.append(f"next:  homeport connect {status['project']}{options} --client claude-code")
-        return "\n".join(lines)
+        return "\n".join(map(visible, lines))
 
 
 def _with_urls(endpoints: Sequence[Mapping[str, Any]], url: str) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ from .errors import HomeportError
 
 # Control characters other than tab and newline: a server's text could move the cursor or rename the window with them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# The same and newlines, line separators, and what turns the direction of writing (Unicode Standard Annex 9): a stranger
+# could make what follows look like something else.
+_DISGUISE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Output:
@@ -68,7 +71,8 @@ class Output:
 
 def _json(data: object) -> str:
     """As it reads best, or escaped where stdout cannot carry it: an argument that is not UTF-8 has lone surrogates."""
-    text = json.dumps(data, ensure_ascii=False)
+    # Within a JSON document they can only be in texts.
+    text = _DISGUISE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(data, ensure_ascii=False))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
@@ -87,8 +91,16 @@ def _write(stream: Any, text: str, prefix: str = "") -> None:
     stream.flush()
 
 
+def visible(text: str) -> str:
+    """A stranger's text on one line: what could steer a terminal, or begin a line of its own, is written as an escape
+    of Python's.
+    """
+    return _DISGUISE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their longest cell, two spaces apart."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
     return "\n".join(line.rstrip() for line in lines)

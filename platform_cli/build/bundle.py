@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,15 @@ from typing import Any
 from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
 from ..config.project import Project
+from ..errors import BuildError
 from ..home import Home, write_atomic
+from ..hostile_files import digest
 from .imports import Module, imported_names
+from .manifest import read_manifest
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source
 
-# Twice as many hexadecimal digits as anybody will ever type, and still short in a path.
-HASH_DIGITS = 32
+BYTECODE = "__pycache__"
 
 
 def describe(
@@ -63,17 +66,26 @@ def describe(
     }
 
 
-def bundle_hash(manifest: Mapping[str, Any]) -> str:
-    """Same hash, same release: the inspection follows from the rest and is no part of it."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
-
-
 def find_bundle(home: Home, name: str) -> Bundle | None:
+    """The bundle of that name; None where there is none, or where it is not what was built any more."""
     path = home.bundles / name
     try:
-        return Bundle(path, name, json.loads((path / FILE_NAME).read_bytes()))
-    except FileNotFoundError:
+        manifest = read_manifest(path)
+    except BuildError:
         return None
+    return Bundle(path, name, manifest) if _has_files(path / APP_FOLDER, manifest["files"]) else None
+
+
+def _has_files(app: Path, files: Mapping[str, str]) -> bool:
+    """Whether `app` has the content that `files` (path -> sha256) say, and nothing else but bytecode of it."""
+    found = set()
+    for folder, folders, names in os.walk(app):
+        folders[:] = [name for name in folders if name != BYTECODE]
+        found |= {Path(folder, name).relative_to(app).as_posix() for name in names}
+    try:
+        return found == files.keys() and all(digest(app / path) == sha256 for path, sha256 in files.items())
+    except OSError:
+        return False
 
 
 class BundleDraft:
@@ -111,9 +123,10 @@ class BundleDraft:
         try:
             self.path.rename(final)
         except OSError:
-            # Another deploy of the same content was faster.
+            # Another deploy of the same content was faster, unless what is there has been changed since.
             if find_bundle(self._home, self._name) is None:
-                raise
+                final.rename(self._home.bundles / f".{self._name}.changed-{secrets.token_hex(4)}")
+                self.path.rename(final)
         return Bundle(final, self._name, self._manifest)
 
     def _write_manifest(self) -> None:

@@ -11,13 +11,14 @@ from ..config.python_version import required_python, wanted_python
 from ..errors import InputError
 from ..home import Home
 from .bounds import package_bounds, sdk_bounds
-from .bundle import BundleDraft, bundle_hash, describe, find_bundle
+from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
 from .git_refs import moved_branches
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
+from .manifest import bundle_hash
 from .model import Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package

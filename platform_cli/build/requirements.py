@@ -30,21 +30,22 @@ ONLY_WHEELS = "--only-binary :all:"
 
 
 def resolve_requirements(project: Project) -> Requirements:
-    """What `project` needs. The first that says so decides: the file its configuration names, the dependencies its
-    configuration lists, the metadata in the server file (PEP 723), then beside the server (else in the nearest folder
-    above, up to the project's) pyproject.toml with the versions of its uv.lock, requirements.txt, setup.py, setup.cfg
-    or Pipfile, and last the imports.
+    """What `project` needs. The first that says so decides: the file its configuration names, the metadata in the
+    server file (PEP 723), then beside the server (else in the nearest folder above, up to the project's) pyproject.toml
+    with the versions of its uv.lock, requirements.txt, setup.py, setup.cfg or Pipfile, and last the imports.
+
+    Dependencies that the configuration lists are added to the file that it names, or else to what `uv run --with` adds
+    them to: the metadata in the server file or the nearest pyproject.toml.
 
     Raises ConfigError when what was found is missing or malformed, and SourceError when the server cannot be read or
     imports what nobody knows.
     """
+    if project.dependencies:
+        below = _named(project, project.requirements) if project.requirements is not None else _beneath(project)
+        return _with_dependencies(project, below)
     if project.requirements is not None:
         return _named(project, project.requirements)
-    if project.dependencies:
-        asked_in = _asked_in(project)
-        return _text(project, read_text(project.folder, "\n".join(project.dependencies), asked_in), asked_in)
-    server = project.entrypoint.file if project.entrypoint else None
-    start = (project.folder / server).parent if server else project.folder / project.member
+    server, start = _server(project)
     if server and (found := _inline(project, server)):
         return replace(found, passed_over=_passed_over(start, found))
     for folder in folders_up(start, project.folder):
@@ -60,6 +61,32 @@ def resolve_requirements(project: Project) -> Requirements:
     )
     text = "".join(f"{line}\n" for line in [ONLY_WHEELS, *inferred]) if inferred else ""
     return Requirements(text, f"the imports of {server}", inferred)
+
+
+def _server(project: Project) -> tuple[str | None, Path]:
+    """The server's file, None without one, and the folder from which files are looked for upward."""
+    server = project.entrypoint.file if project.entrypoint else None
+    return server, (project.folder / server).parent if server else project.folder / project.member
+
+
+def _beneath(project: Project) -> Requirements | None:
+    if project.script:  # of a package, which uvx installs by itself
+        return None
+    server, start = _server(project)
+    if server and (found := _inline(project, server)):
+        return found
+    files = (folder / "pyproject.toml" for folder in folders_up(start, project.folder))
+    file = next(filter(Path.is_file, files), None)
+    return _pyproject(project, file) if file else None
+
+
+def _with_dependencies(project: Project, below: Requirements | None) -> Requirements:
+    asked_in = _asked_in(project)
+    added = _text(project, read_text(project.folder, "\n".join(project.dependencies), asked_in), asked_in)
+    if below is None:
+        return added
+    origin = below.origin if below.origin == asked_in else f"{below.origin} and {asked_in}"
+    return replace(below, text=below.text + added.text, origin=origin, file=below.file or added.file)
 
 
 def _asked_in(project: Project) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import NotFoundError
-from ..output import Output, table
+from ..output import Output, table, visible
 from ..targets.base import Target
 from ..targets.local import LocalTarget
 from .options import asked_target, json_option, platform_client, running_target, target_option
@@ -63,7 +63,7 @@ def diff_command(name: str, old: str | None, new: str | None, as_json: bool) -> 
     if newer is None or older is None:
         raise NotFoundError(f"{name} has no two releases to compare", hint=f"homeport versions {name}")
     difference = client.difference(name, older, newer)
-    text = "\n".join(difference["lines"]) or "the tools are the same"
+    text = "\n".join(map(visible, difference["lines"])) or "the tools are the same"
     Output(as_json=as_json).result(
         {"ok": True, "project": name, "old": f"v{older}", "new": f"v{newer}", **difference}, text
     )

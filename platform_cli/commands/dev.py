@@ -12,7 +12,7 @@ from ..dev.draft import take_snapshot
 from ..dev.session import Contract, Reload, Session, open_port, scratch_folder
 from ..errors import HomeportError
 from ..home import open_home
-from ..output import Output
+from ..output import Output, visible
 from ..supervisor.sockets import HOST
 from .deploy import read_project
 from .logs import record_text
@@ -56,7 +56,7 @@ class Shown:
         self._output = output
 
     def serving(self, port: int, contract: Contract) -> None:
-        tools = ", ".join(tool["name"] for tool in contract.get("tools", ()))
+        tools = ", ".join(visible(tool["name"]) for tool in contract.get("tools", ()))
         text = (
             f"\n  http://{HOST}:{port}/mcp\n\ntools: {tools or 'none listed'}\nreloads on each save; Ctrl-C ends it\n"
         )
@@ -64,7 +64,7 @@ class Shown:
 
     def reloaded(self, reload: Reload) -> None:
         marks = (("+", reload.added), ("-", reload.removed), ("~", reload.changed))
-        tools = "".join(f"  {mark} {name}" for mark, names in marks for name in names)
+        tools = "".join(f"  {mark} {visible(name)}" for mark, names in marks for name in names)
         what = ", ".join(reload.paths) or "requirements"
         self._output.result(None, f"reloaded in {reload.seconds:.2f} s: {what}{tools}")
 

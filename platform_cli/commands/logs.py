@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from ..output import Output
+from ..output import Output, visible
+from ..records import LEVELS
 from .options import json_option, platform_client, running_target, target_option
 from .projects import release_number
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LEVELS = ("debug", "info", "warning", "error")
 
 
 @click.command("logs")
@@ -45,9 +45,10 @@ def logs_command(
             raise InputError("--build goes with --release alone")
         _show_build(output, name, release)
         return
-    wanted = _filter(since, level, grep, release)
+    start = time.time() - _seconds(since) if since else 0.0
+    wanted = _filter(start, level, grep, release)
     try:
-        for record in running_target().logs(name, follow=follow):
+        for record in running_target().logs(name, follow=follow, since=start):
             if wanted(record):
                 output.line(record, record_text(record))
     except KeyboardInterrupt:
@@ -62,10 +63,7 @@ def _show_build(output: Output, name: str, release: str | None) -> None:
     output.result({"ok": True, "project": name, **build}, build["log"].rstrip("\n"))
 
 
-def _filter(
-    since: str | None, level: str | None, grep: str | None, release: str | None
-) -> Callable[[dict[str, Any]], bool]:
-    start = time.time() - _seconds(since) if since else 0.0
+def _filter(start: float, level: str | None, grep: str | None, release: str | None) -> Callable[[dict[str, Any]], bool]:
     lowest = LEVELS.index(level) if level else 0
     try:
         pattern = re.compile(grep or "")
@@ -76,7 +74,7 @@ def _filter(
     def wanted(record: dict[str, Any]) -> bool:
         return (
             record["time"] >= start
-            and (record["level"] not in LEVELS or LEVELS.index(record["level"]) >= lowest)
+            and LEVELS.index(record["level"]) >= lowest
             and (number is None or record["release"] == number)
             and pattern.search(record["message"]) is not None
         )
@@ -95,4 +93,6 @@ def record_text(record: dict[str, Any]) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(record["time"]))
     call = record.get("call")
     detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""
-    return f"{clock} {record['release']} {record['level']:<7} {record['message']}{detail}"
+    text = f"{clock} {record['release']} {record['level']:<7} {record['message']}{detail}"
+    # A line that follows is told from a record by its indentation.
+    return "\n    ".join(visible(line) for line in text.split("\n"))

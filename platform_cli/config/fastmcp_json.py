@@ -45,7 +45,7 @@ def read_fastmcp_json(path: Path) -> Project:
         args=_read("deployment.args", schema.args, deployment.get("args") or []),
         python_version=None if python is None else _read("environment.python", schema.python_version, python),
         requirements=_requirements(path.parent, environment),
-        dependencies=_dependencies(dependencies),
+        dependencies=_with_fastmcp(_dependencies(dependencies), environment),
         environment=_variables(_table(deployment, "env", "deployment.") or _table(others, "env")),
     )
 
@@ -138,6 +138,13 @@ def _dependencies(value: object) -> tuple[str, ...]:
                 hint='Write it as pip takes it: "httpx>=0.28", "name @ https://...".',
             ) from None
     return tuple(value)
+
+
+def _with_fastmcp(dependencies: tuple[str, ...], environment: dict[str, Any]) -> tuple[str, ...]:
+    """`fastmcp run` is there in the environment that it makes, and few files list it."""
+    makes_one = environment.get("dependencies") or environment.get("requirements")
+    is_there = any(re.match(r"fastmcp\b(?!-)", item) for item in dependencies)
+    return dependencies if is_there or not makes_one else (*dependencies, "fastmcp")
 
 
 def _variables(values: dict[str, Any]) -> dict[str, str]:

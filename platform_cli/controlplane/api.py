@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -121,14 +120,9 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
         return await _while_connected(request, platform.releases.rollback(name, body.release))
 
     @app.get("/v1/projects/{name}/logs")
-    async def logs(name: str, follow: bool = False) -> StreamingResponse:
-        records = platform.overview.logs(name, follow=follow)
-
-        async def lines() -> AsyncIterator[str]:
-            async for record in records:
-                yield json.dumps(record, ensure_ascii=False) + "\n"
-
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+    async def logs(name: str, follow: bool = False, since: float = 0.0) -> StreamingResponse:
+        lines = platform.overview.logs(name, follow=follow, since=since)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
     def public_url(_request: Request) -> str | None:
         return platform.edge.domain.url if platform.edge.domain else None

@@ -24,6 +24,7 @@ from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home
+from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
 # Seconds that a control plane has to come up.
@@ -128,7 +129,7 @@ class PlatformClient:
 
     def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
         """Uploads a project (see upload.pack) and yields what happens while it is built there."""
-        return self._lines("POST", "/v1/builds", archive)
+        return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
     def set_domain(self, domain: str | None) -> list[dict[str, Any]]:
         """Returns the status of each project that got a token, with that `token`: everyone could call it before."""
@@ -233,14 +234,15 @@ class PlatformClient:
     def destroy(self, project: str) -> None:
         self._request("DELETE", _path(project))
 
-    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        return self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}")
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        """Records from about `since` on, seconds since 1970."""
+        lines = self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}&since={since}")
+        return (record for line in lines if (record := read_record(line)) is not None)
 
-    def _lines(self, method: str, path: str, body: object = None) -> Iterator[dict[str, Any]]:
+    def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:
             try:
-                for line in response:
-                    yield json.loads(line)
+                yield from response
             except (OSError, http.client.HTTPException) as error:
                 raise PlatformError("the platform ended", hint="`homeport platform start`, then again") from error
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
-from homeport_runtime.manifest import FILE_NAME as MANIFEST
-
+from ..build.manifest import read_manifest
+from ..errors import BuildError
 from ..supervisor.supervisor import Supervisor
 from .deployments import list_deployments
 from .edge import Edge
@@ -65,14 +65,17 @@ class Overview:
         ]
 
     def contract(self, project: str, number: int | None = None) -> dict[str, Any] | None:
-        """What the active release offers, or release `number`; None before there is one."""
+        """What the active release offers, or release `number`; None before there is one, or where nobody knows any more
+        what it was.
+        """
         store = self._state.store
         chosen = store.release(project, number) if number is not None else store.active_release(project)
         if chosen is None:
             return None
-        manifest = json.loads((self._state.home.bundles / chosen.bundle / MANIFEST).read_bytes())
-        contract: dict[str, Any] | None = manifest["contract"]
-        return contract
+        with contextlib.suppress(BuildError):
+            contract: dict[str, Any] | None = read_manifest(self._state.home.bundles / chosen.bundle)["contract"]
+            return contract
+        return None
 
     def list_deployments(self, project: str) -> list[dict[str, Any]]:
         commits = self._state.deployments.of(project)
@@ -80,6 +83,7 @@ class Overview:
             self._state.store.project(project)
         return list_deployments(commits, self.versions(project) if self._state.store.find_project(project) else ())
 
-    def logs(self, project: str, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
+        """Lines, of which most are records (platform_cli.records), from about `since` on, seconds since 1970."""
         self._state.store.project(project)
-        return self._supervisor.services[project].log.read(follow=follow)
+        return self._supervisor.services[project].log.chunks(follow=follow, since=since)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..errors import HomeportError, InputError, NotFoundError, ReleaseError
+from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
@@ -48,7 +48,11 @@ class Releases:
         for row in self._store.projects():
             service = self._supervisor.add_existing(row.name, row.state_key, row.port)
             active = self._store.active_release(row.name)
-            service.resume(self._runnable(active) if active else None)
+            try:
+                service.resume(self._runnable(active) if active else None)
+            except BuildError as error:
+                # Others serve; who deploys this one again brings it back.
+                service.fail(f"v{row.active} cannot serve: {error.message}")
 
     async def inspect(
         self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
@@ -80,7 +84,10 @@ class Releases:
             mode = self._callers(release)
             known = mode != "token" or self._state.access.token_hash(project) is not None
             if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
-                self._supervisor.services[project].open_if_down()
+                service = self._supervisor.services[project]
+                if service.release is None:
+                    service.resume(self._runnable(active))
+                service.open_if_down()
                 return {**self._overview.status(project), "changed": False}
             if row is None:
                 self._create(project, folder)

@@ -8,7 +8,8 @@ from typing import Any
 
 from homeport_runtime.manifest import APP_FOLDER
 
-from ..build.bundle import BundleDraft, bundle_hash
+from ..build.bundle import BundleDraft
+from ..build.manifest import bundle_hash
 from ..build.model import Source, SourceFile
 from ..build.package import OwnPackage, own_package
 from ..build.pipeline import draft_manifest, install

@@ -22,6 +22,7 @@ from ..errors import HomeportError, PlatformError
 from ..home import Home
 from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in
+from ..supervisor.parking import open_parking
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
 from ..supervisor.sockets import open_listener
@@ -112,7 +113,7 @@ class Session:
         self._workdir.symlink_to(first.project.folder.resolve())
         self._zygotes = Zygotes(self._scratch.platform_log)
         name = first.project.name or slugify(first.project.folder.name) or "server"
-        self._service = Service(own, name, port, secrets.token_hex(32), self._zygotes)
+        self._service = Service(own, name, port, secrets.token_hex(32), self._zygotes, open_parking())
         self._service.open(listener)
         log = asyncio.create_task(self._follow_log())
         work = asyncio.create_task(self._work(first))

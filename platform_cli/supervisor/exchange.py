@@ -8,21 +8,29 @@ next request on any of these connections starts a worker, as a new connection wo
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Callable
 
+from .parking import Parked, Parking
+
 # Seconds until connections are given again that did not fit between two reads.
 RETRY_S = 0.05
+# What the system says when too many descriptors are on their way already, to one project or of one user (unix(7)).
+CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
 
 
 class Exchange:
     """`ends` are handed to every worker: connections are given into the first and taken out of the second."""
 
-    def __init__(self) -> None:
+    def __init__(self, project: str, parking: Parking) -> None:
         self.ends = socket.socketpair()
         for end in self.ends:
             end.setblocking(False)
-        self._parked: dict[int, socket.socket] = {}
+        self._project = project
+        self._parking = parking
+        self._parked: dict[Parked, None] = {}
         self._on_request: Callable[[], None] | None = None
 
     def watch(self, on_request: Callable[[], None]) -> None:
@@ -30,8 +38,8 @@ class Exchange:
         loop = asyncio.get_running_loop()
         self._on_request = on_request
         loop.add_reader(self.ends[1].fileno(), self._take)
-        for connection in self._parked.values():
-            loop.add_reader(connection.fileno(), self._readable, connection)
+        for parked in self._parked:
+            loop.add_reader(parked.connection.fileno(), self._readable, parked)
 
     def collect(self) -> None:
         """Workers leave and none follows yet: what they give waits here, whatever is asked on it."""
@@ -42,50 +50,65 @@ class Exchange:
         loop = asyncio.get_running_loop()
         self._on_request = None
         loop.remove_reader(self.ends[1].fileno())
-        for connection in self._parked.values():
-            loop.remove_reader(connection.fileno())
+        for parked in self._parked:
+            loop.remove_reader(parked.connection.fileno())
 
     def release(self) -> None:
         """Gives the workers everything that waited here."""
-        for connection in list(self._parked.values()):
+        for parked in list(self._parked):
             try:
-                socket.send_fds(self.ends[0], [b"\0"], [connection.fileno()])
-            except BlockingIOError:
+                socket.send_fds(self.ends[0], [b"\0"], [parked.connection.fileno(), *parked.told])
+            except OSError as error:
+                if error.errno not in CROWDED:
+                    raise
                 asyncio.get_running_loop().call_later(RETRY_S, self.release)
                 return
-            self._drop(connection)
+            self._drop(parked)
 
     def close(self) -> None:
         """Closes everything that waits, and what is on its way."""
-        for connection in list(self._parked.values()):
-            self._drop(connection)
+        for parked in list(self._parked):
+            self._drop(parked)
         for end in self.ends:
             end.close()
 
     def _take(self) -> None:
+        # Before, not after: the system closes a connection for which there is no descriptor.
+        self._parking.make_room()
         try:
-            _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 1)
+            _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 2)
         except BlockingIOError:
             return
-        for descriptor in descriptors:
-            connection = socket.socket(fileno=descriptor)
-            connection.setblocking(False)
-            self._parked[connection.fileno()] = connection
-            if self._on_request is not None:
-                asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, connection)
+        if not descriptors:
+            return
+        connection = socket.socket(fileno=descriptors[0])
+        connection.setblocking(False)
+        parked = Parked(connection, (self._project, _peer(connection)), self._drop, tuple(descriptors[1:]))
+        self._parked[parked] = None
+        self._parking.enter(parked)
+        if self._on_request is not None:
+            asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, parked)
 
-    def _readable(self, connection: socket.socket) -> None:
+    def _readable(self, parked: Parked) -> None:
         """A request, or the client's end of the connection."""
-        try:
-            gone = not connection.recv(1, socket.MSG_PEEK)
-        except OSError:
-            gone = True
-        if gone:
-            asyncio.get_running_loop().remove_reader(connection.fileno())
-            self._drop(connection)
+        if parked.is_gone():
+            self._drop(parked)
         elif self._on_request is not None:
             self._on_request()
 
-    def _drop(self, connection: socket.socket) -> None:
-        del self._parked[connection.fileno()]
-        connection.close()
+    def _drop(self, parked: Parked) -> None:
+        asyncio.get_running_loop().remove_reader(parked.connection.fileno())
+        del self._parked[parked]
+        self._parking.leave(parked)
+        parked.connection.close()
+        for descriptor in parked.told:
+            os.close(descriptor)
+
+
+def _peer(connection: socket.socket) -> str:
+    """The address of a client; none where it has gone already."""
+    try:
+        address = connection.getpeername()
+    except OSError:
+        return ""
+    return str(address[0]) if isinstance(address, tuple) else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import ReleaseError
 from .release import RunnableRelease
@@ -30,7 +31,7 @@ class Launched:
     control: socket.socket
     stdout: int
     stderr: int
-    ended: Coroutine[Any, Any, int | None]
+    ended: Awaitable[int | None]
 
 
 class Launcher(Protocol):
@@ -47,7 +48,15 @@ class Pipes:
 
     @classmethod
     def open(cls) -> Pipes:
-        return cls(socket.socketpair(), os.pipe(), os.pipe())
+        """All of them or none: what is left of a failed start would be left for good."""
+        with contextlib.ExitStack() as opened:
+            control = socket.socketpair()
+            stdout = os.pipe()
+            for end in stdout:
+                opened.callback(os.close, end)
+            made = cls(control, stdout, os.pipe())
+            opened.pop_all()
+        return made
 
     def close_theirs(self) -> None:
         self.control[1].close()

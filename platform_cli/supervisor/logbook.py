@@ -8,19 +8,28 @@ import errno
 import io
 import json
 import os
+import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
+
+from ..hostile_files import open_regular
+from ..records import read_record
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
-# Lines parsed before others get a turn.
-YIELD_EVERY = 256
+_NAME = re.compile(r"[0-9]{8,12}")
+# A longer record is taken for text, and of a text so many characters are kept: no line pushes out the others.
+# What the runtime makes one record of has MAX_LINE characters (homeport_runtime.telemetry.lines).
+MAX_RECORD = 512 * 1024
+MAX_TEXT = 128 * 1024
+# Bytes that are read before others get a turn.
+CHUNK_BYTES = 256 * 1024
 
 
 class LogBook:
@@ -45,7 +54,7 @@ class LogBook:
             self._writer = release, worker
             self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
-        if body.startswith(RECORD) and body.endswith(b"}"):
+        if _is_record(body):
             self._append(body[1:-1] + b"," + self._origin + b"}\n")
             return
         text = body.lstrip(RECORD).decode("utf-8", "replace")
@@ -57,6 +66,8 @@ class LogBook:
         self.write_line(message.encode(), level=level, release=release, worker=os.getpid())
 
     def _record(self, level: str, text: str) -> bytes:
+        if len(text) > MAX_TEXT:
+            text = f"{text[:MAX_TEXT]} [and {len(text) - MAX_TEXT} characters more]"
         head = json.dumps({"time": round(time.time(), 3), "level": level, "message": text}, ensure_ascii=False)
         return head[:-1].encode() + b"," + self._origin + b"}\n"
 
@@ -109,15 +120,29 @@ class LogBook:
             return self._file
         rotate = self._file is not None
         self._close_file()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         existing = self._numbers()
-        self._number = (existing[-1] if existing else 1) + (1 if rotate else 0)
-        path = self._path(self._number)
-        self._file = io.FileIO(path, "ab")
-        self._size = path.stat().st_size
+        newest = existing[-1] if existing else 1
+        try:
+            self._number, self._file = self._opened(newest + (1 if rotate else 0))
+        except OSError as error:
+            # Something else lies there: its place is not ours.
+            if error.errno not in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
+                raise
+            self._number, self._file = self._opened(newest + 2)
+        self._size = os.fstat(self._file.fileno()).st_size
         for old in self._numbers()[:-MAX_FILES]:
-            self._path(old).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                self._path(old).unlink()
         return self._file
+
+    def _make_folder(self) -> None:
+        if self._folder.is_symlink():
+            self._folder.unlink()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _opened(self, number: int) -> tuple[int, io.FileIO]:
+        return number, io.FileIO(open_regular(self._path(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
     def close(self) -> None:
         self._write_waiting()
@@ -130,60 +155,88 @@ class LogBook:
                 file.close()
 
     def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if _NAME.fullmatch(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
 
     async def read(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
         """Every record from the oldest; with `follow` also those to come, each once, through rotations."""
+        async for chunk in self.chunks(follow=follow):
+            for line in chunk.split(b"\n"):
+                record = read_record(line)
+                if record is not None:
+                    yield record
+
+    async def chunks(self, *, follow: bool, since: float = 0.0) -> AsyncIterator[bytes]:
+        """The same as lines that nobody has looked into yet, many at once: that is for whoever asked, and not for the
+        platform's loop. What is older than `since`, seconds since 1970, is left out as far as that is cheap to tell.
+        """
         number = 0
         while True:
             changed = self._changed
             later = [n for n in self._numbers() if n > number]
             if later:
                 number = later[0]
-                async for record in self._read_file(number, follow=follow):
-                    yield record
+                # It may have gone meanwhile, or be nothing that a log has written.
+                with contextlib.suppress(OSError):
+                    descriptor = open_regular(self._path(number), os.O_RDONLY)
+                    with os.fdopen(descriptor, "rb") as file:
+                        if os.fstat(descriptor).st_mtime < since and len(later) > 1:
+                            continue
+                        file.seek(_start_of(file, since))
+                        async for chunk in self._read_file(file, number, follow=follow):
+                            yield chunk
             elif follow:
                 await changed.wait()
             else:
                 return
 
-    async def _read_file(self, number: int, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
-        with self._path(number).open("rb") as file:
-            while True:
-                # Both are looked at before reading: what is written after that wakes us up.
-                changed = self._changed
-                complete = not follow or self._numbers()[-1:] != [number]
-                for count, line in enumerate(_whole_lines(file)):
-                    if count % YIELD_EVERY == 0:
-                        await asyncio.sleep(0)
-                    try:
-                        record = json.loads(line)
-                    except ValueError:
-                        continue
-                    if isinstance(record, dict):
-                        yield record
-                if complete:
-                    return
-                await changed.wait()
+    async def _read_file(self, file: IO[bytes], number: int, *, follow: bool) -> AsyncIterator[bytes]:
+        rest = b""
+        while True:
+            # Both are looked at before reading: what is written after that wakes us up.
+            changed = self._changed
+            complete = not follow or self._numbers()[-1:] != [number]
+            while data := file.read(CHUNK_BYTES):
+                lines, end, rest = (rest + data).rpartition(b"\n")
+                if end:
+                    yield lines + end
+                await asyncio.sleep(0)
+            if complete:
+                return
+            await changed.wait()
+
+
+def _is_record(body: bytes) -> bool:
+    """Any program may begin a line with this character: it begins each text of a JSON sequence (RFC 7464)."""
+    return (
+        body.startswith(RECORD)
+        and body.endswith(b"}")
+        and len(body) <= MAX_RECORD
+        and read_record(body[len(RECORD) :]) is not None
+    )
 
 
 def text_of(line: bytes) -> str:
     """What a person reads in a line of a worker's output: the message of a record, or the plain text."""
     body = line.rstrip(b"\r\n")
-    if body.startswith(RECORD):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return str(json.loads(body[1:])["message"])
+    if _is_record(body):
+        return str(json.loads(body[len(RECORD) :])["message"])
     return body.lstrip(RECORD).decode("utf-8", "replace")
 
 
-def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
-    while True:
+def _start_of(file: IO[bytes], since: float) -> int:
+    """Where to read from to meet every record from `since` on: found from the end, since it is mostly near."""
+    end = file.seek(0, os.SEEK_END) if since else 0
+    while end > 0:
+        start = max(end - CHUNK_BYTES, 0)
+        file.seek(start)
+        if start:
+            file.readline()
         position = file.tell()
-        line = file.readline()
-        if not line.endswith(b"\n"):
-            file.seek(position)
-            return
-        yield line
+        first = read_record(file.readline())
+        if first is not None and first["time"] < since:
+            return position
+        end = start
+    return 0

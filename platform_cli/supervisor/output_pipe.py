@@ -8,7 +8,10 @@ import asyncio
 import contextlib
 import fcntl
 import os
+from collections import deque
 from collections.abc import Callable
+
+from .pace import Pace
 
 # Seconds between two rounds; who follows a log sees a line within 100 ms.
 PAUSE_S = 0.04
@@ -16,8 +19,11 @@ PAUSE_S = 0.04
 # budget of 64 MB (pipe(7), pipe-user-pages-soft).
 PIPE_BYTES = 256 * 1024
 ROUND_BYTES = PIPE_BYTES
-# A longer line is dropped.
-MAX_LINE = 16 * 1024 * 1024
+# A longer line is left out: in pieces of it nobody could tell a secret.
+MAX_LINE = 1024 * 1024
+LEFT_OUT = b"[a line of %d bytes is left out]\n"
+# What a worker prints gets a third of the loop's time.
+OTHERS = 2.0
 
 
 class OutputPipe:
@@ -26,7 +32,11 @@ class OutputPipe:
     def __init__(self, descriptor: int, take: Callable[[bytes], None]) -> None:
         self._descriptor = descriptor
         self._take = take
-        self._rest = b""
+        self._lines: deque[bytes] = deque()
+        # What has no end yet, and how many bytes of it were left out.
+        self._rest = bytearray()
+        self._left_out = 0
+        self._pace = Pace(OTHERS)
         os.set_blocking(descriptor, False)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             # Refused where that is used up.
@@ -37,31 +47,50 @@ class OutputPipe:
         """Reads until nobody can write any more, or it is cancelled."""
         while True:
             await self._readable()
-            data = self._read()
-            if data == b"":
+            read = self._read()
+            while self._lines:
+                with self._pace.working():
+                    self._take(self._lines.popleft())
+                await self._pace.rest()
+            if read == 0:
                 return
-            if data is None or len(data) < ROUND_BYTES:
+            if read is None or read < ROUND_BYTES:
                 await asyncio.sleep(PAUSE_S)
 
     def finish(self) -> None:
         """Reads what is there, and closes the pipe."""
-        while self._read():
-            pass
-        if self._rest:
-            self._take(self._rest)
+        # Not for ever: a process that its worker left behind may write as fast as this reads.
+        for _ in range(PIPE_BYTES // ROUND_BYTES + 1):
+            if not self._read():
+                break
         os.close(self._descriptor)
+        if self._rest or self._left_out:
+            self._end_line(b"")
+        for line in self._lines:
+            self._take(line)
 
-    def _read(self) -> bytes | None:
+    def _read(self) -> int | None:
+        """How many bytes were there; None if there will be some, 0 if there are none to come."""
         try:
             data = os.read(self._descriptor, ROUND_BYTES)
         except BlockingIOError:
             return None
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._take(line + b"\n")
-        if len(self._rest) > MAX_LINE:
-            self._rest = b""
-        return data
+        first, *more = data.split(b"\n")
+        self._add(first)
+        for piece in more:
+            self._end_line(b"\n")
+            self._add(piece)
+        return len(data)
+
+    def _add(self, piece: bytes) -> None:
+        self._rest += piece
+        if self._left_out or len(self._rest) > MAX_LINE:
+            self._left_out += len(self._rest)
+            self._rest = bytearray()
+
+    def _end_line(self, end: bytes) -> None:
+        self._lines.append(LEFT_OUT % self._left_out if self._left_out else bytes(self._rest) + end)
+        self._rest, self._left_out = bytearray(), 0
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()

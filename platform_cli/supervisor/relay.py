@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from homeport_runtime.relay.workers import ANSWER_S
+
+from .messages import Relay, Relayed
 from .worker import Worker
+
+# Questions without an answer that one worker may have.
+MAX_OPEN = 256
 
 
 @dataclass(slots=True)
 class _Question:
-    """Whose session is this? `open` workers have not said yet."""
+    """Whose session is this? Those who are `asked` have not said yet."""
 
     asker: Worker
     number: int
-    open: int
+    asked: set[Worker]
 
 
 class Relays:
@@ -23,27 +29,36 @@ class Relays:
         self._questions: dict[int, _Question] = {}
         self._next = 0
 
-    def handle(self, worker: Worker, message: dict[str, Any], others: Sequence[Worker]) -> None:
+    def handle(self, worker: Worker, message: Relay | Relayed, others: Sequence[Worker]) -> None:
         """A question goes to all the others; the first who has the session settles it, or all who have not."""
-        if message["event"] == "relay":
+        if isinstance(message, Relay):
             self._ask(worker, message, others)
         else:
-            self._settle(message)
+            self._settle(message.number, worker, taken=message.taken)
 
-    def _ask(self, worker: Worker, message: dict[str, Any], others: Sequence[Worker]) -> None:
-        if not others:
-            worker.tell(do="relayed", number=message["number"], taken=False)
+    def ended(self, worker: Worker) -> None:
+        """It has no session any more, and says nothing."""
+        for number in list(self._questions):
+            self._settle(number, worker, taken=False)
+
+    def _ask(self, worker: Worker, message: Relay, others: Sequence[Worker]) -> None:
+        waiting = sum(question.asker is worker for question in self._questions.values())
+        if not others or waiting >= MAX_OPEN:
+            worker.tell(do="relayed", number=message.number, taken=False)
             return
         self._next += 1
-        self._questions[self._next] = _Question(worker, message["number"], len(others))
+        number = self._next
+        self._questions[number] = _Question(worker, message.number, set(others))
         for other in others:
-            other.tell(**{**message, "event": "", "do": "relay", "number": self._next})
+            other.tell(do="relay", number=number, query=message.query, headers=message.headers, body=message.body)
+        # Its asker waits no longer.
+        asyncio.get_running_loop().call_later(ANSWER_S, self._questions.pop, number, None)
 
-    def _settle(self, message: dict[str, Any]) -> None:
-        question = self._questions.get(message["number"])
-        if question is None:
+    def _settle(self, number: int, worker: Worker, *, taken: bool) -> None:
+        question = self._questions.get(number)
+        if question is None or worker not in question.asked:
             return
-        question.open -= 1
-        if message["taken"] or question.open == 0:
-            del self._questions[message["number"]]
-            question.asker.tell(do="relayed", number=question.number, taken=message["taken"])
+        question.asked.discard(worker)
+        if taken or not question.asked:
+            del self._questions[number]
+            question.asker.tell(do="relayed", number=question.number, taken=taken)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import homeport_runtime
+import platform_cli
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
-from homeport_runtime.manifest import FILE_NAME, KEYS
+from homeport_runtime.manifest import KEYS
 
+from ..build.manifest import read_manifest
 from ..home import Home
 from ..secrets.references import resolve
 
@@ -34,10 +37,20 @@ def _uv_folder() -> str | None:
         return None
 
 
+@cache
+def own_code() -> tuple[Path, ...]:
+    """The folders of what the platform itself runs: with its rights, at its next start."""
+    packages = (Path(module.__file__).parent for module in (platform_cli, homeport_runtime) if module.__file__)
+    folders = {Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, filter(None, [_uv_folder()]))}
+    folders = {folder.resolve() for folder in folders}
+    return tuple(sorted(f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)))
+
+
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
-    seconds without requests before scaling to zero, None to stay; `stop_first` says that no two workers can run at a
+    seconds without requests before scaling to zero, None to stay; `unresponsive_s` those without a sign of life before
+    another worker takes over; `stop_first` says that no two workers can run at a
     time; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules its server
     imports, as inspected, or as its source says before it was; `tools` what its server listed then, None where it has
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
@@ -74,6 +87,7 @@ class RunnableRelease:
     auth: str | None = None
     guarded: bool = False
     token_hash: str | None = None
+    unresponsive_s: float = 60.0
 
     def start_environment(self) -> dict[str, str]:
         """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
@@ -89,9 +103,10 @@ class RunnableRelease:
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
     """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash.
 
-    `names` are host names that the platform gives the project, beside those of its own.
+    `names` are host names that the platform gives the project, beside those of its own. Raises BuildError where the
+    bundle is not there, or has been changed.
     """
-    manifest = json.loads((bundle / FILE_NAME).read_bytes())
+    manifest = read_manifest(bundle)
     scaling = manifest["scaling"]
     # Sessions live in one process; without auto_scaling one worker is what was asked for.
     stop_first = manifest.get("stop_first", False)
@@ -111,6 +126,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],
         concurrency=scaling["concurrency"],
+        # Releases that were made by an earlier homeport say nothing of it.
+        unresponsive_s=scaling.get("unresponsive_s", 60.0),
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
         folders=tuple(manifest.get("folders", ())),

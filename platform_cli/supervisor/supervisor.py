@@ -10,6 +10,7 @@ from ..home import Home
 from .bytecode import Bytecode
 from .exclusive import beside
 from .inspection import inspect_release
+from .parking import open_parking
 from .release import RunnableRelease
 from .service import Service
 from .sockets import first_port, open_new_listener
@@ -20,20 +21,21 @@ class Supervisor:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._zygotes = Zygotes(home.platform_log)
+        self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """A service on the first free port that is not in `taken`."""
         port, listener = open_new_listener(taken, first_port(self._home.root))
-        service = Service(self._home.project(project), project, port, state_key, self._zygotes)
+        service = Service(self._home.project(project), project, port, state_key, self._zygotes, self._parking)
         service.open(listener)
         self.services[project] = service
         return service
 
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """A service on its own port; `resume` opens it."""
-        service = Service(self._home.project(project), project, port, state_key, self._zygotes)
+        service = Service(self._home.project(project), project, port, state_key, self._zygotes, self._parking)
         self.services[project] = service
         return service
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import json
 import os
 import signal
 import socket
@@ -14,13 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
+from .control_channel import ControlChannel
 from .launch import Launched, Launcher
+from .liveness import Pulse
 from .logbook import text_of
-from .output_pipe import MAX_LINE, OutputPipe
-from .release import RunnableRelease
+from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
+from .open_calls import OpenCalls
+from .output_pipe import OutputPipe
+from .release import RunnableRelease, own_code
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -30,6 +34,11 @@ DRAIN_LIMIT_S = 40.0
 STOP_LIMIT_S = 2.0
 # Lines of a server's output that are shown when it does not start.
 SHOWN_LINES = 15
+
+# More than one order's answer is never waited for.
+MAX_ANSWERS = 8
+GONE = Answer("gone", {})
+UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
 LineSink = Callable[[bytes, str, int], None]
 
@@ -52,63 +61,80 @@ class Worker:
     Whatever the process says comes through here, and leaves without the values of its secrets.
     """
 
-    def __init__(self, release: RunnableRelease, launched: Launched) -> None:
+    def __init__(self, release: RunnableRelease, launched: Launched, calls: OpenCalls | None = None) -> None:
         self.release = release
         self.pid = launched.pid
         self.state = State.STARTING
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
         self.open_requests = 0
+        self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
-        self.on_relay: Callable[[Worker, dict[str, Any]], None] = lambda _worker, _message: None
+        self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self._launched = launched
+        self._calls = calls
         self._exit_code: int | None = None
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        # What was not asked for is not kept.
+        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._writer: asyncio.StreamWriter | None = None
+        self._channel: ControlChannel | None = None
         self._scrubber = Scrubber({})
         self._said: deque[str] = deque(maxlen=SHOWN_LINES)
 
     async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
         """Connects the control channel, hands over the job and follows the output."""
-        self._launched.control.setblocking(False)
         self._scrubber = Scrubber(job["secrets"])
         clean = self._scrubber.line
-        reader, self._writer = await asyncio.open_connection(sock=self._launched.control, limit=MAX_LINE)
-        self._send(**job)
+        self._channel = await ControlChannel.open(self._launched.control)
+        self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
+            line = clean(line)
             if self.state is State.STARTING:
-                self._said.append(text_of(clean(line)))
-            sink(clean(line), level, self.pid)
+                self._said.append(text_of(line))
+            sink(line, level, self.pid)
 
         output = [
             OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
             OutputPipe(self._launched.stderr, lambda line: hear(line, "error")),
         ]
-        listening = asyncio.create_task(self._listen(reader))
-        self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
+        listening = asyncio.create_task(self._listen(self._channel, sink))
+        self._tasks = [listening, asyncio.create_task(self._reap(listening, output, hear))]
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while line := await reader.readline():
-                message: dict[str, Any] = json.loads(line)
-                if message["event"] == "idle":
-                    if self.state is State.SERVING:
-                        self.on_idle(self)
-                elif message["event"] == "stopped":
-                    self._stopped.set()
-                elif message["event"] in ("relay", "relayed"):
-                    self.on_relay(self, message)
-                elif message["event"] == "load":
-                    self.open_requests = message["open"]
-                    self.on_load(self)
-                else:
+    async def _listen(self, channel: ControlChannel, sink: LineSink) -> None:
+        warned = False
+        async for message in channel.messages():
+            if message is not None:
+                self._hear(message)
+            elif not warned:
+                warned = True
+                sink(UNREADABLE, "warning", self.pid)
+            if self.state is State.DRAINING and channel.is_flooded:
+                # Its own answers are stuck behind the flood, and so is it.
+                self.kill()
+        self._answers.put_nowait(GONE)
+
+    def _hear(self, message: Message) -> None:
+        match message:
+            case Idle():
+                if self.state is State.SERVING:
+                    self.on_idle(self)
+            case Stopped():
+                self._stopped.set()
+            case Load():
+                self.pulse.beat()
+                self.open_requests = message.open
+                self.on_load(self)
+            case Relay() | Relayed():
+                self.on_relay(self, message)
+            case Answer():
+                if self._answers.qsize() < MAX_ANSWERS:
                     self._answers.put_nowait(message)
-        self._answers.put_nowait({"event": "gone"})
 
-    async def _reap(self, listening: asyncio.Task[None], output: list[OutputPipe]) -> None:
+    async def _reap(
+        self, listening: asyncio.Task[None], output: list[OutputPipe], hear: Callable[[bytes, str], None]
+    ) -> None:
         following = [asyncio.create_task(pipe.follow()) for pipe in output]
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
@@ -121,38 +147,48 @@ class Worker:
         await asyncio.wait(following)
         for pipe in output:
             pipe.finish()
+        if self._calls is not None:
+            for record in self._calls.left(self.exit_reason()):
+                hear(record, "error")
+            self._calls.close()
         self.state = State.GONE
         self._stopped.set()
-        if self._writer is not None:
-            self._writer.close()
+        if self._channel is not None:
+            self._channel.close()
         self.gone.set()
-
-    def _send(self, **message: Any) -> None:
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     async def expect(self, event: str, timeout: float) -> dict[str, Any]:
         """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
         try:
-            message = await asyncio.wait_for(self._answers.get(), timeout)
+            answer = await asyncio.wait_for(self._answer(event), timeout)
         except TimeoutError:
             self.kill()
             raise ReleaseError(
                 await self._with_last_words(f"the server's process did not answer within {timeout:g} s"),
                 hint=f"see `homeport logs {self.release.project}`",
             ) from None
-        if message["event"] == event:
-            clean: dict[str, Any] = self._scrubber.prose(message)
+        if answer.event == event:
+            clean: dict[str, Any] = self._scrubber.prose(answer.fields)
             return clean
-        if message["event"] == "failed":
-            trace = message.get("trace")
-            text = f"{message['message']}\n{trace}" if trace else message["message"]
-            hint = message.get("hint")
+        if answer.event == "failed":
+            trace = answer.fields["trace"]
+            text = f"{answer.fields['message']}\n{trace}" if trace else answer.fields["message"]
+            hint = answer.fields["hint"]
             reason = await self._with_last_words(self._scrubber.text(text))
             raise InspectError(reason, hint=hint and self._scrubber.text(hint))
-        await asyncio.wait_for(self.gone.wait(), START_GRACE_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
+        # The server may have closed the channel and go on.
+        self.kill()
+        await self.gone.wait()
         reason = f"the server's process ended while it started ({self.exit_reason()})"
         raise ReleaseError(await self._with_last_words(reason), hint=f"see `homeport logs {self.release.project}`")
+
+    async def _answer(self, event: str) -> Answer:
+        """The next that is `event`, or says that it will not come."""
+        while (answer := await self._answers.get()).event not in (event, "failed", "gone"):
+            pass
+        return answer
 
     async def _with_last_words(self, reason: str) -> str:
         """`reason`, and below it what the process printed before its end, which often says more."""
@@ -164,25 +200,34 @@ class Worker:
     def exit_reason(self) -> str:
         code = self._exit_code
         if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
+            # Those for real-time use have no names.
+            names = {number.value: number.name for number in signal.Signals}
+            return f"killed by {names.get(-code, f'signal {-code}')}"
         return "its end was not seen" if code is None else f"exit {code}"
 
     async def accept(self) -> None:
-        self._send(do="accept")
+        self.tell(do="accept")
         await self.expect("accepting", START_GRACE_S)
         self.state = State.SERVING
 
     def tell(self, **order: Any) -> None:
-        """An order that has no answer."""
-        self._send(**order)
+        """Gives it an order, which `expect` may wait for an answer to."""
+        if self._channel is not None:
+            self._channel.send(**order)
 
     def share(self, workers: int) -> None:
         """It hands its part of its connections to another worker: they are `workers` now."""
-        self._send(do="share", workers=workers)
+        self.tell(do="share", workers=workers)
 
-    async def hand_over(self) -> None:
+    def ask_where(self) -> None:
+        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        self._signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, WHERE)
+
+    async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
-        await self._end("hand_over", DRAIN_LIMIT_S)
+        await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
@@ -193,7 +238,7 @@ class Worker:
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
-        self._send(do=order)
+        self.tell(do=order)
         try:
             await asyncio.wait_for(self.gone.wait(), limit_s)
         except TimeoutError:
@@ -225,14 +270,20 @@ async def start_worker(
     *,
     sockets: Sequence[socket.socket],
     sink: LineSink,
+    calls: OpenCalls | None = None,
 ) -> Worker:
-    """Starts a process for `job`; it is STARTING when this returns."""
-    worker = Worker(release, await launcher.launch(release, sockets))
-    try:
-        await worker.open(job, sink)
-    except BaseException:
-        worker.kill()
-        raise
+    """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
+    job = {**job, "calls": str(calls.path) if calls is not None else None}
+    with contextlib.ExitStack() as opened:
+        if calls is not None:
+            opened.callback(calls.close)
+        worker = Worker(release, await launcher.launch(release, sockets), calls)
+        try:
+            await worker.open(job, sink)
+        except BaseException:
+            worker.kill()
+            raise
+        opened.pop_all()
     return worker
 
 
@@ -261,4 +312,5 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "names": list(release.domains),
         "idle_s": release.idle_s,
         "hidden": [str(folder) for folder in release.hidden],
+        "protected": [str(folder) for folder in own_code()],
     }

@@ -102,6 +102,9 @@ class Zygote:
                 cwd="/",
                 env=base_environment() | dict(key.variables),
             )  # fmt: skip
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         ours.setblocking(False)
@@ -125,17 +128,14 @@ class Zygote:
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
         descriptors += [sock.fileno() for sock in sockets]
         try:
-            pid = (await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S))["pid"]
+            forked = await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S)
         except BaseException:
             pipes.close_ours()
             raise
         finally:
             pipes.close_theirs()
         self.last_used = asyncio.get_running_loop().time()
-        return Launched(pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], self._ended(pid))
-
-    async def _ended(self, pid: int) -> int | None:
-        return await self._children.setdefault(pid, asyncio.get_running_loop().create_future())
+        return Launched(forked["pid"], pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked["ended"])
 
     async def _order(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
         async with self._lock:
@@ -168,17 +168,21 @@ class Zygote:
             while data := await loop.sock_recv(self._control, 64 * 1024):
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    message = json.loads(line)
-                    if message["event"] == "exited":
-                        self._child(message["pid"]).set_result(message["code"])
-                    else:
-                        self._answers.put_nowait(message)
+                    self._hear(json.loads(line))
         except OSError:
             pass
         self.close()
 
-    def _child(self, pid: int) -> asyncio.Future[int | None]:
-        return self._children.setdefault(pid, asyncio.get_running_loop().create_future())
+    def _hear(self, message: dict[str, Any]) -> None:
+        """A process id is a child's until its end is told: then the system may give it to another one."""
+        if message["event"] == "exited":
+            ended = self._children.pop(message["pid"], None)
+            if ended is not None and not ended.done():
+                ended.set_result(message["code"])
+            return
+        if message["event"] == "forked":
+            message["ended"] = self._children[message["pid"]] = asyncio.get_running_loop().create_future()
+        self._answers.put_nowait(message)
 
     def close(self) -> None:
         """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
@@ -263,11 +267,10 @@ class Zygotes:
         return zygote
 
     async def _start(self, key: Key) -> Zygote:
-        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            self._zygotes[key] = await Zygote.start(key, log)
+            with open(self._log, "ab", opener=_private) as log:
+                self._zygotes[key] = await Zygote.start(key, log.fileno())
         finally:
-            os.close(log)
             del self._starting[key]
         return self._zygotes[key]
 
@@ -293,3 +296,7 @@ class Zygotes:
         for zygote in zygotes:
             zygote.close()
         await asyncio.gather(*(zygote.ended() for zygote in zygotes))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -29,6 +29,17 @@ class Plan:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What the end of a project removes for good, and what stays though it has a name of the project's, in words for
+    the person. `asks` says that it takes a yes even where nobody can be asked, such as in scripts.
+    """
+
+    gone: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    asks: bool = True
+
+
 class Target(Protocol):
     """Where releases run, after they were deployed. Operations on a project that is not there raise NotFoundError."""
 
@@ -44,6 +55,8 @@ class Target(Protocol):
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]: ...
 
+    def removal(self, project: str) -> Removal: ...
+
     def destroy(self, project: str) -> None: ...
 
     def secrets(self, project: str) -> list[dict[str, Any]]: ...
@@ -54,4 +67,6 @@ class Target(Protocol):
 
     def renew_token(self, project: str) -> dict[str, Any]: ...
 
-    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]: ...
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        """Records, oldest first, from about `since` on, seconds since 1970."""
+        ...

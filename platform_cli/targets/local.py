@@ -8,7 +8,7 @@ from typing import Any
 from ..build.model import Bundle
 from ..controlplane.client import PlatformClient
 from ..errors import NotFoundError
-from .base import Plan, Step
+from .base import Plan, Removal, Step
 
 
 class LocalTarget:
@@ -51,6 +51,9 @@ class LocalTarget:
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         return self.client.rollback(project, release)
 
+    def removal(self, project: str) -> Removal:
+        return Removal(("its releases", "the files its server wrote", "its logs", "its secrets"), asks=False)
+
     def destroy(self, project: str) -> None:
         self.client.destroy(project)
 
@@ -66,5 +69,5 @@ class LocalTarget:
     def renew_token(self, project: str) -> dict[str, Any]:
         return self.client.renew_token(project)
 
-    def logs(self, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-        return self.client.logs(project, follow=follow)
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+        return self.client.logs(project, follow=follow, since=since)

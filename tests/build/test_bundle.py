@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platform_cli.build.bundle import BundleDraft, bundle_hash, describe, find_bundle
+from platform_cli.build.bundle import BundleDraft, describe, find_bundle
 from platform_cli.build.imports import walk_modules
 from platform_cli.build.inspect import inspect_draft
+from platform_cli.build.manifest import bundle_hash, read_manifest
 from platform_cli.build.model import Inspection, Interpreter, Layer, Lock
 from platform_cli.build.source import collect_source
 from platform_cli.config.project import Entrypoint, Project
+from platform_cli.errors import BuildError
 from platform_cli.home import Home
 
 FOUND = Inspection(
@@ -70,12 +75,61 @@ def test_a_draft_that_fails_leaves_nothing(project: Project, tmp_path: Path) -> 
 
 def test_the_second_of_two_builders_takes_the_first_ones(project: Project, tmp_path: Path) -> None:
     home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    name = bundle_hash(manifest)
     files = collect_source(project.folder, "server.py").files
-    with BundleDraft(home, manifest, "3" * 32) as first, BundleDraft(home, manifest, "3" * 32) as second:
+    with BundleDraft(home, manifest, name) as first, BundleDraft(home, manifest, name) as second:
         for draft in (first, second):
             draft.fill((project.folder, files))
         assert first.finish(FOUND).path == second.finish(FOUND).path
-    assert [path.name for path in home.bundles.iterdir()] == ["3" * 32]
+    assert [path.name for path in home.bundles.iterdir()] == [name]
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "manifest": lambda bundle: _change_manifest(bundle / "manifest.json"),
+    "not JSON": lambda bundle: (bundle / "manifest.json").write_text("["),
+    "not an object": lambda bundle: (bundle / "manifest.json").write_text("[]"),
+    "file": lambda bundle: (bundle / "app/server.py").write_text("import os\n"),
+    "link": lambda bundle: _replace(bundle / "app/server.py", lambda path: path.symlink_to("/etc/passwd")),
+    "pipe": lambda bundle: _replace(bundle / "app/server.py", os.mkfifo),
+    "more": lambda bundle: (bundle / "app/json.py").write_text(""),
+    "less": lambda bundle: (bundle / "app/server.py").unlink(),
+}
+
+
+def _change_manifest(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"interpreter": {"path": "/bin/other"}}))
+
+
+def _replace(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_bundle_that_was_changed_is_built_again(project: Project, tmp_path: Path, change: str) -> None:
+    home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    name = bundle_hash(manifest)
+    files = collect_source(project.folder, "server.py").files
+    for _ in range(2):
+        with BundleDraft(home, manifest, name) as draft:
+            draft.fill((project.folder, files))
+            bundle = draft.finish(FOUND)
+        (bundle.path / "app" / "__pycache__").mkdir()
+        assert find_bundle(home, name) is not None
+        assert read_manifest(bundle.path)["interpreter"]["path"] == "/python"
+        CHANGES[change](bundle.path)
+        assert find_bundle(home, name) is None
+
+
+@pytest.mark.parametrize("change", ["manifest", "not JSON", "not an object"])
+def test_a_manifest_that_was_changed_is_not_believed(project: Project, tmp_path: Path, change: str) -> None:
+    home, manifest = Home(tmp_path / "home"), manifest_of(project)
+    with BundleDraft(home, manifest, bundle_hash(manifest)) as draft:
+        draft.fill((project.folder, collect_source(project.folder, "server.py").files))
+        bundle = draft.finish(FOUND)
+    CHANGES[change](bundle.path)
+    with pytest.raises(BuildError, match="has been changed"):
+        read_manifest(bundle.path)
 
 
 def test_an_inspection_is_read(tmp_path: Path) -> None:

@@ -107,10 +107,45 @@ def test_the_nearest_folder_above_the_server(tmp_path: Path) -> None:
 def test_what_the_configuration_says_comes_first(tmp_path: Path) -> None:
     write(tmp_path, {"server.py": INLINE, "requirements.txt": "six", "deploy/prod.txt": "idna==3.10  # pinned\n"})
     assert resolve_requirements(project(tmp_path, requirements="deploy/prod.txt")).text == "idna==3.10\n"
-    found = resolve_requirements(project(tmp_path, dependencies=("h11>=0.14",), config_file=tmp_path / "fastmcp.json"))
-    assert (found.text, found.origin) == ("h11>=0.14\n", "fastmcp.json")
     command = project(tmp_path / "empty", entrypoint=None, command=("npx", "x"))
     assert resolve_requirements(command).origin == "none"
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "text", "file", "origin"),
+    [
+        ({"requirements.txt": "six"}, None, "h11>=0.14\n", None, "fastmcp.json"),
+        (
+            {"requirements.txt": "six"},
+            "requirements.txt",
+            "six\nh11>=0.14\n",
+            None,
+            "requirements.txt and fastmcp.json",
+        ),
+        ({"pyproject.toml": PYPROJECT}, None, "h11>=0.14\n", "pyproject.toml", "pyproject.toml and fastmcp.json"),
+        (
+            {"pyproject.toml": PYPROJECT, "uv.lock": ""},
+            None,
+            "h11>=0.14\n",
+            "pyproject.toml",
+            "uv.lock and fastmcp.json",
+        ),
+        ({"server.py": INLINE}, None, "h11\nh11>=0.14\n", None, "the metadata in server.py and fastmcp.json"),
+    ],
+)
+def test_listed_dependencies_are_added_to_what_uv_run_adds_them_to(
+    files: dict[str, str], named: str | None, text: str, file: str | None, origin: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"server.py": SERVER, **files})
+    config = tmp_path / "fastmcp.json"
+    found = resolve_requirements(project(tmp_path, dependencies=("h11>=0.14",), requirements=named, config_file=config))
+    assert (found.text, found.origin, found.file.path if found.file else None) == (text, origin, file)
+
+
+def test_a_package_of_its_own_has_nothing_of_the_project_around(tmp_path: Path) -> None:
+    write(tmp_path, {"pyproject.toml": PYPROJECT})
+    asked = project(tmp_path, entrypoint=None, script="tool", dependencies=("tool",))
+    assert resolve_requirements(asked).file is None
 
 
 @pytest.mark.parametrize(
@@ -168,6 +203,9 @@ def test_what_a_requirements_file_may_say(text: str, expected: list[str], tmp_pa
         ("./absent-1.0.whl", "does not exist"),
         ("-r requirements.txt", "includes itself"),
         ("--pre", "--pre is not supported"),
+        ("./a\0b.whl", "line 1: it has a control character"),
+        ("six\n-r a\0b.txt", "line 2: it has a control character"),
+        (f"./{'a' * 5000}.whl", "line 1: File name too long"),
     ],
 )
 def test_what_it_may_not_say(text: str, message: str, tmp_path: Path) -> None:

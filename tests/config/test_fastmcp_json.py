@@ -50,10 +50,29 @@ def test_a_full_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         entrypoint=Entrypoint("src/server.py", "mcp"),
         python_version=">=3.11",
         requirements="requirements.txt",
-        dependencies=("httpx>=0.28",),
+        dependencies=("httpx>=0.28", "fastmcp"),
         args=("--x",),
         environment={"URL": "https://eu ${OTHER}/${secrets.KEY}", "PLAIN": "$HOME"},
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "dependencies"),
+    [
+        ({"dependencies": ["fastmcp>=3"]}, ("fastmcp>=3",)),
+        ({"dependencies": ["fastmcp-extras"]}, ("fastmcp-extras", "fastmcp")),
+        ({"requirements": "requirements.txt"}, ("fastmcp",)),
+        ({"project": "."}, ()),
+        ({"python": "3.12"}, ()),
+    ],
+)
+def test_fastmcp_is_there_in_the_environment_that_it_makes(
+    environment: dict[str, object], dependencies: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in ("requirements.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+    data = {"source": {"path": "server.py"}, "environment": environment}
+    assert read(tmp_path, data).dependencies == dependencies
 
 
 def test_a_file_of_another_tool_says_what_it_can(tmp_path: Path) -> None:

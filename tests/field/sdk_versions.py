@@ -117,6 +117,7 @@ RELEASED = {
 # What CI tries: each stood for something that went wrong with servers of its time.
 PART = (
     "mcp==1.2.0",
+    "mcp==1.4.0",
     "mcp==1.6.0",
     "mcp==1.9.4",
     "mcp==1.10.1",

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -115,6 +116,18 @@ def repository(folder: Path, files: dict[str, str]) -> str:
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"], ["tag", "v1"]):
         subprocess.run(["git", *identity, *command], cwd=folder, check=True)
     return folder.as_uri()
+
+
+def test_a_fastmcp_json_whose_dependencies_are_those_that_the_project_has_not(deploy: Deploy) -> None:
+    """`fastmcp run` adds them to the project's by `uv run --with`, and is there itself."""
+    files = {
+        "fastmcp.json": json.dumps(
+            {"source": {"path": "notes.py", "entrypoint": "mcp"}, "environment": {"dependencies": ["h11"]}}
+        ),
+        "pyproject.toml": '[project]\nname = "notes"\nversion = "1"\ndependencies = ["six", "mcp>=2"]\n',
+        "notes.py": f"import fastmcp, h11, six\n{dedent(server())}",
+    }
+    assert deploy(files).call("where") == "here"
 
 
 def test_a_git_repository(platform: Platform, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from platform_cli.supervisor.exchange import Exchange
+from platform_cli.supervisor.parking import Parking
 
 DEADLINE_S = 10.0
 Connected = Callable[[], tuple[socket.socket, socket.socket]]
@@ -35,7 +36,7 @@ def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]]) -> None:
     """`work` with an exchange that is watched; the event is set by a request."""
 
     async def main() -> None:
-        exchange, requested = Exchange(), asyncio.Event()
+        exchange, requested = Exchange("tested", Parking(1000)), asyncio.Event()
         exchange.watch(requested.set)
         try:
             await asyncio.wait_for(work(exchange, requested), DEADLINE_S)

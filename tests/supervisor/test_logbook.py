@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,5 +129,82 @@ def test_what_a_person_reads_in_a_line(line: bytes, text: str) -> None:
 
 
 def test_a_torn_line_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "00000001.jsonl").write_bytes(b'{"message": "whole"}\n{"message": "to\n{"message": "next"}\n{"mess')
-    assert asyncio.run(messages(LogBook(tmp_path, "tiny"))) == ["whole", "next"]
+    whole, after = (f'{{"time": 1, "level": "info", "message": "{text}"}}\n' for text in ("whole", "after"))
+    (tmp_path / "00000001.jsonl").write_text(whole + whole[:20] + "\n" + after + after[:20])
+    assert asyncio.run(messages(LogBook(tmp_path, "tiny"))) == ["whole", "after"]
+
+
+NO_RECORDS = [
+    '{"time":"yesterday","level":"info","message":"a text of a JSON sequence"}',
+    '{"time":1.0,"level":"info","message":["no text"]}',
+    '{"time":1.0,"level":"info"}',
+    '{"time":1.0,"level":["info"],"message":"x"}',
+    '{"time":NaN,"level":"info","message":"x"}',
+    '{"time":1e400,"level":"info","message":"x"}',
+    '{"time":-1,"level":"info","message":"x"}',
+    '{"time":true,"level":"info","message":"x"}',
+    f'{{"time":{"9" * 5000},"level":"info","message":"x"}}',
+    '{"time":1.0,"level":"info","message":"x","call":[]}',
+    '{"time":1.0,"level":"info","message":"x","call":{"tool":"a","client":"b","status":"c","start":"d","ms":"e"}}',
+    '{"time":1.0,"level":"info","message":"x"} }',
+    '{"a":' + "[" * 100_000 + "}",
+    "{}",
+    "{",
+    "[]",
+    "}",
+]
+
+
+@pytest.mark.parametrize("odd", NO_RECORDS, ids=range(len(NO_RECORDS)))
+def test_what_begins_like_a_record_and_is_none_is_text(log: LogBook, odd: str) -> None:
+    async def run() -> list[str]:
+        await written(log, f"\x1e{odd}", "after")
+        return await messages(log)
+
+    assert asyncio.run(run()) == [odd, "after"]
+    assert text_of(f"\x1e{odd}\n".encode()) == odd
+
+
+def test_a_record_cannot_say_that_it_is_of_another_project(log: LogBook) -> None:
+    async def run() -> list[dict[str, object]]:
+        forged = '{"time":1.0,"level":"info","message":"own","project":"other","release":"v9","worker":1}'
+        await written(log, f"\x1e{forged}")
+        return [record async for record in log.read(follow=False)]
+
+    (record,) = asyncio.run(run())
+    assert (record["project"], record["release"], record["worker"]) == ("tiny", "v1", 7)
+
+
+def test_no_line_pushes_the_others_out(log: LogBook) -> None:
+    async def run() -> list[str]:
+        record = json.dumps({"time": 1.0, "level": "info", "message": "r" * 1_000_000})
+        await written(log, "t" * 1_000_000, f"\x1e{record}")
+        return await messages(log)
+
+    text, record = asyncio.run(run())
+    assert text == f"{'t' * logbook.MAX_TEXT} [and {1_000_000 - logbook.MAX_TEXT} characters more]"
+    assert len(record) < logbook.MAX_TEXT + 100
+
+
+def test_what_is_older_is_not_read(log: LogBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logbook, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(logbook, "MAX_FILE_BYTES", 20_000)
+    monkeypatch.setattr(logbook, "MAX_FILES", 1000)
+
+    async def read(since: float) -> list[float]:
+        chunks = [chunk async for chunk in log.chunks(follow=False, since=since)]
+        return [json.loads(line)["time"] for line in b"".join(chunks).splitlines()]
+
+    async def run() -> None:
+        await written(log, *(f'\x1e{{"time":{at},"level":"info","message":"x"}}' for at in range(1000)))
+        assert await read(0) == list(range(1000))
+        for since in (500, 999):
+            assert (await read(since))[since - 1000 :] == list(range(since, 1000))
+        *older, _newest = sorted(tmp_path.iterdir())
+        for file in older:
+            os.utime(file, (900, 900))
+        there = await read(995)
+        assert there == list(range(int(there[0]), 1000))
+        assert 980 < there[0] <= 995
+
+    asyncio.run(run())

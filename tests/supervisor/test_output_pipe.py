@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 
@@ -65,6 +66,28 @@ def test_what_was_written_before_the_end_is_read_although_others_hold_the_pipe()
     assert taken == [b"last words\n"]
 
 
-def test_a_line_that_is_too_long_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_line_that_is_too_long_no_piece_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_pipe, "MAX_LINE", 1000)
-    assert read_all([b"." * 1001]) == []
+    monkeypatch.setattr(output_pipe, "ROUND_BYTES", 300)
+    said = b"[a line of 1500 bytes is left out]\n"
+    assert read_all([b"." * 1500, b"\nnext\n"]) == [said, b"next\n"]
+    assert read_all([b"." * 1500]) == [said]
+
+
+def test_one_who_writes_on_and_on_is_not_read_for_ever() -> None:
+    reading, writing = os.pipe()
+    taken: list[bytes] = []
+
+    def write_on() -> None:
+        with contextlib.suppress(BrokenPipeError):
+            while True:
+                os.write(writing, b"more\n" * 10_000)
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        OutputPipe(reading, taken.append).finish()
+    finally:
+        writer.join()
+        os.close(writing)
+    assert len(taken) * len(b"more\n") <= 2 * output_pipe.ROUND_BYTES

@@ -164,6 +164,39 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
     asyncio.run(run())
 
 
+def test_a_process_id_that_comes_again_is_another_childs() -> None:
+    """After 32,768 processes, where that is pid_max: the first child's end is not the second one's."""
+
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        zygote = Zygote(cast(Any, Process()), ours)
+
+        async def fork() -> asyncio.Future[int | None]:
+            order = asyncio.create_task(zygote._order({"do": "fork"}, (), 10))
+            await reader.readline()
+            writer.write(json.dumps({"event": "forked", "pid": 42}).encode() + b"\n")
+            return cast("asyncio.Future[int | None]", (await order)["ended"])
+
+        def tell_end(code: int) -> None:
+            writer.write(json.dumps({"event": "exited", "pid": 42, "code": code}).encode() + b"\n")
+
+        first = await fork()
+        tell_end(0)
+        assert await asyncio.wait_for(first, 10) == 0
+        second = await fork()
+        assert not second.done()
+        tell_end(3)
+        assert await asyncio.wait_for(second, 10) == 3
+        assert not zygote._children, "nothing is kept of those that ended"
+        assert zygote.alive
+        zygote.close()
+        writer.close()
+
+    asyncio.run(run())
+
+
 def test_a_zygote_that_ended_fails_its_order_and_is_not_used_again() -> None:
     async def run() -> None:
         ours, theirs = socket.socketpair()
@@ -188,8 +221,7 @@ def test_a_zygote_that_is_closed_answers_whoever_waits_for_it() -> None:
 
     async def run() -> None:
         zygote, serving = await started(answer)
-        assert (await zygote._order({"do": "fork"}, (), 10))["pid"] == 42
-        end = asyncio.create_task(zygote._ended(42))
+        end = (await zygote._order({"do": "fork"}, (), 10))["ended"]
         loading = asyncio.create_task(zygote.load(Path("layer"), ["fastmcp"], []))
         await reached.wait()
         zygote.close()
@@ -224,7 +256,6 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
         go.set()
         launched = await asyncio.wait_for(launching, 10)
         assert launched.pid == 42
-        launched.ended.close()
         launched.control.close()
         for output in (launched.stdout, launched.stderr):
             os.close(output)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from ...records import read_record
 from .client import AWS
 from .names import log_group
 
@@ -15,11 +15,11 @@ FOLLOW_S = 2.0
 OVERLAP_MS = 10_000
 
 
-def read_logs(aws: AWS, project: str, *, follow: bool) -> Iterator[dict[str, Any]]:
-    """Oldest first, each once; with `follow` it has no end."""
+def read_logs(aws: AWS, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+    """From `since` on, seconds since 1970, oldest first, each once; with `follow` it has no end."""
     # When those happened that may be met again.
     seen: dict[str, int] = {}
-    start = 0
+    start = int(since * 1000)
     while True:
         pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group(project), startTime=start)
         for event in (event for page in pages for event in page["events"]):
@@ -36,9 +36,7 @@ def read_logs(aws: AWS, project: str, *, follow: bool) -> Iterator[dict[str, Any
 def _record(event: dict[str, Any]) -> dict[str, Any]:
     """A record of the runtime's telemetry as it is; a line of Lambda's own as the message of one."""
     text = str(event["message"]).rstrip("\n")
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = None
-    plain = {"time": event["timestamp"] / 1000, "level": "info", "release": "-", "message": text}
-    return {**plain, **said} if isinstance(said, dict) and "message" in said else plain
+    said = read_record(text)
+    if said is not None:
+        return said
+    return {"time": event["timestamp"] / 1000, "level": "info", "release": "-", "message": text}

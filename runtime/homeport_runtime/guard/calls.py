@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..asgi import Message, Scope, Send, header
-from ..telemetry import emit
+from ..telemetry import emit, encode
+from .open_calls import OpenCalls
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 # An error is a short answer; a longer one is a result.
 MAX_ERROR_BODY = 64 * 1024
+# Characters of a caller's words: a record of a megabyte would push a thousand others out of the log.
+MAX_SHOWN = 200
 
 
 class CallRecord:
     """Watches the answer to one tools/call go by and writes the record when it is complete.
 
     Its status is `ok`, `error` (a JSON-RPC error, a result with isError, or an HTTP error), or `abandoned` when the
-    client went away before its answer.
+    client went away before its answer. While it is open, `open_calls` has it.
     """
 
-    def __init__(self, scope: Scope, message: Mapping[str, Any], request: str, cold: bool) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        message: Mapping[str, Any],
+        request: str,
+        cold: bool,
+        open_calls: OpenCalls | None = None,
+    ) -> None:
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
-        self._tool = str(params.get("name"))
+        self.message_id = message.get("id")
+        self._tool = shown(params.get("name"))
         self._client = _client(scope, params)
         self._request = request
         self._cold = cold
@@ -33,6 +44,8 @@ class CallRecord:
         self._http_status = 0
         self._tail = b""
         self._finished = False
+        self._open_calls = open_calls
+        self._slot = open_calls.begin(self._begun()) if open_calls is not None else None
 
     def watch(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
@@ -49,32 +62,91 @@ class CallRecord:
         return watched
 
     def watch_refusal(self, send: Send) -> Send:
-        """For a call whose answer comes on another stream, unless it is refused at once."""
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                self.finish("error")
-            await send(message)
-
-        return watched
+        return _watch_refusal(self, send)
 
     def finish(self, status: str) -> None:
         """Writes the record; what happens after the first end is not its business."""
         if self._finished:
             return
         self._finished = True
+        if self._open_calls is not None and self._slot is not None:
+            self._open_calls.end(self._slot)
         emit(
             "info" if status == "ok" else "warning",
             f"tools/call {self._tool}: {status}",
             request=self._request,
-            call={
-                "tool": self._tool,
-                "client": self._client,
-                "status": status,
-                "ms": round((time.perf_counter() - self._started) * 1000, 2),
-                "start": "cold" if self._cold else "warm",
-            },
+            call=self._call(status, round((time.perf_counter() - self._started) * 1000, 2)),
         )
+
+    def _call(self, status: str, ms: float) -> dict[str, Any]:
+        start = "cold" if self._cold else "warm"
+        return {"tool": self._tool, "client": self._client, "status": status, "ms": ms, "start": start}
+
+    def _begun(self) -> bytes:
+        """The record of a call that nobody answers: `time` is when it came."""
+        fields = {
+            "time": round(time.time(), 3),
+            "level": "error",
+            "message": f"tools/call {self._tool}: error",
+            "request": self._request,
+            "call": self._call("error", 0),
+        }
+        return encode(fields).encode("utf-8", "replace")
+
+
+class BatchRecords:
+    """The records of a JSON array's calls, which one response answers (2025-03-26, basic, "Batching")."""
+
+    def __init__(self, records: Iterable[CallRecord]) -> None:
+        self._records = tuple(records)
+        self._http_status = 0
+        self._said = b""
+
+    def watch(self, send: Send) -> Send:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._http_status = message["status"]
+            elif message["type"] == "http.response.body":
+                self._said = (self._said + message.get("body", b""))[-MAX_ERROR_BODY:]
+                if not message.get("more_body"):
+                    self._answered()
+            await send(message)
+
+        return watched
+
+    def _answered(self) -> None:
+        problems = [message["id"] for message in _messages(self._said) if "id" in message and failed(message)]
+        for record in self._records:
+            is_error = self._http_status >= 400 or record.message_id in problems
+            record.finish("error" if is_error else "ok")
+
+    def watch_refusal(self, send: Send) -> Send:
+        return _watch_refusal(self, send)
+
+    def finish(self, status: str) -> None:
+        for record in self._records:
+            record.finish(status)
+
+
+def _watch_refusal(record: CallRecord | BatchRecords, send: Send) -> Send:
+    """For calls whose answers come on another stream, unless they are refused at once."""
+
+    async def watched(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            record.finish("error")
+        await send(message)
+
+    return watched
+
+
+def shown(text: object) -> str:
+    """A caller's word as a record has it: cut, and what would not be seen, or would steer a terminal, as an escape."""
+    if not isinstance(text, str):
+        return "None" if text is None else "?"
+    text = text[:MAX_SHOWN]
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)[:MAX_SHOWN]
 
 
 def _client(scope: Scope, params: Mapping[str, Any]) -> str:
@@ -82,8 +154,9 @@ def _client(scope: Scope, params: Mapping[str, Any]) -> str:
     meta = params.get("_meta")
     info = meta.get(CLIENT_INFO) if isinstance(meta, Mapping) else None
     if isinstance(info, Mapping) and "name" in info:
-        return f"{info['name']}/{info.get('version', '')}".rstrip("/")[:200]
-    return (header(scope, b"user-agent") or "unknown")[:200]
+        version = info.get("version", "")
+        return shown(f"{shown(info['name'])}/{shown(version) if version else ''}".rstrip("/"))
+    return shown(header(scope, b"user-agent") or "unknown")
 
 
 def outcome(body: bytes) -> str:
@@ -92,16 +165,18 @@ def outcome(body: bytes) -> str:
     said_ok = b'"isError":false' in body and b'"isError":true' not in body
     if (said_ok or b'"isError"' not in body) and b'"error"' not in body:
         return "ok"
+    return "error" if any(map(failed, _messages(body))) else "ok"
+
+
+def _messages(body: bytes) -> Iterator[Mapping[str, Any]]:
+    """The JSON-RPC messages of an answer, or of its last piece."""
     text = body.decode("utf-8", "replace")
-    documents = [line[5:] for line in text.split("\n") if line.startswith("data:")] or [text]
-    for document in documents:
+    for document in [line[5:] for line in text.split("\n") if line.startswith("data:")] or [text]:
         try:
-            message = json.loads(document)
-        except ValueError:
+            said = json.loads(document)
+        except (ValueError, RecursionError):
             continue
-        if isinstance(message, dict) and failed(message):
-            return "error"
-    return "ok"
+        yield from (each for each in (said if isinstance(said, list) else [said]) if isinstance(each, dict))
 
 
 def failed(message: Mapping[str, Any]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
 from ..jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
@@ -13,21 +14,27 @@ from ..probe import exchange
 from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
-from .calls import CallRecord
+from .calls import BatchRecords, CallRecord
+from .carried import Carried
 from .cors import OwnCORS, allowing, is_preflight
 from .messages import (
     MAX_BODY,
     MESSAGE,
     BodyTooLarge,
     Disconnected,
+    calls_in,
     declared_length,
+    decoded,
     discard_body,
     id_of_part,
+    may_call,
     parse,
+    peek_body,
     read_body,
     replay,
 )
 from .names import Names
+from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
 from .paths import Paths
 from .strangers import Strangers
@@ -42,7 +49,8 @@ class Guard:
     """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
 
     `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
-    streams among them. `relay` is set where other processes may serve the project, too.
+    streams among them. `relay` is set where other processes may serve the project, too, and `open_calls` where somebody
+    looks after this one.
     """
 
     def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
@@ -55,6 +63,7 @@ class Guard:
         self._calls = StreamCalls()
         self.streams = OpenStreams()
         self.relay: Relay | None = None
+        self.open_calls: OpenCalls | None = None
         self._called = False
         self.open_requests = 0
         self.served = 0
@@ -72,6 +81,7 @@ class Guard:
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
             await self._take(scope, await read_body(receive), receive, send)
 
+        await self._calls.arrival(session_of(posted.query))
         try:
             with self._counted():
                 status, _, answer = await exchange(
@@ -86,6 +96,19 @@ class Guard:
         if status >= 400 and message is not None and is_request_id(message.get("id")):
             code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
             await self._calls.say(session_of(posted.query), event(error(message["id"], code, problem)))
+
+    def carry(self, give: Callable[[Carried], bool | None]) -> None:
+        """Gives the HTTP+SSE streams on which nothing is waited for to another worker (see StreamCalls.carry)."""
+        self._calls.carry(give)
+
+    def announce(self, session: str) -> None:
+        """Another worker has given an HTTP+SSE session away, and it is about to go on here."""
+        self._calls.announce(session)
+
+    async def carry_on(self, carried: Carried, receive: Receive, send: Send) -> None:
+        """Goes on with a stream that was announced."""
+        with self._counted():
+            await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.deliver)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -124,6 +147,10 @@ class Guard:
             await self.streams.hold(self._app, scope, Stream(receive, send))
         elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
+        elif may_call(scope):
+            # An app of the user's own may have its MCP anywhere; what else is posted there is its own business.
+            body, receive = await peek_body(receive)
+            await self._answer(scope, decoded(body) if body is not None else None, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -147,8 +174,10 @@ class Guard:
                 raise BodyTooLarge
             body = await read_body(receive)
         except BodyTooLarge as refused:
-            if not self._is_posted(scope) or not await self._refuse_posted(scope, refused.start, receive, send):
+            if not self._is_posted(scope):
                 await _refuse_body(receive, send)
+            elif not await self._refuse_posted(scope, refused.start, receive, send):
+                await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
             return
         except Disconnected:
             return
@@ -161,6 +190,7 @@ class Guard:
             if relayed:
                 await _accept(send)
                 return
+            await self._calls.arrival(session_of(scope["query_string"]))
         await self._take(scope, body, receive, send)
 
     async def _relayed(self, scope: Scope, body: bytes) -> bool:
@@ -173,8 +203,11 @@ class Guard:
         return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
 
     def has_session(self, query: bytes) -> bool:
-        """Whether the HTTP+SSE session that a message's query names is open here."""
-        return self._calls.reach(session_of(query))
+        """Whether the HTTP+SSE session that a message's query names is open here, or about to be."""
+        return self.is_here(session_of(query))
+
+    def is_here(self, session: str) -> bool:
+        return self._calls.knows(session)
 
     async def _refuse_posted(self, scope: Scope, start: bytes, receive: Receive, send: Send) -> bool:
         """Says on the session's stream that a message is too large: clients of mcp 1.x wait for ever after an HTTP
@@ -190,24 +223,30 @@ class Guard:
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Gives the app a message that has passed."""
-        message = parse(body)
-        if message is not None:
-            scope[MESSAGE] = message
-            if message.get("method") == "tools/call":
-                await self._call(scope, replay(body, receive), send)
-                return
-            if self._is_posted(scope):
-                self._calls.expect(scope)
-        await self._app(scope, replay(body, receive), send)
+        said = decoded(body)
+        if self._is_posted(scope):
+            send = self._calls.post(scope, body, said, send)
+        await self._answer(scope, said, replay(body, receive), send)
 
-    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
+        """`said` is what the body says as JSON; what is wrong with it the server says."""
+        if isinstance(said, dict):
+            scope[MESSAGE] = said
+        if calls := calls_in(said):
+            await self._call(scope, calls, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _call(self, scope: Scope, calls: list[dict[str, Any]], receive: Receive, send: Send) -> None:
         request = os.urandom(8).hex()
         token = request_id.set(request)
-        record = CallRecord(scope, scope[MESSAGE], request, cold=not self._called)
-        self._called = True
+        cold, self._called = not self._called, True
+        records = [CallRecord(scope, call, request, cold, self.open_calls) for call in calls]
+        record = records[0] if len(records) == 1 else BatchRecords(records)
         try:
             if self._is_posted(scope):
-                self._calls.expect(scope, record)
+                for each in records:
+                    self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
             else:
                 await self._app(scope, receive, record.watch(send))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
+from itertools import islice
 from typing import Any
 
-from ..asgi import Message, Receive, Scope
+from ..asgi import Message, Receive, Scope, header
 
 # The scope key under which a parsed JSON-RPC message (a dict) is found.
 MESSAGE = "homeport.message"
@@ -18,6 +20,9 @@ MAX_PART = 4096
 _ID = rb'"id"\s*:\s*(-?\d{1,18}|"[^"\\]{1,256}")'
 _FIRST_ID = re.compile(rb"\s*\{[^{}\[\]]*?" + _ID)
 _LAST_ID = re.compile(_ID + rb"\s*(?:,[^{}\[\]]*)?\}\s*\Z")
+# Calls of one JSON array that have a record; no SDK answers arrays of more.
+MAX_CALLS = 50
+JSON_TYPES = ("application/json", "application/json-rpc")
 
 
 class BodyTooLarge(Exception):
@@ -85,11 +90,53 @@ def id_of_part(start: bytes, end: bytes) -> Any:
 
 def parse(body: bytes) -> dict[str, Any] | None:
     """The message, or None for what is not a JSON object: the SDK says what is wrong with that."""
+    message = decoded(body)
+    return message if isinstance(message, dict) else None
+
+
+def decoded(body: bytes) -> object:
+    """What the body says as JSON; None for what is none."""
     try:
-        message = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return message if isinstance(message, dict) else None
+
+
+def calls_in(said: object) -> list[dict[str, Any]]:
+    """The calls of tools in what a client posted, a message or an array of them: the first MAX_CALLS."""
+    messages = said if isinstance(said, list) else [said]
+    calls = (each for each in messages if isinstance(each, dict) and each.get("method") == "tools/call")
+    return list(islice(calls, MAX_CALLS))
+
+
+def may_call(scope: Scope) -> bool:
+    """Whether what is posted to a path of the app's own may be a JSON-RPC message."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
+    media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+    return media_type in JSON_TYPES
+
+
+async def peek_body(receive: Receive) -> tuple[bytes | None, Receive]:
+    """The body, if it has at most MAX_BODY bytes, and a `receive` that gives all there is of it.
+
+    What is larger goes to the app as it comes.
+    """
+    parts: list[Message] = []
+    size = 0
+    while size <= MAX_BODY:
+        part = await receive()
+        parts.append(part)
+        size += len(part.get("body", b""))
+        if part["type"] == "http.disconnect" or not part.get("more_body"):
+            break
+    whole = size <= MAX_BODY and parts[-1]["type"] != "http.disconnect"
+    pending = deque(parts)
+
+    async def replayed() -> Message:
+        return pending.popleft() if pending else await receive()
+
+    return b"".join(part["body"] for part in parts if part.get("body")) if whole else None, replayed
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

@@ -8,13 +8,17 @@ socket, but for connections that are established already. What a client has sent
 from __future__ import annotations
 
 import asyncio
-import os
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from uvicorn.server import ServerState
+
+from .http_connection import Connection
+from .limits import open_files
+from .patience import Patience
 
 # Many turns of the event loop, where asyncio needs three to make a connection of an accepted socket.
 SETTLE_S = 0.05
@@ -23,6 +27,13 @@ SETTLE_S = 0.05
 ALONE = 64
 # Seconds without accepting after the system has refused a descriptor.
 ACCEPT_PAUSE_S = 1.0
+# Seconds between two looks for clients that are waited for.
+LOOK_S = 1.0
+# Idle connections that are closed at a time where there are as many as there may be.
+CLOSED_AT_ONCE = 16
+
+Use = Callable[[socket.socket], None]
+CarryOn = Callable[[socket.socket, int], None]
 
 
 class Exchange:
@@ -38,31 +49,39 @@ class Exchange:
         self._take = take
         self.at_once = at_once
 
-    def give(self, descriptor: int) -> bool:
-        """False when too many are on their way already: try again in a moment."""
+    def give(self, *descriptors: int) -> bool:
+        """A connection, and what goes with it. False when too many are on their way already: try again in a moment."""
         try:
-            socket.send_fds(self._give, [b"\0"], [descriptor])
-        except BlockingIOError:
-            return False
+            socket.send_fds(self._give, [b"\0"], descriptors)
+        except OSError as error:
+            # The last two are said of all that a user has on the way (unix(7)).
+            if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS):
+                return False
+            raise
         return True
 
-    def start_taking(self, use: Callable[[socket.socket], None]) -> None:
-        asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use)
+    def start_taking(self, use: Use, carry_on: CarryOn) -> None:
+        """`use` gets each connection; `carry_on` those that come in the middle of an answer, with what tells of it."""
+        asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use, carry_on)
 
     def stop_taking(self) -> None:
         asyncio.get_running_loop().remove_reader(self._take.fileno())
 
-    def _receive(self, use: Callable[[socket.socket], None]) -> None:
+    def _receive(self, use: Use, carry_on: CarryOn) -> None:
         for _ in range(self.at_once):
             try:
-                # One byte goes with each descriptor, so that several workers can read without mixing them up.
-                _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 1)
+                # One byte goes with each connection, so that several workers can read without mixing them up.
+                _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 2)
             except BlockingIOError:
                 return
-            for descriptor in descriptors:
-                connection = socket.socket(fileno=descriptor)
-                connection.setblocking(False)
+            if not descriptors:
+                return
+            connection = socket.socket(fileno=descriptors[0])
+            connection.setblocking(False)
+            if len(descriptors) == 1:
                 use(connection)
+            else:
+                carry_on(connection, descriptors[1])
 
 
 class Connections:
@@ -73,14 +92,31 @@ class Connections:
         self.leaving = 0
         self._config = config
         self._exchange = exchange
-        self._protocol: Any = _handover_protocol(config.http_protocol_class, self._between_requests)
         self._arriving: set[asyncio.Task[Any]] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._patience = Patience()
+        # The server wants some for its own files, and to connect elsewhere.
+        self._most = open_files() * 7 // 8
 
     def make(self) -> asyncio.Protocol:
         """The protocol for a new connection."""
-        protocol: asyncio.Protocol = self._protocol(config=self._config, server_state=self.state, app_state={})
-        return protocol
+        return Connection(
+            config=self._config, server_state=self.state, app_state={}, between_requests=self._hand_over_idle
+        )
+
+    @property
+    def _open(self) -> list[Connection]:
+        """The HTTP connections, the one that was used last at the end; those that became WebSockets are not ours."""
+        found = [each for each in self.state.connections if isinstance(each, Connection)]
+        return sorted(found, key=lambda connection: connection.used_at)
+
+    async def look_after(self) -> None:
+        """Closes, as long as it runs, connections whose client has not done its part for long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for connection in self._patience.exhausted(self._open, loop.time()):
+                connection.reset()
 
     def start_accepting(self, listener: socket.socket) -> None:
         """Not by an asyncio.Server: when that is closed it drops what it has accepted in the same turn of the loop."""
@@ -109,6 +145,8 @@ class Connections:
 
     def take(self, connection: socket.socket) -> None:
         """Goes on with a connection that was accepted, here or by another worker."""
+        if len(self.state.connections) >= self._most:
+            self._close_oldest()
         # asyncio does so only for sockets that were opened with their protocol's number.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
@@ -128,53 +166,25 @@ class Connections:
         self.leave_idle()
 
     def leave_idle(self) -> None:
-        for connection in list(self.state.connections):
-            if isinstance(connection, self._protocol):
-                self._between_requests(connection)
+        """The one that was idle for longest goes first, here as wherever it waits."""
+        for connection in self._open:
+            self._hand_over_idle(connection)
 
-    def _between_requests(self, connection: Any) -> None:
+    def _close_oldest(self) -> None:
+        """Their clients connect again when they need one: those who come now need one already."""
+        idle = [connection for connection in self._open if connection.is_idle()]
+        for connection in idle[:CLOSED_AT_ONCE]:
+            connection.transport.close()
+
+    def _hand_over_idle(self, connection: Connection) -> None:
         if self.leaving and connection.is_idle() and self._hand_over(connection.transport):
             self.leaving -= 1
 
-    def _hand_over(self, transport: Any) -> bool:
+    def _hand_over(self, transport: asyncio.Transport) -> bool:
         if transport.is_closing() or transport.get_write_buffer_size():
             return False
-        descriptor = os.dup(transport.get_extra_info("socket").fileno())
-        try:
-            if not self._exchange.give(descriptor):
-                return False
-        finally:
-            os.close(descriptor)
+        if not self._exchange.give(transport.get_extra_info("socket").fileno()):
+            return False
         # Closes this process's descriptor only: the connection lives on in the one that was given.
         transport.abort()
         return True
-
-
-def _handover_protocol(base: type[Any], between_requests: Callable[[Any], None]) -> type[Any]:
-    """uvicorn's protocol (h11 or httptools) that tells when it is between two requests."""
-
-    class HandoverProtocol(base):  # type: ignore[misc]
-        mid_message = False
-
-        def on_message_begin(self) -> None:
-            self.mid_message = True
-            super().on_message_begin()
-
-        def on_message_complete(self) -> None:
-            self.mid_message = False
-            super().on_message_complete()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            between_requests(self)
-
-        def is_idle(self) -> bool:
-            """No request begun, none waiting, none being answered."""
-            if self.cycle is not None and not self.cycle.response_complete:
-                return False
-            if hasattr(self, "parser"):
-                return not (self.mid_message or self.pipeline)
-            h11 = self.conn
-            return h11.our_state is h11.their_state and str(h11.our_state) == "IDLE" and not h11.trailing_data[0]
-
-    return HandoverProtocol

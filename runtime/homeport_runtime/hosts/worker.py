@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from ..environment import module_folders, process_environment
 from ..errors import ServerError
 from ..guard.names import Names
+from ..guard.open_calls import OpenCalls
 from ..import_profile import PROFILE, loaded_modules
 from ..manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
@@ -32,10 +33,13 @@ from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
+from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 # Seconds that a program has to clean up when it has served.
 END_S = 5.0
+# Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.
+OWN_FOLDERS = ("sessions", "home")
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,10 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see; `tools` what the server has listed in a worker that warmed up before;
-    `token_hash` that of the bearer token which callers must have, if any; `record` that an inspection
-    also tells what the server says to every client alike.
+    the platform's folders that it may not see, `protected` what it may not change; `tools` what the server has listed
+    in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any; `record`
+    that an inspection also tells what the server says to every client alike; `calls` the file that has the calls which
+    it answers.
     """
 
     mode: str
@@ -60,9 +65,11 @@ class Job:
     alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
+    protected: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
     record: bool
+    calls: Path | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -80,9 +87,11 @@ class Job:
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
+            protected=tuple(map(Path, message.get("protected", ()))),
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
             record=message.get("record", False),
+            calls=Path(message["calls"]) if message.get("calls") else None,
         )
 
 
@@ -123,14 +132,17 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     job = Job.read(first)
     manifest = job.manifest
     limit_process(manifest.memory_mb)
+    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
+    open_calls = OpenCalls(job.calls) if job.calls else None
     if job.hidden:
         try:
-            _hide(job)
+            _confine(job, control.fileno())
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
-    _settle(job)
+    confine_calls()
+    _settle(job, environment)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
     def fail(error: ServerError) -> NoReturn:
@@ -139,26 +151,43 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         _leave(1)
 
     try:
-        Worker(job, manifest, channel, sockets, deadline.reached_start).run(fail)
+        Worker(job, manifest, channel, sockets, open_calls, deadline.reached_start).run(fail)
     except ServerError as error:
         fail(error)
 
 
-def _hide(job: Job) -> None:
+def _confine(job: Job, lifeline: int) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
-    from .confinement import hide
+    from .confinement import Room, enter
 
+    app, project = job.bundle / APP_FOLDER, job.workdir.parent
+    if job.manifest.sessions:
+        (project / "sessions").mkdir(mode=0o700, exist_ok=True)
+    own = [folder for name in OWN_FOLDERS if (folder := project / name).is_dir()]
     # Below the layer and the runtime is code that servers of other projects run, too.
-    runtime = Path(__file__).parents[2]
-    hide(job.hidden, shown=[job.bundle, job.workdir.parent], read_only=[job.layer, runtime, Path(sys.base_prefix)])
+    shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
+    enter(
+        Room(
+            job.hidden,
+            writable=(job.workdir, *own, *(_bytecode_folders(app) if job.mode == "inspect" else ())),
+            read_only=(app, *shared, *job.protected),
+        ),
+        lifeline,
+    )
 
 
-def _settle(job: Job) -> None:
+def _bytecode_folders(app: Path) -> Iterator[Path]:
+    """Where Python keeps what it compiles of `app`: written when the server is inspected, read ever after."""
+    for folder in {file.parent for file in app.rglob("*.py")}:
+        compiled = folder / "__pycache__"
+        compiled.mkdir(exist_ok=True)
+        yield compiled
+
+
+def _settle(job: Job, environment: Mapping[str, str]) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
     os.environ.clear()
-    os.environ.update(
-        process_environment(job.environment, layer=job.layer, project=job.workdir, roots=job.manifest.roots)
-    )
+    os.environ.update(environment)
     # A fork has the time zone of its zygote.
     time.tzset()
     os.chdir(job.workdir)
@@ -176,12 +205,14 @@ class Worker:
         manifest: Manifest,
         channel: Channel,
         sockets: Sequence[socket.socket],
+        open_calls: OpenCalls | None,
         reached_start: Callable[[], None],
     ) -> None:
         self._job = job
         self._manifest = manifest
         self._channel = channel
         self._sockets = sockets
+        self._open_calls = open_calls
         self._reached_start = reached_start
         # Sessions are kept beside the working folder: they belong to the project and not to the server.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
@@ -199,7 +230,7 @@ class Worker:
             self._manifest,
             self._folders,
             names,
-            job.state_key,
+            (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,
@@ -229,6 +260,7 @@ class Worker:
 
         gc.collect()
         gc.freeze()
+        server.app.guard.open_calls = self._open_calls
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)

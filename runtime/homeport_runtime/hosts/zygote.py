@@ -36,7 +36,7 @@ SERVING_MODULES = (
     "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",
     "uvicorn.lifespan.off",
-    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.http.h11_impl",
     "uvicorn.protocols.websockets.auto",
 )
 

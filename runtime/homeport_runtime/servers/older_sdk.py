@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ServerError
 from ..jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
 from .base import ServeOptions, class_names
+from .exits import contain_exits
 from .stdio_bridge import Bridge
 from .stdio_program import StdioProgram
 from .tool_errors import log_tool_errors
@@ -41,6 +42,7 @@ class OlderServer(Bridge):
     def __init__(self, server: Any, options: ServeOptions) -> None:
         _check_open(server)
         lowlevel = getattr(server, "_mcp_server", server)
+        contain_exits(lowlevel)
         log_tool_errors(lowlevel)
         initialization = options.given.initialization or lowlevel.create_initialization_options()
         start = partial(start_object, lowlevel, initialization)
@@ -126,12 +128,19 @@ class ObjectChild:
 
 
 def _session_message() -> Callable[[Any], Any] | None:
-    """What mcp 1.8 and later wrap each message into on these streams."""
+    """What mcp 1.8 and later wrap each message into on these streams, and 1.4.0 alone before them."""
     try:
         from mcp.shared.message import SessionMessage
     except ImportError:
-        return None
+        from mcp import types
+
+        frame = getattr(types, "MessageFrame", None)
+        return partial(_framed, frame) if frame else None
     return SessionMessage  # type: ignore[no-any-return]
+
+
+def _framed(frame: Any, message: Any) -> Any:
+    return frame(message=message, raw=None)
 
 
 async def start_object(server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> ObjectChild:

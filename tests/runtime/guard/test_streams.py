@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send
-from homeport_runtime.guard.messages import MAX_BODY, MESSAGE
+from homeport_runtime.guard.messages import MAX_BODY
 from homeport_runtime.guard.open_streams import OpenStreams
-from homeport_runtime.guard.streams import QUIET_S, StreamCalls
+from homeport_runtime.guard.streams import StreamCalls
 
 from ..conftest import JSON, Reply, call, message, wait_for
 from ..workers import Worker, Workers
@@ -74,7 +74,6 @@ def test_a_call_to_no_session_is_an_error(workers: Workers) -> None:
 
 
 def test_nothing_is_kept_of_a_stream_that_broke() -> None:
-    import asyncio
 
     streams = StreamCalls()
 
@@ -107,36 +106,3 @@ def test_what_is_too_large_is_refused_on_the_stream(workers: Workers, order: tup
         assert (answer["id"], answer["error"]["code"]) == ("large", -32600)
         post(worker, path, call("add", request_id=6, a=1, b=2))
         assert stream.next()["id"] == 6
-
-
-async def test_a_stream_is_not_ended_between_a_message_and_its_answer() -> None:
-    streams, calls = OpenStreams(), StreamCalls()
-    sent: list[Message] = []
-    opened, gone = asyncio.Event(), asyncio.Event()
-
-    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"text/event-stream")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"data: /messages/?session_id=s\r\n\r\n", "more_body": True})
-        opened.set()
-        await receive()
-
-    async def receive() -> Message:
-        await gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(part: Message) -> None:
-        sent.append(part)
-
-    following = asyncio.create_task(calls.follow(app, {}, receive, send, streams, None))
-    await opened.wait()
-    # Relayed from another worker, and not taken in yet.
-    assert calls.reach("s")
-    await streams.end_quiet()
-    assert not any(b"retry" in part.get("body", b"") for part in sent)
-    calls.expect({"query_string": b"session_id=s", MESSAGE: {"id": 1, "method": "tools/list"}})
-    await asyncio.sleep(QUIET_S * 1.2)
-    await streams.end_quiet()
-    assert not any(b"retry" in part.get("body", b"") for part in sent)
-    gone.set()
-    await following

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.moto_server import REGION
 from tests.support import ROOT, CommandFailedError, Platform
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -54,7 +55,7 @@ def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: Con
     ]
     removal = tables.describe_time_to_live(TableName="homeport-whole")["TimeToLiveDescription"]
     assert removal == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
-    laptop.run("destroy", "whole")
+    laptop.run("destroy", "whole", "--yes")
     assert "homeport-whole" not in tables.list_tables()["TableNames"]
     with pytest.raises(CommandFailedError) as caught:
         laptop.run("status", "whole")
@@ -77,10 +78,15 @@ def test_a_session_over_sse_may_meet_another_instance_with_each_message(
     assert len(plane.function("homeport-apart", "live").sandboxes) > 1
 
 
+@pytest.mark.parametrize("auth", ["token", "none"])
 def test_a_version_that_does_not_answer_never_gets_traffic(
-    laptop: Platform, plane: ControlPlane, project: Path
+    laptop: Platform, plane: ControlPlane, project: Path, auth: str
 ) -> None:
-    laptop.run("deploy", str(project), "--name", "steady")
+    """Whoever may call: where everyone may, an answer that was recorded needs no server."""
+    with (project / "fastmcp.toml").open("a") as config:
+        config.write(f'[auth]\nmode = "{auth}"\n')
+    name = f"steady-{auth}"
+    laptop.run("deploy", str(project), "--name", name)
     server, requirements = project / "server.py", project / "requirements.txt"
     good, needed = server.read_text(), requirements.read_text()
     server.write_text(
@@ -88,17 +94,17 @@ def test_a_version_that_does_not_answer_never_gets_traffic(
     )
     requirements.write_text(f"{needed}\niniconfig\n")
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("deploy", str(project), "--name", "steady")
+        laptop.run("deploy", str(project), "--name", name)
     assert caught.value.error["category"] == "release"
-    assert laptop.run("status", "steady")["release"] == "v1"
+    assert laptop.run("status", name)["release"] == "v1"
     functions = plane.moto.client("lambda")
-    versions = functions.list_versions_by_function(FunctionName="homeport-steady")["Versions"]
+    versions = functions.list_versions_by_function(FunctionName=f"homeport-{name}")["Versions"]
     assert [one["Version"] for one in versions] == ["$LATEST", "1"], "the version that failed is gone"
 
     failed = versions[0]["Layers"][0]["Arn"].split(":")[6]
     server.write_text(f"{good}\n# again\n")
     requirements.write_text(needed)
-    laptop.run("deploy", str(project), "--name", "steady")
+    laptop.run("deploy", str(project), "--name", name)
     assert functions.list_layer_versions(LayerName=failed)["LayerVersions"] == [], "and so is its layer"
 
 
@@ -107,7 +113,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
 ) -> None:
     laptop.run("deploy", str(project), "--name", "least")
     iam = plane.moto.client("iam")
-    document = iam.get_role_policy(RoleName="homeport-least", PolicyName="homeport")["PolicyDocument"]
+    document = iam.get_role_policy(RoleName=f"homeport-least.{REGION}", PolicyName="homeport")["PolicyDocument"]
     allowed = {
         action: statement["Resource"].partition(":123456789012:")[2]
         for statement in document["Statement"]
@@ -122,7 +128,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
         "dynamodb:Query": table,
         "dynamodb:UpdateItem": table,
     }
-    assert iam.list_attached_role_policies(RoleName="homeport-least")["AttachedPolicies"] == []
+    assert iam.list_attached_role_policies(RoleName=f"homeport-least.{REGION}")["AttachedPolicies"] == []
 
 
 def test_the_token_is_written_nowhere_but_where_commands_keep_it(
@@ -171,4 +177,4 @@ def test_a_name_nobody_chose_does_not_take_over_another_folders_project(
     assert (caught.value.code, f"deployed from {here}" in caught.value.error["message"]) == (2, True)
     (elsewhere / "note.txt").write_text("moved")
     assert laptop.run("deploy", str(elsewhere), "--name", name)["release"] == "v2"
-    laptop.run("destroy", name)
+    laptop.run("destroy", name, "--yes")

@@ -1,0 +1,158 @@
+"""What a worker may say over its control channel. Whoever writes there may be hostile: code of the server has the same
+descriptor, so that each message is checked before anybody acts on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The longest message, in bytes: an inspection's answer holds all that a server offers.
+MAX_MESSAGE = 16 * 1024 * 1024
+# Decoding takes as long as there are values; a posted message of 4 MiB is one of them.
+MAX_VALUES = 500_000
+# Of lists and objects within each other: JSON Schemas of tools have a dozen.
+MAX_DEPTH = 100
+MAX_NUMBER = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nobody has asked for `idle_s` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """It takes no new connections any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many requests are `open`."""
+
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Its question `number`: whose is the message that was posted to it (homeport_runtime.relay.workers)?"""
+
+    number: int
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Its answer to the question `number`: whether it has taken the message."""
+
+    number: int
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """To an order: `ready`, `accepting`, `inspected` or `failed`, with what belongs to it."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+
+Message = Idle | Stopped | Load | Relay | Relayed | Answer
+
+
+def read_message(line: bytes) -> Message | None:
+    """None for what no worker says."""
+    if line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_VALUES:
+        return None
+    try:
+        fields = json.loads(line)
+        read = _READERS.get(fields["event"])
+        return read(fields) if read is not None else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _relay(fields: Mapping[str, Any]) -> Relay:
+    headers = tuple((_text(name), _text(value)) for name, value in fields["headers"])
+    return Relay(_number(fields["number"]), _text(fields["query"]), headers, _text(fields["body"]))
+
+
+def _relayed(fields: Mapping[str, Any]) -> Relayed:
+    return Relayed(_number(fields["number"]), fields["taken"] is True)
+
+
+def _failed(fields: Mapping[str, Any]) -> Answer:
+    said = {key: _text(fields[key]) if fields.get(key) is not None else None for key in ("hint", "trace")}
+    return Answer("failed", {"message": _text(fields["message"]), **said})
+
+
+def _inspected(fields: Mapping[str, Any]) -> Answer:
+    """What is inside of the contract is the server's own to say, and read as such; here its outline is checked."""
+    # A server that was taken from what its program runs has no name.
+    for text in (fields["kind"], fields["object"] or "", fields.get("chosen", ""), *_list(fields["modules"])):
+        _text(text)
+    for package in _list(fields["packages"]):
+        _text(package["package"])
+        _check_seconds(package["seconds"])
+    _check_seconds(fields["seconds"])
+    if not all(isinstance(fields.get(key), dict | None) for key in ("contract", "discovery")):
+        raise TypeError("no contract")
+    _check_depth(fields)
+    return Answer("inspected", fields)
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
+    "idle": lambda _fields: Idle(),
+    "stopped": lambda _fields: Stopped(),
+    "load": lambda fields: Load(_number(fields["open"])),
+    "relay": _relay,
+    "relayed": _relayed,
+    "ready": lambda _fields: Answer("ready", {}),
+    "accepting": lambda _fields: Answer("accepting", {}),
+    "failed": _failed,
+    "inspected": _inspected,
+}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    # Half of a surrogate pair cannot be written anywhere.
+    value.encode()
+    return value
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_NUMBER:
+        raise TypeError("no number")
+    return value
+
+
+def _check_seconds(value: object) -> None:
+    if not isinstance(value, int | float) or not 0 <= value <= MAX_NUMBER:
+        raise TypeError("no seconds")
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return value
+
+
+def _check_depth(value: object) -> None:
+    """Whoever goes through what a server offers does so by recursion."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise ValueError("nested too deeply")

@@ -1,0 +1,54 @@
+"""The calls that a worker's end cut off: the worker keeps those that it answers in a file that both have open
+(homeport_runtime.guard.open_calls), and the server's code may write there what it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
+
+from ..records import read_record
+from .logbook import RECORD
+
+
+class OpenCalls:
+    """Made before the worker starts, with a file at `path` that is there until `hide`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def hide(self) -> None:
+        """The worker has opened it, or never will."""
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def left(self, reason: str) -> Iterator[bytes]:
+        """A record, as a line of output, for each call that is open; `reason` says how the worker ended."""
+        now = time.time()
+        for slot in range(SLOTS):
+            record = read_record(os.pread(self._descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
+            if record is None or "call" not in record:
+                continue
+            call = record["call"]
+            call |= {"status": "error", "ms": round(max(now - record["time"], 0.0) * 1000, 2)}
+            message = f"tools/call {call['tool']}: error, its worker ended ({reason})"
+            record |= {"time": round(now, 3), "message": message}
+            yield RECORD + json.dumps(record).encode() + b"\n"
+
+
+def keep_open_calls(path: Path) -> OpenCalls | None:
+    """None where nothing can be written: a worker serves all the same."""
+    try:
+        return OpenCalls(path)
+    except OSError:
+        return None

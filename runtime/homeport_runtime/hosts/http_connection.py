@@ -1,0 +1,104 @@
+"""One HTTP connection of a worker: uvicorn's, which tells what it waits for.
+
+h11 whatever the layer has: with httptools uvicorn bounds no header (it kept 197 MB of one) and loses the body of a
+request that proposes HTTP/2 in passing (`Upgrade: h2c`, RFC 7540 section 3.2), as Java's client and `curl --http2` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+LOOPBACK = ("127.0.0.1", "::1")
+# By whom the reverse proxy in front of us, which is on this machine, has been asked.
+FORWARDED = b"x-forwarded-for"
+
+
+class Turn(Enum):
+    """Whose it is, where it is the client's: to send the rest of a request, or to read an answer."""
+
+    SENDS = "sends"
+    READS = "reads"
+
+
+class Progress(NamedTuple):
+    """`moved` bytes have been in the `number`th turn of this connection's client; only differences mean something."""
+
+    turn: Turn
+    number: int
+    moved: int
+
+
+class Connection(H11Protocol):
+    """`between_requests` is told when no request is on it any more."""
+
+    def __init__(self, *arguments: Any, between_requests: Callable[[Connection], None], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._between_requests = between_requests
+        self._received = 0
+        self._turns = 0
+        self.used_at = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # uvicorn waits for the first request for ever.
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        self._turns += 1
+        self.used_at = self.loop.time()
+        super().on_response_complete()
+        self._between_requests(self)
+
+    def resume_writing(self) -> None:
+        self._turns += 1
+        super().resume_writing()
+
+    @property
+    def unread(self) -> int:
+        """Bytes that the client has not taken yet, and the system neither."""
+        return self.transport.get_write_buffer_size()
+
+    def reset(self) -> None:
+        """Ends it at once, with what the system still has for a client that reads nothing."""
+        no_time = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+        self.transport.abort()
+
+    def is_idle(self) -> bool:
+        """No request begun, none waiting, none being answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False
+        conn = self.conn
+        return conn.our_state is conn.their_state is h11.IDLE and not conn.trailing_data[0]
+
+    def progress(self) -> Progress | None:
+        """None where it is not the client that has to do something."""
+        if self.flow.write_paused or (self.transport.is_closing() and self.unread):
+            return Progress(Turn.READS, self._turns, -self.unread)
+        begun = self.conn.their_state is h11.SEND_BODY or (
+            self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
+        )
+        if begun and not self.flow.read_paused and not self.conn.they_are_waiting_for_100_continue:
+            return Progress(Turn.SENDS, self._turns, self._received)
+        return None
+
+    def peer(self) -> str:
+        """The address of whoever asks."""
+        host = self.client[0] if self.client else ""
+        if host in LOOPBACK and self.conn.their_state is not h11.IDLE:
+            forwarded = [value for name, value in self.headers or () if name == FORWARDED]
+            if forwarded:
+                return forwarded[-1].rpartition(b",")[2].strip().decode("latin-1")
+        return host
