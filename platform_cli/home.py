@@ -40,6 +40,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def temporary(self) -> Path:
+        """What is needed for a moment: uploads, checkouts, scratch copies (platform_cli.temporary)."""
+        return self.root / "tmp"
+
+    @property
     def projects(self) -> Path:
         return self.root / "projects"
 
@@ -79,13 +84,18 @@ class Home:
         return self.projects / name
 
 
+def home_root() -> Path:
+    """The folder that HOMEPORT_HOME names, else the user's data folder; it need not be there."""
+    chosen = os.environ.get("HOMEPORT_HOME")
+    return (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
+
+
 def open_home() -> Home:
     """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there.
 
     Raises InputError if it cannot be created.
     """
-    chosen = os.environ.get("HOMEPORT_HOME")
-    root = (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
+    root = home_root()
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         ignore = root / ".gitignore"

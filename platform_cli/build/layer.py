@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from platform_cli.build.model import Interpreter, Layer, Lock
 from platform_cli.build.node import install_packages
-from platform_cli.build.uv import FREE_DISK, UvError, run_uv
+from platform_cli.build.record import check_records
+from platform_cli.build.uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
 from platform_cli.errors import LayerError
+from platform_cli.temporary import is_abandoned, locked_folder
 
-NEW_S = 60.0
+# <linux/fs.h>: _IOW(0x94, 9, int)
+FICLONE = 0x40049409
 
 
 def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Layer, bool]:
     """The layer of `lock` below `layers`, and whether it was there already.
 
-    It has no bytecode yet (supervisor.bytecode). Files may be hard links into uv's cache: nobody may change them. Two
-    builders of one layer do not meet: the first to finish names it. Raises LayerError when a package cannot be
-    installed or the disk is full; nothing stays behind then, nor after an interrupt.
+    It has no bytecode yet (supervisor.bytecode). Two builders of one layer do not meet: the first to finish names it.
+    Raises LayerError when a package cannot be installed or is not what it says of itself, or the disk is full; nothing
+    stays behind then, nor after an interrupt.
     """
     final = layers / lock.hash
     layer = Layer(final, lock.hash)
@@ -34,8 +32,9 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
     layers.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(layers, lock.hash)
     try:
-        with _workspace(layers, lock.hash) as folder:
+        with locked_folder(layers, f".{lock.hash}.") as folder:
             _install(lock, interpreter, folder)
+            check_records(folder)
             if lock.packages:
                 install_packages(lock.packages, folder)
             _name(folder, final)
@@ -48,6 +47,7 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
 
 def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
     args = ["pip", "install", "--target", str(folder), *interpreter.uv_options, "--no-deps"]
+    args += ["--link-mode", _link_mode(folder)]
     if "--extra-index-url" in lock.text:
         # The lock says which version with which hash: it does not matter which index has others of that name.
         args += ["--index-strategy", "unsafe-best-match"]
@@ -67,46 +67,37 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
 def _run(args: list[str], lock: str, folder: Path) -> None:
     """A lock leaves nothing to ask an index when uv has all of it: it is asked only if it has not."""
     # Started in the new folder: uv would read the configuration of whatever project it is started in.
-    for more in (["--offline"], []):
-        try:
-            run_uv([*args, *more, "--requirements", "-"], input=lock, cwd=folder)
-        except UvError as error:
-            if not more or error.disk_full:
-                raise
-        else:
-            return
-
-
-@contextmanager
-def _workspace(layers: Path, name: str) -> Iterator[Path]:
-    """A new folder beside the finished layers, locked while its builder lives and removed if it was not renamed."""
-    folder = Path(tempfile.mkdtemp(dir=layers, prefix=f".{name}."))
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    args = [*args, "--requirements", "-"]
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield folder
+        run_uv(with_wheels([*args, "--offline"]), input=lock, cwd=folder)
+    except UvError as error:
+        if error.disk_full:
+            raise
+        resolve_with_uv(args, input=lock, cwd=folder)
+
+
+def _link_mode(folder: Path) -> str:
+    """uv's word for files that share no content with its cache that anybody could change: a server may write to the
+    cache, or to another environment that uv made of it. Copy-on-write costs nothing, where the file system has it.
+    """
+    source, clone = folder / ".source", folder / ".clone"
+    source.touch()
+    try:
+        with source.open("rb") as reader, clone.open("wb") as writer:
+            fcntl.ioctl(writer, FICLONE, reader.fileno())
+    except OSError:
+        return "copy"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+        source.unlink()
+        clone.unlink(missing_ok=True)
+    return "clone"
 
 
 def _sweep(layers: Path, name: str) -> None:
     """Removes what builders of this layer left behind when they were killed."""
     for folder in layers.glob(f".{name}.*"):
-        try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            continue  # its builder has finished meanwhile
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # A builder that has just made its folder has not locked it yet.
-            if time.time() - os.fstat(descriptor).st_mtime < NEW_S:
-                continue
+        if is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(descriptor)
 
 
 def _name(folder: Path, final: Path) -> None:

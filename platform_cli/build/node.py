@@ -16,6 +16,8 @@ from ..config.package_json import programs_of, read_package, run_file
 from ..config.project import Project
 from ..errors import BuildError, LayerError, LockError
 from ..home import write_atomic
+from ..temporary import temporary_folder
+from .confined import confined, without_keys
 from .model import Lock, NodePackages, SourceFile
 from .source import copy_source
 from .uv import mask
@@ -101,7 +103,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         folder = Path(temporary, "app")
         copy_source(project.folder, files, folder)
         (folder / MODULES).symlink_to(layer / MODULES)
-        _npm(["run", "build"], folder)
+        _npm(["run", "build"], folder, layer)
         if not (folder / program).is_file():
             raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
         (folder / MODULES).unlink()
@@ -129,8 +131,7 @@ def _write(package: str, lock: str | None, npmrc: str, folder: Path) -> None:
 
 
 def _resolve(package: str, npmrc: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="homeport-npm-") as temporary:
-        folder = Path(temporary)
+    with temporary_folder("npm") as folder:
         _write(package, None, npmrc, folder)
         try:
             _npm(["install", "--package-lock-only", "--ignore-scripts"], folder)
@@ -143,22 +144,22 @@ def _resolve(package: str, npmrc: str) -> str:
 
 def _version() -> str:
     """Node's major version: compiled packages are made for one."""
-    return _run(["node", "--version"], None).partition(".")[0]
+    return _run(["node", "--version"]).partition(".")[0]
 
 
-def _npm(args: Sequence[str], folder: Path) -> None:
-    _run(["npm", *args], folder)
+def _npm(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
+    _run(["npm", *args], folder, layer)
 
 
-def _run(command: Sequence[str], folder: Path | None) -> str:
+def _run(command: Sequence[str], folder: Path | None = None, layer: Path | None = None) -> str:
     program = shutil.which(command[0])
     if program is None:
         raise BuildError(f"{command[0]} is not installed", hint="Install Node.js: https://nodejs.org")
     try:
         done = subprocess.run(
-            [program, *command[1:]],
+            confined([program, *command[1:]], writable=[folder] if folder else [], read_only=[layer] if layer else []),
             cwd=folder,
-            env={**os.environ, **_QUIET},
+            env=without_keys(os.environ) | _QUIET,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ from platform_cli.build.poetry import dependencies_only
 from platform_cli.build.pyproject import load_toml, paths_outside, uses_poetry
 from platform_cli.build.requirements_txt import CONSTRAINT, CONTENT, content_hash
 from platform_cli.build.scratch import scratch_copy
-from platform_cli.build.uv import UvError, run_uv
+from platform_cli.build.uv import UvError, resolve_with_uv, run_uv
 from platform_cli.build.wheel import local_wheel
 from platform_cli.config.inline_metadata import inline_metadata
 from platform_cli.errors import LockError
+from platform_cli.temporary import temporary_folder
 
 # What fastmcp 2 and 3 are for, and not all of their releases say.
 OLD_SDK = ("mcp<2",)
@@ -50,8 +50,8 @@ def _place(file: ProjectFile | None) -> Iterator[Path]:
     is started in.
     """
     if file is None:
-        with tempfile.TemporaryDirectory(prefix="homeport-lock-") as folder:
-            yield Path(folder)
+        with temporary_folder("lock") as folder:
+            yield folder
         return
     data = load_toml(file.root / file.path) if file.path.endswith(".toml") else {}
     outside = set(paths_outside(data, (file.root / file.path).parent, file.root.resolve()))
@@ -112,15 +112,15 @@ class _Resolution:
     def _refresh(self, file: ProjectFile, folder: Path, python: Sequence[str]) -> None:
         if self._upgrade is not None:
             named = [f"--upgrade-package={name}" for name in self._upgrade] or ["--upgrade"]
-            run_uv(["lock", *python, *named], cwd=folder)
+            resolve_with_uv(["lock", *python, *named], cwd=folder)
             self.notes.append(f"{file.lock} itself stays as it is: `uv lock --upgrade` brings it up to date")
             return
         try:
-            run_uv(["lock", "--check", *python], cwd=folder)
+            resolve_with_uv(["lock", "--check", *python], cwd=folder)
         except UvError as error:
             if "needs to be updated" not in error.stderr:
                 return  # whether it can be used at all, the export tells
-            run_uv(["lock", *python], cwd=folder)
+            resolve_with_uv(["lock", *python], cwd=folder)
             self.notes.append(f"{file.lock} is older than {file.path}, and was resolved again: `uv lock` updates it")
 
     def _compile(self, lines: Sequence[str], constraints: Sequence[str], *, of_file: bool = True) -> str:
@@ -130,14 +130,14 @@ class _Resolution:
         if file:
             args += [self._named(file, folder), *(f"--extra={extra}" for extra in file.extras)]
             args += [f"--group={group}" for group in file.groups if not self._is_poetry(file)]
-        with tempfile.TemporaryDirectory(prefix="homeport-lock-") as scratch:
+        with temporary_folder("lock") as scratch:
             if constraints:
                 args += ["--constraint", str(_written(scratch, "constraints.txt", "\n".join(constraints)))]
             if self._upgrade is not None:
                 args += [f"--upgrade-package={name}" for name in self._upgrade] or ["--upgrade"]
                 if self._upgrade:
                     args += ["--output-file", str(_written(scratch, "lock.txt", self._previous))]
-            resolved = run_uv(args, input="\n".join(lines) + "\n", cwd=folder)
+            resolved = resolve_with_uv(args, input="\n".join(lines) + "\n", cwd=folder)
         return self._localized(resolved, folder, resolved=True)
 
     def _named(self, file: ProjectFile, folder: Path) -> str:
@@ -267,7 +267,7 @@ def _is_conflict(error: UvError) -> bool:
     return "No solution found" in error.stderr
 
 
-def _written(folder: str, name: str, text: str) -> Path:
-    file = Path(folder, name)
+def _written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
     file.write_text(text + "\n")
     return file

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from platform_cli.build.source import collect_source, copy_source
+from platform_cli.temporary import temporary_folder
 
 
 @contextmanager
@@ -17,8 +17,8 @@ def scratch_copy(root: Path, needed: Iterable[str] = (), outside: Iterable[Path]
     backends that take the version from it. `needed` files come along though ignored; packages `outside` of the root are
     where relative paths lead to.
     """
-    with tempfile.TemporaryDirectory(prefix="homeport-scratch-") as top:
-        base = Path(top).resolve()
+    with temporary_folder("scratch") as top:
+        base = top.resolve()
         copy = place_in(base, root)
         for folder in (root, *outside):
             if folder.is_dir():

@@ -6,12 +6,16 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
+from platform_cli.build.confined import confined, own_temporary_folder, without_keys
 from platform_cli.errors import BuildError
+from platform_cli.temporary import temporary_folder
 
 GRACE_S = 3.0
+TIMEOUT_S = 1200.0
 LONGEST_REASON = 700
 FREE_DISK = "Free some disk space (`uv cache prune` clears what uv no longer needs), then run the command again."
 
@@ -19,6 +23,8 @@ FREE_DISK = "Free some disk space (`uv cache prune` clears what uv no longer nee
 _FOREIGN = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "FORCE_COLOR")
 _CROSS = "\N{MULTIPLICATION SIGN}"  # what uv before 0.13 puts before its error
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+_FILE_URL = re.compile(r"\bfile://(/[^\s#;]+)")
+_NO_BUILD = re.compile(r"no usable wheels|no-build|[Bb]uilding (?:source|from source)|is disabled")
 _CAUSE = re.compile(r"^\s*(?:cause:|Caused by:|[├╰]─▶)\s*")
 _CONCLUSION = re.compile(
     r",? we can conclude that (?:your requirements|all versions of .{1,80}) (?:are|is) unsatisfiable\.?$"
@@ -39,6 +45,11 @@ class UvError(BuildError):
         return said[-1].strip() if len(said) > 1 else self.message
 
     @property
+    def wants_build(self) -> bool:
+        """Whether it would have gone further if packages might be built."""
+        return _NO_BUILD.search(self.stderr) is not None
+
+    @property
     def disk_full(self) -> bool:
         return "No space left on device" in self.stderr or "os error 28" in self.stderr
 
@@ -47,10 +58,47 @@ def run_uv(args: Sequence[str], *, input: str | None = None, cwd: Path | None = 
     """Runs uv and returns its stdout. Raises UvError when it fails; when interrupted, uv is gone before this returns.
 
     The user's own UV_* variables stay, so private indexes, proxies and certificates work as they do for uv itself.
+    For what runs code of packages there is `build_with_uv`.
     """
+    return _run([_binary(), *args], _environment(), input, cwd)
+
+
+def build_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path, out: Path | None = None) -> str:
+    """As `run_uv`, where packages may have to be built: their code sees of the platform's folder nothing but `cwd`,
+    `out` and the wheels that `input` names, and has a cache of its own, since what it writes into the shared one would
+    be installed for others.
+    """
+    with temporary_folder("uv") as folder:
+        wheels = {Path(unquote(path)).parent for path in _FILE_URL.findall(input or "")}
+        command = confined(
+            [_binary(), *args],
+            hidden=[_cache()],
+            writable=(folder, cwd, *([out] if out else ())),
+            read_only=[wheel for wheel in sorted(wheels) if wheel.is_dir()],
+        )
+        environment = without_keys(_environment()) | own_temporary_folder(folder / "tmp")
+        return _run(command, environment | {"UV_CACHE_DIR": str(folder / "cache")}, input, cwd)
+
+
+def resolve_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path) -> str:
+    """As `run_uv` with wheels alone; where those are not enough, as `build_with_uv`."""
+    try:
+        return run_uv(with_wheels(args), input=input, cwd=cwd)
+    except UvError as error:
+        if not error.wants_build:
+            raise
+    return build_with_uv(args, input=input, cwd=cwd)
+
+
+def with_wheels(args: Sequence[str]) -> list[str]:
+    """`args` such that nothing is built, and so no code of a package runs."""
+    return [*args, *(() if "--only-binary" in args else ("--no-build",))]
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], input: str | None, cwd: Path | None) -> str:
     # A process group of its own: uv starts build backends, and an interrupt has to end those as well.
     process = subprocess.Popen(
-        [_binary(), *args],
+        command,
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,11 +106,14 @@ def run_uv(args: Sequence[str], *, input: str | None = None, cwd: Path | None = 
         encoding="utf-8",
         errors="replace",
         cwd=cwd,
-        env=_environment(),
+        env=environment,
         process_group=0,
     )
     try:
-        stdout, stderr = process.communicate(input)
+        stdout, stderr = process.communicate(input, TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise UvError(f"error: uv took longer than {TIMEOUT_S:g} s") from None
     except BaseException:
         _end(process)
         raise
@@ -105,6 +156,13 @@ def _binary() -> str:
         raise BuildError(
             "uv is not installed beside homeport", hint="Reinstall homeport: `pip install homeport`."
         ) from error
+
+
+def _cache() -> Path:
+    """uv's own, as its documentation has it ("Caching")."""
+    named = os.environ.get("UV_CACHE_DIR")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(named) if named else base / "uv").absolute()
 
 
 def _environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from platform_cli.build.model import Interpreter
 from platform_cli.build.requirements_txt import content_hash
 from platform_cli.build.scratch import scratch_copy
-from platform_cli.build.uv import UvError, run_uv
+from platform_cli.build.uv import UvError, build_with_uv
 from platform_cli.errors import LockError
 
 
@@ -57,5 +57,6 @@ def _build(package: Path, interpreter: Interpreter, out: Path) -> None:
 
 def build_wheel(copy: Path, interpreter: Interpreter, out: Path) -> None:
     """Builds the wheel of the project in `copy`, where its backend may write, into the folder `out`."""
-    run_uv(["build", "--wheel", "--python", str(interpreter.path), "--out-dir", str(out), str(copy)], cwd=copy)
+    args = ["build", "--wheel", "--python", str(interpreter.path), "--out-dir", str(out), str(copy)]
+    build_with_uv(args, cwd=copy, out=out)
     (out / ".gitignore").unlink(missing_ok=True)

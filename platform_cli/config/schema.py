@@ -234,7 +234,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "memory_mb": Key(
             whole(128, 10_240), "Memory of an instance in megabytes; its share of a processor grows with it.", "1024"
         ),
-        "timeout_s": Key(whole(1, 900), "How long one request, and so one stream, may last, in seconds.", "300"),
+        "timeout_s": Key(whole(5, 900), "How long one request, and so one stream, may last, in seconds.", "300"),
         "log_days": Key(one_of(*LOG_DAYS), "How many days CloudWatch keeps the logs.", "30"),
         "snap_start": Key(
             boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"
@@ -249,6 +249,9 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "max": Key(whole(1, 64), "Workers at most.", "1"),
         "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
+        "unresponsive_s": Key(
+            seconds(5, 86400), "Seconds without a sign of life before another worker takes over.", "60"
+        ),
     },
     "auth": {
         "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,6 +17,7 @@ from ..config.project import Project
 from ..config.sources import NPM, PYPI, read_package_source
 from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
+from ..temporary import temporary_folder
 from .deployer import Emit, Event, Read, told_stages
 from .platform import Platform
 from .upload import Description, unpack
@@ -86,8 +85,7 @@ class Builds:
             return asyncio.run_coroutine_threadsafe(self._platform.releases.inspect(draft.name, project), loop).result()
 
         def work() -> Bundle:
-            folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
-            try:
+            with temporary_folder("build") as folder:
                 project = read(folder)
                 return build(
                     project,
@@ -96,8 +94,6 @@ class Builds:
                     lambda draft: inspect(draft, project.name),
                     lambda text: tell({"event": "note", "text": text}),
                 ).bundle
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
 
         building = asyncio.ensure_future(asyncio.to_thread(work))
         try:

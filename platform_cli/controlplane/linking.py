@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..config.load import read_config
 from ..config.names import slugify
@@ -15,6 +13,7 @@ from ..errors import GitHubError, HomeportError, InputError, NotFoundError
 from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
+from ..temporary import temporary_folder
 from .deployments import Deployments, Wanted
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
@@ -155,8 +154,8 @@ def _look(request: LinkRequest, source: Source) -> _Found:
     head = source.list_refs(repository, request.token, ref).get(ref)
     if head is None:
         raise InputError(f"{repository.name} has no branch {branch!r}", hint="push it first, or name another: --branch")
-    with tempfile.TemporaryDirectory(prefix="homeport-link-") as folder:
-        _, root = source.check_out(repository, request.token, head, request.folder, Path(folder))
+    with temporary_folder("link") as folder:
+        _, root = source.check_out(repository, request.token, head, request.folder, folder)
         name = read_config(root).name or _name(repository, request.folder)
     return _Found(repository, int(answer["id"]), branch, head, name)
 

@@ -6,15 +6,16 @@ import base64
 import os
 import re
 import subprocess
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import tenacity
 
+from ..build.confined import confined
 from ..build.source import MAX_BYTES
 from ..errors import GitHubError, NotFoundError, RevokedTokenError
+from ..temporary import temporary_folder
 from .commits import Commit, MovedError, TreeEntry, check_files, check_tree
 from .repository import Repository
 
@@ -38,11 +39,11 @@ class Git:
     def check_out(
         self, repository: Repository, token: str, sha: str, folder: str, destination: Path
     ) -> tuple[Commit, Path]:
-        with tempfile.TemporaryDirectory(prefix="homeport-git-") as store:
+        with temporary_folder("git") as store:
             environment = _environment(repository.clone_url, token)
 
             def git(*arguments: str, timeout_s: float = LIST_TIMEOUT_S) -> str:
-                return _git(["--git-dir", store, *arguments], environment, timeout_s)
+                return _git(["--git-dir", str(store), *arguments], environment, timeout_s, [store, destination])
 
             git("init", "--quiet", "--template=")
             git("fetch", "--quiet", "--depth=1", "--no-tags", repository.clone_url, sha, timeout_s=FETCH_TIMEOUT_S)
@@ -98,12 +99,18 @@ def _environment(url: str, token: str) -> dict[str, str]:
     }
 
 
-def _git(arguments: list[str], environment: Mapping[str, str], timeout_s: float) -> str:
+def _git(arguments: list[str], environment: Mapping[str, str], timeout_s: float, writable: Sequence[Path] = ()) -> str:
+    """What git printed. Of the platform's own it sees `writable` alone: what it reads was written by strangers."""
     # No file that git writes may be larger than what is deployed at most.
     limited = ["/bin/sh", "-c", 'ulimit -f "$0"; exec git "$@"', str(MAX_BYTES // 512), *arguments]
     try:
         done = subprocess.run(
-            limited, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
+            confined(limited, writable=writable),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise GitHubError(

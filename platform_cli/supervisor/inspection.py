@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ..errors import InspectError, ReleaseError
+from ..temporary import temporary_folder
 from .launch import Launcher
 from .release import RunnableRelease
 from .workdir import WorkDir
@@ -19,13 +19,14 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
     """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
     last it printed.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="homeport-inspect-"))
-    try:
+    with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
         workdir.place(release.bundle / "app", release.files, release.folders)
-        return await inspect_in(workdir.path, launcher, release, record=record)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        try:
+            return await inspect_in(workdir.path, launcher, release, record=record)
+        finally:
+            # The server may have left more there than is removed in a moment.
+            await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
 
 
 async def inspect_in(

@@ -8,6 +8,7 @@ import errno
 import io
 import json
 import os
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -15,12 +16,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
+from ..hostile_files import open_regular
 from ..records import read_record
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
+_NAME = re.compile(r"[0-9]{8,12}")
 # A longer record is taken for text, and of a text so many characters are kept: no line pushes out the others.
 # What the runtime makes one record of has MAX_LINE characters (homeport_runtime.telemetry.lines).
 MAX_RECORD = 512 * 1024
@@ -117,15 +120,29 @@ class LogBook:
             return self._file
         rotate = self._file is not None
         self._close_file()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         existing = self._numbers()
-        self._number = (existing[-1] if existing else 1) + (1 if rotate else 0)
-        path = self._path(self._number)
-        self._file = io.FileIO(path, "ab")
-        self._size = path.stat().st_size
+        newest = existing[-1] if existing else 1
+        try:
+            self._number, self._file = self._opened(newest + (1 if rotate else 0))
+        except OSError as error:
+            # Something else lies there: its place is not ours.
+            if error.errno not in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
+                raise
+            self._number, self._file = self._opened(newest + 2)
+        self._size = os.fstat(self._file.fileno()).st_size
         for old in self._numbers()[:-MAX_FILES]:
-            self._path(old).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+                self._path(old).unlink()
         return self._file
+
+    def _make_folder(self) -> None:
+        if self._folder.is_symlink():
+            self._folder.unlink()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _opened(self, number: int) -> tuple[int, io.FileIO]:
+        return number, io.FileIO(open_regular(self._path(number), os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
 
     def close(self) -> None:
         self._write_waiting()
@@ -138,7 +155,7 @@ class LogBook:
                 file.close()
 
     def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if _NAME.fullmatch(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
@@ -161,12 +178,12 @@ class LogBook:
             later = [n for n in self._numbers() if n > number]
             if later:
                 number = later[0]
-                # It may have gone meanwhile.
-                with contextlib.suppress(FileNotFoundError):
-                    path = self._path(number)
-                    if path.stat().st_mtime < since and len(later) > 1:
-                        continue
-                    with path.open("rb") as file:
+                # It may have gone meanwhile, or be nothing that a log has written.
+                with contextlib.suppress(OSError):
+                    descriptor = open_regular(self._path(number), os.O_RDONLY)
+                    with os.fdopen(descriptor, "rb") as file:
+                        if os.fstat(descriptor).st_mtime < since and len(later) > 1:
+                            continue
                         file.seek(_start_of(file, since))
                         async for chunk in self._read_file(file, number, follow=follow):
                             yield chunk

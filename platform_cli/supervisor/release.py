@@ -13,7 +13,7 @@ from typing import Any
 import homeport_runtime
 import platform_cli
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
-from homeport_runtime.hosts.confinement import can_hide, temporary_folders
+from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import KEYS
 
 from ..build.manifest import read_manifest
@@ -49,14 +49,15 @@ def own_code() -> tuple[Path, ...]:
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
-    seconds without requests before scaling to zero, None to stay; `stop_first` says that no two workers can run at a
+    seconds without requests before scaling to zero, None to stay; `unresponsive_s` those without a sign of life before
+    another worker takes over; `stop_first` says that no two workers can run at a
     time; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules its server
     imports, as inspected, or as its source says before it was; `tools` what its server listed then, None where it has
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
     decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
     `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
-    let them be hidden; `temporary` those that each of them has for itself. `auth` is what the configuration says of
-    callers, `path` where who deployed it finds programs, `token_hash` that of the token which the project has.
+    let them be hidden. `auth` is what the configuration says of callers, `path` where who deployed it finds programs,
+    `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -82,10 +83,10 @@ class RunnableRelease:
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
-    temporary: tuple[Path, ...] = ()
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     token_hash: str | None = None
+    unresponsive_s: float = 60.0
 
     def start_environment(self) -> dict[str, str]:
         """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
@@ -124,6 +125,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],
         concurrency=scaling["concurrency"],
+        # Releases that were made by an earlier homeport say nothing of it.
+        unresponsive_s=scaling.get("unresponsive_s", 60.0),
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
         folders=tuple(manifest.get("folders", ())),
@@ -133,7 +136,6 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         hidden=home.private if can_hide(home.root) else (),
-        temporary=temporary_folders(),
     )
 
 

@@ -2,20 +2,31 @@
 
 A file that a release put there follows the releases. A file that the server made or changed is the server's: it
 stays as it is through deploys and rollbacks. What was put there is remembered by content hash, to tell the two apart.
+
+All of it is hostile: the server may have put links, pipes and huge files into the way, and may do so meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
+from ..errors import ReleaseError
 from ..home import write_atomic
+from ..hostile_files import digest, open_folder, open_regular
+
+# More than all files of a release may have together (build.source).
+MAX_BYTES = 500 * 1000 * 1000
+MAX_RECORD = 32 * 1024 * 1024
+# What is no file, or behind something that is no folder, and what nobody may read.
+_NOT_OURS = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.EEXIST, errno.EACCES, errno.EPERM, errno.ENXIO)
+_OTHER = "not a file of a release"
 
 
 class WorkDir:
@@ -25,61 +36,135 @@ class WorkDir:
 
     def place(self, app: Path, files: Mapping[str, str], folders: Iterable[str] = ()) -> None:
         """Makes the release's files (path -> sha256, content under `app`) and folders visible, leaving the server's own
-        alone. Folders stay: what is written into them is the server's.
+        alone. Folders stay: what is written into them is the server's. Raises ReleaseError where there is a link in
+        place of the working folder.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in folders:
-            # What the server put in its place or on the way there is the server's own.
-            with contextlib.suppress(FileExistsError, NotADirectoryError):
-                (self.path / folder).mkdir(parents=True, exist_ok=True)
         placed = self._placed()
-        kept: dict[str, str] = {}
-        for name in sorted({*placed, *files}):
-            target = self.path / name
-            current = _digest(target)
-            wanted = files.get(name)
-            if current is not None and current != placed.get(name) and current != wanted:
-                # The server's own, or changed by it: remember what we once put there, so that it stays its own.
-                if name in placed:
-                    kept[name] = placed[name]
-                continue
-            if wanted is None:
-                target.unlink(missing_ok=True)
-                continue
-            if current != wanted:
-                _copy(app / name, target)
-            kept[name] = wanted
+        if not (placed or files or folders):
+            return
+        with self._opened() as root:
+            for folder in folders:
+                with _leaving_others(), _inside(root, folder, make=True):
+                    pass
+            kept = _Placing(root, app, placed).all(files)
         write_atomic(self._record, json.dumps(kept, sort_keys=True).encode())
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        try:
+            root = open_folder(self.path)
+        except OSError as error:
+            raise ReleaseError(f"{self.path} is no folder: {error.strerror}", hint="remove what is there") from error
+        try:
+            yield root
+        finally:
+            os.close(root)
 
     def _placed(self) -> dict[str, str]:
         try:
-            placed: dict[str, str] = json.loads(self._record.read_bytes())
-        except (FileNotFoundError, ValueError):
+            with os.fdopen(open_regular(self._record, os.O_RDONLY), "rb") as file:
+                placed = json.loads(file.read(MAX_RECORD))
+        except (OSError, ValueError, RecursionError):
             return {}
-        return placed
+        if not isinstance(placed, dict):
+            return {}
+        return {name: sha256 for name, sha256 in placed.items() if _is_within(name) and isinstance(sha256, str)}
 
 
-def _digest(path: Path) -> str | None:
-    """The sha256 of a file; None if there is none. Something else in its place counts as the server's own."""
+class _Placing:
+    def __init__(self, root: int, app: Path, placed: Mapping[str, str]) -> None:
+        self._root = root
+        self._app = app
+        self._placed = placed
+        self._rest = 2 * MAX_BYTES
+
+    def all(self, files: Mapping[str, str]) -> dict[str, str]:
+        """What is remembered of them."""
+        kept: dict[str, str] = {}
+        for name in sorted({*self._placed, *files}):
+            current, wanted = self._content(name), files.get(name)
+            if current is not None and current != self._placed.get(name) and current != wanted:
+                # The server's own, or changed by it: remember what we once put there, so that it stays its own.
+                if name in self._placed:
+                    kept[name] = self._placed[name]
+                continue
+            if wanted is None:
+                self._remove(name)
+                continue
+            if current != wanted:
+                self._copy(name)
+            kept[name] = wanted
+        return kept
+
+    def _content(self, name: str) -> str | None:
+        """The sha256 of a file, None if there is none. Of the server's no more is read than releases can have."""
+        path = PurePosixPath(name)
+        with _leaving_others():
+            try:
+                with _inside(self._root, path.parent) as folder:
+                    size = os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_size
+                    found = digest(path.name, folder=folder, most=self._rest)
+            except FileNotFoundError:
+                return None
+            self._rest -= size if found else 0
+            return found or _OTHER
+        return _OTHER
+
+    def _remove(self, name: str) -> None:
+        path = PurePosixPath(name)
+        with contextlib.suppress(FileNotFoundError), _inside(self._root, path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
+
+    def _copy(self, name: str) -> None:
+        path, source = PurePosixPath(name), self._app / name
+        temporary = f".placed-{secrets.token_hex(8)}"
+        with _inside(self._root, path.parent, make=True) as folder:
+            made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            try:
+                with os.fdopen(made, "wb") as writer, source.open("rb") as reader:
+                    shutil.copyfileobj(reader, writer)
+                    # The server may want to change a file it brought: it is the owner's to write.
+                    os.fchmod(made, os.fstat(reader.fileno()).st_mode & 0o777 | 0o600)
+                os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+
+
+def _is_within(name: object) -> bool:
+    """Whether `name` is a path of a file that leads nowhere else."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and str(path) == name != "."
+
+
+@contextlib.contextmanager
+def _inside(root: int, path: PurePosixPath | str, *, make: bool = False) -> Iterator[int]:
+    """The folder `path` below the descriptor `root`, through folders alone; with `make` those that are missing are
+    made. Raises OSError.
+    """
+    current = os.dup(root)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
-    except (NotADirectoryError, IsADirectoryError):
-        return "not a file"
+        for part in PurePosixPath(path).parts:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=current)
+            inner = open_folder(part, folder=current)
+            os.close(current)
+            current = inner
+        yield current
+    finally:
+        os.close(current)
 
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(fd)
-    temporary = Path(name)
+@contextlib.contextmanager
+def _leaving_others() -> Iterator[None]:
+    """What the server put in the place of a file or on the way there is the server's own."""
     try:
-        shutil.copyfile(source, temporary)
-        # The server may want to change a file it brought: it is the owner's to write.
-        temporary.chmod(source.stat().st_mode | 0o600)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink()
-        raise
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise

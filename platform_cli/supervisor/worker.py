@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .control_channel import ControlChannel
 from .launch import Launched, Launcher
+from .liveness import Pulse
 from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
@@ -66,6 +68,7 @@ class Worker:
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
         self.open_requests = 0
+        self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
@@ -87,9 +90,10 @@ class Worker:
         self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
+            line = clean(line)
             if self.state is State.STARTING:
-                self._said.append(text_of(clean(line)))
-            sink(clean(line), level, self.pid)
+                self._said.append(text_of(line))
+            sink(line, level, self.pid)
 
         output = [
             OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
@@ -106,6 +110,9 @@ class Worker:
             elif not warned:
                 warned = True
                 sink(UNREADABLE, "warning", self.pid)
+            if self.state is State.DRAINING and channel.is_flooded:
+                # Its own answers are stuck behind the flood, and so is it.
+                self.kill()
         self._answers.put_nowait(GONE)
 
     def _hear(self, message: Message) -> None:
@@ -116,6 +123,7 @@ class Worker:
             case Stopped():
                 self._stopped.set()
             case Load():
+                self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
             case Relay() | Relayed():
@@ -211,9 +219,15 @@ class Worker:
         """It hands its part of its connections to another worker: they are `workers` now."""
         self.tell(do="share", workers=workers)
 
-    async def hand_over(self) -> None:
+    def ask_where(self) -> None:
+        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        self._signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, WHERE)
+
+    async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
-        await self._end("hand_over", DRAIN_LIMIT_S)
+        await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
@@ -298,6 +312,5 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "names": list(release.domains),
         "idle_s": release.idle_s,
         "hidden": [str(folder) for folder in release.hidden],
-        "temporary": [str(folder) for folder in release.temporary],
         "protected": [str(folder) for folder in own_code()],
     }

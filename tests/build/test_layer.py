@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from platform_cli.build import layer as module
+from platform_cli.build import uv
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.layer import build_layer
 from platform_cli.build.model import Lock
@@ -56,6 +57,7 @@ def test_an_index_is_asked_only_for_what_uv_does_not_have(tmp_path: Path, monkey
         return run_uv(args, **options)
 
     monkeypatch.setattr(module, "run_uv", run)
+    monkeypatch.setattr(uv, "run_uv", run)
     build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path / "first")
     build_layer(lock("six==1.17.0\n"), INTERPRETER, tmp_path / "second")
     assert ran == [True, False, True]

@@ -33,12 +33,12 @@ def test_a_lock_has_exact_versions_and_hashes_and_what_the_runtime_needs(tmp_pat
 def test_an_unchanged_lock_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = Requirements("six\n", "requirements.txt")
     first, _ = make_lock(requirements, INTERPRETER, tmp_path)
-    monkeypatch.setattr(module, "run_uv", None)
+    monkeypatch.setattr(module, "resolve_with_uv", None)
     assert make_lock(replace(requirements, origin="elsewhere"), INTERPRETER, tmp_path) == (first, True)
 
 
 def test_another_python_is_another_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "run_uv", lambda *_, **__: "six==1.17.0\n")
+    monkeypatch.setattr(module, "resolve_with_uv", lambda *_, **__: "six==1.17.0\n")
     interpreters = [
         INTERPRETER,
         Interpreter(INTERPRETER.path, "3.66.1", INTERPRETER.platform),
@@ -57,7 +57,7 @@ def test_constraints_limit_and_do_not_install(tmp_path: Path) -> None:
 
 
 def test_index_lines_and_local_content_stay_with_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "run_uv", lambda *_, **__: "six==1.17.0\n")
+    monkeypatch.setattr(module, "resolve_with_uv", lambda *_, **__: "six==1.17.0\n")
     text = "--extra-index-url https://a/simple\n# content: lib sha256:{}\n"
     one, two = (make_lock(Requirements(text.format(n), ""), INTERPRETER, tmp_path)[0] for n in (1, 2))
     assert one.text == "--extra-index-url https://a/simple\n# content: lib sha256:1\nsix==1.17.0\n"
@@ -100,6 +100,6 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> str:
         raise UvError("error: Failed to write\n  cause: No space left on device (os error 28)")
 
-    monkeypatch.setattr(module, "run_uv", full)
+    monkeypatch.setattr(module, "resolve_with_uv", full)
     with pytest.raises(LockError, match="disk is full"):
         make_lock(Requirements("six\n", ""), INTERPRETER, tmp_path)

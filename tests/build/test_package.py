@@ -78,7 +78,7 @@ def test_a_change_to_code_or_data_alone_builds_nothing(folder: Path, monkeypatch
     found = packaged(folder)
     write(folder, {"src/tiny_clock/__init__.py": "def main(): print('tock')", "notes.md": "more", "new.json": "{}"})
     with monkeypatch.context() as patched:
-        patched.setattr(module, "run_uv", None)
+        patched.setattr(module, "build_with_uv", None)
         assert packaged(folder) == found
 
 

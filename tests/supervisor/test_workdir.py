@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -76,11 +77,11 @@ def test_a_copy_that_fails_leaves_no_part(tmp_path: Path, monkeypatch: pytest.Mo
     folder = WorkDir(tmp_path / "project")
     folder.place(*release(tmp_path / "1", a="one"))
 
-    def full(_source: Path, target: Path) -> None:
-        target.write_text("ha")
+    def full(_source: IO[bytes], target: IO[bytes]) -> None:
+        target.write(b"ha")
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(OSError, match="No space"):
         folder.place(*release(tmp_path / "2", a="two"))
     assert contents(folder) == {"a": "one"}
@@ -102,3 +103,21 @@ def test_what_the_server_made_instead_of_a_folder_is_its_own(tmp_path: Path) -> 
     (folder.path / "logs").write_text("a file")
     folder.place(*release(tmp_path / "two"), ("logs", "logs/deep"))
     assert (folder.path / "logs").read_text() == "a file"
+
+
+@pytest.mark.parametrize("record", ['["a"]', '{"a.txt": 1}', "[" * 100_000, "not JSON", '{"/etc/hostname": "1"}'])
+def test_a_record_that_makes_no_sense_is_none(tmp_path: Path, record: str) -> None:
+    folder = WorkDir(tmp_path / "project")
+    app, files = release(tmp_path / "one", a="one")
+    folder.place(app, files)
+    (tmp_path / "project" / "placed.json").write_text(record)
+    folder.place(*release(tmp_path / "two", b="two"))
+    assert contents(folder) == {"a": "one", "b": "two"}
+
+
+def test_a_file_of_more_than_releases_have_is_not_read(tmp_path: Path) -> None:
+    folder = WorkDir(tmp_path / "project")
+    folder.place(*release(tmp_path / "one", a="one"))
+    os.truncate(folder.path / "a.txt", 1 << 40)
+    folder.place(*release(tmp_path / "two", a="two"))
+    assert (folder.path / "a.txt").stat().st_size == 1 << 40

@@ -15,8 +15,10 @@ import uvicorn
 
 from ..app import App
 from ..relay.workers import WorkerRelay
+from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
+from .whereabouts import tell_where_when_asked
 
 # Seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -26,8 +28,9 @@ ORPHAN_DRAIN_S = 2.0
 GRACE_S = 0.3
 # Seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
-# Seconds between reports, and for giving connections to a new worker.
+# Seconds between reports while there are requests, between those without, and for giving connections to a new worker.
 TICK_S = 0.5
+BEAT_S = 1.5
 SHARE_S = 0.5
 # More connections than a worker can have.
 ALL = 1 << 30
@@ -56,9 +59,11 @@ class HTTPServer:
         config.load()
         self._connections = Connections(config, exchange)
         self._state = self._connections.state
+        self._carried = CarriedStreams(app.guard, exchange, self._state)
 
     async def run(self, channel: Channel) -> None:
         """Serves until the supervisor says hand_over (others go on), close (nobody does) or goes away."""
+        tell_where_when_asked()
         loop = asyncio.get_running_loop()
         orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
@@ -70,7 +75,7 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message))
+        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -88,31 +93,34 @@ class HTTPServer:
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
-                        await self._hand_over()
+                        await self._hand_over(relay)
                     else:
                         await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
                     relaying.cancel()
                     return
                 self._connections.start_accepting(self._listener)
-                self._exchange.start_taking(self._connections.take)
+                self._exchange.start_taking(self._connections.take, self._carried.take)
                 channel.send(event="accepting")
         finally:
             clock.cancel()
 
     async def _tick(self, channel: Channel) -> None:
-        """The Date header (RFC 9110, section 6.6.1), how many requests are open, and whether nobody asks any more."""
-        served, reported, quiet_since = -1, 0, time.monotonic()
+        """The Date header (RFC 9110, section 6.6.1), how many requests are open, which is the worker's sign of life,
+        and whether nobody asks any more.
+        """
+        served, reported, reported_at, quiet_since = -1, 0, 0.0, time.monotonic()
         while True:
             self._set_headers()
             guard = self._app.guard
-            if guard.open_requests or reported:
-                reported = guard.open_requests
+            now = time.monotonic()
+            if guard.open_requests or reported or now - reported_at >= BEAT_S:
+                reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
             if guard.open_requests or guard.served != served:
-                served, quiet_since = guard.served, time.monotonic()
-            elif time.monotonic() - quiet_since >= self._idle_s:
+                served, quiet_since = guard.served, now
+            elif now - quiet_since >= self._idle_s:
                 channel.send(event="idle")
-                quiet_since = time.monotonic()
+                quiet_since = now
             await asyncio.sleep(TICK_S)
 
     def _set_headers(self) -> None:
@@ -150,11 +158,11 @@ class HTTPServer:
         def take_again() -> None:
             self._connections.leaving = 0
             if not self._stopped:
-                self._exchange.start_taking(self._connections.take)
+                self._exchange.start_taking(self._connections.take, self._carried.take)
 
         asyncio.get_running_loop().call_later(SHARE_S, take_again)
 
-    async def _hand_over(self) -> None:
+    async def _hand_over(self, relay: WorkerRelay) -> None:
         """Passes every connection on to the project's other workers, those with a request when it is answered."""
         self._exit_after(DRAIN_S + EXIT_S)
         deadline = time.monotonic() + DRAIN_S
@@ -163,7 +171,9 @@ class HTTPServer:
         # A request whose answer is out may still have something to do behind it.
         while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-            await self._app.guard.streams.end_quiet()
+            if not relay.is_delivering:
+                self._carried.give()
+                await self._app.guard.streams.end_quiet()
             self._connections.leave_idle()
         await self._abort()
 

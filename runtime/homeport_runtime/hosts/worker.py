@@ -47,10 +47,10 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see, `protected` what it may not change, `temporary` the folders of which it
-    gets empty ones; `tools` what the server has listed in a worker that warmed up before; `token_hash` that of the
-    bearer token which callers must have, if any; `record` that an inspection also tells what the server says to every
-    client alike; `calls` the file that has the calls which it answers.
+    the platform's folders that it may not see, `protected` what it may not change; `tools` what the server has listed
+    in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any; `record`
+    that an inspection also tells what the server says to every client alike; `calls` the file that has the calls which
+    it answers.
     """
 
     mode: str
@@ -65,7 +65,6 @@ class Job:
     alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
-    temporary: tuple[Path, ...]
     protected: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
@@ -88,7 +87,6 @@ class Job:
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
-            temporary=tuple(map(Path, message.get("temporary", ()))),
             protected=tuple(map(Path, message.get("protected", ()))),
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
@@ -173,8 +171,6 @@ def _confine(job: Job, lifeline: int) -> None:
             job.hidden,
             writable=(job.workdir, *own, *(_bytecode_folders(app) if job.mode == "inspect" else ())),
             read_only=(app, *shared, *job.protected),
-            temporary=job.temporary,
-            temporary_mb=job.manifest.memory_mb,
         ),
         lifeline,
     )
@@ -234,7 +230,7 @@ class Worker:
             self._manifest,
             self._folders,
             names,
-            job.state_key,
+            (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,

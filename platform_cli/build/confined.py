@@ -1,0 +1,47 @@
+"""Programs that run code of packages (setup.py, build backends, scripts of npm) see nothing of the platform's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from homeport_runtime.hosts.confinement import Room, can_hide
+from homeport_runtime.hosts.room_command import command_in
+
+from ..home import Home, home_root
+
+# What each process of a build may take.
+MEMORY_MB = 8192
+
+
+def confined(
+    command: Sequence[str],
+    *,
+    hidden: Iterable[Path] = (),
+    writable: Sequence[Path] = (),
+    read_only: Iterable[Path] = (),
+) -> list[str]:
+    """The words that run `command` where there is nothing in the home, nor in `hidden`, but the folders `writable`,
+    `read_only`, and the temporary ones that `command` or `writable` lead into. Where the system does not let folders be
+    hidden they are `command` alone, as for servers.
+    """
+    home = Home(home_root())
+    if not home.root.is_dir() or not can_hide(home.root):
+        return list(command)
+    inside = (path for path in (*map(Path, command), *writable) if path.is_relative_to(home.temporary))
+    temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
+    shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
+    folders = (*home.private, *(folder for folder in hidden if folder.is_dir()))
+    return command_in(Room(folders, tuple(sorted(shown)), tuple(read_only)), command, MEMORY_MB)
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` without what names or opens the platform itself."""
+    return {name: text for name, text in environment.items() if not name.startswith("HOMEPORT_")}
+
+
+def own_temporary_folder(folder: Path) -> dict[str, str]:
+    """The variable that makes programs keep temporary files in `folder`, which is made."""
+    folder.mkdir(exist_ok=True)
+    return {"TMPDIR": os.fspath(folder)}

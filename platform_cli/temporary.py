@@ -1,0 +1,55 @@
+"""Temporary folders within the home, where no server sees them. Those of processes that were killed are known."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .home import Home, home_root
+
+# Seconds in which whoever made a folder has locked it.
+NEW_S = 60.0
+
+
+@contextmanager
+def temporary_folder(purpose: str) -> Iterator[Path]:
+    """A new folder, for this user alone, until the block ends."""
+    folders = Home(home_root()).temporary
+    folders.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked_folder(folders, f"{purpose}-") as folder:
+        yield folder
+
+
+@contextmanager
+def locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `parent`, locked while its maker lives, and removed in the end if it was not renamed."""
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Whether the maker of a locked folder has gone without removing it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False  # it has been renamed or removed meanwhile
+    try:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return time.time() - os.fstat(descriptor).st_mtime > NEW_S
+        return False
+    finally:
+        os.close(descriptor)
