@@ -38,12 +38,15 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker."""
+    """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker;
+    `unresponsive_s` seconds without a sign of life before another worker takes over.
+    """
 
     min: int = 0
     max: int = 1
     idle_s: float = 300.0
     concurrency: int = 16
+    unresponsive_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,9 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "max": Key(whole(1, 64), "Workers at most.", "1"),
         "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
+        "unresponsive_s": Key(
+            seconds(5, 86400), "Seconds without a sign of life before another worker takes over.", "60"
+        ),
     },
     "auth": {
         "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),

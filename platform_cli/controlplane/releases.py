@@ -52,7 +52,7 @@ class Releases:
                 service.resume(self._runnable(active) if active else None)
             except BuildError as error:
                 # Others serve; who deploys this one again brings it back.
-                service.last_error = f"v{row.active} cannot serve: {error.message}"
+                service.fail(f"v{row.active} cannot serve: {error.message}")
 
     async def inspect(
         self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
@@ -84,7 +84,6 @@ class Releases:
             if row and active and (active.bundle, active.secrets) == (bundle, pinned):
                 service = self._supervisor.services[project]
                 if service.release is None:
-                    service.last_error = None
                     service.resume(self._runnable(active))
                 service.open_if_down()
                 return {**self._overview.status(project), "changed": False}

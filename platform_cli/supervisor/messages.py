@@ -92,7 +92,8 @@ def _failed(fields: Mapping[str, Any]) -> Answer:
 
 def _inspected(fields: Mapping[str, Any]) -> Answer:
     """What is inside of the contract is the server's own to say, and read as such; here its outline is checked."""
-    for text in (fields["kind"], fields["object"], fields.get("chosen", ""), *_list(fields["modules"])):
+    # A server that was taken from what its program runs has no name.
+    for text in (fields["kind"], fields["object"] or "", fields.get("chosen", ""), *_list(fields["modules"])):
         _text(text)
     for package in _list(fields["packages"]):
         _text(package["package"])

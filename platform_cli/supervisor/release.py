@@ -37,7 +37,8 @@ def _uv_folder() -> str | None:
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
-    seconds without requests before scaling to zero, None to stay; `stop_first` says that no two workers can run at a
+    seconds without requests before scaling to zero, None to stay; `unresponsive_s` those without a sign of life before
+    another worker takes over; `stop_first` says that no two workers can run at a
     time; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules its server
     imports, as inspected, or as its source says before it was; `tools` what its server listed then, None where it has
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
@@ -74,6 +75,7 @@ class RunnableRelease:
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     token_hash: str | None = None
+    unresponsive_s: float = 60.0
 
     def start_environment(self) -> dict[str, str]:
         """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
@@ -112,6 +114,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],
         concurrency=scaling["concurrency"],
+        # Releases that were made by an earlier homeport say nothing of it.
+        unresponsive_s=scaling.get("unresponsive_s", 60.0),
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],
         folders=tuple(manifest.get("folders", ())),

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import HomeportError, PlatformError, ReleaseError
 from .exchange import Exchange
 from .exclusive import is_exclusive
+from .liveness import CONTINUE_S, NOTICED_S, PATIENCE
 from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
@@ -47,7 +48,7 @@ class Service:
         self.port = port
         self.log = LogBook(folder / "logs", project)
         self.release: RunnableRelease | None = None
-        self.last_error: str | None = None
+        self._error: str | None = None
         # Whether the last activation worked only when the old release had stopped, though nobody had said so.
         self.had_to_stop_first = False
         self._folder = folder
@@ -69,12 +70,25 @@ class Service:
 
     @property
     def state(self) -> str:
-        """`running`, `idle` (nothing runs, the next connection starts a worker), `failing`, or `down` (no socket)."""
+        """`running`, `unresponsive` (what runs gives no sign of life), `idle` (the next connection starts a worker),
+        `failing`, or `down` (no socket).
+        """
         if self._listener is None:
             return "down"
         if self._workers:
-            return "running"
+            hang = all(worker.pulse.is_unresponsive for worker in self._workers)
+            return "unresponsive" if hang else "running"
         return "failing" if self._backoff else "idle"
+
+    @property
+    def last_error(self) -> str | None:
+        """What is wrong now, or was when a worker was last started."""
+        for worker in (*self._workers, *self._retiring):
+            if worker.pulse.is_unresponsive:
+                return (
+                    f"a worker gives no sign of life for {worker.release.unresponsive_s:g} s: its log says where it is"
+                )
+        return self._error
 
     @property
     def workers(self) -> int:
@@ -90,17 +104,23 @@ class Service:
         self._listener = listener or open_listener(self.port)
 
     def resume(self, release: RunnableRelease | None) -> None:
-        """After a restart of the platform: `release` serves as soon as somebody connects.
+        """After a restart of the platform: `release` serves as soon as somebody connects, or at once where it asks for
+        workers that always run.
 
         While the port is taken, be it by a worker that a killed platform left behind, the service is down.
         """
-        self.release = release
+        self.release, self._error = release, None
         try:
             self.open()
         except PlatformError as error:
-            self.last_error = error.message
+            self._error = error.message
             self._spawn(self._reopen())
         self._watch()
+        self._fill()
+
+    def fail(self, reason: str) -> None:
+        """Nothing can serve: `reason` is what is wrong."""
+        self._error = reason
 
     async def _reopen(self) -> None:
         while self._listener is None:
@@ -112,8 +132,9 @@ class Service:
         """Raises PlatformError while another program has the port."""
         if self._listener is None:
             self.open()
-            self.last_error = None
+            self._error = None
             self._watch()
+            self._fill()
 
     async def activate(self, release: RunnableRelease) -> None:
         """Warms a worker of `release` up and switches to it. If that fails the old release goes on as it was.
@@ -150,7 +171,7 @@ class Service:
 
     def _serve_with(self, worker: Worker) -> None:
         self._workers, self.release = [worker], worker.release
-        self.last_error, self._crashes = None, 0
+        self._error, self._crashes = None, 0
         self._exchange.release()
 
     @contextlib.contextmanager
@@ -183,7 +204,8 @@ class Service:
         self._unwatch()
         self._exchange.collect()
         try:
-            for worker in self._workers:
+            # One that was silent may have been given more time.
+            for worker in {*self._workers, *self._retiring}:
                 self._retire(worker)
             self._workers = []
             await asyncio.gather(*(worker.gone.wait() for worker in self._retiring))
@@ -231,7 +253,7 @@ class Service:
             worker.kill()
             await worker.gone.wait()
             if isinstance(error, HomeportError):
-                self.last_error = error.message
+                self._error = error.message
                 self.log.write("error", error.message, release=release.number)
             raise
         finally:
@@ -241,25 +263,68 @@ class Service:
         worker.on_idle = self._rest
         worker.on_load = self._weigh
         worker.on_relay = self._on_relay
-        self._spawn(self._notice_end(worker, asyncio.get_running_loop().time()))
+        self._spawn(self._follow(worker))
         return worker
 
-    async def _notice_end(self, worker: Worker, started: float) -> None:
-        await worker.gone.wait()
+    async def _follow(self, worker: Worker) -> None:
+        """The life of a worker that serves: what has failed before is over when it lasts."""
+        attending = self._spawn(self._attend(worker))
+        try:
+            await asyncio.wait_for(worker.gone.wait(), SHORT_LIFE_S)
+            self._crashes += 1 if worker in self._workers else 0
+        except TimeoutError:
+            self._crashes, self._error = 0, None
+            await worker.gone.wait()
+        finally:
+            attending.cancel()
+        self._notice_end(worker)
+
+    def _notice_end(self, worker: Worker) -> None:
         self._retiring.discard(worker)
         if worker not in self._workers:
             return
         self._workers.remove(worker)
-        lived = asyncio.get_running_loop().time() - started
-        self._crashes = self._crashes + 1 if lived < SHORT_LIFE_S else 0
-        self.last_error = f"the worker ended by itself ({worker.exit_reason()})"
-        self.log.write("error", self.last_error, release=worker.release.number)
+        self._error = f"the worker ended by itself ({worker.exit_reason()})"
+        self.log.write("error", self._error, release=worker.release.number)
         self._watch()
         self._fill()
 
-    def _retire(self, worker: Worker) -> None:
+    async def _attend(self, worker: Worker) -> None:
+        """Sees to it that callers are answered while `worker` gives no sign of life (liveness.py)."""
+        pulse, release = worker.pulse, worker.release
+        while True:
+            await pulse.silence(NOTICED_S)
+            pulse.is_silent = True
+            self._spawn(self._scale_out(release))
+            if await pulse.beats_within(release.unresponsive_s - NOTICED_S):
+                continue
+            pulse.is_unresponsive = True
+            silence = f"the worker gives no sign of life for {release.unresponsive_s:g} s; its threads are here:"
+            self.log.write("error", silence, release=release.number)
+            worker.ask_where()
+            if await pulse.beats_within(CONTINUE_S):
+                continue
+            await self._take_over(worker)
+            if worker not in self._workers:
+                return
+            if not await pulse.beats_within(release.unresponsive_s * (PATIENCE - 1)):
+                worker.kill()
+
+    async def _take_over(self, worker: Worker) -> None:
+        """Another worker goes on, where two may run at a time; what keeps this one may still come to its end."""
+        release = worker.release
+        async with self._lock:
+            if release.stop_first or worker not in self._workers:
+                return
+            with contextlib.suppress(HomeportError, OSError):
+                self._workers.append(await self._start(release))
+                if worker in self._workers:
+                    self._workers.remove(worker)
+                    self._retire(worker, release.unresponsive_s * PATIENCE)
+
+    def _retire(self, worker: Worker, limit_s: float = DRAIN_LIMIT_S) -> None:
         self._retiring.add(worker)
-        self._spawn(worker.hand_over())
+        self._spawn(worker.hand_over(limit_s))
 
     def _rest(self, worker: Worker) -> None:
         """A worker that nobody needs any more goes; with the last one the supervisor watches the sockets again."""
@@ -276,7 +341,9 @@ class Service:
         count, requests = len(self._workers), sum(worker.open_requests for worker in self._workers)
         self._pressure.note(
             crowded=count < release.max_workers and requests > count * release.concurrency,
-            roomy=count > max(1, release.min_workers) and requests <= (count - 1) * release.concurrency / 2,
+            roomy=count > max(1, release.min_workers)
+            and not any(worker.pulse.is_silent for worker in self._workers)
+            and requests <= (count - 1) * release.concurrency / 2,
         )
         if self._pressure.crowded_for(SCALE_OUT_S):
             self._pressure = Pressure()
@@ -287,7 +354,7 @@ class Service:
 
     def _fill(self) -> None:
         """Starts what is missing of the workers that `min` asks for even when nobody calls."""
-        if self.release is not None and len(self._workers) < self.release.min_workers:
+        if self._listener is not None and self.release and len(self._workers) < self.release.min_workers:
             self._unwatch()
             self._spawn(self._start_missing(self.release))
 
@@ -327,12 +394,16 @@ class Service:
 
     def _on_request(self) -> None:
         self._unwatch()
-        self._spawn(self._wake())
+        self._spawn(self._wake_all())
 
     @property
     def _backoff(self) -> float:
         """Seconds to wait before the next start: none after one short life, then 1, 2, 4 ... 60."""
         return min(2.0 ** (self._crashes - 2), LAST_BACKOFF_S) if self._crashes > 1 else 0.0
+
+    async def _wake_all(self) -> None:
+        await self._wake()
+        self._fill()
 
     async def _wake(self) -> None:
         await asyncio.sleep(self._backoff)
@@ -344,12 +415,13 @@ class Service:
                 self._exchange.release()
             except Exception as error:
                 # Whatever it was, the socket must be watched again, or every request would wait for ever.
-                self.last_error = str(error) or type(error).__name__
+                self._error = str(error) or type(error).__name__
                 self._crashes += 1
                 self._parking.relieve(error)
                 self._watch()
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

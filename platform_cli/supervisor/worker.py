@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .control_channel import ControlChannel
 from .launch import Launched, Launcher
+from .liveness import Pulse
 from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
@@ -66,6 +68,7 @@ class Worker:
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
         self.open_requests = 0
+        self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
@@ -116,6 +119,7 @@ class Worker:
             case Stopped():
                 self._stopped.set()
             case Load():
+                self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
             case Relay() | Relayed():
@@ -211,9 +215,15 @@ class Worker:
         """It hands its part of its connections to another worker: they are `workers` now."""
         self.tell(do="share", workers=workers)
 
-    async def hand_over(self) -> None:
+    def ask_where(self) -> None:
+        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        self._signal(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, WHERE)
+
+    async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
-        await self._end("hand_over", DRAIN_LIMIT_S)
+        await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""

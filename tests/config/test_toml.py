@@ -67,6 +67,7 @@ def test_every_other_key(tmp_path: Path) -> None:
         max = 4
         idle_s = 2.5
         concurrency = 8
+        unresponsive_s = 20
         [domains]
         names = ["MCP.example.com", "a.b.example.org"]
         origins = ["app://obsidian.md"]
@@ -76,7 +77,7 @@ def test_every_other_key(tmp_path: Path) -> None:
     assert project.entrypoint == Entrypoint("src/server.py", "make")
     assert (project.target, project.sessions, project.start_timeout_s) == ("local", True, 90.0)
     assert (project.auto_scaling, project.cold_start_optimization) == (False, False)
-    assert project.scaling == Scaling(min=1, max=4, idle_s=2.5, concurrency=8)
+    assert project.scaling == Scaling(min=1, max=4, idle_s=2.5, concurrency=8, unresponsive_s=20)
     assert project.domains == ("mcp.example.com", "a.b.example.org")
 
 

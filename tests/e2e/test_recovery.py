@@ -73,6 +73,11 @@ def answers(url: str) -> bool:
         return False
 
 
+def is_well(platform: Platform, project: str) -> bool:
+    """What has failed is over: its log has it."""
+    return platform.run("status", project)["last_error"] is None
+
+
 def has_ended(platform: Platform, pid: int) -> bool:
     return pid not in processes(platform)
 
@@ -128,7 +133,9 @@ def test_a_worker_is_killed(platform: Platform, kept: list[Deployment]) -> None:
         wait_for(partial(has_ended, platform, pid))
         # Nothing is refused: a connection waits until the next worker is there.
         assert answers(deployment.url)
-        assert "SIGKILL" in platform.run("status", deployment.project)["last_error"]
+        log = platform.home / "projects" / deployment.project / "logs"
+        assert any("SIGKILL" in path.read_text() for path in log.iterdir())
+        wait_for(partial(is_well, platform, deployment.project))
     assert control_plane(platform) == before
 
 

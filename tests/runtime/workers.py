@@ -109,10 +109,12 @@ class Worker(Served):
         self.control.sendall(json.dumps(order).encode() + b"\n")
 
     def event(self) -> JSON:
-        """What the worker says next; `{"event": "gone"}` when it has closed its end."""
-        line = self._answers.readline()
-        answer: JSON = json.loads(line) if line else {"event": "gone"}
-        return answer
+        """What the worker says next, but for its signs of life; `{"event": "gone"}` when it has closed its end."""
+        while line := self._answers.readline():
+            answer: JSON = json.loads(line)
+            if answer["event"] != "load":
+                return answer
+        return {"event": "gone"}
 
     def expect(self, event: str) -> JSON:
         answer = self.event()

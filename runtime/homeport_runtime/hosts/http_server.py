@@ -17,6 +17,7 @@ from ..app import App
 from ..relay.workers import WorkerRelay
 from .channel import Channel
 from .handover import Connections, Exchange
+from .whereabouts import tell_where_when_asked
 
 # Seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -26,8 +27,9 @@ ORPHAN_DRAIN_S = 2.0
 GRACE_S = 0.3
 # Seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
-# Seconds between reports, and for giving connections to a new worker.
+# Seconds between reports while there are requests, between those without, and for giving connections to a new worker.
 TICK_S = 0.5
+BEAT_S = 1.5
 SHARE_S = 0.5
 # More connections than a worker can have.
 ALL = 1 << 30
@@ -59,6 +61,7 @@ class HTTPServer:
 
     async def run(self, channel: Channel) -> None:
         """Serves until the supervisor says hand_over (others go on), close (nobody does) or goes away."""
+        tell_where_when_asked()
         loop = asyncio.get_running_loop()
         orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
@@ -100,19 +103,22 @@ class HTTPServer:
             clock.cancel()
 
     async def _tick(self, channel: Channel) -> None:
-        """The Date header (RFC 9110, section 6.6.1), how many requests are open, and whether nobody asks any more."""
-        served, reported, quiet_since = -1, 0, time.monotonic()
+        """The Date header (RFC 9110, section 6.6.1), how many requests are open, which is the worker's sign of life,
+        and whether nobody asks any more.
+        """
+        served, reported, reported_at, quiet_since = -1, 0, 0.0, time.monotonic()
         while True:
             self._set_headers()
             guard = self._app.guard
-            if guard.open_requests or reported:
-                reported = guard.open_requests
+            now = time.monotonic()
+            if guard.open_requests or reported or now - reported_at >= BEAT_S:
+                reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
             if guard.open_requests or guard.served != served:
-                served, quiet_since = guard.served, time.monotonic()
-            elif time.monotonic() - quiet_since >= self._idle_s:
+                served, quiet_since = guard.served, now
+            elif now - quiet_since >= self._idle_s:
                 channel.send(event="idle")
-                quiet_since = time.monotonic()
+                quiet_since = now
             await asyncio.sleep(TICK_S)
 
     def _set_headers(self) -> None:

@@ -1,0 +1,133 @@
+"""Workers that stop answering: their callers are answered by others, and the log says where they hang."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ..e2e.probing import call, call_on, connect, wait_for, workers
+from ..support import SERVERS, Deployment, Platform, with_packages
+
+UNRESPONSIVE_S = 5
+# Keeps the event loop from everything else, until the test lets it go.
+HANGS = """
+import threading
+held = threading.Event()
+
+
+def hang() -> str:
+    Path("hanging").touch()
+    while not Path("let-go").exists():
+        held.wait(0.05)
+    return "late"
+
+
+async def answer(ctx: ServerRequestContext, name: str, arguments: dict) -> str:
+    match name:
+        case "add":
+            return str(arguments["a"] + arguments["b"])
+        case "whoami":
+            return str(os.getpid())
+        case "slow":
+            return hang()
+    raise ValueError(name)
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    platform = Platform(with_packages(tmp_path_factory.mktemp("hangs") / "home"))
+    yield platform
+    platform.stop()
+
+
+def deploy(platform: Platform, folder: Path, name: str, config: str = "") -> Deployment:
+    folder.mkdir(exist_ok=True)
+    source, requirements = (
+        (SERVERS / "mcp2_lowlevel" / file).read_text() for file in ("server.py", "requirements.txt")
+    )
+    (folder / "server.py").write_text(source + HANGS)
+    (folder / "requirements.txt").write_text(requirements)
+    (folder / "fastmcp.toml").write_text(f"[scaling]\nunresponsive_s = {UNRESPONSIVE_S}\n{config}")
+    return platform.deploy(folder, name=name)
+
+
+@contextmanager
+def hanging(platform: Platform, deployment: Deployment) -> Iterator[list[str]]:
+    """A call keeps a worker meanwhile; afterwards what it was answered is in the list."""
+    files = platform.home / "projects" / deployment.project / "files"
+    answer: list[str] = []
+
+    def ask() -> None:
+        try:
+            answer.append(call(deployment.url, "slow"))
+        except (OSError, http.client.HTTPException) as error:
+            answer.append(repr(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        wait_for((files / "hanging").exists)
+        yield answer
+    finally:
+        (files / "let-go").touch()
+        asking.join()
+
+
+def logged(platform: Platform, project: str) -> str:
+    return "".join(path.read_text() for path in sorted((platform.home / "projects" / project / "logs").iterdir()))
+
+
+def state(platform: Platform, project: str) -> str:
+    return str(platform.run("status", project)["state"])
+
+
+def test_another_worker_takes_over_and_a_slow_call_is_still_answered(platform: Platform, tmp_path: Path) -> None:
+    deployed = deploy(platform, tmp_path / "project", "hangs")
+    first = call(deployed.url, "whoami")
+    with hanging(platform, deployed) as answer:
+        # Whoever comes now waits no longer than it takes to notice.
+        assert call(deployed.url, "whoami") != first
+        wait_for(lambda: "in hang" in logged(platform, "hangs"))
+        status = platform.run("status", "hangs")
+        assert status["state"] == "running"
+        assert "gives no sign of life" in status["last_error"]
+    assert answer == ["late"], "slow is not dead"
+    wait_for(lambda: platform.run("status", "hangs")["workers"] == 1)
+    assert platform.run("status", "hangs")["last_error"] is None
+
+
+def test_more_workers_come_before_one_is_given_up(platform: Platform, tmp_path: Path) -> None:
+    deployed = deploy(platform, tmp_path / "project", "grows", "max = 2\n")
+    first = call(deployed.url, "whoami")
+    with hanging(platform, deployed) as answer:
+        assert call(deployed.url, "whoami") != first
+        assert "gives no sign of life" not in logged(platform, "grows")
+    assert answer == ["late"]
+
+
+def test_a_stopped_worker_continues(platform: Platform, tmp_path: Path) -> None:
+    connection = connect(deploy(platform, tmp_path / "project", "stopped").url)
+    pid = int(call_on(connection, "whoami"))
+    os.kill(pid, signal.SIGSTOP)
+    # On a connection that this very worker has: nobody else could answer it.
+    assert call_on(connection, "whoami") == str(pid)
+    connection.close()
+    assert pid in workers(platform)
+
+
+def test_where_no_two_may_run_it_is_said_and_the_call_goes_on(platform: Platform, tmp_path: Path) -> None:
+    deployed = deploy(platform, tmp_path / "project", "alone", '[deployment]\nreplace = "stop-first"\n')
+    first = call(deployed.url, "whoami")
+    with hanging(platform, deployed) as answer:
+        wait_for(lambda: platform.run("status", "alone")["state"] == "unresponsive")
+    assert answer == ["late"]
+    wait_for(lambda: platform.run("status", "alone")["state"] == "running")
+    assert call(deployed.url, "whoami") == first
