@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from platform_cli.errors import HomeportError, InputError
-from platform_cli.output import Output, table
+from platform_cli.output import Output, table, visible
 
 
 class Terminal(io.StringIO):
@@ -81,3 +81,17 @@ def test_what_cannot_be_encoded_is_escaped(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_table() -> None:
     assert table(("name", "state"), [("a", "running"), ("longer", "")]) == "name    state\na       running\nlonger"
+
+
+def test_what_a_stranger_wrote_stays_on_its_line() -> None:
+    assert visible("é a\tb") == "é a\tb"
+    assert visible("a\x1b[2J\nb\r\x9b\u2028\u202ec") == r"a\x1b[2J\nb\r\x9b\u2028\u202ec"
+    assert table(("who",), [("a\x1b]8;;x\x07\nFAKE",)]) == "who\na\\x1b]8;;x\\x07\\nFAKE"
+
+
+def test_a_json_document_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"name": "a\x1b\x9b2J\u202e\n"}
+    Output(as_json=True).result(data, "")
+    out = capsys.readouterr().out
+    assert json.loads(out) == data
+    assert out[:-1].isprintable()

@@ -14,11 +14,14 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from platform_cli.config.paths import CONTROL
 from platform_cli.errors import ConfigError
 
 CONSTRAINT = "# constraint: "  # limits a version without asking for the package
 CONTENT = "# content: "  # the hash of a local package, so that a change to it changes the text
 ITSELF = "# itself: "  # the project's own dependencies, with the extras that follow: `-e .[dev]`
+
+SHOWN = 100  # characters of a line in a message
 
 _INDEX_OPTIONS = {"-i": "--index-url", "-f": "--find-links"} | {
     name: name for name in ("--index-url", "--extra-index-url", "--find-links", "--no-binary", "--only-binary")
@@ -83,7 +86,13 @@ class _Reader:
 
     def text(self, text: str, base: Path, name: str, above: tuple[Path, ...]) -> Iterator[str]:
         for number, line in _logical_lines(text):
-            yield from self._line(line, base, f"{name}, line {number}", above)
+            where = f"{name}, line {number}"
+            if CONTROL.search(line):
+                raise ConfigError(f"{where}: it has a control character")
+            try:
+                yield from self._line(line, base, where, above)
+            except OSError as error:
+                raise ConfigError(f"{where}: {error.strerror}: {line[:SHOWN]}") from error
 
     def _line(self, line: str, base: Path, where: str, above: tuple[Path, ...]) -> Iterator[str]:
         option, value = _option(line)

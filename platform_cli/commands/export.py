@@ -33,8 +33,15 @@ def export_command() -> None:
 @target_option
 @click.option("--role", metavar="ARN", help="On Lambda: the role that the workflow takes, which need not be there yet.")
 @click.option("--repository", metavar="OWNER/NAME", help="On Lambda: whose workflow may take it; default: origin's.")
+@click.option(
+    "--wheel",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="On Lambda: homeport's wheel in this repository, which the workflow installs by its hash.",
+)
 @json_option
-def github_actions(path: str, branch: str, role: str | None, repository: str | None, as_json: bool) -> None:
+def github_actions(
+    path: str, branch: str, role: str | None, repository: str | None, wheel: Path | None, as_json: bool
+) -> None:
     """Write a GitHub Actions workflow into this repository that deploys PATH to the platform of --platform, or to
     Lambda.
     """
@@ -47,9 +54,9 @@ def github_actions(path: str, branch: str, role: str | None, repository: str | N
         raise InputError(f"{WORKFLOW} is there already", hint="remove it first")
     output = Output(as_json=as_json)
     if target_name(Project(folder=Path(path), entrypoint=None)) == "lambda":
-        from .lambda_workflow import write_lambda_workflow
+        from .lambda_workflow import Asked, write_lambda_workflow
 
-        write_lambda_workflow(output, WORKFLOW, path, branch, role, repository)
+        write_lambda_workflow(output, WORKFLOW, Asked(path, branch, role, repository, wheel))
         return
     url = click.get_current_context().find_root().params.get("platform")
     if not url:
@@ -81,6 +88,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
+    from ..targets.aws_lambda.names import function_name
     from ..targets.aws_lambda.template import ARTIFACTS, KEY_PREFIX, TEMPLATE, write_template
 
     is_there = (folder / TEMPLATE).exists()
@@ -99,7 +107,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
     commands = [
         f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",
-        f"aws cloudformation deploy --stack-name {wanted.role} --template-file {template}"
+        f"aws cloudformation deploy --stack-name {function_name(wanted.project)} --template-file {template}"
         f" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}",
     ]
     lines = [f"{template} has {wanted.project}", ""]

@@ -9,7 +9,7 @@ from ..config.project import Architecture
 from ..controlplane.aws.links import DynamoLinks, SecretsManagerVault
 from ..controlplane.aws.package import make_package
 from ..controlplane.aws.provisioning import provision
-from ..controlplane.aws.removal import is_there, remove_platform
+from ..controlplane.aws.removal import is_there, plan_platform_removal, remove_platform
 from ..controlplane.aws.table import Table
 from ..controlplane.connections import keep_token
 from ..controlplane.linking import forget_repository
@@ -18,6 +18,7 @@ from ..home import open_home
 from ..output import Output
 from ..targets.aws_lambda.client import AWS, aws_errors
 from .plans import step_lines
+from .removals import confirm_removal
 
 
 def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool, new_token: bool) -> None:
@@ -48,13 +49,14 @@ def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool
     output.result({"ok": True, "url": url, "changed": bool(steps), **told}, "\n".join(lines))
 
 
-def destroy_platform(output: Output) -> None:
+def destroy_platform(output: Output, *, yes: bool) -> None:
     """The webhooks at GitHub go first, as long as we have the tokens for that."""
     aws = AWS(None)
     left = []
     with aws_errors():
         if not is_there(aws):
             raise NotFoundError(f"there is no platform on AWS in {aws.region}", hint="AWS_REGION names another region")
+        confirm_removal(output, "the platform", plan_platform_removal(aws), yes=yes)
         links = DynamoLinks(Table(aws), SecretsManagerVault(aws))
         for repository in links.repositories():
             if reason := asyncio.run(forget_repository(links, repository)):

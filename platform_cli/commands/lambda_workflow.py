@@ -6,55 +6,97 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ..controlplane.aws.boundary import boundary_policy
 from ..errors import InputError
-from ..github.repository import is_full_name
-from ..home import write_atomic
+from ..github.client import GitHubClient
+from ..github.credentials import find_token, token_of_gh
+from ..github.repository import chosen_github, is_full_name
+from ..home import open_home, write_atomic
 from ..output import Output
-from ..targets.aws_lambda.places import NamedPlace
-from ..targets.aws_lambda.policies import ISSUER, policy, project_statements, trust_workflow
+from ..targets.aws_lambda.names import PREFIX
+from ..targets.aws_lambda.places import NamedPlace, iam_arn
+from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
+from .pinned import pinned_homeport
 from .workflow import write_workflow
 
 ROLE = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/([\w+=,.@/-]{1,128})", re.ASCII)
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 ORIGIN = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 FOLDER = Path(".github", "homeport-role")
+REQUIREMENTS = Path(".github", "homeport-requirements.txt")
+BOUNDARY = "homeport_deploy_boundary"
 
 
-def write_lambda_workflow(
-    output: Output, workflow: Path, path: str, branch: str, role: str | None, repository: str | None
-) -> None:
-    """Beside the workflow the two policies of the role that it takes. Raises InputError with nothing written."""
-    match = ROLE.fullmatch(role or "")
-    if match is None:
-        hint = "--role arn:aws:iam::ACCOUNT:role/homeport-deploy; the command says how to make it"
-        raise InputError("the workflow needs the ARN of the role that it takes", hint=hint)
-    region = os.environ.get("AWS_REGION", "")
-    if not REGION.fullmatch(region):
-        raise InputError("no AWS region was chosen", hint="set AWS_REGION")
-    repository = repository or _origin()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the workflow is for, as it was typed."""
+
+    path: str
+    branch: str
+    role: str | None
+    repository: str | None
+    wheel: Path | None
+
+
+def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
+    """Beside the workflow the policies of the role that it takes, and what it installs. Raises InputError, and
+    GitHubError where GitHub does not tell which repository it is, with nothing written.
+    """
+    role, place = _role(asked.role)
+    repository = asked.repository or _origin()
     if not is_full_name(repository):
         raise InputError("which repository's workflow may take the role?", hint="--repository OWNER/NAME")
-    place = NamedPlace(match[1], region, match[2])
-    documents = {
-        "trust.json": trust_workflow(place, str(repository), branch),
-        "permissions.json": policy(*project_statements(place)),
+    requirements = pinned_homeport(asked.wheel)
+    boundary = iam_arn(place, f"policy/{BOUNDARY}.{place.region}")
+    documents: dict[str, dict[str, Any]] = {
+        "trust.json": trust_workflow(place, _known(str(repository)), asked.branch),
+        "permissions.json": policy(*workflow_statements(place, boundary, role)),
+        "boundary.json": boundary_policy(place),
     }
     for name, document in documents.items():
         write_atomic(FOLDER / name, json.dumps(document, indent=2).encode() + b"\n", 0o644)
-    values = {"BRANCH": branch, "ROLE": match[0], "REGION": region, "PATH": path}
-    write_workflow(workflow, "github/deploy-lambda.yml", values)
-    name = match[3].rpartition("/")[2]
+    write_atomic(REQUIREMENTS, requirements.encode(), 0o644)
+    values = {"BRANCH": asked.branch, "ROLE": role, "REGION": place.region, "PATH": asked.path}
+    more = {"REQUIREMENTS": str(REQUIREMENTS), "BOUNDARY": boundary}
+    write_workflow(workflow, "github/deploy-lambda.yml", values | more)
+    name = role.rpartition("/")[2]
     commands = [
         f"aws iam create-open-id-connect-provider --url https://{ISSUER} --client-id-list sts.amazonaws.com",
+        f"aws iam create-policy --policy-name {BOUNDARY}.{place.region}"
+        f" --policy-document file://{FOLDER / 'boundary.json'}",
         f"aws iam create-role --role-name {name} --assume-role-policy-document file://{FOLDER / 'trust.json'}",
         f"aws iam put-role-policy --role-name {name} --policy-name homeport"
         f" --policy-document file://{FOLDER / 'permissions.json'}",
     ]
-    lines = [f"{workflow} deploys each push to {branch}", "next, once for the account the first, and the role:"]
-    data = {"ok": True, "path": str(workflow), "role": match[0], "commands": commands, **documents}
+    lines = [f"{workflow} deploys each push to {asked.branch}", "next, once for the account the first, and the role:"]
+    data = {"ok": True, "path": str(workflow), "role": role, "commands": commands, **documents}
     output.result(data, "\n".join([*lines, *(f"  {command}" for command in commands)]))
+
+
+def _role(asked: str | None) -> tuple[str, NamedPlace]:
+    match = ROLE.fullmatch(asked or "")
+    hint = "--role arn:aws:iam::ACCOUNT:role/homeport_deploy; the command says how to make it"
+    if match is None:
+        raise InputError("the workflow needs the ARN of the role that it takes", hint=hint)
+    if match[3].rpartition("/")[2].startswith(PREFIX):
+        raise InputError(f"roles called {PREFIX}* are of projects, which the workflow's role may change", hint=hint)
+    region = os.environ.get("AWS_REGION", "")
+    if not REGION.fullmatch(region):
+        raise InputError("no AWS region was chosen", hint="set AWS_REGION")
+    return match[0], NamedPlace(match[1], region, match[2])
+
+
+def _known(name: str) -> GitHubRepository:
+    """With the ids that never change, whoever has the name later."""
+    github = chosen_github()
+    token = os.environ.get("GITHUB_TOKEN") or find_token(github, open_home()) or token_of_gh(github)
+    with GitHubClient(github, token) as client:
+        found = client.get(f"/repos/{name}")
+    return GitHubRepository(found["full_name"], int(found["owner"]["id"]), int(found["id"]))
 
 
 def _origin() -> str | None:

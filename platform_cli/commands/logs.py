@@ -95,4 +95,4 @@ def record_text(record: dict[str, Any]) -> str:
     detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""
     text = f"{clock} {record['release']} {record['level']:<7} {record['message']}{detail}"
     # A line that follows is told from a record by its indentation.
-    return "\n    ".join(visible(line) for line in text.splitlines())
+    return "\n    ".join(visible(line) for line in text.split("\n"))

@@ -17,6 +17,7 @@ from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..output import Output, table
 from .options import json_option, local_client, platform_client
+from .removals import yes_option
 
 
 @click.group("platform")
@@ -138,12 +139,13 @@ def deploy(architecture: Architecture, dry_run: bool, new_token: bool, as_json: 
 
 @platform_command.command("destroy")
 @lambda_option
+@yes_option
 @json_option
-def destroy(as_json: bool) -> None:
+def destroy(yes: bool, as_json: bool) -> None:
     """Remove the platform from AWS, and its links with it. Projects go on serving."""
     from .lambda_platform import destroy_platform
 
-    destroy_platform(Output(as_json=as_json))
+    destroy_platform(Output(as_json=as_json), yes=yes)
 
 
 @platform_command.group("token")

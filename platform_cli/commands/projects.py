@@ -10,6 +10,7 @@ import click
 from ..errors import InputError
 from ..output import Output, table
 from .options import json_option, running_target, target_option
+from .removals import confirm_removal, yes_option
 
 
 @click.command("list")
@@ -38,8 +39,10 @@ def _status_text(status: dict[str, Any]) -> str:
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
     if status["target"] == "lambda":
-        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost", "last_error"]
-        status = {**status, "instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
+        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost", "last_error", "by_hand"]
+        by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]
+        told = {"instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
+        status = {**status, **told, "by_hand": "; ".join(by_hand) or None}
     return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
 
 
@@ -104,13 +107,17 @@ def release_number(release: str | None) -> int | None:
 @click.command("destroy")
 @click.argument("name")
 @target_option
+@yes_option
 @json_option
-def destroy_command(name: str, as_json: bool) -> None:
+def destroy_command(name: str, yes: bool, as_json: bool) -> None:
     """End project NAME for good: its releases, the files its server wrote, its logs, its secrets."""
-    running_target().destroy(name)
-    Output(as_json=as_json).result(
-        {"ok": True, "project": name, "destroyed": True}, f"{name} is gone, and nothing of it is kept"
-    )
+    target, output = running_target(), Output(as_json=as_json)
+    removal = target.removal(name)
+    confirm_removal(output, name, removal, yes=yes)
+    target.destroy(name)
+    kept = f"what is not homeport's stays: {'; '.join(removal.kept)}" if removal.kept else "nothing of it is kept"
+    data = {"ok": True, "project": name, "destroyed": True, "removed": removal.gone, "kept": removal.kept}
+    output.result(data, f"{name} is gone, and {kept}")
 
 
 def _local_time(seconds: float) -> str:

@@ -234,7 +234,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "memory_mb": Key(
             whole(128, 10_240), "Memory of an instance in megabytes; its share of a processor grows with it.", "1024"
         ),
-        "timeout_s": Key(whole(1, 900), "How long one request, and so one stream, may last, in seconds.", "300"),
+        "timeout_s": Key(whole(5, 900), "How long one request, and so one stream, may last, in seconds.", "300"),
         "log_days": Key(one_of(*LOG_DAYS), "How many days CloudWatch keeps the logs.", "30"),
         "snap_start": Key(
             boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"

@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -16,19 +17,35 @@ _SOL_LOCAL, _LOCAL_PEERPID = 0, 2
 
 
 def refuse_workers(workers: Callable[[], Collection[int]]) -> type[H11Protocol]:
-    """uvicorn's protocol, closing connections of the processes in `workers` and of all that belong to their sessions.
+    """uvicorn's protocol, closing connections of the processes in `workers` and of all that they have started.
 
-    A worker leads its own session (setsid), so a program that it starts is known by that.
+    On Linux those have a filter of system calls that they cannot take off (homeport_runtime.hosts.seccomp), whatever
+    session or parent they have now; elsewhere they are known by the session that a worker leads. On Linux who has
+    connected and ended since is refused, too: nobody can tell who that was.
     """
+    own = _filters(os.getpid())
 
     class PeerProtocol(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             pid = _peer_pid(transport.get_extra_info("socket"))
-            if pid is not None and _session(pid) in workers():
+            if pid is not None and (_session(pid) in workers() or _filters(pid) > own):
                 transport.abort()
 
     return PeerProtocol
+
+
+def _filters(pid: int) -> float:
+    """How many filters of system calls a process has; infinitely many where it is gone. Kernels before 5.9 say whether
+    it has some.
+    """
+    if sys.platform != "linux":
+        return 0
+    try:
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return int(fields.get("Seccomp_filters") or fields["Seccomp"])
+    except (OSError, KeyError, ValueError):
+        return float("inf")
 
 
 def _peer_pid(connection: socket.socket) -> int | None:

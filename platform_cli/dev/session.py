@@ -196,8 +196,7 @@ class Session:
     def _release(self, draft: Path) -> RunnableRelease:
         release = read_release(self._home, self._service.project, self._number, draft)
         modules = tuple(dict.fromkeys((*release.modules, *self._modules)))
-        # The scratch folder, and the project perhaps, are among the temporary ones.
-        return replace(release, files={}, modules=modules, min_workers=1, max_workers=1, temporary=())
+        return replace(release, files={}, modules=modules, min_workers=1, max_workers=1)
 
 
 def _tools(contract: Contract) -> dict[str, Any]:

@@ -28,9 +28,11 @@ class _LimitedError(Exception):
 
 
 class GitHubClient:
-    """Waits as GitHub's headers tell, for up to `patience_s` seconds in all; a longer one is a RateLimitError."""
+    """Waits as GitHub's headers tell, for up to `patience_s` seconds in all; a longer one is a RateLimitError.
+    Without a token it reads what everyone may.
+    """
 
-    def __init__(self, github: GitHub, token: str, *, patience_s: float = 60.0) -> None:
+    def __init__(self, github: GitHub, token: str | None, *, patience_s: float = 60.0) -> None:
         self._github = github
         self._patience_s = patience_s
         self._http = httpx.Client(
@@ -38,7 +40,7 @@ class GitHubClient:
             timeout=TIMEOUT_S,
             headers={
                 "Accept": "application/vnd.github+json",
-                "Authorization": f"Bearer {token}",
+                **({"Authorization": f"Bearer {token}"} if token else {}),
                 "User-Agent": f"homeport/{__version__}",
                 "X-GitHub-Api-Version": "2022-11-28",
             },

@@ -137,6 +137,11 @@ class ProjectSecrets:
         """Also when somebody has scheduled them to be deleted."""
         return self._described() is not None
 
+    def are_ours(self) -> bool:
+        """Whether homeport made them: a secret of that name may be somebody else's."""
+        tags = (self._described() or {}).get("Tags", ())
+        return {"Key": TAG, "Value": self._project} in tags
+
     def forget(self) -> None:
         """Deletes all of it for good, and at once: the name is free again."""
         with hidden_errors(), absent(MISSING):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,10 @@ from .pace import Pace
 
 # What a worker says gets a tenth of the loop's time; the rest of a flood waits in the socket, and so does its writer.
 OTHERS = 9.0
+# Who has always more to say for so many seconds, faster than it is heard, floods it.
+FLOOD_S = 2.0
+# Seconds without a message in which nothing was waiting to be read.
+QUIET_S = 0.001
 # Bytes that wait for a worker which does not read; what comes then is lost to it.
 MAX_UNSENT = 64 * 1024 * 1024
 
@@ -22,11 +27,18 @@ class ControlChannel:
         self._reader = reader
         self._writer = writer
         self._pace = Pace(OTHERS)
+        # How long nothing was waited for.
+        self._flooded_s = 0.0
 
     @classmethod
     async def open(cls, sock: socket.socket) -> ControlChannel:
         sock.setblocking(False)
         return cls(*await asyncio.open_connection(sock=sock, limit=MAX_MESSAGE))
+
+    @property
+    def is_flooded(self) -> bool:
+        """What its worker itself has to say waits behind what something in it writes without an end."""
+        return self._flooded_s > FLOOD_S
 
     def send(self, **message: Any) -> None:
         """To a worker that is gone it says nothing."""
@@ -37,6 +49,7 @@ class ControlChannel:
     async def messages(self) -> AsyncIterator[Message | None]:
         """Until the worker is gone; None stands for what is no message, and nothing that it says ends this."""
         while True:
+            asked = time.monotonic()
             try:
                 line = await self._reader.readline()
             except OSError:
@@ -46,9 +59,11 @@ class ControlChannel:
                 line = b"\n"
             if not line:
                 return
+            read = time.monotonic()
             with self._pace.working():
                 yield read_message(line)
             await self._pace.rest()
+            self._flooded_s = self._flooded_s + time.monotonic() - read if read - asked < QUIET_S else 0.0
 
     def close(self) -> None:
         self._writer.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable
 
@@ -56,7 +57,7 @@ class Exchange:
         """Gives the workers everything that waited here."""
         for parked in list(self._parked):
             try:
-                socket.send_fds(self.ends[0], [b"\0"], [parked.connection.fileno()])
+                socket.send_fds(self.ends[0], [b"\0"], [parked.connection.fileno(), *parked.told])
             except OSError as error:
                 if error.errno not in CROWDED:
                     raise
@@ -75,17 +76,18 @@ class Exchange:
         # Before, not after: the system closes a connection for which there is no descriptor.
         self._parking.make_room()
         try:
-            _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 1)
+            _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 2)
         except BlockingIOError:
             return
-        for descriptor in descriptors:
-            connection = socket.socket(fileno=descriptor)
-            connection.setblocking(False)
-            parked = Parked(connection, (self._project, _peer(connection)), self._drop)
-            self._parked[parked] = None
-            self._parking.enter(parked)
-            if self._on_request is not None:
-                asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, parked)
+        if not descriptors:
+            return
+        connection = socket.socket(fileno=descriptors[0])
+        connection.setblocking(False)
+        parked = Parked(connection, (self._project, _peer(connection)), self._drop, tuple(descriptors[1:]))
+        self._parked[parked] = None
+        self._parking.enter(parked)
+        if self._on_request is not None:
+            asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, parked)
 
     def _readable(self, parked: Parked) -> None:
         """A request, or the client's end of the connection."""
@@ -99,6 +101,8 @@ class Exchange:
         del self._parked[parked]
         self._parking.leave(parked)
         parked.connection.close()
+        for descriptor in parked.told:
+            os.close(descriptor)
 
 
 def _peer(connection: socket.socket) -> str:

@@ -22,11 +22,14 @@ SPARE = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parked:
-    """A connection that waits. `owner` is its project and the address of its peer; `close` gives it up."""
+    """A connection that waits. `owner` is its project and the address of its peer; `close` gives it up; `told` are
+    descriptors that go with it, for the next worker.
+    """
 
     connection: socket.socket
     owner: tuple[str, str]
     close: Callable[[Parked], None]
+    told: tuple[int, ...] = ()
 
     def is_gone(self) -> bool:
         """Whether its client has closed it. Reads nothing."""
@@ -57,7 +60,7 @@ class Parking:
             del self._owned[parked.owner]
         self._count -= 1
 
-    def make_room(self, spare: int = 1) -> None:
+    def make_room(self, spare: int = 2) -> None:
         """Closes what there is beyond `most`, with room for `spare` more."""
         self._shrink(self._most - spare)
 

@@ -34,7 +34,12 @@ class Relays:
         if isinstance(message, Relay):
             self._ask(worker, message, others)
         else:
-            self._settle(worker, message)
+            self._settle(message.number, worker, taken=message.taken)
+
+    def ended(self, worker: Worker) -> None:
+        """It has no session any more, and says nothing."""
+        for number in list(self._questions):
+            self._settle(number, worker, taken=False)
 
     def _ask(self, worker: Worker, message: Relay, others: Sequence[Worker]) -> None:
         waiting = sum(question.asker is worker for question in self._questions.values())
@@ -49,11 +54,11 @@ class Relays:
         # Its asker waits no longer.
         asyncio.get_running_loop().call_later(ANSWER_S, self._questions.pop, number, None)
 
-    def _settle(self, worker: Worker, message: Relayed) -> None:
-        question = self._questions.get(message.number)
+    def _settle(self, number: int, worker: Worker, *, taken: bool) -> None:
+        question = self._questions.get(number)
         if question is None or worker not in question.asked:
             return
         question.asked.discard(worker)
-        if message.taken or not question.asked:
-            del self._questions[message.number]
-            question.asker.tell(do="relayed", number=question.number, taken=message.taken)
+        if taken or not question.asked:
+            del self._questions[number]
+            question.asker.tell(do="relayed", number=question.number, taken=taken)

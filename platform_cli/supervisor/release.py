@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import homeport_runtime
+import platform_cli
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
-from homeport_runtime.hosts.confinement import can_hide, temporary_folders
+from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import KEYS
 
 from ..build.manifest import read_manifest
@@ -34,6 +37,15 @@ def _uv_folder() -> str | None:
         return None
 
 
+@cache
+def own_code() -> tuple[Path, ...]:
+    """The folders of what the platform itself runs: with its rights, at its next start."""
+    packages = (Path(module.__file__).parent for module in (platform_cli, homeport_runtime) if module.__file__)
+    folders = {Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, filter(None, [_uv_folder()]))}
+    folders = {folder.resolve() for folder in folders}
+    return tuple(sorted(f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)))
+
+
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
     """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
@@ -44,8 +56,8 @@ class RunnableRelease:
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
     decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
     `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
-    let them be hidden; `temporary` those that each of them has for itself. `auth` is what the configuration says of
-    callers, `path` where who deployed it finds programs, `token_hash` that of the token which the project has.
+    let them be hidden. `auth` is what the configuration says of callers, `path` where who deployed it finds programs,
+    `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -71,7 +83,6 @@ class RunnableRelease:
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
-    temporary: tuple[Path, ...] = ()
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     token_hash: str | None = None
@@ -125,7 +136,6 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         hidden=home.private if can_hide(home.root) else (),
-        temporary=temporary_folders(),
     )
 
 

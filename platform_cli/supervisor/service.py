@@ -281,6 +281,7 @@ class Service:
 
     def _notice_end(self, worker: Worker) -> None:
         self._retiring.discard(worker)
+        self._relays.ended(worker)
         if worker not in self._workers:
             return
         self._workers.remove(worker)

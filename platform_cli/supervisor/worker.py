@@ -24,7 +24,7 @@ from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
-from .release import RunnableRelease
+from .release import RunnableRelease, own_code
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -90,9 +90,10 @@ class Worker:
         self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
+            line = clean(line)
             if self.state is State.STARTING:
-                self._said.append(text_of(clean(line)))
-            sink(clean(line), level, self.pid)
+                self._said.append(text_of(line))
+            sink(line, level, self.pid)
 
         output = [
             OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
@@ -109,6 +110,9 @@ class Worker:
             elif not warned:
                 warned = True
                 sink(UNREADABLE, "warning", self.pid)
+            if self.state is State.DRAINING and channel.is_flooded:
+                # Its own answers are stuck behind the flood, and so is it.
+                self.kill()
         self._answers.put_nowait(GONE)
 
     def _hear(self, message: Message) -> None:
@@ -308,5 +312,5 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "names": list(release.domains),
         "idle_s": release.idle_s,
         "hidden": [str(folder) for folder in release.hidden],
-        "temporary": [str(folder) for folder in release.temporary],
+        "protected": [str(folder) for folder in own_code()],
     }

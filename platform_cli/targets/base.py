@@ -29,6 +29,17 @@ class Plan:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What the end of a project removes for good, and what stays though it has a name of the project's, in words for
+    the person. `asks` says that it takes a yes even where nobody can be asked, such as in scripts.
+    """
+
+    gone: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+    asks: bool = True
+
+
 class Target(Protocol):
     """Where releases run, after they were deployed. Operations on a project that is not there raise NotFoundError."""
 
@@ -43,6 +54,8 @@ class Target(Protocol):
     def deployments(self, project: str) -> list[dict[str, Any]]: ...
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]: ...
+
+    def removal(self, project: str) -> Removal: ...
 
     def destroy(self, project: str) -> None: ...
 

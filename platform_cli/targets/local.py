@@ -8,7 +8,7 @@ from typing import Any
 from ..build.model import Bundle
 from ..controlplane.client import PlatformClient
 from ..errors import NotFoundError
-from .base import Plan, Step
+from .base import Plan, Removal, Step
 
 
 class LocalTarget:
@@ -50,6 +50,9 @@ class LocalTarget:
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         return self.client.rollback(project, release)
+
+    def removal(self, project: str) -> Removal:
+        return Removal(("its releases", "the files its server wrote", "its logs", "its secrets"), asks=False)
 
     def destroy(self, project: str) -> None:
         self.client.destroy(project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from homeport_runtime.hosts.patience import MOST_OF_ONE_PEER, MOST_UNREAD
 
 from ..e2e.probing import DEADLINE_S, HEADERS, call, call_on, connect, control_plane, wait_for
 from ..support import ROOT, SERVERS, Platform, with_config, with_packages
@@ -21,6 +25,8 @@ SLEEPS = "\n[scaling]\nidle_s = 1\n"
 # Of the control plane; macOS gives 256.
 OPEN_FILES = 256
 HELD = 200
+# Bytes of an answer.
+UNREAD = 16 * 1024 * 1024
 
 
 @pytest.fixture
@@ -78,3 +84,62 @@ def post(connection: http.client.HTTPConnection) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     connection.request("POST", "/mcp", json.dumps(body), HEADERS)
     connection.getresponse().read()
+
+
+def request(tool: str) -> bytes:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+    body = json.dumps(message).encode()
+    head = [f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"]
+    head += [f"{name}: {value}\r\n" for name, value in HEADERS.items()]
+    return "".join(head).encode() + b"\r\n" + body
+
+
+def open_sockets(url: str, count: int, said: bytes, opened: ExitStack) -> list[socket.socket]:
+    """So many connections on which the client has said this, and reads nothing."""
+    made = []
+    for _ in range(count):
+        client = opened.enter_context(socket.socket())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", urlsplit(url).port))
+        client.sendall(said)
+        client.setblocking(False)
+        made.append(client)
+    return made
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("said", [b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", request("add")[:-1]])
+def test_one_peer_has_a_bounded_number_of_requests_that_never_end(
+    platform: Platform, tmp_path: Path, said: bytes
+) -> None:
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", "", tmp_path), name="slow").url
+    with ExitStack() as opened:
+        clients = open_sockets(url, MOST_OF_ONE_PEER + 20, said, opened)
+        wait_for(lambda: sum(map(is_closed, clients)) == 20)
+        assert call(url, "add", a=20, b=22) == "42"
+        # In time the others, too: drop by drop is no way to stay.
+        wait_for(lambda: sum(map(is_closed, clients)) == len(clients))
+
+
+def test_answers_that_nobody_reads_take_bounded_memory(platform: Platform, tmp_path: Path) -> None:
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", "", tmp_path), name="unread").url
+    (platform.home / "projects" / "unread" / "files" / "notes.txt").write_text("z" * UNREAD)
+    with ExitStack() as opened:
+        clients = open_sockets(url, 8, request("recall"), opened)
+        wait_for(lambda: sum(map(is_reset, clients)) >= len(clients) - MOST_UNREAD // UNREAD - 1)
+        assert call(url, "add", a=20, b=22) == "42"
+
+
+def is_reset(client: socket.socket) -> bool:
+    """What came before the end is there to be read still."""
+    poll = select.poll()
+    poll.register(client, 0)
+    return bool(poll.poll(0))

@@ -183,9 +183,9 @@ def destroyed(acceptance: Acceptance) -> Iterator[None]:
 
 def destroy(acceptance: Acceptance) -> None:
     """A deploy that failed may have left nothing, or a part of it."""
-    for command in ("destroy", "status"):
+    for command, *options in (("destroy", "--yes"), ("status",)):
         try:
-            acceptance.platform.run(command, acceptance.project)
+            acceptance.platform.run(command, acceptance.project, *options)
         except CommandFailedError as error:
             if error.code != NOT_FOUND:
                 raise

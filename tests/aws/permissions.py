@@ -118,6 +118,8 @@ def _of_lambda(method: str, path: str, body: bytes) -> Iterator[Need]:
 
 
 def _resource(service: str, said: dict[str, Any]) -> str:
+    if named := said.get("ResourceArn") or said.get("resourceArn"):
+        return str(named)
     match service:
         case "dynamodb":
             return _arn(service, f"table/{said['TableName']}")

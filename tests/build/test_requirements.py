@@ -203,6 +203,9 @@ def test_what_a_requirements_file_may_say(text: str, expected: list[str], tmp_pa
         ("./absent-1.0.whl", "does not exist"),
         ("-r requirements.txt", "includes itself"),
         ("--pre", "--pre is not supported"),
+        ("./a\0b.whl", "line 1: it has a control character"),
+        ("six\n-r a\0b.txt", "line 2: it has a control character"),
+        (f"./{'a' * 5000}.whl", "line 1: File name too long"),
     ],
 )
 def test_what_it_may_not_say(text: str, message: str, tmp_path: Path) -> None:

@@ -157,7 +157,9 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment.lambda]\nmemory = 1", ':2: unknown key "deployment.lambda.memory"; did you mean "memory_mb"?'),
         ("[deployment.lambda]\nregion = 'Mars'", ':2: "deployment.lambda.region" must be a region of AWS'),
         ("[deployment.lambda]\nlog_days = 2", ':2: "deployment.lambda.log_days" must be 1, 3, 5, 7, 14, 30'),
-        ("[deployment.lambda]\ntimeout_s = 901", ':2: "deployment.lambda.timeout_s" must be a whole number from 1'),
+        ("[deployment.lambda]\ntimeout_s = 901", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
+        # Lambda's own default is 3: nothing would be left to end an answer in.
+        ("[deployment.lambda]\ntimeout_s = 3", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
         ("\n[deployment.container]", ":2: [deployment.container] is not in this version of homeport yet"),
         ("[deployment]\nargs = 1", ':2: "deployment.args" must be'),
         ("[deployment]\nextras = 'pg'", ':2: "deployment.extras" must be a list of extras'),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 
 from platform_cli.controlplane.peer import refuse_workers
+
+from ..support import ROOT, require
 
 ASK = """
 import socket, subprocess, sys
@@ -61,3 +65,70 @@ def test_workers_are_refused(tmp_path: Path) -> None:
         return answers
 
     assert asyncio.run(run()) == [0, 3, 3]
+
+
+# A server's process that has left its session and its parent, or that uses a connection of one which has ended.
+LEFT = """
+import os, socket
+from homeport_runtime.hosts.seccomp import confine_calls
+
+confine_calls()
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+connection = socket.socket(socket.AF_UNIX)
+connection.connect("s")
+"""
+INHERITED = """
+import os, socket
+from homeport_runtime.hosts.seccomp import confine_calls
+
+confine_calls()
+connection = socket.socket(socket.AF_UNIX)
+if os.fork() == 0:
+    connection.connect("s")
+    os._exit(0)
+os.wait()
+"""
+ASK_ON = """
+os.mkdir("connected")
+try:
+    connection.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n")
+    answer = connection.recv(12)
+except OSError:
+    answer = b""
+with open("new", "wb") as file:
+    file.write(answer)
+os.rename("new", "answer")
+"""
+
+
+@pytest.mark.parametrize("way", [LEFT, INHERITED])
+def test_a_process_that_left_its_worker_is_refused(tmp_path: Path, way: str) -> None:
+    require(sys.platform == "linux", "Linux")
+
+    async def until(path: Path) -> None:
+        async with asyncio.timeout(60):
+            while not path.exists():
+                await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "s"))
+            listener.listen()
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "runtime")}
+            asking = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", way + ASK_ON, cwd=tmp_path, env=environment
+            )
+            await until(tmp_path / "connected")
+            config = uvicorn.Config(app, http=refuse_workers(set), lifespan="off", log_level="warning")
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await until(tmp_path / "answer")
+            await asking.wait()
+            server.should_exit = True
+            await serving
+
+    asyncio.run(run())
+    assert (tmp_path / "answer").read_bytes() == b""

@@ -82,9 +82,12 @@ def processes(platform: Platform) -> dict[int, int]:
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers: their parent is a zygote."""
+    """Forked workers, as the platform knows them: their parent is a zygote, which is nobody's child among these. What
+    is in a worker's room are its own children.
+    """
     running = processes(platform)
-    return {pid for pid, parent in running.items() if parent in running}
+    zygotes = {pid for pid, parent in running.items() if parent not in running}
+    return {pid for pid, parent in running.items() if parent in zygotes}
 
 
 def half_written(platform: Platform) -> list[Path]:

@@ -147,9 +147,19 @@ def test_a_server_sees_nothing_but_its_own(platform: Platform, tmp_path: Path, c
         assert call(url, "look_as_child", path=str(path)).startswith("refused")
     assert call(url, "look_here", path=str(home)) == "listed ['bundles', 'layers', 'projects', 'runtimes']"
     assert call(url, "look_here", path=str(home / "projects")) == "listed ['curious']"
+    assert call(url, "look_here", path=str(home / "projects" / "curious")) == "listed ['files']"
+    (bundle,) = [name for name in call(url, "look_here", path=str(home / "bundles")).split("'") if len(name) > 30]
+    assert call(url, "look_here", path=str(home / "bundles" / bundle)) == "listed ['app']"
+    for name in ("server.py", "__pycache__/server.pyc"):
+        answer = call(url, "change", path=str(home / "bundles" / bundle / "app" / name))
+        assert answer == "refused: Read-only file system"
 
     others = {control_plane(platform), *processes(platform), *processes_in("/projects/neighbour/files")}
-    others -= set(processes_in("/projects/curious/files"))
+    # Its own number in its room is the outermost one's outside.
+    own = set(processes_in("/projects/curious/files"))
+    for _ in range(2):
+        own |= {parent_of(process) for process in own} & others
+    others -= own - {control_plane(platform)}
     assert len(others) >= 3, "control plane, zygote, and the neighbour's worker"
     for process in others:
         for name in ("environ", "mem", "maps", f"root{home}/secrets.key", f"cwd{home}/secrets.key", "fd/1"):

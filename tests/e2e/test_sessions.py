@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -77,6 +76,11 @@ def add(a: int, b: int) -> dict[str, Any]:
     return {"name": "add", "arguments": {"a": a, "b": b}}
 
 
+def text_of(answer: str) -> str:
+    text: str = json.loads(answer)["result"]["content"][0]["text"]
+    return text
+
+
 def edit(project: Path) -> None:
     with (project / "server.py").open("a") as file:
         file.write("# another release\n")
@@ -122,15 +126,35 @@ def test_a_call_over_sse_is_answered_by_the_worker_that_has_the_stream(platform:
         # The old worker drains: it holds the stream on which the call will be answered.
         assert platform.run("deploy", str(project), "--name", "legacy", "--json")["release"] == "v2"
         release = {"name": "release", "arguments": {"token": "t"}}
-        answers: list[str] = []
-        reader = threading.Thread(target=lambda: answers.extend(line.decode() for line in stream))
-        reader.start()
         # It lands in the new worker, and is taken to the old one.
         assert client.post("tools/call", release, path=endpoint) == 202
-        reader.join(DEADLINE_S)
-        assert not reader.is_alive()
-    assert sum('"result"' in line for line in answers) == 2
-    assert answers[-2:] == ["retry: 500\r\n", "\r\n"]
+        answers: list[str] = []
+        while sum('"result"' in answer for answer in answers) < 2:
+            answers.append(next_data(stream))
     deadline = time.monotonic() + DEADLINE_S
     while client.post("tools/call", add(1, 1), path=endpoint) != 404:
         assert time.monotonic() < deadline, "the ended session is still taken for an open one"
+
+
+@pytest.mark.parametrize("kind", ["mcp2_lowlevel", "mcp1_lowlevel", "fastmcp2", "stdio_python", "asgi"])
+@pytest.mark.parametrize("config", ["", '[deployment]\nreplace = "stop-first"\n'], ids=["side by side", "stop-first"])
+def test_a_stream_goes_on_in_the_worker_of_the_next_release(
+    platform: Platform, tmp_path: Path, kind: str, config: str
+) -> None:
+    project, name = with_config(SERVERS / kind, config, tmp_path), f"goes-on-{kind.replace('_', '-')}"
+    client = Client(platform.deploy(project, name=name).url)
+    pids = set()
+    with client.stream("/sse") as stream:
+        endpoint = next_data(stream)
+        assert client.post("initialize", INITIALIZE, path=endpoint) == 202
+        assert "serverInfo" in next_data(stream)
+        client.post("notifications/initialized", path=endpoint)
+        for number in range(3):
+            assert client.post("tools/call", {"name": "whoami", "arguments": {}}, path=endpoint) == 202
+            pids.add(text_of(next_data(stream)))
+            assert client.post("tools/call", add(number, 40), path=endpoint) == 202
+            assert text_of(next_data(stream)) == str(number + 40)
+            edit(project)
+            platform.deploy(project, name=name)
+    assert len(pids) == 3
+    platform.run("destroy", name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
@@ -31,6 +32,12 @@ FORMS: list[Callable[[str], str]] = [
     quote_plus,
     lambda value: urlencode({"key": json.dumps(value)}),
     lambda value: quote(base64.b64encode(value.encode()).decode(), safe=""),
+    lambda value: value.encode().hex(),
+    lambda value: value.encode().hex().upper(),
+    html.escape,
+    lambda value: html.escape(value, quote=False),
+    lambda value: html.escape(value).encode("ascii", "xmlcharrefreplace").decode(),
+    lambda value: "".join(f"&#x{ord(each):04X};" if not each.isalnum() and each != "\\" else each for each in value),
 ]
 
 
@@ -172,3 +179,15 @@ def test_a_value_is_never_divided_between_two_records(size: int) -> None:
     clean = "".join(scrubber.text(line) for line in lines)
     assert clean.count("[secret KEY]") == 3 * 14
     assert "0123456789" not in clean
+
+
+def test_one_of_many_pieces_is_found_wherever_it_is() -> None:
+    lines = [f"{number:04d} of a long certificate {number * 7919 % 10007}" for number in range(500)]
+    scrubber = Scrubber({"PEM": "\n".join(lines), "PW": "!a!"})
+    for line in (lines[0], lines[137], lines[-1]):
+        for form in (line, json.dumps(line), quote(line)):
+            assert line[5:30] not in scrubber.text(f"... {form} ..."), form
+            assert "[secret PEM]" in scrubber.text(f"... {form} ..."), form
+    clean = scrubber.text(f"{lines[3]} and {lines[4]}")
+    assert clean == "[secret PEM] and [secret PEM]"
+    assert scrubber.text("nothing of it") == "nothing of it"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from homeport_runtime.telemetry.lines import MAX_LINE, LineStream
 
-from .conftest import JSON, python_with
+from .conftest import JSON, call, python_with
 from .workers import MCP2, Worker, Workers, kind_source
 
 Lines = list[tuple[str, str | None]]
@@ -207,3 +210,59 @@ def test_the_traceback_of_a_failing_tool_is_logged(workers: Workers, kind: str, 
     error: JSON = of_this_request("this tool always fails")
     assert error["level"] == "error"
     of_this_request("Traceback")
+
+
+EARLY = """
+import logging
+from homeport_runtime.telemetry import capture_output, request_id
+
+logger = logging.getLogger("imported before")
+logger.addHandler(logging.StreamHandler())
+logger.propagate = False
+capture_output()
+request_id.set("0123")
+logger.warning("said later")
+"""
+
+
+def test_a_handler_from_before_makes_records_too() -> None:
+    """As that of fastmcp 3 and 4 in a zygote, where the module is imported before there is a worker."""
+    ran = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, check=True)
+    record = json.loads(ran.stdout.removeprefix(b"\x1e"))
+    assert (record["level"], record["message"], record["request"]) == ("warning", "said later", "0123")
+    assert ran.stderr == b""
+
+
+MCP1 = """
+from mcp.server.fastmcp import FastMCP
+from mcp.server.fastmcp.exceptions import ToolError
+from pydantic import BaseModel
+
+mcp = FastMCP("told apart")
+
+
+class Own(BaseModel):
+    number: int
+
+
+@mcp.tool()
+def refuse(number: int) -> str:
+    raise ToolError("not today")
+
+
+@mcp.tool()
+def crash() -> str:
+    return str(Own(number="x"))
+"""
+
+
+def test_what_is_a_callers_business_is_no_crash_in_mcp_1(workers: Workers) -> None:
+    worker = workers.serve(MCP1, python_with("mcp<2"))
+    for tool, arguments in (("refuse", {"number": 1}), ("refuse", {"number": "x"}), ("nobody", {})):
+        assert worker.post(call(tool, **arguments))["result"]["isError"]
+    worker.post(call("crash"))
+    worker.record(lambda r: r.get("call", {}).get("tool") == "crash")
+    crashes = [r for r in worker.records() if "a tool raised" in r.get("message", "")]
+    (crash,) = crashes
+    assert crash["message"] == "a tool raised ValidationError"
+    assert crash["request"] == worker.record(lambda r: r.get("call", {}).get("tool") == "crash")["request"]

@@ -27,7 +27,7 @@ class Lot:
         theirs.setblocking(False)
         parked = Parked(theirs, (project, peer), self._close)
         self._names[parked] = name
-        self.parking.make_room()
+        self.parking.make_room(1)
         self.parking.enter(parked)
         return name
 

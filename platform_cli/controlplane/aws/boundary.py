@@ -12,16 +12,18 @@ from typing import Any
 
 from ...targets.aws_lambda.client import AWS, absent
 from ...targets.aws_lambda.names import secret_name, tag_list
+from ...targets.aws_lambda.ownership import foreign_policy, refuse_foreign
 from ...targets.aws_lambda.places import Place, arn, iam_arn
+from ...targets.aws_lambda.roles import of_region
 from ...targets.aws_lambda.wanted import policy
-from .names import BOUNDARY, TAGS
+from .names import BOUNDARY, TAGS, in_region
 from .resources import State
 
 NO_POLICY = "NoSuchEntity"
 
 
 def boundary_arn(place: Place) -> str:
-    return iam_arn(place, f"policy/{BOUNDARY}")
+    return iam_arn(place, f"policy/{in_region(BOUNDARY, place.region)}")
 
 
 def boundary_policy(place: Place) -> dict[str, Any]:
@@ -35,44 +37,60 @@ class BoundaryResource:
 
     @property
     def shown(self) -> str:
-        return f"policy {BOUNDARY}"
+        return f"policy {in_region(BOUNDARY, self.aws.region)}"
 
     def state(self) -> State:
         with absent(NO_POLICY):
-            return "there" if self._document() == boundary_policy(self.aws) else "different"
+            return "there" if _document(self.aws, boundary_arn(self.aws)) == boundary_policy(self.aws) else "different"
         return "missing"
 
-    def _document(self) -> Any:
-        roles, name = self.aws.roles, boundary_arn(self.aws)
-        version = roles.get_policy(PolicyArn=name)["Policy"]["DefaultVersionId"]
-        return roles.get_policy_version(PolicyArn=name, VersionId=version)["PolicyVersion"]["Document"]
-
     def make(self) -> None:
+        """Raises InputError where there is one that is not homeport's."""
+        roles, name = self.aws.roles, boundary_arn(self.aws)
         document = json.dumps(boundary_policy(self.aws))
         with absent("EntityAlreadyExists"):
-            self.aws.roles.create_policy(PolicyName=BOUNDARY, PolicyDocument=document, Tags=tag_list(TAGS))
+            roles.create_policy(
+                PolicyName=in_region(BOUNDARY, self.aws.region), PolicyDocument=document, Tags=tag_list(TAGS)
+            )
             return
-        _delete_old_versions(self.aws)
-        self.aws.roles.create_policy_version(
-            PolicyArn=boundary_arn(self.aws), PolicyDocument=document, SetAsDefault=True
-        )
+        refuse_foreign(foreign_policy(roles.get_policy(PolicyArn=name)["Policy"], TAGS))
+        _delete_old_versions(self.aws, name)
+        roles.create_policy_version(PolicyArn=name, PolicyDocument=document, SetAsDefault=True)
 
 
 def remove_boundary(aws: AWS) -> None:
     """The roles of projects, which go on, are without one again: IAM keeps a policy that is in use."""
-    name = boundary_arn(aws)
+    _remove_policy(aws, boundary_arn(aws))
+
+
+def remove_early_boundary(aws: AWS) -> None:
+    """That of a homeport whose names had no region, if it is of this one."""
+    name = iam_arn(aws, f"policy/{BOUNDARY}")
     with absent(NO_POLICY):
+        if of_region(aws, _document(aws, name)):
+            _remove_policy(aws, name)
+
+
+def _remove_policy(aws: AWS, name: str) -> None:
+    with absent(NO_POLICY):
+        if foreign_policy(aws.roles.get_policy(PolicyArn=name)["Policy"], TAGS):
+            return
         pages = aws.roles.get_paginator("list_entities_for_policy").paginate(
             PolicyArn=name, PolicyUsageFilter="PermissionsBoundary"
         )
         for role in [str(role["RoleName"]) for page in pages for role in page["PolicyRoles"]]:
             aws.roles.delete_role_permissions_boundary(RoleName=role)
-        _delete_old_versions(aws)
+        _delete_old_versions(aws, name)
         aws.roles.delete_policy(PolicyArn=name)
 
 
-def _delete_old_versions(aws: AWS) -> None:
+def _document(aws: AWS, name: str) -> Any:
+    version = aws.roles.get_policy(PolicyArn=name)["Policy"]["DefaultVersionId"]
+    return aws.roles.get_policy_version(PolicyArn=name, VersionId=version)["PolicyVersion"]["Document"]
+
+
+def _delete_old_versions(aws: AWS, name: str) -> None:
     """A policy has room for five, and goes when it has one."""
-    for version in aws.roles.list_policy_versions(PolicyArn=boundary_arn(aws))["Versions"]:
+    for version in aws.roles.list_policy_versions(PolicyArn=name)["Versions"]:
         if not version["IsDefaultVersion"]:
-            aws.roles.delete_policy_version(PolicyArn=boundary_arn(aws), VersionId=version["VersionId"])
+            aws.roles.delete_policy_version(PolicyArn=name, VersionId=version["VersionId"])

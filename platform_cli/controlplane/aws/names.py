@@ -20,5 +20,10 @@ QUEUE_VARIABLE = "HOMEPORT_QUEUE_URL"
 TOKEN_VARIABLE = "HOMEPORT_TOKEN_HASH"  # noqa: S105 - its name
 
 
+def in_region(name: str, region: str) -> str:
+    """Of a role or a policy: IAM's names are the same in all regions."""
+    return f"{name}.{region}"
+
+
 def secret_name(repository: int) -> str:
     return f"{SECRETS}{repository}"

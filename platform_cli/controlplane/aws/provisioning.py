@@ -9,10 +9,10 @@ from ...targets.aws_lambda.client import AWS, MISSING, absent, aws_errors
 from ...targets.base import Step
 from ..access import hash_of, make_token
 from .boundary import BoundaryResource
-from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB
+from .names import BUILDER, DEAD_QUEUE, QUEUE, QUEUE_VARIABLE, TABLE, TOKEN_VARIABLE, WEB, in_region
 from .package import Package
 from .queue_resources import BUILD_S, QueueResource, SourceResource
-from .removal import remove_layers
+from .removal import remove_early_roles, remove_layers
 from .resources import (
     FunctionResource,
     LayerResource,
@@ -54,6 +54,7 @@ class Provisioning:
         with aws_errors():
             for _, resource in steps:
                 resource.make()
+            remove_early_roles(self.aws)
             remove_layers(self.aws, but=[layer.name for layer in self.layers])
             return self.url.url or ""
 
@@ -69,7 +70,8 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
     dead = QueueResource(aws, DEAD_QUEUE)
     queue = QueueResource(aws, QUEUE, dead)
     groups = LogGroupResource(aws, WEB), LogGroupResource(aws, BUILDER)
-    web_role, builder_role = RoleResource(aws, WEB, web_policy(aws)), RoleResource(aws, BUILDER, builder_policy(aws))
+    web_role = RoleResource(aws, in_region(WEB, aws.region), web_policy(aws))
+    builder_role = RoleResource(aws, in_region(BUILDER, aws.region), builder_policy(aws))
     layers = tuple(
         LayerResource(aws, kind, archive, package.python, package.architecture)
         for kind, archive in (("packages", package.packages), ("code", package.code))

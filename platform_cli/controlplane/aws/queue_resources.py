@@ -6,12 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ...targets.aws_lambda.client import AWS, absent
+from ...targets.aws_lambda.client import AWS, absent, code_of
+from ...targets.aws_lambda.creation import when_known
 from ...targets.aws_lambda.places import arn
 from .names import TAGS
 from .resources import State
 
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+# For a minute after its end nobody can have a queue of that name
+# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html).
+DELETED_RECENTLY = "AWS.SimpleQueueService.QueueDeletedRecently"
 # A build's; the queue has to hide a message for longer, and then brings it again.
 BUILD_S = 900
 HIDDEN_S = BUILD_S + 60
@@ -61,7 +65,10 @@ class QueueResource:
 
     def make(self) -> None:
         if self.state() == "missing":
-            self.aws.queues.create_queue(QueueName=self.name, Attributes=self._attributes, tags=TAGS)
+            when_known(
+                lambda: self.aws.queues.create_queue(QueueName=self.name, Attributes=self._attributes, tags=TAGS),
+                lambda error: code_of(error) == DELETED_RECENTLY,
+            )
         else:
             changeable = {name: value for name, value in self._attributes.items() if name != "FifoQueue"}
             self.aws.queues.set_queue_attributes(QueueUrl=self.url, Attributes=changeable)

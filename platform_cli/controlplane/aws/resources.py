@@ -23,6 +23,7 @@ from ...targets.aws_lambda.creation import (
     update_function,
 )
 from ...targets.aws_lambda.names import POLICY
+from ...targets.aws_lambda.ownership import foreign_function, foreign_role, foreign_table, refuse_foreign
 from ...targets.aws_lambda.places import iam_arn
 from .names import PLATFORM, TAGS
 
@@ -50,7 +51,10 @@ class TableResource:
 
     def state(self) -> State:
         with absent(MISSING):
-            self.aws.tables.describe_table(TableName=self.name)
+            table = self.aws.tables.describe_table(TableName=self.name)["Table"]
+            if table["TableStatus"] == "DELETING":
+                return "missing"
+            refuse_foreign(foreign_table(self.aws, table, TAGS))
             return "there" if expires(self.aws, self.name) else "different"
         return "missing"
 
@@ -98,7 +102,7 @@ class RoleResource:
 
     def state(self) -> State:
         with absent("NoSuchEntity"):
-            self.aws.roles.get_role(RoleName=self.name)
+            refuse_foreign(foreign_role(self.aws.roles.get_role(RoleName=self.name)["Role"], TAGS))
             with absent("NoSuchEntity"):
                 found = self.aws.roles.get_role_policy(RoleName=self.name, PolicyName=POLICY)["PolicyDocument"]
                 return "there" if found == self.policy else "different"
@@ -160,6 +164,7 @@ class FunctionResource:
     def state(self) -> State:
         with absent(MISSING):
             found = self.aws.functions.get_function_configuration(FunctionName=self.name)
+            refuse_foreign(foreign_function(self.aws, found, TAGS))
             return "there" if self._is_as_wanted(found) else "different"
         return "missing"
 

@@ -20,6 +20,7 @@ LOOK_AT_FUNCTIONS = (
     "GetFunctionConfiguration", "ListTags", "ListVersionsByFunction", "GetAlias", "GetFunctionUrlConfig",
     "GetFunctionConcurrency", "GetProvisionedConcurrencyConfig",
 )  # fmt: skip
+LOOK_AT_TABLES = ("DescribeTable", "DescribeTimeToLive", "ListTagsOfResource")
 MESSAGES = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 
 
@@ -54,7 +55,7 @@ def _look_at_projects(place: Place) -> list[dict[str, Any]]:
     return [
         allow("lambda", LOOK_AT_FUNCTIONS, arn(place, "lambda", "function:homeport-*")),
         allow("lambda", ("ListFunctions",), "*"),
-        allow("dynamodb", ("DescribeTable", "DescribeTimeToLive"), arn(place, "dynamodb", "table/homeport-*")),
+        allow("dynamodb", LOOK_AT_TABLES, arn(place, "dynamodb", "table/homeport-*")),
         allow("cloudwatch", ("GetMetricStatistics",), "*"),
         allow("logs", ("DescribeLogGroups",), "*"),
         allow("iam", ("GetRole", "GetRolePolicy"), iam_arn(place, "role/homeport-*")),

@@ -10,8 +10,8 @@ import datetime
 from typing import Any
 
 from .client import AWS, absent
-from .live import Version
 from .names import ALIAS, function_name
+from .versions import Version
 
 PRICES_OF = "us-east-1, November 2026"
 REQUESTS_USD = 0.20

@@ -11,24 +11,28 @@ from typing import Any
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ...build.archive import Archive
-from .client import AWS, absent, code_of
+from .client import AWS, MISSING, absent, code_of
 from .names import POLICY, tag_list
+from .ownership import foreign_role, foreign_table, refuse_foreign
 from .upload import discard, uploaded
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 
-# A new role, and what it may, is not known everywhere at once.
-ROLE_SPREADS_S = 60
+# A new role, and what it may, is not known everywhere at once; nor is a queue's end.
+SPREADS_S = 70
 WAITER = {"Delay": 1, "MaxAttempts": 300}
 
 
 def make_role(
     aws: AWS, name: str, policy: Mapping[str, Any], tags: Mapping[str, str], boundary: str | None = None
 ) -> None:
-    """A role of functions, which may do what `policy` says and no more, and nothing beyond the policy `boundary`."""
+    """A role of functions, which may do what `policy` says and no more, and nothing beyond the policy `boundary`.
+    Raises InputError where there is one that is not homeport's.
+    """
     bounded = {"PermissionsBoundary": boundary} if boundary else {}
+    trust = json.dumps(TRUST)
     with absent("EntityAlreadyExists"):
-        trust = json.dumps(TRUST)
         aws.roles.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tag_list(tags), **bounded)
+    refuse_foreign(foreign_role(aws.roles.get_role(RoleName=name)["Role"], tags))
     if boundary:
         aws.roles.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=boundary)
     aws.roles.put_role_policy(RoleName=name, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
@@ -41,10 +45,16 @@ def make_log_group(aws: AWS, name: str, days: int, tags: Mapping[str, str]) -> N
 
 
 def make_table(aws: AWS, name: str, tags: Mapping[str, str]) -> None:
-    """By `pk` and `sk`; items are removed in time by their `expires`."""
+    """By `pk` and `sk`; items are removed in time by their `expires`. Raises InputError where there is one that is not
+    homeport's.
+    """
+    with absent(MISSING):
+        if aws.tables.describe_table(TableName=name)["Table"]["TableStatus"] == "DELETING":
+            aws.tables.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAITER)
     with absent("ResourceInUseException"):
         aws.tables.create_table(TableName=name, Tags=tag_list(tags), **MAILBOX)
     aws.tables.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITER)
+    refuse_foreign(foreign_table(aws, aws.tables.describe_table(TableName=name)["Table"], tags))
     if not expires(aws, name):
         aws.tables.update_time_to_live(TableName=name, TimeToLiveSpecification=MAILBOX_TTL)
 
@@ -96,7 +106,7 @@ def update_function(aws: AWS, configuration: Mapping[str, Any], archive: Archive
 
 
 def _configure(aws: AWS, call: Callable[..., Any], configuration: Mapping[str, Any]) -> None:
-    when_role_is_known(
+    when_known(
         lambda: call(**configuration),
         lambda error: "cannot be assumed" in str(error) and code_of(error) == "InvalidParameterValueException",
     )
@@ -121,10 +131,10 @@ def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
     aws.functions.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=WAITER, **more)
 
 
-def when_role_is_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
+def when_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
     """Calls, again for as long as what it raises `is_unknown`."""
     for attempt in Retrying(
-        retry=retry_if_exception(is_unknown), stop=stop_after_delay(ROLE_SPREADS_S), wait=wait_fixed(1), reraise=True
+        retry=retry_if_exception(is_unknown), stop=stop_after_delay(SPREADS_S), wait=wait_fixed(1), reraise=True
     ):
         with attempt:
             call()

@@ -16,7 +16,7 @@ from .creation import create_function, make_layer, make_log_group, make_role, ma
 from .layers import delete_unused_layers
 from .live import Live, read_live
 from .lock import deploy_lock
-from .names import ALIAS, function_name, layer_name, log_group, mailbox_table
+from .names import ALIAS, function_name, layer_name, log_group, mailbox_table, role_name
 from .origins import write_origin
 from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
@@ -47,6 +47,7 @@ class Executor:
         self._steps = plan.steps
         self._speaks_mcp = speaks_mcp
         self._name = function_name(plan.wanted.project)
+        self._role_name = role_name(plan.wanted.project, aws.region)
         self._layer_arns: list[str] = []
         self._handshake_token: str | None = None
 
@@ -77,7 +78,7 @@ class Executor:
     def _role(self) -> None:
         wanted = self._wanted
         document = policy(self._aws, wanted.project, used_secrets(wanted, self._live))
-        make_role(self._aws, wanted.role, document, wanted.tags, self._boundary)
+        make_role(self._aws, self._role_name, document, wanted.tags, self._boundary)
 
     def _logs(self) -> None:
         wanted = self._wanted
@@ -98,7 +99,7 @@ class Executor:
     def _function(self) -> None:
         """$LATEST as the new release is to be."""
         wanted, artifacts = self._wanted, self._wanted.artifacts
-        role = self._aws.roles.get_role(RoleName=wanted.role)["Role"]["Arn"]
+        role = self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
         configuration = wanted.configuration(role, self._layer_arns, self._variables())
         if self._live.function is None:
             create_function(self._aws, configuration, artifacts.function, artifacts.architecture, wanted.tags)
@@ -107,9 +108,9 @@ class Executor:
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""
-        wanted, active = self._wanted, self._live.active
-        kept = active.token_hash if active and self._live.url else None
-        was_open = active is not None and self._live.url is not None and kept is None
+        wanted, before = self._wanted, self._live.latest
+        kept = before.token_hash if before and self._live.url else None
+        was_open = before is not None and self._live.url is not None and kept is None
         hashes = None
         if wanted.auth != "none" and not (was_open and wanted.auth is None):
             self._handshake_token = make_token()
@@ -130,7 +131,7 @@ class Executor:
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
         number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
         write_origin(self._aws, project, release, self._origin())
-        switch(self._aws, project, number, newest=release, first=not self._live.newest)
+        switch(self._aws, project, number, newest=release, first=self._live.leads_to is None)
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 
     def _url(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import calendar
-import time
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,49 +12,11 @@ from ...errors import InputError
 from .client import AWS, MISSING, absent
 from .concurrency import failure, provisioned
 from .creation import expires
-from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, role_name
-from .pins import Pin, read_pin
+from .names import ALIAS, POLICY, TAG, function_name, log_group, mailbox_table, role_name
+from .ownership import foreign_function, foreign_role, foreign_table, refuse_foreign
+from .versions import STACK, HandMade, Version, layers_of, read_versions
 
-# The reason of a release that came with a CloudFormation stack (template.py).
-STACK = "stack"
-
-
-def layers_of(configuration: Mapping[str, Any]) -> list[str]:
-    return [layer["Arn"] for layer in configuration.get("Layers", ())]
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A published version; its description is `v3 IDENTITY REASON`, all of them the release's."""
-
-    number: str
-    release: int
-    identity: str
-    reason: str
-    configuration: Mapping[str, Any]
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        environment: Mapping[str, str] = self.configuration.get("Environment", {}).get("Variables", {})
-        return environment
-
-    @property
-    def token_hash(self) -> str | None:
-        """Of the project's token, without the deploy's own."""
-        return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
-
-    @property
-    def pin(self) -> Pin | None:
-        return read_pin(self.variables)
-
-    @property
-    def layers(self) -> list[str]:
-        return layers_of(self.configuration)
-
-    @property
-    def made_at(self) -> float:
-        """Seconds since the epoch."""
-        return calendar.timegm(time.strptime(self.configuration["LastModified"][:19], "%Y-%m-%dT%H:%M:%S"))
+NEWEST = re.compile(r"newest v(\d+)", re.ASCII)
 
 
 class Mailbox(Enum):
@@ -68,8 +29,10 @@ class Mailbox(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`role` is its ARN; `versions` are oldest first; `newest` is the newest release that ever was live; `active` the
-    version that `live` leads to.
+    """`role` is its ARN; `versions` are oldest first; `newest` is the newest release that ever was live; `leads_to` is
+    the number of the version that `live` leads to, and `active` that version where it is a release. `hand_made` are
+    versions that are none. `foreign` is what has a name of the project's and is not homeport's, each with the reason:
+    nothing else here says anything of it.
     """
 
     role: str | None
@@ -79,16 +42,14 @@ class Live:
     mailbox: Mailbox
     function: Mapping[str, Any] | None
     versions: tuple[Version, ...]
+    hand_made: tuple[HandMade, ...]
+    leads_to: str | None
     active: Version | None
     newest: int
     url: str | None
     reserved: int | None
     provisioned: Mapping[str, Any] | None
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether nothing is there, not even what a deploy that was killed left behind."""
-        return not (self.function or self.role or self.has_group or self.mailbox is not Mailbox.ABSENT)
+    foreign: tuple[str, ...]
 
     @property
     def kept_ready(self) -> int:
@@ -103,12 +64,17 @@ class Live:
     @property
     def layers(self) -> set[str]:
         """All that $LATEST and the versions use."""
-        return {*layers_of(self.function or {}), *(arn for version in self.versions for arn in version.layers)}
+        return {*layers_of(self.function or {}), *self._published_layers}
+
+    @property
+    def _published_layers(self) -> set[str]:
+        ours = {arn for version in self.versions for arn in version.layers}
+        return ours | {arn for version in self.hand_made for arn in version.layers}
 
     @property
     def abandoned_layers(self) -> set[str]:
         """What $LATEST alone uses: a deploy that failed left it."""
-        return self.layers - {arn for version in self.versions for arn in version.layers}
+        return self.layers - self._published_layers
 
     @property
     def releases(self) -> tuple[Version, ...]:
@@ -122,9 +88,20 @@ class Live:
         return tuple(found[release] for release in sorted(found))
 
     @property
+    def latest(self) -> Version | None:
+        """Whose access goes on: the active release, or where `live` leads to none, the newest."""
+        return self.active or (self.releases[-1] if self.releases else None)
+
+    @property
     def leftover(self) -> tuple[Version, ...]:
         """What nobody can go back to: from a command that was killed, or replaced."""
         return tuple(version for version in self.versions if version not in self.releases)
+
+
+def check_can_change(project: str, live: Live) -> None:
+    """Raises InputError for what is not homeport's, or a stack's."""
+    refuse_foreign(*live.foreign)
+    check_not_of_stack(project, live)
 
 
 def check_not_of_stack(project: str, live: Live) -> None:
@@ -137,60 +114,75 @@ def check_not_of_stack(project: str, live: Live) -> None:
 
 
 def read_live(aws: AWS, project: str) -> Live:
-    name = function_name(project)
-    role, policy = _role(aws, project)
-    groups = aws.logs.describe_log_groups(logGroupNamePrefix=log_group(project))["logGroups"]
-    group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
-    function = alias = url = reserved = ready = None
+    name, tags = function_name(project), {TAG: project}
+    role, policy, foreign = _role(aws, project, tags)
+    mailbox, foreign_mailbox = _mailbox(aws, project, tags)
+    function, not_ours = _function(aws, name, tags)
+    alias = url = reserved = ready = None
     versions: tuple[Version, ...] = ()
-    with absent(MISSING):
-        function = aws.functions.get_function_configuration(FunctionName=name)
-        versions = _versions(aws, name)
-        reserved = aws.functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
-    with absent(MISSING):
-        alias = aws.functions.get_alias(FunctionName=name, Name=ALIAS)
-        url = aws.functions.get_function_url_config(FunctionName=name, Qualifier=ALIAS)["FunctionUrl"].rstrip("/")
+    hand_made: tuple[HandMade, ...] = ()
+    if function:
+        with absent(MISSING):
+            versions, hand_made = read_versions(aws, name)
+            reserved = aws.functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+            alias = aws.functions.get_alias(FunctionName=name, Name=ALIAS)
+            url = aws.functions.get_function_url_config(FunctionName=name, Qualifier=ALIAS)["FunctionUrl"].rstrip("/")
     if alias:
         ready = provisioned(aws, project)
+    groups = aws.logs.describe_log_groups(logGroupNamePrefix=log_group(project))["logGroups"]
+    group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
+    leads_to = alias["FunctionVersion"] if alias else None
     return Live(
         role=role,
         policy=policy,
         log_days=group.get("retentionInDays") if group else None,
         has_group=group is not None,
-        mailbox=_mailbox(aws, project),
+        mailbox=mailbox,
         function=function,
         versions=versions,
-        active=next((one for one in versions if alias and one.number == alias["FunctionVersion"]), None),
-        newest=int(alias["Description"].removeprefix("newest v")) if alias else 0,
+        hand_made=hand_made,
+        leads_to=leads_to,
+        active=next((one for one in versions if one.number == leads_to), None),
+        newest=_newest(alias["Description"], versions) if alias else 0,
         url=url,
         reserved=reserved,
         provisioned=ready,
+        foreign=tuple(reason for reason in (foreign, foreign_mailbox, not_ours) if reason),
     )
 
 
-def _role(aws: AWS, project: str) -> tuple[str | None, Mapping[str, Any] | None]:
-    role = policy = None
-    with absent("NoSuchEntity"):
-        role = aws.roles.get_role(RoleName=role_name(project))["Role"]["Arn"]
-        policy = aws.roles.get_role_policy(RoleName=role_name(project), PolicyName=POLICY)["PolicyDocument"]
-    return role, policy
+def _newest(description: str, versions: tuple[Version, ...]) -> int:
+    """Where somebody has changed the description, no release may be taken for one that never was live."""
+    match = NEWEST.fullmatch(description)
+    return int(match[1]) if match else max((version.release for version in versions), default=0)
 
 
-def _mailbox(aws: AWS, project: str) -> Mailbox:
-    table = mailbox_table(project)
+def _function(aws: AWS, name: str, tags: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, str | None]:
     with absent(MISSING):
-        status = aws.tables.describe_table(TableName=table)["Table"]["TableStatus"]
-        return Mailbox.THERE if status == "ACTIVE" and expires(aws, table) else Mailbox.UNFINISHED
-    return Mailbox.ABSENT
+        found: Mapping[str, Any] = aws.functions.get_function_configuration(FunctionName=name)
+        reason = foreign_function(aws, found, tags)
+        return (None, reason) if reason else (found, None)
+    return None, None
 
 
-def _versions(aws: AWS, name: str) -> tuple[Version, ...]:
-    found = []
-    for page in aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=name):
-        for one in page["Versions"]:
-            if one["Version"] != "$LATEST":
-                release, identity, reason = one["Description"].split(" ", 2)
-                # Behind it the hash of its token, so that another token makes another version.
-                reason = STACK if reason.startswith(STACK) else reason
-                found.append(Version(one["Version"], int(release.removeprefix("v")), identity, reason, one))
-    return tuple(sorted(found, key=lambda version: int(version.number)))
+def _role(aws: AWS, project: str, tags: Mapping[str, str]) -> tuple[str | None, Mapping[str, Any] | None, str | None]:
+    role = policy = None
+    name = role_name(project, aws.region)
+    with absent("NoSuchEntity"):
+        found = aws.roles.get_role(RoleName=name)["Role"]
+        if reason := foreign_role(found, tags):
+            return None, None, reason
+        role = found["Arn"]
+        policy = aws.roles.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"]
+    return role, policy, None
+
+
+def _mailbox(aws: AWS, project: str, tags: Mapping[str, str]) -> tuple[Mailbox, str | None]:
+    name = mailbox_table(project)
+    with absent(MISSING):
+        table = aws.tables.describe_table(TableName=name)["Table"]
+        if reason := foreign_table(aws, table, tags):
+            return Mailbox.ABSENT, reason
+        there = table["TableStatus"] == "ACTIVE" and expires(aws, name)
+        return Mailbox.THERE if there else Mailbox.UNFINISHED, None
+    return Mailbox.ABSENT, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
@@ -33,7 +34,19 @@ def function_name(project: str) -> str:
     return f"{PREFIX}{project}"
 
 
-def role_name(project: str) -> str:
+def role_name(project: str, region: str) -> str:
+    """With the region, since IAM's names are the same in all of them. A project whose name leaves no room for it is
+    told from others by a part of its hash.
+    """
+    room = MAX_NAME - len(PREFIX) - len(region) - 1
+    if len(project) > room:
+        mark = hashlib.sha256(project.encode()).hexdigest()[:8]
+        project = f"{project[: room - len(mark) - 1]}-{mark}"
+    return f"{PREFIX}{project}.{region}"
+
+
+def early_role_name(project: str) -> str:
+    """What homeport called the role before names had the region, in whatever region it was made."""
     return function_name(project)
 
 

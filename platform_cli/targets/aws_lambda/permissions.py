@@ -20,24 +20,21 @@ FUNCTION = (
 LAYER = ("DeleteLayerVersion", "GetLayerVersion", "ListLayerVersions", "PublishLayerVersion")
 ACCOUNT = ("GetAccountSettings", "ListFunctions", "ListLayers")
 ROLE = (
-    "CreateRole",
-    "DeleteRole",
-    "DeleteRolePolicy",
-    "GetRole",
-    "GetRolePolicy",
-    "PassRole",
-    "PutRolePolicy",
-    "TagRole",
-)
+    "AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "GetRole", "GetRolePolicy",
+    "ListAttachedRolePolicies", "ListRolePolicies", "PassRole", "PutRolePolicy", "TagRole",
+)  # fmt: skip
 LOGS = (
     "CreateLogGroup", "CreateLogStream", "DeleteLogGroup", "DeleteLogStream", "DescribeLogGroups",
-    "DescribeLogStreams", "FilterLogEvents", "PutRetentionPolicy", "TagResource",
+    "DescribeLogStreams", "FilterLogEvents", "ListTagsForResource", "PutRetentionPolicy", "TagResource",
 )  # fmt: skip
 SECRET = (
     "CreateSecret", "DeleteSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "TagResource",
     "UpdateSecretVersionStage",
 )  # fmt: skip
-TABLE = ("CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "TagResource", "UpdateTimeToLive")
+TABLE = (
+    "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "TagResource",
+    "UpdateTimeToLive",
+)  # fmt: skip
 BUCKET = ("CreateBucket", "DeleteBucket", "PutLifecycleConfiguration")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
@@ -55,7 +52,7 @@ def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield arn(place, "lambda", f"function:{function_name(EXAMPLE)}"), "lambda", FUNCTION
     yield arn(place, "lambda", f"layer:{layer_name('packages', EXAMPLE)}"), "lambda", LAYER
     yield "*", "lambda", ACCOUNT
-    yield iam_arn(place, f"role/{role_name(EXAMPLE)}"), "iam", ROLE
+    yield iam_arn(place, f"role/{role_name(EXAMPLE, place.region)}"), "iam", ROLE
     yield arn(place, "logs", f"log-group:{log_group(EXAMPLE)}:*"), "logs", LOGS
     yield arn(place, "secretsmanager", f"secret:{secret_name(EXAMPLE)}-abcdef"), "secretsmanager", SECRET
     yield "*", "cloudwatch", ("GetMetricStatistics",)

@@ -9,8 +9,8 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
-from .live import Live, Mailbox, check_not_of_stack, read_live
-from .names import function_name, log_group, mailbox_table
+from .live import Live, Mailbox, check_can_change, read_live
+from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
 from .secrets import has_other_values
 from .wanted import Wanted, policy
@@ -47,7 +47,7 @@ def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
 
 def _check_owner(wanted: Wanted, live: Live) -> None:
     """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
-    check_not_of_stack(wanted.project, live)
+    check_can_change(wanted.project, live)
     if not wanted.named and live.function and (origin := live.function.get("Description")) != wanted.origin:
         raise InputError(
             f"a project {wanted.project!r} was deployed from {origin}",
@@ -57,8 +57,13 @@ def _check_owner(wanted: Wanted, live: Live) -> None:
 
 def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
     project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
-    if live.role is None or live.policy != policy(aws, project, used_secrets(wanted, live)):
-        yield LambdaStep("create" if live.role is None else "update", f"role {wanted.role}", "role")
+    role = role_name(project, aws.region)
+    if live.role is None:
+        # Releases of an early homeport have another one, until the next.
+        if new:
+            yield LambdaStep("create", f"role {role}", "role")
+    elif live.policy != policy(aws, project, used_secrets(wanted, live)):
+        yield LambdaStep("update", f"role {role}", "role")
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
     if live.mailbox is not Mailbox.THERE:

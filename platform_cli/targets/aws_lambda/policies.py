@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from . import permissions
 from .places import Place, arn, bucket_arn, iam_arn
 
 # What gives a role permissions.
-GIVE = ("CreateRole", "PutRolePolicy")
+GIVE = ("CreateRole", "PutRolePolicy", "AttachRolePolicy")
 # GitHub's issuer of tokens for workflows:
 # https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
 ISSUER = "token.actions.githubusercontent.com"
@@ -45,16 +46,39 @@ def project_statements(place: Place, boundary: str | None = None) -> list[dict[s
     ]
 
 
-def trust_workflow(place: Place, repository: str, branch: str) -> dict[str, Any]:
-    """For workflows that run for `branch` of `repository` (`owner/name`), and for no others."""
+def workflow_statements(place: Place, boundary: str, role: str) -> list[dict[str, Any]]:
+    """For a workflow's `role`, an ARN: it makes no role beyond `boundary`, and changes neither that nor itself."""
+    deny = {"Effect": "Deny", "Action": ["iam:*"], "Resource": [role, boundary]}
+    return [*project_statements(place, boundary), deny]
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubRepository:
+    """`name` is `owner/name` as it is called now; the ids stay when it is renamed or transferred."""
+
+    name: str
+    owner_id: int
+    id: int
+
+    @property
+    def subjects(self) -> list[str]:
+        """What GitHub's tokens call it: by its name; and with the ids, if it was made, renamed or transferred since 15
+        July 2026 (https://docs.github.com/actions/reference/security/oidc).
+        """
+        owner, _, name = self.name.partition("/")
+        return [f"repo:{self.name}", f"repo:{owner}@{self.owner_id}/{name}@{self.id}"]
+
+
+def trust_workflow(place: Place, repository: GitHubRepository, branch: str) -> dict[str, Any]:
+    """For workflows that run for `branch` of `repository`, and for no others."""
     provider = iam_arn(place, f"oidc-provider/{ISSUER}")
-    claims = {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": f"repo:{repository}:ref:refs/heads/{branch}"}
+    subjects = [f"{subject}:ref:refs/heads/{branch}" for subject in repository.subjects]
     return policy(
         {
             "Effect": "Allow",
             "Principal": {"Federated": provider},
             "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {"StringEquals": claims},
+            "Condition": {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subjects}},
         }
     )
 

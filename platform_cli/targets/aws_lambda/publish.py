@@ -7,12 +7,13 @@ from botocore.exceptions import WaiterError
 from ...errors import HomeportError, ReleaseError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, MISSING, absent
-from .creation import wait, when_role_is_known
+from .creation import wait, when_known
 from .handshake import shake_hands
 from .layers import delete_unused_layers
-from .live import Live, Version, read_live
+from .live import Live, read_live
 from .names import ALIAS, MAX_DESCRIPTION, function_name
 from .origins import forget_origins
+from .versions import Version
 
 KEPT_RELEASES = 10
 DENIED = "AccessDenied"
@@ -30,7 +31,7 @@ def publish(aws: AWS, project: str, live: Live, release: int, said: str, token: 
     number = str(aws.functions.publish_version(FunctionName=name, Description=description)["Version"])
     try:
         wait(aws, name, "published_version_active", Qualifier=number)
-        when_role_is_known(
+        when_known(
             lambda: shake_hands(aws, name, number, token, speaks_mcp=speaks_mcp),
             lambda error: isinstance(error, ReleaseError) and DENIED in error.message,
         )

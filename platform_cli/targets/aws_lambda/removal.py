@@ -1,38 +1,76 @@
-"""A project's end: all that it has on AWS. Each call may be repeated, and what leads to the others goes last, so that a
-removal that was killed is finished by the next.
+"""A project's end: all that it has on AWS, and nothing that is not homeport's. Each call may be repeated, and what
+leads to the others goes last, so that a removal that was killed is finished by the next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 from ...secrets.secrets_manager import ProjectSecrets
+from ..base import Removal
 from .client import AWS, MISSING, absent
 from .creation import WAITER
 from .layers import delete_unused_layers, made_layers
-from .live import Live
+from .live import Live, Mailbox
 from .lock import deploy_lock
-from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, role_name
+from .names import ALIAS, TAG, early_role_name, function_name, log_group, mailbox_table, role_name, secret_name
+from .ownership import foreign_log_group, foreign_role
+from .roles import attached_by_hand, delete_role, detach_policies, is_of_region
 from .upload import delete_empty_bucket
+
+
+def plan_removal(aws: AWS, project: str, live: Live) -> Removal:
+    """What there is to remove, and what stays though it has a name of the project's. Reads only."""
+    kept = list(live.foreign)
+    gone = []
+    if live.function:
+        releases = f"{len(live.releases)} releases" if len(live.releases) != 1 else "its release"
+        others = [f"version {one.number}, published by hand" for one in live.hand_made]
+        gone.append(f"function {function_name(project)} with {', '.join([releases, *others])}, and its URL")
+    if live.mailbox is not Mailbox.ABSENT:
+        gone.append(f"table {mailbox_table(project)}")
+    for role in _roles(aws, project):
+        policies = attached_by_hand(aws, role)
+        gone.append(f"role {role}" + (f", from which {', '.join(policies)} is detached" if policies else ""))
+    secrets = ProjectSecrets(aws, project)
+    if secrets.are_ours():
+        gone.append(f"secret {secret_name(project)}, for good and at once")
+    elif secrets.exist():
+        kept.append(f"secret {secret_name(project)} (without the tag {TAG} = {project})")
+    if live.has_group:
+        foreign = foreign_log_group(aws, log_group(project), {TAG: project})
+        kept.append(foreign) if foreign else gone.append(f"logs in {log_group(project)}")
+    return Removal(tuple(gone), tuple(kept))
 
 
 def remove_project(aws: AWS, project: str, live: Live) -> None:
     """Raises BusyError while it is deployed."""
+    group, own_group = log_group(project), False
+    if live.has_group:
+        own_group = foreign_log_group(aws, group, {TAG: project}) is None
     with deploy_lock(aws, project) if live.has_group else nullcontext():
-        # A deploy that follows a removal that was killed makes all of it anew, since nobody has the URL.
-        with absent(MISSING):
-            aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
+        roles = list(_roles(aws, project))
+        # IAM deletes no role with a policy that is attached to it: what cannot be detached stops us with all there.
+        for role in roles:
+            detach_policies(aws, role)
+        if live.function:
+            # A deploy that follows a removal that was killed makes all of it anew, since nobody has the URL.
+            with absent(MISSING):
+                aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
         _remove_function(aws, project, live)
         delete_empty_bucket(aws)
-        _remove_table(aws, mailbox_table(project))
-        with absent("NoSuchEntity"):
-            aws.roles.delete_role_policy(RoleName=role_name(project), PolicyName=POLICY)
-        with absent("NoSuchEntity"):
-            aws.roles.delete_role(RoleName=role_name(project))
+        if live.mailbox is not Mailbox.ABSENT:
+            _remove_table(aws, mailbox_table(project))
+        for role in roles:
+            delete_role(aws, role)
         # AWS could keep them for a month: then the name would not be free again.
-        ProjectSecrets(aws, project).forget()
-        with absent(MISSING):
-            aws.logs.delete_log_group(logGroupName=log_group(project))
+        secrets = ProjectSecrets(aws, project)
+        if secrets.are_ours():
+            secrets.forget()
+        if own_group:
+            with absent(MISSING):
+                aws.logs.delete_log_group(logGroupName=group)
 
 
 def _remove_function(aws: AWS, project: str, live: Live) -> None:
@@ -41,8 +79,9 @@ def _remove_function(aws: AWS, project: str, live: Live) -> None:
     """
     name = function_name(project)
     delete_unused_layers(aws, live.layers | made_layers(aws, project), but_by=name)
-    with absent(MISSING):
-        aws.functions.delete_function(FunctionName=name)
+    if live.function:
+        with absent(MISSING):
+            aws.functions.delete_function(FunctionName=name)
 
 
 def _remove_table(aws: AWS, name: str) -> None:
@@ -53,3 +92,14 @@ def _remove_table(aws: AWS, name: str) -> None:
             aws.tables.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITER)
             aws.tables.delete_table(TableName=name)
         aws.tables.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAITER)
+
+
+def _roles(aws: AWS, project: str) -> Iterator[str]:
+    """The project's in this region; also one of an early homeport, unless it is another region's."""
+    for name in (role_name(project, aws.region), early_role_name(project)):
+        with absent("NoSuchEntity"):
+            role = aws.roles.get_role(RoleName=name)["Role"]
+            if foreign_role(role, {TAG: project}) is None and (
+                name != early_role_name(project) or is_of_region(aws, role)
+            ):
+                yield name

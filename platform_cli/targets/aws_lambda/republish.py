@@ -17,11 +17,12 @@ from ...errors import AWSError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS
 from .creation import update_function
-from .live import Live, Version
+from .live import Live
 from .names import function_name
 from .origins import read_origins, write_origin
 from .pins import Pin
 from .publish import prune, publish, switch
+from .versions import Version
 
 DOWNLOAD_S = 60.0
 # Of a version, what UpdateFunctionConfiguration takes as it is.

@@ -10,18 +10,20 @@ from ...controlplane.access import hash_of, make_token
 from ...controlplane.deployments import describe_release
 from ...controlplane.store import Origin
 from ...errors import InputError, NotFoundError
-from ...secrets.secrets_manager import ProjectSecrets
-from .client import AWS, MISSING, absent, aws_errors
+from ..base import Removal
+from .client import AWS, aws_errors
 from .cost import estimate
-from .live import Live, Version, check_not_of_stack, read_live
+from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_logs
-from .names import PREFIX, TAG, function_name
+from .names import ALIAS, PREFIX
 from .origins import read_origins
+from .ownership import refuse_foreign
 from .publish import switch
-from .removal import remove_project
+from .removal import plan_removal, remove_project
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
+from .versions import Version
 
 
 class LambdaTarget:
@@ -37,15 +39,8 @@ class LambdaTarget:
             pages = self._aws.functions.get_paginator("list_functions").paginate()
             names = [one["FunctionName"] for page in pages for one in page["Functions"]]
             ours = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
-            found = [(project, read_live(self._aws, project)) for project in ours if self._is_ours(project)]
-        return [_status(project, live) for project, live in found if live.active]
-
-    def _is_ours(self, project: str) -> bool:
-        """False also for one that was destroyed meanwhile."""
-        with absent(MISSING):
-            arn = self._aws.functions.get_function_configuration(FunctionName=function_name(project))["FunctionArn"]
-            return bool(self._aws.functions.list_tags(Resource=arn)["Tags"].get(TAG) == project)
-        return False
+            found = [(project, read_live(self._aws, project)) for project in ours]
+        return [_status(project, live) for project, live in found if live.leads_to]
 
     def status(self, project: str) -> dict[str, Any]:
         with aws_errors():
@@ -80,9 +75,9 @@ class LambdaTarget:
             self._read(project)
             with deploy_lock(self._aws, project):
                 live = self._read(project)
-                check_not_of_stack(project, live)
+                check_can_change(project, live)
                 wanted = _release(project, live, release)
-                now = live.active.token_hash if live.active else None
+                now = live.latest.token_hash if live.latest else None
                 if wanted != live.active and wanted.token_hash == now:
                     switch(self._aws, project, wanted.number, newest=live.newest)
                 elif wanted != live.active:
@@ -97,13 +92,14 @@ class LambdaTarget:
             self._read(project)
             with deploy_lock(self._aws, project):
                 live = self._read(project)
-                check_not_of_stack(project, live)
-                if live.active is None or live.active.token_hash is None:
+                check_can_change(project, live)
+                active = _active(project, live)
+                if active.token_hash is None:
                     raise InputError(
                         f"everyone may call {project}: it has no token",
                         hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                     )
-                self._again(project, live, live.active, hash_of(token))
+                self._again(project, live, active, hash_of(token))
             return {**self.status(project), "token": token}
 
     def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
@@ -130,14 +126,22 @@ class LambdaTarget:
         with aws_errors():
             return unset_secret(self._aws, project, name)
 
-    def destroy(self, project: str) -> None:
-        """See removal.py."""
+    def removal(self, project: str) -> Removal:
         with aws_errors():
-            live = read_live(self._aws, project)
-            check_not_of_stack(project, live)
-            if live.is_absent and not ProjectSecrets(self._aws, project).exist():
-                raise _missing(project)
-            remove_project(self._aws, project, live)
+            return self._to_remove(project)[1]
+
+    def destroy(self, project: str) -> None:
+        with aws_errors():
+            remove_project(self._aws, project, self._to_remove(project)[0])
+
+    def _to_remove(self, project: str) -> tuple[Live, Removal]:
+        live = read_live(self._aws, project)
+        check_not_of_stack(project, live)
+        removal = plan_removal(self._aws, project, live)
+        if not removal.gone:
+            refuse_foreign(*removal.kept)
+            raise _missing(project)
+        return live, removal
 
     def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
         with aws_errors():
@@ -146,9 +150,18 @@ class LambdaTarget:
 
     def _read(self, project: str) -> Live:
         live = read_live(self._aws, project)
-        if live.active is None:
+        if live.leads_to is None:
             raise _missing(project)
         return live
+
+
+def _active(project: str, live: Live) -> Version:
+    if live.active is None:
+        raise InputError(
+            f"{ALIAS} of {project} leads to version {live.leads_to}, which homeport did not publish",
+            hint=f"homeport rollback {project} --target lambda leads it to the newest release; or deploy again",
+        )
+    return live.active
 
 
 def _missing(project: str) -> NotFoundError:
@@ -157,8 +170,8 @@ def _missing(project: str) -> NotFoundError:
 
 def _release(project: str, live: Live, number: int | None) -> Version:
     served = live.releases
-    if number is None and live.active:
-        before = [version for version in served if version.release < live.active.release]
+    if number is None:
+        before = [version for version in served if live.active is None or version.release < live.active.release]
         found = before[-1] if before else None
     else:
         found = next((version for version in served if version.release == number), None)
@@ -170,12 +183,11 @@ def _release(project: str, live: Live, number: int | None) -> Version:
 
 def _status(project: str, live: Live) -> dict[str, Any]:
     active = live.active
-    if active is None:
-        raise _missing(project)
+    configuration = active.configuration if active else live.function or {}
     return {
         "project": project,
-        "release": f"v{active.release}",
-        "state": "serving",
+        "release": f"v{active.release}" if active else None,
+        "state": "serving" if active else f"serving version {live.leads_to}, published by hand",
         "target": "lambda",
         "url": live.url,
         "local_url": live.url,
@@ -183,12 +195,13 @@ def _status(project: str, live: Live) -> dict[str, Any]:
         "sse_url": f"{live.url}/sse",
         "workers": None,
         "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
-        "auth": "token" if active.token_hash else "none",
-        "memory_mb": active.configuration["MemorySize"],
-        "architecture": active.configuration["Architectures"][0],
+        "auth": ("token" if active.token_hash else "none") if active else None,
+        "memory_mb": configuration["MemorySize"],
+        "architecture": configuration["Architectures"][0],
         "instances": {
             "min": live.kept_ready,
             "ready": live.provisioned["AvailableProvisionedConcurrentExecutions"] if live.provisioned else 0,
             "max": live.reserved,
         },
+        "hand_made": [{"version": one.number, "description": one.description} for one in live.hand_made],
     }

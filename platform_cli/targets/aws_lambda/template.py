@@ -11,9 +11,9 @@ from typing import Any
 
 from ...build.archive import Archive
 from ...home import write_atomic
-from .live import STACK
-from .names import ALIAS, POLICY, log_group, mailbox_table, tag_list
+from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
+from .versions import STACK
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
 
 TEMPLATE = "template.json"
@@ -95,7 +95,6 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
         "Role": (
             "IAM::Role",
             {
-                "RoleName": wanted.role,
                 "AssumeRolePolicyDocument": TRUST,
                 "Policies": [{"PolicyName": POLICY, "PolicyDocument": policy(STACK_PLACE, project, secrets)}],
                 "Tags": tags,
@@ -154,7 +153,7 @@ def _layer(wanted: Wanted, archive: Archive, kind: str) -> tuple[str, Mapping[st
     return (
         "Lambda::LayerVersion",
         {
-            "LayerName": f"{wanted.role}-{kind}",
+            "LayerName": f"{function_name(wanted.project)}-{kind}",
             "Content": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(archive)},
             "CompatibleRuntimes": [f"python{wanted.artifacts.python}"],
             "CompatibleArchitectures": [wanted.artifacts.architecture],

@@ -13,7 +13,7 @@ from homeport_runtime.hosts.lambda_secrets import PERMISSION
 from ...config.project import LambdaSettings, Scaling
 from ...errors import ConfigError
 from .artifacts import Artifacts
-from .names import MAX_DESCRIPTION, MAX_PROJECT, TAG, function_name, log_group, mailbox_table, role_name
+from .names import MAX_DESCRIPTION, MAX_PROJECT, TAG, function_name, log_group, mailbox_table
 from .pins import Pin
 from .places import Place, arn
 
@@ -108,10 +108,6 @@ class Wanted:
     @property
     def tags(self) -> dict[str, str]:
         return {TAG: self.project}
-
-    @property
-    def role(self) -> str:
-        return role_name(self.project)
 
 
 def _variables(

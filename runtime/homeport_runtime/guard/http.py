@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
 from .calls import BatchRecords, CallRecord
+from .carried import Carried
 from .cors import OwnCORS, allowing, is_preflight
 from .messages import (
     MAX_BODY,
@@ -78,6 +79,7 @@ class Guard:
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
             await self._take(scope, await read_body(receive), receive, send)
 
+        await self._calls.arrival(session_of(posted.query))
         try:
             with self._counted():
                 status, _, answer = await exchange(
@@ -92,6 +94,19 @@ class Guard:
         if status >= 400 and message is not None and is_request_id(message.get("id")):
             code = INTERNAL_ERROR if status >= 500 else INVALID_REQUEST
             await self._calls.say(session_of(posted.query), event(error(message["id"], code, problem)))
+
+    def carry(self, give: Callable[[Carried], bool | None]) -> None:
+        """Gives the HTTP+SSE streams on which nothing is waited for to another worker (see StreamCalls.carry)."""
+        self._calls.carry(give)
+
+    def announce(self, session: str) -> None:
+        """Another worker has given an HTTP+SSE session away, and it is about to go on here."""
+        self._calls.announce(session)
+
+    async def carry_on(self, carried: Carried, receive: Receive, send: Send) -> None:
+        """Goes on with a stream that was announced."""
+        with self._counted():
+            await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.deliver)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -171,6 +186,7 @@ class Guard:
                 await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
                 await send({"type": "http.response.body", "body": b"Accepted"})
                 return
+            await self._calls.arrival(session_of(scope["query_string"]))
         await self._take(scope, body, receive, send)
 
     async def _relayed(self, scope: Scope, body: bytes) -> bool:
@@ -183,12 +199,18 @@ class Guard:
         return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
 
     def has_session(self, query: bytes) -> bool:
-        """Whether the HTTP+SSE session that a message's query names is open here."""
-        return self._calls.knows(session_of(query))
+        """Whether the HTTP+SSE session that a message's query names is open here, or about to be."""
+        return self.is_here(session_of(query))
+
+    def is_here(self, session: str) -> bool:
+        return self._calls.knows(session)
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Gives the app a message that has passed."""
-        await self._answer(scope, decoded(body), replay(body, receive), send)
+        said = decoded(body)
+        if self._is_posted(scope):
+            send = self._calls.post(scope, body, said, send)
+        await self._answer(scope, said, replay(body, receive), send)
 
     async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
         """`said` is what the body says as JSON; what is wrong with it the server says."""

@@ -59,6 +59,10 @@ class Stream:
             self._flowing = any(value.startswith(b"text/event-stream") for value in types)
         await self._send(message)
 
+    def leave(self) -> None:
+        """It goes on elsewhere: the app is told that the client is gone, and the client nothing."""
+        self._ended.set()
+
     async def end(self) -> None:
         if self._flowing and not self._ended.is_set():
             self._ended.set()

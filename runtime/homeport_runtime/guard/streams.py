@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +12,13 @@ from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..jsonrpc import is_request_id
-from ..relay.base import Relay
+from ..relay.base import Posted, Relay
 from .calls import CallRecord, failed
+from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
+
+# Seconds that a server has to take in again what was said for good.
+REPEAT_S = 10.0
 
 
 def session_of(query: bytes) -> str:
@@ -20,12 +26,45 @@ def session_of(query: bytes) -> str:
     return parse_qs(query.decode("latin-1")).get("session_id", [""])[0]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Session:
-    """`waiting` are the records of calls without an answer, by their messages' ids."""
+    """`name` is what its client calls it, `own` what the app does, which is another one where the stream was opened in
+    another worker. `waiting` are the requests without an answer, by their messages' ids, calls with their records;
+    `said` is what counts for good, None where it is too much to be told again. While it `is_silent` the client hears
+    nothing of the app's; while it `leaves` it waits to go to another worker.
+    """
 
-    stream: Stream
-    waiting: dict[Any, CallRecord] = field(default_factory=dict)
+    scope: Scope
+    name: str = ""
+    own: str = ""
+    stream: Stream = field(init=False)
+    waiting: dict[Any, CallRecord | None] = field(default_factory=dict)
+    said: tuple[Posted, ...] | None = ()
+    is_silent: bool = False
+    leaves: bool = False
+    _rest: bytes = b""
+
+    def is_busy(self) -> bool:
+        return bool(self.waiting) or self.leaves
+
+    def remember(self, posted: Posted) -> None:
+        if self.said is not None:
+            said = (*self.said, posted)
+            self.said = said if sum(len(each.body) for each in said) <= MAX_SAID else None
+
+    def read(self, text: bytes) -> None:
+        *lines, self._rest = (self._rest + text).split(b"\n")
+        for line in lines:
+            if not self.waiting or not line.startswith(b"data:"):
+                continue
+            try:
+                answer = json.loads(line[5:])
+            except (ValueError, RecursionError):
+                continue
+            answered = answer.get("id") if isinstance(answer, dict) else None
+            record = self.waiting.pop(answered, None) if is_request_id(answered) else None
+            if record is not None:
+                record.finish("error" if failed(answer) else "ok")
 
 
 class StreamCalls:
@@ -33,9 +72,43 @@ class StreamCalls:
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
+        self._arriving: dict[str, asyncio.Event] = {}
 
     def knows(self, session: str) -> bool:
-        return session in self._sessions
+        """Whether it is open here, or about to be."""
+        return session in self._sessions or session in self._arriving
+
+    def announce(self, session: str) -> None:
+        """It comes from another worker."""
+        self._arriving[session] = asyncio.Event()
+
+    async def arrival(self, session: str) -> None:
+        """Waits until a session that is about to be open here can be posted to."""
+        if session in self._arriving:
+            await self._arriving[session].wait()
+
+    def post(self, scope: Scope, body: bytes, said: object, send: Send) -> Send:
+        """Notes what is about to be posted; the answer to the post goes through what this returns."""
+        query = scope["query_string"]
+        session = self._sessions.get(session_of(query))
+        if session is None:
+            return send
+        name = session_of(query).encode()
+        scope["query_string"] = query.replace(name, session.own.encode())
+        messages = said if isinstance(said, list) else [said]
+        requests = [each for each in messages if isinstance(each, dict) and isinstance(each.get("method"), str)]
+        if any(each["method"] in SAID_FOR_GOOD for each in requests):
+            session.remember(Posted(query.replace(name, session.name.encode()), scope["headers"], body))
+        asked = [each["id"] for each in requests if is_request_id(each.get("id"))]
+        session.waiting.update(dict.fromkeys(asked))
+
+        async def watched(part: Message) -> None:
+            if part["type"] == "http.response.start" and part["status"] >= 400:
+                for each in asked:
+                    session.waiting.pop(each, None)
+            await send(part)
+
+        return watched
 
     def expect(self, scope: Scope, record: CallRecord) -> None:
         session = self._sessions.get(session_of(scope["query_string"]))
@@ -48,6 +121,19 @@ class StreamCalls:
             part = {"type": "http.response.body", "body": event, "more_body": True}
             await self._sessions[session].stream.send(part)
 
+    def carry(self, give: Callable[[Carried], bool | None]) -> None:
+        """Gives the streams on which nothing is waited for to another worker. `give` says whether one is gone, and None
+        where it cannot go.
+        """
+        for session in set(self._sessions.values()):
+            if session.waiting or session.is_silent or session.said is None:
+                continue
+            gone = give(Carried(session.name, session.scope, session.said))
+            session.leaves = gone is not None
+            if gone:
+                self._forget(session)
+                session.stream.leave()
+
     async def follow(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, streams: OpenStreams, relay: Relay | None
     ) -> None:
@@ -56,9 +142,13 @@ class StreamCalls:
 
         Calls without an answer when the stream ends, for whatever reason, were abandoned.
         """
-        name: str | None = None
-        rest = b""
         held = AsyncExitStack()
+        session = _Session(scope)
+
+        async def opened() -> None:
+            session.name = session.own
+            if relay is not None:
+                await held.enter_async_context(relay.holding(session.own, session.stream.end))
 
         async def told() -> Message:
             message = await receive()
@@ -67,44 +157,82 @@ class StreamCalls:
                 await held.aclose()
             return message
 
-        async def watched(message: Message) -> None:
-            nonlocal name, rest
-            if message["type"] == "http.response.body":
-                body: bytes = message.get("body", b"")
-                if name is None and b"session_id=" in body:
-                    name = body.split(b"session_id=", 1)[1].split()[0].decode("latin-1")
-                    self._sessions[name] = session
-                    if relay is not None:
-                        await held.enter_async_context(relay.holding(name, stream.end))
-                elif name is not None:
-                    rest = self._read(session, rest + body)
-            await send(message)
-
-        stream = Stream(told, watched, lambda: bool(session.waiting))
-        session = _Session(stream)
         try:
-            await streams.hold(app, scope, stream)
+            await self._hold(session, app, told, send, streams, opened)
         finally:
-            self._end(name, session)
             await held.aclose()
 
-    def _read(self, session: _Session, text: bytes) -> bytes:
-        *lines, rest = text.split(b"\n")
-        for line in lines:
-            if not session.waiting or not line.startswith(b"data:"):
-                continue
-            try:
-                answer = json.loads(line[5:])
-            except (ValueError, RecursionError):
-                continue
-            answered = answer.get("id") if isinstance(answer, dict) else None
-            record = session.waiting.pop(answered, None) if is_request_id(answered) else None
-            if record is not None:
-                record.finish("error" if failed(answer) else "ok")
-        return rest
+    async def carry_on(
+        self,
+        app: ASGIApp,
+        carried: Carried,
+        receive: Receive,
+        send: Send,
+        streams: OpenStreams,
+        deliver: Callable[[Posted], Awaitable[None]],
+    ) -> None:
+        """Follows a stream that was announced, whose client knows its name. What was said for good is delivered to the
+        app once more, and what it says until then goes nowhere: the client has heard it.
+        """
+        session = _Session(carried.scope, carried.name, is_silent=True)
+        repeating: list[asyncio.Future[None]] = []
 
-    def _end(self, name: str | None, session: _Session) -> None:
-        if name is not None:
-            del self._sessions[name]
-        for record in session.waiting.values():
-            record.finish("abandoned")
+        async def opened() -> None:
+            repeating.append(asyncio.ensure_future(self._repeat(session, carried.said, deliver)))
+
+        try:
+            await self._hold(session, app, receive, send, streams, opened)
+        finally:
+            for each in repeating:
+                each.cancel()
+            self._arrived(carried.name)
+
+    async def _repeat(
+        self, session: _Session, said: Sequence[Posted], deliver: Callable[[Posted], Awaitable[None]]
+    ) -> None:
+        end = asyncio.get_running_loop().time() + REPEAT_S
+        for posted in said:
+            query = posted.query.replace(session.name.encode(), session.own.encode())
+            await deliver(posted._replace(query=query))
+            while session.waiting and asyncio.get_running_loop().time() < end:
+                await asyncio.sleep(0.005)
+        session.is_silent = False
+        self._sessions[session.name] = session
+        self._arrived(session.name)
+
+    def _arrived(self, session: str) -> None:
+        if (arriving := self._arriving.pop(session, None)) is not None:
+            arriving.set()
+
+    async def _hold(
+        self,
+        session: _Session,
+        app: ASGIApp,
+        receive: Receive,
+        send: Send,
+        streams: OpenStreams,
+        opened: Callable[[], Awaitable[None]],
+    ) -> None:
+        async def watched(message: Message) -> None:
+            body: bytes = message.get("body", b"")
+            if not session.own and b"session_id=" in body:
+                session.own = body.split(b"session_id=", 1)[1].split()[0].decode("latin-1")
+                self._sessions[session.own] = session
+                await opened()
+            elif session.own:
+                session.read(body)
+            if not (session.is_silent and message.get("more_body")):
+                await send(message)
+
+        session.stream = Stream(receive, watched, session.is_busy)
+        try:
+            await streams.hold(app, session.scope, session.stream)
+        finally:
+            self._forget(session)
+            for record in session.waiting.values():
+                if record is not None:
+                    record.finish("abandoned")
+
+    def _forget(self, session: _Session) -> None:
+        for name in (session.name, session.own):
+            self._sessions.pop(name, None)

@@ -1,43 +1,44 @@
 """What a server does not get to see of the platform that runs it: its home, with the store, the key, other projects.
 
 On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which that folder has nothing in it but
-what belongs to the server. Without privileges this takes a user namespace (user_namespaces(7)), which
-some distributions do not allow. What is left of its capabilities neither undoes this nor opens the memory or the
-folders of processes outside (ptrace(2), "Ptrace access mode checking").
+what belongs to the server, and a PID namespace, in which it sees no process but those that it has started. Without
+privileges this takes a user namespace (user_namespaces(7)), which some distributions do not allow. What is left of its
+capabilities neither undoes this nor opens the memory or the folders of processes outside (ptrace(2), "Ptrace access
+mode checking").
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
+import contextlib
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-# <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>, <linux/capability.h>
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
-PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
-CAPABILITY_VERSION_3 = 0x20080522
-CAPABILITIES = 64
+from . import linux
+from .init import go_on_inside
+from .limits import limit_processes
+
 # The Filesystem Hierarchy Standard's, and what shm_open(3) uses.
 SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are looked at, and replaced
-LIBRARY = ctypes.CDLL(None, use_errno=True)
 # What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
 # net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
+
+# Of /proc, as container runtimes have it (runc's default readonlyPaths).
+ROOT_MAY_WRITE = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 
 
 @dataclass(frozen=True)
 class Room:
     """What a process and its children may see and change.
 
-    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. The folders in `temporary`
-    are its own: empty at first, held in memory up to `temporary_mb`, gone with it.
+    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. What is `read_only` cannot
+    be changed, wherever it is. The folders in `temporary` are its own: empty at first, held in memory up to
+    `temporary_mb`, gone with it.
     """
 
     hidden: tuple[Path, ...]
@@ -54,20 +55,67 @@ def temporary_folders() -> tuple[Path, ...]:
     return tuple(sorted(folder for folder in named if folder.is_dir() and not folder.is_symlink()))
 
 
-def enter(room: Room) -> None:
-    """From now on this process and its children are in `room`.
+def enter(room: Room, lifeline: int | None = None) -> None:
+    """Returns in a process that is in `room`, with all that it starts; this one waits for it, and ends as it does.
 
+    All of it ends when this process does, or soon after nobody holds the other end of the socket `lifeline` any more.
     The process must have one thread. Raises OSError where the kernel does not allow it.
     """
-    kept = _enter_namespace()
+    kept = _enter_namespaces()
+    go_on_inside(partial(_furnish, room), lifeline)
+    linux.keep_capabilities(kept)
+    if not kept:
+        # They are counted by user namespace, and there is nobody else in this one.
+        limit_processes()
+
+
+def _furnish(room: Room) -> None:
+    linux.unshare(linux.CLONE_NEWNS)
     # Nothing propagates out; what is unmounted outside goes here too.
-    _mount(None, Path("/"), None, MS_REC | MS_SLAVE)
+    linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
+    # In a container that hides parts of /proc this is refused: then processes outside are still seen, and no more.
+    with contextlib.suppress(PermissionError):
+        linux.mount("proc", Path("/proc"), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    if os.getuid() == 0:
+        _protect_system()
     _show_only(room)
-    _keep_capabilities(kept)
+
+
+def _protect_system() -> None:
+    """What root may write without any capability reaches all of the machine: the kernel's settings, its programs for
+    core dumps and hot-plug events, the disks.
+    """
+    for name in ROOT_MAY_WRITE:
+        path = Path("/proc", name)
+        if path.exists():
+            linux.bind(str(path), path)
+            linux.make_read_only(path)
+    for point in linux.list_mounts(Path("/sys")):
+        linux.make_read_only(point)
+    devices = Path("/dev")
+    kept = [entry for entry in devices.iterdir() if entry.is_symlink() or entry.is_dir() or _is_for_all(entry)]
+    # It looks for its neighbour pts where it was made.
+    kept = [entry for entry in kept if entry.name != "ptmx"]
+    opened = [(entry, os.open(entry, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) for entry in kept]
+    linux.mount("tmpfs", devices, "tmpfs", linux.MS_NOSUID | linux.MS_NOEXEC, "mode=0755,size=64k")
+    for entry, descriptor in opened:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISLNK(mode):
+            entry.symlink_to(os.readlink("", dir_fd=descriptor))
+        else:
+            entry.mkdir() if stat.S_ISDIR(mode) else entry.touch()
+            linux.bind(f"/proc/self/fd/{descriptor}", entry)
+        os.close(descriptor)
+    (devices / "ptmx").symlink_to("pts/ptmx")
+
+
+def _is_for_all(device: Path) -> bool:
+    mode = device.stat().st_mode
+    return stat.S_ISCHR(mode) and mode & 0o006 == 0o006
 
 
 def _show_only(room: Room) -> None:
-    replaced = {**dict.fromkeys(room.temporary, f"mode=1777,size={room.temporary_mb}m")}
+    replaced = dict.fromkeys(room.temporary, f"mode=1777,size={room.temporary_mb}m")
     replaced |= dict.fromkeys(room.hidden, "mode=0700,size=64k")
     shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, replaced))
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in shown}
@@ -75,15 +123,15 @@ def _show_only(room: Room) -> None:
     for folder, options in sorted(replaced.items()):
         if _is_inside(folder.parent, replaced):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, options)
+        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
     for path, descriptor in opened.items():
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _mount(f"/proc/self/fd/{descriptor}", path, None, MS_BIND | MS_REC)
+        linux.bind(f"/proc/self/fd/{descriptor}", path)
         os.close(descriptor)
-    for path in (*(path for path in shown if path in room.read_only), *room.hidden):
-        # A user namespace may not take away what the mount it came from forbids.
-        forbidden = os.statvfs(path).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
+    for path in {*room.read_only} - {*shown}:
+        linux.bind(str(path), path)
+    for path in (*room.read_only, *room.hidden):
+        linux.make_read_only(path)
 
 
 def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
@@ -93,7 +141,7 @@ def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
 def keep_memory_private() -> None:
     """No process of the same user reads the memory or the environment of this one, and no core dump has them."""
     if sys.platform == "linux":
-        _call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)
+        linux.set_undumpable()
 
 
 @cache
@@ -111,47 +159,17 @@ def can_hide(home: Path) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def _enter_namespace() -> frozenset[int]:
-    """Returns the capabilities that may be kept in it."""
+def _enter_namespaces() -> frozenset[int]:
+    """Returns the capabilities that may be kept in them."""
+    flags = linux.CLONE_NEWPID | linux.CLONE_NEWIPC
     try:
-        _call("unshare", CLONE_NEWNS)
+        linux.unshare(flags)
     except PermissionError:
         user, group = os.getuid(), os.getgid()
-        _call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
+        linux.unshare(linux.CLONE_NEWUSER | flags)
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             Path("/proc/self", name).write_text(text)
         return frozenset()
     # Servers that root runs do not read each other's memory either. In a user namespace of its own none does.
     keep_memory_private()
     return ROOT_KEEPS
-
-
-def _keep_capabilities(kept: frozenset[int]) -> None:
-    for number in range(CAPABILITIES):
-        if number not in kept:
-            try:
-                _call("prctl", PR_CAPBSET_DROP, number, 0, 0, 0)
-            except OSError as error:
-                # Beyond the last one that this kernel knows.
-                if error.errno != errno.EINVAL:
-                    raise
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    # Effective, permitted and inheritable of the first 32, then of the others.
-    sets = (ctypes.c_uint32 * 6)()
-    _call("capget", header, sets)
-    allowed = sum(1 << number for number in kept)
-    for index in range(6):
-        sets[index] &= allowed >> (32 * (index // 3)) & 0xFFFFFFFF
-    _call("capset", header, sets)
-
-
-def _mount(source: str | None, target: Path, kind: str | None, flags: int, data: str | None = None) -> None:
-    texts = [None if text is None else os.fsencode(text) for text in (source, str(target), kind, data)]
-    _call("mount", *texts[:3], ctypes.c_ulong(flags), texts[3])
-
-
-def _call(name: str, *arguments: object) -> None:
-    """A function of the C library that answers 0 when it has worked."""
-    if getattr(LIBRARY, name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")

@@ -32,6 +32,9 @@ LOOK_S = 1.0
 # Idle connections that are closed at a time where there are as many as there may be.
 CLOSED_AT_ONCE = 16
 
+Use = Callable[[socket.socket], None]
+CarryOn = Callable[[socket.socket, int], None]
+
 
 class Exchange:
     """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave.
@@ -46,10 +49,10 @@ class Exchange:
         self._take = take
         self.at_once = at_once
 
-    def give(self, descriptor: int) -> bool:
-        """False when too many are on their way already: try again in a moment."""
+    def give(self, *descriptors: int) -> bool:
+        """A connection, and what goes with it. False when too many are on their way already: try again in a moment."""
         try:
-            socket.send_fds(self._give, [b"\0"], [descriptor])
+            socket.send_fds(self._give, [b"\0"], descriptors)
         except OSError as error:
             # The last two are said of all that a user has on the way (unix(7)).
             if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS):
@@ -57,23 +60,28 @@ class Exchange:
             raise
         return True
 
-    def start_taking(self, use: Callable[[socket.socket], None]) -> None:
-        asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use)
+    def start_taking(self, use: Use, carry_on: CarryOn) -> None:
+        """`use` gets each connection; `carry_on` those that come in the middle of an answer, with what tells of it."""
+        asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use, carry_on)
 
     def stop_taking(self) -> None:
         asyncio.get_running_loop().remove_reader(self._take.fileno())
 
-    def _receive(self, use: Callable[[socket.socket], None]) -> None:
+    def _receive(self, use: Use, carry_on: CarryOn) -> None:
         for _ in range(self.at_once):
             try:
-                # One byte goes with each descriptor, so that several workers can read without mixing them up.
-                _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 1)
+                # One byte goes with each connection, so that several workers can read without mixing them up.
+                _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 2)
             except BlockingIOError:
                 return
-            for descriptor in descriptors:
-                connection = socket.socket(fileno=descriptor)
-                connection.setblocking(False)
+            if not descriptors:
+                return
+            connection = socket.socket(fileno=descriptors[0])
+            connection.setblocking(False)
+            if len(descriptors) == 1:
                 use(connection)
+            else:
+                carry_on(connection, descriptors[1])
 
 
 class Connections:
@@ -108,7 +116,7 @@ class Connections:
         while True:
             await asyncio.sleep(LOOK_S)
             for connection in self._patience.exhausted(self._open, loop.time()):
-                connection.transport.abort()
+                connection.reset()
 
     def start_accepting(self, listener: socket.socket) -> None:
         """Not by an asyncio.Server: when that is closed it drops what it has accepted in the same turn of the loop."""

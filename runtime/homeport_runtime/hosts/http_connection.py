@@ -7,6 +7,8 @@ request that proposes HTTP/2 in passing (`Upgrade: h2c`, RFC 7540 section 3.2), 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
@@ -67,6 +69,12 @@ class Connection(H11Protocol):
     def unread(self) -> int:
         """Bytes that the client has not taken yet, and the system neither."""
         return self.transport.get_write_buffer_size()
+
+    def reset(self) -> None:
+        """Ends it at once, with what the system still has for a client that reads nothing."""
+        no_time = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+        self.transport.abort()
 
     def is_idle(self) -> bool:
         """No request begun, none waiting, none being answered."""

@@ -15,6 +15,7 @@ import uvicorn
 
 from ..app import App
 from ..relay.workers import WorkerRelay
+from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
 from .whereabouts import tell_where_when_asked
@@ -58,6 +59,7 @@ class HTTPServer:
         config.load()
         self._connections = Connections(config, exchange)
         self._state = self._connections.state
+        self._carried = CarriedStreams(app.guard, exchange, self._state)
 
     async def run(self, channel: Channel) -> None:
         """Serves until the supervisor says hand_over (others go on), close (nobody does) or goes away."""
@@ -73,7 +75,7 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message))
+        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -91,13 +93,13 @@ class HTTPServer:
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
-                        await self._hand_over()
+                        await self._hand_over(relay)
                     else:
                         await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
                     relaying.cancel()
                     return
                 self._connections.start_accepting(self._listener)
-                self._exchange.start_taking(self._connections.take)
+                self._exchange.start_taking(self._connections.take, self._carried.take)
                 channel.send(event="accepting")
         finally:
             clock.cancel()
@@ -156,11 +158,11 @@ class HTTPServer:
         def take_again() -> None:
             self._connections.leaving = 0
             if not self._stopped:
-                self._exchange.start_taking(self._connections.take)
+                self._exchange.start_taking(self._connections.take, self._carried.take)
 
         asyncio.get_running_loop().call_later(SHARE_S, take_again)
 
-    async def _hand_over(self) -> None:
+    async def _hand_over(self, relay: WorkerRelay) -> None:
         """Passes every connection on to the project's other workers, those with a request when it is answered."""
         self._exit_after(DRAIN_S + EXIT_S)
         deadline = time.monotonic() + DRAIN_S
@@ -169,7 +171,9 @@ class HTTPServer:
         # A request whose answer is out may still have something to do behind it.
         while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
-            await self._app.guard.streams.end_quiet()
+            if not relay.is_delivering:
+                self._carried.give()
+                await self._app.guard.streams.end_quiet()
             self._connections.leave_idle()
         await self._abort()
 

@@ -26,10 +26,13 @@ STREAMED = {
 
 
 class Invocation(NamedTuple):
-    """One event. `deadline_s` is the Unix time at which the function is ended, in seconds."""
+    """One event. `deadline_s` is the Unix time at which the function is ended, in seconds; `trace_id` is X-Ray's, empty
+    where there is none.
+    """
 
     request_id: str
     deadline_s: float
+    trace_id: str
     event: dict[str, Any]
 
 
@@ -47,8 +50,12 @@ class RuntimeAPI:
             # Closed while nothing was asked of it: nothing is lost by asking again.
             self._connection.close()
             reply = self._get("/invocation/next")
-        request_id = reply.headers["lambda-runtime-aws-request-id"]
-        return Invocation(request_id, int(reply.headers["lambda-runtime-deadline-ms"]) / 1000, json.loads(reply.body))
+        return Invocation(
+            request_id=reply.headers["lambda-runtime-aws-request-id"],
+            deadline_s=int(reply.headers["lambda-runtime-deadline-ms"]) / 1000,
+            trace_id=reply.headers.get("lambda-runtime-trace-id", ""),
+            event=json.loads(reply.body),
+        )
 
     def restored(self) -> None:
         """Tells that all is ready to be put into a snapshot (SnapStart); returns in each copy restored from it."""

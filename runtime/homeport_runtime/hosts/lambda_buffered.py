@@ -19,7 +19,7 @@ from ..app import App
 from ..asgi import Headers
 from ..telemetry import scrubbed
 from .lambda_access import LambdaAccess
-from .lambda_events import answer_fields
+from .lambda_events import answer_fields, check_request
 from .lambda_secrets import SecretsFetch
 from .lambda_server import LambdaServer
 from .start import Served
@@ -79,7 +79,7 @@ class _Running:
         self.app, self.loop = ready.result()
 
 
-def _told(error: Exception) -> RuntimeError:
+def _told(error: BaseException) -> RuntimeError:
     """What awslambdaric may log of it, the user's own frames included."""
     return RuntimeError(scrubbed(f"{type(error).__name__}: {error}\n{getattr(error, 'trace', '')}".rstrip()))
 
@@ -91,10 +91,17 @@ except Exception as error:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised."""
+    """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised, and
+    NotARequest.
+    """
     deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer = WholeAnswer()
-    error = _running.server.begin(_running.app, _running.loop, event, deadline_s).write(answer)
+    check_request(event)
+    exchange = _running.server.begin(_running.app, _running.loop, event, deadline_s)
+    error = exchange.write(answer)
+    if exchange.end is not None:
+        # Nothing answers any more: awslambdaric ends with this, and Lambda starts another sandbox.
+        raise SystemExit(str(error))
     if error is not None:
         raise _told(error)
     return answer.result()

@@ -20,6 +20,30 @@ EMPTY = b"\n"
 NO_BODY = (204, 304)
 
 
+class NotARequest(Exception):
+    """The event is none of a URL's: a test event of the console's, a schedule's, another service's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the event is no HTTP request in payload format 2.0, which function URLs and HTTP APIs send; an MCP server "
+            "has no answer to others"
+        )
+
+
+def check_request(event: Any) -> None:
+    """Raises NotARequest."""
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    http = context.get("http") if isinstance(context, dict) else None
+    if not (
+        isinstance(context, dict)
+        and isinstance(http, dict)
+        and all(isinstance(http.get(name), str) for name in ("method", "protocol", "sourceIp"))
+        and all(isinstance(value, str) for value in (context.get("domainName"), event.get("rawPath")))
+        and isinstance(event.get("headers", {}), dict)
+    ):
+        raise NotARequest
+
+
 def read_request(event: Mapping[str, Any]) -> tuple[Scope, bytes]:
     """The ASGI scope of the request in `event`, and its body."""
     context = event["requestContext"]

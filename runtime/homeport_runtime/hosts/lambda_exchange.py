@@ -11,14 +11,16 @@ from typing import Any, Protocol
 from ..asgi import ASGIApp, Headers, Message, Scope
 from ..guard.messages import MESSAGE
 from ..guard.open_streams import RECONNECT_HINT
-from ..telemetry import scrubbed
+from ..servers.exits import EndedItself
+from .lambda_errors import tell
 from .lambda_events import EMPTY, NO_BODY
 
 # Seconds before the function is ended in which an answer that is not complete is brought to an end that clients
-# understand.
+# understand: at most so many, and at most this part of the time that there is.
 MARGIN_S = 3.0
-# Of those, the ones that an app has to end when its stream is over.
-ENDING_S = 1.0
+MARGIN_PART = 0.1
+# The part of those that an app has to end when its stream is over.
+ENDING_PART = 1 / 3
 # A stream that a client holds open (GET) is billed by the second: it ends after so many, and the client comes again.
 MAX_STREAM_S = 300.0
 # Seconds of silence after which an event stream gets a comment, so that nothing on the way gives it up.
@@ -55,15 +57,25 @@ class Exchange:
         if scope["method"] == "GET":
             self._deadline_s = min(deadline_s, time.time() + MAX_STREAM_S)
         # The start of the answer, pieces of its body, None at its end, or what the app raised.
-        self._parts: queue.Queue[Message | bytes | Exception | None] = queue.Queue()
+        self._parts: queue.Queue[Message | bytes | BaseException | None] = queue.Queue()
+        # What has ended the event loop, and so all that is served here.
+        self.end: BaseException | None = None
         self._gone = asyncio.Event()
         self._streams = False
 
     async def run(self, app: ASGIApp) -> None:
-        left = max(self._deadline_s - MARGIN_S - time.time(), 0)
-        timer = asyncio.get_running_loop().call_later(left, self._expire)
+        left = max(self._deadline_s - time.time(), 0)
+        margin = min(MARGIN_S, left * MARGIN_PART)
+        timer = asyncio.get_running_loop().call_later(left - margin, self._expire, margin * ENDING_PART)
         try:
             await app(self._scope, self._receive, self._send)
+        except (SystemExit, KeyboardInterrupt) as stop:
+            # The app's own, which is this request's error and nobody else's.
+            self._parts.put(EndedItself(stop))
+        except asyncio.CancelledError as end:
+            # Nobody cancels a request but the end of the loop.
+            self.end = end
+            self._parts.put(RuntimeError("the server has ended itself"))
         except Exception as error:
             if not self._gone.is_set():
                 self._parts.put(error)
@@ -90,8 +102,10 @@ class Exchange:
             while self._parts.qsize() > MAX_WAITING:
                 await asyncio.sleep(0.005)
 
-    def _expire(self) -> None:
-        """The client of a stream is told to come again, that of a call that it has no answer."""
+    def _expire(self, ending_s: float) -> None:
+        """The client of a stream is told to come again, that of a call that it has no answer; `ending_s` are the
+        seconds that the app of a stream has to end it.
+        """
         call = self._scope.get(MESSAGE)
         if isinstance(call, dict) and "id" in call:
             text = "the function's time limit came before the answer; see timeout_s under [deployment.lambda]"
@@ -101,7 +115,7 @@ class Exchange:
             self._parts.put(RECONNECT_HINT)
         self._gone.set()
         # With the end of its answer the sandbox stands still, and with it what a stream still has to put in order.
-        asyncio.get_running_loop().call_later(ENDING_S if self._streams and not call else 0, self._parts.put, None)
+        asyncio.get_running_loop().call_later(ending_s if self._streams and not call else 0, self._parts.put, None)
 
     def _last_words(self, error: bytes) -> None:
         if self._streams:
@@ -111,10 +125,10 @@ class Exchange:
             self._parts.put({"type": "http.response.start", "status": 200, "headers": headers})
             self._parts.put(error)
 
-    def write(self, answer: Answer) -> Exception | None:
+    def write(self, answer: Answer) -> BaseException | None:
         """Sends the answer as it comes. Returns what the app raised before there was any: nothing was sent then."""
         start = self._parts.get()
-        if isinstance(start, Exception):
+        if isinstance(start, BaseException):
             return start
         if not isinstance(start, dict):
             return RuntimeError("the app gave no answer")
@@ -134,8 +148,9 @@ class Exchange:
             if isinstance(part, bytes):
                 answer.write(part)
                 sent, pause = True, PUSH_S
-            elif isinstance(part, Exception):
-                answer.abort(type(part).__name__, scrubbed(part))
+            elif isinstance(part, BaseException):
+                told = tell(part)
+                answer.abort(told.kind, told.message)
                 return None
             else:
                 if not sent and start["status"] not in NO_BODY:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..discovery import FILE_NAME, Answer, Discovery
 from .lambda_access import LambdaAccess
 from .lambda_api import Invocation, RuntimeAPI
-from .lambda_events import EMPTY
+from .lambda_events import EMPTY, NotARequest, check_request
 
 if TYPE_CHECKING:
     import asyncio
 
     from ..app import App
     from ..errors import ServerError
+    from .lambda_errors import Told
+    from .lambda_exchange import Exchange
     from .lambda_server import LambdaServer
     from .start import Served
 
@@ -31,10 +33,15 @@ SWITCH_S = 0.0005
 # As AWS_LAMBDA_INITIALIZATION_TYPE says it
 # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 ON_DEMAND, SNAP_START = "on-demand", "snap-start"
+# Seconds that the record may take of why the event loop has ended, and the error where none came.
+TELLING_S = 5.0
+ENDED = ("Runtime.ExitError", "the server has ended", "")
 
 
 def main() -> NoReturn:
-    """The whole life of a sandbox. Why a server cannot be loaded is told to Lambda, with the user's own frames."""
+    """The whole life of a sandbox. Why a server cannot be loaded is in the log and told to Lambda, with the user's own
+    frames.
+    """
     api = RuntimeAPI(os.environ["AWS_LAMBDA_RUNTIME_API"])
     events = Events(api, Path(os.environ["LAMBDA_TASK_ROOT"]))
     try:
@@ -65,7 +72,7 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
         if kind == SNAP_START:
             from .lambda_snapshot import restored
 
-            await restored(api, server)
+            await restored(api)
         async with server.serving(app):
             sys.setswitchinterval(0.005)
             events.serve(server, app, asyncio.get_running_loop())
@@ -88,8 +95,11 @@ class Events:
         self.discovery = Discovery(json.loads(file.read_bytes())) if file.exists() else None
         self._api = api
         self._ready = threading.Event()
+        self._failed = threading.Event()
         self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
-        self._error: BaseException | None = None
+        self._error: Told | None = None
+        # What is being answered by the server.
+        self._exchange: Exchange | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self) -> None:
@@ -104,12 +114,18 @@ class Events:
     def fail(self, error: BaseException) -> None:
         """Tells why no event will be answered: at once, or with the next event where events are being taken already."""
         from ..telemetry import drain_output
+        from .lambda_errors import tell
 
         drain_output(whole=True)
+        told = tell(error)
         if not self._thread.is_alive():
-            self._api.fail_start(*_told(error))
+            self._api.fail_start(*told)
             return
-        self._error = error
+        if self._ready.is_set() and self._exchange is None:
+            # The server has ended between two events: the next one finds another sandbox.
+            return
+        self._error = told
+        self._failed.set()
         self._ready.set()
         self._thread.join()
 
@@ -117,12 +133,22 @@ class Events:
         try:
             while True:
                 self._take(self._api.next())
-        except BaseException:
+        except BaseException as error:
             # Without events there is nothing to do; Lambda starts another sandbox.
-            sys.excepthook(*sys.exc_info())
+            from .lambda_errors import tell
+
+            tell(error)
             os._exit(1)
 
     def _take(self, invocation: Invocation) -> None:
+        # Where X-Ray's SDK and OpenTelemetry look for it
+        # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+        os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+        try:
+            check_request(invocation.event)
+        except NotARequest as strange:
+            self._fail(invocation, strange)
+            return
         recorded = None if self._ready.is_set() else self._recorded(invocation.event)
         if recorded is not None:
             answer = self._api.answer(invocation.request_id)
@@ -131,18 +157,30 @@ class Events:
             answer.end()
             return
         self._ready.wait()
-        if self._served is None:
-            self._api.fail(invocation.request_id, *_told(self._error or RuntimeError("the server has ended")))
+        if self._served is None or self._error is not None:
+            self._api.fail(invocation.request_id, *(self._error or ENDED))
             os._exit(1)
         server, app, loop = self._served
-        exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
-        error = exchange.write(self._api.answer(invocation.request_id))
+        self._exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
+        error = self._exchange.write(self._api.answer(invocation.request_id))
+        if self._exchange.end is not None:
+            # Why it has ended the main thread tells.
+            self._failed.wait(TELLING_S)
+            if error is not None:
+                self._api.fail(invocation.request_id, *(self._error or ENDED))
+            os._exit(1)
         if error is not None:
-            self._api.fail(invocation.request_id, *_told(error))
+            self._fail(invocation, error)
+        self._exchange = None
         # Between two events the sandbox may be frozen.
         from ..telemetry import drain_output
 
         drain_output()
+
+    def _fail(self, invocation: Invocation, error: BaseException) -> None:
+        from .lambda_errors import tell
+
+        self._api.fail(invocation.request_id, *tell(error))
 
     def _recorded(self, event: dict[str, Any]) -> Answer | None:
         """Only to who would be let in: everyone else waits for the guard."""
@@ -157,13 +195,6 @@ class Events:
         except ValueError:
             return None
         return self.discovery.answer({name.lower(): value for name, value in event["headers"].items()}, message)
-
-
-def _told(error: BaseException) -> tuple[str, str, str]:
-    """Kind, message, and for a ServerError the user's own frames; Lambda logs all of it."""
-    from ..telemetry import scrubbed
-
-    return type(error).__name__, scrubbed(getattr(error, "message", error)), scrubbed(getattr(error, "trace", ""))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from .lambda_access import LambdaAccess
 from .lambda_events import read_request
 from .lambda_exchange import Exchange
 from .lambda_secrets import SecretsFetch
-from .lambda_state_key import StateKeyFetch
+from .lambda_state_key import StateKey
 from .start import Fail, Folders, Live, Served, prepare, run, started
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ class LambdaServer:
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
         self._access = access
         self._secrets = secrets
-        self._state_key = StateKeyFetch()
 
     def run(self, live: Live, fail: Fail) -> None:
         """Makes the process the server's own and runs it to its end; `live` is called where it comes to serve. Raises
@@ -62,7 +61,13 @@ class LambdaServer:
 
     def _settle(self) -> None:
         """Variables, output, folder, path."""
-        secrets = self._secrets.values()
+        origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
+        try:
+            secrets = self._secrets.values()
+        except ServerError:
+            store_output(Scrubber({}), **origin)
+            raise
+        store_output(Scrubber(secrets), **origin)
         try:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:
@@ -72,8 +77,6 @@ class LambdaServer:
             process_environment(given, layer=PACKAGES, project=self._folders.work, roots=self._manifest.roots)
         )
         time.tzset()
-        origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
-        store_output(Scrubber(secrets), **origin)
         # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
         # lasts as long as the sandbox.
         shutil.copytree(self._folders.app, self._folders.work, dirs_exist_ok=True, copy_function=shutil.copyfile)
@@ -90,25 +93,20 @@ class LambdaServer:
 
     def prepare(self, served: Served) -> App:
         """The app before its lifespan."""
-        key, token_hash = self._state_key.value(), self._access.token_hash
+        table = _mailbox_table()
         prepared = prepare(
             served,
             self._manifest,
             self._folders,
             self._access.names,
-            key,
-            token_hash,
+            StateKey(table) if table else None,
+            self._access.token_hash,
             # Each connection that is held to be told of changes would be billed by the second.
             listens=False,
         )
         app = prepared.app
-        app.guard.relay = _relay(self._state_key.table, app.guard.deliver)
+        app.guard.relay = _relay(table, app.guard.deliver) if table else None
         return app
-
-    def disconnect(self) -> None:
-        """Closes the connections that it has to AWS; it opens others when it needs them."""
-        if self._state_key.table is not None:
-            self._state_key.table.close()
 
     @asynccontextmanager
     async def serving(self, app: App) -> AsyncIterator[None]:
@@ -128,9 +126,17 @@ class LambdaServer:
         return exchange
 
 
-def _relay(table: Table | None, deliver: Deliver) -> Relay | None:
-    if table is None:
+def _mailbox_table() -> Table | None:
+    """The project's own, which nobody asks anything yet. A function that was made by hand may have none."""
+    name = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+    if not name:
         return None
+    from ..aws.dynamodb import Table
+
+    return Table(name)
+
+
+def _relay(table: Table, deliver: Deliver) -> Relay:
     from ..relay.instances import InstanceRelay
     from ..relay.mailbox import Mailbox
 

@@ -15,15 +15,13 @@ from .rehearsal import rehearse
 
 if TYPE_CHECKING:
     from .lambda_api import RuntimeAPI
-    from .lambda_server import LambdaServer
 
 
-async def restored(api: RuntimeAPI, server: LambdaServer) -> None:
+async def restored(api: RuntimeAPI) -> None:
     """Has the snapshot taken; returns in each copy of it, as if that were the only one."""
     with suppress(Exception):
         # What an SDK makes on first use is in the snapshot, too.
         await asyncio.to_thread(rehearse)
-    server.disconnect()
     await asyncio.to_thread(api.restored)
     _diverge()
 

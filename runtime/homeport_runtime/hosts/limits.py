@@ -7,6 +7,8 @@ import resource
 
 # Connections, files and pipes; the usual default of 1,024 is soon reached by a server with many clients.
 OPEN_FILES = 8192
+# Processes and threads together: browsers have some hundreds.
+PROCESSES = 2048
 # A crash leaves no memory, which has secrets in it, in a file. One byte, as Linux hands a dump of zero bytes to the
 # program in core_pattern all the same, and one of one byte to nobody (core(5); fs/coredump.c).
 CORE_BYTES = 1
@@ -27,6 +29,11 @@ def open_files() -> int:
     """How many this process may have open."""
     soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return OPEN_FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def limit_processes() -> None:
+    """Bounds how many processes and threads this user has, from here on. Root is not bound by it (setrlimit(2))."""
+    _lower(resource.RLIMIT_NPROC, PROCESSES)
 
 
 def _lower(limit: int, wanted: int) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from . import linux
 from .confinement import Room, enter
 from .limits import limit_process
+from .seccomp import confine_calls
 
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.room_command import main; main()"
 # As env(1) and timeout(1) end when they cannot do what they are there for, or cannot start the program.
@@ -33,11 +36,13 @@ def main() -> NoReturn:
     told = json.loads(said)
     limit_process(told["memory_mb"])
     folders = {name: tuple(map(Path, told[name])) for name in ("hidden", "writable", "read_only", "temporary")}
+    linux.die_with_parent(signal.SIGKILL)
     try:
         enter(Room(**folders, temporary_mb=told["temporary_mb"]))
     except OSError as error:
         sys.stderr.write(f"{command[0]} cannot be confined: {error}\n")
         os._exit(NO_ROOM)
+    confine_calls()
     try:
         os.execvp(command[0], command)  # noqa: S606 - the caller's own words
     except OSError as error:

@@ -21,6 +21,7 @@ from ..loader import NoServer, explaining, find_server, start_error
 from ..manifest import Manifest, Program
 from ..servers import adapt
 from ..servers.base import Given, ServeOptions, ServerAdapter
+from ..servers.request_state import StateKey
 from ..servers.stdio import serve_command
 from ..takeover.point import NotServable, Takeover
 from ..takeover.program import command, run_program
@@ -161,7 +162,7 @@ def prepare(
     manifest: Manifest,
     folders: Folders,
     names: Names,
-    state_key: bytes | None,
+    state_key: StateKey | None,
     token_hash: str | None,
     *,
     listens: bool = True,

@@ -33,6 +33,7 @@ from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .limits import limit_process
+from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 # Seconds that a program has to clean up when it has served.
@@ -46,10 +47,10 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see; `temporary` those of which it gets empty ones; `tools` what the server
-    has listed in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any;
-    `record` that an inspection also tells what the server says to every client alike; `calls` the file that has the
-    calls which it answers.
+    the platform's folders that it may not see, `protected` what it may not change; `tools` what the server has listed
+    in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any; `record`
+    that an inspection also tells what the server says to every client alike; `calls` the file that has the calls which
+    it answers.
     """
 
     mode: str
@@ -64,7 +65,7 @@ class Job:
     alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
-    temporary: tuple[Path, ...]
+    protected: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
     record: bool
@@ -86,7 +87,7 @@ class Job:
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
-            temporary=tuple(map(Path, message.get("temporary", ()))),
+            protected=tuple(map(Path, message.get("protected", ()))),
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
             record=message.get("record", False),
@@ -135,11 +136,12 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     open_calls = OpenCalls(job.calls) if job.calls else None
     if job.hidden:
         try:
-            _confine(job)
+            _confine(job, control.fileno())
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
+    confine_calls()
     _settle(job, environment)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
@@ -154,7 +156,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         fail(error)
 
 
-def _confine(job: Job) -> None:
+def _confine(job: Job, lifeline: int) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
     from .confinement import Room, enter
 
@@ -168,10 +170,9 @@ def _confine(job: Job) -> None:
         Room(
             job.hidden,
             writable=(job.workdir, *own, *(_bytecode_folders(app) if job.mode == "inspect" else ())),
-            read_only=(app, *shared),
-            temporary=job.temporary,
-            temporary_mb=job.manifest.memory_mb,
-        )
+            read_only=(app, *shared, *job.protected),
+        ),
+        lifeline,
     )
 
 
@@ -229,7 +230,7 @@ class Worker:
             self._manifest,
             self._folders,
             names,
-            job.state_key,
+            (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
             # What is recorded a function says, where nobody may.
             listens=not job.record,

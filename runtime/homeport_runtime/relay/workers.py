@@ -16,18 +16,33 @@ from .base import Deliver, Posted
 
 # Seconds that the others have to say whose session it is.
 ANSWER_S = 2.0
+# How often they are asked, and the seconds in between: a session may be on its way from one worker to another.
+TRIES = 3
+BETWEEN_S = 0.1
 
 
 class WorkerRelay:
-    """`tell` sends a message to the supervisor, which passes it on to the project's other workers."""
+    """`tell` sends a message to the supervisor, which passes it on to the project's other workers. `is_here` says
+    whether a session is open here, or about to be.
+    """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, tell: Callable[[dict[str, Any]], None], is_here: Callable[[str], bool]) -> None:
         self._tell = tell
+        self._is_here = is_here
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def pass_on(self, session: str, posted: Posted) -> bool:
+        for _ in range(TRIES):
+            if await self._ask(posted):
+                return True
+            await asyncio.sleep(BETWEEN_S)
+            if self._is_here(session):
+                break
+        return False
+
+    async def _ask(self, posted: Posted) -> bool:
         number = next(self._numbers)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in posted.headers]
@@ -44,6 +59,11 @@ class WorkerRelay:
     def holding(self, session: str, end: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
         """Every worker is asked: there is nothing to make known."""
         return contextlib.nullcontext()
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether what another worker was told is taken is not with its session yet."""
+        return bool(self._tasks)
 
     def answered(self, order: dict[str, Any]) -> None:
         """The supervisor says how it went."""

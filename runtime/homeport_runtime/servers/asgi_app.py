@@ -56,6 +56,8 @@ class ASGIAppServer:
         async def run() -> None:
             try:
                 await self.app(scope, to_app.get, from_app.put)
+                # One that just returns has not heard of it.
+                await from_app.put({"type": "lifespan.unsupported"})
             except Exception as error:
                 await from_app.put({"type": "lifespan.unsupported", "error": error})
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..asgi import ASGIApp
+from .request_state import StateKey
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class Given:
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How a server is served: `sessions` keeps state per client; `state_key` (32 bytes) seals what travels through
-    clients, the same for all workers of a project; None makes one for this process alone. `given` is the program's.
+    """How a server is served: `sessions` keeps state per client; `state_key` gives the key that seals what travels
+    through clients, the same for all workers of a project; None makes one for this process alone. `given` is the
+    program's.
     """
 
     sessions: bool = False
-    state_key: bytes | None = None
+    state_key: StateKey | None = None
     given: Given = Given()
 
 

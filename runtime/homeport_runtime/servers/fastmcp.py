@@ -9,6 +9,7 @@ from typing import Any
 
 from ..asgi import ASGIApp
 from .base import Given, ServeOptions, change_settings, class_names, known_arguments
+from .exits import contain_exits
 from .request_state import seal_request_state
 from .tool_schemas import ToolSchemas
 
@@ -29,6 +30,7 @@ class FastMCPServer:
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = server._mcp_server
+        contain_exits(lowlevel)
         speaks_modern = hasattr(lowlevel, "streamable_http_app")
         given = options.given
         self.http = _http_app(server, given, stateless=not options.sessions)

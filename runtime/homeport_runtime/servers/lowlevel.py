@@ -8,6 +8,7 @@ from typing import Any
 
 from ..asgi import ASGIApp, Receive, Scope, Send, send_error
 from .base import ServeOptions, class_names, settle_version, shared_lifespan
+from .exits import contain_exits
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .sse import sse_app
@@ -27,6 +28,7 @@ class LowLevelServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         self._server = server
         settle_version(server)
+        contain_exits(server)
         initialization = options.given.initialization
         if initialization is not None:
             # What the program hands to run() is what it says of itself.

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..asgi import ASGIApp
 from .base import ServeOptions, change_settings, class_names, settle_version, shared_lifespan
+from .exits import contain_exits
 from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
@@ -37,6 +38,7 @@ class FastMCP1Server:
             change_settings(server.settings, json_response=options.given.json_response)
         # Made with the old settings if the server's own module asked for an app already.
         server._session_manager = None
+        contain_exits(server._mcp_server)
         log_tool_errors(server._mcp_server)
         settle_version(server._mcp_server)
         self._server = server
@@ -74,6 +76,7 @@ class MCPServer2:
         # Host and Origin are the guard's business; the SDK's default knows only localhost and answers 421.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._lowlevel = server._lowlevel_server
+        contain_exits(self._lowlevel)
         seal_request_state(self._lowlevel, options.state_key, server.name)
         settle_version(self._lowlevel)
         given = options.given

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ServerError
 from ..jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
 from .base import ServeOptions, class_names
+from .exits import contain_exits
 from .stdio_bridge import Bridge
 from .stdio_program import StdioProgram
 from .tool_errors import log_tool_errors
@@ -41,6 +42,7 @@ class OlderServer(Bridge):
     def __init__(self, server: Any, options: ServeOptions) -> None:
         _check_open(server)
         lowlevel = getattr(server, "_mcp_server", server)
+        contain_exits(lowlevel)
         log_tool_errors(lowlevel)
         initialization = options.given.initialization or lowlevel.create_initialization_options()
         start = partial(start_object, lowlevel, initialization)

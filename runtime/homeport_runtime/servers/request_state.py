@@ -7,10 +7,14 @@ the retry with -32602.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+# Gives the key (32 bytes) when something is sealed or opened: few servers ever ask for it.
+StateKey = Callable[[], bytes]
 
-def seal_request_state(lowlevel: Any, key: bytes | None, audience: str | None = None) -> None:
+
+def seal_request_state(lowlevel: Any, key: StateKey | None, audience: str | None = None) -> None:
     """Replaces the per-process boundary in the server's middleware by one with the project's key."""
     if key is None:
         return
@@ -18,5 +22,26 @@ def seal_request_state(lowlevel: Any, key: bytes | None, audience: str | None = 
 
     for index, middleware in enumerate(lowlevel.middleware):
         if isinstance(middleware, RequestStateBoundary):
-            security = RequestStateSecurity(keys=[key])
+            security = RequestStateSecurity(codec=_SharedCodec(key))
             lowlevel.middleware[index] = RequestStateBoundary(security, default_audience=audience or lowlevel.name)
+
+
+class _SharedCodec:
+    """The SDK's own codec, under the key as it is at that moment."""
+
+    def __init__(self, key: StateKey) -> None:
+        self._key = key
+
+    def seal(self, payload: bytes) -> str:
+        sealed: str = self._codec().seal(payload)
+        return sealed
+
+    def unseal(self, token: str) -> bytes:
+        """Raises mcp's InvalidRequestState."""
+        payload: bytes = self._codec().unseal(token)
+        return payload
+
+    def _codec(self) -> Any:
+        from mcp.server.request_state import AESGCMRequestStateCodec
+
+        return AESGCMRequestStateCodec([self._key()])

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from .lines import NO_SECRETS, LineStream
@@ -76,8 +77,10 @@ def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
 
     `scrubber` knows the secrets: none is ever divided between two records, where nobody could find it any more.
     """
+    before = sys.stdout, sys.stderr
     sys.stdout = _stream(1, "<stdout>", "info", scrubber)
     sys.stderr = _stream(2, "<stderr>", "error", scrubber)
+    _move_handlers({id(old): new for old, new in zip(before, (sys.stdout, sys.stderr), strict=True)})
     _tell_levels()
 
 
@@ -88,6 +91,14 @@ def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
 def _emit_text(default: str, line: str, request: str | None) -> None:
     level = _written_level.get() or _named_level(line) or default
     emit(level, line, **({"request": request} if request else {}))
+
+
+def _move_handlers(streams: Mapping[int, Any]) -> None:
+    """What was imported before (fastmcp, in a zygote) has handlers that hold on to the streams of that time."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    for handler in {handler for logger in loggers for handler in getattr(logger, "handlers", ())}:
+        if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
+            handler.setStream(streams[id(handler.stream)])
 
 
 _LEVELS = {

@@ -1,16 +1,18 @@
 """Takes secret values out of text, in every form in which programs commonly print them.
 
-Found are a value as it is, percent-encoded, escaped as JSON and repr() do it (to any depth), in base64 at each of the
-three alignments in both alphabets, and the lines of a value that has several. Each is replaced by `[secret NAME]`.
+Found are a value as it is, percent-encoded, escaped as JSON, repr() and HTML do it (JSON and repr() to any depth), in
+hexadecimal digits, in base64 at each of the three alignments in both alphabets, and the lines of a value that has
+several. Each is replaced by `[secret NAME]`.
 Values shorter than MIN_CHARACTERS stay: taking `42` or `on` out of everything would leave no log to read.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote
 
@@ -26,9 +28,15 @@ MAX_TOLERANT = 4096
 ESCAPES = rb"(?:\\|%5[Cc]){1,8}"
 MAX_ESCAPED = 2 * (8 * 3 + 5)
 
+# Of so many bytes that an anchor begins with there is an index, where there are more than MANY pieces (of a long value,
+# or of one with many lines): looking for each takes longer than looking each place of a line up.
+INDEXED = 8
+MANY = 64
+
 # Starts a line that is a record (homeport_runtime.telemetry.RECORD). These of its fields hold no text of the server.
 RECORD = b"\x1e"
 OWN_FIELDS = ("time", "level", "request")
+HTML_NAMES = {"&": "amp|", "<": "lt|", ">": "gt|", '"': "quot|", "'": "apos|"}
 # What of a contract is prose or data; its names and shapes have to stay as they are.
 PROSE = ("description", "instructions", "title", "default", "examples")
 
@@ -53,14 +61,31 @@ class Scrubber:
             _Piece(anchor, pattern, f"[secret {names[anchor, pattern]}]".encode())
             for anchor, pattern in sorted(names, key=lambda piece: len(piece[1]), reverse=True)
         ]
+        # Pieces by how their anchors begin, as their places in the list; the others are always looked for.
+        self._index: dict[bytes, list[int]] = {}
+        self._always = list(range(len(self._pieces)))
+        if len(self._pieces) > MANY:
+            self._always = [at for at, piece in enumerate(self._pieces) if len(piece.anchor) < INDEXED]
+            for at, piece in enumerate(self._pieces):
+                if len(piece.anchor) >= INDEXED:
+                    self._index.setdefault(piece.anchor[:INDEXED], []).append(at)
         # The most characters that one value can take up.
         self.longest = max((len(value) * MAX_ESCAPED for value in secrets.values()), default=0) if names else 0
 
     def data(self, data: bytes) -> bytes:
-        for anchor, pattern, replacement in self._pieces:
+        for anchor, pattern, replacement in self._candidates(data):
             if anchor in data:
                 data = re.sub(pattern, replacement, data)
         return data
+
+    def _candidates(self, data: bytes) -> Iterable[_Piece]:
+        """The pieces that may be in `data`, in their order."""
+        if not self._index:
+            return self._pieces
+        index = self._index
+        starts = {start for at in range(len(data) - INDEXED + 1) if (start := data[at : at + INDEXED]) in index}
+        found = {at for start in starts for at in index[start]}
+        return [self._pieces[at] for at in sorted(found.union(self._always))]
 
     def text(self, text: str) -> str:
         if not self._pieces:
@@ -129,6 +154,8 @@ def _pieces(value: str) -> Iterator[tuple[bytes, bytes]]:
     for text in texts:
         yield from _literal(text) if len(core) > MAX_TOLERANT else [_escaped(text)]
     data = core.encode("utf-8", "surrogatepass")
+    for digits in (data.hex().encode(), data.hex().upper().encode()):
+        yield digits, digits
     for offset in range(3):
         yield _base64(_encoded(data, offset))
     alone = _encoded(data, 0)
@@ -150,7 +177,7 @@ def _base64(text: str) -> tuple[bytes, bytes]:
 
 def _literal(text: str) -> Iterator[tuple[bytes, bytes]]:
     escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
-    for form in {text, quote(text), quote(text, safe=""), quote_plus(text), *escaped}:
+    for form in {text, quote(text), quote(text, safe=""), quote_plus(text), html.escape(text), *escaped}:
         data = form.encode("utf-8", "surrogatepass")
         yield data, re.escape(data)
 
@@ -181,6 +208,8 @@ def _character(character: str) -> bytes:
         ways.append(ESCAPES + short)
     elif character in "\"'/":
         ways.append(ESCAPES + b"(?:" + literal + b"|" + percent + b")")
+    number, named = ord(character), HTML_NAMES.get(character, "")
+    ways.append(f"&(?:{named}#0*{number}|#[xX]0*(?:{number:x}|{number:X}));".encode())
     if not character.isascii() or not character.isprintable():
         ways.append(b"".join(ESCAPES + b"x%02x" % byte for byte in data))
         if ord(character) < 256:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN
+from tests.aws.moto_server import REGION
 from tests.aws.sandbox import machine
 from tests.e2e.probing import call
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
@@ -88,7 +89,7 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert "inspect" in platform.cli.run("logs", NAME, "--build", "--release", "v2")["log"]
     assert platform.cli.run("diff", NAME)["added"] == ["fresh"]
     assert [(link["project"], link["state"]) for link in platform.cli.run("repos")["repos"]] == [(NAME, "live")]
-    role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}")["Role"]
+    role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}.{REGION}")["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f":policy/{PREFIX}_boundary")
 
     before, made = len(platform.pump.events), versions(plane)
@@ -191,7 +192,7 @@ def test_whom_it_listens_to(platform: Deployed, github: FakeGitHub, repository: 
     ]
     assert [answer.status_code for answer in answers] == [401, 401]
     with pytest.raises(CommandFailedError, match="--target lambda"):
-        platform.cli.run("destroy", NAME)
+        platform.cli.run("destroy", NAME, "--yes")
     with pytest.raises(
         CommandFailedError, match=f"leave --poll out: GitHub reaches it at http://{DOMAIN}/github/webhook"
     ):
@@ -244,7 +245,7 @@ def test_its_end_leaves_nothing_but_the_projects(
     wait_for(lambda: platform.pump.is_idle)
     platform.pump.stop()
     hooks += 1
-    assert laptop.run("platform", "destroy", "--target", "lambda")["webhooks_left"] == []
+    assert laptop.run("platform", "destroy", "--target", "lambda", "--yes")["webhooks_left"] == []
     assert len(github.requests("DELETE", "/hooks/[0-9]+")) == hooks + 1
     client = plane.moto.client
     left = [
@@ -261,5 +262,5 @@ def test_its_end_leaves_nothing_but_the_projects(
     assert PREFIX not in str(left)
     assert f"homeport-{NAME}" in str(left)
     with pytest.raises(CommandFailedError) as caught:
-        laptop.run("platform", "destroy", "--target", "lambda")
+        laptop.run("platform", "destroy", "--target", "lambda", "--yes")
     assert caught.value.code == 4

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from platform_cli.controlplane.aws.boundary import BoundaryResource, boundary_arn, boundary_policy, remove_boundary
-from platform_cli.controlplane.aws.names import BOUNDARY, BUILDER, TABLE, WEB
+from platform_cli.controlplane.aws.names import BUILDER, TABLE, WEB, in_region
 from platform_cli.controlplane.aws.roles import builder_policy, web_policy
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_role
@@ -40,10 +40,10 @@ def test_the_builder_gives_permissions_to_bounded_roles_alone(action: str) -> No
 def test_the_builder_cannot_change_the_platform() -> None:
     log_group = arn(PLACE, "logs", f"log-group:/aws/lambda/{WEB}")
     for action, resource in (
-        ("iam:PutRolePolicy", iam_arn(PLACE, f"role/{BUILDER}")),
+        ("iam:PutRolePolicy", iam_arn(PLACE, f"role/{in_region(BUILDER, REGION)}")),
         ("iam:DeleteRolePermissionsBoundary", iam_arn(PLACE, "role/homeport-one")),
-        ("iam:CreatePolicyVersion", iam_arn(PLACE, f"policy/{BOUNDARY}")),
-        ("iam:PassRole", iam_arn(PLACE, f"role/{BUILDER}")),
+        ("iam:CreatePolicyVersion", boundary_arn(PLACE)),
+        ("iam:PassRole", iam_arn(PLACE, f"role/{in_region(BUILDER, REGION)}")),
         ("iam:PassRole", iam_arn(PLACE, "role/admin")),
         ("lambda:UpdateFunctionCode", arn(PLACE, "lambda", f"function:{WEB}")),
         ("dynamodb:DeleteTable", arn(PLACE, "dynamodb", f"table/{TABLE}")),
@@ -93,7 +93,7 @@ def test_a_role_that_a_laptop_made_is_bounded_before_it_gets_permissions(aws: AW
     make_role(aws, name, policy(aws, "by-hand", []), {})
     aws.roles.meta.events.register("before-call.iam", note)
     make_role(aws, name, policy(aws, "by-hand", []), {}, boundary_arn(aws))
-    assert asked == ["CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
+    assert asked == ["CreateRole", "GetRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
     role = aws.roles.get_role(RoleName=name)["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary_arn(aws)
     remove_boundary(aws)

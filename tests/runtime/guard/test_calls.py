@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
 
 import pytest
 
-from homeport_runtime.guard.calls import outcome
+from homeport_runtime.asgi import Message, Receive, Scope, Send, send_json
+from homeport_runtime.guard.calls import outcome, shown
+from homeport_runtime.guard.http import Guard
+from homeport_runtime.guard.messages import MAX_BODY, MAX_CALLS
+from homeport_runtime.guard.names import Names
 
 from ..conftest import JSON, call, message, python_with, wait_for
 from ..workers import REQUIREMENTS, Worker, Workers, kind_source
@@ -102,8 +108,84 @@ def test_a_request_that_is_not_complete_is_no_call(kinds: dict[str, Worker], wor
         (b'event: message\r\ndata: {"id":1,"result":{"isError":false}}\r\n\r\n', "ok"),
         (b'data: {"method":"x","params":{"error":1}}\n\ndata: {"id":1,"result":{}}\n\n', "ok"),
         (b'"isError"', "ok"),
+        (b'[{"id":1,"result":{}},{"id":2,"error":{"code":1,"message":""}}]', "error"),
+        (b'{"error":' + b"[" * 100_000, "ok"),
         (b"", "ok"),
     ],
 )
 def test_the_outcome_is_read_from_the_answer(body: bytes, status: str) -> None:
     assert outcome(body) == status
+
+
+async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers each call, in the shape that it came in; `fail` fails."""
+    body, more = b"", True
+    while more:
+        part = await receive()
+        body, more = body + part.get("body", b""), part.get("more_body", False)
+    said = json.loads(body)
+    answers = [
+        {"jsonrpc": "2.0", "id": each.get("id"), "result": {"isError": each.get("params", {}).get("name") == "fail"}}
+        for each in (said if isinstance(said, list) else [said])
+    ]
+    await send_json(send, 200, answers if isinstance(said, list) else answers[0])
+
+
+def recorded(
+    capfd: pytest.CaptureFixture[str], path: str, said: object, kind: bytes = b"application/json"
+) -> list[JSON]:
+    """The records of what is posted to `echo` behind a guard."""
+    data = json.dumps(said).encode()
+    parts = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
+    headers = [(b"host", b"localhost"), (b"content-type", kind)]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+    waiting = iter([{"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return next(waiting)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(Guard(echo, Names(()))(scope, receive, send))
+    assert sent[0]["status"] == 200
+    assert next(waiting, None) is None
+    return [json.loads(line[1:]) for line in capfd.readouterr().out.split("\n") if line.startswith("\x1e")]
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/own/place"])
+def test_each_call_of_an_array_has_a_record(capfd: pytest.CaptureFixture[str], path: str) -> None:
+    batch = [call(tool) | {"id": number} for number, tool in enumerate(("one", "fail", "two"))]
+    found = recorded(capfd, path, [*batch, {"method": []}])
+    assert [(r["call"]["tool"], r["call"]["status"]) for r in found] == [
+        ("one", "ok"),
+        ("fail", "error"),
+        ("two", "ok"),
+    ]
+    assert len({r["request"] for r in found}) == 1
+    assert len(recorded(capfd, path, batch * 1000)) == MAX_CALLS
+
+
+def test_a_call_at_an_apps_own_path_has_a_record(capfd: pytest.CaptureFixture[str]) -> None:
+    (record,) = recorded(capfd, "/own", call("alone"), b"Application/JSON; charset=utf-8")
+    assert (record["call"]["tool"], record["call"]["status"]) == ("alone", "ok")
+    assert recorded(capfd, "/own", call("alone"), b"text/plain") == []
+
+
+def test_what_is_too_large_for_a_message_reaches_an_apps_own_path_whole(capfd: pytest.CaptureFixture[str]) -> None:
+    assert recorded(capfd, "/own", call("large", text="x" * (MAX_BODY + 1))) == []
+
+
+def test_what_a_caller_says_is_cut_and_steers_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    (record,) = recorded(
+        capfd, "/mcp", call("nope\x1b]0;owned\x07\n12:00:00 v9 error FAKE\u202e\ud800" + "x" * 1_000_000)
+    )
+    assert len(json.dumps(record)) < 1000
+    assert record["message"].isprintable()
+    assert "\\x1b]0;owned\\x07\\n12:00:00" in record["message"]
+
+
+@pytest.mark.parametrize("name", [None, 7, [["x"] * 1000], {"a": 1}])
+def test_what_is_no_name_has_a_short_record(name: object) -> None:
+    assert len(shown(name)) < 5

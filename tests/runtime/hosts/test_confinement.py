@@ -17,7 +17,7 @@ from ..workers import MCP2, Workers
 
 NOBODY = 65534
 PROGRAM = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from homeport_runtime.hosts.confinement import Room, can_hide, enter
@@ -33,6 +33,15 @@ for path in (home / "new", home / "layer" / "new"):
         path.write_text("")
     except OSError as error:
         print(error.strerror)
+if os.getuid() != 0:
+    children = 0
+    try:
+        while children < 3000:
+            if os.fork() == 0:
+                signal.pause()
+            children += 1
+    except BlockingIOError:
+        print("no more processes", file=sys.stderr)
 sys.stdout.flush()
 os.execlp("umount", "umount", str(home))
 """
@@ -73,6 +82,7 @@ def test_only_what_is_shown_is_seen(home: Path, user: int) -> None:
     assert done.stdout == f"{user} {seen}\nRead-only file system\nRead-only file system\n", done.stderr
     assert done.returncode != 0, "it could be undone"
     assert "umount" in done.stderr
+    assert ("no more processes" in done.stderr) == (user != 0)
     # Nothing of it happened outside.
     assert sorted(path.name for path in home.iterdir()) == ["layer", "other", "own"]
     assert (home / "own" / "new").read_text() == "new"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from homeport_runtime.hosts.lambda_api import RuntimeAPI
+from homeport_runtime.hosts.lambda_api import Invocation, RuntimeAPI
 from homeport_runtime.hosts.lambda_connection import Connection, Reply
 
 # Nobody ends a function's connection but the other side.
@@ -65,7 +65,7 @@ def test_replies(said: bytes, reply: Reply) -> None:
 def test_an_event_is_asked_for_again_where_the_connection_was_closed(broken: bytes) -> None:
     whole = b"HTTP/1.1 200 OK\r\n%bContent-Length: 8\r\n\r\n" % EVENT + b'{"a": 1}'
     with server(broken, whole) as address:
-        assert RuntimeAPI(address).next() == ("one", 1.5, {"a": 1})
+        assert RuntimeAPI(address).next() == Invocation("one", 1.5, "", {"a": 1})
 
 
 def test_a_reply_may_close_the_connection() -> None:

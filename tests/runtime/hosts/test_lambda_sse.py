@@ -202,14 +202,15 @@ def test_a_session_whose_stream_has_ended_is_unknown(dynamodb: DynamoDB, tmp_pat
         front.close()
 
 
-def test_the_mailbox_and_the_key_beside_it_share_a_connection(dynamodb: DynamoDB, tmp_path: Path) -> None:
+def test_a_session_asks_for_no_key(dynamodb: DynamoDB, tmp_path: Path) -> None:
     own = DynamoDB(dynamodb.moto)
-    front = deployed(own, own.table(), tmp_path)
+    table = own.table()
+    front = deployed(own, table, tmp_path)
     try:
         with request(front, "GET", "/sse", headers=AUTHORIZATION) as stream:
             assert stream.event()[0] == "endpoint"
-            assert own.calls[:3] == ["Query", "PutItem", "PutItem"], "the key, and the session"
-            assert len(set(own.connections[:3])) == 1
+            assert own.calls[0] == "PutItem", "nothing is sealed: the table is asked for the session alone"
+            assert "sealing" not in str(own.items(table))
     finally:
         front.close()
         own.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -75,6 +76,21 @@ def test_a_machine_like_lambda_loads_the_server_with_what_is_uploaded(tmp_path: 
     (folder / "fastmcp.toml").write_text(like_this.replace(machine(), other))
     wanted(folder, tmp_path / "home")
     assert len(list((tmp_path / "home" / "layers").iterdir())) == 3
+
+
+def test_a_package_that_was_changed_after_it_was_installed_is_not_uploaded(tmp_path: Path) -> None:
+    """As where a file of a layer is the same as one of an environment that somebody edits."""
+    folder = with_config(SERVERS / "mcp2_lowlevel", ON_ARM, tmp_path)
+    wanted(folder, tmp_path / "home")
+    shutil.rmtree(tmp_path / "home" / "cache" / "lambda")
+    for file in (tmp_path / "home" / "layers").glob("*/anyio/abc/_tasks.py"):
+        content = file.read_text()
+        # uv's cache may have the same file.
+        file.unlink()
+        file.write_text(f"{content}# mine\n")
+    with pytest.raises(BuildError, match=r"not what was locked: anyio/abc/_tasks\.py$") as caught:
+        wanted(folder, tmp_path / "home")
+    assert "uv cache clean" in (caught.value.hint or "")
 
 
 def test_function_and_layers_together_are_never_more_than_lambda_takes(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.aws.control_plane import ControlPlane
+from tests.aws.moto_server import REGION
 from tests.support import ROOT, CommandFailedError, Platform
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -54,7 +55,7 @@ def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: Con
     ]
     removal = tables.describe_time_to_live(TableName="homeport-whole")["TimeToLiveDescription"]
     assert removal == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
-    laptop.run("destroy", "whole")
+    laptop.run("destroy", "whole", "--yes")
     assert "homeport-whole" not in tables.list_tables()["TableNames"]
     with pytest.raises(CommandFailedError) as caught:
         laptop.run("status", "whole")
@@ -112,7 +113,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
 ) -> None:
     laptop.run("deploy", str(project), "--name", "least")
     iam = plane.moto.client("iam")
-    document = iam.get_role_policy(RoleName="homeport-least", PolicyName="homeport")["PolicyDocument"]
+    document = iam.get_role_policy(RoleName=f"homeport-least.{REGION}", PolicyName="homeport")["PolicyDocument"]
     allowed = {
         action: statement["Resource"].partition(":123456789012:")[2]
         for statement in document["Statement"]
@@ -127,7 +128,7 @@ def test_the_role_may_write_its_own_logs_and_use_its_own_mailbox(
         "dynamodb:Query": table,
         "dynamodb:UpdateItem": table,
     }
-    assert iam.list_attached_role_policies(RoleName="homeport-least")["AttachedPolicies"] == []
+    assert iam.list_attached_role_policies(RoleName=f"homeport-least.{REGION}")["AttachedPolicies"] == []
 
 
 def test_the_token_is_written_nowhere_but_where_commands_keep_it(
@@ -176,4 +177,4 @@ def test_a_name_nobody_chose_does_not_take_over_another_folders_project(
     assert (caught.value.code, f"deployed from {here}" in caught.value.error["message"]) == (2, True)
     (elsewhere / "note.txt").write_text("moved")
     assert laptop.run("deploy", str(elsewhere), "--name", name)["release"] == "v2"
-    laptop.run("destroy", name)
+    laptop.run("destroy", name, "--yes")

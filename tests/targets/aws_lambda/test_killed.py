@@ -65,7 +65,7 @@ def left(plane: ControlPlane) -> list[str]:
         *moto("dynamodb").list_tables()["TableNames"],
     ]
     buckets = [one["Name"] for one in moto("s3").list_buckets()["Buckets"] if one["Name"] == BUCKET]
-    return [name for name in found if name.endswith(NAME)] + buckets
+    return [name for name in found if name.removesuffix(f".{REGION}").endswith(NAME)] + buckets
 
 
 def test_a_destroy_that_is_killed_is_finished_by_the_next(

@@ -56,7 +56,7 @@ def test_a_deploy_waits_for_the_instances_that_are_kept_ready(
         assert [step["detail"] for step in again] == ["3 instances ready; AWS bills for them"]
     finally:
         plane.concurrency.failure = None
-    laptop.run("destroy", "scaled")
+    laptop.run("destroy", "scaled", "--yes")
 
 
 def test_at_no_moment_are_more_kept_ready_than_there_may_be(unasked: ControlPlane, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ControlPlane
 from tests.aws.mortal import Mortal
+from tests.aws.moto_server import REGION
 from tests.command_line import Command
 from tests.support import ROOT, CommandFailedError, Platform
 
@@ -129,7 +130,9 @@ def test_a_new_value_reaches_what_runs_and_a_rollback_brings_the_old_one_back(la
 
 def test_its_role_may_read_that_secret_alone(kept: Kept) -> None:
     arn = kept.plane.moto.client("secretsmanager").describe_secret(SecretId=f"homeport/{kept.name}")["ARN"]
-    role = kept.plane.moto.client("iam").get_role_policy(RoleName=f"homeport-{kept.name}", PolicyName="homeport")
+    role = kept.plane.moto.client("iam").get_role_policy(
+        RoleName=f"homeport-{kept.name}.{REGION}", PolicyName="homeport"
+    )
     secret = {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": arn}
     assert role["PolicyDocument"]["Statement"][2:] == [secret]
 

@@ -28,7 +28,7 @@ def talks(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPa
     """A project that everybody may call."""
     folder = copy_project(tmp_path_factory.mktemp("talks"), '[auth]\nmode = "none"\n')
     yield laptop.run("deploy", str(folder), "--name", "talks")
-    laptop.run("destroy", "talks")
+    laptop.run("destroy", "talks", "--yes")
 
 
 def run(laptop: Platform, *arguments: str) -> str:

@@ -1,0 +1,74 @@
+"""Whose a resource is. Anybody may have chosen a name as homeport would, so that its name alone says nothing: what
+homeport made has its tag, and a role its trust and a table its keys. All else is neither used nor deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import InputError
+from .client import AWS, MISSING, absent
+from .places import arn
+from .wanted import MAILBOX, TRUST
+
+HINT = "another --name, or rename or remove what is there; homeport leaves alone what it did not make"
+
+
+def foreign_function(aws: AWS, configuration: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """Why it is not homeport's; None where it is."""
+    found: Mapping[str, str] = aws.functions.list_tags(Resource=configuration["FunctionArn"])["Tags"]
+    return _without_mark(f"function {configuration['FunctionName']}", found, tags)
+
+
+def foreign_role(role: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """`role` is as GetRole says it."""
+    shown = f"role {role['RoleName']}"
+    if reason := _without_mark(shown, _named(role.get("Tags", ())), tags):
+        return reason
+    return None if role["AssumeRolePolicyDocument"] == TRUST else f"{shown} (others than Lambda may take it)"
+
+
+def foreign_table(aws: AWS, table: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """`table` is as DescribeTable says it."""
+    shown = f"table {table['TableName']}"
+    with absent(MISSING):
+        # One that is being deleted has none any more.
+        found = aws.tables.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
+        if reason := _without_mark(shown, _named(found), tags):
+            return reason
+    same = all(_as_set(table[part]) == _as_set(MAILBOX[part]) for part in ("KeySchema", "AttributeDefinitions"))
+    return None if same else f"{shown} (it has other keys)"
+
+
+def foreign_log_group(aws: AWS, name: str, tags: Mapping[str, str]) -> str | None:
+    with absent(MISSING):
+        found: Mapping[str, str] = aws.logs.list_tags_for_resource(resourceArn=arn(aws, "logs", f"log-group:{name}"))[
+            "tags"
+        ]
+        return _without_mark(f"logs in {name}", found, tags)
+    return None
+
+
+def foreign_policy(policy: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
+    """`policy` is as GetPolicy says it."""
+    return _without_mark(f"policy {policy['PolicyName']}", _named(policy.get("Tags", ())), tags)
+
+
+def refuse_foreign(*reasons: str | None) -> None:
+    """Raises InputError for what is not homeport's, and has a name that it needs."""
+    if found := [reason for reason in reasons if reason]:
+        raise InputError(f"not made by homeport: {'; '.join(found)}", hint=HINT)
+
+
+def _without_mark(shown: str, found: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
+    missing = ", ".join(f"{name} = {value}" for name, value in tags.items() if found.get(name) != value)
+    return f"{shown} (without the tag {missing})" if missing else None
+
+
+def _named(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _as_set(items: Any) -> set[tuple[tuple[str, str], ...]]:
+    return {tuple(sorted(item.items())) for item in items}

@@ -1,0 +1,64 @@
+"""What IAM has of a role: the policy that homeport writes into it, and those that are attached to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .client import AWS, absent
+from .names import POLICY
+from .places import arn
+
+NO_ENTITY = "NoSuchEntity"
+
+
+def attached(aws: AWS, role: str) -> list[str]:
+    """The ARNs of managed policies."""
+    pages = aws.roles.get_paginator("list_attached_role_policies").paginate(RoleName=role)
+    return [str(policy["PolicyArn"]) for page in pages for policy in page["AttachedPolicies"]]
+
+
+def written_by_hand(aws: AWS, role: str) -> list[str]:
+    """The names of inline policies beside homeport's own."""
+    pages = aws.roles.get_paginator("list_role_policies").paginate(RoleName=role)
+    return [str(name) for page in pages for name in page["PolicyNames"] if name != POLICY]
+
+
+def attached_by_hand(aws: AWS, role: str) -> list[str]:
+    """For the person: all policies of the role but homeport's own."""
+    return [policy.rpartition("/")[2] for policy in attached(aws, role)] + written_by_hand(aws, role)
+
+
+def detach_policies(aws: AWS, role: str) -> None:
+    """All but homeport's own."""
+    for policy in attached(aws, role):
+        with absent(NO_ENTITY):
+            aws.roles.detach_role_policy(RoleName=role, PolicyArn=policy)
+    for name in written_by_hand(aws, role):
+        with absent(NO_ENTITY):
+            aws.roles.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+def is_of_region(aws: AWS, role: Mapping[str, Any]) -> bool:
+    """Whether a role, as GetRole says it, whose name says nothing of it, is this region's: by what its policy is for,
+    and by where it was last taken. One without a policy is nobody's.
+    """
+    if role.get("RoleLastUsed", {}).get("Region", aws.region) != aws.region:
+        return False
+    with absent(NO_ENTITY):
+        return of_region(aws, aws.roles.get_role_policy(RoleName=role["RoleName"], PolicyName=POLICY)["PolicyDocument"])
+    return True
+
+
+def of_region(aws: AWS, document: Mapping[str, Any]) -> bool:
+    """By the log groups that a policy of homeport's names."""
+    ours = arn(aws, "logs", "log-group:")
+    return any(ours in str(statement["Resource"]) for statement in document["Statement"])
+
+
+def delete_role(aws: AWS, role: str) -> None:
+    """With homeport's own policy; others have to be detached before."""
+    with absent(NO_ENTITY):
+        aws.roles.delete_role_policy(RoleName=role, PolicyName=POLICY)
+    with absent(NO_ENTITY):
+        aws.roles.delete_role(RoleName=role)

@@ -1,0 +1,85 @@
+"""Published versions of a project's function: those that are releases, and those that somebody published by hand."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .client import AWS
+from .pins import Pin, read_pin
+
+# The reason of a release that came with a CloudFormation stack (template.py).
+STACK = "stack"
+DESCRIPTION = re.compile(r"v(\d+) ([0-9a-f]{32}) (.+)", re.ASCII)
+
+
+def layers_of(configuration: Mapping[str, Any]) -> list[str]:
+    return [layer["Arn"] for layer in configuration.get("Layers", ())]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version; its description is `v3 IDENTITY REASON`, all of them the release's."""
+
+    number: str
+    release: int
+    identity: str
+    reason: str
+    configuration: Mapping[str, Any]
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        environment: Mapping[str, str] = self.configuration.get("Environment", {}).get("Variables", {})
+        return environment
+
+    @property
+    def token_hash(self) -> str | None:
+        """Of the project's token, without the deploy's own."""
+        return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
+
+    @property
+    def pin(self) -> Pin | None:
+        return read_pin(self.variables)
+
+    @property
+    def layers(self) -> list[str]:
+        return layers_of(self.configuration)
+
+    @property
+    def made_at(self) -> float:
+        """Seconds since the epoch."""
+        return calendar.timegm(time.strptime(self.configuration["LastModified"][:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+@dataclass(frozen=True, slots=True)
+class HandMade:
+    """A version that is no release: somebody published it by hand, or changed what homeport had described."""
+
+    number: str
+    description: str
+    layers: tuple[str, ...]
+
+
+def read_versions(aws: AWS, name: str) -> tuple[tuple[Version, ...], tuple[HandMade, ...]]:
+    """Of function `name`, each oldest first."""
+    pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+    published = [one for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
+    found = [_read(one) for one in sorted(published, key=lambda one: int(one["Version"]))]
+    return (
+        tuple(one for one in found if isinstance(one, Version)),
+        tuple(one for one in found if isinstance(one, HandMade)),
+    )
+
+
+def _read(configuration: Mapping[str, Any]) -> Version | HandMade:
+    number, description = configuration["Version"], configuration.get("Description", "")
+    match = DESCRIPTION.fullmatch(description)
+    if match is None:
+        return HandMade(number, description, tuple(layers_of(configuration)))
+    # Behind it the hash of its token, so that another token makes another version.
+    reason = STACK if match[3].startswith(STACK) else match[3]
+    return Version(number, int(match[1]), match[2], reason, configuration)

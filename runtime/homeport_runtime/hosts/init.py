@@ -1,0 +1,129 @@
+"""The first process of a PID namespace (pid_namespaces(7)): whatever is started in it ends with it.
+
+A worker cannot be that process itself: signals that it sends itself, or that its programs send it, would do nothing,
+and it would have to collect every orphan. So it is the child of a process that does nothing else, which is the child of
+one outside: that one ends as the worker has ended, for whoever waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from .linux import die_with_parent, set_undumpable
+
+# Seconds that a worker has to end when nobody holds the other end of its lifeline any more. What it is told then
+# takes less (http_server.ORPHAN_DRAIN_S).
+ORPHAN_S = 10.0
+# What a shell says of a program that a signal has ended: 128 and its number.
+BY_SIGNAL = 128
+# What the platform tells a worker by signals: to continue, and to say where it is (SIGRTMAX - 1).
+FORWARDED = (signal.SIGCONT, signal.SIGRTMAX - 1)
+
+
+def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
+    """Returns in a process of the PID namespace that was unshared, when its first one has called `furnish`.
+
+    Its number there is this process's own outside: what is logged of a worker is what it sees itself. All of them end
+    when this process ends, or when nobody holds the other end of the socket `lifeline` any more. Raises OSError of
+    `furnish`.
+    """
+    number = os.getpid()
+    failed, fail = os.pipe()
+    first = os.fork()
+    if first:
+        os.close(fail)
+        with os.fdopen(failed) as reasons:
+            reason = reasons.read()
+        if reason:
+            os.waitpid(first, 0)
+            raise OSError(reason)
+        _end_as(first)
+    os.close(failed)
+    try:
+        die_with_parent(signal.SIGKILL)
+        set_undumpable()
+        furnish()
+        # The next process has the number after this one. A kernel without it gives the next that is free.
+        with contextlib.suppress(OSError):
+            Path("/proc/sys/kernel/ns_last_pid").write_text(str(number - 1))
+        worker = os.fork()
+    except OSError as error:
+        os.write(fail, str(error).encode())
+        os._exit(1)
+    os.close(fail)
+    if worker:
+        _stay(worker, lifeline)
+    os.setsid()
+
+
+def _end_as(child: int) -> NoReturn:
+    """Outside: ends when `child` does, and as it did."""
+    _close_all_but()
+    _forward(child)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    number = -code if code < 0 else code - BY_SIGNAL
+    if number > 0:
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+    os._exit(code & 0xFF)
+
+
+def _stay(worker: int, lifeline: int | None) -> NoReturn:
+    """As the first process: collects what has ended, until `worker` has."""
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    os.set_blocking(ended, False)
+    _close_all_but(ended, end, lifeline)
+    _forward(worker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(end, warn_on_full_buffer=False)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    if lifeline is not None:
+        # Not what is said on it: that is the worker's to read.
+        poll.register(lifeline, select.POLLRDHUP)
+    deadline = float("inf")
+    while time.monotonic() < deadline:
+        _collect(worker)
+        left = deadline - time.monotonic()
+        for descriptor, _ in poll.poll(None if left == float("inf") else left * 1000):
+            if descriptor == lifeline:
+                poll.unregister(lifeline)
+                deadline = time.monotonic() + ORPHAN_S
+            else:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(ended, 4096)
+    os._exit(1)
+
+
+def _collect(worker: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if child == worker:
+                code = os.waitstatus_to_exitcode(status)
+                # What is left in the namespace ends with this process.
+                os._exit(code if code >= 0 else BY_SIGNAL - code)
+            if child == 0:
+                return
+
+
+def _forward(child: int) -> None:
+    for number in FORWARDED:
+        signal.signal(number, lambda number, _frame: os.kill(child, number))
+
+
+def _close_all_but(*kept: int | None) -> None:
+    """Of the descriptors beyond standard error: sockets and pipes are the worker's."""
+    for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2 and descriptor not in kept:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)

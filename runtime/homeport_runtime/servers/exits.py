@@ -1,0 +1,50 @@
+"""What a tool, a resource or a prompt does to end the process is the error of that one call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+logger = logging.getLogger("homeport")
+
+
+class EndedItself(Exception):
+    """A handler called sys.exit, or was interrupted: both would end the event loop, and with it all other calls."""
+
+    def __init__(self, stop: BaseException) -> None:
+        said = f": {stop}" if str(stop) else ""
+        super().__init__(f"the call raised {type(stop).__name__}{said}; a server ends only when it is told to")
+
+
+def contain_exits(lowlevel: Any) -> None:
+    """Turns SystemExit and KeyboardInterrupt of a low-level server's handlers into an exception that its SDK answers
+    with. Handlers that are registered later are left as they are by mcp 1.x.
+    """
+    if hasattr(lowlevel, "middleware"):
+        # Innermost, so that all other middleware sees an exception that it knows.
+        lowlevel.middleware.append(_contained)
+        return
+    for kind, handler in lowlevel.request_handlers.items():
+        lowlevel.request_handlers[kind] = _containing(handler)
+
+
+async def _contained(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    try:
+        return await call_next(context)
+    except (SystemExit, KeyboardInterrupt) as stop:
+        raise EndedItself(stop) from stop
+
+
+def _containing(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+    @wraps(handler)
+    async def contained(request: Any) -> Any:
+        try:
+            return await handler(request)
+        except (SystemExit, KeyboardInterrupt) as stop:
+            # mcp 1.x answers and says nothing about it.
+            logger.exception("a call raised %s", type(stop).__name__)
+            raise EndedItself(stop) from stop
+
+    return contained
