@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -17,7 +16,7 @@ import uvicorn
 from homeport_runtime.guard.names import Names
 from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
-from ..home import Home, open_home
+from ..home import Home, check_socket_folder, open_home
 from .api import create_app
 from .builds import Builds
 from .client import PlatformClient
@@ -63,7 +62,7 @@ async def _serve(home: Home) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listener = _listen(home.socket)
+    listener = _listen(home)
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
@@ -104,9 +103,11 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
     return server
 
 
-def _listen(path: Path) -> socket.socket:
+def _listen(home: Home) -> socket.socket:
     """The lock is ours, so a socket file that is there is a dead one's."""
+    path = home.socket
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_socket_folder(home)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)

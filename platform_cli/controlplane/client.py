@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
-from ..home import Home
+from ..home import Home, check_socket_folder
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -250,6 +250,8 @@ class PlatformClient:
 
     @contextmanager
     def _response(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
+        if self.remote is None:
+            check_socket_folder(self._home)
         connection = self._connector.connection(self._timeout_s)
         try:
             try:
