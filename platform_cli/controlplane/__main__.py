@@ -73,12 +73,13 @@ async def _serve(home: Home) -> None:
     pushes.start()
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
-    watching = asyncio.create_task(platform.publishing.watch())
+    watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
     await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     home.socket.unlink(missing_ok=True)
     for server in servers:
         server.should_exit = server.force_exit = True
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await asyncio.gather(*serving, publishing)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()

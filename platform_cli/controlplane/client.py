@@ -127,6 +127,10 @@ class PlatformClient:
         answer: dict[str, Any] = self._request("GET", "/v1/platform")
         return answer
 
+    def clean(self, *, dry_run: bool) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("POST", "/v1/platform/clean", {"dry_run": dry_run})
+        return answer
+
     def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
         """Uploads a project (see upload.pack) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
