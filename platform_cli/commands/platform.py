@@ -18,6 +18,7 @@ from ..home import open_home
 from ..output import Output, table
 from .options import json_option, local_client, platform_client
 from .removals import yes_option
+from .token import keep_project_token
 
 
 @click.group("platform")
@@ -40,13 +41,22 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
             raise InputError("--foreground goes with neither", hint="set the domain once it runs")
         _become_platform(client)
     client.ensure_running()
-    if domain is not None or no_domain:
-        client.set_domain(domain)
+    closed = client.set_domain(domain) if domain is not None or no_domain else []
+    for status in closed:
+        keep_project_token(status, open_home())
+        # Said at once: nobody can be told it again, whatever becomes of Caddy.
+        output.note(
+            f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
+            f" now: {status['token']}"
+        )
+    if closed:
+        output.note('shown once; `[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
     if client.platform()["domain"] is not None:
         output.note("looking whether Caddy serves the public names ...")
         _open_edge(client)
     platform = client.platform()
-    output.result({"ok": True, "running": True, **platform}, _started(platform))
+    tokens = {"tokens": {status["project"]: status["token"] for status in closed}} if closed else {}
+    output.result({"ok": True, "running": True, **platform, **tokens}, _started(platform))
 
 
 def _open_edge(client: PlatformClient) -> None:

@@ -135,8 +135,10 @@ class PlatformClient:
         """Uploads a project (see upload.pack) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
-    def set_domain(self, domain: str | None) -> None:
-        self._request("PUT", "/v1/domain", {"domain": domain})
+    def set_domain(self, domain: str | None) -> list[dict[str, Any]]:
+        """Returns the status of each project that got a token, with that `token`: everyone could call it before."""
+        closed: list[dict[str, Any]] = self._request("PUT", "/v1/domain", {"domain": domain})["closed"]
+        return closed
 
     def open_edge(self) -> str | None:
         """Has Caddy serve the public names; returns the domain. Raises PlatformError if it does not."""

@@ -39,13 +39,21 @@ class Platform:
         """The process ids of every worker that runs now."""
         return {pid for service in self._supervisor.services.values() for pid in service.processes}
 
-    async def set_domain(self, domain: Domain | None) -> None:
-        """Gives every project a public name, or takes it away: its workers have to know the names they answer to."""
-        if domain == self.edge.domain:
-            return
-        self.edge.set_domain(domain)
+    async def set_domain(self, domain: Domain | None) -> dict[str, str]:
+        """Gives every project a public name, or takes it away: its workers have to know the names they answer to.
+
+        Returns the tokens of projects that were open to everyone without saying so, by their names.
+        """
+        changed = domain != self.edge.domain
+        if changed:
+            self.edge.set_domain(domain)
+        tokens = {}
         for row in self.state.store.projects():
-            async with self.releases.lock(row.name):
-                # One that does not come up says so in its status; the others have their names.
-                with contextlib.suppress(HomeportError):
-                    await self.releases.refresh(row.name)
+            # One that does not come up says so in its status; the others have their names.
+            with contextlib.suppress(HomeportError):
+                if token := await self.releases.close_to_strangers(row.name):
+                    tokens[row.name] = token
+                elif changed:
+                    async with self.releases.lock(row.name):
+                        await self.releases.refresh(row.name)
+        return tokens

@@ -45,8 +45,9 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.put("/v1/domain")
     async def set_domain(body: PublicDomain) -> dict[str, Any]:
-        await platform.set_domain(read_domain(body.domain) if body.domain is not None else None)
-        return {"domain": body.domain}
+        tokens = await platform.set_domain(read_domain(body.domain) if body.domain is not None else None)
+        closed = [{**platform.overview.status(name), "token": token} for name, token in tokens.items()]
+        return {"domain": body.domain, "closed": closed}
 
     @routes.post("/v1/edge")
     async def open_edge() -> dict[str, Any]:

@@ -83,7 +83,9 @@ class Releases:
             release = read_release(self._state.home, project, 0, self._state.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
-            if row and active and (active.bundle, active.secrets) == (bundle, pinned):
+            mode = self._callers(release)
+            known = mode != "token" or self._state.access.token_hash(project) is not None
+            if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
                 service = self._supervisor.services[project]
                 if service.release is None:
                     service.resume(self._runnable(active))
@@ -92,7 +94,7 @@ class Releases:
             if row is None:
                 self._create(project, folder)
             before = self._state.access.token_hash(project)
-            token = self._state.access.settle(project, release.auth)
+            token = self._state.access.settle(project, mode)
             try:
                 await self.make(project, bundle, pinned, "deploy", origin)
             except BaseException:
@@ -106,7 +108,7 @@ class Releases:
             return {
                 **self._overview.status(project),
                 "changed": True,
-                **({"token": token} if token else {}),
+                **({"token": token, "closed_by_default": release.auth is None} if token else {}),
                 **({"stop_first_learned": True} if learned else {}),
             }
 
@@ -139,6 +141,23 @@ class Releases:
             token = self._state.access.renew(project)
             await self.refresh(project)
             return {**self._overview.status(project), "token": token}
+
+    async def close_to_strangers(self, project: str) -> str | None:
+        """Returns the token that callers need from now on, if one was made: on a public platform nothing is open to
+        everyone of which nobody has said so.
+        """
+        async with self.lock(project):
+            active = self._store.active_release(project)
+            token = self._state.access.settle(project, self._callers(self._runnable(active))) if active else None
+            if token:
+                await self.refresh(project)
+            return token
+
+    def _callers(self, release: RunnableRelease) -> str | None:
+        """`[auth] mode`: as configured, else `token` where strangers reach a server that asks nobody who they are."""
+        if release.auth is None and self._edge.domain is not None and not release.guarded:
+            return "token"
+        return release.auth
 
     async def destroy(self, project: str) -> None:
         """Ends the project: its workers, its releases, what its server wrote, its logs."""

@@ -1,4 +1,4 @@
-"""Who may call, where that is everybody."""
+"""Who may call, where that is not what the configuration says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from .model import Finding
 
 def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
     """A URL that others can reach, and that neither homeport nor the server itself guards."""
+    if status.get("closed_by_default"):
+        yield Finding(
+            "token",
+            "callers need the token, since the platform has a public name",
+            'mode = "none" under [auth] in fastmcp.toml opens it to everyone',
+        )
     reachable = status["target"] != "local" or not is_loopback(urlsplit(status["url"]).hostname or "")
     if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
         yield Finding(

@@ -56,8 +56,8 @@ class RunnableRelease:
     no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
     decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
     `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
-    let them be hidden. `auth` is what the configuration says of callers, `path` where who deployed it finds programs,
-    `token_hash` that of the token which the project has.
+    let them be hidden. `auth` is what the configuration says of callers, `guarded` that the server itself asks them who
+    they are, `path` where who deployed it finds programs, `token_hash` that of the token which the project has.
     """
 
     project: str
@@ -85,6 +85,7 @@ class RunnableRelease:
     hidden: tuple[Path, ...] = ()
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    guarded: bool = False
     token_hash: str | None = None
     unresponsive_s: float = 60.0
 
@@ -135,6 +136,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if can_hide(home.root) else (),
     )
 

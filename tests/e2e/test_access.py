@@ -115,3 +115,31 @@ asyncio.run(main(*sys.argv[1:]))
 """
     ran = environments.run_program("mcp2", program, answer["mcp_url"], answer["sse_url"], answer["token"])
     assert ran.split() == ["3", "3"]
+
+
+def test_nothing_is_open_to_strangers_by_accident(tmp_path: Path) -> None:
+    platform = Platform(with_packages(tmp_path / "home"))
+    silent = with_config(SERVER, "", tmp_path / "silent")
+    opened = with_config(SERVER, '[auth]\nmode = "none"\n', tmp_path / "opened")
+    try:
+        before, said = platform.deploy(silent, name="before"), platform.deploy(opened, name="said")
+        assert status_of(before.url, None)[0] == 200
+        # Nothing serves the public names on this machine; who reaches the ports stands for a stranger.
+        with pytest.raises(CommandFailedError):
+            platform.run("platform", "start", "--domain", "mcp.example.com")
+        assert (status_of(before.url, None)[0], status_of(said.url, None)[0]) == (401, 200)
+        assert platform.run("call", "before", "add", "a=1", "b=2")["content"][0]["text"] == "3"
+
+        after = platform.run("deploy", str(silent), "--name", "after")
+        local = platform.run("status", "after")["local_url"]
+        assert status_of(local, None)[0] == 401
+        assert status_of(local, f"Bearer {after['token']}")[0] == 200
+        assert [finding["kind"] for finding in after["findings"] if "token" in finding["text"]] == ["token"]
+        assert "token" not in platform.run("deploy", str(silent), "--name", "after")
+
+        platform.run("deploy", str(opened), "--name", "after")
+        assert status_of(local, None)[0] == 200
+        again = platform.run("deploy", str(silent), "--name", "after")
+        assert (again["changed"], status_of(local, None)[0]) == (True, 401)
+    finally:
+        platform.stop()

@@ -25,6 +25,7 @@ SERVER = SERVERS / "mcp2_lowlevel"
 DEADLINE_S = 60.0
 DOMAIN = "mcp.localhost"
 OWN = "own-name.localhost"
+OPEN = '[auth]\nmode = "none"\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ def running_caddy(platform: Platform, data: Path) -> Iterator[Path]:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicHost]:
     platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
     port = free_port()
-    one = platform.deploy(SERVER, name="one")
+    one = platform.deploy(with_config(SERVER, OPEN, tmp_path_factory.mktemp("one")), name="one")
     with running_caddy(platform, tmp_path_factory.mktemp("caddy") / "data") as authority:
         started = platform.run("platform", "start", "--domain", f"{DOMAIN}:{port}")
         try:
             assert started["domain"] == f"{DOMAIN}:{port}"
-            folder = with_config(SERVER, f'[domains]\nnames = ["{OWN}"]\n', tmp_path_factory.mktemp("two"))
+            folder = with_config(SERVER, f'[domains]\nnames = ["{OWN}"]\n{OPEN}', tmp_path_factory.mktemp("two"))
             two = platform.deploy(folder, name="two")
             yield PublicHost(platform, port, ssl.create_default_context(cafile=str(authority)), authority, one, two)
         finally:
