@@ -49,7 +49,7 @@ def describe(
         "start_timeout_s": project.start_timeout_s,
         "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
-        "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
+        "scaling": {**asdict(project.scaling), "max": project.scaling.workers, "auto": project.auto_scaling},
         "cold_start_optimization": project.cold_start_optimization,
         "domains": list(project.domains),
         "origins": list(project.origins),

@@ -8,6 +8,8 @@ import fcntl
 import os
 import signal
 import socket
+import sqlite3
+import sys
 import time
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ import uvicorn
 from homeport_runtime.guard.names import Names
 from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
+from ..errors import HomeportError
 from ..home import Home, check_socket_folder, open_home
 from .api import create_app
 from .builds import Builds
@@ -24,6 +27,7 @@ from .gate import Gate
 from .peer import refuse_workers
 from .platform import Platform
 from .pushes import Pushes
+from .stopped import reason_to_stop
 from .tcp import open_api
 from .webhook import Webhook
 
@@ -32,7 +36,14 @@ TAKE_OVER_S = 0.1
 
 
 def main() -> None:
-    home = open_home()
+    try:
+        _run(open_home())
+    except (HomeportError, OSError, sqlite3.Error) as error:
+        print(reason_to_stop(error), flush=True)
+        raise SystemExit(1) from error
+
+
+def _run(home: Home) -> None:
     # A bare descriptor, which only the end of the process closes: until then it has the log open, and more.
     lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     if _take(lock, home):
@@ -71,6 +82,8 @@ async def _serve(home: Home) -> None:
     servers = {local: listener, _server(gate): open_api(platform.state.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
     pushes.start()
+    # Whoever started this process has read what went wrong (client.py), and from here on nobody reads it.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
     watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]

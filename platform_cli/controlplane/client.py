@@ -70,7 +70,7 @@ class PlatformClient:
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane"],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
                 cwd="/",
@@ -103,11 +103,23 @@ class PlatformClient:
             return
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_running():
+            self._check_started()
             if time.monotonic() > deadline:
                 raise PlatformError(
                     f"the platform did not start within {START_TIMEOUT_S:g} s", hint=f"see {self._home.platform_log}"
                 )
             time.sleep(POLL_S)
+        if self._started is not None and self._started.stdout is not None:
+            self._started.stdout.close()
+
+    def _check_started(self) -> None:
+        """Raises PlatformError with the reason of a control plane that has ended, other than because one is there."""
+        if self._started is None or self._started.poll() in (None, 0):
+            return
+        said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
+        reason = said[0] if said else f"exit {self._started.returncode}"
+        hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
+        raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
     def stop(self) -> bool:
         """Ends the control plane and its workers, and waits for it; False if none was running."""

@@ -14,7 +14,7 @@ from ...home import write_atomic
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
 from .versions import STACK
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
+from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted
 
 TEMPLATE = "template.json"
 ARTIFACTS = "artifacts"
@@ -96,7 +96,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             "IAM::Role",
             {
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": POLICY, "PolicyDocument": policy(STACK_PLACE, project, secrets)}],
+                "Policies": [{"PolicyName": POLICY, "PolicyDocument": wanted.policy(STACK_PLACE, secrets)}],
                 "Tags": tags,
             },
         ),
