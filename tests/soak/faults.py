@@ -73,11 +73,12 @@ def kills(platform: Platform, projects: Sequence[Project], count: int) -> list[K
 
 def _killed(platform: Platform, projects: Sequence[Project], what: str) -> Kill:
     victims = VICTIMS[what](platform)
+    ending = victims | (_below(victims, processes(platform)) if what == "worker" else set())
     begun = time.monotonic()
     for pid in victims:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not any(map(_runs, victims)))
+    wait_for(lambda: not any(map(_runs, ending)))
     gone = time.monotonic()
     if what in NEED_A_START:
         platform.run("platform", "start")
@@ -88,6 +89,12 @@ def _killed(platform: Platform, projects: Sequence[Project], what: str) -> Kill:
 
 def _a_worker(platform: Platform) -> set[int]:
     return set(random.sample(sorted(wait_for(lambda: workers(platform))), 1))
+
+
+def _below(pids: set[int], running: Mapping[int, int]) -> set[int]:
+    """What ends a moment later than they do, since it is in their rooms."""
+    children = {pid for pid, parent in running.items() if parent in pids}
+    return children | _below(children, running) if children else children
 
 
 def _zygotes(platform: Platform) -> set[int]:
