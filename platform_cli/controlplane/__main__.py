@@ -8,8 +8,9 @@ import fcntl
 import os
 import signal
 import socket
+import sqlite3
+import sys
 import time
-from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -17,7 +18,8 @@ import uvicorn
 from homeport_runtime.guard.names import Names
 from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
-from ..home import Home, open_home
+from ..errors import HomeportError
+from ..home import Home, check_socket_folder, open_home
 from .api import create_app
 from .builds import Builds
 from .client import PlatformClient
@@ -25,6 +27,7 @@ from .gate import Gate
 from .peer import refuse_workers
 from .platform import Platform
 from .pushes import Pushes
+from .stopped import reason_to_stop
 from .tcp import open_api
 from .webhook import Webhook
 
@@ -33,7 +36,14 @@ TAKE_OVER_S = 0.1
 
 
 def main() -> None:
-    home = open_home()
+    try:
+        _run(open_home())
+    except (HomeportError, OSError, sqlite3.Error) as error:
+        print(reason_to_stop(error), flush=True)
+        raise SystemExit(1) from error
+
+
+def _run(home: Home) -> None:
     # A bare descriptor, which only the end of the process closes: until then it has the log open, and more.
     lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     if _take(lock, home):
@@ -63,7 +73,7 @@ async def _serve(home: Home) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listener = _listen(home.socket)
+    listener = _listen(home)
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
@@ -72,14 +82,17 @@ async def _serve(home: Home) -> None:
     servers = {local: listener, _server(gate): open_api(platform.state.settings)}
     serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
     pushes.start()
+    # Whoever started this process has read what went wrong (client.py), and from here on nobody reads it.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
-    watching = asyncio.create_task(platform.publishing.watch())
+    watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
     await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     home.socket.unlink(missing_ok=True)
     for server in servers:
         server.should_exit = server.force_exit = True
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await asyncio.gather(*serving, publishing)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()
@@ -104,9 +117,11 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
     return server
 
 
-def _listen(path: Path) -> socket.socket:
+def _listen(home: Home) -> socket.socket:
     """The lock is ours, so a socket file that is there is a dead one's."""
+    path = home.socket
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_socket_folder(home)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)

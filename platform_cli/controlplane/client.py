@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
-from ..home import Home
+from ..home import Home, check_socket_folder
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -71,7 +71,7 @@ class PlatformClient:
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane"],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
                 cwd="/",
@@ -104,11 +104,23 @@ class PlatformClient:
             return
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_running():
+            self._check_started()
             if time.monotonic() > deadline:
                 raise PlatformError(
                     f"the platform did not start within {START_TIMEOUT_S:g} s", hint=f"see {self._home.platform_log}"
                 )
             time.sleep(POLL_S)
+        if self._started is not None and self._started.stdout is not None:
+            self._started.stdout.close()
+
+    def _check_started(self) -> None:
+        """Raises PlatformError with the reason of a control plane that has ended, other than because one is there."""
+        if self._started is None or self._started.poll() in (None, 0):
+            return
+        said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
+        reason = said[0] if said else f"exit {self._started.returncode}"
+        hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
+        raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
     def stop(self) -> bool:
         """Ends the control plane and its workers, and waits for it; False if none was running."""
@@ -126,6 +138,10 @@ class PlatformClient:
 
     def platform(self) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("GET", "/v1/platform")
+        return answer
+
+    def clean(self, *, dry_run: bool) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("POST", "/v1/platform/clean", {"dry_run": dry_run})
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -253,6 +269,8 @@ class PlatformClient:
 
     @contextmanager
     def _response(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
+        if self.remote is None:
+            check_socket_folder(self._home)
         connection = self._connector.connection(self._timeout_s)
         try:
             try:

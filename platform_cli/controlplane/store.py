@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..database import open_database
 from ..errors import NotFoundError
 
 # Each brings the store from the version that is its index to the next one (PRAGMA user_version).
@@ -141,11 +142,8 @@ class Store:
     """One connection, used from the control plane's event loop only."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
-        path.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db = open_database(path)
         self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = FULL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             with transaction(self._db):
@@ -237,6 +235,12 @@ class Store:
             )
             if release.error is None:
                 self.set_active(release.project, release.number)
+
+    def delete_releases(self, project: str, numbers: Iterable[int]) -> None:
+        with transaction(self._db):
+            self._db.executemany(
+                "DELETE FROM releases WHERE project = ? AND number = ?", [(project, number) for number in numbers]
+            )
 
     def set_active(self, project: str, number: int) -> None:
         self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))

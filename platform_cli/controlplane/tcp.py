@@ -20,6 +20,7 @@ def open_api(settings: Settings) -> socket.socket:
             listener = open_listener(port)
         except PlatformError:
             continue
-        settings.set("api_port", str(port))
+        if str(port) != stored:
+            settings.set("api_port", str(port))
         return listener
     raise PlatformError(f"no free port between {API_PORTS[-1]} and {API_PORTS[0]} for the control plane")

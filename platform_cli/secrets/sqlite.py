@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ..database import open_database
 from ..errors import PlatformError
 from ..home import Home
 from .base import SecretVersion
@@ -40,9 +39,9 @@ class SQLiteSecretStore:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._cipher: AESGCM | None = None
-        path = home.root / "secrets.db"
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = _open(path)
+        self._db = open_database(home.root / "secrets.db")
+        self._db.execute("PRAGMA secure_delete = ON")
+        self._db.execute(SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -128,15 +127,6 @@ class SQLiteSecretStore:
                 key = create_key(self._home)
             self._cipher = AESGCM(key)
         return self._cipher
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA secure_delete = ON")
-    db.execute(SCHEMA)
-    return db
 
 
 def _identity(project: str, name: str, version: int) -> bytes:

@@ -1,0 +1,30 @@
+"""Why a control plane cannot serve, for whoever has started it: its log may be on the disk that is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+
+from ..errors import HomeportError
+
+HINTS = {
+    errno.ENOSPC: "free space on the disk of HOMEPORT_HOME: what is deployed serves again then",
+    errno.EDQUOT: "free space within the quota of HOMEPORT_HOME: what is deployed serves again then",
+    errno.EROFS: "HOMEPORT_HOME has to be where this user may write",
+    errno.EACCES: "HOMEPORT_HOME has to be where this user may write",
+    errno.EMFILE: "`ulimit -n 1024` in this shell, or more: the platform needs some 40 files for itself",
+}
+
+
+def reason_to_stop(error: Exception) -> str:
+    """What happened, and in a second line what to do."""
+    message, hint = str(error), None
+    if isinstance(error, HomeportError):
+        message, hint = error.message, error.hint
+    elif isinstance(error, OSError):
+        name = f": {error.filename}" if error.filename else ""
+        message, hint = f"{error.strerror or error}{name}", HINTS.get(error.errno or 0)
+    elif isinstance(error, sqlite3.Error):
+        message, hint = f"what it keeps cannot be read or written: {error}", HINTS[errno.ENOSPC]
+    return os.linesep.join(filter(None, (message.partition("\n")[0], hint)))

@@ -1,0 +1,84 @@
+"""A platform that starts where something is missing: it serves what it can, or says at once why not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ..e2e.probing import DEADLINE_S, call
+from ..support import ROOT, SERVERS, CommandFailedError, Platform, require
+
+# What `homeport platform start` waits for one that says nothing.
+START_TIMEOUT_S = 30
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own."""
+    require(os.geteuid() == 0 and sys.platform == "linux", "only root mounts file systems")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(folder)], check=False)
+    require(done.returncode == 0, "this machine lets root mount nothing")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    with (folder / "filling").open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return
+
+
+def test_on_a_full_disk_everything_is_served(small_disk: Path) -> None:
+    platform = Platform(small_disk / "home")
+    with ExitStack() as last:
+        last.callback(platform.stop)
+        url = platform.deploy(SERVERS / "mcp2_lowlevel", name="full").url
+        platform.stop()
+        fill(small_disk)
+        assert platform.run("platform", "start")["running"]
+        assert call(url, "add", a=20, b=22) == "42"
+        assert urlsplit(platform.run("status", "full")["url"]).port == urlsplit(url).port
+        (small_disk / "filling").unlink()
+        platform.stop()
+        platform.run("platform", "start")
+        platform.run("set-secret", "PW", "now there is room", "--project", "full")
+
+
+def test_without_descriptors_the_reason_is_said_at_once(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "home")
+    started = time.monotonic()
+    limited = 'ulimit -n 12; exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", sys.executable, "-m", "platform_cli", "platform", "start", "--json"],
+        cwd=ROOT,
+        env=platform.environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Too many open files" in done.stdout
+    assert "ulimit" in done.stdout
+    assert time.monotonic() - started < START_TIMEOUT_S
+
+
+def test_a_store_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "home")
+    platform.home.mkdir(mode=0o700)
+    (platform.home / "store.db").write_text("this is no database at all, whatever its name says " * 100)
+    with pytest.raises(CommandFailedError, match="not a database"):
+        platform.run("platform", "start")
