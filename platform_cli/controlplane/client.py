@@ -65,6 +65,7 @@ class PlatformClient:
         if running is not None:
             if running["version"] == __version__:
                 return
+            _check_is_older(running["version"])
             self.stop()
         with self._home.platform_log.open("ab") as log:
             self._started = subprocess.Popen(
@@ -336,3 +337,17 @@ def _is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def _check_is_older(running: str) -> None:
+    """Raises PlatformError for a platform that is newer than this command: two versions must not replace each other's
+    in turns.
+    """
+    from packaging.version import Version
+
+    if Version(running) > Version(__version__):
+        raise PlatformError(
+            f"the platform that runs is homeport {running}, this command is {__version__}",
+            hint=f"use homeport {running} (pip install --upgrade homeport), or end the platform with `homeport "
+            "platform stop`",
+        )
