@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from .linux import die_with_parent, set_undumpable
+from .whereabouts import WHERE
 
 # Seconds that a worker has to end when nobody holds the other end of its lifeline any more. What it is told then
 # takes less (http_server.ORPHAN_DRAIN_S).
 ORPHAN_S = 10.0
 # What a shell says of a program that a signal has ended: 128 and its number.
 BY_SIGNAL = 128
-# What the platform tells a worker by signals: to continue, and to say where it is (SIGRTMAX - 1).
-FORWARDED = (signal.SIGCONT, signal.SIGRTMAX - 1)
+# What the platform tells a worker by signals: to continue, and to say where it is.
+FORWARDED = (signal.SIGCONT, WHERE)
 
 
 def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
