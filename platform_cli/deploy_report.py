@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .build.stages import Stages
+from .findings.confinement import find_unconfined
 from .findings.exposure import find_exposure
 from .findings.model import Finding
 from .findings.offers import find_failed_lists, offer_lines
@@ -31,6 +32,7 @@ class Report:
             *self.found,
             *find_replacement(self.status),
             *find_exposure(self.status, self.contract),
+            *find_unconfined(self.status),
         )
 
     def data(self, stages: Stages) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,15 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """The control plane's Unix socket; in the temporary folder when the home's own path is too long for one."""
+        """The control plane's Unix socket; when the home's own path is too long for one, where the user's sockets are
+        (XDG Base Directory Specification), else in the temporary folder. See `check_socket_folder`.
+        """
         path = self.root / "platform.sock"
         if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
             return path
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        return Path(base) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
 
     @property
     def caddy_admin(self) -> Path:
@@ -82,6 +86,24 @@ class Home:
 
     def project(self, name: str) -> Path:
         return self.projects / name
+
+
+def check_socket_folder(home: Home) -> None:
+    """Raises InputError where the folder of the socket, outside of the home, may be another user's, who would then hear
+    every command: its name can be computed by everybody.
+    """
+    folder = home.socket.parent
+    if folder == home.root:
+        return
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise InputError(
+            f"{folder}, where the platform's socket belongs, is not this user's alone",
+            hint="have it removed, or set HOMEPORT_HOME to a folder with a shorter path",
+        )
 
 
 def home_root() -> Path:

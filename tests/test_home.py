@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from platform_cli.build.source import collect_source
+from platform_cli.controlplane import __main__ as control_plane
+from platform_cli.controlplane.client import PlatformClient
 from platform_cli.errors import InputError
-from platform_cli.home import open_home
+from platform_cli.home import Home, check_socket_folder, open_home
+
+from .support import require
 
 
 def test_a_home_is_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +45,44 @@ def test_a_home_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match="cannot be made") as caught:
         open_home()
     assert "HOMEPORT_HOME" in (caught.value.hint or "")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """One with so long a path that its socket is elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="run-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        home = Home(tmp_path / ("long" * 30))
+        assert home.socket.parent.parent == Path(runtime)
+        yield home
+
+
+def loose(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+
+
+def others(folder: Path) -> None:
+    require(os.getuid() == 0, "root, to make a folder of another user")
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+
+
+def link(folder: Path) -> None:
+    (target := folder.with_name("elsewhere")).mkdir(mode=0o700)
+    folder.symlink_to(target)
+
+
+@pytest.mark.parametrize("make", [loose, others, link])
+def test_a_socket_folder_that_another_user_made(home: Home, make: Callable[[Path], None]) -> None:
+    check_socket_folder(home)
+    make(home.socket.parent)
+    with pytest.raises(InputError, match="is not this user's alone"):
+        PlatformClient(home).is_running()
+    with pytest.raises(InputError, match="is not this user's alone"):
+        control_plane._listen(home)
+
+
+def test_a_socket_folder_of_this_user(home: Home) -> None:
+    control_plane._listen(home).close()
+    check_socket_folder(home)

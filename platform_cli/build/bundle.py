@@ -49,7 +49,7 @@ def describe(
         "start_timeout_s": project.start_timeout_s,
         "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
-        "scaling": {**asdict(project.scaling), "auto": project.auto_scaling},
+        "scaling": {**asdict(project.scaling), "max": project.scaling.workers, "auto": project.auto_scaling},
         "cold_start_optimization": project.cold_start_optimization,
         "domains": list(project.domains),
         "origins": list(project.origins),
@@ -73,7 +73,11 @@ def find_bundle(home: Home, name: str) -> Bundle | None:
         manifest = read_manifest(path)
     except BuildError:
         return None
-    return Bundle(path, name, manifest) if _has_files(path / APP_FOLDER, manifest["files"]) else None
+    if not _has_files(path / APP_FOLDER, manifest["files"]):
+        return None
+    # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+    os.utime(path)
+    return Bundle(path, name, manifest)
 
 
 def _has_files(app: Path, files: Mapping[str, str]) -> bool:

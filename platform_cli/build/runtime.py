@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def store_runtime(runtimes: Path) -> str:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     name = digest.hexdigest()[:32]
     if (runtimes / name).exists():
+        # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+        os.utime(runtimes / name)
         return name
     runtimes.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=runtimes, prefix=f".{name}."))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..build.code import read_code
 from ..build.stages import Stages
@@ -19,6 +21,12 @@ from ..home import Home
 from ..output import Output
 from .env_file import with_env_file
 from .plans import plan_data, plan_text
+
+if TYPE_CHECKING:
+    from ..targets.aws_lambda.executor import Executor
+
+# The ARN of the policy beyond which a role may do nothing that is made here: where a team's rules ask for one.
+BOUNDARY_VARIABLE = "HOMEPORT_BOUNDARY"
 
 
 def deploy_to_lambda(
@@ -45,8 +53,10 @@ def deploy_to_lambda(
     from ..targets.aws_lambda.planner import make_plan
     from ..targets.aws_lambda.target import LambdaTarget
 
+    project = _bounded(project)
     aws, begun = AWS(project.on_lambda.region), time.monotonic()
     aws.prepare()
+    aws.check_access()
 
     def origin() -> Origin:
         return Origin(this_user(), seconds=time.monotonic() - begun)
@@ -60,25 +70,58 @@ def deploy_to_lambda(
             check_offers(contract)
         with stages.run("plan"):
             plan = make_plan(aws, wanted)
+        for note in plan.notes:
+            output.note(note)
         if dry_run:
             return plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps)
-        executor = Executor(aws, plan, origin, speaks_mcp=contract is not None)
-        with stages.run("apply") as stage:
-            stage.cached = not plan.steps
-            if plan.steps:
-                executor.run()
-        status = LambdaTarget(aws).status(wanted.project)
-        if executor.token is not None:
-            keep_token(status["url"], executor.token, home)
-        if wanted.scaling.min:
-            with stages.run("ready"):
-                wait_until_ready(aws, wanted.project, status["release"])
+        executor = Executor(
+            aws,
+            plan,
+            origin,
+            speaks_mcp=contract is not None,
+            keep=lambda url, token: keep_token(url, token, home),
+        )
+        with _token_shown(executor, output):
+            with stages.run("apply") as stage:
+                stage.cached = not plan.steps
+                if plan.steps:
+                    executor.run()
+            status = LambdaTarget(aws).status(wanted.project)
+            if wanted.scaling.min:
+                with stages.run("ready"):
+                    wait_until_ready(aws, wanted.project, status["release"])
     finally:
         output.stop_spinner()
     found = look_at(project, read_code(project), os.environ) if plan.steps else ()
     token = {"token": executor.token} if executor.token else {}
     report = Report({**status, **token, "changed": bool(plan.steps)}, contract, found)
     return report.data(stages), report.text()
+
+
+@contextmanager
+def _token_shown(executor: Executor, output: Output) -> Iterator[None]:
+    """Shows it also where something fails behind the steps that made it: it lets callers in, and nobody can read it
+    again.
+    """
+    try:
+        yield
+    except BaseException:
+        if executor.token is not None:
+            output.stop_spinner()
+            output.note(f"token: {executor.token}  (shown once; connect, tools and call know it on this machine)")
+        raise
+
+
+def _bounded(project: Project) -> Project:
+    """With the boundary of whoever deploys, which no project may leave out or replace. Raises ConfigError."""
+    if not (boundary := os.environ.get(BOUNDARY_VARIABLE)):
+        return project
+    if project.on_lambda.boundary not in (None, boundary):
+        raise ConfigError(
+            f"{BOUNDARY_VARIABLE} is {boundary}, and boundary under [deployment.lambda] is another",
+            hint="leave it out there",
+        )
+    return replace(project, on_lambda=replace(project.on_lambda, boundary=boundary))
 
 
 def _named(project: Project) -> Project:

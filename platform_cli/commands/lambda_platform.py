@@ -24,6 +24,7 @@ from .removals import confirm_removal
 def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool, new_token: bool) -> None:
     home, stages = open_home(), output.stages()
     aws = AWS(None)
+    aws.check_access()
     try:
         provisioning = provision(aws, make_package(architecture, home, stages), new_token=new_token)
         with stages.run("plan"):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from ..errors import InputError
+from ..log_query import LogQuery
 from ..output import Output, visible
 from ..records import LEVELS
 from .options import json_option, platform_client, running_target, target_option
@@ -45,11 +45,10 @@ def logs_command(
             raise InputError("--build goes with --release alone")
         _show_build(output, name, release)
         return
-    start = time.time() - _seconds(since) if since else 0.0
-    wanted = _filter(start, level, grep, release)
+    query = _query(since, level, grep, release)
     try:
-        for record in running_target().logs(name, follow=follow, since=start):
-            if wanted(record):
+        for record in running_target().logs(name, follow=follow, query=query):
+            if query.wants(record):
                 output.line(record, record_text(record))
     except KeyboardInterrupt:
         # The only way in which following ends: nothing was interrupted.
@@ -63,23 +62,14 @@ def _show_build(output: Output, name: str, release: str | None) -> None:
     output.result({"ok": True, "project": name, **build}, build["log"].rstrip("\n"))
 
 
-def _filter(start: float, level: str | None, grep: str | None, release: str | None) -> Callable[[dict[str, Any]], bool]:
-    lowest = LEVELS.index(level) if level else 0
+def _query(since: str | None, level: str | None, grep: str | None, release: str | None) -> LogQuery:
+    start = time.time() - _seconds(since) if since else 0.0
     try:
-        pattern = re.compile(grep or "")
+        re.compile(grep or "")
     except re.error as error:
         raise InputError(f"--grep {grep!r} is not a regular expression: {error}") from None
     number = f"v{release.removeprefix('v')}" if release else None
-
-    def wanted(record: dict[str, Any]) -> bool:
-        return (
-            record["time"] >= start
-            and LEVELS.index(record["level"]) >= lowest
-            and (number is None or record["release"] == number)
-            and pattern.search(record["message"]) is not None
-        )
-
-    return wanted
+    return LogQuery(start, level or LEVELS[0], grep or "", number)
 
 
 def _seconds(text: str) -> float:

@@ -82,6 +82,21 @@ def _become_platform(client: PlatformClient) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "platform_cli.controlplane"])  # noqa: S606 - no shell is wanted
 
 
+@platform_command.command("clean")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@json_option
+def clean(dry_run: bool, as_json: bool) -> None:
+    """Remove what nothing needs any more: old releases, their bundles and layers, what killed builds left."""
+    client, output = local_client(), Output(as_json=as_json)
+    client.ensure_running()
+    waste = client.clean(dry_run=dry_run)
+    freed = sum(each["bytes"] for each in waste)
+    rows = [(each["kind"], each["name"], f"{each['bytes'] / 1e6:.1f} MB") for each in waste]
+    end = f"{freed / 1e6:.1f} MB {'would be' if dry_run else 'are'} free"
+    text = f"{table(('what', 'name', 'size'), rows)}\n\n{end}" if rows else "there is nothing to remove"
+    output.result({"ok": True, "dry_run": dry_run, "removed": waste, "bytes": freed}, text)
+
+
 @platform_command.command("stop")
 @json_option
 def stop(as_json: bool) -> None:

@@ -38,21 +38,47 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """`min` and `max` workers; `idle_s` seconds without requests before zero; `concurrency` requests per worker;
-    `unresponsive_s` seconds without a sign of life before another worker takes over.
+    """`min` and `max` workers, None where nobody said how many at most; `idle_s` seconds without requests before zero;
+    `concurrency` requests per worker; `unresponsive_s` seconds without a sign of life before another worker takes over.
     """
 
     min: int = 0
-    max: int = 1
+    max: int | None = None
     idle_s: float = 300.0
     concurrency: int = 16
     unresponsive_s: float = 60.0
+
+    @property
+    def workers(self) -> int:
+        """At most, on a machine."""
+        return self.max or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Of an IAM policy: these actions are allowed on these resources."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Of a VPC, where a function is: the ids of its subnets and security groups."""
+
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
     """A function on AWS Lambda. `region` is None for the one that AWS's own settings name; `memory_mb` is an
     instance's, `timeout_s` bounds one request and so one stream, `log_days` is how long logs are kept.
+
+    `permissions` are what its role allows beside what homeport needs, `policies` are the managed ones that are attached
+    to it, None for those that are; `role` is one that somebody else looks after, `boundary` the policy beyond which the
+    role may do nothing. `vpc` is where the function is, `layers` come below homeport's own, `kms_key` encrypts its
+    environment, `tags` are on all that is made.
     """
 
     region: str | None = None
@@ -61,6 +87,14 @@ class LambdaSettings:
     timeout_s: int = 300
     log_days: int = 30
     snap_start: bool = False
+    permissions: tuple[Statement, ...] = ()
+    policies: tuple[str, ...] | None = None
+    role: str | None = None
+    boundary: str | None = None
+    vpc: Network | None = None
+    layers: tuple[str, ...] = ()
+    kms_key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from platform_cli.config import names
+from platform_cli.config import aws, names
 from platform_cli.config.hosts import domains, origins
 from platform_cli.config.paths import CONTROL
 from platform_cli.config.project import Entrypoint, Program
@@ -239,6 +239,40 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "snap_start": Key(
             boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"
         ),
+        "permissions": Key(
+            aws.statements,
+            "What the server may do on AWS, as statements of IAM.",
+            '[{ actions = ["s3:GetObject"], resources = ["arn:aws:s3:::reports/*"] }]',
+        ),
+        "policies": Key(
+            aws.each(aws.policy, 10),
+            "Managed policies of its role, these and no others. Without it: those that are attached stay.",
+            '["arn:aws:iam::aws:policy/AmazonBedrockReadOnly"]',
+        ),
+        "role": Key(
+            aws.role,
+            "A role of your own instead of one that homeport makes; it needs what homeport's has.",
+            '"arn:aws:iam::123456789012:role/reports"',
+        ),
+        "boundary": Key(
+            aws.policy, "The permissions boundary of the role.", '"arn:aws:iam::123456789012:policy/limits"'
+        ),
+        "vpc": Key(
+            aws.network,
+            "The network it runs in; DynamoDB, Secrets Manager and all else need a way from there.",
+            '{ subnets = ["subnet-0abc"], security_groups = ["sg-0abc"] }',
+        ),
+        "layers": Key(
+            aws.each(aws.layer, aws.MAX_LAYERS),
+            "Layers below homeport's own two, such as of an extension.",
+            '["arn:aws:lambda:eu-central-1:123456789012:layer:otel:3"]',
+        ),
+        "kms_key": Key(
+            aws.key,
+            "The key that encrypts the function's environment. Without it: AWS's own.",
+            '"arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"',
+        ),
+        "tags": Key(aws.tags, "Tags of all that is made, for instance for cost allocation.", '{ team = "payments" }'),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
@@ -246,7 +280,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     },
     "scaling": {
         "min": Key(whole(0, 64), "Workers that always run; 0 lets an idle project stop.", "0"),
-        "max": Key(whole(1, 64), "Workers at most.", "1"),
+        "max": Key(whole(1, 1000), "Workers at most; on Lambda instances, 50 without it.", "1"),
         "idle_s": Key(seconds(1, 86400), "Seconds without an open request before a worker stops.", "300"),
         "concurrency": Key(whole(1, 1000), "Requests that one worker handles at the same time.", "16"),
         "unresponsive_s": Key(

@@ -107,10 +107,10 @@ class _File:
 
     def scaling(self, values: dict[str, Any]) -> Scaling:
         scaling = Scaling(**values)
-        if scaling.min > scaling.max:
+        if scaling.min > scaling.workers:
             key = "min" if "min" in values else "max"
             raise self.error(
-                ("scaling", key), f'"scaling.min" is {scaling.min}, more than "scaling.max", {scaling.max}'
+                ("scaling", key), f'"scaling.min" is {scaling.min}, more than "scaling.max", {scaling.workers}'
             )
         return scaling
 

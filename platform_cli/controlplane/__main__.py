@@ -11,7 +11,6 @@ import socket
 import sqlite3
 import sys
 import time
-from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -20,7 +19,7 @@ from homeport_runtime.guard.names import Names
 from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
 from ..errors import HomeportError
-from ..home import Home, open_home
+from ..home import Home, check_socket_folder, open_home
 from .api import create_app
 from .builds import Builds
 from .client import PlatformClient
@@ -74,7 +73,7 @@ async def _serve(home: Home) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listener = _listen(home.socket)
+    listener = _listen(home)
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, stop)
@@ -87,12 +86,13 @@ async def _serve(home: Home) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
-    watching = asyncio.create_task(platform.publishing.watch())
+    watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
     await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     home.socket.unlink(missing_ok=True)
     for server in servers:
         server.should_exit = server.force_exit = True
-    watching.cancel()
+    for task in watching:
+        task.cancel()
     await asyncio.gather(*serving, publishing)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()
@@ -117,9 +117,11 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
     return server
 
 
-def _listen(path: Path) -> socket.socket:
+def _listen(home: Home) -> socket.socket:
     """The lock is ours, so a socket file that is there is a dead one's."""
+    path = home.socket
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_socket_folder(home)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)

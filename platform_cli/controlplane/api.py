@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -39,6 +40,10 @@ class Deploy(BaseModel):
     author: str | None = None
     seconds: float | None = None
     path: str | None = None
+
+
+class Clean(BaseModel):
+    dry_run: bool
 
 
 class Inspect(BaseModel):
@@ -76,6 +81,10 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
             "projects": len(platform.overview.list_projects()),
             **platform.publishing.describe(),
         }
+
+    @app.post("/v1/platform/clean")
+    async def clean(body: Clean) -> list[dict[str, Any]]:
+        return [asdict(waste) for waste in await platform.garbage.collect(dry_run=body.dry_run)]
 
     @app.post("/v1/platform/stop")
     async def stop_platform() -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import IO, Any, cast
 from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
-from ..home import Home
+from ..home import Home, check_socket_folder
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -137,6 +137,10 @@ class PlatformClient:
 
     def platform(self) -> dict[str, Any]:
         answer: dict[str, Any] = self._request("GET", "/v1/platform")
+        return answer
+
+    def clean(self, *, dry_run: bool) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._request("POST", "/v1/platform/clean", {"dry_run": dry_run})
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -264,6 +268,8 @@ class PlatformClient:
 
     @contextmanager
     def _response(self, method: str, path: str, body: object = None) -> Iterator[http.client.HTTPResponse]:
+        if self.remote is None:
+            check_socket_folder(self._home)
         connection = self._connector.connection(self._timeout_s)
         try:
             try:

@@ -43,6 +43,7 @@ class Overview:
             "workers": service.workers,
             "last_error": service.last_error or self._edge.error,
             "auth": "none" if self._state.access.token_hash(row.name) is None else "token",
+            "confined": bool(service.release.hidden) if service.release else None,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
             "outdated_secrets": self._state.outdated(release) if release else [],

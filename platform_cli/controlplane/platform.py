@@ -9,6 +9,7 @@ from ..home import Home
 from ..supervisor.supervisor import Supervisor
 from .domain import Domain
 from .edge import Edge
+from .garbage import Garbage
 from .overview import Overview
 from .project_secrets import ProjectSecrets
 from .publishing import Publishing
@@ -27,6 +28,7 @@ class Platform:
         self.publishing = Publishing(self.state, self._supervisor, self.edge)
         self.overview = Overview(self.state, self._supervisor, self.edge)
         self.releases = Releases(self.state, self._supervisor, self.edge, self.publishing, self.overview)
+        self.garbage = Garbage(self.state, self.releases.lock)
         self.secrets = ProjectSecrets(self.state, self.releases)
 
     async def close(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from .edge import Edge
 from .handshake import check_handshake
 from .overview import Overview
 from .publishing import Publishing
+from .removal import Removal
 from .state import State
 from .store import Origin, ProjectRow, ReleaseRow
 
@@ -38,6 +38,7 @@ class Releases:
         self._edge = edge
         self._publishing = publishing
         self._overview = overview
+        self._removal = Removal(state)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:
@@ -45,6 +46,7 @@ class Releases:
 
     def resume(self) -> None:
         """Every project answers on its port again; workers start when somebody connects."""
+        self._removal.carry_on()
         for row in self._store.projects():
             service = self._supervisor.add_existing(row.name, row.state_key, row.port)
             active = self._store.active_release(row.name)
@@ -98,7 +100,8 @@ class Releases:
             except BaseException:
                 self._state.access.put(project, before)
                 if row is None:
-                    await self._remove(project)
+                    await self._supervisor.remove(project)
+                    self._removal.undo_creation(project)
                 raise
             self._store.set_folder(project, folder)
             learned = self._supervisor.services[project].had_to_stop_first
@@ -165,10 +168,10 @@ class Releases:
             )
         async with self.lock(project):
             self._store.project(project)
-            # First, so that a project of the same name never finds them, whenever this is interrupted.
-            self._state.secrets.forget(project)
-            self._state.deployments.forget(project)
-            await self._remove(project)
+            await self._supervisor.remove(project)
+            self._removal.bury(project)
+            self._removal.forget(project)
+            await asyncio.to_thread(self._removal.remove_files, project)
             await self._publishing.publish()
 
     async def refresh(self, project: str) -> None:
@@ -231,12 +234,6 @@ class Releases:
         state_key = secrets.token_hex(32)
         service = self._supervisor.add_new(project, state_key, {row.port for row in self._store.projects()})
         self._store.create_project(project, service.port, state_key, folder)
-
-    async def _remove(self, project: str) -> None:
-        await self._supervisor.remove(project)
-        self._store.delete_project(project)
-        self._state.access.put(project, None)
-        await asyncio.to_thread(shutil.rmtree, self._state.home.project(project), ignore_errors=True)
 
     def _previous(self, row: ProjectRow) -> ReleaseRow:
         for release in self._store.releases(row.name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -235,6 +235,12 @@ class Store:
             )
             if release.error is None:
                 self.set_active(release.project, release.number)
+
+    def delete_releases(self, project: str, numbers: Iterable[int]) -> None:
+        with transaction(self._db):
+            self._db.executemany(
+                "DELETE FROM releases WHERE project = ? AND number = ?", [(project, number) for number in numbers]
+            )
 
     def set_active(self, project: str, number: int) -> None:
         self._db.execute("UPDATE projects SET active = ? WHERE name = ?", (number, project))

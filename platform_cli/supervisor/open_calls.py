@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -15,15 +16,26 @@ from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
 from ..records import read_record
 from .logbook import RECORD
 
+EMPTY = bytes(SLOTS * SLOT_BYTES)
+
 
 class OpenCalls:
-    """Made before the worker starts, with a file at `path` that is there until `hide`."""
+    """Made before the worker starts, with a file at `path` that is there until `hide`. It is read and not mapped, since
+    the worker may cut it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            if os.write(self._descriptor, EMPTY) < len(EMPTY):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self.hide()
+            self.close()
+            raise
 
     def hide(self) -> None:
         """The worker has opened it, or never will."""

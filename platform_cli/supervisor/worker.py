@@ -238,6 +238,8 @@ class Worker:
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
+        # A process that was stopped does not end, nor see that another has.
+        self._signal(signal.SIGCONT)
         self.tell(do=order)
         try:
             await asyncio.wait_for(self.gone.wait(), limit_s)

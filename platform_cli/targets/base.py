@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..build.model import Bundle
+from ..log_query import LogQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,6 @@ class Target(Protocol):
 
     def renew_token(self, project: str) -> dict[str, Any]: ...
 
-    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
-        """Records, oldest first, from about `since` on, seconds since 1970."""
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+        """Records, oldest first: all that `query` wants, and others where that is simpler."""
         ...

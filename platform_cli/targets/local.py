@@ -8,6 +8,7 @@ from typing import Any
 from ..build.model import Bundle
 from ..controlplane.client import PlatformClient
 from ..errors import NotFoundError
+from ..log_query import LogQuery
 from .base import Plan, Removal, Step
 
 
@@ -69,5 +70,5 @@ class LocalTarget:
     def renew_token(self, project: str) -> dict[str, Any]:
         return self.client.renew_token(project)
 
-    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
-        return self.client.logs(project, follow=follow, since=since)
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+        return self.client.logs(project, follow=follow, since=query.since)

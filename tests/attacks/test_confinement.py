@@ -14,7 +14,7 @@ import homeport_runtime
 import platform_cli
 from homeport_runtime.hosts.confinement import can_hide
 
-from ..e2e.probing import call, wait_for
+from ..e2e.probing import call, wait_for, workers
 from ..support import Platform, require, with_packages
 
 SERVER = '''
@@ -152,6 +152,8 @@ def test_it_reaches_no_process_but_its_own(platform: Platform, folder: Path) -> 
     url = platform.deploy(folder, name="hostile").url
     control = platform.run("platform", "status")["pid"]
     assert call(url, "here", code=f"import os; os.kill({control}, 0)") == "refused: No such process"
+    # It is called there what it is called in the log.
+    assert int(call(url, "here", code="import os; answer = os.getpid()")) in workers(platform)
     seen = call(url, "here", code="import os; answer = sorted(int(n) for n in os.listdir('/proc') if n.isdigit())[0]")
     assert seen == "1"
     assert call(url, "here", code="open('/proc/1/mem', 'rb')") == "refused: Permission denied"

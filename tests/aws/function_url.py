@@ -58,6 +58,11 @@ class FunctionURL:
             list(several.map(Sandbox.stop, self.sandboxes))
 
 
+def renamed(header: str) -> str:
+    """Function URLs hand some headers on under another name: this one clients look for (RFC 9728)."""
+    return "x-amzn-remapped-www-authenticate" if header.lower() == "www-authenticate" else header
+
+
 class Invoked(Protocol):
     def invoke(self, event: dict[str, Any]) -> Answer: ...
 
@@ -112,14 +117,14 @@ class Front(BaseHTTPRequestHandler):
     def _plain(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(data))}.items():
-            self.send_header(name, value)
+            self.send_header(renamed(name), value)
         self.end_headers()
         self.wfile.write(data)
 
     def _stream(self, start: dict[str, Any], rest: bytes, answer: Answer) -> None:
         self.send_response(start["statusCode"])
         for name, value in start["headers"].items():
-            self.send_header(name, value)
+            self.send_header(renamed(name), value)
         for cookie in start["cookies"]:
             self.send_header("Set-Cookie", cookie)
         self.send_header("Transfer-Encoding", "chunked")

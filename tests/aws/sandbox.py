@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .processor import ProcessorShare
+
 DEADLINE_S = 60.0
 PRELUDE_END = b"\0" * 8
 # A function has so long to come to its first event.
@@ -30,7 +32,7 @@ MOUNT = (
     # What is bound may itself be in /tmp.
     " && mkdir /var/shared && mount --bind ${SHARED:-/var/shared} /var/shared && mount -t tmpfs tmpfs /tmp"
     ' && if [ "$SHARED" ]; then mkdir /tmp/homeport && ln -s /var/shared /tmp/homeport/files; fi'
-    ' && unset SHARED && cd /var/task && exec "$@"'
+    ' && if [ "$MEMBERS" ]; then echo $$ > "$MEMBERS"; fi && unset SHARED MEMBERS && cd /var/task && exec "$@"'
 )
 
 
@@ -43,7 +45,7 @@ def machine() -> str:
 class Function:
     """A function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run
     instead of Lambda's own, as in an image. What its server writes is in `shared` where there is one, for all
-    instances, as on a file system of theirs.
+    instances, as on a file system of theirs. With `memory_mb` it has the processor share that comes with that.
     """
 
     task: Path
@@ -53,6 +55,7 @@ class Function:
     timeout_s: float = 60.0
     command: tuple[str, ...] | None = None
     shared: Path | None = None
+    memory_mb: int | None = None
 
 
 @dataclass
@@ -84,6 +87,7 @@ def launch(
         "TASK": str(function.task),
         "OPT": str(function.opt),
         "SHARED": str(function.shared or ""),
+        **({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb)} if function.memory_mb else {}),
         **(variables or {}),
         **function.variables,
     }
@@ -101,7 +105,8 @@ def launch(
 
 
 class Sandbox:
-    """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda.
+    """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda,
+    from when it asks for its first event.
     `init_error` is set when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and
     restored when its first event comes.
     """
@@ -115,22 +120,36 @@ class Sandbox:
         self.started_at = self.rested_at = time.monotonic()
         self.events: queue.Queue[Answer] = queue.Queue()
         self.open: dict[str, Answer] = {}
+        self._lock = threading.Lock()
         self._timeout_s = function.timeout_s
         self._freezes = freezes
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
-        address = f"127.0.0.1:{self._server.server_port}"
-        self.process = launch(function, self._log, variables={"AWS_LAMBDA_RUNTIME_API": address})
+        self._share = ProcessorShare(function.memory_mb) if function.memory_mb else None
+        variables = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}"}
+        if self._share:
+            variables["MEMBERS"] = str(self._share.members)
+        self.process = launch(function, self._log, variables=variables)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def invoke(self, event: dict[str, Any]) -> Answer:
         answer = Answer(event, time.time() + self._timeout_s, sandbox=self)
         self.busy = True
         self.restored.set()
-        self._signal(signal.SIGCONT)
-        self.events.put(answer)
+        with self._lock:
+            self._signal(signal.SIGCONT)
+            self.events.put(answer)
         return answer
+
+    def asked(self) -> None:
+        """It asks for an event: it has started, and stands still while there is none."""
+        if self._share and not self.ready.is_set():
+            self._share.started()
+        self.ready.set()
+        with self._lock:
+            if self.events.empty():
+                self._signal(signal.SIGSTOP)
 
     def rest(self) -> None:
         """Its event is over."""
@@ -156,6 +175,8 @@ class Sandbox:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        if self._share:
+            self._share.remove()
         self._server.shutdown()
         self._server.server_close()
         self._log.close()
@@ -186,7 +207,7 @@ class RuntimeAPI(BaseHTTPRequestHandler):
             self.sandbox.restored.wait()
             self._reply(200, b"{}")
             return
-        self.sandbox.ready.set()
+        self.sandbox.asked()
         answer = self.sandbox.events.get()
         self.sandbox.open[answer.request_id] = answer
         headers = {

@@ -228,7 +228,7 @@ def test_without_the_domain_all_is_local_again(host: PublicHost) -> None:
         status = platform.run("status", "one")
         assert status["url"] == status["local_url"] == host.one.url
         # Caddy is left as it is; the worker no longer answers to the name.
-        assert "421" in ask(host, f"one.{DOMAIN}", "/health").splitlines()[0]
+        assert "421" in ask(host, f"one.{DOMAIN}", "/mcp", call("whoami", {})).splitlines()[0]
     finally:
         platform.run("platform", "start", "--domain", f"{DOMAIN}:{host.port}")
     assert "200 OK" in ask(host, f"one.{DOMAIN}", "/health")

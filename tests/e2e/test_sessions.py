@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..support import SERVERS, Platform, with_config, with_packages
+from .probing import wait_for
 
 DEADLINE_S = 30.0
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
@@ -136,25 +137,31 @@ def test_a_call_over_sse_is_answered_by_the_worker_that_has_the_stream(platform:
         assert time.monotonic() < deadline, "the ended session is still taken for an open one"
 
 
-@pytest.mark.parametrize("kind", ["mcp2_lowlevel", "mcp1_lowlevel", "fastmcp2", "stdio_python", "asgi"])
-@pytest.mark.parametrize("config", ["", '[deployment]\nreplace = "stop-first"\n'], ids=["side by side", "stop-first"])
+STOP_FIRST = '[deployment]\nreplace = "stop-first"\n'
+KINDS = ("mcp2_lowlevel", "mcp1_lowlevel", "fastmcp2", "stdio_python", "asgi")
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"), [*((kind, "") for kind in KINDS), ("mcp2_lowlevel", STOP_FIRST), ("mcp1_lowlevel", STOP_FIRST)]
+)
 def test_a_stream_goes_on_in_the_worker_of_the_next_release(
     platform: Platform, tmp_path: Path, kind: str, config: str
 ) -> None:
     project, name = with_config(SERVERS / kind, config, tmp_path), f"goes-on-{kind.replace('_', '-')}"
-    client = Client(platform.deploy(project, name=name).url)
-    pids = set()
+    client = Client(platform.deploy(project, name=name, env={"GREETING": "first"}).url)
     with client.stream("/sse") as stream:
         endpoint = next_data(stream)
         assert client.post("initialize", INITIALIZE, path=endpoint) == 202
         assert "serverInfo" in next_data(stream)
         client.post("notifications/initialized", path=endpoint)
-        for number in range(3):
+
+        def greeting() -> str:
             assert client.post("tools/call", {"name": "whoami", "arguments": {}}, path=endpoint) == 202
-            pids.add(text_of(next_data(stream)))
-            assert client.post("tools/call", add(number, 40), path=endpoint) == 202
-            assert text_of(next_data(stream)) == str(number + 40)
-            edit(project)
-            platform.deploy(project, name=name)
-    assert len(pids) == 3
+            return text_of(next_data(stream)).split()[1]
+
+        assert greeting() == "first"
+        for next_greeting in ("second", "third"):
+            platform.deploy(project, name=name, env={"GREETING": next_greeting})
+            # The old worker goes when nothing is under way on the stream.
+            wait_for(lambda: greeting() == next_greeting)  # noqa: B023 - waited for at once
     platform.run("destroy", name)

@@ -191,3 +191,9 @@ def test_one_of_many_pieces_is_found_wherever_it_is() -> None:
     clean = scrubber.text(f"{lines[3]} and {lines[4]}")
     assert clean == "[secret PEM] and [secret PEM]"
     assert scrubber.text("nothing of it") == "nothing of it"
+
+
+@pytest.mark.parametrize("depth", [400, 900, 100_000])
+def test_a_deep_record_is_clean_all_the_same(depth: int) -> None:
+    line = b'\x1e{"a":' + b"[" * depth + b'"hunter2hunter2"' + b"]" * depth + b"}\n"
+    assert b"hunter2" not in Scrubber({"PW": "hunter2hunter2"}).line(line)

@@ -91,7 +91,9 @@ def _a_worker(platform: Platform) -> set[int]:
 
 
 def _zygotes(platform: Platform) -> set[int]:
-    return processes(platform).keys() - workers(platform)
+    """Its workers outlive one."""
+    main = control_plane(platform)
+    return {pid for pid, parent in processes(platform).items() if parent == main}
 
 
 VICTIMS: Mapping[str, Callable[[Platform], set[int]]] = {

@@ -1,6 +1,6 @@
 """`make soak`: a platform that is not left alone, under load, and what came of it as tables.
 
-    python -m tests.soak.run                                                       the whole, some hours
+    python -m tests.soak.run                                                       the whole, about an hour
     python -m tests.soak.run --redeploys 60 --kills 30 --wakes 100 --idle 500      a part of it, some minutes
 
 Exit code 0: every goal is met. It wants root on Linux, to see what the platform's processes have open.

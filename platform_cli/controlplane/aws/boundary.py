@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ...config.project import LambdaSettings
+from ...errors import ConfigError
 from ...targets.aws_lambda.client import AWS, absent
 from ...targets.aws_lambda.names import secret_name, tag_list
 from ...targets.aws_lambda.ownership import foreign_policy, refuse_foreign
@@ -29,6 +31,17 @@ def boundary_arn(place: Place) -> str:
 def boundary_policy(place: Place) -> dict[str, Any]:
     """What the functions of all projects may do together."""
     return policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+
+
+def check_within_boundary(settings: LambdaSettings) -> None:
+    """Raises ConfigError for what would have no effect beyond the boundary."""
+    asked = (settings.permissions, settings.policies, settings.role, settings.boundary, settings.vpc, settings.kms_key)
+    if any(asked):
+        raise ConfigError(
+            "permissions, policies, role, boundary, vpc and kms_key under [deployment.lambda] go beyond what functions "
+            "may do that the platform deploys",
+            hint="deploy it by hand, or by a workflow: homeport deploy --target lambda",
+        )
 
 
 @dataclass(frozen=True, slots=True)

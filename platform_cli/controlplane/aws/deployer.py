@@ -25,7 +25,7 @@ from ...targets.aws_lambda.planner import make_plan
 from ...targets.aws_lambda.target import LambdaTarget
 from ..deployer import Deployed, Emit, Read, token_note, told_stages
 from ..store import Origin
-from .boundary import boundary_arn
+from .boundary import boundary_arn, check_within_boundary
 from .contracts import Contracts
 
 # Seconds for which a deploy of the same project from a laptop is waited for.
@@ -49,17 +49,19 @@ class LambdaDeployer:
             project = read(folder)
             if (region := project.on_lambda.region) not in (None, self._aws.region):
                 raise ConfigError(f"[deployment.lambda] region is {region}, and this platform is in {self._aws.region}")
+            check_within_boundary(project.on_lambda)
             stages = told_stages(emit)
             wanted, contract = make_wanted(
                 project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
             )
             check_still_offers(contract, self.contract(name))
+            settings = replace(wanted.settings, boundary=boundary_arn(self._aws))
             for attempt in _patiently():
                 with attempt:
-                    plan = make_plan(self._aws, replace(wanted, folder=source))
-                    executor = Executor(
-                        self._aws, plan, origin, speaks_mcp=contract is not None, boundary=boundary_arn(self._aws)
-                    )
+                    plan = make_plan(self._aws, replace(wanted, folder=source, settings=settings))
+                    for text in plan.notes:
+                        emit({"event": "note", "text": text})
+                    executor = Executor(self._aws, plan, origin, speaks_mcp=contract is not None)
                     with stages.run("apply"):
                         executor.run()
         finally:

@@ -24,13 +24,13 @@ from ...build.layer import build_layer
 from ...build.lock import make_lock
 from ...build.model import Bundle, Interpreter, Layer
 from ...build.pipeline import Built
+from ...build.record import check_records
 from ...build.stages import Stages
 from ...config.project import Architecture, LambdaSettings
 from ...errors import BuildError, ConfigError
 from ...home import Home
 from ...infra_files import infra_file
 from .bytecode import compile_files, compile_in_place, pyc_name, sources_of
-from .recorded import check_recorded
 
 # Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):
 # Amazon Linux 2 up to 3.11, 2023 from 3.12 on.
@@ -89,7 +89,7 @@ def make_artifacts(
 ) -> Artifacts:
     """The zips of `built`, made once for the same content. `discovery` is asked for what goes into discovery.json.
 
-    Raises BuildError when they are more than Lambda takes, or the packages are not what was locked.
+    Raises BuildError when they are more than Lambda takes, LayerError when the packages are not what was locked.
     """
     manifest = built.bundle.manifest
     own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
@@ -107,9 +107,9 @@ def make_artifacts(
         function = zips / f"function-{built.bundle.hash}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
         if not packages.exists():
-            files = packages_of(layer)
-            check_recorded(files, layer.path)
-            _zip_packages(packages, files, modules, own)
+            # Since it was installed somebody may have changed it.
+            check_records(layer.path)
+            _zip_packages(packages, packages_of(layer), modules, own)
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():

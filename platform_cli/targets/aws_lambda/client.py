@@ -9,11 +9,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
-from ...errors import AWSError, BusyError, ConfigError
+from ...errors import AWSError, ConfigError, HomeportError
 
 MISSING = "ResourceNotFoundException"
-CREDENTIALS = ("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException")
-NO_CREDENTIALS = "run `aws sso login` or `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
 
 
 class AWS:
@@ -94,6 +92,11 @@ class AWS:
         """The ARN of whoever the credentials are."""
         return str(self.identities.get_caller_identity()["Arn"])
 
+    def check_access(self) -> None:
+        """Raises AWSError where AWS does not know who asks, or there is no such region: before anything is built."""
+        with aws_errors(self.region):
+            _ = self.caller
+
     @property
     def account(self) -> str:
         return self.caller.split(":")[4]
@@ -110,20 +113,21 @@ class AWS:
 
 
 @contextmanager
-def aws_errors() -> Iterator[None]:
-    """Raises AWSError for what AWS refuses, BusyError where another deploy changes the same function."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, WaiterError
-
+def aws_errors(region: str | None = None) -> Iterator[None]:
+    """Raises AWSError for what AWS refuses, BusyError where another deploy changes the same function. `region` is as
+    `explain` takes it.
+    """
     try:
         yield
-    except NoCredentialsError as error:
-        raise AWSError("there are no AWS credentials", hint=NO_CREDENTIALS) from error
-    except WaiterError as error:
-        raise AWSError(f"AWS did not get ready: {error}", hint="run the command again") from error
-    except ClientError as error:
-        raise _explain(error) from error
-    except BotoCoreError as error:
-        raise AWSError(f"AWS cannot be reached: {error}", hint="check the network and the region") from error
+    except HomeportError:
+        raise
+    except Exception as error:
+        # Late, as everything of boto3: most commands ask nothing of AWS.
+        from .refusals import ERRORS, explain
+
+        if not isinstance(error, ERRORS):
+            raise
+        raise explain(error, region) from error
 
 
 @contextmanager
@@ -131,13 +135,16 @@ def hidden_errors() -> Iterator[None]:
     """As `aws_errors`, for calls with secrets in them, which AWS's own words may quote: the code alone is told."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+    from .refusals import NOT_SET_UP
+
     with aws_errors():
         try:
             yield
         except ClientError as error:
             told = {"Code": code_of(error), "Message": "its words are not shown, for they may quote a secret"}
             raise ClientError({"Error": told}, error.operation_name) from None
-        except NoCredentialsError:
+        except (NoCredentialsError, *NOT_SET_UP):
+            # Nothing was sent.
             raise
         except BotoCoreError as error:
             raise AWSError(f"AWS cannot be reached: {type(error).__name__}", hint="check network and region") from None
@@ -159,13 +166,3 @@ def absent(*codes: str) -> Iterator[None]:
     except ClientError as error:
         if code_of(error) not in codes:
             raise
-
-
-def _explain(error: Exception) -> AWSError | BusyError:
-    code = code_of(error)
-    if code in CREDENTIALS:
-        return AWSError(f"AWS does not accept the credentials: {code}", hint=NO_CREDENTIALS)
-    if code in ("PreconditionFailedException", "ResourceConflictException"):
-        return BusyError("the function is being changed by somebody else", hint="run the command again in a moment")
-    hint = "the credentials need the permission that is named" if "Denied" in code else None
-    return AWSError(f"AWS refused: {error}", hint=hint)

@@ -118,13 +118,15 @@ def _finish(aws: AWS, configuration: Mapping[str, Any], code: Mapping[str, Any])
     discard(aws, code)
 
 
-def make_url(aws: AWS, invoke_mode: str, **function: str) -> None:
+def make_url(aws: AWS, invoke_mode: str, **function: str) -> str:
     """The URL of a function, or of an alias of it, which anybody may ask. `function` is as AWS's calls take it."""
     for sid, permission in PERMISSIONS.items():
         with absent("ResourceConflictException"):
             aws.functions.add_permission(**function, StatementId=sid, **permission)
     with absent("ResourceConflictException"):
-        aws.functions.create_function_url_config(**function, AuthType="NONE", InvokeMode=invoke_mode)
+        made = aws.functions.create_function_url_config(**function, AuthType="NONE", InvokeMode=invoke_mode)
+        return str(made["FunctionUrl"]).rstrip("/")
+    return str(aws.functions.get_function_url_config(**function)["FunctionUrl"]).rstrip("/")
 
 
 def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:

@@ -9,9 +9,10 @@ from email.utils import parsedate_to_datetime
 
 from ...doctor import Check, Status, check_python, check_uv
 from ...errors import AWSError, ConfigError
-from .client import AWS, NO_CREDENTIALS, aws_errors, code_of
+from .client import AWS, aws_errors, code_of
 from .permissions import needed
 from .planner import ALWAYS_UNRESERVED
+from .refusals import NO_CREDENTIALS
 
 # AWS refuses what is signed further from its own time (https://docs.aws.amazon.com/general/latest/gr/sigv4-elements.html).
 MAX_SKEW_S = 300
@@ -70,7 +71,7 @@ def check_clock(aws: AWS) -> Check:
 
 def check_credentials(aws: AWS) -> Check:
     try:
-        with aws_errors():
+        with aws_errors(aws.region):
             source = aws.credentials_from
             if source is None:
                 return Check("credentials", "problem", "there are none", NO_CREDENTIALS)

@@ -20,13 +20,14 @@ from .names import ALIAS, function_name, layer_name, log_group, mailbox_table, r
 from .origins import write_origin
 from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
-from .wanted import Wanted, policy
+from .roles import attach_policies
+from .wanted import Wanted
 
 
 class Executor:
-    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `token` is the project's
-    new bearer token, if the plan made one: the only place where it is. `boundary` is the ARN of the policy beyond which
-    the project's role may do nothing, where who deploys has to set one.
+    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `keep` gets the project's
+    URL and its new bearer token, if the plan made one, before anything else is asked of AWS: nobody can read it again.
+    From then on it is `token`.
     """
 
     def __init__(
@@ -36,14 +37,16 @@ class Executor:
         origin: Callable[[], Origin],
         *,
         speaks_mcp: bool,
-        boundary: str | None = None,
+        keep: Callable[[str, str], None] = lambda _url, _token: None,
     ) -> None:
         self.token: str | None = None
-        self._boundary = boundary
+        self._new_token: str | None = None
+        self._keep = keep
         self._aws = aws
         self._origin = origin
         self._wanted: Wanted = plan.wanted
         self._live: Live = plan.live
+        self._limit = plan.limit
         self._steps = plan.steps
         self._speaks_mcp = speaks_mcp
         self._name = function_name(plan.wanted.project)
@@ -77,8 +80,10 @@ class Executor:
 
     def _role(self) -> None:
         wanted = self._wanted
-        document = policy(self._aws, wanted.project, used_secrets(wanted, self._live))
-        make_role(self._aws, self._role_name, document, wanted.tags, self._boundary)
+        document = wanted.policy(self._aws, used_secrets(wanted, self._live))
+        make_role(self._aws, self._role_name, document, wanted.tags, wanted.settings.boundary)
+        if wanted.settings.policies is not None:
+            attach_policies(self._aws, self._role_name, wanted.settings.policies)
 
     def _logs(self) -> None:
         wanted = self._wanted
@@ -99,12 +104,15 @@ class Executor:
     def _function(self) -> None:
         """$LATEST as the new release is to be."""
         wanted, artifacts = self._wanted, self._wanted.artifacts
-        role = self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
+        role = wanted.settings.role or self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
         configuration = wanted.configuration(role, self._layer_arns, self._variables())
         if self._live.function is None:
             create_function(self._aws, configuration, artifacts.function, artifacts.architecture, wanted.tags)
         else:
             update_function(self._aws, configuration, artifacts.function, [artifacts.architecture])
+            if wanted.settings.tags:
+                function = self._live.function["FunctionArn"]
+                self._aws.functions.tag_resource(Resource=function, Tags=wanted.tags)
 
     def _variables(self) -> dict[str, str]:
         """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""
@@ -115,8 +123,8 @@ class Executor:
         if wanted.auth != "none" and not (was_open and wanted.auth is None):
             self._handshake_token = make_token()
             if kept is None:
-                self.token = make_token()
-                kept = hash_of(self.token)
+                self._new_token = make_token()
+                kept = hash_of(self._new_token)
             hashes = f"{kept},{hash_of(self._handshake_token)}"
         return wanted.variables(f"v{self._live.newest + 1}", hashes)
 
@@ -131,14 +139,21 @@ class Executor:
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
         number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
         write_origin(self._aws, project, release, self._origin())
+        if self._live.url:
+            self._tell(self._live.url)
         switch(self._aws, project, number, newest=release, first=self._live.leads_to is None)
         delete_unused_layers(self._aws, self._live.abandoned_layers)
 
     def _url(self) -> None:
-        make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS)
+        self._tell(make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS))
+
+    def _tell(self, url: str) -> None:
+        if self._new_token is not None:
+            self.token = self._new_token
+            self._keep(url, self._new_token)
 
     def _reserved(self) -> None:
-        limit_instances(self._aws, self._wanted.project, self._wanted.limit)
+        limit_instances(self._aws, self._wanted.project, self._limit)
 
     def _provisioned(self) -> None:
         keep_ready(self._aws, self._wanted.project, self._wanted.scaling.min)

@@ -37,6 +37,7 @@ class Live:
 
     role: str | None
     policy: Mapping[str, Any] | None
+    boundary: str | None
     log_days: int | None
     has_group: bool
     mailbox: Mailbox
@@ -116,6 +117,7 @@ def check_not_of_stack(project: str, live: Live) -> None:
 def read_live(aws: AWS, project: str) -> Live:
     name, tags = function_name(project), {TAG: project}
     role, policy, foreign = _role(aws, project, tags)
+    bounded = (role or {}).get("PermissionsBoundary", {})
     mailbox, foreign_mailbox = _mailbox(aws, project, tags)
     function, not_ours = _function(aws, name, tags)
     alias = url = reserved = ready = None
@@ -133,8 +135,9 @@ def read_live(aws: AWS, project: str) -> Live:
     group = next((group for group in groups if group["logGroupName"] == log_group(project)), None)
     leads_to = alias["FunctionVersion"] if alias else None
     return Live(
-        role=role,
+        role=role["Arn"] if role else None,
         policy=policy,
+        boundary=bounded.get("PermissionsBoundaryArn"),
         log_days=group.get("retentionInDays") if group else None,
         has_group=group is not None,
         mailbox=mailbox,
@@ -165,14 +168,17 @@ def _function(aws: AWS, name: str, tags: Mapping[str, str]) -> tuple[Mapping[str
     return None, None
 
 
-def _role(aws: AWS, project: str, tags: Mapping[str, str]) -> tuple[str | None, Mapping[str, Any] | None, str | None]:
+def _role(
+    aws: AWS, project: str, tags: Mapping[str, str]
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, str | None]:
+    """It, its policy, and why it is not homeport's."""
     role = policy = None
     name = role_name(project, aws.region)
     with absent("NoSuchEntity"):
-        found = aws.roles.get_role(RoleName=name)["Role"]
+        found: Mapping[str, Any] = aws.roles.get_role(RoleName=name)["Role"]
         if reason := foreign_role(found, tags):
             return None, None, reason
-        role = found["Arn"]
+        role = found
         policy = aws.roles.get_role_policy(RoleName=name, PolicyName=POLICY)["PolicyDocument"]
     return role, policy, None
 

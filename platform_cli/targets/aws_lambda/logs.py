@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
+from ...log_query import LogQuery
 from ...records import read_record
 from .client import AWS
 from .names import log_group
@@ -15,13 +17,28 @@ FOLLOW_S = 2.0
 OVERLAP_MS = 10_000
 
 
-def read_logs(aws: AWS, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
-    """From `since` on, seconds since 1970, oldest first, each once; with `follow` it has no end."""
+# What Lambda itself writes about a function that failed, in lines that are no records
+# (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-pg.html).
+FAILURES = re.compile(r"Task timed out|Runtime exited|Runtime\.[A-Z]|signal: killed|Status: (error|timeout)")
+# Words of which each record of a level or above, or each of those lines, has one. CloudWatch's own regular expressions
+# know neither blanks nor brackets (FilterAndPatternSyntax.html in its documentation).
+ERROR_WORDS = "error|timed|timeout|Runtime|killed"
+LEVEL_WORDS = {"error": ERROR_WORDS, "warning": f"warning|{ERROR_WORDS}"}
+LITERAL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+    """Oldest first, each once; with `follow` it has no end. CloudWatch picks out what `query` wants as far as it can:
+    there may be others among it.
+    """
     # When those happened that may be met again.
     seen: dict[str, int] = {}
-    start = int(since * 1000)
+    start = int(query.since * 1000)
+    group, pattern = log_group(project), filter_pattern(query)
     while True:
-        pages = aws.logs.get_paginator("filter_log_events").paginate(logGroupName=log_group(project), startTime=start)
+        pages = aws.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=start, filterPattern=pattern
+        )
         for event in (event for page in pages for event in page["events"]):
             if event["eventId"] not in seen:
                 seen[event["eventId"]] = event["timestamp"]
@@ -33,10 +50,20 @@ def read_logs(aws: AWS, project: str, *, follow: bool, since: float = 0.0) -> It
         time.sleep(FOLLOW_S)
 
 
+def filter_pattern(query: LogQuery) -> str:
+    """What CloudWatch is asked to look for: one thing at most, the one that leaves the least; empty for everything."""
+    if LITERAL.fullmatch(query.grep):
+        return f"%{query.grep}%"
+    if words := LEVEL_WORDS.get(query.level):
+        return f"%{words}%"
+    return f"%{query.release}%" if query.release and LITERAL.fullmatch(query.release) else ""
+
+
 def _record(event: dict[str, Any]) -> dict[str, Any]:
     """A record of the runtime's telemetry as it is; a line of Lambda's own as the message of one."""
     text = str(event["message"]).rstrip("\n")
     said = read_record(text)
     if said is not None:
         return said
-    return {"time": event["timestamp"] / 1000, "level": "info", "release": "-", "message": text}
+    level = "error" if FAILURES.search(text) else "info"
+    return {"time": event["timestamp"] / 1000, "level": level, "release": "-", "message": text}

@@ -12,6 +12,8 @@ from .client import AWS, MISSING, absent
 from .places import arn
 from .wanted import MAILBOX, TRUST
 
+# Of the tags that say it; the others are the user's own.
+MARK = "homeport:"
 HINT = "another --name, or rename or remove what is there; homeport leaves alone what it did not make"
 
 
@@ -62,7 +64,8 @@ def refuse_foreign(*reasons: str | None) -> None:
 
 
 def _without_mark(shown: str, found: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
-    missing = ", ".join(f"{name} = {value}" for name, value in tags.items() if found.get(name) != value)
+    marks = {name: value for name, value in tags.items() if name.startswith(MARK)}
+    missing = ", ".join(f"{name} = {value}" for name, value in marks.items() if found.get(name) != value)
     return f"{shown} (without the tag {missing})" if missing else None
 
 

@@ -12,14 +12,18 @@ from .client import AWS, aws_errors
 from .live import Live, Mailbox, check_can_change, read_live
 from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
+from .roles import attached
 from .secrets import has_other_values
-from .wanted import Wanted, policy
+from .wanted import Wanted
 
 Name = Literal[
     "role", "logs", "mailbox", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"
 ]
 # Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 ALWAYS_UNRESERVED = 100
+# Without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from all other
+# functions of the account.
+DEFAULT_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,33 @@ class LambdaStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class LambdaPlan:
-    """No steps: it is there already."""
+    """No steps: it is there already. `limit` is how many instances there may be, None for what the account has."""
 
     wanted: Wanted
     live: Live
+    limit: int | None
     steps: tuple[LambdaStep, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What nobody chose, and costs money if strangers call: each of their requests is billed as any other."""
+        if self.wanted.limit is not None:
+            return ()
+        if self.limit is None:
+            return (
+                "instances: nothing bounds how many there are, for the account has none to reserve; AWS raises an "
+                "account's limit on request (Service Quotas)",
+            )
+        changes = any(step.name == "reserved" for step in self.steps)
+        return (f"instances: at most {self.limit}, since nobody said more; [scaling] max does",) if changes else ()
 
 
 def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
     with aws_errors():
         live = read_live(aws, wanted.project)
         _check_owner(wanted, live)
-        return LambdaPlan(wanted, live, tuple(_steps(aws, wanted, live)))
+        limit = _limit(aws, wanted, live)
+        return LambdaPlan(wanted, live, limit, tuple(_steps(aws, wanted, live, limit)))
 
 
 def _check_owner(wanted: Wanted, live: Live) -> None:
@@ -55,15 +74,9 @@ def _check_owner(wanted: Wanted, live: Live) -> None:
         )
 
 
-def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
+def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
     project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
-    role = role_name(project, aws.region)
-    if live.role is None:
-        # Releases of an early homeport have another one, until the next.
-        if new:
-            yield LambdaStep("create", f"role {role}", "role")
-    elif live.policy != policy(aws, project, used_secrets(wanted, live)):
-        yield LambdaStep("update", f"role {role}", "role")
+    yield from _role(aws, wanted, live, is_new=new)
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
     if live.mailbox is not Mailbox.THERE:
@@ -84,17 +97,33 @@ def _steps(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
         yield LambdaStep(
             "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
         )
-    yield from _scaling(aws, wanted, live)
+    yield from _scaling(wanted, live, limit)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
 
 
-def _scaling(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
-    limit, ready = wanted.limit, wanted.scaling.min
+def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
+    name, settings = role_name(wanted.project, aws.region), wanted.settings
+    if settings.role:
+        return
+    if live.role is None:
+        # Releases of an early homeport have another one, until the next.
+        if is_new:
+            yield LambdaStep("create", f"role {name}", "role")
+        return
+    same = (
+        live.policy == wanted.policy(aws, used_secrets(wanted, live))
+        and settings.boundary in (None, live.boundary)
+        and (settings.policies is None or set(settings.policies) == set(attached(aws, name)))
+    )
+    if not same:
+        yield LambdaStep("update", f"role {name}", "role")
+
+
+def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
+    ready = wanted.scaling.min
     steps = []
     if live.reserved != limit:
-        if limit is not None:
-            _check_account(aws, limit, live.reserved or 0)
         steps.append(LambdaStep("limit", f"instances to {limit or 'what the account has'}", "reserved"))
     if live.kept_ready != ready or live.not_kept_ready:
         detail = f"{ready} instances ready; AWS bills for them" if ready else "no instance ready without a request"
@@ -103,16 +132,22 @@ def _scaling(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
     yield from reversed(steps) if ready < live.kept_ready else steps
 
 
-def _check_account(aws: AWS, limit: int, before: int) -> None:
+def _limit(aws: AWS, wanted: Wanted, live: Live) -> int | None:
     """Raises ConfigError for more than the account has to reserve, before anything is changed."""
+    limit = wanted.limit
+    if live.reserved == (limit or DEFAULT_LIMIT):
+        return live.reserved
     account = aws.functions.get_account_settings()["AccountLimit"]
-    most = max(0, account["UnreservedConcurrentExecutions"] + before - ALWAYS_UNRESERVED)
+    most = max(0, account["UnreservedConcurrentExecutions"] + (live.reserved or 0) - ALWAYS_UNRESERVED)
+    if limit is None:
+        return min(DEFAULT_LIMIT, most) or None
     if limit > most:
         raise ConfigError(
             f"[scaling] max = {limit} reserves {limit} instances, and the account has {most} to reserve: of "
             f"{account['ConcurrentExecutions']} at once, AWS keeps {ALWAYS_UNRESERVED} for other functions",
             hint="a smaller max, or leave it out; AWS raises an account's limit on request (Service Quotas)",
         )
+    return limit
 
 
 def is_new(aws: AWS, wanted: Wanted, live: Live) -> bool:

@@ -23,6 +23,7 @@ from .origins import read_origins, write_origin
 from .pins import Pin
 from .publish import prune, publish, switch
 from .versions import Version
+from .wanted import network
 
 DOWNLOAD_S = 60.0
 # Of a version, what UpdateFunctionConfiguration takes as it is.
@@ -59,6 +60,8 @@ def republish(
         "FunctionName": name,
         **{key: version.configuration[key] for key in KEPT},
         "Layers": version.layers,
+        **network(version.network),
+        "KMSKeyArn": version.configuration.get("KMSKeyArn", ""),
         "SnapStart": {"ApplyOn": version.configuration.get("SnapStart", {}).get("ApplyOn", "None")},
         "Environment": {"Variables": {**kept, **changed}},
     }

@@ -29,6 +29,16 @@ def attached_by_hand(aws: AWS, role: str) -> list[str]:
     return [policy.rpartition("/")[2] for policy in attached(aws, role)] + written_by_hand(aws, role)
 
 
+def attach_policies(aws: AWS, role: str, policies: tuple[str, ...]) -> None:
+    """These managed ones, and no others."""
+    before = attached(aws, role)
+    for policy in sorted({*policies} - {*before}):
+        aws.roles.attach_role_policy(RoleName=role, PolicyArn=policy)
+    for policy in sorted({*before} - {*policies}):
+        with absent(NO_ENTITY):
+            aws.roles.detach_role_policy(RoleName=role, PolicyArn=policy)
+
+
 def detach_policies(aws: AWS, role: str) -> None:
     """All but homeport's own."""
     for policy in attached(aws, role):

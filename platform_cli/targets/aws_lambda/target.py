@@ -10,6 +10,7 @@ from ...controlplane.access import hash_of, make_token
 from ...controlplane.deployments import describe_release
 from ...controlplane.store import Origin
 from ...errors import InputError, NotFoundError
+from ...log_query import LogQuery
 from ..base import Removal
 from .client import AWS, aws_errors
 from .cost import estimate
@@ -143,10 +144,10 @@ class LambdaTarget:
             raise _missing(project)
         return live, removal
 
-    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
         with aws_errors():
             self._read(project)
-            yield from read_logs(self._aws, project, follow=follow, since=since)
+            yield from read_logs(self._aws, project, follow=follow, query=query)
 
     def _read(self, project: str) -> Live:
         live = read_live(self._aws, project)

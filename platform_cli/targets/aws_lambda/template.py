@@ -14,7 +14,7 @@ from ...home import write_atomic
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
 from .versions import STACK
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted, policy
+from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted
 
 TEMPLATE = "template.json"
 ARTIFACTS = "artifacts"
@@ -90,13 +90,15 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     # No label of a stack's release keeps a version of its secrets.
     unpinned = replace(wanted, secrets=replace(wanted.secrets, version=None)) if wanted.secrets else wanted
     variables = unpinned.variables("v${Release}", token_hash)
-    limit, ready = wanted.limit, wanted.scaling.min
+    limit, ready, settings = wanted.limit, wanted.scaling.min, wanted.settings
     return {
         "Role": (
             "IAM::Role",
             {
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": POLICY, "PolicyDocument": policy(STACK_PLACE, project, secrets)}],
+                "Policies": [{"PolicyName": POLICY, "PolicyDocument": wanted.policy(STACK_PLACE, secrets)}],
+                **({"PermissionsBoundary": settings.boundary} if settings.boundary else {}),
+                **({"ManagedPolicyArns": list(settings.policies)} if settings.policies else {}),
                 "Tags": tags,
             },
         ),
@@ -113,7 +115,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
         "Function": (
             "Lambda::Function",
             {
-                **wanted.configuration("${Role.Arn}", ["${PackagesLayer}", "${RuntimeLayer}"], variables),
+                **_configuration(wanted, variables),
                 "Description": f"{project}, by homeport",
                 "Architectures": [artifacts.architecture],
                 "Code": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(artifacts.function)},
@@ -146,6 +148,14 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             for sid, permission in PERMISSIONS.items()
         },
     }
+
+
+def _configuration(wanted: Wanted, variables: Mapping[str, str]) -> dict[str, Any]:
+    """With CloudFormation's own name for the key. A role of the user's own is taken, and the stack's is idle."""
+    role = wanted.settings.role or "${Role.Arn}"
+    found = wanted.configuration(role, ["${PackagesLayer}", "${RuntimeLayer}"], variables)
+    key = found.pop("KMSKeyArn")
+    return {**found, **({"KmsKeyArn": key} if key else {})}
 
 
 def _layer(wanted: Wanted, archive: Archive, kind: str) -> tuple[str, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...config.project import Network
 from .client import AWS
 from .pins import Pin, read_pin
 
@@ -48,6 +49,11 @@ class Version:
     @property
     def layers(self) -> list[str]:
         return layers_of(self.configuration)
+
+    @property
+    def network(self) -> Network | None:
+        found = self.configuration.get("VpcConfig", {})
+        return Network(tuple(found["SubnetIds"]), tuple(found["SecurityGroupIds"])) if found.get("SubnetIds") else None
 
     @property
     def made_at(self) -> float:

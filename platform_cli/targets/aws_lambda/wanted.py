@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
-from ...config.project import LambdaSettings, Scaling
+from ...config.project import LambdaSettings, Network, Scaling
 from ...errors import ConfigError
 from .artifacts import Artifacts
 from .names import MAX_DESCRIPTION, MAX_PROJECT, TAG, function_name, log_group, mailbox_table
@@ -27,6 +27,12 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }  # fmt: skip
+# Of a function in a VPC, for which AWS knows no finer resource
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+NETWORK_ACTIONS = [
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+]  # fmt: skip
 # A public URL needs both (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html): the second lets nobody call the
 # function but through its URL.
 PERMISSIONS: Mapping[str, Mapping[str, Any]] = {
@@ -75,6 +81,9 @@ class Wanted:
         settings = self.settings
         said = [*zips, artifacts.python, artifacts.architecture, settings.memory_mb, settings.timeout_s,
                 settings.snap_start, self.domains]  # fmt: skip
+        more = (settings.role, settings.vpc and asdict(settings.vpc), settings.layers, settings.kms_key)
+        if any(more):
+            said += more
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
@@ -90,15 +99,18 @@ class Wanted:
             "Handler": HANDLER,
             "MemorySize": self.settings.memory_mb,
             "Timeout": self.settings.timeout_s,
-            "Layers": layers,
+            # homeport's own above the others: what both have comes from the last.
+            "Layers": [*self.settings.layers, *layers],
+            **network(self.settings.vpc),
+            "KMSKeyArn": self.settings.kms_key or "",
             "Environment": {"Variables": dict(variables)},
             "SnapStart": {"ApplyOn": "PublishedVersions" if self.settings.snap_start else "None"},
         }
 
     @property
     def limit(self) -> int | None:
-        """[scaling] max, where it was made larger than the one worker of the default."""
-        return self.scaling.max if self.auto_scaling and self.scaling.max > 1 else None
+        """[scaling] max; None where nobody said it."""
+        return self.scaling.max if self.auto_scaling else None
 
     @property
     def origin(self) -> str:
@@ -107,7 +119,31 @@ class Wanted:
 
     @property
     def tags(self) -> dict[str, str]:
-        return {TAG: self.project}
+        return {**self.settings.tags, TAG: self.project}
+
+    def policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
+        """Of its role: what homeport needs, and what the project asks for."""
+        document = policy(place, self.project, secrets)
+        return {**document, "Statement": [*document["Statement"], *self._more_statements()]}
+
+    def _more_statements(self) -> Iterator[dict[str, Any]]:
+        settings = self.settings
+        for statement in settings.permissions:
+            yield _allowed(list(statement.actions), list(statement.resources))
+        if settings.vpc:
+            yield _allowed(NETWORK_ACTIONS, "*")
+        if settings.kms_key:
+            yield _allowed(["kms:Decrypt"], settings.kms_key)
+
+
+def network(vpc: Network | None) -> dict[str, Any]:
+    """As AWS's calls take it; empty lists take a function out of its network again."""
+    subnets, groups = (vpc.subnets, vpc.security_groups) if vpc else ((), ())
+    return {"VpcConfig": {"SubnetIds": list(subnets), "SecurityGroupIds": list(groups)}}
+
+
+def _allowed(actions: list[str], resource: str | list[str]) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 def _variables(
@@ -150,5 +186,5 @@ def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, An
     allowed += [([PERMISSION], secret) for secret in sorted(secrets)]
     return {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource} for actions, resource in allowed],
+        "Statement": [_allowed(actions, resource) for actions, resource in allowed],
     }

@@ -13,7 +13,7 @@ from ..jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_
 from ..probe import exchange
 from ..relay.base import NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
-from .auth import CHALLENGE, BearerToken, no_authorization, without_authorization
+from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
 from .calls import BatchRecords, CallRecord
 from .carried import Carried
 from .cors import OwnCORS, allowing, is_preflight
@@ -26,6 +26,7 @@ from .messages import (
     declared_length,
     decoded,
     discard_body,
+    id_of_part,
     may_call,
     parse,
     peek_body,
@@ -39,6 +40,7 @@ from .paths import Paths
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
+TOO_LARGE = f"a message may have {MAX_BODY} bytes"
 # Characters of the app's own words that are told on a stream.
 MAX_TOLD = 500
 
@@ -118,7 +120,7 @@ class Guard:
             self.open_requests -= 1
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._names.allows_host(header(scope, b"host")):
+        if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):
             await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
             return
         origin = header(scope, b"origin")
@@ -168,11 +170,14 @@ class Guard:
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if declared_length(scope) > MAX_BODY:
+            if declared_length(scope) > MAX_BODY and not self._is_posted(scope):
                 raise BodyTooLarge
             body = await read_body(receive)
-        except BodyTooLarge:
-            await _refuse_body(receive, send)
+        except BodyTooLarge as refused:
+            if not self._is_posted(scope):
+                await _refuse_body(receive, send)
+            elif not await self._refuse_posted(scope, refused.start, receive, send):
+                await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
             return
         except Disconnected:
             return
@@ -183,8 +188,7 @@ class Guard:
                 await send_error(send, 503, INTERNAL_ERROR, str(problem))
                 return
             if relayed:
-                await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
-                await send({"type": "http.response.body", "body": b"Accepted"})
+                await _accept(send)
                 return
             await self._calls.arrival(session_of(scope["query_string"]))
         await self._take(scope, body, receive, send)
@@ -204,6 +208,18 @@ class Guard:
 
     def is_here(self, session: str) -> bool:
         return self._calls.knows(session)
+
+    async def _refuse_posted(self, scope: Scope, start: bytes, receive: Receive, send: Send) -> bool:
+        """Says on the session's stream that a message is too large: clients of mcp 1.x wait for ever after an HTTP
+        error. False where the message's id is not found, or its session is not open here.
+        """
+        query = scope["query_string"]
+        request_id = id_of_part(start, await discard_body(receive))
+        if request_id is None or not self.has_session(query):
+            return False
+        await _accept(send)
+        await self._calls.say(session_of(query), event(error(request_id, INVALID_REQUEST, TOO_LARGE)))
+        return True
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Gives the app a message that has passed."""
@@ -246,6 +262,12 @@ class Guard:
             request_id.reset(token)
 
 
+async def _accept(send: Send) -> None:
+    """The answer to what was posted, whatever becomes of it on the stream."""
+    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
+    await send({"type": "http.response.body", "body": b"Accepted"})
+
+
 async def _refuse_body(receive: Receive, send: Send) -> None:
     """Answers at once, and lets a client that reads only after it has written all come to read."""
 
@@ -257,7 +279,7 @@ async def _refuse_body(receive: Receive, send: Send) -> None:
         await send(part)
 
     close = [(b"connection", b"close")]
-    await send_error(send_and_wait, 413, -32600, f"a message may have {MAX_BODY} bytes", close)
+    await send_error(send_and_wait, 413, INVALID_REQUEST, TOO_LARGE, close)
 
 
 async def _refuse(scope: Scope, send: Send, status: int, reason: str, headers: Headers | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from itertools import islice
 from typing import Any
@@ -14,13 +15,22 @@ MESSAGE = "homeport.message"
 # The SDKs' own limit (mcp.server.transport_security.DEFAULT_MAX_REQUEST_BODY_SIZE).
 MAX_BODY = 4 * 1024 * 1024
 MAX_DISCARDED = 16 * MAX_BODY
+# Bytes of both ends of a refused message in which its id is looked for.
+MAX_PART = 4096
+_ID = rb'"id"\s*:\s*(-?\d{1,18}|"[^"\\]{1,256}")'
+_FIRST_ID = re.compile(rb"\s*\{[^{}\[\]]*?" + _ID)
+_LAST_ID = re.compile(_ID + rb"\s*(?:,[^{}\[\]]*)?\}\s*\Z")
 # Calls of one JSON array that have a record; no SDK answers arrays of more.
 MAX_CALLS = 50
 JSON_TYPES = ("application/json", "application/json-rpc")
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than MAX_BODY bytes."""
+    """The body is larger than MAX_BODY bytes, and begins with `start`."""
+
+    def __init__(self, start: bytes = b"") -> None:
+        super().__init__()
+        self.start = start
 
 
 class Disconnected(Exception):
@@ -41,7 +51,7 @@ async def read_body(receive: Receive) -> bytes:
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
         if len(body) > MAX_BODY:
-            raise BodyTooLarge
+            raise BodyTooLarge(body)
         return body
     chunks, size = [body], len(body)
     while message.get("more_body"):
@@ -51,18 +61,31 @@ async def read_body(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY:
-            raise BodyTooLarge
+            raise BodyTooLarge(b"".join(chunks))
     return b"".join(chunks)
 
 
-async def discard_body(receive: Receive) -> None:
-    """Reads what is left of a body that is refused; a client that goes on beyond MAX_DISCARDED bytes is left alone."""
-    size = 0
+async def discard_body(receive: Receive) -> bytes:
+    """Reads what is left of a body that is refused and returns its last bytes; a client that goes on beyond
+    MAX_DISCARDED bytes is left alone.
+    """
+    size, last = 0, b""
     while size < MAX_DISCARDED:
         message = await receive()
+        body: bytes = message.get("body", b"")
+        last = (last + body)[-MAX_PART:]
         if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
-        size += len(message.get("body", b""))
+            break
+        size += len(body)
+    return last
+
+
+def id_of_part(start: bytes, end: bytes) -> Any:
+    """The id of a request of which only the beginning and the end are known: it stands before the first thing that is
+    nested in it, or behind the last, where the SDKs write it. None if it is not found.
+    """
+    found = _FIRST_ID.match(start[:MAX_PART]) or _LAST_ID.search((start + end)[-MAX_PART:])
+    return json.loads(found[1]) if found else None
 
 
 def parse(body: bytes) -> dict[str, Any] | None:

@@ -50,10 +50,10 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
     try:
         die_with_parent(signal.SIGKILL)
         set_undumpable()
-        furnish()
-        # The next process has the number after this one. A kernel without it gives the next that is free.
+        # The next process has the number after this one. Where that cannot be said, it has the next that is free.
         with contextlib.suppress(OSError):
             Path("/proc/sys/kernel/ns_last_pid").write_text(str(number - 1))
+        furnish()
         worker = os.fork()
     except OSError as error:
         os.write(fail, str(error).encode())

@@ -35,11 +35,15 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What `store_output` has set: for records that nobody completes and scrubs on their way.
 _scrubber: Scrubber | None = None
 _origin: dict[str, Any] = {}
+# Lines of the logging record that is being written now, where that is to be one record.
+_gathered: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("homeport_gathered", default=None)
 _raw: RawOutput | None = None
 
 
 def store_output(scrubber: Scrubber, **origin: Any) -> None:
-    """As `capture_output` where output is kept as it is: all of it is scrubbed, and records say where they are from."""
+    """As `capture_output` where output is kept as it is: all of it is scrubbed, and records say where they are from;
+    what logging writes at once is one record, a traceback included.
+    """
     global _scrubber, _origin, _raw
     _origin, _scrubber, _raw = origin, scrubber, RawOutput(scrubber) if scrubber.longest else None
     capture_output(scrubber)
@@ -89,6 +93,10 @@ def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
 
 
 def _emit_text(default: str, line: str, request: str | None) -> None:
+    gathered = _gathered.get()
+    if gathered is not None:
+        gathered.append(line)
+        return
     level = _written_level.get() or _named_level(line) or default
     emit(level, line, **({"request": request} if request else {}))
 
@@ -125,11 +133,16 @@ def _tell_levels() -> None:
     handle, showwarning = logging.Handler.handle, warnings.showwarning
 
     def handle_with_level(handler: logging.Handler, record: logging.LogRecord) -> Any:
-        token = _written_level.set(_level_of(record.levelno))
+        level = _level_of(record.levelno)
+        token, lines = _written_level.set(level), _gathered.set([] if _scrubber else None)
         try:
             return handle(handler, record)
         finally:
+            gathered = _gathered.get()
+            _gathered.reset(lines)
             _written_level.reset(token)
+            if gathered:
+                _emit_text(level, "\n".join(gathered), request_id.get())
 
     def show_with_level(*args: Any, **kwargs: Any) -> None:
         token = _written_level.set("warning")

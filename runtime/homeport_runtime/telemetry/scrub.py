@@ -36,6 +36,8 @@ MANY = 64
 # Starts a line that is a record (homeport_runtime.telemetry.RECORD). These of its fields hold no text of the server.
 RECORD = b"\x1e"
 OWN_FIELDS = ("time", "level", "request")
+# Of JSON (RFC 8259, section 7).
+SHORT_ESCAPES = {"\b": b"b", "\f": b"f", "\n": b"n", "\r": b"r", "\t": b"t"}
 HTML_NAMES = {"&": "amp|", "<": "lt|", ">": "gt|", '"': "quot|", "'": "apos|"}
 # What of a contract is prose or data; its names and shapes have to stay as they are.
 PROSE = ("description", "instructions", "title", "default", "examples")
@@ -100,7 +102,7 @@ class Scrubber:
         try:
             fields = json.loads(line[1:])
             fields = {key: value if key in OWN_FIELDS else self.value(value) for key, value in fields.items()}
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return clean
         return RECORD + json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
@@ -203,9 +205,8 @@ def _character(character: str) -> bytes:
     ways.append(b"".join(ESCAPES + b"u(?:%s|%s)" % (u.hex().encode(), u.hex().upper().encode()) for u in _pairs(units)))
     if character == " ":
         ways.append(rb"\+")
-    elif character in "\n\r\t":
-        short = {"\n": b"n", "\r": b"r", "\t": b"t"}[character]
-        ways.append(ESCAPES + short)
+    elif character in SHORT_ESCAPES:
+        ways.append(ESCAPES + SHORT_ESCAPES[character])
     elif character in "\"'/":
         ways.append(ESCAPES + b"(?:" + literal + b"|" + percent + b")")
     number, named = ord(character), HTML_NAMES.get(character, "")

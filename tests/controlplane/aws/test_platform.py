@@ -90,7 +90,7 @@ def test_a_push_is_live_with_its_result_on_the_commit(
     assert platform.cli.run("diff", NAME)["added"] == ["fresh"]
     assert [(link["project"], link["state"]) for link in platform.cli.run("repos")["repos"]] == [(NAME, "live")]
     role = plane.moto.client("iam").get_role(RoleName=f"homeport-{NAME}.{REGION}")["Role"]
-    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f":policy/{PREFIX}_boundary")
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].endswith(f":policy/{PREFIX}_boundary.{REGION}")
 
     before, made = len(platform.pump.events), versions(plane)
     assert post(github.webhook, body, headers) == (202, {"deploying": []}), "it was delivered before"

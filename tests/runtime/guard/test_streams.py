@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from homeport_runtime.asgi import Message, Receive, Scope, Send
+from homeport_runtime.guard.messages import MAX_BODY
 from homeport_runtime.guard.open_streams import OpenStreams
 from homeport_runtime.guard.streams import StreamCalls
 
@@ -71,9 +74,6 @@ def test_a_call_to_no_session_is_an_error(workers: Workers) -> None:
 
 
 def test_nothing_is_kept_of_a_stream_that_broke() -> None:
-    import asyncio
-
-    from homeport_runtime.asgi import Message, Receive, Scope, Send
 
     streams = StreamCalls()
 
@@ -93,3 +93,16 @@ def test_nothing_is_kept_of_a_stream_that_broke() -> None:
     with pytest.raises(OSError, match="gone"):
         asyncio.run(streams.follow(app, {}, receive, send, OpenStreams(), None))
     assert not streams._sessions
+
+
+@pytest.mark.parametrize("order", [("jsonrpc", "id", "method", "params"), ("method", "params", "jsonrpc", "id")])
+def test_what_is_too_large_is_refused_on_the_stream(workers: Workers, order: tuple[str, ...]) -> None:
+    """An HTTP error would leave a client of mcp 1.x waiting for ever."""
+    worker = workers.kind("mcp2_lowlevel")
+    with session(worker) as (stream, path):
+        whole = message("tools/call", {"name": "add", "arguments": {"a": {"id": 5}, "b": "x" * MAX_BODY}}, "large")
+        post(worker, path, {key: whole[key] for key in order})
+        answer = stream.next()
+        assert (answer["id"], answer["error"]["code"]) == ("large", -32600)
+        post(worker, path, call("add", request_id=6, a=1, b=2))
+        assert stream.next()["id"] == 6

@@ -106,6 +106,11 @@ def test_a_tool_that_ends_the_process_fails_alone(fronts: Any, kind: str) -> Non
         assert after.split()[0] == before.split()[0], "the same process"
     assert "Root=1-" in after
     assert any("SystemExit" in record["message"] for record in records(front))
+    assert any(
+        "Traceback" in record["message"] and "sys.exit(" in record["message"] and record["request"]
+        for record in records(front)
+        if record["level"] == "error"
+    ), "with its traceback, in one piece"
 
 
 def test_what_ends_the_event_loop_is_the_error_of_that_event_and_of_no_other(fronts: Any) -> None:

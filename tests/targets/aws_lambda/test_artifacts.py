@@ -13,7 +13,7 @@ import pytest
 
 from platform_cli.build.stages import Stages
 from platform_cli.config.load import load_project
-from platform_cli.errors import BuildError
+from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
 from platform_cli.targets.aws_lambda.build import make_wanted
 from platform_cli.targets.aws_lambda.wanted import Wanted
@@ -88,7 +88,7 @@ def test_a_package_that_was_changed_after_it_was_installed_is_not_uploaded(tmp_p
         # uv's cache may have the same file.
         file.unlink()
         file.write_text(f"{content}# mine\n")
-    with pytest.raises(BuildError, match=r"not what was locked: anyio/abc/_tasks\.py$") as caught:
+    with pytest.raises(LayerError, match=r"anyio are not what was locked: anyio/abc/_tasks\.py$") as caught:
         wanted(folder, tmp_path / "home")
     assert "uv cache clean" in (caught.value.hint or "")
 

@@ -22,7 +22,7 @@ HEADERS = {"Accept": "application/json, text/event-stream"}
 
 def test_a_project_from_its_first_deploy_to_its_end(laptop: Platform, plane: ControlPlane, project: Path) -> None:
     assert [step["action"] for step in laptop.run("deploy", str(project), "--name", "whole", "--dry-run")["plan"]] == [
-        "create", "keep", "create", "upload", "create", "switch", "create",
+        "create", "keep", "create", "upload", "create", "switch", "create", "limit",
     ]  # fmt: skip
     first = laptop.run("deploy", str(project), "--name", "whole")
     assert (first["release"], first["target"], first["auth"]) == ("v1", "lambda", "token")

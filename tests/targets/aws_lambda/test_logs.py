@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from platform_cli.log_query import LogQuery
 from platform_cli.targets.aws_lambda import logs
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.logs import OVERLAP_MS, read_logs
+from platform_cli.targets.aws_lambda.logs import OVERLAP_MS, filter_pattern, read_logs
 from tests.aws.moto_server import Moto
 
 GROUP = {"logGroupName": "/aws/lambda/homeport-followed"}
@@ -42,7 +44,40 @@ def test_who_follows_sees_each_event_once_and_looks_back_no_further_than_it_must
     aws.logs.meta.events.register("provide-client-params.cloudwatch-logs.FilterLogEvents", looked)
     monkeypatch.setattr(logs, "time", SimpleNamespace(sleep=sleep))
     put(now, "first")
-    followed = read_logs(aws, "followed", follow=True)
+    followed = read_logs(aws, "followed", follow=True, query=LogQuery())
     assert [next(followed)["message"], next(followed)["message"]] == ["first", "late"]
     assert looked_from == [0, *[now - OVERLAP_MS] * QUIET_ROUNDS]
     aws.logs.delete_log_group(**GROUP)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-29T08:00:00.000Z 7f3c Task timed out after 3.00 seconds",
+        "RequestId: 7f3c Error: Runtime exited with error: signal: killed Runtime.ExitError",
+        "REPORT RequestId: 7f3c Duration: 9 ms Max Memory Used: 128 MB Status: error Error Type: Runtime.OutOfMemory",
+        "INIT_REPORT Init Duration: 9999.01 ms Phase: init Status: timeout",
+        '{"time":1,"level":"error","message":"x","release":"v1"}',
+    ],
+)
+def test_what_failed_is_found_by_its_level(line: str) -> None:
+    """By CloudWatch first, which sends nothing else."""
+    query = LogQuery(level="error")
+    assert re.search(filter_pattern(query).strip("%"), line)
+    assert query.wants(logs._record({"message": line, "timestamp": 1}))
+
+
+def test_cloudwatch_is_asked_for_what_leaves_the_least() -> None:
+    patterns = [
+        filter_pattern(query)
+        for query in (
+            LogQuery(),
+            LogQuery(level="info", release="v2"),
+            LogQuery(level="warning", grep="needle", release="v2"),
+            # More than a word: CloudWatch's expressions are others than Python's.
+            LogQuery(level="error", grep="a.b"),
+        )
+    ]
+    assert patterns == ["", "%v2%", "%needle%", "%error|timed|timeout|Runtime|killed%"]
+    ordinary = "REPORT RequestId: 7f3c Duration: 9.00 ms Billed Duration: 9 ms Max Memory Used: 99 MB"
+    assert not LogQuery(level="warning").wants(logs._record({"message": ordinary, "timestamp": 1}))

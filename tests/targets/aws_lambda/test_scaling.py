@@ -86,6 +86,24 @@ def test_at_no_moment_are_more_kept_ready_than_there_may_be(unasked: ControlPlan
     LambdaTarget(aws).destroy("scales")
 
 
+def test_a_project_whose_bound_nobody_chose_has_one(unasked: ControlPlane, tmp_path: Path) -> None:
+    aws, functions, one = AWS(None), unasked.moto.client("lambda"), hand_made(tmp_path, "bounded")
+    plan = make_plan(aws, one)
+    assert (plan.limit, plan.notes) == (50, ("instances: at most 50, since nobody said more; [scaling] max does",))
+    deploy(aws, one)
+    assert read_live(aws, "bounded").reserved == 50
+    assert (make_plan(aws, one).steps, make_plan(aws, one).notes) == ((), ())
+    deploy(aws, replace(one, scaling=Scaling(max=1)))
+    assert read_live(aws, "bounded").reserved == 1
+
+    functions.put_function_concurrency(FunctionName="homeport-bounded", ReservedConcurrentExecutions=1)
+    left = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    functions.put_function_concurrency(FunctionName="homeport-bounded", ReservedConcurrentExecutions=left + 1 - 100)
+    full = make_plan(aws, replace(one, project="unbounded"))
+    assert (full.limit, "nothing bounds" in full.notes[0]) == (None, True)
+    LambdaTarget(aws).destroy("bounded")
+
+
 def test_instances_that_do_not_come_are_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     half = {
         "Status": "IN_PROGRESS",

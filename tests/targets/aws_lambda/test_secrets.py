@@ -182,7 +182,9 @@ def test_the_values_are_in_nothing_that_is_written_or_printed(laptop: Platform, 
             assert "discovery.json" not in code.namelist()
             said += "".join(code.read(entry).decode(errors="replace") for entry in code.namelist())
     said += json.dumps(functions.get_alias(FunctionName=function, Name="live"), default=str)
-    said += json.dumps(plane.moto.client("iam").get_role_policy(RoleName=function, PolicyName="homeport"), default=str)
+    said += json.dumps(
+        plane.moto.client("iam").get_role_policy(RoleName=f"{function}.{REGION}", PolicyName="homeport"), default=str
+    )
     logs = "".join(path.read_text() for path in plane.folder.rglob("function.log"))
     assert "connecting with x [secret WORD]" in logs
     files = [file.read_bytes() for file in laptop.home.rglob("*") if file.is_file()]

@@ -1,0 +1,136 @@
+"""What nothing needs any more: old releases, their bundles, layers and runtimes, and what killed builds left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeport_runtime.manifest import FILE_NAME
+
+from ..temporary import is_abandoned
+from .state import State
+from .store import ReleaseRow
+
+# The newest releases of a project that stay; the active one, and the one that a rollback goes to, always do.
+KEEP = 20
+# Seconds for which a bundle that no release has may be what a build is about to deploy.
+NEW_BUNDLE_S = 3600.0
+# Seconds for which a layer that no release needs is kept for the next deploy, and for `homeport dev`.
+SPARE_LAYER_S = 7 * 86400.0
+# Seconds between collections.
+EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waste:
+    """`kind` is `release`, `bundle`, `layer`, `runtime` or `temporary`; a release takes no space but that of its
+    bundle. `bytes` is what its removal frees.
+    """
+
+    kind: str
+    name: str
+    bytes: int = 0
+
+
+class Garbage:
+    def __init__(self, state: State, lock: Callable[[str], asyncio.Lock]) -> None:
+        self._state = state
+        self._home = state.home
+        self._lock = lock
+
+    async def watch(self) -> None:
+        """Collects every now and then, for ever."""
+        while True:
+            with contextlib.suppress(OSError):
+                await self.collect(dry_run=False)
+            await asyncio.sleep(EVERY_S)
+
+    async def collect(self, *, dry_run: bool) -> list[Waste]:
+        """What is removed, or would be."""
+        found: list[Waste] = []
+        used: set[str] = set()
+        for row in self._state.store.projects():
+            async with self._lock(row.name):
+                kept, old = _divide(self._state.store.releases(row.name), row.active)
+                used |= {release.bundle for release in kept}
+                found += [Waste("release", f"{row.name} v{release.number}") for release in old]
+                if not dry_run:
+                    self._state.store.delete_releases(row.name, [release.number for release in old])
+        return found + await asyncio.to_thread(self._folders, used, dry_run)
+
+    def _folders(self, used: set[str], dry_run: bool) -> list[Waste]:
+        found = []
+        for kind, folder in self._unused(used):
+            found.append(Waste(kind, folder.name, _size(folder)))
+            if not dry_run:
+                shutil.rmtree(folder, ignore_errors=True)
+                for effects in folder.parent.glob(f"{folder.name}.*.json") if kind == "layer" else ():
+                    effects.unlink(missing_ok=True)
+        return found
+
+    def _unused(self, used: set[str]) -> Iterator[tuple[str, Path]]:
+        home = self._home
+        staying = []
+        for bundle in _folders(home.bundles):
+            if bundle.name in used or not _is_older(bundle, NEW_BUNDLE_S):
+                staying.append(bundle)
+            else:
+                yield "bundle", bundle
+        needed = [_needs(bundle) for bundle in staying]
+        for kind, folder, names in (
+            ("layer", home.layers, {layer for layer, _ in needed}),
+            ("runtime", home.runtimes, {runtime for _, runtime in needed}),
+        ):
+            for part in _folders(folder):
+                # What has a dot before its name is being built; its builder locks it.
+                spare = is_abandoned(part) if part.name.startswith(".") else _is_older(part, SPARE_LAYER_S)
+                if part.name not in names and spare:
+                    yield kind, part
+        yield from (("temporary", folder) for folder in _folders(home.temporary) if is_abandoned(folder))
+
+
+def _divide(releases: list[ReleaseRow], active: int | None) -> tuple[list[ReleaseRow], list[ReleaseRow]]:
+    """Those to keep of a project's releases, newest first, and those that may go."""
+    proven = [release.number for release in releases if release.error is None and release.number < (active or 0)]
+    always = {active, *proven[:1]}
+    kept = [release for index, release in enumerate(releases) if index < KEEP or release.number in always]
+    return kept, [release for release in releases if release not in kept]
+
+
+def _needs(bundle: Path) -> tuple[str, str]:
+    """The layer and the runtime of a bundle or the draft of one."""
+    try:
+        manifest = json.loads((bundle / FILE_NAME).read_bytes())
+        return str(manifest["layer"]), str(manifest["runtime"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", ""
+
+
+def _folders(parent: Path) -> Iterable[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
+    except FileNotFoundError:
+        return []
+
+
+def _is_older(folder: Path, seconds: float) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > seconds
+    except FileNotFoundError:
+        return False
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(Path(path, name)).st_size
+    return total
