@@ -35,22 +35,7 @@ SWITCH_S = 0.0005
 ON_DEMAND, SNAP_START = "on-demand", "snap-start"
 # Seconds that the record may take of why the event loop has ended, and the error where none came.
 TELLING_S = 5.0
-# Memory that comes with one whole processor, in MB
-# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
-WHOLE_MB = 1769
-# A start may take 10 s (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and what is not
-# imported by then goes on with the first event.
-INIT_S = 8.0
 ENDED = ("Runtime.ExitError", "the server has ended", "")
-
-
-def patience_s() -> float:
-    """Seconds in which the server is imported before the first event is asked for.
-
-    Until a function asks it has more of a processor than its memory pays for, and it does not stand still.
-    """
-    memory_mb = int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", WHOLE_MB))
-    return INIT_S if memory_mb < WHOLE_MB else 0.0
 
 
 def main() -> NoReturn:
@@ -146,7 +131,6 @@ class Events:
 
     def _run(self) -> None:
         try:
-            self._ready.wait(patience_s())
             while True:
                 self._take(self._api.next())
         except BaseException as error:
