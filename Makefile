@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix benchmarks clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -43,6 +43,14 @@ field: $(VENV)/installed
 # Every generation and minor of the SDKs, by hand and deployed, of which `make test-all` runs a part.
 sdk-matrix: $(VENV)/installed
 	$(BIN)/python -m tests.field.sdk_matrix
+
+# What strangers, servers and files say, made up for long, of which `make test` runs a part.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tests.fuzz.run
+
+# Redeploys, kills and wakes under load, and what was lost: on Linux, as root.
+soak: $(VENV)/installed
+	$(BIN)/python -m tests.soak.run
 
 benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start

@@ -31,7 +31,6 @@ def _confined(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("other projects: files, secrets, bundles", "no", "not in its mount namespace")
     yield Reach("other processes: signals, memory, names", "no", "not in its PID namespace")
     yield Reach("its bundle and packages, and the platform's code", "reads", "mounted read-only")
-    yield Reach("other processes' temporary files", "no", "its own are in memory, and end with it")
     yield Reach("life after its worker", "no", "its PID namespace ends with the worker")
     if is_root:
         yield Reach("kernel settings, disks", "no", "read-only or not there, though the platform runs as root")
@@ -48,7 +47,6 @@ def _open() -> Iterator[Reach]:
         "other projects: files, secrets, bundles",
         "other processes: signals",
         "its bundle and packages, and the platform's code",
-        "other processes' temporary files",
         "life after its worker",
         "processes without end",
     ):
@@ -59,6 +57,7 @@ def _open() -> Iterator[Reach]:
 
 
 def _always() -> Iterator[Reach]:
+    yield Reach("temporary files of other programs", "yes", "as by hand; the platform keeps none there")
     yield Reach("other files of this user", "yes", "it runs as this user")
     yield Reach("the network, and every port of this machine", "yes", "servers call others")
     yield Reach("core dumps with its secrets", "no", "switched off")
