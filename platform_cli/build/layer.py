@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from platform_cli.build.model import Interpreter, Layer, Lock
 from platform_cli.build.node import install_packages
-from platform_cli.build.record import check_records
+from platform_cli.build.record import changed_files, check_records
 from platform_cli.build.uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
 from platform_cli.errors import LayerError
 from platform_cli.temporary import is_abandoned, locked_folder
@@ -23,8 +27,8 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
     """The layer of `lock` below `layers`, and whether it was there already.
 
     It has no bytecode yet (supervisor.bytecode). Two builders of one layer do not meet: the first to finish names it.
-    Raises LayerError when a package cannot be installed or is not what it says of itself, or the disk is full; nothing
-    stays behind then, nor after an interrupt.
+    A package that is not what it says of itself is taken anew, past uv's cache. Raises LayerError when a package cannot
+    be installed, or not anew, or the disk is full; nothing stays behind then, nor after an interrupt.
     """
     final = layers / lock.hash
     layer = Layer(final, lock.hash)
@@ -37,7 +41,8 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
     try:
         with locked_folder(layers, f".{lock.hash}.") as folder:
             _install(lock, interpreter, folder)
-            check_records(folder)
+            if changed := changed_files(folder):
+                _install_again(lock, interpreter, folder, changed)
             if lock.packages:
                 install_packages(lock.packages, folder)
             _name(folder, final)
@@ -48,12 +53,41 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
     return layer, False
 
 
-def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
+def _arguments(lock: Lock, interpreter: Interpreter, folder: Path) -> list[str]:
     args = ["pip", "install", "--target", str(folder), *interpreter.uv_options, "--no-deps"]
-    args += ["--link-mode", _link_mode(folder)]
     if "--extra-index-url" in lock.text:
         # The lock says which version with which hash: it does not matter which index has others of that name.
         args += ["--index-strategy", "unsafe-best-match"]
+    return args
+
+
+def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages: Iterable[str]) -> None:
+    """Something has changed these packages in uv's cache. What comes anew has the lock's hash, so that what is still
+    not as its RECORD says was published so.
+    """
+    args = [*_arguments(lock, interpreter, folder), "--reinstall", "--no-cache", "--requirements", "-"]
+    try:
+        resolve_with_uv(args, input=_part(lock.text, packages), cwd=folder)
+    except UvError:
+        check_records(folder)
+        raise
+    (folder / ".lock").unlink(missing_ok=True)
+
+
+def _part(lock: str, packages: Iterable[str]) -> str:
+    """The lines of a lock that are about these packages, and its options."""
+    names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
+    for line in lock.splitlines():
+        if not line.startswith((" ", "\t")):
+            name = re.match(r"[\w.-]*", line)
+            is_kept = line.startswith("--") or (name is not None and canonicalize_name(name[0]) in names)
+        if is_kept:
+            kept.append(line)
+    return "\n".join([*kept, ""])
+
+
+def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
+    args = [*_arguments(lock, interpreter, folder), "--link-mode", _link_mode(folder)]
     try:
         _run(args, lock.text, folder)
     except UvError as error:

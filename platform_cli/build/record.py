@@ -18,15 +18,8 @@ SHOWN = 5
 def check_records(layer: Path) -> None:
     """Raises LayerError where files are not what the RECORD of their package says (PyPA, "Recording installed
     projects").
-
-    Files that have no hash there, which installers make, are not looked at, and neither is bytecode, which is compiled
-    anew.
     """
-    changed: dict[str, list[str]] = {}
-    for record in sorted(layer.glob("*.dist-info/RECORD")):
-        differing = [path for path, expected in _hashes(record) if _differs(layer / path, expected)]
-        if differing:
-            changed[record.parent.name.partition("-")[0]] = differing
+    changed = changed_files(layer)
     if changed:
         files = [path for paths in changed.values() for path in paths]
         more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
@@ -35,6 +28,24 @@ def check_records(layer: Path) -> None:
             hint=f"something changed them in uv's cache or in the layer: `uv cache clean {' '.join(changed)}`, remove "
             f"{layer} if it is still there, then run the command again.",
         )
+
+
+def changed_files(layer: Path) -> dict[str, list[str]]:
+    """The files that are not what a RECORD says, by package.
+
+    Files that have no hash there, which installers make, are not looked at, and neither is bytecode, which is compiled
+    anew. Where packages bring one file each to the same place, it may be any one's.
+    """
+    expected: dict[str, dict[str, str]] = {}
+    for record in sorted(layer.glob("*.dist-info/RECORD")):
+        for path, sha256 in _hashes(record):
+            expected.setdefault(path, {})[record.parent.name.partition("-")[0]] = sha256
+    changed: dict[str, list[str]] = {}
+    for path, by_package in expected.items():
+        if all(_differs(layer / path, sha256) for sha256 in by_package.values()):
+            for package in by_package:
+                changed.setdefault(package, []).append(path)
+    return changed
 
 
 def _hashes(record: Path) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import os
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from platform_cli.build import uv
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.layer import build_layer
 from platform_cli.build.model import Lock
+from platform_cli.build.record import changed_files
 from platform_cli.build.uv import UvError, run_uv
 from platform_cli.errors import LayerError
 
@@ -129,3 +132,18 @@ def test_nothing_stays_behind(
     assert list(tmp_path.iterdir()) == []
     if isinstance(caught.value, LayerError):
         assert "disk is full" in caught.value.message
+
+
+def test_one_file_of_two_packages_may_be_either_s(tmp_path: Path) -> None:
+    of_one, of_other = (
+        base64.urlsafe_b64encode(sha256(text).digest()).rstrip(b"=").decode() for text in (b"one", b"other")
+    )
+    for package, expected in (("one", of_one), ("other", of_other)):
+        record = tmp_path / f"{package}-1.dist-info" / "RECORD"
+        record.parent.mkdir()
+        record.write_text(f"tests/__init__.py,sha256={expected},3\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "__init__.py").write_bytes(b"other")
+    assert changed_files(tmp_path) == {}
+    (tmp_path / "tests" / "__init__.py").write_bytes(b"another")
+    assert changed_files(tmp_path) == {"one": ["tests/__init__.py"], "other": ["tests/__init__.py"]}

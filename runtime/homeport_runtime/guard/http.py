@@ -175,8 +175,8 @@ class Guard:
             body = await read_body(receive)
         except BodyTooLarge as refused:
             if not self._is_posted(scope):
-                await _refuse_body(receive, send)
-            elif not await self._refuse_posted(scope, refused.start, receive, send):
+                await _refuse_body(refused, receive, send)
+            elif not await self._refuse_posted(scope, refused, receive, send):
                 await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
             return
         except Disconnected:
@@ -209,12 +209,12 @@ class Guard:
     def is_here(self, session: str) -> bool:
         return self._calls.knows(session)
 
-    async def _refuse_posted(self, scope: Scope, start: bytes, receive: Receive, send: Send) -> bool:
+    async def _refuse_posted(self, scope: Scope, refused: BodyTooLarge, receive: Receive, send: Send) -> bool:
         """Says on the session's stream that a message is too large: clients of mcp 1.x wait for ever after an HTTP
         error. False where the message's id is not found, or its session is not open here.
         """
         query = scope["query_string"]
-        request_id = id_of_part(start, await discard_body(receive))
+        request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
         if request_id is None or not self.has_session(query):
             return False
         await _accept(send)
@@ -268,13 +268,14 @@ async def _accept(send: Send) -> None:
     await send({"type": "http.response.body", "body": b"Accepted"})
 
 
-async def _refuse_body(receive: Receive, send: Send) -> None:
+async def _refuse_body(refused: BodyTooLarge, receive: Receive, send: Send) -> None:
     """Answers at once, and lets a client that reads only after it has written all come to read."""
 
     async def send_and_wait(part: Message) -> None:
         if part["type"] == "http.response.body":
             await send({**part, "more_body": True})
-            await discard_body(receive)
+            if not refused.is_whole:
+                await discard_body(receive)
             part = {"type": "http.response.body", "body": b""}
         await send(part)
 

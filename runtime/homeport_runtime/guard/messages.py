@@ -26,11 +26,12 @@ JSON_TYPES = ("application/json", "application/json-rpc")
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than MAX_BODY bytes, and begins with `start`."""
+    """The body is larger than MAX_BODY bytes: `start` is what was read of it, and `is_whole` that nothing follows."""
 
-    def __init__(self, start: bytes = b"") -> None:
+    def __init__(self, start: bytes = b"", *, is_whole: bool = False) -> None:
         super().__init__()
         self.start = start
+        self.is_whole = is_whole
 
 
 class Disconnected(Exception):
@@ -51,7 +52,7 @@ async def read_body(receive: Receive) -> bytes:
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
         if len(body) > MAX_BODY:
-            raise BodyTooLarge(body)
+            raise BodyTooLarge(body, is_whole=True)
         return body
     chunks, size = [body], len(body)
     while message.get("more_body"):
@@ -61,7 +62,7 @@ async def read_body(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY:
-            raise BodyTooLarge(b"".join(chunks))
+            raise BodyTooLarge(b"".join(chunks), is_whole=not message.get("more_body"))
     return b"".join(chunks)
 
 

@@ -25,7 +25,7 @@ def aws(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]:
     for name, value in moto.environment.items():
         monkeypatch.setenv(name, value)
     found = AWS(None)
-    found.logs.create_log_group(logGroupName=GROUP)
+    found.logs.create_log_group(logGroupName=GROUP, tags={"homeport:project": "locked"})
     yield found
     found.logs.delete_log_group(logGroupName=GROUP)
 

@@ -78,9 +78,12 @@ def test_at_no_moment_are_more_kept_ready_than_there_may_be(unasked: ControlPlan
     live = read_live(aws, "scales")
     assert (live.kept_ready, live.reserved) == (0, 4)
 
-    functions.put_function_concurrency(FunctionName="homeport-scales", ReservedConcurrentExecutions=890)
     # Other tests' functions have reserved some, too.
-    left = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] - 100
+    free = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    left = 10
+    functions.put_function_concurrency(
+        FunctionName="homeport-scales", ReservedConcurrentExecutions=4 + free - 100 - left
+    )
     with pytest.raises(ConfigError, match=f"has {left} to reserve"):
         make_plan(aws, scaled(0, 20, "modest"))
     LambdaTarget(aws).destroy("scales")
