@@ -31,6 +31,9 @@ ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
 # Of /proc, as container runtimes have it (runc's default readonlyPaths).
 ROOT_MAY_WRITE = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 
+# What a fork has from its zygote (protect_devices).
+_devices_are_protected = False
+
 
 @dataclass(frozen=True)
 class Room:
@@ -77,19 +80,39 @@ def _furnish(room: Room) -> None:
     with contextlib.suppress(PermissionError):
         linux.mount("proc", Path("/proc"), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     if os.getuid() == 0:
-        _protect_system()
+        _protect_settings()
+        if not _devices_are_protected:
+            _protect_devices()
     _show_only(room)
 
 
-def _protect_system() -> None:
-    """What root may write without any capability reaches all of the machine: the kernel's settings, its programs for
-    core dumps and hot-plug events, the disks.
+def protect_devices() -> None:
+    """Does for a zygote, once, what each of its workers would do for itself: it takes longer than all the rest of a
+    room. Does nothing where it is not root's, or not allowed.
+    """
+    global _devices_are_protected  # noqa: PLW0603 - what all forks of this process have
+    if sys.platform != "linux" or os.getuid() != 0:
+        return
+    with contextlib.suppress(OSError):
+        linux.unshare(linux.CLONE_NEWNS)
+        linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
+        _protect_devices()
+        _devices_are_protected = True
+
+
+def _protect_settings() -> None:
+    """What root may write without any capability reaches all of the machine: the kernel's settings, and its programs
+    for core dumps.
     """
     for name in ROOT_MAY_WRITE:
         path = Path("/proc", name)
         if path.exists():
             linux.bind(str(path), path)
             linux.make_read_only(path)
+
+
+def _protect_devices() -> None:
+    """So do programs for hot-plug events, and the disks."""
     for point in linux.list_mounts(Path("/sys")):
         linux.make_read_only(point)
     devices = Path("/dev")

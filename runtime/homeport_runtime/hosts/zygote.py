@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
 from ..takeover.transports import install as install_takeover
+from .confinement import protect_devices
 from .environment_reads import EnvironmentReads
 from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
 from .rehearsal import rehearse
@@ -57,6 +58,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
+        protect_devices()
         install_takeover()
         while True:
             ready, _, _ = select.select([self._control, self._woken], [], [])
