@@ -6,9 +6,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from homeport_runtime.hosts.confinement import Room, can_hide
-from homeport_runtime.hosts.room_command import command_in
-
 from ..home import Home, home_root
 
 # What each process of a build may take.
@@ -26,6 +23,10 @@ def confined(
     `read_only`, and the temporary ones that `command` or `writable` lead into. Where the system does not let folders be
     hidden they are `command` alone, as for servers.
     """
+    # Late: a redeploy runs none of them, and has no time for what it does not use.
+    from homeport_runtime.hosts.confinement import Room, can_hide
+    from homeport_runtime.hosts.room_command import command_in
+
     home = Home(home_root())
     if not home.root.is_dir() or not can_hide(home.root):
         return list(command)

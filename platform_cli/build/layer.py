@@ -14,7 +14,6 @@ from packaging.utils import canonicalize_name
 
 from platform_cli.build.model import Interpreter, Layer, Lock
 from platform_cli.build.node import install_packages
-from platform_cli.build.record import changed_files, check_records
 from platform_cli.build.uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
 from platform_cli.errors import LayerError
 from platform_cli.temporary import is_abandoned, locked_folder
@@ -36,6 +35,9 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
         # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
         os.utime(final)
         return layer, True
+    # Late, here and below: a redeploy has its layer.
+    from platform_cli.build.record import changed_files
+
     layers.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(layers, lock.hash)
     try:
@@ -65,6 +67,8 @@ def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages:
     """Something has changed these packages in uv's cache. What comes anew has the lock's hash, so that what is still
     not as its RECORD says was published so.
     """
+    from platform_cli.build.record import check_records
+
     args = [*_arguments(lock, interpreter, folder), "--reinstall", "--no-cache", "--requirements", "-"]
     try:
         resolve_with_uv(args, input=_part(lock.text, packages), cwd=folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from ..home import Home
 from .bounds import package_bounds, sdk_bounds
 from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
-from .git_refs import moved_branches
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -91,7 +90,7 @@ def install(
         requirements = replace(requirements, upgrade=project.upgrade)
         note(_origin(requirements))
         lock, locked = make_lock(requirements, interpreter, home.cache)
-        for text in [*lock.notes, *(moved_branches(requirements, lock.text) if locked else ())]:
+        for text in [*lock.notes, *(_moved_branches(requirements, lock) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
         lock = with_packages(lock, packages) if packages else lock
@@ -129,6 +128,15 @@ def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> I
         found = find_interpreter(required, home.cache)
         note(f"Python {wanted} is not on this machine: {found.version} serves, as requires-python allows")
         return found
+
+
+def _moved_branches(requirements: Requirements, lock: Lock) -> Iterable[str]:
+    if "git+" not in lock.text:
+        return ()
+    # Late: few projects have packages from git.
+    from .git_refs import moved_branches
+
+    return moved_branches(requirements, lock.text)
 
 
 def _origin(requirements: Requirements) -> str:
