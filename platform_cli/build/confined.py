@@ -33,8 +33,9 @@ def confined(
     inside = (path for path in (*map(Path, command), *writable) if path.is_relative_to(home.temporary))
     temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
     shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
-    folders = (*home.private, *(folder for folder in hidden if folder.is_dir()))
-    return command_in(Room(folders, tuple(sorted(shown)), tuple(read_only)), command, MEMORY_MB)
+    folders = tuple(folder for folder in (*home.private, *hidden) if folder.is_dir())
+    readable = tuple(folder for folder in read_only if folder.is_dir())
+    return command_in(Room(folders, tuple(sorted(shown)), readable), command, MEMORY_MB)
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,8 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000,
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+# <asm-generic/mman-common.h>
+_MADV_COLLAPSE = 25
 # <linux/seccomp.h>, and seccomp(2) in <asm/unistd.h>.
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 2, 4
 _SECCOMP_CALLS = {"x86_64": 317, "aarch64": 277}
@@ -42,6 +44,12 @@ def make_read_only(target: Path) -> None:
     # A user namespace may not take away what the mount it came from forbids.
     forbidden = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
+
+
+def collapse(start: int, length: int) -> bool:
+    """Puts memory into huge pages now; false where the kernel does not know how (madvise(2), MADV_COLLAPSE)."""
+    done = _LIBRARY.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_COLLAPSE) == 0
+    return done or ctypes.get_errno() != errno.EINVAL
 
 
 def die_with_parent(signal: int) -> None:

@@ -26,8 +26,11 @@ from ..takeover.transports import install as install_takeover
 from .confinement import protect_devices
 from .environment_reads import EnvironmentReads
 from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
+from .huge_pages import use_huge_pages
 from .rehearsal import rehearse
 
+# Seconds without an order after which a zygote puts its own house in order.
+QUIET_S = 1.0
 MAX_MESSAGE = 1024 * 1024
 MAX_FDS = 8
 # Left out like a module, where an SDK starts threads that stay.
@@ -49,6 +52,8 @@ class Zygote:
         self._control = control
         self._rehearsed = False
         self._reads = EnvironmentReads()
+        # Whether there is memory that is not yet in huge pages: that takes longer than a deploy should wait.
+        self._scattered = False
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
@@ -61,7 +66,10 @@ class Zygote:
         protect_devices()
         install_takeover()
         while True:
-            ready, _, _ = select.select([self._control, self._woken], [], [])
+            ready, _, _ = select.select([self._control, self._woken], [], [], QUIET_S if self._scattered else None)
+            if not ready:
+                use_huge_pages()
+                self._scattered = False
             if self._woken in ready:
                 self._reap()
             if self._control in ready:
@@ -105,6 +113,7 @@ class Zygote:
                     self._rehearsed = rehearse()
         gc.collect()
         gc.freeze()
+        self._scattered = True
         lasting = lasting_threads()
         offender = watch.offender or (REHEARSAL if lasting > 1 else None)
         self._answer(
