@@ -40,10 +40,16 @@ _NUMBER, _ARCHITECTURE = 0, 4
 _X32 = 0x40000000
 
 
+# A fork has the filter of its zygote.
+_is_confined = False
+
+
 def confine_calls() -> None:
     """From now on, for this process and what it starts. Kernels without it and other systems do nothing."""
-    if sys.platform != "linux":
+    global _is_confined  # noqa: PLW0603 - what all forks of this process have
+    if sys.platform != "linux" or _is_confined:
         return
+    _is_confined = True
     program = _program(os.uname().machine)
     buffer = ctypes.create_string_buffer(program)
     try:

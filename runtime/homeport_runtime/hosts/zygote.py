@@ -28,6 +28,7 @@ from .environment_reads import EnvironmentReads
 from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
 from .huge_pages import use_huge_pages
 from .rehearsal import rehearse
+from .seccomp import confine_calls
 
 # Seconds without an order after which a zygote puts its own house in order.
 QUIET_S = 1.0
@@ -64,6 +65,7 @@ class Zygote:
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
         protect_devices()
+        confine_calls()
         install_takeover()
         while True:
             ready, _, _ = select.select([self._control, self._woken], [], [], QUIET_S if self._scattered else None)
