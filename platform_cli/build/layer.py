@@ -83,8 +83,8 @@ def _part(lock: str, packages: Iterable[str]) -> str:
     names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
     for line in lock.splitlines():
         if not line.startswith((" ", "\t")):
-            name = re.match(r"[\w.-]*", line)
-            is_kept = line.startswith("--") or (name is not None and canonicalize_name(name[0]) in names)
+            name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+            is_kept = line.startswith("--") or canonicalize_name(name) in names
         if is_kept:
             kept.append(line)
     return "\n".join([*kept, ""])

@@ -73,9 +73,7 @@ def enter(room: Room, lifeline: int | None = None) -> None:
 
 
 def _furnish(room: Room) -> None:
-    linux.unshare(linux.CLONE_NEWNS)
-    # Nothing propagates out; what is unmounted outside goes here too.
-    linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
+    _own_mounts()
     # In a container that hides parts of /proc this is refused: then processes outside are still seen, and no more.
     with contextlib.suppress(PermissionError):
         linux.mount("proc", Path("/proc"), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
@@ -86,6 +84,12 @@ def _furnish(room: Room) -> None:
     _show_only(room)
 
 
+def _own_mounts() -> None:
+    linux.unshare(linux.CLONE_NEWNS)
+    # Nothing propagates out; what is unmounted outside goes here too.
+    linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
+
+
 def protect_devices() -> None:
     """Does for a zygote, once, what each of its workers would do for itself: it takes longer than all the rest of a
     room. Does nothing where it is not root's, or not allowed.
@@ -94,8 +98,7 @@ def protect_devices() -> None:
     if sys.platform != "linux" or os.getuid() != 0:
         return
     with contextlib.suppress(OSError):
-        linux.unshare(linux.CLONE_NEWNS)
-        linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
+        _own_mounts()
         _protect_devices()
         _devices_are_protected = True
 
