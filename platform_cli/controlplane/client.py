@@ -29,6 +29,8 @@ from .connections import Connector, LocalSocket, Remote
 
 # Seconds that a control plane has to come up.
 START_TIMEOUT_S = 30.0
+# Seconds that one has to stop: more than its workers have for their last requests (supervisor.worker.DRAIN_LIMIT_S).
+STOP_TIMEOUT_S = 60.0
 POLL_S = 0.02
 
 
@@ -129,7 +131,7 @@ class PlatformClient:
             self._request("POST", "/v1/platform/stop")
         except PlatformError:
             return False
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         while self._home.socket.exists() or _is_locked(self._home.platform_lock):
             if time.monotonic() > deadline:
                 raise PlatformError("the platform did not stop", hint=f"kill {pid}")

@@ -207,8 +207,16 @@ class Releases:
 
     async def _check_answers(self, project: str, release: RunnableRelease) -> None:
         """Raises ReleaseError for one that no client can connect to; what served before serves again."""
+        service = self._supervisor.services[project]
         try:
-            await asyncio.to_thread(check_handshake, self._supervisor.services[project].port, release.endpoints)
+            try:
+                await asyncio.to_thread(check_handshake, service.port, release.endpoints)
+            except ReleaseError:
+                if not service.is_retiring:
+                    raise
+                # A program that the release before has left may have answered: it ends with its worker.
+                await service.retired()
+                await asyncio.to_thread(check_handshake, service.port, release.endpoints)
         except ReleaseError:
             if active := self._store.active_release(project):
                 await self._supervisor.activate(project, self._runnable(active))

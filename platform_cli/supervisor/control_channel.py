@@ -16,8 +16,6 @@ from .pace import Pace
 OTHERS = 9.0
 # Who has always more to say for so many seconds, faster than it is heard, floods it.
 FLOOD_S = 2.0
-# Seconds without a message in which nothing was waiting to be read.
-QUIET_S = 0.001
 # Bytes that wait for a worker which does not read; what comes then is lost to it.
 MAX_UNSENT = 64 * 1024 * 1024
 
@@ -27,7 +25,7 @@ class ControlChannel:
         self._reader = reader
         self._writer = writer
         self._pace = Pace(OTHERS)
-        # How long nothing was waited for.
+        # How much longer there was something to hear than nothing.
         self._flooded_s = 0.0
 
     @classmethod
@@ -63,7 +61,8 @@ class ControlChannel:
             with self._pace.working():
                 yield read_message(line)
             await self._pace.rest()
-            self._flooded_s = self._flooded_s + time.monotonic() - read if read - asked < QUIET_S else 0.0
+            waited, heard = read - asked, time.monotonic() - read
+            self._flooded_s = min(max(self._flooded_s + heard - waited, 0.0), 2 * FLOOD_S)
 
     def close(self) -> None:
         self._writer.close()

@@ -99,6 +99,15 @@ class Service:
     def processes(self) -> list[int]:
         return [worker.pid for worker in (*self._starting, *self._workers, *self._retiring)]
 
+    @property
+    def is_retiring(self) -> bool:
+        """Whether a worker that was told to go still runs, and with it what it has started."""
+        return bool(self._retiring)
+
+    async def retired(self) -> None:
+        """Returns when each worker that was told to go has ended."""
+        await asyncio.gather(*(worker.gone.wait() for worker in self._retiring))
+
     def open(self, listener: socket.socket | None = None) -> None:
         """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
         self._listener = listener or open_listener(self.port)
@@ -208,7 +217,7 @@ class Service:
             for worker in {*self._workers, *self._retiring}:
                 self._retire(worker)
             self._workers = []
-            await asyncio.gather(*(worker.gone.wait() for worker in self._retiring))
+            await self.retired()
             self._exchange.unwatch()
             yield
         finally:

@@ -148,6 +148,21 @@ def test_what_it_splits_off_ends_with_it(platform: Platform, folder: Path, end: 
         assert call(url, "here", code="answer = 'mine'") == "mine"
 
 
+def test_a_program_it_left_fails_no_release(platform: Platform, folder: Path) -> None:
+    """One that closes the connections it takes from the new release."""
+    url = platform.deploy(folder, name="hostile").url
+    for number in range(3):
+        call(url, "here", code=KEEPER.replace("connection.sendall(", "connection.close() #"))
+        files = platform.home / "projects" / "hostile" / "files"
+        wait_for((files / "kept").exists)
+        before = running_in(files)
+        with (folder / "server.py").open("a") as file:
+            file.write(f"# {number}\n")
+        platform.deploy(folder, name="hostile")
+        wait_for(lambda: not before & running_in(files))  # noqa: B023 - called at once
+        (files / "kept").unlink()
+
+
 def test_it_reaches_no_process_but_its_own(platform: Platform, folder: Path) -> None:
     url = platform.deploy(folder, name="hostile").url
     control = platform.run("platform", "status")["pid"]
