@@ -17,16 +17,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from homeport_runtime.hosts.confinement import Room
+
 from ..errors import ReleaseError
 from ..secrets.references import referenced
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
 from .release import RunnableRelease, base_environment
+from .room import layer_room
 
-BOOT = (
-    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
-    "import homeport_runtime.hosts.worker; Zygote(socket.socket(fileno=int(sys.argv[1]))).run()"
-)
+# Runtimes of releases that an earlier homeport made have no keeper: their zygotes are in no room.
+BOOT = """
+import socket, sys
+sys.path.append(sys.argv.pop(1))
+import homeport_runtime.hosts.worker
+try:
+    from homeport_runtime.hosts.keeper import main
+except ImportError:
+    from homeport_runtime.hosts.zygote import Zygote
+    Zygote(socket.socket(fileno=int(sys.argv[1]))).run()
+else:
+    main(*sys.argv[1:])
+"""
 # Seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
@@ -89,11 +101,13 @@ class Zygote:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, key: Key, log: int) -> Zygote:
+    async def start(cls, key: Key, log: int, room: Room | None) -> Zygote:
+        """In `room`, if there is one, before it imports anything of a layer."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
                 str(key.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(key.runtime), str(theirs.fileno()),
+                *([room.to_json()] if room is not None else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,12 +137,14 @@ class Zygote:
         self.usable = answer["threads"] == 1
         return answer
 
-    async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, _release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         pipes = Pipes.open()
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
         descriptors += [sock.fileno() for sock in sockets]
         try:
-            forked = await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S)
+            forked = await self._order({"do": "fork", "shown": list(map(str, shown))}, descriptors, FORK_TIMEOUT_S)
         except BaseException:
             pipes.close_ours()
             raise
@@ -214,11 +230,13 @@ class Zygotes:
         self._awaited: Counter[Key] = Counter()
         self._plain = PlainLauncher()
 
-    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         if forkable(release):
             with self._kept(release), contextlib.suppress(ZygoteEnded):
                 if zygote := await self.prepare(release):
-                    return await zygote.launch(release, sockets)
+                    return await zygote.launch(release, sockets, shown)
         return await self._plain.launch(release, sockets)
 
     @contextlib.contextmanager
@@ -239,7 +257,7 @@ class Zygotes:
                 key = key_of(release, effects)
                 if key is None:
                     return None
-                zygote = await self._get(key)
+                zygote = await self._get(key, layer_room(release))
                 known, effects = effects, await self._load(zygote, release, effects)
                 if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
@@ -257,19 +275,19 @@ class Zygotes:
             write_effects(release.layer, release.runtime, effects)
         return effects
 
-    async def _get(self, key: Key) -> Zygote:
+    async def _get(self, key: Key, room: Room | None) -> Zygote:
         zygote = self._zygotes.get(key)
         if zygote is None or not zygote.alive:
             starting = self._starting.get(key)
             if starting is None:
-                starting = self._starting[key] = asyncio.create_task(self._start(key))
+                starting = self._starting[key] = asyncio.create_task(self._start(key, room))
             zygote = await asyncio.shield(starting)
         return zygote
 
-    async def _start(self, key: Key) -> Zygote:
+    async def _start(self, key: Key, room: Room | None) -> Zygote:
         try:
             with open(self._log, "ab", opener=_private) as log:
-                self._zygotes[key] = await Zygote.start(key, log.fileno())
+                self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
         finally:
             del self._starting[key]
         return self._zygotes[key]

@@ -249,7 +249,7 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
         zygotes = Zygotes(tmp_path / "log")
         newer = zygote.last_used + 1
         zygotes._zygotes = {key(f"layer-{i}"): cast(Any, Spare(newer)) for i in range(SPARE)}
-        launching = asyncio.create_task(zygotes.launch(release(), ()))
+        launching = asyncio.create_task(zygotes.launch(release(), (), ()))
         await reached.wait()
         zygotes.keep([])
         assert zygote.alive
@@ -281,7 +281,7 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
 
         monkeypatch.setattr(module.Zygote, "start", start)
         monkeypatch.setattr(PlainLauncher, "launch", launch)
-        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), ())) == "plain"
+        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), (), ())) == "plain"
 
     asyncio.run(run())
 

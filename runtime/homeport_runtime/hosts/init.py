@@ -26,6 +26,17 @@ ORPHAN_S = 10.0
 BY_SIGNAL = 128
 # What the platform tells a worker by signals: to continue, and to say where it is.
 FORWARDED = (signal.SIGCONT, WHERE)
+LAST_NUMBER = "/proc/sys/kernel/ns_last_pid"
+
+# What a fork has from its zygote (keep_numbering).
+_numbering: int | None = None
+
+
+def keep_numbering() -> None:
+    """A fork of this process can say which number the next process has, also when /proc is read-only by then."""
+    global _numbering  # noqa: PLW0603 - what all forks of this process have
+    with contextlib.suppress(OSError):
+        _numbering = os.open(LAST_NUMBER, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
@@ -50,9 +61,7 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
     try:
         die_with_parent(signal.SIGKILL)
         set_undumpable()
-        # The next process has the number after this one. Where that cannot be said, it has the next that is free.
-        with contextlib.suppress(OSError):
-            Path("/proc/sys/kernel/ns_last_pid").write_text(str(number - 1))
+        _give_next(number)
         furnish()
         worker = os.fork()
     except OSError as error:
@@ -62,6 +71,14 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
     if worker:
         _stay(worker, lifeline)
     os.setsid()
+
+
+def _give_next(number: int) -> None:
+    """To the next process. Where that cannot be said, it has the next number that is free."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(LAST_NUMBER, os.O_WRONLY) if _numbering is None else _numbering
+        os.write(descriptor, str(number - 1).encode())
+        os.close(descriptor)
 
 
 def _end_as(child: int) -> NoReturn:

@@ -8,7 +8,6 @@ the zygote say so, and is then left to the workers.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -19,21 +18,21 @@ import signal
 import site
 import socket
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ..import_profile import PROFILE
 from ..takeover.transports import install as install_takeover
-from .confinement import protect_devices
 from .environment_reads import EnvironmentReads
 from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
 from .huge_pages import use_huge_pages
+from .orders import receive_order
 from .rehearsal import rehearse
 from .seccomp import confine_calls
 
 # Seconds without an order after which a zygote puts its own house in order.
 QUIET_S = 1.0
-MAX_MESSAGE = 1024 * 1024
-MAX_FDS = 8
 # Left out like a module, where an SDK starts threads that stay.
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # What every worker needs to serve; an inspection does not, and so does not report it.
@@ -47,10 +46,13 @@ SERVING_MODULES = (
 
 
 class Zygote:
-    """Answers one order at a time on `control`: load modules, or fork a worker onto the descriptors sent along."""
+    """Carries out one order at a time, which come from `orders`, and says on `answers` what has become of it: load
+    modules, or fork a worker onto the descriptors sent along.
+    """
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
+    def __init__(self, orders: socket.socket, answers: socket.socket) -> None:
+        self._orders = orders
+        self._answers = answers
         self._rehearsed = False
         self._reads = EnvironmentReads()
         # Whether there is memory that is not yet in huge pages: that takes longer than a deploy should wait.
@@ -64,44 +66,27 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
-        protect_devices()
         confine_calls()
         install_takeover()
         while True:
-            ready, _, _ = select.select([self._control, self._woken], [], [], QUIET_S if self._scattered else None)
+            ready, _, _ = select.select([self._orders, self._woken], [], [], QUIET_S if self._scattered else None)
             if not ready:
                 use_huge_pages()
                 self._scattered = False
             if self._woken in ready:
                 self._reap()
-            if self._control in ready:
-                order, descriptors = self._receive()
+            if self._orders in ready:
+                order, descriptors = receive_order(self._orders)
                 if order is None:
                     return
                 if order["do"] == "load":
                     self._load(order)
                 else:
-                    self._fork(descriptors)
-
-    def _receive(self) -> tuple[dict[str, Any] | None, list[int]]:
-        """The next order; the supervisor sends one and waits for its answer, so messages never run together."""
-        data, descriptors = b"", []
-        while not data.endswith(b"\n"):
-            part, ancillary, _flags, _address = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_LEN(MAX_FDS * 4))
-            if not part:
-                return None, []
-            data += part
-            for level, kind, payload in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    numbers = array.array("i")
-                    numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
-                    descriptors += list(numbers)
-        order: dict[str, Any] = json.loads(data)
-        return order, descriptors
+                    self._fork(order, descriptors)
 
     def _answer(self, **message: Any) -> None:
         with contextlib.suppress(OSError):
-            self._control.sendall(json.dumps(message).encode() + b"\n")
+            self._answers.sendall(json.dumps(message).encode() + b"\n")
 
     def _load(self, order: dict[str, Any]) -> None:
         if order["layer"] not in sys.path:
@@ -127,10 +112,10 @@ class Zygote:
             packages=sorted(self._reads.packages),
         )
 
-    def _fork(self, descriptors: list[int]) -> None:
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> None:
         pid = os.fork()
         if pid == 0:
-            _become_worker(self, descriptors)
+            _become_worker(self, descriptors, order.get("trees", ()))
         for descriptor in descriptors:
             os.close(descriptor)
         self._answer(event="forked", pid=pid)
@@ -149,17 +134,21 @@ class Zygote:
     def close(self) -> None:
         """In the child: the zygote's own descriptors are not the worker's."""
         signal.set_wakeup_fd(-1)
-        for end in (self._control, self._woken, self._wake):
+        for end in (self._orders, self._answers, self._woken, self._wake):
             end.close()
 
 
-def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
-    """`descriptors` are control channel, standard output, standard error and, to serve, its sockets."""
+def _become_worker(zygote: Zygote, descriptors: list[int], paths: Sequence[str]) -> NoReturn:
+    """`descriptors` are control channel, standard output, standard error, to serve its sockets, and what is at `paths`
+    of what this process does not see.
+    """
     try:
         os.setsid()
         zygote.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        control, out, err, *sockets = descriptors
+        control, out, err, *rest = descriptors
+        first = len(rest) - len(paths)
+        sockets, trees = rest[:first], dict(zip(map(Path, paths), rest[first:], strict=True))
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.close(out)
@@ -170,7 +159,7 @@ def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
             sys.modules["numpy.random"].seed()
         from .worker import main
 
-        main(socket.socket(fileno=control), [socket.socket(fileno=descriptor) for descriptor in sockets])
+        main(socket.socket(fileno=control), [socket.socket(fileno=descriptor) for descriptor in sockets], trees)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
