@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from . import linux
@@ -65,20 +66,45 @@ def temporary_folders() -> tuple[Path, ...]:
     return tuple(sorted(folder for folder in named if folder.is_dir() and not folder.is_symlink()))
 
 
-def enter(room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+def enter(room: Room) -> None:
     """Returns in a process that is in `room`, with all that it starts; this one waits for it, and ends as it does.
 
-    What this process does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree).
-
-    All of it ends when this process does, or soon after nobody holds the other end of the socket `lifeline` any more.
-    The process must have one thread. Raises OSError where the kernel does not allow it.
+    All of it ends when this process does, which must have one thread. Raises OSError where the kernel does not allow
+    it.
     """
+    enter_empty_room().furnish(room)
+
+
+@dataclass(frozen=True)
+class EmptyRoom:
+    """Namespaces of its own, in which a process sees what it saw before: what is the same for every room.
+
+    `kept` are the capabilities that may be kept in them, `first` leads to the first process.
+    """
+
+    kept: frozenset[int]
+    first: socket.socket
+
+    def furnish(self, room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+        """This process is in `room` from now on, with all that it starts.
+
+        What it does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree). All of
+        it ends soon after nobody holds the other end of the socket `lifeline` any more. Raises OSError.
+        """
+        _show_only(room, trees or {})
+        linux.keep_capabilities(self.kept)
+        if not self.kept:
+            # They are counted by user namespace, and there is nobody else in this one.
+            limit_processes()
+        with self.first:
+            if lifeline is not None:
+                socket.send_fds(self.first, [b"\0"], [lifeline])
+
+
+def enter_empty_room() -> EmptyRoom:
+    """As `enter` does."""
     kept = _enter_namespaces()
-    go_on_inside(partial(_furnish, room, trees or {}), lifeline)
-    linux.keep_capabilities(kept)
-    if not kept:
-        # They are counted by user namespace, and there is nobody else in this one.
-        limit_processes()
+    return EmptyRoom(kept, go_on_inside(_prepare))
 
 
 def stay_outside() -> None:
@@ -109,7 +135,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     map_users()
 
 
-def _furnish(room: Room, trees: Mapping[Path, int]) -> None:
+def _prepare() -> None:
     _own_mounts()
     is_root = os.getuid() == 0
     try:
@@ -121,7 +147,6 @@ def _furnish(room: Room, trees: Mapping[Path, int]) -> None:
             _protect_settings()
     if is_root and not _devices_are_protected:
         _protect_devices()
-    _show_only(room, trees)
 
 
 def _own_mounts() -> None:
