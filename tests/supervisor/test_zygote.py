@@ -121,7 +121,7 @@ def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytes
     async def run() -> None:
         zygote, serving = await started(answer)
 
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
         monkeypatch.setattr(module.Zygote, "start", start)
@@ -242,7 +242,7 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
     async def run() -> None:
         zygote, serving = await started(answer)
 
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
         monkeypatch.setattr(module.Zygote, "start", start)
@@ -270,7 +270,7 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def run() -> None:
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             theirs.close()

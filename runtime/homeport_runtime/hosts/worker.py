@@ -135,7 +135,6 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket], trees: Mappi
     job = Job.read(first)
     manifest = job.manifest
     limit_process(manifest.memory_mb)
-    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
     open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
     if job.hidden:
         try:
@@ -147,7 +146,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket], trees: Mappi
     for tree in trees.values():
         os.close(tree)
     confine_calls()
-    _settle(job, environment)
+    _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
     def fail(error: ServerError) -> NoReturn:
@@ -175,8 +174,10 @@ def _confine(job: Job, lifeline: int, trees: Mapping[Path, int]) -> None:
     enter(Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected)), lifeline, trees)
 
 
-def _settle(job: Job, environment: Mapping[str, str]) -> None:
+def _settle(job: Job) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
+    roots = job.manifest.roots
+    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
     os.environ.update(environment)
     # A fork has the time zone of its zygote.
