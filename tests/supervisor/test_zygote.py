@@ -78,7 +78,7 @@ class Process:
 
     def __init__(self) -> None:
         self.returncode: int | None = None
-        self.pid = os.getpid()
+        self.pid = os.getppid()
 
     def kill(self) -> None:
         self.returncode = -9
@@ -143,7 +143,7 @@ def load_that_waits(reached: asyncio.Event, go: asyncio.Event) -> Answer:
             reached.set()
             await go.wait()
             return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
-        return {"event": "forked", "pid": 42}
+        return {"event": "forked", "pid": os.getpid()}
 
     return answer
 
@@ -160,7 +160,7 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
         asyncio.get_running_loop().call_later(0.05, go.set)
         with pytest.raises(asyncio.CancelledError):
             await loading
-        assert (await zygote._order(Child, {"do": "fork"}, (), 10)).pid == 42
+        assert (await zygote._order(Child, {"do": "fork"}, (), 10)).pid == os.getpid()
         await finish(zygote, serving)
 
     asyncio.run(run())
@@ -257,7 +257,7 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
         assert zygote.alive
         go.set()
         launched = await asyncio.wait_for(launching, 10)
-        assert launched.pid == 42
+        assert launched.pid == os.getpid()
         launched.control.close()
         for output in (launched.stdout, launched.stderr):
             os.close(output)
