@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
@@ -21,6 +22,7 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     if not release.hidden:
         return Room(())
     app, project = release.bundle / APP_FOLDER, workdir.parent
+    login(workdir)
     if release.manifest["sessions"]:
         (project / SESSIONS).mkdir(mode=0o700, exist_ok=True)
     own = [folder for name in (SESSIONS, HOME) if (folder := project / name).is_dir()]

@@ -81,7 +81,8 @@ def _give_next(number: int) -> None:
     """To the next process. Where that cannot be said, it has the next number that is free."""
     with contextlib.suppress(OSError):
         descriptor = os.open(LAST_NUMBER, os.O_WRONLY) if _numbering is None else _numbering
-        os.write(descriptor, str(number - 1).encode())
+        # Its position is that of the forks before, too.
+        os.pwrite(descriptor, str(number - 1).encode(), 0)
         os.close(descriptor)
 
 

@@ -147,7 +147,6 @@ def _work(
     job = Job.read(first)
     manifest = job.manifest
     limit_process(manifest.memory_mb)
-    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
     open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
     if job.hidden:
         try:
@@ -159,7 +158,7 @@ def _work(
     for tree in trees.values():
         os.close(tree)
     confine_calls()
-    _settle(job, environment)
+    _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
     def fail(error: ServerError) -> NoReturn:
@@ -188,8 +187,10 @@ def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: Emp
     (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
-def _settle(job: Job, environment: Mapping[str, str]) -> None:
+def _settle(job: Job) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
+    roots = job.manifest.roots
+    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
     os.environ.update(environment)
     # A fork has the time zone of its zygote.
