@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Seconds without an order after which a zygote puts its own house in order.
 QUIET_S = 1.0
+# The same before it forks the worker that waits for the next order: a deploy wants two soon after each other.
+PREFORK_S = 0.01
 # Left out like a module, where an SDK starts threads that stay.
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # What every worker needs to serve; an inspection does not, and so does not report it.
@@ -59,7 +61,8 @@ class Spare:
 
 class Zygote:
     """Carries out one order at a time, which come from `orders`, and says on `answers` what has become of it: load
-    modules, or fork a worker onto the descriptors sent along.
+    modules, or fork a worker onto the descriptors sent along. `in_room` says that workers have rooms: then one waits in
+    an empty one for the next order.
     """
 
     def __init__(self, orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
@@ -85,7 +88,7 @@ class Zygote:
         confine_calls()
         install_takeover()
         while True:
-            ready, _, _ = select.select([self._orders, self._woken], [], [], QUIET_S if self._is_unsettled else None)
+            ready, _, _ = select.select([self._orders, self._woken], [], [], self._patience)
             if not ready:
                 self._settle()
             if self._woken in ready:
@@ -100,21 +103,27 @@ class Zygote:
                     self._fork(order, descriptors)
 
     @property
-    def _is_unsettled(self) -> bool:
-        return self._scattered or (self._prefork and self._spare is None)
+    def _patience(self) -> float | None:
+        """Seconds until it has something to do that nobody has ordered."""
+        if self._scattered:
+            return QUIET_S
+        return PREFORK_S if self._prefork and self._spare is None else None
 
     def _settle(self) -> None:
         if self._scattered:
             use_huge_pages()
             self._scattered = False
-        if self._prefork and self._spare is None:
-            ours, theirs = socket.socketpair()
-            pid = os.fork()
-            if pid == 0:
-                ours.close()
-                _become_spare(self, theirs)
-            theirs.close()
-            self._spare = Spare(pid, ours)
+        else:
+            self._fork_spare()
+
+    def _fork_spare(self) -> None:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _become_spare(self, theirs)
+        theirs.close()
+        self._spare = Spare(pid, ours)
 
     def _answer(self, **message: Any) -> None:
         with contextlib.suppress(OSError):
