@@ -72,7 +72,7 @@ def build_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path, o
         wheels = {Path(unquote(path)).parent for path in _FILE_URL.findall(input or "")}
         command = confined(
             [_binary(), *args],
-            hidden=[_cache()],
+            hidden=[uv_cache()],
             writable=(folder, cwd, *([out] if out else ())),
             read_only=[wheel for wheel in sorted(wheels) if wheel.is_dir()],
         )
@@ -158,7 +158,7 @@ def _binary() -> str:
         ) from error
 
 
-def _cache() -> Path:
+def uv_cache() -> Path:
     """uv's own, as its documentation has it ("Caching")."""
     named = os.environ.get("UV_CACHE_DIR")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
