@@ -63,6 +63,10 @@ def attach(tree: int, target: Path) -> None:
     _system_call(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
 
 
+def is_read_only(target: Path) -> bool:
+    return bool(os.statvfs(target).f_flag & os.ST_RDONLY)
+
+
 def collapse(start: int, length: int) -> bool:
     """Puts memory into huge pages now; false where the kernel does not know how (madvise(2), MADV_COLLAPSE)."""
     done = _LIBRARY.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_COLLAPSE) == 0
