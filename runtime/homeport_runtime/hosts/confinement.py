@@ -12,19 +12,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from . import linux
 from .init import go_on_inside, keep_numbering
 from .limits import limit_processes
 
-# The Filesystem Hierarchy Standard's, and what shm_open(3) uses.
-SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are looked at, and replaced
 # What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
 # net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
@@ -38,47 +37,60 @@ class Room:
     """What a process and its children may see and change.
 
     Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. What is `read_only` cannot
-    be changed, wherever it is. The folders in `temporary` are its own: empty at first, held in memory up to
-    `temporary_mb`, gone with it.
+    be changed, wherever it is.
     """
 
     hidden: tuple[Path, ...]
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
-    temporary: tuple[Path, ...] = ()
-    temporary_mb: int = 1024
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Room:
-        told = json.loads(text)
-        megabytes = told.pop("temporary_mb")
-        return cls(**{name: tuple(map(Path, paths)) for name, paths in told.items()}, temporary_mb=megabytes)
+        return cls(**{name: tuple(map(Path, paths)) for name, paths in json.loads(text).items()})
 
 
-def temporary_folders() -> tuple[Path, ...]:
-    """Those that all processes of this machine share, and the one that TMPDIR names."""
-    own = os.environ.get("TMPDIR")
-    named = {*map(Path, SHARED_TEMPORARY), *([Path(own).absolute()] if own else [])}
-    return tuple(sorted(folder for folder in named if folder.is_dir() and not folder.is_symlink()))
-
-
-def enter(room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+def enter(room: Room) -> None:
     """Returns in a process that is in `room`, with all that it starts; this one waits for it, and ends as it does.
 
-    What this process does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree).
-
-    All of it ends when this process does, or soon after nobody holds the other end of the socket `lifeline` any more.
-    The process must have one thread. Raises OSError where the kernel does not allow it.
+    All of it ends when this process does, which must have one thread. Raises OSError where the kernel does not allow
+    it.
     """
+    enter_empty_room().furnish(room)
+
+
+@dataclass(frozen=True)
+class EmptyRoom:
+    """Namespaces of its own, in which a process sees what it saw before: what is the same for every room.
+
+    `kept` are the capabilities that may be kept in them, `first` leads to the first process.
+    """
+
+    kept: frozenset[int]
+    first: socket.socket
+
+    def furnish(self, room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+        """This process is in `room` from now on, with all that it starts.
+
+        What it does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree). All of
+        it ends soon after nobody holds the other end of the socket `lifeline` any more. Raises OSError.
+        """
+        _show_only(room, trees or {})
+        linux.keep_capabilities(self.kept)
+        if not self.kept:
+            # They are counted by user namespace, and there is nobody else in this one.
+            limit_processes()
+        with self.first:
+            if lifeline is not None:
+                socket.send_fds(self.first, [b"\0"], [lifeline])
+
+
+def enter_empty_room() -> EmptyRoom:
+    """As `enter` does."""
     kept = _enter_namespaces()
-    go_on_inside(partial(_furnish, room, trees or {}), lifeline)
-    linux.keep_capabilities(kept)
-    if not kept:
-        # They are counted by user namespace, and there is nobody else in this one.
-        limit_processes()
+    return EmptyRoom(kept, go_on_inside(_prepare))
 
 
 def stay_outside() -> None:
@@ -109,7 +121,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     map_users()
 
 
-def _furnish(room: Room, trees: Mapping[Path, int]) -> None:
+def _prepare() -> None:
     _own_mounts()
     is_root = os.getuid() == 0
     try:
@@ -121,7 +133,6 @@ def _furnish(room: Room, trees: Mapping[Path, int]) -> None:
             _protect_settings()
     if is_root and not _devices_are_protected:
         _protect_devices()
-    _show_only(room, trees)
 
 
 def _own_mounts() -> None:
@@ -169,16 +180,14 @@ def _is_for_all(device: Path) -> bool:
 
 
 def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
-    replaced = dict.fromkeys(room.temporary, f"mode=1777,size={room.temporary_mb}m")
-    replaced |= dict.fromkeys(room.hidden, "mode=0700,size=64k")
-    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, replaced))
+    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, room.hidden))
     outermost = [path for path in shown if not _is_inside(path.parent, shown) and path not in trees]
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in outermost}
     # Those that are in others come after them.
-    for folder, options in sorted(replaced.items()):
-        if _is_inside(folder.parent, replaced):
+    for folder in sorted(room.hidden):
+        if _is_inside(folder.parent, room.hidden):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700,size=64k")
     for path in shown:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path in trees:
@@ -213,7 +222,7 @@ def can_hide(home: Path) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            enter(Room((home,), temporary=temporary_folders()))
+            enter(Room((home,)))
         except BaseException:
             os._exit(1)
         os._exit(0)

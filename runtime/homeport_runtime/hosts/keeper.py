@@ -28,7 +28,7 @@ def main(control: str, room: str = "") -> None:
     if room:
         _keep(orders, Room.from_json(room))
     else:
-        Zygote(orders, orders).run()
+        Zygote(orders, orders, in_room=False).run()
 
 
 def _keep(control: socket.socket, room: Room) -> None:
@@ -67,7 +67,7 @@ def _become_zygote(orders: socket.socket, answers: socket.socket, room: Room) ->
     try:
         linux.die_with_parent(signal.SIGKILL)
         enter_for_forks(room, _asking(orders))
-        Zygote(orders, answers).run()
+        Zygote(orders, answers, in_room=True).run()
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

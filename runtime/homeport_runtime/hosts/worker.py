@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..environment import module_folders, process_environment
 from ..errors import ServerError
@@ -36,6 +36,9 @@ from .channel import Channel
 from .limits import limit_process
 from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
+
+if TYPE_CHECKING:
+    from .confinement import EmptyRoom
 
 # Seconds that a program has to clean up when it has served.
 END_S = 5.0
@@ -97,15 +100,19 @@ class Job:
 
 
 def main(
-    control: socket.socket, sockets: Sequence[socket.socket], trees: Mapping[Path, int] = MappingProxyType({})
+    control: socket.socket,
+    sockets: Sequence[socket.socket],
+    trees: Mapping[Path, int] = MappingProxyType({}),
+    empty_room: EmptyRoom | None = None,
 ) -> NoReturn:
     """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
-    (see handover.py); none for an inspection. `trees` are mounts of what it may see, where it does not see it yet.
+    (see handover.py); none for an inspection. `trees` are mounts of what it may see, where it does not see it yet, and
+    `empty_room` is where it is, if it is in one.
     """
     install_takeover()
     code = 1
     try:
-        _work(control, sockets, trees)
+        _work(control, sockets, trees, empty_room)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -127,7 +134,12 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _work(control: socket.socket, sockets: Sequence[socket.socket], trees: Mapping[Path, int]) -> None:
+def _work(
+    control: socket.socket,
+    sockets: Sequence[socket.socket],
+    trees: Mapping[Path, int],
+    empty_room: EmptyRoom | None,
+) -> None:
     channel = Channel(control)
     first = channel.receive()
     if first is None:
@@ -138,7 +150,7 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket], trees: Mappi
     open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
     if job.hidden:
         try:
-            _confine(job, control.fileno(), trees)
+            _confine(job, control.fileno(), trees, empty_room)
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
@@ -165,13 +177,14 @@ def _place(path: Path, trees: Mapping[Path, int]) -> Path:
     return Path("/proc/self/fd", str(trees[path])) if path in trees else path
 
 
-def _confine(job: Job, lifeline: int, trees: Mapping[Path, int]) -> None:
+def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
     """Before the first line of the server's own code, and before there is a second thread."""
-    from .confinement import Room, enter
+    from .confinement import Room, enter_empty_room
 
     # Below the layer and the runtime is code that servers of other projects run, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    enter(Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected)), lifeline, trees)
+    room = Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected))
+    (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
 def _settle(job: Job) -> None:
