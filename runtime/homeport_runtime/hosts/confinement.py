@@ -119,6 +119,9 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     _show_only(room, {})
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
     map_users()
+    # It sees the processes outside, unlike its forks in their rooms.
+    with contextlib.suppress(OSError):
+        linux.keep_signals_inside()
 
 
 def _prepare() -> None:
