@@ -20,12 +20,13 @@ def confined(
     read_only: Iterable[Path] = (),
 ) -> list[str]:
     """The words that run `command` where there is nothing in the home, nor in `hidden`, but the folders `writable`,
-    `read_only`, and the temporary ones that `command` or `writable` lead into. Where the system does not let folders be
-    hidden they are `command` alone, as for servers.
+    `read_only`, and the temporary ones that `command` or `writable` lead into, and where what the platform itself runs
+    cannot be changed. Where the system does not let folders be hidden they are `command` alone, as for servers.
     """
     # Late: a redeploy runs none of them, and has no time for what it does not use.
     from homeport_runtime.hosts.confinement import Room, can_hide
     from homeport_runtime.hosts.room_command import command_in
+    from platform_cli.own_code import own_code
 
     home = Home(home_root())
     if not home.root.is_dir() or not can_hide(home.root):
@@ -34,7 +35,7 @@ def confined(
     temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
     shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
     folders = tuple(folder for folder in (*home.private, *hidden) if folder.is_dir())
-    readable = tuple(folder for folder in read_only if folder.is_dir())
+    readable = (*(folder for folder in read_only if folder.is_dir()), *own_code())
     return command_in(Room(folders, tuple(sorted(shown)), readable), command, MEMORY_MB)
 
 

@@ -10,7 +10,8 @@ from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
 from ..build.uv import uv_cache
-from .release import RunnableRelease, own_code
+from ..own_code import own_code
+from .release import RunnableRelease
 
 # Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.
 SESSIONS, HOME, CACHE = "sessions", "home", "cache"
