@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from platform_cli.build.confined import confined, own_temporary_folder, without_keys
+from platform_cli.build.confined import confined, own_temporary_folder, uv_cache, without_keys
 from platform_cli.errors import BuildError
 from platform_cli.temporary import temporary_folder
 
@@ -156,13 +156,6 @@ def _binary() -> str:
         raise BuildError(
             "uv is not installed beside homeport", hint="Reinstall homeport: `pip install homeport`."
         ) from error
-
-
-def uv_cache() -> Path:
-    """uv's own, as its documentation has it ("Caching")."""
-    named = os.environ.get("UV_CACHE_DIR")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(named) if named else base / "uv").absolute()
 
 
 def _environment() -> dict[str, str]:

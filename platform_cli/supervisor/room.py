@@ -9,7 +9,7 @@ from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
-from ..build.uv import uv_cache
+from ..build.confined import uv_cache
 from ..own_code import own_code
 from .release import RunnableRelease
 
