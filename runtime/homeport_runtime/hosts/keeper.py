@@ -13,14 +13,13 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from . import linux
 from .confinement import Room, enter_for_forks, stay_outside
 from .orders import receive_order, send_order
-from .zygote import Zygote
 
 # Bytes of a zygote's output that are kept: what packages print when they are imported.
 MAX_OUTPUT = 1024 * 1024
@@ -32,13 +31,22 @@ def main(control: str, room: str = "") -> None:
     if room:
         _keep(orders, Room.from_json(room))
     else:
-        Zygote(orders, orders, in_room=False).run()
+        _run_zygote(orders, orders, in_room=False)
+
+
+def _run_zygote(orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
+    # Late: what workers are made of is large, and the process outside has no use for it.
+    from . import worker  # noqa: F401 - its forks have it
+    from .zygote import Zygote
+
+    Zygote(orders, answers, in_room=in_room).run()
 
 
 def _keep(control: socket.socket, room: Room) -> None:
-    """To the end of whoever gives the orders. Raises OSError where the kernel does not allow it."""
-    stay_outside()
-    os.close(linux.clone_tree(Path("/dev")))
+    """To the end of whoever gives the orders."""
+    with _explained():
+        stay_outside()
+        os.close(linux.clone_tree(Path("/dev")))
     inner, theirs = socket.socketpair()
     output = _Output()
     # Without its zygote it is of no use, and neither is a zygote without it.
@@ -65,6 +73,16 @@ def _keep(control: socket.socket, room: Room) -> None:
         send_order(inner, {**order, "trees": list(trees)}, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Ends the process where the kernel does not allow a room."""
+    try:
+        yield
+    except OSError as error:
+        sys.stderr.write(f"packages cannot be imported in a room, and workers start without a zygote: {error}\n")
+        raise SystemExit(1) from error
 
 
 class _Output:
@@ -111,9 +129,10 @@ def _open_trees(paths: Iterable[str]) -> Iterable[tuple[str, int]]:
 def _become_zygote(orders: socket.socket, answers: socket.socket, room: Room) -> NoReturn:
     try:
         linux.die_with_parent(signal.SIGKILL)
-        enter_for_forks(room, _asking(orders))
-        Zygote(orders, answers, in_room=True).run()
-    except BaseException:
+        with _explained():
+            enter_for_forks(room, _asking(orders))
+        _run_zygote(orders, answers, in_room=True)
+    except Exception:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
