@@ -126,9 +126,15 @@ def bare_command(deployed: Deployed, server: Path, port: int, way: Way) -> list[
 def process(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str] = QUIET
 ) -> Iterator[subprocess.Popen[Any]]:
-    """A program that runs until the block ends; its output goes nowhere."""
+    """A program that runs until the block ends, in a session of its own; its output goes nowhere.
+
+    Linux gives each session the same share of the processors (sched(7), "The autogroup feature"), and a worker has one:
+    beside other work, a peer that shared its session with the load client would be another thing.
+    """
     silent = subprocess.DEVNULL
-    running = subprocess.Popen(command, cwd=cwd, env=environment, stdin=silent, stdout=silent, stderr=silent)
+    running = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=silent, stdout=silent, stderr=silent, start_new_session=True
+    )
     try:
         yield running
     finally:
