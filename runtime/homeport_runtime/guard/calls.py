@@ -53,13 +53,12 @@ class CallRecord:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._http_status = message["status"]
-            elif message["type"] == "http.response.body":
-                body = message.get("body", b"")
-                if body:
-                    self._tail = body if len(body) < MAX_ERROR_BODY else b""
-                if not message.get("more_body"):
-                    self.finish("error" if self._http_status >= 400 else outcome(self._tail))
+            elif body := message.get("body", b""):
+                self._tail = body if len(body) < MAX_ERROR_BODY else b""
             await send(message)
+            # Behind the answer, since nobody waits for its record.
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self.finish("error" if self._http_status >= 400 else outcome(self._tail))
 
         return watched
 
@@ -77,7 +76,7 @@ class CallRecord:
         write_record(self._record(level, status, (time.perf_counter() - self._started) * 1000))
 
     def _record(self, level: str, status: str, ms: float) -> str:
-        """Twice for each call, so it is put together by hand: an encoder takes longer than all else here."""
+        """As `emit` makes it. It is made twice for each call."""
         return (
             f'{{"time":{time.time():.3f},"level":"{level}","message":"tools/call {self._tool[1:-1]}: {status}",'
             f'"request":"{self._request}","call":{{"tool":{self._tool},"client":{self._client},"status":"{status}",'
@@ -97,11 +96,11 @@ class BatchRecords:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._http_status = message["status"]
-            elif message["type"] == "http.response.body":
+            else:
                 self._said = (self._said + message.get("body", b""))[-MAX_ERROR_BODY:]
-                if not message.get("more_body"):
-                    self._answered()
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self._answered()
 
         return watched
 
