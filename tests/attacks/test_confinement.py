@@ -78,7 +78,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = Platform(with_packages(tmp_path_factory.mktemp("rooms") / "home"))
     # The keyring of whoever runs the tests is left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    platform.environment["UV_CACHE_DIR"] = str(tmp_path_factory.mktemp("uv"))
+    for name in ("UV_CACHE_DIR", "npm_config_cache", "UV_PYTHON_INSTALL_DIR"):
+        platform.environment[name] = str(tmp_path_factory.mktemp("shared"))
     require(can_hide(platform.home), "a system that lets processes have mount namespaces")
     yield platform
     platform.stop()
@@ -116,8 +117,8 @@ def test_it_changes_nothing_that_the_platform_runs(platform: Platform, folder: P
         assert call(url, "here", code=code) == "refused: Read-only file system"
 
 
-def test_it_has_a_cache_of_uv_of_its_own(platform: Platform, folder: Path) -> None:
-    """What it wrote into the one that all share would be installed for others."""
+def test_it_has_caches_of_its_own(platform: Platform, folder: Path) -> None:
+    """What it wrote into those that all share would be installed for others, or run by them."""
     (folder / "requirements.txt").write_text("mcp>=2\nsix==1.17.0\n")
     url = platform.deploy(folder, name="hostile").url
     package = next(Path(platform.environment["UV_CACHE_DIR"]).glob("archive-v0/*/six.py"))
