@@ -124,10 +124,12 @@ def test_it_has_caches_of_its_own(platform: Platform, folder: Path) -> None:
     package = next(Path(platform.environment["UV_CACHE_DIR"]).glob("archive-v0/*/six.py"))
     assert call(url, "here", code=f"open({str(package)!r}, 'a')") == "refused: Read-only file system"
     assert call(url, "here", code=f"import os; os.rename({str(package)!r}, 'six.py')").startswith("refused")
-    install = (
-        "import subprocess as s; s.run(['uv', 'pip', 'install', '-q', '--target', 'own', 'six==1.17.0'], check=True)"
-    )
-    assert call(url, "run", code=install) == ""
+    for name in ("npm_config_cache", "UV_PYTHON_INSTALL_DIR"):
+        shared = Path(platform.environment[name])
+        assert call(url, "here", code=f"open({str(shared / 'new')!r}, 'w')") == "refused: Read-only file system"
+    assert call(url, "here", code="import os; os.mkdir(os.environ['npm_config_cache'])") == ""
+    install = ["uv", "pip", "install", "-q", "--target", "own", "six==1.17.0"]
+    assert call(url, "run", code=f"import subprocess as s; s.run({install}, check=True)") == ""
     project = platform.home / "projects" / "hostile"
     assert (project / "files" / "own" / "six.py").exists()
     assert list((project / "cache" / "uv").glob("archive-v0/*/six.py"))
