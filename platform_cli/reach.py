@@ -35,6 +35,7 @@ def _confined(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("life after its worker", "no", "its PID namespace ends with the worker")
     if is_root:
         yield Reach("kernel settings, disks", "no", "read-only or not there, though the platform runs as root")
+        yield Reach("raw packets, ports below 1024", "no", "but with `cold_start_optimization = false`, as root")
         yield Reach("processes without end", "yes", "root is bound by no limit: run the platform as another user")
     else:
         yield Reach("processes without end", "no", f"{PROCESSES} at most")
