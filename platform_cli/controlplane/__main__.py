@@ -1,16 +1,17 @@
-"""The control plane's process: `python -m platform_cli.controlplane`, one per home."""
+"""The control plane's process: `python -m platform_cli.controlplane N`, one per home. Its master (master.py) starts it,
+and is at the other end of the socket that is descriptor N here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import socket
 import sqlite3
 import sys
-import time
+from collections.abc import Callable
 from typing import Any, Literal
 
 import uvicorn
@@ -20,10 +21,12 @@ from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
 
 from ..errors import HomeportError
 from ..home import Home, check_socket_folder, open_home
+from ..supervisor.descriptor_store import DescriptorStore
 from .api import create_app
 from .builds import Builds
-from .client import PlatformClient
+from .ending import Ending
 from .gate import Gate
+from .master import RESTART
 from .peer import refuse_workers
 from .platform import Platform
 from .pushes import Pushes
@@ -31,64 +34,53 @@ from .stopped import reason_to_stop
 from .tcp import open_api
 from .webhook import Webhook
 
-# Seconds between tries to take over from a control plane that is stopping.
-TAKE_OVER_S = 0.1
-
 
 def main() -> None:
     try:
-        _run(open_home())
-    except (HomeportError, OSError, sqlite3.Error) as error:
-        print(reason_to_stop(error), flush=True)
-        raise SystemExit(1) from error
-
-
-def _run(home: Home) -> None:
-    # A bare descriptor, which only the end of the process closes: until then it has the log open, and more.
-    lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    if _take(lock, home):
+        store = DescriptorStore.inherit(int(sys.argv[1]))
+        home = open_home()
         # Tried while there is one thread, and while this process may change what it sees.
         can_hide(home.root)
         keep_memory_private()
-        asyncio.run(_serve(home))
+        is_restart = asyncio.run(_serve(home, store))
+    except (HomeportError, OSError, sqlite3.Error) as error:
+        print(reason_to_stop(error), flush=True)
+        raise SystemExit(1) from error
+    raise SystemExit(RESTART if is_restart else 0)
 
 
-def _take(lock: int, home: Home) -> bool:
-    """False when another control plane serves this home; one that is just stopping is waited for."""
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if PlatformClient(home).is_running():
-                return False
-            time.sleep(TAKE_OVER_S)
-        else:
-            return True
-
-
-async def _serve(home: Home) -> None:
-    platform = Platform(home)
-    platform.releases.resume()
-    stop = asyncio.Event()
+async def _serve(home: Home, store: DescriptorStore) -> bool:
+    """Until it is told to end; returns whether it is to be started anew."""
+    platform = Platform(home, store)
+    await platform.releases.resume()
+    ending = Ending()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    listener = _listen(home)
+        loop.add_signal_handler(number, ending.stop)
+    store.on_end(ending.stop)
+    listeners = [
+        _kept(store, "api/local", lambda: _listen(home), is_valid=home.socket.is_socket()),
+        _kept(store, "api/tcp", lambda: open_api(platform.state.settings)),
+    ]
+    store.drop_rest()
     builds = Builds(platform)
     pushes = Pushes(platform, builds)
-    app = create_app(platform, builds, pushes, stop)
+    app = create_app(platform, builds, pushes, ending)
     gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
-    local = _server(app, refuse_workers(platform.worker_processes))
-    servers = {local: listener, _server(gate): open_api(platform.state.settings)}
-    serving = [asyncio.create_task(server.serve(sockets=[sock])) for server, sock in servers.items()]
+    servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate)]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)
+    ]
     pushes.start()
-    # Whoever started this process has read what went wrong (client.py), and from here on nobody reads it.
+    store.tell_started()
+    # Whoever started the platform has read what went wrong (client.py), and from here on nobody reads it.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
     watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
-    await asyncio.wait({*serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    home.socket.unlink(missing_ok=True)
+    await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if not ending.is_restart:
+        home.socket.unlink(missing_ok=True)
     for server in servers:
         server.should_exit = server.force_exit = True
     for task in watching:
@@ -96,7 +88,8 @@ async def _serve(home: Home) -> None:
     await asyncio.gather(*serving, publishing)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()
-    await platform.close()
+    await (platform.leave() if ending.is_restart else platform.close())
+    return ending.is_restart
 
 
 async def _interrupt(requests: set[asyncio.Task[None]]) -> None:
@@ -115,6 +108,18 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
     # The server's own handlers would not close the platform; ours are set already.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     return server
+
+
+def _kept(
+    store: DescriptorStore, name: str, listen: Callable[[], socket.socket], *, is_valid: bool = True
+) -> socket.socket:
+    """The listener of the last control plane, else a new one, which outlives this process."""
+    kept = store.take(name)
+    if kept and not is_valid:
+        os.close(kept.descriptors[0])
+    listener = socket.socket(fileno=kept.descriptors[0]) if kept and is_valid else listen()
+    store.keep(name, [listener.fileno()])
+    return listener
 
 
 def _listen(home: Home) -> socket.socket:

@@ -24,8 +24,8 @@ CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
 class Exchange:
     """`ends` are handed to every worker: connections are given into the first and taken out of the second."""
 
-    def __init__(self, project: str, parking: Parking) -> None:
-        self.ends = socket.socketpair()
+    def __init__(self, project: str, parking: Parking, ends: tuple[socket.socket, socket.socket]) -> None:
+        self.ends = ends
         for end in self.ends:
             end.setblocking(False)
         self._project = project

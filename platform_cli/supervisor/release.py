@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ class RunnableRelease:
     guarded: bool = False
     token_hash: str | None = None
     unresponsive_s: float = 60.0
+
+    def fingerprint(self) -> str:
+        """What a worker of it is started as: of two that have the same, either may serve."""
+        compared = [getattr(self, each.name) for each in fields(self) if each.compare]
+        return hashlib.sha256(repr(compared).encode()).hexdigest()
 
     def start_environment(self) -> dict[str, str]:
         """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""

@@ -102,7 +102,7 @@ def test_foreground_is_the_platform_itself(run: Run, platform: Platform, own: di
         deadline = time.monotonic() + DEADLINE_S
         while not (status := run("platform", "status", "--json", env=own).json)["running"]:
             assert time.monotonic() < deadline
-        assert status["pid"] == process.pid
+        assert status["master"] == process.pid
         assert error_of(run("platform", "start", "--foreground", "--json", env=own))[:2] == (1, "platform")
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0

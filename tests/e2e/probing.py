@@ -74,20 +74,34 @@ def control_plane(platform: Platform) -> int:
     return pid
 
 
+def master(platform: Platform) -> int:
+    """The process id of the one that starts the control plane again: with it the platform ends."""
+    pid: int = platform.run("platform", "status")["master"]
+    return pid
+
+
 def processes(platform: Platform) -> dict[int, int]:
     """Zygotes and workers, as process id -> id of the parent: their command line names the platform's folder."""
-    listed = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines() if f"{platform.home}{os.sep}" in line]
-    return {int(pid): int(parent) for pid, parent, command in rows if not command.startswith("ps ")}
+    return {pid: parent for pid, parent, command in listed() if f"{platform.home}{os.sep}" in command}
+
+
+def listed() -> list[tuple[int, int, str]]:
+    """Every process: its id, its parent's, its command line."""
+    shown = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in shown.stdout.splitlines()]
+    return [(int(row[0]), int(row[1]), row[2]) for row in rows if len(row) == 3 and not row[2].startswith("ps ")]
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers, as the platform knows them: their parent is a zygote, which is nobody's child among these. What
-    is in a worker's room are its own children.
+    """Forked workers, as the platform knows them: children of zygotes, which are the control plane's, or of nobody here
+    any more. What is in a worker's room are its own children.
     """
     running = processes(platform)
-    zygotes = {pid for pid, parent in running.items() if parent not in running}
-    return {pid for pid, parent in running.items() if parent in zygotes}
+    planes = {pid for pid, _, command in listed() if "platform_cli.controlplane" in command}
+    zygotes = {pid for pid, parent in running.items() if parent in planes}
+    return {
+        pid for pid, parent in running.items() if pid not in zygotes and (parent in zygotes or parent not in running)
+    }
 
 
 def half_written(platform: Platform) -> list[Path]:

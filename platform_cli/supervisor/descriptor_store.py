@@ -1,0 +1,90 @@
+"""Descriptors that outlive the control plane: its master (controlplane.master) has them too, and hands them to the next
+one. What they lead to notices nothing: a listening socket goes on listening, a worker is not left alone.
+
+It works as systemd's file descriptor store does (FDSTORE=1 in sd_notify(3)), which not every system has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+# A message is a line, with at most so many descriptors; it is never larger than the second number, in bytes.
+MAX_DESCRIPTORS = 8
+MAX_MESSAGE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept under a `name`; `note` is for the control plane that comes next."""
+
+    name: str
+    note: str
+    descriptors: tuple[int, ...]
+
+
+class DescriptorStore:
+    """The control plane's end of the connection to its `master`; without one nothing is kept. `kept` is what the last
+    control plane left.
+
+    Nobody waits for the master: a message for which there is no room is not sent.
+    """
+
+    def __init__(self, master: socket.socket | None = None, kept: Sequence[Kept] = ()) -> None:
+        self._master = master
+        self._kept = {each.name: each for each in kept}
+
+    @classmethod
+    def inherit(cls, number: int) -> DescriptorStore:
+        """The store at the descriptor `number`, which the master gave this process when it started it."""
+        master = socket.socket(fileno=number)
+        with master.makefile("rb") as lines:
+            told = json.loads(lines.readline())
+        kept = [Kept(name, note, tuple(descriptors)) for name, note, descriptors in told]
+        for descriptor in (number, *(descriptor for each in kept for descriptor in each.descriptors)):
+            os.set_inheritable(descriptor, False)
+        master.setblocking(False)
+        return cls(master, kept)
+
+    def tell_started(self) -> None:
+        """From now on the master starts another control plane when this one ends by itself."""
+        self._send({"started": True})
+
+    def keep(self, name: str, descriptors: Sequence[int] = (), note: str = "") -> None:
+        """Without descriptors: what is kept has another `note` now."""
+        self._send({"keep": name, "note": note, "count": len(descriptors)}, descriptors)
+
+    def drop(self, name: str) -> None:
+        self._send({"drop": name})
+
+    def take(self, name: str) -> Kept | None:
+        """What the last control plane had kept; the descriptors are the caller's to close, the name goes on."""
+        return self._kept.pop(name, None)
+
+    def take_below(self, folder: str) -> Iterator[Kept]:
+        for name in [name for name in self._kept if name.startswith(f"{folder}/")]:
+            yield self._kept.pop(name)
+
+    def drop_rest(self) -> None:
+        """Nobody knows what has not been taken any more."""
+        for kept in self._kept.values():
+            self.drop(kept.name)
+            for descriptor in kept.descriptors:
+                os.close(descriptor)
+        self._kept.clear()
+
+    def on_end(self, tell: Callable[[], object]) -> None:
+        """`tell` is called, on the running event loop, when the master has ended."""
+        import asyncio
+
+        if self._master is not None:
+            asyncio.get_running_loop().add_reader(self._master.fileno(), tell)
+
+    def _send(self, message: dict[str, object], descriptors: Sequence[int] = ()) -> None:
+        if self._master is not None:
+            with contextlib.suppress(OSError):
+                socket.send_fds(self._master, [json.dumps(message).encode() + b"\n"], descriptors)
