@@ -6,16 +6,23 @@ It works as systemd's file descriptor store does (FDSTORE=1 in sd_notify(3)), wh
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import errno
 import json
 import os
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 # A message is a line, with at most so many descriptors; it is never larger than the second number, in bytes.
 MAX_DESCRIPTORS = 8
 MAX_MESSAGE = 64 * 1024
+# What the system says when too many descriptors are on their way already, to one process or of one user (unix(7)).
+CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
+# Seconds until what did not fit is sent again; those in which a process that ends waits for that.
+RETRY_S = 0.05
+FLUSH_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,13 @@ class DescriptorStore:
     """The control plane's end of the connection to its `master`; without one nothing is kept. `kept` is what the last
     control plane left.
 
-    Nobody waits for the master: a message for which there is no room is not sent.
+    Nobody waits for the master: a message for which there is no room is sent later.
     """
 
     def __init__(self, master: socket.socket | None = None, kept: Sequence[Kept] = ()) -> None:
         self._master = master
         self._kept = {each.name: each for each in kept}
+        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()
 
     @classmethod
     def inherit(cls, number: int) -> DescriptorStore:
@@ -79,12 +87,30 @@ class DescriptorStore:
 
     def on_end(self, tell: Callable[[], object]) -> None:
         """`tell` is called, on the running event loop, when the master has ended."""
-        import asyncio
-
         if self._master is not None:
             asyncio.get_running_loop().add_reader(self._master.fileno(), tell)
 
     def _send(self, message: dict[str, object], descriptors: Sequence[int] = ()) -> None:
         if self._master is not None:
-            with contextlib.suppress(OSError):
-                socket.send_fds(self._master, [json.dumps(message).encode() + b"\n"], descriptors)
+            self._unsent.append((json.dumps(message).encode() + b"\n", tuple(descriptors)))
+            if len(self._unsent) == 1:
+                self._send_all(self._master)
+
+    def _send_all(self, master: socket.socket) -> None:
+        while self._unsent:
+            data, descriptors = self._unsent[0]
+            try:
+                socket.send_fds(master, [data], descriptors)
+            except OSError as error:
+                if error.errno in CROWDED:
+                    asyncio.get_running_loop().call_later(RETRY_S, self._send_all, master)
+                    return
+                # What was to be kept has been closed meanwhile, or the master is gone, and so will this process be.
+            self._unsent.popleft()
+
+    async def flush(self) -> None:
+        """Returns when the master has been told everything, or has not listened for too long."""
+        for _ in range(round(FLUSH_S / RETRY_S)):
+            if not self._unsent:
+                return
+            await asyncio.sleep(RETRY_S)

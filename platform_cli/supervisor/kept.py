@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class KeptProject:
         self._project = project
         self._sockets = f"project/{project}"
         self._workers = f"worker/{project}"
+        self._parked = f"parked/{project}"
 
     def take_sockets(self) -> tuple[socket.socket, tuple[socket.socket, socket.socket]] | None:
         """The listener, and the two ends of the exchange, which its workers have."""
@@ -59,6 +60,17 @@ class KeptProject:
 
     def drop_sockets(self) -> None:
         self._store.drop(self._sockets)
+
+    def keep_parked(self, connections: Iterable[tuple[int, ...]]) -> None:
+        """Connections that wait for a worker, each with what goes with it: for the next control plane alone."""
+        for number, descriptors in enumerate(connections):
+            self._store.keep(f"{self._parked}/{number}", descriptors)
+
+    def take_parked(self) -> Iterator[tuple[int, ...]]:
+        for kept in self._store.take_below(self._parked):
+            # Whoever closes it must be the last who has it.
+            self._store.drop(kept.name)
+            yield kept.descriptors
 
     def keep_worker(self, worker: Worker) -> None:
         """To be called before it accepts: from then on somebody waits for its answers."""

@@ -142,6 +142,10 @@ class Service:
                 self._retire(each.worker)
             else:
                 self._workers.append(each.worker)
+        for descriptors in self._kept.take_parked():
+            self._exchange.park(*descriptors)
+        if self._workers:
+            self._exchange.release()
         if not all(each.is_current or each.leaves for each in adopted):
             self._spawn(self._renew(release))
         try:
@@ -273,6 +277,7 @@ class Service:
         self._unwatch()
         await self._end_tasks()
         await asyncio.gather(*(worker.leave() for worker in (*self._retiring, *self._workers)))
+        self._kept.keep_parked(self._exchange.parked)
         self.log.close()
 
     def _give_up_sockets(self) -> None:

@@ -53,6 +53,7 @@ class Supervisor:
     async def leave(self) -> None:
         """The control plane is started anew: workers and connections are left to the next one."""
         await asyncio.gather(*(service.leave() for service in self.services.values()))
+        await self._store.flush()
         await self._zygotes.close()
         await self._bytecode.close()
 
