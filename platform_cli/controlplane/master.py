@@ -22,8 +22,8 @@ from homeport_runtime.hosts.confinement import keep_memory_private
 
 from ..errors import HomeportError
 from ..home import Home, open_home
-from ..supervisor.descriptor_store import MAX_DESCRIPTORS, MAX_MESSAGE, Kept
 from ..supervisor.open_files import raise_open_files
+from ..supervisor.store_messages import MAX_DESCRIPTORS, MAX_MESSAGE, Kept, inheritance
 from .stopped import reason_to_stop
 
 # A control plane that ends with this code wants to be started anew (EX_TEMPFAIL of <sysexits.h>).
@@ -116,8 +116,7 @@ class Master:
                 # Told while there was nobody to tell.
                 self._child.terminate()
             with contextlib.suppress(OSError):
-                told = [(each.name, each.note, each.descriptors) for each in kept]
-                control.sendall(json.dumps(told).encode() + b"\n")
+                control.sendall(inheritance(kept))
                 self._listen(control)
         code = self._child.wait()
         self._child = None
@@ -125,27 +124,30 @@ class Master:
 
     def _listen(self, control: socket.socket) -> None:
         """Carries out what the control plane says, until it has ended."""
-        rest, descriptors = b"", []
+        rest, arrived = b"", []
         while True:
-            data, more, _flags, _address = socket.recv_fds(control, MAX_MESSAGE, MAX_DESCRIPTORS)
+            data, descriptors, _flags, _address = socket.recv_fds(control, MAX_MESSAGE, MAX_DESCRIPTORS)
             if not data:
                 return
-            descriptors += more
+            arrived += descriptors
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                message = json.loads(line)
-                count = message.get("count", 0)
-                self._hear(message, tuple(descriptors[:count]))
-                del descriptors[:count]
+                self._hear(json.loads(line), arrived)
 
-    def _hear(self, message: dict[str, object], descriptors: tuple[int, ...]) -> None:
+    def _hear(self, message: dict[str, object], arrived: list[int]) -> None:
+        """Takes what belongs to the message off the descriptors that have `arrived`."""
         match message:
             case {"keep": str(name), "note": str(note), "count": 0}:
                 if known := self._kept.get(name):
                     self._kept[name] = Kept(name, note, known.descriptors)
-            case {"keep": str(name), "note": str(note)}:
+            case {"keep": str(name), "note": str(note), "count": int(count)}:
                 self._drop(name)
-                self._kept[name] = Kept(name, note, descriptors)
+                kept = Kept(name, note, tuple(arrived[:count]))
+                del arrived[:count]
+                self._kept[name] = kept
+                if len(kept.descriptors) < count:
+                    # This process may not have more; what is there is of no use without the rest.
+                    self._drop(name)
             case {"drop": str(name)}:
                 self._drop(name)
             case {"started": True}:

@@ -8,30 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
-# A message is a line, with at most so many descriptors; it is never larger than the second number, in bytes.
-MAX_DESCRIPTORS = 8
-MAX_MESSAGE = 64 * 1024
+from .store_messages import STARTED, Kept, drop, keep, read_inheritance
+
 # What the system says when too many descriptors are on their way already, to one process or of one user (unix(7)).
 CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
 # Seconds until what did not fit is sent again; those in which a process that ends waits for that.
 RETRY_S = 0.05
 FLUSH_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept under a `name`; `note` is for the control plane that comes next."""
-
-    name: str
-    note: str
-    descriptors: tuple[int, ...]
 
 
 class DescriptorStore:
@@ -51,8 +39,7 @@ class DescriptorStore:
         """The store at the descriptor `number`, which the master gave this process when it started it."""
         master = socket.socket(fileno=number)
         with master.makefile("rb") as lines:
-            told = json.loads(lines.readline())
-        kept = [Kept(name, note, tuple(descriptors)) for name, note, descriptors in told]
+            kept = read_inheritance(lines.readline())
         for descriptor in (number, *(descriptor for each in kept for descriptor in each.descriptors)):
             os.set_inheritable(descriptor, False)
         master.setblocking(False)
@@ -60,14 +47,14 @@ class DescriptorStore:
 
     def tell_started(self) -> None:
         """From now on the master starts another control plane when this one ends by itself."""
-        self._send({"started": True})
+        self._send(STARTED)
 
     def keep(self, name: str, descriptors: Sequence[int] = (), note: str = "") -> None:
         """Without descriptors: what is kept has another `note` now."""
-        self._send({"keep": name, "note": note, "count": len(descriptors)}, descriptors)
+        self._send(keep(name, note, len(descriptors)), descriptors)
 
     def drop(self, name: str) -> None:
-        self._send({"drop": name})
+        self._send(drop(name))
 
     def take(self, name: str) -> Kept | None:
         """What the last control plane had kept; the descriptors are the caller's to close, the name goes on."""
@@ -90,17 +77,17 @@ class DescriptorStore:
         if self._master is not None:
             asyncio.get_running_loop().add_reader(self._master.fileno(), tell)
 
-    def _send(self, message: dict[str, object], descriptors: Sequence[int] = ()) -> None:
+    def _send(self, message: bytes, descriptors: Sequence[int] = ()) -> None:
         if self._master is not None:
-            self._unsent.append((json.dumps(message).encode() + b"\n", tuple(descriptors)))
+            self._unsent.append((message, tuple(descriptors)))
             if len(self._unsent) == 1:
                 self._send_all(self._master)
 
     def _send_all(self, master: socket.socket) -> None:
         while self._unsent:
-            data, descriptors = self._unsent[0]
+            message, descriptors = self._unsent[0]
             try:
-                socket.send_fds(master, [data], descriptors)
+                socket.send_fds(master, [message], descriptors)
             except OSError as error:
                 if error.errno in CROWDED:
                     asyncio.get_running_loop().call_later(RETRY_S, self._send_all, master)

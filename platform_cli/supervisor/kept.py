@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import HomeportError
-from .descriptor_store import DescriptorStore, Kept
+from .descriptor_store import DescriptorStore
 from .launch import Launched
 from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
+from .store_messages import Kept
 from .worker import State, Worker
 
 # The release of a number, as it is run now; None where there is none any more.
