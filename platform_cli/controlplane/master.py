@@ -30,9 +30,9 @@ from .stopped import reason_to_stop
 RESTART = 75
 # One that lived for less has come to a quick end. Seconds before the next one, after so many quick ends in a row.
 SHORT_LIFE_S = 2.0
-PAUSES_S = (0.0, 0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+PAUSES_S = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # Starts that may fail in a row where one has worked before.
-MOST_FAILURES = 8
+MOST_FAILURES = 7
 # Seconds between tries to take over from a platform that is stopping.
 TAKE_OVER_S = 0.1
 
