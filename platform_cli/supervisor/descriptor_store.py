@@ -66,11 +66,14 @@ class DescriptorStore:
 
     def drop_rest(self) -> None:
         """Nobody knows what has not been taken any more."""
-        for kept in self._kept.values():
-            self.drop(kept.name)
-            for descriptor in kept.descriptors:
-                os.close(descriptor)
-        self._kept.clear()
+        for name in list(self._kept):
+            self.close(self._kept.pop(name))
+
+    def close(self, kept: Kept) -> None:
+        """What was taken, and is of no use."""
+        self.drop(kept.name)
+        for descriptor in kept.descriptors:
+            os.close(descriptor)
 
     def on_end(self, tell: Callable[[], object]) -> None:
         """`tell` is called, on the running event loop, when the master has ended."""

@@ -89,10 +89,18 @@ class KeptProject:
         return f"{self._workers}/{worker.pid}"
 
     async def adopt_workers(self, active: RunnableRelease, known: Known, log: LogBook) -> list[Adopted]:
-        return [await self._adopt(kept, active, known, log) for kept in self._store.take_below(self._workers)]
+        adopted = []
+        for kept in list(self._store.take_below(self._workers)):
+            try:
+                note = _Note(**json.loads(kept.note))
+            except (TypeError, ValueError):
+                # Of another version. It ends by itself when nobody has its control channel any more.
+                self._store.close(kept)
+            else:
+                adopted.append(await self._adopt(kept, note, active, known, log))
+        return adopted
 
-    async def _adopt(self, kept: Kept, active: RunnableRelease, known: Known, log: LogBook) -> Adopted:
-        note = _Note(**json.loads(kept.note))
+    async def _adopt(self, kept: Kept, note: _Note, active: RunnableRelease, known: Known, log: LogBook) -> Adopted:
         release = known(note.release)
         secrets = _secrets(release)
 
