@@ -5,6 +5,7 @@ and is at the other end of the socket that is descriptor N here.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import sys
@@ -28,15 +29,14 @@ def main() -> None:
         # Tried while there is one thread, and while this process may change what it sees.
         can_hide(home.root)
         keep_memory_private()
-        is_restart = asyncio.run(_run(home, store))
+        asyncio.run(_run(home, store))
     except (HomeportError, OSError, sqlite3.Error) as error:
         print(reason_to_stop(error), flush=True)
         raise SystemExit(1) from error
-    raise SystemExit(RESTART if is_restart else 0)
 
 
-async def _run(home: Home, store: DescriptorStore) -> bool:
-    """Until it is told to end; returns whether it is to be started anew."""
+async def _run(home: Home, store: DescriptorStore) -> None:
+    """Until it is told to end. Where it is to be started anew this does not return."""
     platform, ending = Platform(home, store), Ending()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,8 +46,11 @@ async def _run(home: Home, store: DescriptorStore) -> bool:
     # Projects are served from here on. What the API is made of takes longer to load than everything before.
     serve = await asyncio.to_thread(_load_api)
     await serve(platform, store, ending)
-    await (platform.leave() if ending.is_restart else platform.close())
-    return ending.is_restart
+    if ending.is_restart:
+        await platform.leave()
+        # Not as Python ends: asyncio would kill the processes that it has started.
+        os._exit(RESTART)
+    await platform.close()
 
 
 def _load_api() -> Callable[[Platform, DescriptorStore, Ending], Awaitable[None]]:

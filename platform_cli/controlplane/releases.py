@@ -47,6 +47,7 @@ class Releases:
     async def resume(self) -> None:
         """Every project answers on its port again; workers start when somebody connects."""
         self._removal.carry_on()
+        self._supervisor.resume()
         for row in self._store.projects():
             service = self._supervisor.add_existing(row.name, row.state_key, row.port)
             active = self._store.active_release(row.name)

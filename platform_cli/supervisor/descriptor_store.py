@@ -90,13 +90,16 @@ class DescriptorStore:
         while self._unsent:
             message, descriptors = self._unsent[0]
             try:
-                socket.send_fds(master, [message], descriptors)
+                sent = socket.send_fds(master, [message], descriptors)
             except OSError as error:
                 if error.errno in CROWDED:
                     asyncio.get_running_loop().call_later(RETRY_S, self._send_all, master)
                     return
                 # What was to be kept has been closed meanwhile, or the master is gone, and so will this process be.
+                sent = len(message)
             self._unsent.popleft()
+            if sent < len(message):
+                self._unsent.appendleft((message[sent:], ()))
 
     async def flush(self) -> None:
         """Returns when the master has been told everything, or has not listened for too long."""

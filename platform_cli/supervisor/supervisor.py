@@ -50,11 +50,14 @@ class Supervisor:
         await self._zygotes.close()
         await self._bytecode.close()
 
+    def resume(self) -> None:
+        """Goes on with the zygotes that the last control plane has left."""
+        self._zygotes.keep_in(self._store)
+
     async def leave(self) -> None:
-        """The control plane is started anew: workers and connections are left to the next one."""
+        """The control plane is started anew: workers, zygotes and connections are left to the next one."""
         await asyncio.gather(*(service.leave() for service in self.services.values()))
         await self._store.flush()
-        await self._zygotes.close()
         await self._bytecode.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:

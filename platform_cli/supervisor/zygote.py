@@ -10,15 +10,18 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ReleaseError
 from ..secrets.references import referenced
+from .descriptor_store import DescriptorStore
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
 from .release import RunnableRelease, base_environment
@@ -27,6 +30,10 @@ BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
     "import homeport_runtime.hosts.worker; Zygote(socket.socket(fileno=int(sys.argv[1]))).run()"
 )
+# What answers which order.
+ANSWERS = {"load": "loaded", "fork": "forked"}
+# Under this are zygotes among what outlives the control plane.
+KEPT = "zygote"
 # Seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
@@ -52,6 +59,16 @@ class Key(NamedTuple):
     runtime: Path
     variables: tuple[tuple[str, str], ...] = ()
 
+    def write(self) -> str:
+        """For `read`."""
+        return json.dumps([*map(str, self[:3]), self.variables])
+
+    @classmethod
+    def read(cls, text: str) -> Key:
+        """Raises ValueError or TypeError."""
+        interpreter, layer, runtime, variables = json.loads(text)
+        return cls(Path(interpreter), Path(layer), Path(runtime), tuple((name, value) for name, value in variables))
+
     @property
     def shared(self) -> Key:
         """The same without a server's own variables."""
@@ -73,16 +90,41 @@ def forkable(release: RunnableRelease) -> bool:
     return release.cold_start_optimization and sys.platform == "linux"
 
 
+class _Orphan:
+    """The process of a zygote that a control plane before this one has started: nobody tells its end."""
+
+    returncode = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    async def wait(self) -> None:
+        """Returns when it has ended, or nobody has taken note of its end for a second."""
+        for _ in range(100):
+            try:
+                os.kill(self.pid, 0)
+            except ProcessLookupError:
+                return
+            await asyncio.sleep(0.01)
+
+
 class Zygote:
     """A running zygote. Orders are given one at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | _Orphan, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
+        # Of an orphan nobody knows what it was told before.
+        self._is_known = not isinstance(process, _Orphan)
+        self.on_end: Callable[[], None] = lambda: None
         self.usable = True
         self.alive = True
         self.last_used = asyncio.get_running_loop().time()
@@ -115,13 +157,17 @@ class Zygote:
         threads makes the zygote unusable. Raises ZygoteEnded.
         """
         missing = [name for name in modules if name not in self._loaded]
-        if not missing or not self.usable:
+        if not self.lacks(modules) or not self.usable:
             return None
         order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
         answer = await self._order(order, (), LOAD_TIMEOUT_S)
+        self._is_known = True
         self._loaded.update(missing)
         self.usable = answer["threads"] == 1
         return answer
+
+    def lacks(self, modules: Sequence[str]) -> bool:
+        return not self._is_known or not self._loaded.issuperset(modules)
 
     async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         pipes = Pipes.open()
@@ -152,13 +198,19 @@ class Zygote:
             self._control.setblocking(True)
             socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
             self._control.setblocking(False)
-            answer = await asyncio.wait_for(self._answers.get(), timeout)
+            answer = await asyncio.wait_for(self._answer(ANSWERS[order["do"]]), timeout)
         except (OSError, TimeoutError) as error:
             self.close()
             raise ZygoteEnded("the zygote does not answer") from error
         if answer["event"] == "gone":
             self.close()
             raise ZygoteEnded("the zygote ended")
+        return answer
+
+    async def _answer(self, event: str) -> dict[str, Any]:
+        """The next that is `event`, or says that it will not come: others are to a control plane that has ended."""
+        while (answer := await self._answers.get())["event"] not in (event, "gone"):
+            pass
         return answer
 
     async def _read(self) -> None:
@@ -169,7 +221,8 @@ class Zygote:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._hear(json.loads(line))
-        except OSError:
+        except (OSError, ValueError):
+            # Half of a message, whose other half a control plane that was killed had read.
             pass
         self.close()
 
@@ -194,10 +247,19 @@ class Zygote:
         self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()
+        self.on_end()
         self._answers.put_nowait({"event": "gone"})
         for child in self._children.values():
             if not child.done():
                 child.set_result(None)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def control(self) -> int:
+        return self._control.fileno()
 
     async def ended(self) -> None:
         await self._process.wait()
@@ -213,6 +275,21 @@ class Zygotes:
         self._loading: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._awaited: Counter[Key] = Counter()
         self._plain = PlainLauncher()
+        self._store = DescriptorStore()
+
+    def keep_in(self, store: DescriptorStore) -> None:
+        """What is in `store` from the last control plane goes on; what is started from here on outlives this one."""
+        self._store = store
+        for kept in store.take_below(KEPT):
+            try:
+                key = Key.read(kept.note)
+            except (ValueError, TypeError):
+                store.close(kept)
+                continue
+            pid, control = int(kept.name.rpartition("/")[2]), socket.socket(fileno=kept.descriptors[0])
+            control.setblocking(False)
+            zygote = self._zygotes[key] = Zygote(_Orphan(pid), control)
+            zygote.on_end = partial(store.drop, kept.name)
 
     async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
         if forkable(release):
@@ -240,7 +317,7 @@ class Zygotes:
                 if key is None:
                     return None
                 zygote = await self._get(key)
-                known, effects = effects, await self._load(zygote, release, effects)
+                known, effects = effects, await self._load(key, zygote, release, effects)
                 if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
                     zygote.close()
@@ -249,9 +326,16 @@ class Zygotes:
                     return zygote if zygote.usable else None
         return None
 
-    async def _load(self, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
+    async def _load(self, key: Key, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
         """Returns what is known of the layer afterwards."""
+        name = f"{KEPT}/{zygote.pid}"
+        if zygote.lacks(release.modules):
+            # One that is interrupted has an answer to give that nobody would know what to do with.
+            self._store.drop(name)
         answer = await zygote.load(release.layer, release.modules, known.unforkable)
+        if answer and zygote.usable:
+            self._store.keep(name, [zygote.control], key.write())
+            zygote.on_end = partial(self._store.drop, name)
         effects = known.with_loaded(answer, release.modules) if answer else known
         if effects != known:
             write_effects(release.layer, release.runtime, effects)

@@ -82,26 +82,19 @@ def master(platform: Platform) -> int:
 
 def processes(platform: Platform) -> dict[int, int]:
     """Zygotes and workers, as process id -> id of the parent: their command line names the platform's folder."""
-    return {pid: parent for pid, parent, command in listed() if f"{platform.home}{os.sep}" in command}
-
-
-def listed() -> list[tuple[int, int, str]]:
-    """Every process: its id, its parent's, its command line."""
-    shown = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in shown.stdout.splitlines()]
-    return [(int(row[0]), int(row[1]), row[2]) for row in rows if len(row) == 3 and not row[2].startswith("ps ")]
+    listed = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines() if f"{platform.home}{os.sep}" in line]
+    return {int(pid): int(parent) for pid, parent, command in rows if not command.startswith("ps ")}
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers, as the platform knows them: children of zygotes, which are the control plane's, or of nobody here
-    any more. What is in a worker's room are its own children.
+    """Forked workers, as the platform knows them: their parent is a zygote, which is nobody's child among these, unless
+    both are of a control plane that has ended. What is in a worker's room are its own children.
     """
     running = processes(platform)
-    planes = {pid for pid, _, command in listed() if "platform_cli.controlplane" in command}
-    zygotes = {pid for pid, parent in running.items() if parent in planes}
-    return {
-        pid for pid, parent in running.items() if pid not in zygotes and (parent in zygotes or parent not in running)
-    }
+    serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
+    zygotes = {pid for pid, parent in running.items() if parent not in running} - serving
+    return serving | {pid for pid, parent in running.items() if parent in zygotes}
 
 
 def half_written(platform: Platform) -> list[Path]:

@@ -26,7 +26,8 @@ from .probing import DEADLINE_S, call, call_on, connect, control_plane, master, 
 
 TIMES = 2
 End = Callable[[Platform], None]
-SLEEPS = "[scaling]\nidle_s = 1\n"
+# Without a zygote: a process that the control plane itself has started.
+SLEEPS = "[scaling]\nidle_s = 1\n[features]\ncold_start_optimization = false\n"
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,8 @@ class Process:
     """As much of a process as a zygote's handle uses."""
 
     def __init__(self) -> None:
-        self.returncode: int | None = None
+        self.pid = 42
+    returncode: int | None = None
 
     def kill(self) -> None:
         self.returncode = -9
