@@ -10,28 +10,39 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import socket
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from homeport_runtime.hosts.confinement import Room
 
 from ..errors import ReleaseError
 from ..secrets.references import referenced
 from .descriptor_store import DescriptorStore
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
+from .orphan import Orphan
 from .release import RunnableRelease, base_environment
+from .room import layer_room
+from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
 
-BOOT = (
-    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
-    "import homeport_runtime.hosts.worker; Zygote(socket.socket(fileno=int(sys.argv[1]))).run()"
-)
-# What answers which order.
-ANSWERS = {"load": "loaded", "fork": "forked"}
+# Runtimes of releases that an earlier homeport made have no keeper: their zygotes are in no room.
+BOOT = """
+import socket, sys
+sys.path.append(sys.argv.pop(1))
+import homeport_runtime.hosts.worker
+try:
+    from homeport_runtime.hosts.keeper import main
+except ImportError:
+    from homeport_runtime.hosts.zygote import Zygote
+    Zygote(socket.socket(fileno=int(sys.argv[1]))).run()
+else:
+    main(*sys.argv[1:])
+"""
 # Under this are zygotes among what outlives the control plane.
 KEPT = "zygote"
 # Seconds for importing everything once, and for a fork.
@@ -90,40 +101,29 @@ def forkable(release: RunnableRelease) -> bool:
     return release.cold_start_optimization and sys.platform == "linux"
 
 
-class _Orphan:
-    """The process of a zygote that a control plane before this one has started: nobody tells its end."""
+class Child(NamedTuple):
+    """A process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
 
-    returncode = None
+    pid: int
+    ended: asyncio.Future[int | None]
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
 
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-
-    async def wait(self) -> None:
-        """Returns when it has ended, or nobody has taken note of its end for a second."""
-        for _ in range(100):
-            try:
-                os.kill(self.pid, 0)
-            except ProcessLookupError:
-                return
-            await asyncio.sleep(0.01)
+Answer = TypeVar("Answer", Loaded, Child)
 
 
 class Zygote:
     """A running zygote. Orders are given one at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process | _Orphan, control: socket.socket) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Orphan, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        # None when there will be no more.
+        self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
         # Of an orphan nobody knows what it was told before.
-        self._is_known = not isinstance(process, _Orphan)
+        self._is_known = not isinstance(process, Orphan)
         self.on_end: Callable[[], None] = lambda: None
         self.usable = True
         self.alive = True
@@ -131,11 +131,13 @@ class Zygote:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, key: Key, log: int) -> Zygote:
+    async def start(cls, key: Key, log: int, room: Room | None) -> Zygote:
+        """In `room`, if there is one, before it imports anything of a layer."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
                 str(key.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(key.runtime), str(theirs.fileno()),
+                *([room.to_json()] if room is not None else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -152,7 +154,7 @@ class Zygote:
         ours.setblocking(False)
         return cls(process, ours)
 
-    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Mapping[str, Any] | None:
+    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Loaded | None:
         """Imports what is not imported yet, but for `skip`, and returns what was found meanwhile. A module that starts
         threads makes the zygote unusable. Raises ZygoteEnded.
         """
@@ -160,82 +162,88 @@ class Zygote:
         if not self.lacks(modules) or not self.usable:
             return None
         order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
-        answer = await self._order(order, (), LOAD_TIMEOUT_S)
-        self._is_known = True
+        answer = await self._order(Loaded, order, (), LOAD_TIMEOUT_S)
         self._loaded.update(missing)
-        self.usable = answer["threads"] == 1
+        self.usable = answer.threads == 1
         return answer
 
     def lacks(self, modules: Sequence[str]) -> bool:
         return not self._is_known or not self._loaded.issuperset(modules)
 
-    async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, _release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         pipes = Pipes.open()
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
         descriptors += [sock.fileno() for sock in sockets]
         try:
-            forked = await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S)
+            order = {"do": "fork", "shown": list(map(str, shown))}
+            forked = await self._order(Child, order, descriptors, FORK_TIMEOUT_S)
+            if not is_below(forked.pid, self._process.pid):
+                self.close()
+                raise ZygoteEnded("the zygote names a process that is not its own")
         except BaseException:
             pipes.close_ours()
             raise
         finally:
             pipes.close_theirs()
         self.last_used = asyncio.get_running_loop().time()
-        return Launched(forked["pid"], pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked["ended"])
+        return Launched(forked.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked.ended)
 
-    async def _order(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+    async def _order(
+        self, answer: type[Answer], order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
+    ) -> Answer:
         async with self._lock:
             exchange = asyncio.ensure_future(self._exchange(order, descriptors, timeout))
             try:
-                return await asyncio.shield(exchange)
+                given = await asyncio.shield(exchange)
             except asyncio.CancelledError:
                 # The answer that nobody waits for any more must not be taken for the next order's.
                 await asyncio.wait({exchange})
                 raise
+        if not isinstance(given, answer):
+            self.close()
+            raise ZygoteEnded("the zygote ended, or answers what was not asked")
+        return given
 
-    async def _exchange(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+    async def _exchange(
+        self, order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
+    ) -> Loaded | Child | None:
         try:
             self._control.setblocking(True)
             socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
             self._control.setblocking(False)
-            answer = await asyncio.wait_for(self._answer(ANSWERS[order["do"]]), timeout)
+            return await asyncio.wait_for(self._answers.get(), timeout)
         except (OSError, TimeoutError) as error:
             self.close()
             raise ZygoteEnded("the zygote does not answer") from error
-        if answer["event"] == "gone":
-            self.close()
-            raise ZygoteEnded("the zygote ended")
-        return answer
-
-    async def _answer(self, event: str) -> dict[str, Any]:
-        """The next that is `event`, or says that it will not come: others are to a control plane that has ended."""
-        while (answer := await self._answers.get())["event"] not in (event, "gone"):
-            pass
-        return answer
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         rest = b""
-        try:
-            while data := await loop.sock_recv(self._control, 64 * 1024):
+        # What is no message ends it, as its own end does.
+        with contextlib.suppress(OSError, ValueError):
+            while (data := await loop.sock_recv(self._control, 64 * 1024)) and len(rest) < MAX_MESSAGE:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    self._hear(json.loads(line))
-        except (OSError, ValueError):
-            # Half of a message, whose other half a control plane that was killed had read.
-            pass
+                    self._hear(read_message(line))
         self.close()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: Loaded | Forked | Exited) -> None:
         """A process id is a child's until its end is told: then the system may give it to another one."""
-        if message["event"] == "exited":
-            ended = self._children.pop(message["pid"], None)
-            if ended is not None and not ended.done():
-                ended.set_result(message["code"])
-            return
-        if message["event"] == "forked":
-            message["ended"] = self._children[message["pid"]] = asyncio.get_running_loop().create_future()
-        self._answers.put_nowait(message)
+        match message:
+            case Exited():
+                ended = self._children.pop(message.pid, None)
+                if ended is not None and not ended.done():
+                    ended.set_result(message.code)
+            case Forked() if self._is_known:
+                end = self._children[message.pid] = asyncio.get_running_loop().create_future()
+                self._answers.put_nowait(Child(message.pid, end))
+            case Forked():
+                """For a control plane that has ended."""
+            case Loaded():
+                self._is_known = True
+                self._answers.put_nowait(message)
 
     def close(self) -> None:
         """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
@@ -248,7 +256,7 @@ class Zygote:
         if self._process.returncode is None:
             self._process.kill()
         self.on_end()
-        self._answers.put_nowait({"event": "gone"})
+        self._answers.put_nowait(None)
         for child in self._children.values():
             if not child.done():
                 child.set_result(None)
@@ -286,16 +294,18 @@ class Zygotes:
             except (ValueError, TypeError):
                 store.close(kept)
                 continue
-            pid, control = int(kept.name.rpartition("/")[2]), socket.socket(fileno=kept.descriptors[0])
+            control = socket.socket(fileno=kept.descriptors[0])
             control.setblocking(False)
-            zygote = self._zygotes[key] = Zygote(_Orphan(pid), control)
+            zygote = self._zygotes[key] = Zygote(Orphan(int(kept.name.rpartition("/")[2])), control)
             zygote.on_end = partial(store.drop, kept.name)
 
-    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         if forkable(release):
             with self._kept(release), contextlib.suppress(ZygoteEnded):
                 if zygote := await self.prepare(release):
-                    return await zygote.launch(release, sockets)
+                    return await zygote.launch(release, sockets, shown)
         return await self._plain.launch(release, sockets)
 
     @contextlib.contextmanager
@@ -316,7 +326,7 @@ class Zygotes:
                 key = key_of(release, effects)
                 if key is None:
                     return None
-                zygote = await self._get(key)
+                zygote = await self._get(key, layer_room(release))
                 known, effects = effects, await self._load(key, zygote, release, effects)
                 if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
@@ -330,7 +340,7 @@ class Zygotes:
         """Returns what is known of the layer afterwards."""
         name = f"{KEPT}/{zygote.pid}"
         if zygote.lacks(release.modules):
-            # One that is interrupted has an answer to give that nobody would know what to do with.
+            # Of one that is interrupted nobody would know which answer is to what.
             self._store.drop(name)
         answer = await zygote.load(release.layer, release.modules, known.unforkable)
         if answer and zygote.usable:
@@ -341,19 +351,19 @@ class Zygotes:
             write_effects(release.layer, release.runtime, effects)
         return effects
 
-    async def _get(self, key: Key) -> Zygote:
+    async def _get(self, key: Key, room: Room | None) -> Zygote:
         zygote = self._zygotes.get(key)
         if zygote is None or not zygote.alive:
             starting = self._starting.get(key)
             if starting is None:
-                starting = self._starting[key] = asyncio.create_task(self._start(key))
+                starting = self._starting[key] = asyncio.create_task(self._start(key, room))
             zygote = await asyncio.shield(starting)
         return zygote
 
-    async def _start(self, key: Key) -> Zygote:
+    async def _start(self, key: Key, room: Room | None) -> Zygote:
         try:
             with open(self._log, "ab", opener=_private) as log:
-                self._zygotes[key] = await Zygote.start(key, log.fileno())
+                self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
         finally:
             del self._starting[key]
         return self._zygotes[key]

@@ -88,13 +88,8 @@ def processes(platform: Platform) -> dict[int, int]:
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers, as the platform knows them: their parent is a zygote, which is nobody's child among these, unless
-    both are of a control plane that has ended. What is in a worker's room are its own children.
-    """
-    running = processes(platform)
-    serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
-    zygotes = {pid for pid, parent in running.items() if parent not in running} - serving
-    return serving | {pid for pid, parent in running.items() if parent in zygotes}
+    """Those that serve a project, or finish what they have. What is in a worker's room are its own children."""
+    return {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
 
 
 def half_written(platform: Platform) -> list[Path]:
