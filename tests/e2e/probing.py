@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from homeport_runtime.hosts.confinement import can_hide
 
 from ..support import ROOT, Platform
 
@@ -88,8 +91,26 @@ def processes(platform: Platform) -> dict[int, int]:
 
 
 def workers(platform: Platform) -> set[int]:
-    """Those that serve a project, or finish what they have. What is in a worker's room are its own children."""
-    return {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
+    """Workers, as the platform knows them: those that serve, or finish what they have, and, for an inspection, children
+    of zygotes, whose own parent, outside of their room, is nobody's child among these. What is in a worker's room are
+    its own children.
+    """
+    running = processes(platform)
+    serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
+    # Where its zygote has ended a worker is nobody's child, too.
+    outside = {pid for pid, parent in running.items() if parent not in running} - serving
+    zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
+    return serving | {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}
+
+
+def _has_work(pid: int, running: Mapping[int, int]) -> bool:
+    """Whether it, or what is in its room, is in a folder of its own: one that was preforked is nobody's yet."""
+    if sys.platform != "linux":
+        return True
+    with contextlib.suppress(OSError):
+        if Path(f"/proc/{pid}/cwd").readlink() != Path("/"):
+            return True
+    return any(_has_work(child, running) for child, parent in running.items() if parent == pid)
 
 
 def half_written(platform: Platform) -> list[Path]:
