@@ -23,6 +23,9 @@ def test_start_status_stop(run: Run, tmp_path: Path) -> None:
         assert (started["ok"], started["running"], started["version"]) == (True, True, __version__)
         assert run("platform", "start", "--json", env=home).json["pid"] == started["pid"]
         assert run("platform", "status", "--json", env=home).json == started
+        restarted = run("platform", "restart", "--json", env=home).json
+        assert restarted["pid"] != started["pid"]
+        assert restarted == {**started, "pid": restarted["pid"]}
     finally:
         stopped = run("platform", "stop", "--json", env=home)
     assert stopped.json == {"ok": True, "running": False, "stopped": True}
