@@ -30,7 +30,15 @@ from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
 from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
-from .options import ServerArguments, json_option, platform_client, server_arguments, target_name, target_option
+from .options import (
+    ServerArguments,
+    json_option,
+    note_other_version,
+    platform_client,
+    server_arguments,
+    target_name,
+    target_option,
+)
 from .plans import plan_data, plan_text
 from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
@@ -93,6 +101,7 @@ def deploy(
             if client is not None:
                 # It comes up while the bundle is being built.
                 client.begin_start()
+                note_other_version(client, replaced=True)
                 project = with_secrets(project, values, client)
         if client is None:
             return deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)

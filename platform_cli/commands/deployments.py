@@ -11,7 +11,7 @@ from ..errors import NotFoundError
 from ..output import Output, table, visible
 from ..targets.base import Target
 from ..targets.local import LocalTarget
-from .options import asked_target, json_option, platform_client, running_target, target_option
+from .options import asked_target, json_option, platform_client, running, running_target, target_option
 from .projects import release_number
 
 
@@ -53,8 +53,7 @@ def _row(deployment: dict[str, Any]) -> tuple[str, ...]:
 @json_option
 def diff_command(name: str, old: str | None, new: str | None, as_json: bool) -> None:
     """Compare the tools of two releases of project NAME; by default the active one with the one before it."""
-    client = platform_client()
-    client.ensure_running()
+    client = running(platform_client(), changes=False)
     served = [v for v in client.versions(name) if v["state"] != "failed"]
     newer = release_number(new) or next((release_number(v["release"]) for v in served if v["state"] == "active"), None)
     older = release_number(old) or next(

@@ -146,6 +146,8 @@ class Service:
             self._exchange.park(*descriptors)
         if self._workers:
             self._exchange.release()
+        if release.stop_first and self._retiring:
+            self._spawn(self._hold_until_retired())
         if not all(each.is_current or each.leaves for each in adopted):
             self._spawn(self._renew(release))
         try:
@@ -155,6 +157,11 @@ class Service:
             self._spawn(self._reopen())
         self._watch()
         self._fill()
+
+    async def _hold_until_retired(self) -> None:
+        """No worker starts before those that were told to go have gone."""
+        async with self._lock:
+            await self.retired()
 
     async def _renew(self, release: RunnableRelease) -> None:
         """What serves was started as something else: a kill came between two steps, or this is another version."""
