@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.build.source import collect_source
-from platform_cli.controlplane import __main__ as control_plane
+from platform_cli.controlplane import serving
 from platform_cli.controlplane.client import PlatformClient
 from platform_cli.errors import InputError
 from platform_cli.home import Home, check_socket_folder, open_home
@@ -80,9 +80,9 @@ def test_a_socket_folder_that_another_user_made(home: Home, make: Callable[[Path
     with pytest.raises(InputError, match="is not this user's alone"):
         PlatformClient(home).is_running()
     with pytest.raises(InputError, match="is not this user's alone"):
-        control_plane._listen(home)
+        serving._listen(home)
 
 
 def test_a_socket_folder_of_this_user(home: Home) -> None:
-    control_plane._listen(home).close()
+    serving._listen(home).close()
     check_socket_folder(home)

@@ -24,7 +24,7 @@ from .token import keep_project_token
 
 @click.group("platform")
 def platform_command() -> None:
-    """Start, stop or look at the embedded platform; give it a domain; make tokens for other machines."""
+    """Start, stop, restart or look at the embedded platform; give it a domain; make tokens for other machines."""
 
 
 @platform_command.command("start")
@@ -82,7 +82,7 @@ def _started(platform: dict[str, Any]) -> str:
 def _become_platform(client: PlatformClient) -> None:
     if client.is_running():
         raise PlatformError("a platform runs already", hint="`homeport platform stop` ends it")
-    os.execv(sys.executable, [sys.executable, "-m", "platform_cli.controlplane"])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-m", "platform_cli.controlplane.master"])  # noqa: S606 - no shell is wanted
 
 
 @platform_command.command("clean")
@@ -97,6 +97,19 @@ def clean(dry_run: bool, as_json: bool) -> None:
     end = f"{freed / 1e6:.1f} MB {'would be' if dry_run else 'are'} free"
     text = f"{table(('what', 'name', 'size'), rows)}\n\n{end}" if rows else "there is nothing to remove"
     output.result({"ok": True, "dry_run": dry_run, "removed": waste, "bytes": freed}, text)
+
+
+@platform_command.command("restart")
+@json_option
+def restart(as_json: bool) -> None:
+    """Start the platform anew, after an upgrade for example; what it serves is not interrupted."""
+    client = local_client()
+    if client.is_running():
+        client.restart()
+    else:
+        client.ensure_running()
+    platform = client.platform()
+    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, _started(platform))
 
 
 @platform_command.command("stop")

@@ -18,6 +18,7 @@ from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from .builds import Builds
 from .deployment_routes import deployment_routes
+from .ending import Ending
 from .error_responses import answer_errors, error_response
 from .link_routes import link_routes
 from .platform import Platform
@@ -61,7 +62,7 @@ class Rollback(BaseModel):
     release: int | None = None
 
 
-def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio.Event) -> FastAPI:  # noqa: C901
+def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Ending) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
     answer_errors(app)
@@ -78,6 +79,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
         return {
             "version": __version__,
             "pid": os.getpid(),
+            "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
             **platform.publishing.describe(),
         }
@@ -88,8 +90,13 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, stop: asyncio
 
     @app.post("/v1/platform/stop")
     async def stop_platform() -> dict[str, Any]:
-        stop.set()
+        ending.stop()
         return {"stopping": True}
+
+    @app.post("/v1/platform/restart")
+    async def restart_platform() -> dict[str, Any]:
+        ending.restart()
+        return {"restarting": True}
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> dict[str, Any]:

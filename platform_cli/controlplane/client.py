@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -73,12 +73,12 @@ class PlatformClient:
             if self.other_version is None:
                 return
             _check_is_older(running["version"])
-            if not replaces:
+            if not replaces or self._is_restarted():
                 return
             self.stop()
         with self._home.platform_log.open("ab") as log:
             self._started = subprocess.Popen(
-                [sys.executable, "-m", "platform_cli.controlplane"],
+                [sys.executable, "-m", "platform_cli.controlplane.master"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -96,7 +96,7 @@ class PlatformClient:
             platform = self.platform()
         except PlatformError:
             platform = None
-        if platform is not None and (platform["projects"] or platform["pid"] != self._started.pid):
+        if platform is not None and (platform["projects"] or platform["master"] != self._started.pid):
             return
         self._started.terminate()
         try:
@@ -133,6 +133,30 @@ class PlatformClient:
         reason = said[0] if said else f"exit {self._started.returncode}"
         hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
         raise PlatformError(f"the platform did not start: {reason}", hint=hint)
+
+    def _is_restarted(self) -> bool:
+        """Whether the platform is of this version now. One that was begun by an earlier homeport may have no master, or
+        its master another environment than this command.
+        """
+        try:
+            return bool(self.restart()["version"] == __version__)
+        except PlatformError:
+            return False
+
+    def restart(self) -> dict[str, Any]:
+        """Has the control plane started anew, from the code that its master finds now, and waits for it; what it serves
+        is not interrupted.
+        """
+        before = self.platform()["pid"]
+        self._request("POST", "/v1/platform/restart")
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with suppress(PlatformError):
+                platform = self.platform()
+                if platform["pid"] != before:
+                    return platform
+            time.sleep(POLL_S)
+        raise PlatformError("the platform did not start again", hint=f"see {self._home.platform_log}")
 
     def stop(self) -> bool:
         """Ends the control plane and its workers, and waits for it; False if none was running."""

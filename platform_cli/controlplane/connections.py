@@ -39,7 +39,9 @@ class LocalSocket:
     def connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
         return _UnixConnection(self.path, timeout_s)
 
-    def unreachable(self, _reason: Exception) -> PlatformError:
+    def unreachable(self, reason: Exception) -> PlatformError:
+        if isinstance(reason, ConnectionResetError | BrokenPipeError):
+            return PlatformError("the platform ended before it had answered", hint="it is started again: try once more")
         return PlatformError("the platform does not answer", hint="start it with `homeport platform start`")
 
 

@@ -41,6 +41,7 @@ class Overview:
             "target": "local",
             **self._edge.urls(row.name, row.port),
             "workers": service.workers,
+            "processes": service.processes,
             "last_error": service.last_error or self._edge.error,
             "auth": "none" if self._state.access.token_hash(row.name) is None else "token",
             "confined": bool(service.release.hidden) if service.release else None,

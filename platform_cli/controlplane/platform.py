@@ -6,6 +6,7 @@ import contextlib
 
 from ..errors import HomeportError
 from ..home import Home
+from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
 from .domain import Domain
 from .edge import Edge
@@ -20,10 +21,10 @@ from .state import open_state
 class Platform:
     """One per home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
         self.state = open_state(home)
-        self._supervisor = Supervisor(home)
+        self._supervisor = Supervisor(home, store)
         self.edge = Edge(home, self.state.settings)
         self.publishing = Publishing(self.state, self._supervisor, self.edge)
         self.overview = Overview(self.state, self._supervisor, self.edge)
@@ -33,6 +34,11 @@ class Platform:
 
     async def close(self) -> None:
         await self._supervisor.close()
+        self.state.close()
+
+    async def leave(self) -> None:
+        """This process ends, and what runs goes on until the next one has taken it over."""
+        await self._supervisor.leave()
         self.state.close()
 
     def worker_processes(self) -> set[int]:

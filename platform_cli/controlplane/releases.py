@@ -44,14 +44,16 @@ class Releases:
     def lock(self, project: str) -> asyncio.Lock:
         return self._locks[project]
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Every project answers on its port again; workers start when somebody connects."""
         self._removal.carry_on()
+        self._supervisor.resume()
         for row in self._store.projects():
             service = self._supervisor.add_existing(row.name, row.state_key, row.port)
             active = self._store.active_release(row.name)
             try:
-                service.resume(self._runnable(active) if active else None)
+                if active:
+                    await service.resume(self._runnable(active), partial(self._known, row.name))
             except BuildError as error:
                 # Others serve; who deploys this one again brings it back.
                 service.fail(f"v{row.active} cannot serve: {error.message}")
@@ -88,7 +90,7 @@ class Releases:
             if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
                 service = self._supervisor.services[project]
                 if service.release is None:
-                    service.resume(self._runnable(active))
+                    await service.resume(self._runnable(active))
                 service.open_if_down()
                 return {**self._overview.status(project), "changed": False}
             if row is None:
@@ -231,6 +233,12 @@ class Releases:
             token_hash=self._state.access.token_hash(release.project),
             path=release.origin.path or runnable.path,
         )
+
+    def _known(self, project: str, number: int) -> RunnableRelease | None:
+        try:
+            return self._runnable(self._store.release(project, number))
+        except (NotFoundError, BuildError):
+            return None
 
     def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
         """The versions of the secrets that `release` gets now. Raises ConfigError if one is not set."""

@@ -20,6 +20,7 @@ from ..config.names import slugify
 from ..config.project import Project
 from ..errors import HomeportError, PlatformError
 from ..home import Home
+from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in
 from ..supervisor.parking import open_parking
@@ -113,7 +114,9 @@ class Session:
         self._workdir.symlink_to(first.project.folder.resolve())
         self._zygotes = Zygotes(self._scratch.platform_log)
         name = first.project.name or slugify(first.project.folder.name) or "server"
-        self._service = Service(own, name, port, secrets.token_hex(32), self._zygotes, open_parking())
+        self._service = Service(
+            own, name, port, secrets.token_hex(32), self._zygotes, open_parking(), DescriptorStore()
+        )
         self._service.open(listener)
         log = asyncio.create_task(self._follow_log())
         work = asyncio.create_task(self._work(first))

@@ -8,24 +8,22 @@ next request on any of these connections starts a worker, as a new connection wo
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 from collections.abc import Callable
 
+from .descriptor_store import CROWDED
 from .parking import Parked, Parking
 
 # Seconds until connections are given again that did not fit between two reads.
 RETRY_S = 0.05
-# What the system says when too many descriptors are on their way already, to one project or of one user (unix(7)).
-CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
 
 
 class Exchange:
     """`ends` are handed to every worker: connections are given into the first and taken out of the second."""
 
-    def __init__(self, project: str, parking: Parking) -> None:
-        self.ends = socket.socketpair()
+    def __init__(self, project: str, parking: Parking, ends: tuple[socket.socket, socket.socket]) -> None:
+        self.ends = ends
         for end in self.ends:
             end.setblocking(False)
         self._project = project
@@ -65,6 +63,11 @@ class Exchange:
                 return
             self._drop(parked)
 
+    @property
+    def parked(self) -> list[tuple[int, ...]]:
+        """The descriptors of what waits here: a connection, and what goes with it."""
+        return [(parked.connection.fileno(), *parked.told) for parked in self._parked]
+
     def close(self) -> None:
         """Closes everything that waits, and what is on its way."""
         for parked in list(self._parked):
@@ -79,11 +82,14 @@ class Exchange:
             _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 2)
         except BlockingIOError:
             return
-        if not descriptors:
-            return
-        connection = socket.socket(fileno=descriptors[0])
+        if descriptors:
+            self.park(*descriptors)
+
+    def park(self, descriptor: int, *told: int) -> None:
+        """Takes a connection that no worker has, with what goes with it."""
+        connection = socket.socket(fileno=descriptor)
         connection.setblocking(False)
-        parked = Parked(connection, (self._project, _peer(connection)), self._drop, tuple(descriptors[1:]))
+        parked = Parked(connection, (self._project, _peer(connection)), self._drop, told)
         self._parked[parked] = None
         self._parking.enter(parked)
         if self._on_request is not None:

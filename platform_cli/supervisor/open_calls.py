@@ -24,31 +24,37 @@ class OpenCalls:
     the worker may cut it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
+        self.descriptor = descriptor
+
+    @classmethod
+    def make(cls, path: Path) -> OpenCalls:
+        """Raises OSError."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        made = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
-            if os.write(self._descriptor, EMPTY) < len(EMPTY):
+            if os.write(made.descriptor, EMPTY) < len(EMPTY):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
-            self.hide()
-            self.close()
+            made.hide()
+            made.close()
             raise
+        return made
 
     def hide(self) -> None:
         """The worker has opened it, or never will."""
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
     def left(self, reason: str) -> Iterator[bytes]:
         """A record, as a line of output, for each call that is open; `reason` says how the worker ended."""
         now = time.time()
         for slot in range(SLOTS):
-            record = read_record(os.pread(self._descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
+            record = read_record(os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
             if record is None or "call" not in record:
                 continue
             call = record["call"]
@@ -61,6 +67,6 @@ class OpenCalls:
 def keep_open_calls(path: Path) -> OpenCalls | None:
     """None where nothing can be written: a worker serves all the same."""
     try:
-        return OpenCalls(path)
+        return OpenCalls.make(path)
     except OSError:
         return None

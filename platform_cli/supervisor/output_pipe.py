@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 
+from .logbook import RECORD
 from .pace import Pace
 
 # Seconds between two rounds; who follows a log sees a line within 100 ms.
@@ -27,10 +28,15 @@ OTHERS = 2.0
 
 
 class OutputPipe:
-    """`take` gets each line as it was written; the last one may lack its newline."""
+    """`take` gets each line as it was written; the last one may lack its newline.
 
-    def __init__(self, descriptor: int, take: Callable[[bytes], None]) -> None:
+    `amid` a line somebody else has stopped to read: the rest of one is left out, since nobody could tell a secret in
+    it.
+    """
+
+    def __init__(self, descriptor: int, take: Callable[[bytes], None], *, amid: bool = False) -> None:
         self._descriptor = descriptor
+        self._amid = amid
         self._take = take
         self._lines: deque[bytes] = deque()
         # What has no end yet, and how many bytes of it were left out.
@@ -59,15 +65,23 @@ class OutputPipe:
 
     def finish(self) -> None:
         """Reads what is there, and closes the pipe."""
+        self.drain()
+        os.close(self._descriptor)
+        if self._rest or self._left_out:
+            self._end_line(b"")
+        self._take_all()
+
+    def drain(self) -> None:
+        """Reads what is there; what has no end yet is not taken."""
         # Not for ever: a process that its worker left behind may write as fast as this reads.
         for _ in range(PIPE_BYTES // ROUND_BYTES + 1):
             if not self._read():
                 break
-        os.close(self._descriptor)
-        if self._rest or self._left_out:
-            self._end_line(b"")
-        for line in self._lines:
-            self._take(line)
+        self._take_all()
+
+    def _take_all(self) -> None:
+        while self._lines:
+            self._take(self._lines.popleft())
 
     def _read(self) -> int | None:
         """How many bytes were there; None if there will be some, 0 if there are none to come."""
@@ -89,7 +103,10 @@ class OutputPipe:
             self._rest = bytearray()
 
     def _end_line(self, end: bytes) -> None:
-        self._lines.append(LEFT_OUT % self._left_out if self._left_out else bytes(self._rest) + end)
+        # A record says where it begins.
+        if not self._amid or self._rest.startswith(RECORD):
+            self._lines.append(LEFT_OUT % self._left_out if self._left_out else bytes(self._rest) + end)
+        self._amid = False
         self._rest, self._left_out = bytearray(), 0
 
     async def _readable(self) -> None:

@@ -6,16 +6,14 @@ So they are bounded, and nobody pays for what another holds: the oldest of whoev
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import resource
 import socket
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# What the platform asks the system for: as infra/systemd does, else what macOS grants (OPEN_MAX of <sys/syslimits.h>).
-OPEN_FILES = (65_536, 10_240)
+from .open_files import raise_open_files
+
 # Descriptors that are made free when the system has refused one: more than a worker's start takes.
 SPARE = 32
 
@@ -83,19 +81,7 @@ class Parking:
 
 def open_parking() -> Parking:
     """Half of the descriptors that this process may have, once it has raised its limit to what the system allows."""
-    return Parking(_raise_open_files() // 2)
-
-
-def _raise_open_files() -> int:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for wanted in OPEN_FILES:
-        if soft == resource.RLIM_INFINITY or soft >= wanted:
-            return wanted
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-            return allowed
-    return soft
+    return Parking(raise_open_files() // 2)
 
 
 def is_out_of_descriptors(error: BaseException | None) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ class RunnableRelease:
     guarded: bool = False
     token_hash: str | None = None
     unresponsive_s: float = 60.0
+
+    def fingerprint(self) -> str:
+        """What a worker of it is started as: of two that have the same, either may serve."""
+        compared = [getattr(self, each.name) for each in fields(self) if each.compare]
+        return hashlib.sha256(repr(compared).encode()).hexdigest()
 
     def start_environment(self) -> dict[str, str]:
         """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""

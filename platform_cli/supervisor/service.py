@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 
 from ..errors import HomeportError, PlatformError, ReleaseError
+from .descriptor_store import DescriptorStore
 from .exchange import Exchange
 from .exclusive import is_exclusive
+from .kept import KeptProject, Known
 from .liveness import CONTINUE_S, NOTICED_S, PATIENCE
 from .logbook import LogBook
 from .messages import Relay, Relayed
@@ -42,7 +44,14 @@ class Service:
     """
 
     def __init__(
-        self, folder: Path, project: str, port: int, state_key: str, zygotes: Zygotes, parking: Parking
+        self,
+        folder: Path,
+        project: str,
+        port: int,
+        state_key: str,
+        zygotes: Zygotes,
+        parking: Parking,
+        store: DescriptorStore,
     ) -> None:
         self.project = project
         self.port = port
@@ -57,7 +66,11 @@ class Service:
         self._zygotes = zygotes
         self._listener: socket.socket | None = None
         self._parking = parking
-        self._exchange = Exchange(project, parking)
+        self._kept = KeptProject(store, project)
+        sockets = self._kept.take_sockets()
+        # Open until it is known whether the project can serve.
+        self._inherited: socket.socket | None = sockets[0] if sockets else None
+        self._exchange = Exchange(project, parking, sockets[1] if sockets else socket.socketpair())
         self._workers: list[Worker] = []
         self._retiring: set[Worker] = set()
         self._starting: set[Worker] = set()
@@ -110,15 +123,33 @@ class Service:
 
     def open(self, listener: socket.socket | None = None) -> None:
         """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
-        self._listener = listener or open_listener(self.port)
+        self._listener = listener or self._inherited or open_listener(self.port)
+        self._inherited = None
+        self._kept.keep_sockets(self._listener, self._exchange.ends)
 
-    def resume(self, release: RunnableRelease | None) -> None:
-        """After a restart of the platform: `release` serves as soon as somebody connects, or at once where it asks for
-        workers that always run.
+    async def resume(self, release: RunnableRelease, known: Known = lambda _number: None) -> None:
+        """After a restart of the platform: workers that the last control plane has left go on, and `known` tells which
+        release they serve. Else `release` serves as soon as somebody connects, or at once where it asks for workers
+        that always run.
 
         While the port is taken, be it by a worker that a killed platform left behind, the service is down.
         """
         self.release, self._error = release, None
+        adopted = await self._kept.adopt_workers(release, known, self.log)
+        for each in adopted:
+            self._attach(each.worker)
+            if each.leaves:
+                self._retire(each.worker)
+            else:
+                self._workers.append(each.worker)
+        for descriptors in self._kept.take_parked():
+            self._exchange.park(*descriptors)
+        if self._workers:
+            self._exchange.release()
+        if release.stop_first and self._retiring:
+            self._spawn(self._hold_until_retired())
+        if not all(each.is_current or each.leaves for each in adopted):
+            self._spawn(self._renew(release))
         try:
             self.open()
         except PlatformError as error:
@@ -127,9 +158,20 @@ class Service:
         self._watch()
         self._fill()
 
+    async def _hold_until_retired(self) -> None:
+        """No worker starts before those that were told to go have gone."""
+        async with self._lock:
+            await self.retired()
+
+    async def _renew(self, release: RunnableRelease) -> None:
+        """What serves was started as something else: a kill came between two steps, or this is another version."""
+        with contextlib.suppress(HomeportError, OSError):
+            await self.activate(release)
+
     def fail(self, reason: str) -> None:
         """Nothing can serve: `reason` is what is wrong."""
         self._error = reason
+        self._give_up_sockets()
 
     async def _reopen(self) -> None:
         while self._listener is None:
@@ -229,19 +271,35 @@ class Service:
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Stops accepting, lets requests finish for so long, ends every worker and gives the socket back."""
         self._unwatch()
+        await self._end_tasks()
+        workers = [*self._retiring, *self._workers]
+        self._workers = []
+        await asyncio.gather(*(worker.close(limit_s) for worker in workers))
+        self._give_up_sockets()
+        self._exchange.close()
+        self.log.close()
+
+    async def leave(self) -> None:
+        """The control plane ends, and everything else goes on."""
+        self._unwatch()
+        await self._end_tasks()
+        await asyncio.gather(*(worker.leave() for worker in (*self._retiring, *self._workers)))
+        self._kept.keep_parked(self._exchange.parked)
+        self.log.close()
+
+    def _give_up_sockets(self) -> None:
+        for listener in (self._listener, self._inherited):
+            if listener is not None:
+                listener.close()
+        self._listener = self._inherited = None
+        self._kept.drop_sockets()
+
+    async def _end_tasks(self) -> None:
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        workers = [*self._retiring, *self._workers]
-        self._workers = []
-        await asyncio.gather(*(worker.close(limit_s) for worker in workers))
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        self._exchange.close()
-        self.log.close()
 
     async def _start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
@@ -257,6 +315,7 @@ class Service:
         self._starting.add(worker)
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
+            self._kept.keep_worker(worker)
             await worker.accept()
         except BaseException as error:
             worker.kill()
@@ -269,11 +328,14 @@ class Service:
             self._starting.discard(worker)
             if calls is not None:
                 calls.hide()
+        self._attach(worker)
+        return worker
+
+    def _attach(self, worker: Worker) -> None:
         worker.on_idle = self._rest
         worker.on_load = self._weigh
         worker.on_relay = self._on_relay
         self._spawn(self._follow(worker))
-        return worker
 
     async def _follow(self, worker: Worker) -> None:
         """The life of a worker that serves: what has failed before is over when it lasts."""
@@ -333,6 +395,7 @@ class Service:
                     self._retire(worker, release.unresponsive_s * PATIENCE)
 
     def _retire(self, worker: Worker, limit_s: float = DRAIN_LIMIT_S) -> None:
+        self._kept.leaves(worker)
         self._retiring.add(worker)
         self._spawn(worker.hand_over(limit_s))
 

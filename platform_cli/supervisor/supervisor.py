@@ -8,6 +8,7 @@ from typing import Any
 
 from ..home import Home
 from .bytecode import Bytecode
+from .descriptor_store import DescriptorStore
 from .exclusive import beside
 from .inspection import inspect_release
 from .parking import open_parking
@@ -18,8 +19,9 @@ from .zygote import Zygotes
 
 
 class Supervisor:
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, store: DescriptorStore) -> None:
         self._home = home
+        self._store = store
         self._zygotes = Zygotes(home.platform_log)
         self._parking = open_parking()
         self._bytecode = Bytecode()
@@ -28,14 +30,14 @@ class Supervisor:
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """A service on the first free port that is not in `taken`."""
         port, listener = open_new_listener(taken, first_port(self._home.root))
-        service = Service(self._home.project(project), project, port, state_key, self._zygotes, self._parking)
+        service = self.add_existing(project, state_key, port)
         service.open(listener)
-        self.services[project] = service
         return service
 
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """A service on its own port; `resume` opens it."""
-        service = Service(self._home.project(project), project, port, state_key, self._zygotes, self._parking)
+        folder = self._home.project(project)
+        service = Service(folder, project, port, state_key, self._zygotes, self._parking, self._store)
         self.services[project] = service
         return service
 
@@ -46,6 +48,16 @@ class Supervisor:
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
         await self._zygotes.close()
+        await self._bytecode.close()
+
+    def resume(self) -> None:
+        """Goes on with the zygotes that the last control plane has left."""
+        self._zygotes.keep_in(self._store)
+
+    async def leave(self) -> None:
+        """The control plane is started anew: workers, zygotes and connections are left to the next one."""
+        await asyncio.gather(*(service.leave() for service in self.services.values()))
+        await self._store.flush()
         await self._bytecode.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:

@@ -63,10 +63,16 @@ class Worker:
     Whatever the process says comes through here, and leaves without the values of its secrets.
     """
 
-    def __init__(self, release: RunnableRelease, launched: Launched, calls: OpenCalls | None = None) -> None:
+    def __init__(
+        self,
+        release: RunnableRelease,
+        launched: Launched,
+        calls: OpenCalls | None = None,
+        state: State = State.STARTING,
+    ) -> None:
         self.release = release
         self.pid = launched.pid
-        self.state = State.STARTING
+        self.state = state
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
         self.open_requests = 0
@@ -74,22 +80,30 @@ class Worker:
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
+        self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
         self._exit_code: int | None = None
         # What was not asked for is not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._output: list[OutputPipe] = []
         self._channel: ControlChannel | None = None
         self._scrubber = Scrubber({})
         self._said: deque[str] = deque(maxlen=SHOWN_LINES)
 
-    async def open(self, job: Mapping[str, Any], sink: LineSink) -> None:
-        """Connects the control channel, hands over the job and follows the output."""
-        self._scrubber = Scrubber(job["secrets"])
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What leads to it: for whoever goes on with it when this process has ended."""
+        launched = self._launched
+        calls = (self._calls.descriptor,) if self._calls is not None else ()
+        return (launched.control.fileno(), launched.stdout, launched.stderr, *calls)
+
+    async def open(self, secrets: Mapping[str, str], sink: LineSink) -> None:
+        """Connects the control channel and follows the output."""
+        self._scrubber = Scrubber(secrets)
         clean = self._scrubber.line
         self._channel = await ControlChannel.open(self._launched.control)
-        self._channel.send(**job)
 
         def hear(line: bytes, level: str) -> None:
             line = clean(line)
@@ -97,15 +111,18 @@ class Worker:
                 self._said.append(text_of(line))
             sink(line, level, self.pid)
 
-        output = [
-            OutputPipe(self._launched.stdout, lambda line: hear(line, "info")),
-            OutputPipe(self._launched.stderr, lambda line: hear(line, "error")),
+        # Whoever followed it before may have ended in the middle of a line, and of a message.
+        amid = self.state is not State.STARTING
+        self._output = [
+            OutputPipe(self._launched.stdout, lambda line: hear(line, "info"), amid=amid),
+            OutputPipe(self._launched.stderr, lambda line: hear(line, "error"), amid=amid),
         ]
-        listening = asyncio.create_task(self._listen(self._channel, sink))
-        self._tasks = [listening, asyncio.create_task(self._reap(listening, output, hear))]
+        following = [asyncio.create_task(pipe.follow()) for pipe in self._output]
+        listening = asyncio.create_task(self._listen(self._channel, sink, forgives=amid))
+        self._tasks = [*following, listening, asyncio.create_task(self._reap(listening, following, hear))]
 
-    async def _listen(self, channel: ControlChannel, sink: LineSink) -> None:
-        warned = False
+    async def _listen(self, channel: ControlChannel, sink: LineSink, *, forgives: bool) -> None:
+        warned = forgives
         async for message in channel.messages():
             if message is not None:
                 self._hear(message)
@@ -135,9 +152,8 @@ class Worker:
                     self._answers.put_nowait(message)
 
     async def _reap(
-        self, listening: asyncio.Task[None], output: list[OutputPipe], hear: Callable[[bytes, str], None]
+        self, listening: asyncio.Task[None], following: list[asyncio.Task[None]], hear: Callable[[bytes, str], None]
     ) -> None:
-        following = [asyncio.create_task(pipe.follow()) for pipe in output]
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
             # Its zygote died before it: the end of the control channel is the end of the process.
@@ -147,7 +163,7 @@ class Worker:
         for task in following:
             task.cancel()
         await asyncio.wait(following)
-        for pipe in output:
+        for pipe in self._output:
             pipe.finish()
         if self._calls is not None:
             for record in self._calls.left(self.exit_reason()):
@@ -157,7 +173,16 @@ class Worker:
         self._stopped.set()
         if self._channel is not None:
             self._channel.close()
+        self.on_gone(self)
         self.gone.set()
+
+    async def leave(self) -> None:
+        """It goes on without this process: what it has printed until now is heard."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        for pipe in self._output:
+            pipe.drain()
 
     async def expect(self, event: str, timeout: float) -> dict[str, Any]:
         """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
@@ -285,7 +310,8 @@ async def start_worker(
         seen = [*shown(room), *([calls.path] if calls is not None else [])] if room.hidden else []
         worker = Worker(release, await launcher.launch(release, sockets, seen), calls)
         try:
-            await worker.open(job, sink)
+            await worker.open(job["secrets"], sink)
+            worker.tell(**job)
         except BaseException:
             worker.kill()
             raise

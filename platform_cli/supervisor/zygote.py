@@ -13,7 +13,8 @@ import os
 import socket
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,8 +22,10 @@ from homeport_runtime.hosts.confinement import Room
 
 from ..errors import ReleaseError
 from ..secrets.references import referenced
+from .descriptor_store import DescriptorStore
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
+from .orphan import Orphan
 from .release import RunnableRelease, base_environment
 from .room import layer_room
 from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
@@ -40,6 +43,8 @@ except ImportError:
 else:
     main(*sys.argv[1:])
 """
+# Under this are zygotes among what outlives the control plane.
+KEPT = "zygote"
 # Seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
@@ -64,6 +69,16 @@ class Key(NamedTuple):
     layer: Path
     runtime: Path
     variables: tuple[tuple[str, str], ...] = ()
+
+    def write(self) -> str:
+        """For `read`."""
+        return json.dumps([*map(str, self[:3]), self.variables])
+
+    @classmethod
+    def read(cls, text: str) -> Key:
+        """Raises ValueError or TypeError."""
+        interpreter, layer, runtime, variables = json.loads(text)
+        return cls(Path(interpreter), Path(layer), Path(runtime), tuple((name, value) for name, value in variables))
 
     @property
     def shared(self) -> Key:
@@ -99,7 +114,7 @@ Answer = TypeVar("Answer", Loaded, Child)
 class Zygote:
     """A running zygote. Orders are given one at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Orphan, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
@@ -107,6 +122,9 @@ class Zygote:
         self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
+        # Of an orphan nobody knows what it was told before.
+        self._is_known = not isinstance(process, Orphan)
+        self.on_end: Callable[[], None] = lambda: None
         self.usable = True
         self.alive = True
         self.last_used = asyncio.get_running_loop().time()
@@ -141,13 +159,16 @@ class Zygote:
         threads makes the zygote unusable. Raises ZygoteEnded.
         """
         missing = [name for name in modules if name not in self._loaded]
-        if not missing or not self.usable:
+        if not self.lacks(modules) or not self.usable:
             return None
         order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
         answer = await self._order(Loaded, order, (), LOAD_TIMEOUT_S)
         self._loaded.update(missing)
         self.usable = answer.threads == 1
         return answer
+
+    def lacks(self, modules: Sequence[str]) -> bool:
+        return not self._is_known or not self._loaded.issuperset(modules)
 
     async def launch(
         self, _release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
@@ -215,10 +236,13 @@ class Zygote:
                 ended = self._children.pop(message.pid, None)
                 if ended is not None and not ended.done():
                     ended.set_result(message.code)
-            case Forked():
+            case Forked() if self._is_known:
                 end = self._children[message.pid] = asyncio.get_running_loop().create_future()
                 self._answers.put_nowait(Child(message.pid, end))
+            case Forked():
+                """For a control plane that has ended."""
             case Loaded():
+                self._is_known = True
                 self._answers.put_nowait(message)
 
     def close(self) -> None:
@@ -231,10 +255,19 @@ class Zygote:
         self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()
+        self.on_end()
         self._answers.put_nowait(None)
         for child in self._children.values():
             if not child.done():
                 child.set_result(None)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def control(self) -> int:
+        return self._control.fileno()
 
     async def ended(self) -> None:
         await self._process.wait()
@@ -250,6 +283,21 @@ class Zygotes:
         self._loading: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._awaited: Counter[Key] = Counter()
         self._plain = PlainLauncher()
+        self._store = DescriptorStore()
+
+    def keep_in(self, store: DescriptorStore) -> None:
+        """What is in `store` from the last control plane goes on; what is started from here on outlives this one."""
+        self._store = store
+        for kept in store.take_below(KEPT):
+            try:
+                key = Key.read(kept.note)
+            except (ValueError, TypeError):
+                store.close(kept)
+                continue
+            control = socket.socket(fileno=kept.descriptors[0])
+            control.setblocking(False)
+            zygote = self._zygotes[key] = Zygote(Orphan(int(kept.name.rpartition("/")[2])), control)
+            zygote.on_end = partial(store.drop, kept.name)
 
     async def launch(
         self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
@@ -279,7 +327,7 @@ class Zygotes:
                 if key is None:
                     return None
                 zygote = await self._get(key, layer_room(release))
-                known, effects = effects, await self._load(zygote, release, effects)
+                known, effects = effects, await self._load(key, zygote, release, effects)
                 if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
                     zygote.close()
@@ -288,9 +336,16 @@ class Zygotes:
                     return zygote if zygote.usable else None
         return None
 
-    async def _load(self, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
+    async def _load(self, key: Key, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
         """Returns what is known of the layer afterwards."""
+        name = f"{KEPT}/{zygote.pid}"
+        if zygote.lacks(release.modules):
+            # Of one that is interrupted nobody would know which answer is to what.
+            self._store.drop(name)
         answer = await zygote.load(release.layer, release.modules, known.unforkable)
+        if answer and zygote.usable:
+            self._store.keep(name, [zygote.control], key.write())
+            zygote.on_end = partial(self._store.drop, name)
         effects = known.with_loaded(answer, release.modules) if answer else known
         if effects != known:
             write_effects(release.layer, release.runtime, effects)

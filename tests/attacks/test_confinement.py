@@ -162,7 +162,8 @@ def test_what_it_splits_off_ends_with_it(platform: Platform, folder: Path, end: 
             platform.stop()
             assert not before & running_in(files)
         else:
-            os.kill(platform.run("platform", "status")["pid"], signal.SIGKILL)
+            # The control plane is of its master's group.
+            os.killpg(platform.run("platform", "status")["master"], signal.SIGKILL)
         wait_for(lambda: not before & running_in(files))
         platform.run("platform", "start")
     for _ in range(20):

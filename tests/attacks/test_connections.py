@@ -35,7 +35,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     platform = Platform(with_packages(tmp_path / "home"))
     limited = f'ulimit -n {OPEN_FILES}; exec "$@"'
     process = subprocess.Popen(
-        ["sh", "-c", limited, "sh", sys.executable, "-m", "platform_cli.controlplane"],
+        ["sh", "-c", limited, "sh", sys.executable, "-m", "platform_cli.controlplane.master"],
         cwd=ROOT,
         env=platform.environment,
     )

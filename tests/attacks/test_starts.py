@@ -77,7 +77,7 @@ def test_on_a_full_disk_everything_is_served(small_disk: Path) -> None:
 def test_without_descriptors_the_reason_is_said_at_once(tmp_path: Path) -> None:
     platform = Platform(tmp_path / "home")
     started = time.monotonic()
-    limited = 'ulimit -n 12; exec "$@"'
+    limited = 'ulimit -n 14; exec "$@"'
     done = subprocess.run(
         ["sh", "-c", limited, "sh", sys.executable, "-m", "platform_cli", "platform", "start", "--json"],
         cwd=ROOT,

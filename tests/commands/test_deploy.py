@@ -93,7 +93,7 @@ def platform_processes(home: Path) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            is_platform = b"platform_cli.controlplane" in (process / "cmdline").read_bytes().split(b"\0")
+            is_platform = b"platform_cli.controlplane" in (process / "cmdline").read_bytes()
             if is_platform and f"HOMEPORT_HOME={home}".encode() in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found

@@ -23,6 +23,9 @@ def test_start_status_stop(run: Run, tmp_path: Path) -> None:
         assert (started["ok"], started["running"], started["version"]) == (True, True, __version__)
         assert run("platform", "start", "--json", env=home).json["pid"] == started["pid"]
         assert run("platform", "status", "--json", env=home).json == started
+        restarted = run("platform", "restart", "--json", env=home).json
+        assert restarted["pid"] != started["pid"]
+        assert restarted == {**started, "pid": restarted["pid"]}
     finally:
         stopped = run("platform", "stop", "--json", env=home)
     assert stopped.json == {"ok": True, "running": False, "stopped": True}
@@ -102,7 +105,7 @@ def test_foreground_is_the_platform_itself(run: Run, platform: Platform, own: di
         deadline = time.monotonic() + DEADLINE_S
         while not (status := run("platform", "status", "--json", env=own).json)["running"]:
             assert time.monotonic() < deadline
-        assert status["pid"] == process.pid
+        assert status["master"] == process.pid
         assert error_of(run("platform", "start", "--foreground", "--json", env=own))[:2] == (1, "platform")
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0

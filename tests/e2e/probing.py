@@ -77,6 +77,12 @@ def control_plane(platform: Platform) -> int:
     return pid
 
 
+def master(platform: Platform) -> int:
+    """The process id of the one that starts the control plane again: with it the platform ends."""
+    pid: int = platform.run("platform", "status")["master"]
+    return pid
+
+
 def processes(platform: Platform) -> dict[int, int]:
     """Zygotes and workers, as process id -> id of the parent: their command line names the platform's folder."""
     listed = subprocess.run(["ps", "-axww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True)
@@ -85,13 +91,16 @@ def processes(platform: Platform) -> dict[int, int]:
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers, as the platform knows them: the children of zygotes, whose own parent, outside of their room, is
-    nobody's child among these. What is in a worker's room are its own children.
+    """Workers, as the platform knows them: those that serve, or finish what they have, and, for an inspection, children
+    of zygotes, whose own parent, outside of their room, is nobody's child among these. What is in a worker's room are
+    its own children.
     """
     running = processes(platform)
-    outside = {pid for pid, parent in running.items() if parent not in running}
+    serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
+    # Where its zygote has ended a worker is nobody's child, too.
+    outside = {pid for pid, parent in running.items() if parent not in running} - serving
     zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
-    return {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}
+    return serving | {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}
 
 
 def _has_work(pid: int, running: Mapping[int, int]) -> bool:

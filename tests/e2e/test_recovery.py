@@ -28,7 +28,7 @@ from platform_cli.supervisor.sockets import first_port, open_new_listener
 
 from ..support import SERVERS, Deployment, Platform, require, with_config, with_packages
 from .load import Load
-from .probing import DEADLINE_S, call, call_on, connect, control_plane, homeport, processes, wait_for, workers
+from .probing import DEADLINE_S, call, call_on, connect, control_plane, homeport, master, processes, wait_for, workers
 
 IDLE_S = 1
 MANY = 200
@@ -90,20 +90,33 @@ def kill(*pids: int) -> None:
 
 def test_the_control_plane_is_killed(platform: Platform, kept: list[Deployment]) -> None:
     check_all_there(platform, kept)
-    killed, orphans = control_plane(platform), processes(platform)
-    assert len(workers(platform)) == 2
+    killed, running = control_plane(platform), workers(platform)
+    assert len(running) == 2
     kill(killed)
-    # A worker never outlives its platform by more than moments.
-    wait_for(lambda: not processes(platform).keys() & orphans.keys())
-    assert (platform.home / "platform.sock").exists(), "nobody could remove the dead one's socket"
-    platform.run("platform", "start")
-    assert control_plane(platform) != killed
+    # Its master starts another one, which goes on with the workers that are there.
     check_all_there(platform, kept)
+    assert control_plane(platform) != killed
+    assert workers(platform) == running
     platform.run("call", "first", "add", "a=1", "b=2")
 
 
-def test_any_command_starts_a_killed_control_plane_again(platform: Platform, kept: list[Deployment]) -> None:
-    kill(control_plane(platform))
+def test_the_platform_ends_with_its_master(platform: Platform, kept: list[Deployment]) -> None:
+    check_all_there(platform, kept)
+    kill(master(platform))
+    wait_for(lambda: not processes(platform))
+    wait_for(lambda: not (platform.home / "platform.sock").exists())
+    platform.run("platform", "start")
+    check_all_there(platform, kept)
+
+
+def test_any_command_starts_a_killed_platform_again(platform: Platform, kept: list[Deployment]) -> None:
+    check_all_there(platform, kept)
+    orphans = processes(platform)
+    # The control plane is of its group.
+    os.killpg(master(platform), signal.SIGKILL)
+    assert (platform.home / "platform.sock").exists(), "nobody could remove the dead one's socket"
+    # A worker never outlives its platform by more than moments.
+    wait_for(lambda: not processes(platform).keys() & orphans.keys())
     assert [project["project"] for project in platform.run("list")["projects"]] == ["first", "second"]
     check_all_there(platform, kept)
 
@@ -144,7 +157,7 @@ def test_everything_is_killed_at_once(platform: Platform, kept: list[Deployment]
     call(kept[0].url, "remember", text="before the end")
     log = platform.home / "projects" / "first" / "logs"
     wait_for(lambda: any("tools/call remember" in path.read_text() for path in log.iterdir()))
-    pids = {control_plane(platform), *processes(platform)}
+    pids = {master(platform), control_plane(platform), *processes(platform)}
     kill(*pids)
     wait_for(lambda: not processes(platform))
     platform.run("platform", "start")
@@ -163,12 +176,12 @@ def test_starting_twice_gives_one_process(platform: Platform, kept: list[Deploym
     pids = {json.loads(process.communicate(timeout=60)[0])["pid"] for process in started}
     assert pids == {control_plane(platform)}
     assert platform.run("platform", "start")["pid"] in pids
-    wait_for(lambda: control_planes(platform) == pids)
+    wait_for(lambda: control_planes(platform) == pids | {master(platform)})
     check_all_there(platform, kept)
 
 
 def control_planes(platform: Platform) -> set[int]:
-    """Every process that has the lock file of this platform open."""
+    """Every process, of masters and control planes, that has the lock file of this platform open."""
     # The platform lets no other process of its user look into it.
     require(sys.platform == "linux" and os.geteuid() == 0, "root on Linux, to see which files the platform has open")
     found = set()

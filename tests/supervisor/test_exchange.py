@@ -36,7 +36,7 @@ def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]]) -> None:
     """`work` with an exchange that is watched; the event is set by a request."""
 
     async def main() -> None:
-        exchange, requested = Exchange("tested", Parking(1000)), asyncio.Event()
+        exchange, requested = Exchange("tested", Parking(1000), socket.socketpair()), asyncio.Event()
         exchange.watch(requested.set)
         try:
             await asyncio.wait_for(work(exchange, requested), DEADLINE_S)

@@ -13,7 +13,7 @@ from platform_cli.supervisor.output_pipe import OutputPipe
 DEADLINE_S = 60.0
 
 
-def read_all(written: list[bytes]) -> list[bytes]:
+def read_all(written: list[bytes], *, amid: bool = False) -> list[bytes]:
     """What is taken of a pipe that `written` goes through piece by piece before it is closed."""
     reading, writing = os.pipe()
     taken: list[bytes] = []
@@ -26,7 +26,7 @@ def read_all(written: list[bytes]) -> list[bytes]:
                     view = view[file.write(view) :]
 
     async def follow() -> None:
-        pipe = OutputPipe(reading, taken.append)
+        pipe = OutputPipe(reading, taken.append, amid=amid)
         await asyncio.wait_for(pipe.follow(), DEADLINE_S)
         pipe.finish()
 
@@ -39,6 +39,13 @@ def read_all(written: list[bytes]) -> list[bytes]:
 
 def test_lines_are_whole_however_they_were_written() -> None:
     assert read_all([b"on", b"e\ntwo\nthr", b"ee\n", b"the end"]) == [b"one\n", b"two\n", b"three\n", b"the end"]
+
+
+@pytest.mark.parametrize(
+    ("first", "taken"), [(b"end of a secret\n", []), (b'\x1e{"whole": 1}\n', [b'\x1e{"whole": 1}\n'])]
+)
+def test_the_rest_of_a_line_that_somebody_else_began_to_read_is_left_out(first: bytes, taken: list[bytes]) -> None:
+    assert read_all([first[:4], first[4:] + b"next\n"], amid=True) == [*taken, b"next\n"]
 
 
 def test_more_than_a_pipe_holds_comes_in_order() -> None:

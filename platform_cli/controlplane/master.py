@@ -1,0 +1,170 @@
+"""The platform's first process: it starts the control plane, and starts it again when it was killed or is to be another
+version. What must outlive a control plane is kept here (supervisor.descriptor_store): the lock of the home, every
+listening socket, and what leads to each worker, so that neither clients nor workers notice.
+
+It knows nothing of what it keeps, and hardly ever has to be another version itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from homeport_runtime.hosts.confinement import keep_memory_private
+
+from ..errors import HomeportError
+from ..home import Home, open_home
+from ..supervisor.open_files import raise_open_files
+from ..supervisor.store_messages import MAX_DESCRIPTORS, MAX_MESSAGE, Kept, inheritance
+from .stopped import reason_to_stop
+
+# A control plane that ends with this code wants to be started anew (EX_TEMPFAIL of <sysexits.h>).
+RESTART = 75
+# One that lived for less has come to a quick end. Seconds before the next one, after so many quick ends in a row.
+SHORT_LIFE_S = 2.0
+PAUSES_S = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+# Starts that may fail in a row where one has worked before.
+MOST_FAILURES = 7
+# Seconds between tries to take over from a platform that is stopping.
+TAKE_OVER_S = 0.1
+
+
+def main() -> None:
+    try:
+        home = open_home()
+        # A bare descriptor, which only the end of the process closes.
+        lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        if not _take(lock, home):
+            return
+    except (HomeportError, OSError) as error:
+        print(reason_to_stop(error), flush=True)
+        raise SystemExit(1) from error
+    keep_memory_private()
+    raise_open_files()
+    raise SystemExit(Master(lock).run())
+
+
+def _take(lock: int, home: Home) -> bool:
+    """False when another platform serves this home; one that is just stopping is waited for."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _listens(home):
+                return False
+            time.sleep(TAKE_OVER_S)
+        else:
+            return True
+
+
+def _listens(home: Home) -> bool:
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(str(home.socket))
+        return True
+    return False
+
+
+class Master:
+    """`lock` is the descriptor by which this process holds the home's lock: the control plane has it, too, so that no
+    other platform begins before both have ended.
+    """
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+        self._kept: dict[str, Kept] = {}
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+        # Whether the control plane that runs has started, and whether one ever has.
+        self._started = False
+        self._has_started = False
+
+    def run(self) -> int:
+        """Returns the exit code when the platform has ended."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        quick = failures = 0
+        while True:
+            begun = time.monotonic()
+            code = self._run_control_plane()
+            if self._stopping or code == 0:
+                return 0
+            failures = 0 if self._started else failures + 1
+            if not self._has_started or failures == MOST_FAILURES:
+                return 1
+            quick = quick + 1 if code != RESTART and time.monotonic() - begun < SHORT_LIFE_S else 0
+            time.sleep(PAUSES_S[min(quick, len(PAUSES_S) - 1)])
+
+    def _run_control_plane(self) -> int:
+        """One of them, from its start to its end; returns its exit code."""
+        self._started = False
+        control, theirs = socket.socketpair()
+        kept = list(self._kept.values())
+        inherited = [theirs.fileno(), self._lock, *(descriptor for each in kept for descriptor in each.descriptors)]
+        with control:
+            with theirs:
+                command = [sys.executable, "-m", "platform_cli.controlplane", str(theirs.fileno())]
+                self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=inherited)
+            if self._stopping:
+                # Told while there was nobody to tell.
+                self._child.terminate()
+            with contextlib.suppress(OSError):
+                control.sendall(inheritance(kept))
+                self._listen(control)
+        code = self._child.wait()
+        self._child = None
+        return code
+
+    def _listen(self, control: socket.socket) -> None:
+        """Carries out what the control plane says, until it has ended."""
+        rest, arrived = b"", []
+        while True:
+            data, descriptors, _flags, _address = socket.recv_fds(control, MAX_MESSAGE, MAX_DESCRIPTORS)
+            if not data:
+                return
+            arrived += descriptors
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._hear(json.loads(line), arrived)
+
+    def _hear(self, message: dict[str, object], arrived: list[int]) -> None:
+        """Takes what belongs to the message off the descriptors that have `arrived`."""
+        match message:
+            case {"keep": str(name), "note": str(note), "count": 0}:
+                if known := self._kept.get(name):
+                    self._kept[name] = Kept(name, note, known.descriptors)
+            case {"keep": str(name), "note": str(note), "count": int(count)}:
+                self._drop(name)
+                kept = Kept(name, note, tuple(arrived[:count]))
+                del arrived[:count]
+                self._kept[name] = kept
+                if len(kept.descriptors) < count:
+                    # This process may not have more; what is there is of no use without the rest.
+                    self._drop(name)
+            case {"drop": str(name)}:
+                self._drop(name)
+            case {"started": True}:
+                self._started = self._has_started = True
+                # Whoever started this process has read what went wrong (client.py), and from here on nobody reads it.
+                os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def _drop(self, name: str) -> None:
+        kept = self._kept.pop(name, None)
+        for descriptor in kept.descriptors if kept else ():
+            os.close(descriptor)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        if self._child is not None:
+            self._child.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The API of a running platform on its two sockets: for the CLI of this machine, and over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+import uvicorn
+
+from homeport_runtime.guard.names import Names
+
+from ..home import Home, check_socket_folder
+from ..supervisor.descriptor_store import DescriptorStore
+from .api import create_app
+from .builds import Builds
+from .ending import Ending
+from .gate import Gate
+from .peer import refuse_workers
+from .platform import Platform
+from .pushes import Pushes
+from .tcp import open_api
+from .webhook import Webhook
+
+
+async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> None:
+    """Answers until the platform is told to end, and then interrupts what is still asked of it."""
+    home = platform.home
+    listeners = [
+        _kept(store, "api/local", lambda: _listen(home), is_valid=home.socket.is_socket()),
+        _kept(store, "api/tcp", lambda: open_api(platform.state.settings)),
+    ]
+    store.drop_rest()
+    builds = Builds(platform)
+    pushes = Pushes(platform, builds)
+    app = create_app(platform, builds, pushes, ending)
+    gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
+    servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate)]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)
+    ]
+    pushes.start()
+    store.tell_started()
+    # Whoever started the platform has read what went wrong (client.py), and from here on nobody reads it.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # Caddy may have been started again meanwhile, or the port may be another.
+    publishing = asyncio.create_task(platform.publishing.publish())
+    watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
+    await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if not ending.is_restart:
+        home.socket.unlink(missing_ok=True)
+    for server in servers:
+        server.should_exit = server.force_exit = True
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*serving, publishing)
+    await _interrupt({request for server in servers for request in server.server_state.tasks})
+    await pushes.close()
+
+
+async def _interrupt(requests: set[asyncio.Task[None]]) -> None:
+    """Ends what is still asked of the platform: each operation clears up while everything it needs is there."""
+    for request in requests:
+        request.cancel()
+    if requests:
+        await asyncio.wait(requests)
+
+
+def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11") -> uvicorn.Server:
+    config = uvicorn.Config(
+        app, http=protocol, log_level="warning", access_log=False, lifespan="off", server_header=False
+    )
+    server = uvicorn.Server(config)
+    # The server's own handlers would not close the platform; ours are set already.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    return server
+
+
+def _kept(
+    store: DescriptorStore, name: str, listen: Callable[[], socket.socket], *, is_valid: bool = True
+) -> socket.socket:
+    """The listener of the last control plane, else a new one, which outlives this process."""
+    kept = store.take(name)
+    if kept and not is_valid:
+        os.close(kept.descriptors[0])
+    listener = socket.socket(fileno=kept.descriptors[0]) if kept and is_valid else listen()
+    store.keep(name, [listener.fileno()])
+    return listener
+
+
+def _listen(home: Home) -> socket.socket:
+    """The lock is ours, so a socket file that is there is a dead one's."""
+    path = home.socket
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_socket_folder(home)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.listen(128)
+    return listener

@@ -1,0 +1,142 @@
+"""What of one project outlives the control plane (descriptor_store.py): its sockets, and what leads to its workers."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..errors import HomeportError
+from .descriptor_store import DescriptorStore
+from .launch import Launched
+from .logbook import LogBook
+from .open_calls import OpenCalls
+from .release import RunnableRelease
+from .store_messages import Kept
+from .worker import State, Worker
+
+# The release of a number, as it is run now; None where there is none any more.
+Known = Callable[[int], RunnableRelease | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """`worker` serves, unless it `leaves`; it `is_current` if a worker that is started now would be the same."""
+
+    worker: Worker
+    leaves: bool
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Of a worker: which release it serves, and as what (RunnableRelease.fingerprint)."""
+
+    release: int
+    fingerprint: str
+    leaves: bool = False
+
+
+class KeptProject:
+    def __init__(self, store: DescriptorStore, project: str) -> None:
+        self._store = store
+        self._project = project
+        self._sockets = f"project/{project}"
+        self._workers = f"worker/{project}"
+        self._parked = f"parked/{project}"
+
+    def take_sockets(self) -> tuple[socket.socket, tuple[socket.socket, socket.socket]] | None:
+        """The listener, and the two ends of the exchange, which its workers have."""
+        kept = self._store.take(self._sockets)
+        if kept is None:
+            return None
+        listener, give, take = (socket.socket(fileno=descriptor) for descriptor in kept.descriptors)
+        listener.setblocking(False)
+        return listener, (give, take)
+
+    def keep_sockets(self, listener: socket.socket, ends: tuple[socket.socket, socket.socket]) -> None:
+        self._store.keep(self._sockets, [each.fileno() for each in (listener, *ends)])
+
+    def drop_sockets(self) -> None:
+        self._store.drop(self._sockets)
+
+    def keep_parked(self, connections: Iterable[tuple[int, ...]]) -> None:
+        """Connections that wait for a worker, each with what goes with it: for the next control plane alone."""
+        for number, descriptors in enumerate(connections):
+            self._store.keep(f"{self._parked}/{number}", descriptors)
+
+    def take_parked(self) -> Iterator[tuple[int, ...]]:
+        for kept in self._store.take_below(self._parked):
+            # Whoever closes it must be the last who has it.
+            self._store.drop(kept.name)
+            yield kept.descriptors
+
+    def keep_worker(self, worker: Worker) -> None:
+        """To be called before it accepts: from then on somebody waits for its answers."""
+        self._store.keep(self._name(worker), worker.descriptors, _note(worker))
+        worker.on_gone = self._drop
+
+    def leaves(self, worker: Worker) -> None:
+        """To be called before it is told: one that does not accept any more must not be taken for one that does."""
+        self._store.keep(self._name(worker), note=_note(worker, leaves=True))
+
+    def _drop(self, worker: Worker) -> None:
+        self._store.drop(self._name(worker))
+
+    def _name(self, worker: Worker) -> str:
+        return f"{self._workers}/{worker.pid}"
+
+    async def adopt_workers(self, active: RunnableRelease, known: Known, log: LogBook) -> list[Adopted]:
+        adopted = []
+        for kept in list(self._store.take_below(self._workers)):
+            try:
+                note = _Note(**json.loads(kept.note))
+            except (TypeError, ValueError):
+                # Of another version. It ends by itself when nobody has its control channel any more.
+                self._store.close(kept)
+            else:
+                adopted.append(await self._adopt(kept, note, active, known, log))
+        return adopted
+
+    async def _adopt(self, kept: Kept, note: _Note, active: RunnableRelease, known: Known, log: LogBook) -> Adopted:
+        release = known(note.release)
+        secrets = _secrets(release)
+
+        def sink(line: bytes, level: str, pid: int) -> None:
+            # Where nobody knows its secrets any more, its output is not for anybody.
+            if secrets is not None:
+                log.write_line(line, level=level, release=note.release, worker=pid)
+
+        control, stdout, stderr, *calls = kept.descriptors
+        pid = int(kept.name.rpartition("/")[2])
+        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen())
+        worker = Worker(
+            release or replace(active, number=note.release),
+            launched,
+            OpenCalls(Path(), calls[0]) if calls else None,
+            State.DRAINING if note.leaves else State.SERVING,
+        )
+        await worker.open(secrets or {}, sink)
+        worker.on_gone = self._drop
+        is_current = release is not None and note.fingerprint == active.fingerprint()
+        return Adopted(worker, note.leaves, is_current)
+
+
+async def _unseen() -> None:
+    """Its parent is gone: nobody sees how it ends."""
+
+
+def _secrets(release: RunnableRelease | None) -> dict[str, str] | None:
+    """None where they are not known."""
+    if release is None:
+        return None
+    try:
+        return dict(release.secrets())
+    except HomeportError:
+        return None
+
+
+def _note(worker: Worker, *, leaves: bool = False) -> str:
+    return json.dumps(asdict(_Note(worker.release.number, worker.release.fingerprint(), leaves)))
