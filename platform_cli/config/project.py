@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 TargetName = Literal["local", "lambda"]
 Architecture = Literal["arm64", "x86_64"]
@@ -98,6 +98,13 @@ class LambdaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """What `[stages.NAME]` says, by table as the schema reads it: it changes how a project runs, never what runs."""
+
+    tables: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """One project. Exactly one of `entrypoint`, `program`, `script` and `command` is set.
 
@@ -124,7 +131,8 @@ class Project:
     it is empty. `origins` are foreign Origins that may call.
     `stop_first` says that two workers cannot run at the same time: the old release stops before the new one starts.
     `auth` says whether callers need a token, None that nothing was said. `block_breaking` fails the check of a pull
-    request whose tools break clients.
+    request whose tools break clients. `stages` are those that it may be deployed as, by name; `stage` is the one that
+    it is.
     """
 
     folder: Path
@@ -161,6 +169,8 @@ class Project:
     stop_first: bool = False
     auth: Literal["token", "none"] | None = None
     block_breaking: bool = False
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    stage: str | None = None
     config_file: Path | None = None
 
     @property

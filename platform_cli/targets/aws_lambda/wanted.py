@@ -57,14 +57,13 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
-    somebody chose the project's name, `folder` where it comes from; `bundle` is its hash. `secrets` are those that it
-    has now, None if it needs none.
+    somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
+    needs none.
     """
 
     project: str
     named: bool
     folder: str
-    bundle: str
     artifacts: Artifacts
     settings: LambdaSettings
     scaling: Scaling
