@@ -25,8 +25,9 @@ from ...targets.aws_lambda.planner import make_plan
 from ...targets.aws_lambda.target import LambdaTarget
 from ..deployer import Deployed, Emit, Read, token_note, told_stages
 from ..store import Origin
-from .boundary import boundary_arn, check_within_boundary
+from .boundary import allowed_by_team, boundary_arn
 from .contracts import Contracts
+from .team_statements import check_within_boundary
 
 # Seconds for which a deploy of the same project from a laptop is waited for.
 PATIENCE_S = 120
@@ -49,7 +50,7 @@ class LambdaDeployer:
             project = read(folder)
             if (region := project.on_lambda.region) not in (None, self._aws.region):
                 raise ConfigError(f"[deployment.lambda] region is {region}, and this platform is in {self._aws.region}")
-            check_within_boundary(project.on_lambda)
+            check_within_boundary(project.on_lambda, allowed_by_team(self._aws))
             stages = told_stages(emit)
             wanted, contract = make_wanted(
                 project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})

@@ -43,10 +43,11 @@ def _check_first(aws: AWS, group: str, own: str, project: str) -> None:
         if name == own:
             return
         if not _is_over(stream):
+            end = f"aws logs delete-log-stream --log-group-name {group} --log-stream-name {name}"
             raise BusyError(
                 f"another deploy of {project} is under way ({name.removeprefix(PREFIX)})",
                 hint="run the command again when it has ended; if it was killed, it counts until "
-                f"{_end(stream)}, or until aws logs delete-log-stream --log-group-name {group} --log-stream-name {name}",
+                f"{_end(stream)}, or until {end}",
             )
         _remove(aws, group, name)
 

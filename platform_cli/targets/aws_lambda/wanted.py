@@ -123,16 +123,17 @@ class Wanted:
     def policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
         """Of its role: what homeport needs, and what the project asks for."""
         document = policy(place, self.project, secrets)
-        return {**document, "Statement": [*document["Statement"], *self._more_statements()]}
+        return {**document, "Statement": [*document["Statement"], *asked_statements(self.settings)]}
 
-    def _more_statements(self) -> Iterator[dict[str, Any]]:
-        settings = self.settings
-        for statement in settings.permissions:
-            yield _allowed(list(statement.actions), list(statement.resources))
-        if settings.vpc:
-            yield _allowed(NETWORK_ACTIONS, "*")
-        if settings.kms_key:
-            yield _allowed(["kms:Decrypt"], settings.kms_key)
+
+def asked_statements(settings: LambdaSettings) -> Iterator[dict[str, Any]]:
+    """What a project's function has to be allowed beside what all functions need."""
+    for statement in settings.permissions:
+        yield _allowed(list(statement.actions), list(statement.resources))
+    if settings.vpc:
+        yield _allowed(NETWORK_ACTIONS, "*")
+    if settings.kms_key:
+        yield _allowed(["kms:Decrypt"], settings.kms_key)
 
 
 def network(vpc: Network | None) -> dict[str, Any]:
