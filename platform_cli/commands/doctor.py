@@ -25,7 +25,7 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
     if target_name(here) == "lambda":
         from ..targets.aws_lambda.doctor import run_lambda_checks
 
-        checks = list(run_lambda_checks(here.on_lambda.region))
+        checks = list(run_lambda_checks(here.on_lambda))
     else:
         checks = list(run_checks())
         reach = _reach()

@@ -84,6 +84,18 @@ class AWS:
         return self._client("cloudwatch")
 
     @cached_property
+    def networks(self) -> Any:
+        return self._client("ec2")
+
+    @cached_property
+    def keys(self) -> Any:
+        return self._client("kms")
+
+    @cached_property
+    def hub(self) -> Any:
+        return self._client("securityhub")
+
+    @cached_property
     def identities(self) -> Any:
         return self._client("sts")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,9 +110,12 @@ def test_a_stack_reads_the_secrets_that_are_current(
     arn = plane.moto.client("secretsmanager").describe_secret(SecretId="homeport/stack-secret")["ARN"]
     resources = json.loads(template)["Resources"]
     variables = resources["Function"]["Properties"]["Environment"]["Variables"]
-    assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (arn, False)
+    given = {"Ref": "SecretArn"}
+    assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (given, False)
+    assert f"SecretArn={arn}" in answer["commands"][1]
+    assert not {"eu-central-1", "123456789012"} & set(re.split(r"[^\w-]", template)), "it is for any account and region"
     (policy,) = resources["Role"]["Properties"]["Policies"]
-    assert policy["PolicyDocument"]["Statement"][2]["Resource"] == arn
+    assert policy["PolicyDocument"]["Statement"][2]["Resource"] == given
     assert "sk-hidden-value" not in template
 
 
