@@ -20,6 +20,7 @@ from ..findings.source import look_at
 from ..home import Home
 from ..output import Output
 from .env_file import with_env_file
+from .fronts import front_lines
 from .plans import plan_data, plan_text
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def apply(
         if plan.wanted.scaling.min:
             with stages.run("ready"):
                 wait_until_ready(aws, project, status["release"])
+    for line in front_lines(status["front"]) if status["front"] else ():
+        output.note(line)
     token = {"token": executor.token} if executor.token else {}
     return {**status, **token, "changed": bool(plan.steps)}
 

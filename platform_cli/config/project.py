@@ -78,7 +78,8 @@ class LambdaSettings:
     `permissions` are what its role allows beside what homeport needs, `policies` are the managed ones that are attached
     to it, None for those that are; `role` is one that somebody else looks after, `boundary` the policy beyond which the
     role may do nothing. `vpc` is where the function is, `layers` come below homeport's own, `kms_key` encrypts its
-    environment, `tags` are on all that is made.
+    environment, `tags` are on all that is made. `front` is what leads its own host names to it: a distribution of
+    CloudFront, with the `web_acl` of a firewall, or something of the user's own.
     """
 
     region: str | None = None
@@ -95,6 +96,8 @@ class LambdaSettings:
     layers: tuple[str, ...] = ()
     kms_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    front: Literal["cloudfront", "own"] = "cloudfront"
+    web_acl: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

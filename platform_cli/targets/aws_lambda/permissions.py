@@ -35,6 +35,16 @@ TABLE = (
     "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "TagResource",
     "UpdateTimeToLive",
 )  # fmt: skip
+# Of whoever has host names of his own. Neither a distribution nor a certificate has a name to be told by.
+DISTRIBUTION = (
+    "CreateDistribution", "DeleteDistribution", "GetDistribution", "GetDistributionConfig", "TagResource",
+    "UpdateDistribution",
+)  # fmt: skip
+HEADERS = ("CreateResponseHeadersPolicy", "DeleteResponseHeadersPolicy", "GetResponseHeadersPolicy")
+FRONTS = ("ListDistributions", "ListResponseHeadersPolicies")
+CERTIFICATE = ("AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "RequestCertificate")
+# What is asked of such things before they are there.
+NEW = ("AddTagsToCertificate", "CreateDistribution", "RequestCertificate", "TagResource")
 BUCKET = ("CreateBucket", "DeleteBucket", "PutLifecycleConfiguration")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 

@@ -16,6 +16,7 @@ from ..base import Removal
 from .client import AWS, aws_errors
 from .code import contract_of
 from .cost import estimate
+from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_logs
@@ -49,7 +50,8 @@ class LambdaTarget:
         with aws_errors():
             live = self._read(project)
             cost = estimate(self._aws, project, live.active) if live.active else None
-        return {**_status(project, live), "cost": cost}
+            front = read_front(self._aws, live.tags)
+        return {**_status(project, live), "cost": cost, "front": front.data() if front else None}
 
     def versions(self, project: str) -> list[dict[str, Any]]:
         with aws_errors():

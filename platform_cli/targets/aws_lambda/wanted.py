@@ -10,6 +10,7 @@ from typing import Any
 
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
+from ...config.hosts import is_public
 from ...config.project import LambdaSettings, Network, Scaling
 from ...errors import ConfigError
 from .artifacts import Artifacts
@@ -110,6 +111,16 @@ class Wanted:
     def limit(self) -> int | None:
         """[scaling] max; None where nobody said it."""
         return self.scaling.max if self.auto_scaling else None
+
+    @property
+    def fronted(self) -> tuple[str, ...]:
+        """The host names that a distribution of CloudFront leads here."""
+        return tuple(filter(is_public, self.domains)) if self.settings.front == "cloudfront" else ()
+
+    @property
+    def has_challenge(self) -> bool:
+        """Whether it is the server itself that asks callers who they are, if anybody does."""
+        return self.auth == "none"
 
     @property
     def origin(self) -> str:
