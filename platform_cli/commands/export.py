@@ -106,6 +106,7 @@ def cloudformation(path: str, name: str | None, stage: str | None, folder: Path,
     # A stack that is there keeps its parameters, and whoever made it has its token.
     token = None if wanted.auth == "none" or is_there else make_token()
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
+    parameters += ["CertificateArn=ARN"] if wanted.fronted else []
     parameters += [f"SecretArn={wanted.secrets.arn}"] if wanted.secrets else []
     commands = [
         f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",

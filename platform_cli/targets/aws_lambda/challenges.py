@@ -9,6 +9,8 @@ needs of it is the same in every answer: where the metadata of the protected res
 
 from __future__ import annotations
 
+from typing import Any
+
 from .client import AWS, absent
 from .names import function_name
 
@@ -19,16 +21,7 @@ METADATA = "/.well-known/oauth-protected-resource/mcp"
 
 def make_challenge(aws: AWS, project: str, name: str) -> str:
     """The id of the policy for headers; the one that is there, if it is."""
-    header = {
-        "Header": "WWW-Authenticate",
-        "Value": f'Bearer resource_metadata="https://{name}{METADATA}"',
-        "Override": True,
-    }
-    config = {
-        "Name": f"{function_name(project)}-{aws.region}",
-        "Comment": f"{project}, by homeport",
-        "CustomHeadersConfig": {"Quantity": 1, "Items": [header]},
-    }
+    config = challenge_config(f"{function_name(project)}-{aws.region}", project, name)
     with absent("ResponseHeadersPolicyAlreadyExists"):
         made = aws.fronts.create_response_headers_policy(ResponseHeadersPolicyConfig=config)
         return str(made["ResponseHeadersPolicy"]["Id"])
@@ -36,6 +29,20 @@ def make_challenge(aws: AWS, project: str, name: str) -> str:
     policies = (one["ResponseHeadersPolicy"] for one in listed)
     found = next(one for one in policies if one["ResponseHeadersPolicyConfig"]["Name"] == config["Name"])
     return str(found["Id"])
+
+
+def challenge_config(policy: str, project: str, name: str) -> dict[str, Any]:
+    """Of the `policy` so called, for the host `name`."""
+    header = {
+        "Header": "WWW-Authenticate",
+        "Value": f'Bearer resource_metadata="https://{name}{METADATA}"',
+        "Override": True,
+    }
+    return {
+        "Name": policy,
+        "Comment": f"{project}, by homeport",
+        "CustomHeadersConfig": {"Quantity": 1, "Items": [header]},
+    }
 
 
 def remove_challenge(aws: AWS, policy: str) -> None:

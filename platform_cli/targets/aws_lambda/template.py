@@ -13,6 +13,7 @@ from ...build.archive import Archive
 from ...home import write_atomic
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
+from .template_front import CERTIFICATE, PARAMETER, front_resources
 from .versions import STACK
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted
 
@@ -56,6 +57,7 @@ def make_template(wanted: Wanted) -> dict[str, Any]:
         "Release": RELEASE,
         **({} if is_open else {"TokenHash": TOKEN_HASH}),
         **({SECRET: SECRET_ARN} if wanted.secrets else {}),
+        **({PARAMETER: CERTIFICATE} if wanted.fronted else {}),
     }
     resources = {name: _resource(*resource) for name, resource in _resources(wanted, is_open=is_open).items()}
     for name, resource in resources.items():
@@ -73,6 +75,7 @@ def make_template(wanted: Wanted) -> dict[str, Any]:
         "Outputs": {
             "Url": {"Value": {"Fn::GetAtt": ["Url", "FunctionUrl"]}},
             "McpUrl": {"Value": {"Fn::Sub": "${Url.FunctionUrl}mcp"}},
+            **({"Front": {"Value": {"Fn::GetAtt": ["Front", "DomainName"]}}} if wanted.fronted else {}),
         },
     }
 
@@ -163,6 +166,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             sid.title().replace("-", ""): ("Lambda::Permission", {"FunctionName": "${Live}", **permission})
             for sid, permission in PERMISSIONS.items()
         },
+        **front_resources(wanted),
     }
 
 
