@@ -79,7 +79,8 @@ class LambdaSettings:
     to it, None for those that are; `role` is one that somebody else looks after, `boundary` the policy beyond which the
     role may do nothing. `vpc` is where the function is, `layers` come below homeport's own, `kms_key` encrypts its
     environment, `tags` are on all that is made. `front` is what leads its own host names to it: a distribution of
-    CloudFront, with the `web_acl` of a firewall, or something of the user's own.
+    CloudFront, with the `web_acl` of a firewall, or something of the user's own. `import_first` is whether an instance
+    imports the server before it takes its first request.
     """
 
     region: str | None = None
@@ -98,6 +99,7 @@ class LambdaSettings:
     tags: Mapping[str, str] = field(default_factory=dict)
     front: Literal["cloudfront", "own"] = "cloudfront"
     web_acl: str | None = None
+    import_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "snap_start": Key(
             boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"
         ),
+        "import_first": Key(
+            boolean,
+            "An instance imports the server before its first request: a first call is sooner, initialize later.",
+            "false",
+        ),
         "permissions": Key(
             aws.statements,
             "What the server may do on AWS, as statements of IAM.",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from homeport_runtime.hosts.lambda_host import IMPORT_FIRST
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
 from ...config.hosts import is_public
@@ -84,10 +85,13 @@ class Wanted:
         more = (settings.role, settings.vpc and asdict(settings.vpc), settings.layers, settings.kms_key)
         if any(more):
             said += more
+        if settings.import_first:
+            said.append(IMPORT_FIRST)
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
-        return _variables(self.project, release, token_hash, self.domains, self.secrets)
+        first = {IMPORT_FIRST: "1"} if self.settings.import_first else {}
+        return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """As CreateFunction and UpdateFunctionConfiguration take it."""
