@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import gc
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -94,15 +97,25 @@ def cli(platform: str | None) -> None:
 def main() -> None:
     """Runs a command; every expected failure ends in a message and its exit code, never in a traceback."""
     try:
-        code = _run(sys.argv[1:])
+        code = run(sys.argv[1:])
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is still in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
-    sys.exit(code)
+    _leave(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _leave(code: int) -> NoReturn:
+    """Ends the process as Python does, but takes nothing apart before: that costs 10 ms after a deploy."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs a command, says why one has failed, and returns its exit code. Raises BrokenPipeError."""
     if sys.platform == "win32":
         sys.stderr.write("error: homeport runs on Linux and macOS\n  try: on Windows, use it inside WSL 2\n")
         return 2

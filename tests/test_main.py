@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from platform_cli import __version__, errors
-from platform_cli.__main__ import COMMANDS, EPILOG, cli, main
+from platform_cli.__main__ import COMMANDS, EPILOG, cli, run
 from platform_cli.errors import HomeportError
 
 # What must not be loaded before a command needs it, since each of them costs more than the command.
@@ -90,6 +90,10 @@ def test_no_command_loads_what_it_does_not_need(name: str) -> None:
     assert not loaded_by(name, "--help") & HEAVY
 
 
+def test_a_deploy_loads_no_parser_of_requirements_before_it_needs_one() -> None:
+    assert not loaded_by("deploy", "--help") & {"packaging", "logging", "compileall"}
+
+
 def test_version() -> None:
     assert homeport("--version").stdout == f"homeport, version {__version__}\n"
 
@@ -144,10 +148,7 @@ def test_how_commands_end(
         raise raised
 
     monkeypatch.setattr(cli, "main", fail)
-    monkeypatch.setattr(sys, "argv", ["homeport", "list"])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == code
+    assert run(["list"]) == code
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(said)
@@ -155,9 +156,7 @@ def test_how_commands_end(
 
 def test_windows_is_told_about_wsl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 2
+    assert run([]) == 2
     assert "WSL" in capsys.readouterr().err
 
 

@@ -6,8 +6,6 @@ this table is never taken from an index because of its name (https://medium.com/
 
 from __future__ import annotations
 
-from packaging.utils import canonicalize_name
-
 # Where the two names differ. The longest dotted prefix wins.
 DISTRIBUTIONS = {
     "AppKit": "pyobjc-framework-cocoa",
@@ -303,6 +301,9 @@ def distribution(module: str) -> str | None:
     """The distribution, perhaps with a limit, that is known to bring `module` (dotted; what follows the module is
     harmless). None when the table does not have it.
     """
+    # Late, as in imports.py.
+    from packaging.utils import canonicalize_name
+
     parts = module.split(".")
     for length in range(len(parts), 0, -1):
         prefix = ".".join(parts[:length])

@@ -14,8 +14,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from platform_cli.build.distributions import distribution
 from platform_cli.build.ignore import never_taken
 from platform_cli.build.sdk import SDK_MODULES, sdk_requirements
@@ -56,6 +54,9 @@ def infer_requirements(folder: Path, entrypoint: str, own_names: Collection[str]
     Raises SourceError when the file cannot be read or parsed, or needs a module that nobody knows: a guessed name is
     never installed (see distributions).
     """
+    # Late: `packaging` takes a twentieth of the time of a redeploy, which seldom needs it.
+    from packaging.utils import canonicalize_name
+
     root = folder.resolve()
     modules = walk_modules(folder, entrypoint)
     roots = _roots(root, modules[0].file)

@@ -10,8 +10,6 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from platform_cli.build.model import Interpreter, Layer, Lock
 from platform_cli.build.node import install_packages
 from platform_cli.build.uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
@@ -80,6 +78,9 @@ def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages:
 
 def _part(lock: str, packages: Iterable[str]) -> str:
     """The lines of a lock that are about these packages, and its options."""
+    # Late: only what is not as its RECORD says is fetched again.
+    from packaging.utils import canonicalize_name
+
     names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
     for line in lock.splitlines():
         if not line.startswith((" ", "\t")):

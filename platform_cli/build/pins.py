@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from platform_cli.build.model import Pins
 from platform_cli.build.pyproject import load_toml
 from platform_cli.errors import ConfigError
@@ -47,18 +45,20 @@ def pipfile_pins(folder: Path) -> Pins | None:
 
 
 def _pins(file: str, versions: Iterable[tuple[str, str]]) -> Pins:
+    # Late: few projects have such a lock file.
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    def is_valid(name: str, version: str) -> bool:
+        try:
+            Requirement(f"{name}{version}")
+        except InvalidRequirement:
+            return False
+        return True
+
     found = list(versions)
     # A package with several versions has one for each kind of machine: those are left to the resolution.
     times = Counter(name for name, _ in found)
     return Pins(
         file,
-        tuple(sorted(f"{name}{version}" for name, version in found if times[name] == 1 and _is_valid(name, version))),
+        tuple(sorted(f"{name}{version}" for name, version in found if times[name] == 1 and is_valid(name, version))),
     )
-
-
-def _is_valid(name: str, version: str) -> bool:
-    try:
-        Requirement(f"{name}{version}")
-    except InvalidRequirement:
-        return False
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import hashlib
 import os
 import shutil
@@ -25,6 +24,9 @@ def store_runtime(runtimes: Path) -> str:
         # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
         os.utime(runtimes / name)
         return name
+    # Late: only the first deploy with a version of homeport has to compile it.
+    import compileall
+
     runtimes.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=runtimes, prefix=f".{name}."))
     try:

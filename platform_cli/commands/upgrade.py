@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from packaging.utils import InvalidName, canonicalize_name
 
 from ..errors import InputError
 
@@ -28,6 +27,9 @@ def read_upgrade(path: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ..
     """
     if not values:
         return path, None
+    # Late: few deploys are told to.
+    from packaging.utils import InvalidName, canonicalize_name
+
     names = [value for value in values if value]
     for name in names:
         if path == "." and (Path(name.partition(":")[0]).exists() or "/" in name or ":" in name):

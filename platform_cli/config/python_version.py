@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import tomli
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from platform_cli.config.inline_metadata import inline_metadata
 from platform_cli.config.project import Project
@@ -62,6 +61,9 @@ def specifier_of_poetry(constraint: str) -> str | None:
 
     https://python-poetry.org/docs/dependency-specification/#version-constraints
     """
+    # Late: only Poetry's way has to be checked.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     parts = [_poetry_part(part.strip()) for part in constraint.split(",") if part.strip()]
     text = ",".join(part for part in parts if part)
     try:

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from platform_cli.errors import SourceError
 
 # In pyproject.toml, and in the metadata that a script carries (PEP 723).
@@ -57,6 +55,9 @@ def _allows(request: str, running: str) -> bool:
     """A request that cannot be read allows everything: what reads it to choose the Python says what is wrong."""
     if re.match(r"\d+(\.\d+)*$", request):
         return (running + ".").startswith(".".join(request.split(".")[:2]) + ".")
+    # Late: a plain version, or none, is what most projects have.
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         return SpecifierSet(request).contains(running, prereleases=True)
     except InvalidSpecifier:

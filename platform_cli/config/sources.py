@@ -16,15 +16,17 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 from platform_cli.config.command import as_requirement
 from platform_cli.config.load import load_project
 from platform_cli.config.project import Project
 from platform_cli.errors import SourceError
 from platform_cli.home import Home, write_atomic
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 PYPI, NPM = "pypi:", "npm:"
 CLONE_TIMEOUT_S = 600.0
@@ -143,6 +145,9 @@ def _git(command: Sequence[str], folder: Path, shown: str) -> None:
 
 
 def _requirement(text: str) -> Requirement:
+    # Late: a file or a folder needs none of it.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     package = text.removeprefix(PYPI)
     try:
         requirement = Requirement(as_requirement(package))

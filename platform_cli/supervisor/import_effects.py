@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..home import write_atomic
+from .zygote_messages import Loaded
 
 # Read by C libraries when they are loaded, where nobody sees it.
 EARLY_VARIABLES = ("LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "GOTO_", "BLIS_")
@@ -24,14 +24,14 @@ class ImportEffects:
     names: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
-    def with_loaded(self, answer: Mapping[str, Any], modules: Sequence[str]) -> ImportEffects:
+    def with_loaded(self, answer: Loaded, modules: Sequence[str]) -> ImportEffects:
         """These and what a zygote answered when it had loaded `modules`."""
-        offender = answer.get("offender")
-        # A zygote of an older homeport does not say what was looked at.
-        packages = answer.get("packages", [module.partition(".")[0] for module in modules])
+        packages = answer.packages
+        if packages is None:
+            packages = tuple(module.partition(".")[0] for module in modules)
         return ImportEffects(
-            _union(self.unforkable, [offender] if offender else []),
-            _union(self.names, answer.get("names", ())),
+            _union(self.unforkable, [answer.offender] if answer.offender else []),
+            _union(self.names, answer.names),
             _union(self.packages, packages),
         )
 

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ..errors import ReleaseError
@@ -35,7 +36,11 @@ class Launched:
 
 
 class Launcher(Protocol):
-    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched: ...
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
+        """`shown` is what the worker may see of what is hidden from what it is made of."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,9 @@ class Pipes:
 class PlainLauncher:
     """A new process of the release's interpreter."""
 
-    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], _shown: Sequence[Path] = ()
+    ) -> Launched:
         pipes = Pipes.open()
         handed = [pipes.control[1].fileno(), *(sock.fileno() for sock in sockets)]
         try:

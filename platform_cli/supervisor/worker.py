@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
@@ -24,7 +25,8 @@ from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
-from .release import RunnableRelease, own_code
+from .release import RunnableRelease
+from .room import shown, worker_room
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -275,11 +277,13 @@ async def start_worker(
     calls: OpenCalls | None = None,
 ) -> Worker:
     """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
-    job = {**job, "calls": str(calls.path) if calls is not None else None}
+    room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
+    job = {**job, **_told(room), "calls": str(calls.path) if calls is not None else None}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
-        worker = Worker(release, await launcher.launch(release, sockets), calls)
+        seen = [*shown(room), *([calls.path] if calls is not None else [])] if room.hidden else []
+        worker = Worker(release, await launcher.launch(release, sockets, seen), calls)
         try:
             await worker.open(job, sink)
         except BaseException:
@@ -313,6 +317,9 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
         "secrets": secrets,
         "names": list(release.domains),
         "idle_s": release.idle_s,
-        "hidden": [str(folder) for folder in release.hidden],
-        "protected": [str(folder) for folder in own_code()],
     }
+
+
+def _told(room: Room) -> dict[str, list[str]]:
+    named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
+    return {name: [str(folder) for folder in folders] for name, folders in named.items()}

@@ -15,18 +15,31 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from homeport_runtime.hosts.confinement import Room
 
 from ..errors import ReleaseError
 from ..secrets.references import referenced
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
 from .release import RunnableRelease, base_environment
+from .room import layer_room
+from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
 
-BOOT = (
-    "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.zygote import Zygote; "
-    "import homeport_runtime.hosts.worker; Zygote(socket.socket(fileno=int(sys.argv[1]))).run()"
-)
+# Runtimes of releases that an earlier homeport made have no keeper: their zygotes are in no room.
+BOOT = """
+import socket, sys
+sys.path.append(sys.argv.pop(1))
+import homeport_runtime.hosts.worker
+try:
+    from homeport_runtime.hosts.keeper import main
+except ImportError:
+    from homeport_runtime.hosts.zygote import Zygote
+    Zygote(socket.socket(fileno=int(sys.argv[1]))).run()
+else:
+    main(*sys.argv[1:])
+"""
 # Seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
@@ -73,6 +86,16 @@ def forkable(release: RunnableRelease) -> bool:
     return release.cold_start_optimization and sys.platform == "linux"
 
 
+class Child(NamedTuple):
+    """A process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
+
+    pid: int
+    ended: asyncio.Future[int | None]
+
+
+Answer = TypeVar("Answer", Loaded, Child)
+
+
 class Zygote:
     """A running zygote. Orders are given one at a time."""
 
@@ -80,7 +103,8 @@ class Zygote:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
-        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        # None when there will be no more.
+        self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
         self.usable = True
@@ -89,11 +113,13 @@ class Zygote:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, key: Key, log: int) -> Zygote:
+    async def start(cls, key: Key, log: int, room: Room | None) -> Zygote:
+        """In `room`, if there is one, before it imports anything of a layer."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
                 str(key.interpreter), *PYTHON_FLAGS, "-c", BOOT, str(key.runtime), str(theirs.fileno()),
+                *([room.to_json()] if room is not None else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,7 +136,7 @@ class Zygote:
         ours.setblocking(False)
         return cls(process, ours)
 
-    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Mapping[str, Any] | None:
+    async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Loaded | None:
         """Imports what is not imported yet, but for `skip`, and returns what was found meanwhile. A module that starts
         threads makes the zygote unusable. Raises ZygoteEnded.
         """
@@ -118,71 +144,82 @@ class Zygote:
         if not missing or not self.usable:
             return None
         order = {"do": "load", "layer": str(layer), "modules": missing, "skip": list(skip)}
-        answer = await self._order(order, (), LOAD_TIMEOUT_S)
+        answer = await self._order(Loaded, order, (), LOAD_TIMEOUT_S)
         self._loaded.update(missing)
-        self.usable = answer["threads"] == 1
+        self.usable = answer.threads == 1
         return answer
 
-    async def launch(self, _release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, _release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         pipes = Pipes.open()
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
         descriptors += [sock.fileno() for sock in sockets]
         try:
-            forked = await self._order({"do": "fork"}, descriptors, FORK_TIMEOUT_S)
+            order = {"do": "fork", "shown": list(map(str, shown))}
+            forked = await self._order(Child, order, descriptors, FORK_TIMEOUT_S)
+            if not is_below(forked.pid, self._process.pid):
+                self.close()
+                raise ZygoteEnded("the zygote names a process that is not its own")
         except BaseException:
             pipes.close_ours()
             raise
         finally:
             pipes.close_theirs()
         self.last_used = asyncio.get_running_loop().time()
-        return Launched(forked["pid"], pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked["ended"])
+        return Launched(forked.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked.ended)
 
-    async def _order(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+    async def _order(
+        self, answer: type[Answer], order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
+    ) -> Answer:
         async with self._lock:
             exchange = asyncio.ensure_future(self._exchange(order, descriptors, timeout))
             try:
-                return await asyncio.shield(exchange)
+                given = await asyncio.shield(exchange)
             except asyncio.CancelledError:
                 # The answer that nobody waits for any more must not be taken for the next order's.
                 await asyncio.wait({exchange})
                 raise
+        if not isinstance(given, answer):
+            self.close()
+            raise ZygoteEnded("the zygote ended, or answers what was not asked")
+        return given
 
-    async def _exchange(self, order: dict[str, Any], descriptors: Sequence[int], timeout: float) -> dict[str, Any]:
+    async def _exchange(
+        self, order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
+    ) -> Loaded | Child | None:
         try:
             self._control.setblocking(True)
             socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
             self._control.setblocking(False)
-            answer = await asyncio.wait_for(self._answers.get(), timeout)
+            return await asyncio.wait_for(self._answers.get(), timeout)
         except (OSError, TimeoutError) as error:
             self.close()
             raise ZygoteEnded("the zygote does not answer") from error
-        if answer["event"] == "gone":
-            self.close()
-            raise ZygoteEnded("the zygote ended")
-        return answer
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         rest = b""
-        try:
-            while data := await loop.sock_recv(self._control, 64 * 1024):
+        # What is no message ends it, as its own end does.
+        with contextlib.suppress(OSError, ValueError):
+            while (data := await loop.sock_recv(self._control, 64 * 1024)) and len(rest) < MAX_MESSAGE:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    self._hear(json.loads(line))
-        except OSError:
-            pass
+                    self._hear(read_message(line))
         self.close()
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, message: Loaded | Forked | Exited) -> None:
         """A process id is a child's until its end is told: then the system may give it to another one."""
-        if message["event"] == "exited":
-            ended = self._children.pop(message["pid"], None)
-            if ended is not None and not ended.done():
-                ended.set_result(message["code"])
-            return
-        if message["event"] == "forked":
-            message["ended"] = self._children[message["pid"]] = asyncio.get_running_loop().create_future()
-        self._answers.put_nowait(message)
+        match message:
+            case Exited():
+                ended = self._children.pop(message.pid, None)
+                if ended is not None and not ended.done():
+                    ended.set_result(message.code)
+            case Forked():
+                end = self._children[message.pid] = asyncio.get_running_loop().create_future()
+                self._answers.put_nowait(Child(message.pid, end))
+            case Loaded():
+                self._answers.put_nowait(message)
 
     def close(self) -> None:
         """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
@@ -194,7 +231,7 @@ class Zygote:
         self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()
-        self._answers.put_nowait({"event": "gone"})
+        self._answers.put_nowait(None)
         for child in self._children.values():
             if not child.done():
                 child.set_result(None)
@@ -214,11 +251,13 @@ class Zygotes:
         self._awaited: Counter[Key] = Counter()
         self._plain = PlainLauncher()
 
-    async def launch(self, release: RunnableRelease, sockets: Sequence[socket.socket]) -> Launched:
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
         if forkable(release):
             with self._kept(release), contextlib.suppress(ZygoteEnded):
                 if zygote := await self.prepare(release):
-                    return await zygote.launch(release, sockets)
+                    return await zygote.launch(release, sockets, shown)
         return await self._plain.launch(release, sockets)
 
     @contextlib.contextmanager
@@ -239,7 +278,7 @@ class Zygotes:
                 key = key_of(release, effects)
                 if key is None:
                     return None
-                zygote = await self._get(key)
+                zygote = await self._get(key, layer_room(release))
                 known, effects = effects, await self._load(zygote, release, effects)
                 if effects.unforkable != known.unforkable:
                     # Found by trying: the next zygote of this layer goes without it.
@@ -257,19 +296,19 @@ class Zygotes:
             write_effects(release.layer, release.runtime, effects)
         return effects
 
-    async def _get(self, key: Key) -> Zygote:
+    async def _get(self, key: Key, room: Room | None) -> Zygote:
         zygote = self._zygotes.get(key)
         if zygote is None or not zygote.alive:
             starting = self._starting.get(key)
             if starting is None:
-                starting = self._starting[key] = asyncio.create_task(self._start(key))
+                starting = self._starting[key] = asyncio.create_task(self._start(key, room))
             zygote = await asyncio.shield(starting)
         return zygote
 
-    async def _start(self, key: Key) -> Zygote:
+    async def _start(self, key: Key, room: Room | None) -> Zygote:
         try:
             with open(self._log, "ab", opener=_private) as log:
-                self._zygotes[key] = await Zygote.start(key, log.fileno())
+                self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
         finally:
             del self._starting[key]
         return self._zygotes[key]

@@ -54,7 +54,7 @@ def process_environment(
     own = [project / entry for entry in module_folders(environment)]
     packages = [*own, *(project / root for root in roots), project / "src", layer]
     return {
-        **_login(project),
+        **login(project),
         **{name: text for name, text in environment.items() if text or name not in LOGIN},
         "PATH": os.pathsep.join(programs),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, packages))),
@@ -66,8 +66,10 @@ def module_folders(environment: Mapping[str, str]) -> Iterator[str]:
     return filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
 
 
-def _login(project: Path) -> dict[str, str]:
-    """A container's user may have no entry in its passwd file, and a function none that is true."""
+def login(project: Path) -> dict[str, str]:
+    """The variables of LOGIN. Without a home folder the user has one beside `project` from now on: a container's user
+    may have no entry in its passwd file, and a function none that is true.
+    """
     try:
         entry = pwd.getpwuid(os.getuid())
         name, home = entry.pw_name, Path(entry.pw_dir)

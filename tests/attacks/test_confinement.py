@@ -58,7 +58,8 @@ if os.fork() == 0:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     listeners = []
     for name in os.listdir("/proc/self/fd"):
-        if stat.S_ISSOCK(os.stat(f"/proc/self/fd/{name}").st_mode):
+        path = f"/proc/self/fd/{name}"
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
             found = socket.socket(fileno=os.dup(int(name)))
             if found.family == socket.AF_INET and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 listeners.append(found)

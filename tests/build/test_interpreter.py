@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.build import interpreter as module
+from platform_cli.build import pythons
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.uv import UvError
 from platform_cli.errors import InputError
@@ -68,8 +68,8 @@ def test_pyenv_is_searched_and_what_was_found_is_remembered(
     def refuse(*_: object, **__: object) -> str:
         raise UvError("error: no process is needed for what is remembered")
 
-    monkeypatch.setattr(module, "run_uv", refuse)
-    monkeypatch.setattr(module, "_probe", lambda _: None)
+    monkeypatch.setattr(pythons, "run_uv", refuse)
+    monkeypatch.setattr(pythons, "_probe", lambda _: None)
     assert find_interpreter("3.66", cache) == found
     os.utime(pyenv, (1, 1))
     with pytest.raises(InputError, match="not on this machine"):

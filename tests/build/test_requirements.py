@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from platform_cli.build.model import Pins
 from platform_cli.build.requirements import resolve_requirements
+from platform_cli.build.requirements_txt import PLAIN
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.errors import ConfigError
 from tests.build.test_imports import write
@@ -303,3 +307,8 @@ def test_malformed_metadata(files: dict[str, str], message: str, tmp_path: Path)
     write(tmp_path, {"server.py": "", **files})
     with pytest.raises(ConfigError, match=message):
         resolve_requirements(project(tmp_path))
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_what_is_read_without_the_library_is_a_requirement_to_it(text: str) -> None:
+    Requirement(text)

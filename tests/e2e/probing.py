@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from homeport_runtime.hosts.confinement import can_hide
+
 from ..support import ROOT, Platform
 
 DEADLINE_S = 90.0
@@ -82,11 +84,12 @@ def processes(platform: Platform) -> dict[int, int]:
 
 
 def workers(platform: Platform) -> set[int]:
-    """Forked workers, as the platform knows them: their parent is a zygote, which is nobody's child among these. What
-    is in a worker's room are its own children.
+    """Forked workers, as the platform knows them: the children of zygotes, whose own parent, outside of their room, is
+    nobody's child among these. What is in a worker's room are its own children.
     """
     running = processes(platform)
-    zygotes = {pid for pid, parent in running.items() if parent not in running}
+    outside = {pid for pid, parent in running.items() if parent not in running}
+    zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
     return {pid for pid, parent in running.items() if parent in zygotes}
 
 

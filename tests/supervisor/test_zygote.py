@@ -18,7 +18,8 @@ from platform_cli.supervisor import zygote as module
 from platform_cli.supervisor.import_effects import ImportEffects
 from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
-from platform_cli.supervisor.zygote import SPARE, Key, Zygote, ZygoteEnded, Zygotes, forkable, key_of
+from platform_cli.supervisor.zygote import SPARE, Child, Key, Zygote, ZygoteEnded, Zygotes, forkable, key_of
+from platform_cli.supervisor.zygote_messages import read_message
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
 
@@ -77,6 +78,7 @@ class Process:
 
     def __init__(self) -> None:
         self.returncode: int | None = None
+        self.pid = os.getppid()
 
     def kill(self) -> None:
         self.returncode = -9
@@ -121,7 +123,7 @@ def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytes
     async def run() -> None:
         zygote, serving = await started(answer)
 
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
         monkeypatch.setattr(module.Zygote, "start", start)
@@ -141,7 +143,7 @@ def load_that_waits(reached: asyncio.Event, go: asyncio.Event) -> Answer:
             reached.set()
             await go.wait()
             return {"event": "loaded", "modules": 1, "threads": 1, "offender": None}
-        return {"event": "forked", "pid": 42}
+        return {"event": "forked", "pid": os.getpid()}
 
     return answer
 
@@ -158,7 +160,7 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
         asyncio.get_running_loop().call_later(0.05, go.set)
         with pytest.raises(asyncio.CancelledError):
             await loading
-        assert (await zygote._order({"do": "fork"}, (), 10))["pid"] == 42
+        assert (await zygote._order(Child, {"do": "fork"}, (), 10)).pid == os.getpid()
         await finish(zygote, serving)
 
     asyncio.run(run())
@@ -174,10 +176,10 @@ def test_a_process_id_that_comes_again_is_another_childs() -> None:
         zygote = Zygote(cast(Any, Process()), ours)
 
         async def fork() -> asyncio.Future[int | None]:
-            order = asyncio.create_task(zygote._order({"do": "fork"}, (), 10))
+            order = asyncio.create_task(zygote._order(Child, {"do": "fork"}, (), 10))
             await reader.readline()
             writer.write(json.dumps({"event": "forked", "pid": 42}).encode() + b"\n")
-            return cast("asyncio.Future[int | None]", (await order)["ended"])
+            return (await order).ended
 
         def tell_end(code: int) -> None:
             writer.write(json.dumps({"event": "exited", "pid": 42, "code": code}).encode() + b"\n")
@@ -204,7 +206,7 @@ def test_a_zygote_that_ended_fails_its_order_and_is_not_used_again() -> None:
         zygote = Zygote(cast(Any, Process()), ours)
         theirs.close()
         with pytest.raises(ZygoteEnded):
-            await zygote._order({"do": "fork"}, (), 10)
+            await zygote._order(Child, {"do": "fork"}, (), 10)
         assert (zygote.alive, zygote.usable) == (False, False)
 
     asyncio.run(run())
@@ -221,7 +223,7 @@ def test_a_zygote_that_is_closed_answers_whoever_waits_for_it() -> None:
 
     async def run() -> None:
         zygote, serving = await started(answer)
-        end = (await zygote._order({"do": "fork"}, (), 10))["ended"]
+        end = (await zygote._order(Child, {"do": "fork"}, (), 10)).ended
         loading = asyncio.create_task(zygote.load(Path("layer"), ["fastmcp"], []))
         await reached.wait()
         zygote.close()
@@ -242,20 +244,20 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
     async def run() -> None:
         zygote, serving = await started(answer)
 
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
         monkeypatch.setattr(module.Zygote, "start", start)
         zygotes = Zygotes(tmp_path / "log")
         newer = zygote.last_used + 1
         zygotes._zygotes = {key(f"layer-{i}"): cast(Any, Spare(newer)) for i in range(SPARE)}
-        launching = asyncio.create_task(zygotes.launch(release(), ()))
+        launching = asyncio.create_task(zygotes.launch(release(), (), ()))
         await reached.wait()
         zygotes.keep([])
         assert zygote.alive
         go.set()
         launched = await asyncio.wait_for(launching, 10)
-        assert launched.pid == 42
+        assert launched.pid == os.getpid()
         launched.control.close()
         for output in (launched.stdout, launched.stderr):
             os.close(output)
@@ -270,7 +272,7 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def run() -> None:
-        async def start(_key: object, _log: int) -> Zygote:
+        async def start(_key: object, _log: int, _room: object) -> Zygote:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             theirs.close()
@@ -281,7 +283,7 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
 
         monkeypatch.setattr(module.Zygote, "start", start)
         monkeypatch.setattr(PlainLauncher, "launch", launch)
-        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), ())) == "plain"
+        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), (), ())) == "plain"
 
     asyncio.run(run())
 
@@ -293,3 +295,39 @@ def test_keep_ends_the_oldest_that_nobody_uses(tmp_path: Path) -> None:
     zygotes._zygotes = {key(str(each.layer)): cast(Any, spare) for each, spare in zip(made, spares, strict=True)}
     zygotes.keep([made[0]])
     assert [spare.closed for spare in spares] == [False, True, True, *[False] * SPARE]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"event": "forked", "pid": true}',
+        b'{"event": "exited", "pid": 1, "code": "0"}',
+        b'{"event": "loaded", "threads": 1, "offender": ["x"]}',
+        b'{"event": "loaded", "threads": 1, "offender": null, "names": [["x"]]}',
+        b'{"event": "loaded", "threads": 1, "offender": null, "names": ["\\ud800"]}',
+        b'{"event": "other"}',
+    ],
+)
+def test_what_no_zygote_says_is_no_message(said: bytes) -> None:
+    with pytest.raises(ValueError, match="no message"):
+        read_message(said)
+
+
+@pytest.mark.parametrize("pid", [1, os.getppid(), 2**40])
+def test_a_zygote_names_no_process_but_its_own(pid: int) -> None:
+    """What it names is signalled one day."""
+
+    async def answer(_order: dict[str, Any]) -> dict[str, Any]:
+        return {"event": "forked", "pid": pid}
+
+    async def run() -> None:
+        zygote, serving = await started(answer)
+        with pytest.raises(ZygoteEnded):
+            await zygote.launch(release(), (), ())
+        assert not zygote.alive
+        await serving
+
+    asyncio.run(run())

@@ -10,28 +10,25 @@ mode checking").
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import socket
 import stat
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from . import linux
-from .init import go_on_inside
+from .init import go_on_inside, keep_numbering
 from .limits import limit_processes
 
-# The Filesystem Hierarchy Standard's, and what shm_open(3) uses.
-SHARED_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - they are looked at, and replaced
 # What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
 # net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
 
-# Of /proc, as container runtimes have it (runc's default readonlyPaths).
-ROOT_MAY_WRITE = ("bus", "fs", "irq", "sys", "sysrq-trigger")
-
-# What a fork has from its zygote (protect_devices).
+# What a fork has from its zygote (enter_for_forks).
 _devices_are_protected = False
 
 
@@ -40,48 +37,102 @@ class Room:
     """What a process and its children may see and change.
 
     Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. What is `read_only` cannot
-    be changed, wherever it is. The folders in `temporary` are its own: empty at first, held in memory up to
-    `temporary_mb`, gone with it.
+    be changed, wherever it is.
     """
 
     hidden: tuple[Path, ...]
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
-    temporary: tuple[Path, ...] = ()
-    temporary_mb: int = 1024
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Room:
+        return cls(**{name: tuple(map(Path, paths)) for name, paths in json.loads(text).items()})
 
 
-def temporary_folders() -> tuple[Path, ...]:
-    """Those that all processes of this machine share, and the one that TMPDIR names."""
-    own = os.environ.get("TMPDIR")
-    named = {*map(Path, SHARED_TEMPORARY), *([Path(own).absolute()] if own else [])}
-    return tuple(sorted(folder for folder in named if folder.is_dir() and not folder.is_symlink()))
-
-
-def enter(room: Room, lifeline: int | None = None) -> None:
+def enter(room: Room) -> None:
     """Returns in a process that is in `room`, with all that it starts; this one waits for it, and ends as it does.
 
-    All of it ends when this process does, or soon after nobody holds the other end of the socket `lifeline` any more.
-    The process must have one thread. Raises OSError where the kernel does not allow it.
+    All of it ends when this process does, which must have one thread. Raises OSError where the kernel does not allow
+    it.
     """
+    enter_empty_room().furnish(room)
+
+
+@dataclass(frozen=True)
+class EmptyRoom:
+    """Namespaces of its own, in which a process sees what it saw before: what is the same for every room.
+
+    `kept` are the capabilities that may be kept in them, `first` leads to the first process.
+    """
+
+    kept: frozenset[int]
+    first: socket.socket
+
+    def furnish(self, room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+        """This process is in `room` from now on, with all that it starts.
+
+        What it does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree). All of
+        it ends soon after nobody holds the other end of the socket `lifeline` any more. Raises OSError.
+        """
+        _show_only(room, trees or {})
+        linux.keep_capabilities(self.kept)
+        if not self.kept:
+            # They are counted by user namespace, and there is nobody else in this one.
+            limit_processes()
+        with self.first:
+            if lifeline is not None:
+                socket.send_fds(self.first, [b"\0"], [lifeline])
+
+
+def enter_empty_room() -> EmptyRoom:
+    """As `enter` does."""
     kept = _enter_namespaces()
-    go_on_inside(partial(_furnish, room), lifeline)
-    linux.keep_capabilities(kept)
-    if not kept:
-        # They are counted by user namespace, and there is nobody else in this one.
-        limit_processes()
+    return EmptyRoom(kept, go_on_inside(_prepare))
 
 
-def _furnish(room: Room) -> None:
+def stay_outside() -> None:
+    """This process may make mounts from now on that no other sees, and sees itself what it saw before."""
+    try:
+        linux.unshare(linux.CLONE_NEWNS)
+    except PermissionError:
+        _own_user_namespace(linux.CLONE_NEWNS)
     _own_mounts()
-    # In a container that hides parts of /proc this is refused: then processes outside are still seen, and no more.
-    with contextlib.suppress(PermissionError):
-        linux.mount("proc", Path("/proc"), "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+
+
+def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
+    """This process is in `room` from now on. It and its forks may enter rooms within that one, and nothing that they
+    do there shows what is hidden: its mounts belong to the user namespace outside (mount_namespaces(7), "Restrictions
+    on mount namespaces"). `map_users` has somebody outside say whom the users of the new one are.
+
+    Of what a room of its own takes, it does for its forks what is the same for all: that takes the longest.
+    """
+    global _devices_are_protected  # noqa: PLW0603 - what all forks of this process have
+    keep_numbering()
+    _own_mounts()
     if os.getuid() == 0:
         _protect_settings()
-        if not _devices_are_protected:
-            _protect_devices()
-    _show_only(room)
+        _protect_devices()
+        _devices_are_protected = True
+    _show_only(room, {})
+    linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+    map_users()
+
+
+def _prepare() -> None:
+    _own_mounts()
+    is_root = os.getuid() == 0
+    try:
+        flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | (linux.MS_RDONLY if is_root else 0)
+        linux.mount("proc", Path("/proc"), "proc", flags)
+    except PermissionError:
+        # In a container that hides parts of /proc: processes outside are still seen, and no more.
+        if is_root:
+            _protect_settings()
+    if is_root and not _devices_are_protected:
+        _protect_devices()
 
 
 def _own_mounts() -> None:
@@ -90,28 +141,16 @@ def _own_mounts() -> None:
     linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
 
 
-def protect_devices() -> None:
-    """Does for a zygote, once, what each of its workers would do for itself: it takes longer than all the rest of a
-    room. Does nothing where it is not root's, or not allowed.
-    """
-    global _devices_are_protected  # noqa: PLW0603 - what all forks of this process have
-    if sys.platform != "linux" or os.getuid() != 0:
-        return
-    with contextlib.suppress(OSError):
-        _own_mounts()
-        _protect_devices()
-        _devices_are_protected = True
-
-
 def _protect_settings() -> None:
     """What root may write without any capability reaches all of the machine: the kernel's settings, and its programs
     for core dumps.
     """
-    for name in ROOT_MAY_WRITE:
-        path = Path("/proc", name)
-        if path.exists():
-            linux.bind(str(path), path)
-            linux.make_read_only(path)
+    processes = Path("/proc")
+    linux.make_read_only(processes)
+    for point in linux.list_mounts(processes):
+        # What is to be mounted when somebody looks may not be there.
+        with contextlib.suppress(OSError):
+            linux.make_read_only(point)
 
 
 def _protect_devices() -> None:
@@ -140,19 +179,22 @@ def _is_for_all(device: Path) -> bool:
     return stat.S_ISCHR(mode) and mode & 0o006 == 0o006
 
 
-def _show_only(room: Room) -> None:
-    replaced = dict.fromkeys(room.temporary, f"mode=1777,size={room.temporary_mb}m")
-    replaced |= dict.fromkeys(room.hidden, "mode=0700,size=64k")
-    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, replaced))
-    opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in shown}
+def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
+    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, room.hidden))
+    outermost = [path for path in shown if not _is_inside(path.parent, shown) and path not in trees]
+    opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in outermost}
     # Those that are in others come after them.
-    for folder, options in sorted(replaced.items()):
-        if _is_inside(folder.parent, replaced):
+    for folder in sorted(room.hidden):
+        if _is_inside(folder.parent, room.hidden):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
-    for path, descriptor in opened.items():
+        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700,size=64k")
+    for path in shown:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        linux.bind(f"/proc/self/fd/{descriptor}", path)
+        if path in trees:
+            linux.attach(trees[path], path)
+        else:
+            linux.bind(f"/proc/self/fd/{opened[path]}" if path in opened else str(path), path)
+    for descriptor in opened.values():
         os.close(descriptor)
     for path in {*room.read_only} - {*shown}:
         linux.bind(str(path), path)
@@ -178,7 +220,7 @@ def can_hide(home: Path) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            enter(Room((home,), temporary=temporary_folders()))
+            enter(Room((home,)))
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -188,14 +230,18 @@ def can_hide(home: Path) -> bool:
 def _enter_namespaces() -> frozenset[int]:
     """Returns the capabilities that may be kept in them."""
     flags = linux.CLONE_NEWPID | linux.CLONE_NEWIPC
-    try:
-        linux.unshare(flags)
-    except PermissionError:
-        user, group = os.getuid(), os.getgid()
-        linux.unshare(linux.CLONE_NEWUSER | flags)
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            Path("/proc/self", name).write_text(text)
-        return frozenset()
-    # Servers that root runs do not read each other's memory either. In a user namespace of its own none does.
-    keep_memory_private()
-    return ROOT_KEEPS
+    if os.getuid() == 0:
+        with contextlib.suppress(PermissionError):
+            linux.unshare(flags)
+            # Servers that root runs do not read each other's memory either. In a user namespace of its own none does.
+            keep_memory_private()
+            return ROOT_KEEPS
+    _own_user_namespace(flags)
+    return frozenset()
+
+
+def _own_user_namespace(flags: int) -> None:
+    user, group = os.getuid(), os.getgid()
+    linux.unshare(linux.CLONE_NEWUSER | flags)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        Path("/proc/self", name).write_text(text)

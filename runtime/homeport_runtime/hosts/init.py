@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,17 +27,29 @@ ORPHAN_S = 10.0
 BY_SIGNAL = 128
 # What the platform tells a worker by signals: to continue, and to say where it is.
 FORWARDED = (signal.SIGCONT, WHERE)
+LAST_NUMBER = "/proc/sys/kernel/ns_last_pid"
+
+# What a fork has from its zygote (keep_numbering).
+_numbering: int | None = None
 
 
-def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
+def keep_numbering() -> None:
+    """A fork of this process can say which number the next process has, also when /proc is read-only by then."""
+    global _numbering  # noqa: PLW0603 - what all forks of this process have
+    with contextlib.suppress(OSError):
+        _numbering = os.open(LAST_NUMBER, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def go_on_inside(furnish: Callable[[], None]) -> socket.socket:
     """Returns in a process of the PID namespace that was unshared, when its first one has called `furnish`.
 
     Its number there is this process's own outside: what is logged of a worker is what it sees itself. All of them end
-    when this process ends, or when nobody holds the other end of the socket `lifeline` any more. Raises OSError of
-    `furnish`.
+    when this process ends. So they do when nobody holds the other end any more of the socket that is sent over the
+    one that this returns. Raises OSError of `furnish`.
     """
     number = os.getpid()
     failed, fail = os.pipe()
+    told, tell = socket.socketpair()
     first = os.fork()
     if first:
         os.close(fail)
@@ -50,9 +63,7 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
     try:
         die_with_parent(signal.SIGKILL)
         set_undumpable()
-        # The next process has the number after this one. Where that cannot be said, it has the next that is free.
-        with contextlib.suppress(OSError):
-            Path("/proc/sys/kernel/ns_last_pid").write_text(str(number - 1))
+        _give_next(number)
         furnish()
         worker = os.fork()
     except OSError as error:
@@ -60,8 +71,19 @@ def go_on_inside(furnish: Callable[[], None], lifeline: int | None) -> None:
         os._exit(1)
     os.close(fail)
     if worker:
-        _stay(worker, lifeline)
+        _stay(worker, told)
     os.setsid()
+    told.close()
+    return tell
+
+
+def _give_next(number: int) -> None:
+    """To the next process. Where that cannot be said, it has the next number that is free."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(LAST_NUMBER, os.O_WRONLY) if _numbering is None else _numbering
+        # Its position is that of the forks before, too.
+        os.pwrite(descriptor, str(number - 1).encode(), 0)
+        os.close(descriptor)
 
 
 def _end_as(child: int) -> NoReturn:
@@ -77,31 +99,34 @@ def _end_as(child: int) -> NoReturn:
     os._exit(code & 0xFF)
 
 
-def _stay(worker: int, lifeline: int | None) -> NoReturn:
-    """As the first process: collects what has ended, until `worker` has."""
+def _stay(worker: int, told: socket.socket) -> NoReturn:
+    """As the first process: collects what has ended, until `worker` has. It is `told` its lifeline, if it has one."""
     ended, end = os.pipe()
     os.set_blocking(end, False)
     os.set_blocking(ended, False)
-    _close_all_but(ended, end, lifeline)
+    _close_all_but(ended, end, told.fileno())
     _forward(worker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
-    if lifeline is not None:
-        # Not what is said on it: that is the worker's to read.
-        poll.register(lifeline, select.POLLRDHUP)
+    poll.register(told, select.POLLIN)
     deadline = float("inf")
     while time.monotonic() < deadline:
         _collect(worker)
         left = deadline - time.monotonic()
         for descriptor, _ in poll.poll(None if left == float("inf") else left * 1000):
-            if descriptor == lifeline:
-                poll.unregister(lifeline)
-                deadline = time.monotonic() + ORPHAN_S
-            else:
+            if descriptor == ended:
                 with contextlib.suppress(BlockingIOError):
                     os.read(ended, 4096)
+                continue
+            poll.unregister(descriptor)
+            if descriptor == told.fileno():
+                for lifeline in socket.recv_fds(told, 1, 1)[1]:
+                    # Not what is said on it: that is the worker's to read.
+                    poll.register(lifeline, select.POLLRDHUP)
+            else:
+                deadline = time.monotonic() + ORPHAN_S
     os._exit(1)
 
 

@@ -18,6 +18,10 @@ _MADV_COLLAPSE = 25
 # <linux/seccomp.h>, and seccomp(2) in <asm/unistd.h>.
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 2, 4
 _SECCOMP_CALLS = {"x86_64": 317, "aarch64": 277}
+# open_tree(2) and move_mount(2) in <asm/unistd.h>, the same on all machines; <linux/mount.h>, <linux/fcntl.h>.
+_OPEN_TREE, _MOVE_MOUNT = 428, 429
+_OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = 1, 4
+_AT_FDCWD, _AT_SYMLINK_NOFOLLOW, _AT_RECURSIVE = -100, 0x100, 0x8000
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES = 64
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
@@ -44,6 +48,19 @@ def make_read_only(target: Path) -> None:
     # A user namespace may not take away what the mount it came from forbids.
     forbidden = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
+
+
+def clone_tree(path: Path) -> int:
+    """A descriptor of what is at `path`, with what is mounted below it, as a mount that is in no namespace: whoever
+    gets it may show it in its own. Kernels before 5.2 do not have it.
+    """
+    flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE | _AT_SYMLINK_NOFOLLOW
+    return _system_call(_OPEN_TREE, _AT_FDCWD, os.fsencode(path), flags)
+
+
+def attach(tree: int, target: Path) -> None:
+    """Shows at `target` what `clone_tree` has made."""
+    _system_call(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def collapse(start: int, length: int) -> bool:
@@ -106,6 +123,16 @@ def keep_capabilities(kept: frozenset[int]) -> None:
     for index in range(6):
         sets[index] &= allowed >> (32 * (index // 3)) & 0xFFFFFFFF
     _call("capset", header, sets)
+
+
+def _system_call(number: int, *arguments: int | bytes) -> int:
+    """One that the C library has no function for, or not everywhere."""
+    words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
+    result = int(_LIBRARY.syscall(ctypes.c_long(number), *words))
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"system call {number}: {os.strerror(error)}")
+    return result
 
 
 def _call(name: str, *arguments: object) -> None:

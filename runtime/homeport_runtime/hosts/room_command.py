@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,18 +25,15 @@ def command_in(room: Room, command: Sequence[str], memory_mb: int) -> list[str]:
     They end as it does; with 125, and the reason on standard error, where the kernel does not allow a room.
     """
     runtime = str(Path(__file__).parents[2])
-    said = json.dumps({**asdict(room), "memory_mb": memory_mb}, default=str)
-    return [sys.executable, "-I", "-S", "-c", BOOT, runtime, said, *command]
+    return [sys.executable, "-I", "-S", "-c", BOOT, runtime, room.to_json(), str(memory_mb), *command]
 
 
 def main() -> NoReturn:
-    _, said, *command = sys.argv
-    told = json.loads(said)
-    limit_process(told["memory_mb"])
-    folders = {name: tuple(map(Path, told[name])) for name in ("hidden", "writable", "read_only", "temporary")}
+    _, room, memory_mb, *command = sys.argv
+    limit_process(int(memory_mb))
     linux.die_with_parent(signal.SIGKILL)
     try:
-        enter(Room(**folders, temporary_mb=told["temporary_mb"]))
+        enter(Room.from_json(room))
     except OSError as error:
         sys.stderr.write(f"{command[0]} cannot be confined: {error}\n")
         os._exit(NO_ROOM)

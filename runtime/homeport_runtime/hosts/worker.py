@@ -16,10 +16,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..environment import module_folders, process_environment
 from ..errors import ServerError
@@ -36,10 +37,11 @@ from .limits import limit_process
 from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
+if TYPE_CHECKING:
+    from .confinement import EmptyRoom
+
 # Seconds that a program has to clean up when it has served.
 END_S = 5.0
-# Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.
-OWN_FOLDERS = ("sessions", "home")
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class Job:
     """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
     loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
     project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders that it may not see, `protected` what it may not change; `tools` what the server has listed
-    in a worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any; `record`
-    that an inspection also tells what the server says to every client alike; `calls` the file that has the calls which
-    it answers.
+    the platform's folders of which it may see nothing but what is `writable`, and `protected`, which it may not change;
+    `tools` what the server has listed in a worker that warmed up before; `token_hash` that of the bearer token which
+    callers must have, if any; `record` that an inspection also tells what the server says to every client alike;
+    `calls` the file that has the calls which it answers.
     """
 
     mode: str
@@ -65,6 +67,7 @@ class Job:
     alone: bool
     state_key: bytes | None
     hidden: tuple[Path, ...]
+    writable: tuple[Path, ...]
     protected: tuple[Path, ...]
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
@@ -87,6 +90,7 @@ class Job:
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
             hidden=tuple(map(Path, message.get("hidden", ()))),
+            writable=tuple(map(Path, message.get("writable", ()))),
             protected=tuple(map(Path, message.get("protected", ()))),
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
@@ -95,14 +99,20 @@ class Job:
         )
 
 
-def main(control: socket.socket, sockets: Sequence[socket.socket]) -> NoReturn:
+def main(
+    control: socket.socket,
+    sockets: Sequence[socket.socket],
+    trees: Mapping[Path, int] = MappingProxyType({}),
+    empty_room: EmptyRoom | None = None,
+) -> NoReturn:
     """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
-    (see handover.py); none for an inspection.
+    (see handover.py); none for an inspection. `trees` are mounts of what it may see, where it does not see it yet, and
+    `empty_room` is where it is, if it is in one.
     """
     install_takeover()
     code = 1
     try:
-        _work(control, sockets)
+        _work(control, sockets, trees, empty_room)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -124,7 +134,12 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
+def _work(
+    control: socket.socket,
+    sockets: Sequence[socket.socket],
+    trees: Mapping[Path, int],
+    empty_room: EmptyRoom | None,
+) -> None:
     channel = Channel(control)
     first = channel.receive()
     if first is None:
@@ -132,17 +147,18 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
     job = Job.read(first)
     manifest = job.manifest
     limit_process(manifest.memory_mb)
-    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=manifest.roots)
-    open_calls = OpenCalls(job.calls) if job.calls else None
+    open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
     if job.hidden:
         try:
-            _confine(job, control.fileno())
+            _confine(job, control.fileno(), trees, empty_room)
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
+    for tree in trees.values():
+        os.close(tree)
     confine_calls()
-    _settle(job, environment)
+    _settle(job)
     deadline = _Deadline(manifest.start_timeout_s, job, channel)
 
     def fail(error: ServerError) -> NoReturn:
@@ -156,36 +172,25 @@ def _work(control: socket.socket, sockets: Sequence[socket.socket]) -> None:
         fail(error)
 
 
-def _confine(job: Job, lifeline: int) -> None:
-    """Before the first line of the server's own code, and before there is a second thread."""
-    from .confinement import Room, enter
+def _place(path: Path, trees: Mapping[Path, int]) -> Path:
+    """Where `path` is before this process is in its room."""
+    return Path("/proc/self/fd", str(trees[path])) if path in trees else path
 
-    app, project = job.bundle / APP_FOLDER, job.workdir.parent
-    if job.manifest.sessions:
-        (project / "sessions").mkdir(mode=0o700, exist_ok=True)
-    own = [folder for name in OWN_FOLDERS if (folder := project / name).is_dir()]
+
+def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
+    """Before the first line of the server's own code, and before there is a second thread."""
+    from .confinement import Room, enter_empty_room
+
     # Below the layer and the runtime is code that servers of other projects run, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    enter(
-        Room(
-            job.hidden,
-            writable=(job.workdir, *own, *(_bytecode_folders(app) if job.mode == "inspect" else ())),
-            read_only=(app, *shared, *job.protected),
-        ),
-        lifeline,
-    )
+    room = Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected))
+    (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
-def _bytecode_folders(app: Path) -> Iterator[Path]:
-    """Where Python keeps what it compiles of `app`: written when the server is inspected, read ever after."""
-    for folder in {file.parent for file in app.rglob("*.py")}:
-        compiled = folder / "__pycache__"
-        compiled.mkdir(exist_ok=True)
-        yield compiled
-
-
-def _settle(job: Job, environment: Mapping[str, str]) -> None:
+def _settle(job: Job) -> None:
     """Makes the process the server's own: environment, folder, path, output."""
+    roots = job.manifest.roots
+    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
     os.environ.update(environment)
     # A fork has the time zone of its zygote.

@@ -8,7 +8,6 @@ the zygote say so, and is then left to the workers.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -19,21 +18,27 @@ import signal
 import site
 import socket
 import sys
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..import_profile import PROFILE
 from ..takeover.transports import install as install_takeover
-from .confinement import protect_devices
 from .environment_reads import EnvironmentReads
 from .forkable import Blocked, LeftOut, ThreadWatch, lasting_threads
 from .huge_pages import use_huge_pages
+from .orders import receive_order, send_order
 from .rehearsal import rehearse
 from .seccomp import confine_calls
 
+if TYPE_CHECKING:
+    from .confinement import EmptyRoom
+
 # Seconds without an order after which a zygote puts its own house in order.
 QUIET_S = 1.0
-MAX_MESSAGE = 1024 * 1024
-MAX_FDS = 8
+# The same before it forks the worker that waits for the next order: a deploy wants two soon after each other.
+PREFORK_S = 0.01
 # Left out like a module, where an SDK starts threads that stay.
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # What every worker needs to serve; an inspection does not, and so does not report it.
@@ -46,15 +51,31 @@ SERVING_MODULES = (
 )
 
 
-class Zygote:
-    """Answers one order at a time on `control`: load modules, or fork a worker onto the descriptors sent along."""
+@dataclass(frozen=True)
+class Spare:
+    """A worker that waits for its order: its process, and the socket over which it gets that."""
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
+    pid: int
+    orders: socket.socket
+
+
+class Zygote:
+    """Carries out one order at a time, which come from `orders`, and says on `answers` what has become of it: load
+    modules, or fork a worker onto the descriptors sent along. `in_room` says that workers have rooms: then one waits in
+    an empty one for the next order.
+    """
+
+    def __init__(self, orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
+        self._orders = orders
+        self._answers = answers
         self._rehearsed = False
         self._reads = EnvironmentReads()
         # Whether there is memory that is not yet in huge pages: that takes longer than a deploy should wait.
         self._scattered = False
+        # Whether a worker is forked before it is ordered, and the one that waits.
+        self._prefork = False
+        self._spare: Spare | None = None
+        self._in_room = in_room
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
@@ -64,46 +85,52 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         gc.disable()
-        protect_devices()
         confine_calls()
         install_takeover()
         while True:
-            ready, _, _ = select.select([self._control, self._woken], [], [], QUIET_S if self._scattered else None)
+            ready, _, _ = select.select([self._orders, self._woken], [], [], self._patience)
             if not ready:
-                use_huge_pages()
-                self._scattered = False
+                self._settle()
             if self._woken in ready:
                 self._reap()
-            if self._control in ready:
-                order, descriptors = self._receive()
+            if self._orders in ready:
+                order, descriptors = receive_order(self._orders)
                 if order is None:
                     return
                 if order["do"] == "load":
                     self._load(order)
                 else:
-                    self._fork(descriptors)
+                    self._fork(order, descriptors)
 
-    def _receive(self) -> tuple[dict[str, Any] | None, list[int]]:
-        """The next order; the supervisor sends one and waits for its answer, so messages never run together."""
-        data, descriptors = b"", []
-        while not data.endswith(b"\n"):
-            part, ancillary, _flags, _address = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_LEN(MAX_FDS * 4))
-            if not part:
-                return None, []
-            data += part
-            for level, kind, payload in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    numbers = array.array("i")
-                    numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
-                    descriptors += list(numbers)
-        order: dict[str, Any] = json.loads(data)
-        return order, descriptors
+    @property
+    def _patience(self) -> float | None:
+        """Seconds until it has something to do that nobody has ordered."""
+        if self._scattered:
+            return QUIET_S
+        return PREFORK_S if self._prefork and self._spare is None else None
+
+    def _settle(self) -> None:
+        if self._scattered:
+            use_huge_pages()
+            self._scattered = False
+        else:
+            self._fork_spare()
+
+    def _fork_spare(self) -> None:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _become_spare(self, theirs)
+        theirs.close()
+        self._spare = Spare(pid, ours)
 
     def _answer(self, **message: Any) -> None:
         with contextlib.suppress(OSError):
-            self._control.sendall(json.dumps(message).encode() + b"\n")
+            self._answers.sendall(json.dumps(message).encode() + b"\n")
 
     def _load(self, order: dict[str, Any]) -> None:
+        self._end_spare()
         if order["layer"] not in sys.path:
             site.addsitedir(order["layer"])
         watch = ThreadWatch()
@@ -117,6 +144,7 @@ class Zygote:
         gc.freeze()
         self._scattered = True
         lasting = lasting_threads()
+        self._prefork = self._in_room and lasting == 1
         offender = watch.offender or (REHEARSAL if lasting > 1 else None)
         self._answer(
             event="loaded",
@@ -127,13 +155,30 @@ class Zygote:
             packages=sorted(self._reads.packages),
         )
 
-    def _fork(self, descriptors: list[int]) -> None:
-        pid = os.fork()
+    def _fork(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        pid = self._give_to_spare(order, descriptors) or os.fork()
         if pid == 0:
-            _become_worker(self, descriptors)
+            _leave_zygote(self)
+            _become_worker(order, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         self._answer(event="forked", pid=pid)
+
+    def _give_to_spare(self, order: dict[str, Any], descriptors: list[int]) -> int | None:
+        """Its process id, if there is one."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        with spare.orders, contextlib.suppress(OSError):
+            send_order(spare.orders, order, descriptors)
+            return spare.pid
+        return None
+
+    def _end_spare(self) -> None:
+        """It lacks what is loaded now."""
+        if self._spare is not None:
+            self._spare.orders.close()
+            self._spare = None
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -144,22 +189,53 @@ class Zygote:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
+                if self._spare is not None and pid == self._spare.pid:
+                    # What it could not do the next one could not either.
+                    self._prefork = False
+                    self._end_spare()
                 self._answer(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
     def close(self) -> None:
         """In the child: the zygote's own descriptors are not the worker's."""
         signal.set_wakeup_fd(-1)
-        for end in (self._control, self._woken, self._wake):
+        for end in (self._orders, self._answers, self._woken, self._wake):
             end.close()
+        if self._spare is not None:
+            self._spare.orders.close()
 
 
-def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
-    """`descriptors` are control channel, standard output, standard error and, to serve, its sockets."""
+def _leave_zygote(zygote: Zygote) -> None:
+    os.setsid()
+    zygote.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _become_spare(zygote: Zygote, orders: socket.socket) -> NoReturn:
+    """Does what is the same for all workers, and waits for the order that says which one it is."""
+    from .confinement import enter_empty_room
+
     try:
-        os.setsid()
-        zygote.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        control, out, err, *sockets = descriptors
+        _leave_zygote(zygote)
+        empty_room = enter_empty_room()
+        order, descriptors = receive_order(orders)
+        orders.close()
+        if order is not None:
+            _become_worker(order, descriptors, empty_room)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
+
+
+def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room: EmptyRoom | None = None) -> NoReturn:
+    """`descriptors` are control channel, standard output, standard error, to serve its sockets, and what is at the
+    paths `trees` of the order, of what this process does not see.
+    """
+    try:
+        control, out, err, *rest = descriptors
+        paths = list(map(Path, order.get("trees", ())))
+        first = len(rest) - len(paths)
+        sockets, trees = rest[:first], dict(zip(paths, rest[first:], strict=True))
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.close(out)
@@ -170,7 +246,8 @@ def _become_worker(zygote: Zygote, descriptors: list[int]) -> NoReturn:
             sys.modules["numpy.random"].seed()
         from .worker import main
 
-        main(socket.socket(fileno=control), [socket.socket(fileno=descriptor) for descriptor in sockets])
+        opened = [socket.socket(fileno=descriptor) for descriptor in sockets]
+        main(socket.socket(fileno=control), opened, trees, empty_room)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

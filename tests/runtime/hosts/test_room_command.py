@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from homeport_runtime.hosts.confinement import Room, can_hide, temporary_folders
+from homeport_runtime.hosts.confinement import Room, can_hide
 from homeport_runtime.hosts.room_command import command_in
 
 from ...support import require
@@ -26,7 +25,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def run(home: Path, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    room = Room((home,), writable=(home / "draft",), read_only=(home / "cache",), temporary=temporary_folders())
+    room = Room((home,), writable=(home / "draft",), read_only=(home / "cache",))
     return subprocess.run(command_in(room, command, 1024), capture_output=True, text=True, check=False)
 
 
@@ -37,15 +36,6 @@ def test_it_sees_its_room_alone(home: Path) -> None:
     assert "secrets.key" in done.stderr
     assert (home / "draft" / "a").exists()
     assert not (home / "cache" / "b").exists()
-
-
-def test_temporary_folders_are_its_own(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "of another").touch()
-    folders = list(map(str, temporary_folders()))
-    script = "import os, sys; print([name for folder in sys.argv[1:] for name in os.listdir(folder)])"
-    seen = run(home, [sys.executable, "-c", script, *folders, str(tmp_path)]).stdout
-    assert "home" in seen
-    assert "of another" not in seen
 
 
 def test_what_cannot_be_started_is_said(home: Path) -> None:

@@ -1,0 +1,92 @@
+"""What a zygote may say. Packages that it has imported may speak in its place, so that each message is checked before
+anybody acts on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# The longest message, in bytes.
+MAX_MESSAGE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What it found while it imported modules: how many threads are left, whose `offender` started one, and which
+    variables were looked at (import_effects.py). Zygotes of an earlier homeport do not tell `packages`.
+    """
+
+    threads: int
+    offender: str | None
+    names: tuple[str, ...]
+    packages: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """`code` is negative for a signal."""
+
+    pid: int
+    code: int
+
+
+def read_message(line: bytes) -> Loaded | Forked | Exited:
+    """Raises ValueError for what no zygote says."""
+    try:
+        fields = json.loads(line)
+        match fields["event"]:
+            case "loaded":
+                return _loaded(fields)
+            case "forked":
+                return Forked(_whole(fields["pid"]))
+            case "exited":
+                return Exited(_whole(fields["pid"]), _whole(fields["code"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise ValueError("no message of a zygote's")
+
+
+def is_below(pid: int, ancestor: int) -> bool:
+    """Whether `ancestor` has started the process `pid`, or its parent: a zygote may name no other."""
+    return ancestor in (parent := _parent(pid), _parent(parent))
+
+
+def _parent(pid: int) -> int:
+    """0 where there is none (proc_pid_stat(5)): the name, in parentheses, may have any character in it."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def _loaded(fields: Mapping[str, Any]) -> Loaded:
+    offender, packages = fields.get("offender"), fields.get("packages")
+    return Loaded(
+        threads=_whole(fields["threads"]),
+        offender=None if offender is None else _text(offender),
+        names=tuple(map(_text, fields.get("names", ()))),
+        packages=None if packages is None else tuple(map(_text, packages)),
+    )
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError("no number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    # Half of a surrogate pair cannot be written anywhere.
+    value.encode()
+    return value
