@@ -321,16 +321,29 @@ class Proxy(BaseHTTPRequestHandler):
 
     def _keep_headers(self, policy: str, config: str) -> None:
         """CloudFront's policies for headers: made, read and deleted."""
-        policies = self.plane.header_policies
+        policies, config = self.plane.header_policies, re.sub(r"<\?.*?\?>", "", config)
+        is_new = self.command == "POST"
+        if (policy and policy not in policies) or (is_new and config in policies.values()):
+            code = "ResponseHeadersPolicyAlreadyExists" if is_new else "NoSuchResponseHeadersPolicy"
+            error = f"<ErrorResponse><Error><Code>{code}</Code><Message>-</Message></Error></ErrorResponse>"
+            self._reply(409 if is_new else 404, error.encode(), {"Content-Type": "text/xml"})
+            return
         if self.command == "POST":
             policy = f"policy-{uuid4().hex}"
-            policies[policy] = re.sub(r"<\?.*?\?>", "", config)
+            policies[policy] = config
         elif self.command == "DELETE":
             del policies[policy]
             self._reply(204, b"", {})
             return
-        said = f"<ResponseHeadersPolicy><Id>{policy}</Id>{policies[policy]}</ResponseHeadersPolicy>"
-        self._reply(200, said.encode(), {"ETag": "one", "Content-Type": "text/xml"})
+        shown = [
+            f"<ResponseHeadersPolicy><Id>{one}</Id>{said}</ResponseHeadersPolicy>"
+            for one, said in policies.items()
+            if policy in ("", one)
+        ]
+        if not policy:
+            items = "".join(f"<ResponseHeadersPolicySummary>{one}</ResponseHeadersPolicySummary>" for one in shown)
+            shown = [f"<ResponseHeadersPolicyList><Items>{items}</Items></ResponseHeadersPolicyList>"]
+        self._reply(200, "".join(shown).encode(), {"ETag": "one", "Content-Type": "text/xml"})
 
     def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
         self.plane.handshakes.wait(DEADLINE_S)

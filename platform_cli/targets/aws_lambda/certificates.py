@@ -51,13 +51,11 @@ def read_certificate(aws: AWS, arn: str) -> Certificate | None:
 
 
 def request_certificate(aws: AWS, names: Sequence[str], tags: Mapping[str, str]) -> Certificate:
-    """Asked again within an hour it is the same one."""
-    first, *others = names
-    token = hashlib.sha256(" ".join([*sorted(names), *tags.values()]).encode()).hexdigest()[:32]
-    more = {"SubjectAlternativeNames": list(names)} if others else {}
-    arn = aws.certificates.request_certificate(
-        DomainName=first, ValidationMethod="DNS", IdempotencyToken=token, Tags=tag_list(tags), **more
-    )["CertificateArn"]
+    """Asked again within an hour it is the same one, unless that was deleted."""
+    said = " ".join([*sorted(names), *tags.values()])
+    arn = _request(aws, names, tags, said)
+    if read_certificate(aws, arn) is None:
+        arn = _request(aws, names, tags, f"{said} {arn}")
     known: Certificate | None = Retrying(
         retry=retry_if_result(lambda found: found is None or len(found.records) < len(found.names)),
         stop=stop_after_delay(RECORDS_S),
@@ -65,6 +63,18 @@ def request_certificate(aws: AWS, names: Sequence[str], tags: Mapping[str, str])
         retry_error_callback=lambda state: state.outcome and state.outcome.result(),
     )(read_certificate, aws, arn)
     return known or Certificate(arn, frozenset(names), PENDING, ())
+
+
+def _request(aws: AWS, names: Sequence[str], tags: Mapping[str, str], token: str) -> str:
+    more = {"SubjectAlternativeNames": list(names)} if len(names) > 1 else {}
+    made = aws.certificates.request_certificate(
+        DomainName=names[0],
+        ValidationMethod="DNS",
+        IdempotencyToken=hashlib.sha256(token.encode()).hexdigest()[:32],
+        Tags=tag_list(tags),
+        **more,
+    )
+    return str(made["CertificateArn"])
 
 
 def _record(said: Mapping[str, Any]) -> Record:

@@ -15,11 +15,11 @@ from platform_cli.commands.fronts import front_lines
 from platform_cli.config.project import LambdaSettings
 from platform_cli.targets.aws_lambda import certificates, distributions
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ControlPlane
+from tests.aws.mortal import Mortal
 from tests.aws.permissions import ACCOUNT
 
 from .hand_made import deploy, hand_made
@@ -115,21 +115,34 @@ def test_a_server_with_a_login_of_its_own_says_where_behind_its_name(
     LambdaTarget(aws).destroy("login")
 
 
-def test_what_was_made_by_a_deploy_that_was_killed_is_found_again(
+def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_it(
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
-    wanted = replace(hand_made(tmp_path, "killed-front"), domains=(NAME,))
-    deploy(aws, wanted)
-    issue()
-    deploy(aws, wanted)
-    live = read_live(aws, "killed-front")
-    assert live.function is not None
-    arn = live.function["FunctionArn"]
-    aws.functions.untag_resource(Resource=arn, TagKeys=["homeport:front"])
-    deploy(aws, wanted)
-    assert left(aws, unasked)[0] == 1
-    assert steps(aws, wanted) == []
-    LambdaTarget(aws).destroy("killed-front")
+    mortal, plain = Mortal(), hand_made(tmp_path, "mortal-front")
+    wanted = replace(plain, domains=(NAME,), auth="none")
+
+    def put(aws: AWS) -> None:
+        for _ in range(2):
+            deploy(aws, wanted)
+            issue()
+
+    def remove(aws: AWS) -> None:
+        deploy(aws, replace(wanted, domains=()))
+
+    remove(aws)
+    for _ in mortal.deaths(put):
+        put(aws)
+        assert (left(aws, unasked), steps(aws, wanted)) == ((1, 1, 1), [])
+        remove(aws)
+    died = mortal.died
+    assert died > 4
+    for _ in mortal.deaths(remove):
+        remove(aws)
+        assert left(aws, unasked) == (0, 0, 0)
+        put(aws)
+    assert mortal.died > died + 4
+    LambdaTarget(aws).destroy("mortal-front")
+    assert left(aws, unasked) == (0, 0, 0)
 
 
 def test_who_has_a_front_of_his_own_gets_none(aws: AWS, unasked: ControlPlane, tmp_path: Path) -> None:
