@@ -19,8 +19,8 @@ from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import Home
 from ..output import Output
+from ..targets.aws_lambda.front_lines import front_lines
 from .env_file import with_env_file
-from .fronts import front_lines
 from .plans import plan_data, plan_text
 
 if TYPE_CHECKING:

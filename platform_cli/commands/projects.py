@@ -9,7 +9,7 @@ import click
 
 from ..errors import InputError
 from ..output import Output, table
-from .fronts import front_lines
+from ..targets.aws_lambda.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .removals import confirm_removal, yes_option
 

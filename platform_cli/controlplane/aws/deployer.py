@@ -20,6 +20,8 @@ from ...targets.aws_lambda.build import make_wanted
 from ...targets.aws_lambda.client import AWS, aws_errors
 from ...targets.aws_lambda.concurrency import wait_until_ready
 from ...targets.aws_lambda.executor import Executor
+from ...targets.aws_lambda.front_lines import front_lines
+from ...targets.aws_lambda.fronts import read_front
 from ...targets.aws_lambda.live import Live, read_live
 from ...targets.aws_lambda.planner import make_plan
 from ...targets.aws_lambda.target import LambdaTarget
@@ -69,7 +71,9 @@ class LambdaDeployer:
                         executor.run()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        active = self._live(name).active
+        live = self._live(name)
+        active = live.active
+        self._tell_names(live, emit)
         if active is None:
             raise ReleaseError(f"{name} was destroyed while it was deployed", hint="push again")
         self._contracts.keep(name, active.release, contract)
@@ -78,6 +82,12 @@ class LambdaDeployer:
                 wait_until_ready(self._aws, name, f"v{active.release}")
         note = token_note(name, " --target lambda") if executor.token else None
         return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
+
+    def _tell_names(self, live: Live, emit: Emit) -> None:
+        with aws_errors():
+            front = read_front(self._aws, live.tags)
+        for line in front_lines(front.data()) if front else ():
+            emit({"event": "note", "text": line})
 
     async def destroy(self, project: str) -> None:
         await asyncio.to_thread(_patiently(), self._target.destroy, project)

@@ -349,12 +349,15 @@ def test_a_preview_gets_the_secrets_of_its_project_and_goes_in_time(
     platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     preview = f"{NAME}-pr-7"
-    git(repository, "commit", "--quiet", "--allow-empty", "-m", "a proposal")
+    with (repository / "fastmcp.toml").open("a") as config:
+        config.write('\n[domains]\nnames = ["mcp.example.com"]\n')
+    git(repository, "commit", "--quiet", "-am", "a proposal")
     git(repository, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/7/head")
     sha = git(repository, "rev-parse", "HEAD")
     github.deliver("pull_request", github.pull_request("opened", sha))
     platform.build()
     assert (platform.deploys.made, platform.deploys.shared) == ([(preview, sha)], [(NAME, preview)])
+    assert platform.deploys.domains == (), "names of hosts lead to the project itself"
     github.deliver("pull_request", github.pull_request("closed", sha))
     platform.build()
     assert platform.deploys.made[1:] == [(preview, None)]

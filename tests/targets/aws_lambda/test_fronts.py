@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from platform_cli.commands.fronts import front_lines
 from platform_cli.config.project import LambdaSettings
 from platform_cli.targets.aws_lambda import certificates, distributions
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.front_lines import front_lines
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from platform_cli.targets.aws_lambda.wanted import Wanted
