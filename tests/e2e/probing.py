@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,7 +91,17 @@ def workers(platform: Platform) -> set[int]:
     running = processes(platform)
     outside = {pid for pid, parent in running.items() if parent not in running}
     zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
-    return {pid for pid, parent in running.items() if parent in zygotes}
+    return {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}
+
+
+def _has_work(pid: int, running: Mapping[int, int]) -> bool:
+    """Whether it, or what is in its room, is in a folder of its own: one that was preforked is nobody's yet."""
+    if sys.platform != "linux":
+        return True
+    with contextlib.suppress(OSError):
+        if Path(f"/proc/{pid}/cwd").readlink() != Path("/"):
+            return True
+    return any(_has_work(child, running) for child, parent in running.items() if parent == pid)
 
 
 def half_written(platform: Platform) -> list[Path]:

@@ -52,7 +52,7 @@ SERVING_MODULES = (
 
 
 @dataclass(frozen=True)
-class Spare:
+class Preforked:
     """A worker that waits for its order: its process, and the socket over which it gets that."""
 
     pid: int
@@ -73,8 +73,8 @@ class Zygote:
         # Whether there is memory that is not yet in huge pages: that takes longer than a deploy should wait.
         self._scattered = False
         # Whether a worker is forked before it is ordered, and the one that waits.
-        self._prefork = False
-        self._spare: Spare | None = None
+        self._preforks = False
+        self._preforked: Preforked | None = None
         self._in_room = in_room
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
@@ -107,30 +107,30 @@ class Zygote:
         """Seconds until it has something to do that nobody has ordered."""
         if self._scattered:
             return QUIET_S
-        return PREFORK_S if self._prefork and self._spare is None else None
+        return PREFORK_S if self._preforks and self._preforked is None else None
 
     def _settle(self) -> None:
         if self._scattered:
             use_huge_pages()
             self._scattered = False
         else:
-            self._fork_spare()
+            self._prefork()
 
-    def _fork_spare(self) -> None:
+    def _prefork(self) -> None:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             ours.close()
-            _become_spare(self, theirs)
+            _become_preforked(self, theirs)
         theirs.close()
-        self._spare = Spare(pid, ours)
+        self._preforked = Preforked(pid, ours)
 
     def _answer(self, **message: Any) -> None:
         with contextlib.suppress(OSError):
             self._answers.sendall(json.dumps(message).encode() + b"\n")
 
     def _load(self, order: dict[str, Any]) -> None:
-        self._end_spare()
+        self._end_preforked()
         if order["layer"] not in sys.path:
             site.addsitedir(order["layer"])
         watch = ThreadWatch()
@@ -144,7 +144,7 @@ class Zygote:
         gc.freeze()
         self._scattered = True
         lasting = lasting_threads()
-        self._prefork = self._in_room and lasting == 1
+        self._preforks = self._in_room and lasting == 1
         offender = watch.offender or (REHEARSAL if lasting > 1 else None)
         self._answer(
             event="loaded",
@@ -156,7 +156,7 @@ class Zygote:
         )
 
     def _fork(self, order: dict[str, Any], descriptors: list[int]) -> None:
-        pid = self._give_to_spare(order, descriptors) or os.fork()
+        pid = self._give_to_preforked(order, descriptors) or os.fork()
         if pid == 0:
             _leave_zygote(self)
             _become_worker(order, descriptors)
@@ -164,21 +164,21 @@ class Zygote:
             os.close(descriptor)
         self._answer(event="forked", pid=pid)
 
-    def _give_to_spare(self, order: dict[str, Any], descriptors: list[int]) -> int | None:
+    def _give_to_preforked(self, order: dict[str, Any], descriptors: list[int]) -> int | None:
         """Its process id, if there is one."""
-        spare, self._spare = self._spare, None
-        if spare is None:
+        preforked, self._preforked = self._preforked, None
+        if preforked is None:
             return None
-        with spare.orders, contextlib.suppress(OSError):
-            send_order(spare.orders, order, descriptors)
-            return spare.pid
+        with preforked.orders, contextlib.suppress(OSError):
+            send_order(preforked.orders, order, descriptors)
+            return preforked.pid
         return None
 
-    def _end_spare(self) -> None:
+    def _end_preforked(self) -> None:
         """It lacks what is loaded now."""
-        if self._spare is not None:
-            self._spare.orders.close()
-            self._spare = None
+        if self._preforked is not None:
+            self._preforked.orders.close()
+            self._preforked = None
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -189,10 +189,10 @@ class Zygote:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                if self._spare is not None and pid == self._spare.pid:
+                if self._preforked is not None and pid == self._preforked.pid:
                     # What it could not do the next one could not either.
-                    self._prefork = False
-                    self._end_spare()
+                    self._preforks = False
+                    self._end_preforked()
                 self._answer(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
     def close(self) -> None:
@@ -200,8 +200,8 @@ class Zygote:
         signal.set_wakeup_fd(-1)
         for end in (self._orders, self._answers, self._woken, self._wake):
             end.close()
-        if self._spare is not None:
-            self._spare.orders.close()
+        if self._preforked is not None:
+            self._preforked.orders.close()
 
 
 def _leave_zygote(zygote: Zygote) -> None:
@@ -210,7 +210,7 @@ def _leave_zygote(zygote: Zygote) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def _become_spare(zygote: Zygote, orders: socket.socket) -> NoReturn:
+def _become_preforked(zygote: Zygote, orders: socket.socket) -> NoReturn:
     """Does what is the same for all workers, and waits for the order that says which one it is."""
     from .confinement import enter_empty_room
 
