@@ -3,36 +3,80 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import time
+from dataclasses import dataclass
 
 LEGACY, MODERN = "2025-06-18", "2026-07-28"
-ERAS = (LEGACY, MODERN)
 ARGUMENTS = {"add": {"a": 1, "b": 2}, "whoami": {}}
 
 
-def request(port: int, era: str, tool: str = "add") -> bytes:
-    """One stateless HTTP/1.1 request that needs no initialize before it; the right answer to `add` has the text 3."""
+@dataclass(frozen=True)
+class Way:
+    """How a client calls: in which protocol revision, and whether in a session that it has opened with initialize."""
+
+    era: str
+    sessions: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.era} sessions" if self.sessions else self.era
+
+
+STATELESS, SESSIONS, STATELESS_MODERN = WAYS = (Way(LEGACY), Way(LEGACY, sessions=True), Way(MODERN))
+
+
+def request(port: int, way: Way, tool: str = "add") -> bytes:
+    """One tools/call as an HTTP/1.1 request; the right answer to `add` has the text 3. Where there are sessions, one is
+    opened for it.
+    """
     params: dict[str, object] = {"name": tool, "arguments": ARGUMENTS[tool]}
-    headers = {
-        "host": f"127.0.0.1:{port}",
-        "user-agent": "homeport-benchmarks",
-        "content-type": "application/json",
-        "accept": "application/json, text/event-stream",
-        "mcp-protocol-version": era,
-    }
-    if era == MODERN:
+    headers = {"mcp-protocol-version": way.era}
+    if way.sessions:
+        headers["mcp-session-id"] = open_session(port)
+    if way.era == MODERN:
         params["_meta"] = {
-            "io.modelcontextprotocol/protocolVersion": era,
+            "io.modelcontextprotocol/protocolVersion": way.era,
             "io.modelcontextprotocol/clientCapabilities": {},
             "io.modelcontextprotocol/clientInfo": {"name": "homeport-benchmarks", "version": "1"},
         }
         headers |= {"mcp-method": "tools/call", "mcp-name": tool}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    headers["content-length"] = str(len(body))
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return _post(port, headers, {"id": 1, "method": "tools/call", "params": params})
+
+
+def _post(port: int, headers: dict[str, str], message: dict[str, object]) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    fields = {
+        "host": f"127.0.0.1:{port}",
+        "user-agent": "homeport-benchmarks",
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        **headers,
+        "content-length": str(len(body)),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def open_session(port: int) -> str:
+    """The id of a session that is opened as a client does it."""
+    info = {"name": "homeport-benchmarks", "version": "1"}
+    params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": info}
+    answer = exchange(port, _post(port, {}, {"id": 0, "method": "initialize", "params": params}))
+    session = _field(answer, "mcp-session-id")
+    if not session:
+        raise SystemExit(f"no session was opened: {answer!r}")
+    known = {"mcp-protocol-version": LEGACY, "mcp-session-id": session}
+    exchange(port, _post(port, known, {"method": "notifications/initialized"}))
+    return session
+
+
+def _field(answer: bytes, name: str) -> str:
+    """A header of an HTTP answer; empty if it is not there."""
+    for line in answer.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
+        key, _, value = line.partition(":")
+        if key.lower() == name:
+            return value.strip()
+    return ""
 
 
 def complete(answer: bytes) -> bool:
@@ -51,10 +95,15 @@ def right(answer: bytes) -> bool:
     return answer.startswith(b"HTTP/1.1 200") and (b'"text":"3"' in answer or b'"text": "3"' in answer)
 
 
-def call_once(port: int, era: str = LEGACY, tool: str = "add", timeout_s: float = 60) -> bytes:
+def call_once(port: int, way: Way = STATELESS, tool: str = "add") -> bytes:
     """A new connection and one call. Raises OSError when nobody listens or answers."""
+    return exchange(port, request(port, way, tool))
+
+
+def exchange(port: int, message: bytes, timeout_s: float = 60) -> bytes:
+    """The answer to one request on a new connection."""
     with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
-        connection.sendall(request(port, era, tool))
+        connection.sendall(message)
         answer = b""
         while not complete(answer):
             part = connection.recv(65536)
@@ -64,24 +113,16 @@ def call_once(port: int, era: str = LEGACY, tool: str = "add", timeout_s: float 
     return answer
 
 
-def wait_for_answer(port: int, timeout_s: float = 60) -> None:
+def wait_for_answer(port: int, way: Way = STATELESS, timeout_s: float = 60) -> None:
     """Polls until a call is answered rightly. Raises TimeoutError with the last answer."""
     deadline = time.monotonic() + timeout_s
     last: object = None
     while time.monotonic() < deadline:
         try:
-            last = call_once(port)
+            last = call_once(port, way)
             if right(last):
                 return
         except OSError as error:
             last = error
         time.sleep(0.002)
     raise TimeoutError(f"no answer on port {port} within {timeout_s:g} s: {last!r}")
-
-
-def process_id(port: int) -> int:
-    """Which process answers there: what the tool `whoami` of the servers under tests/servers begins with."""
-    found = re.search(rb'"text": ?"([0-9]+) ', call_once(port, tool="whoami"))
-    if found is None:
-        raise SystemExit(f"whoami did not tell the process on port {port}")
-    return int(found[1])

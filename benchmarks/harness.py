@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from .calls import wait_for_answer
+from .calls import STATELESS, Way, wait_for_answer
 
 Peer = TypeVar("Peer")
 ROOT = Path(__file__).parent.parent
@@ -75,6 +75,12 @@ class Platform:
         interpreter = Path(manifest["interpreter"]["path"])
         return Deployed(name, urlsplit(status["url"]).port or 80, self.home / "layers" / manifest["layer"], interpreter)
 
+    @property
+    def process(self) -> int:
+        """The control plane's."""
+        number: int = self.run("platform", "status")["pid"]
+        return number
+
     def _manifest(self, folder: Path) -> dict[str, Any]:
         """Of the newest bundle: the one that was just made for `folder`, or that it shares with what is the same."""
         source = (folder / "server.py").read_bytes()
@@ -109,19 +115,26 @@ def folder(prefix: str) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def bare_command(deployed: Deployed, server: Path, port: int) -> list[str]:
+def bare_command(deployed: Deployed, server: Path, port: int, way: Way) -> list[str]:
     """The server file in the folder `server` under plain uvicorn, with the deployment's layer and interpreter."""
     flags = ["-I", "-S", "-X", "utf8"]
-    return [str(deployed.interpreter), *flags, str(BARE), str(deployed.layer), str(server), str(port)]
+    state = "sessions" if way.sessions else "stateless"
+    return [str(deployed.interpreter), *flags, str(BARE), str(deployed.layer), str(server), str(port), state]
 
 
 @contextmanager
 def process(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str] = QUIET
 ) -> Iterator[subprocess.Popen[Any]]:
-    """A program that runs until the block ends; its output goes nowhere."""
+    """A program that runs until the block ends, in a session of its own; its output goes nowhere.
+
+    Linux gives each session the same share of the processors (sched(7), "The autogroup feature"), and a worker has one:
+    beside other work, a peer that shared its session with the load client would be another thing.
+    """
     silent = subprocess.DEVNULL
-    running = subprocess.Popen(command, cwd=cwd, env=environment, stdin=silent, stdout=silent, stderr=silent)
+    running = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=silent, stdout=silent, stderr=silent, start_new_session=True
+    )
     try:
         yield running
     finally:
@@ -130,11 +143,11 @@ def process(
 
 
 @contextmanager
-def bare_server(deployed: Deployed, server: Path) -> Iterator[tuple[int, int]]:
+def bare_server(deployed: Deployed, server: Path, way: Way = STATELESS) -> Iterator[tuple[int, int]]:
     """Port and process id of the peer, which answers."""
     port = free_port()
-    with process(bare_command(deployed, server, port), server) as running:
-        wait_for_answer(port)
+    with process(bare_command(deployed, server, port, way), server) as running:
+        wait_for_answer(port, way)
         yield port, running.pid
 
 

@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from .by_hand import project, started
-from .calls import call_once, process_id, right, wait_for_answer
+from .calls import call_once, right, wait_for_answer
 from .harness import Deployed, folder, platform, show, show_ratio
+from .processes import serving_process
 
 KIB = 1024
 PRIVATE = ("Private_Clean", "Private_Dirty")
@@ -20,7 +21,7 @@ PRIVATE = ("Private_Clean", "Private_Dirty")
 
 def memory(port: int) -> tuple[float, float]:
     """PSS and private memory, in MB, of the process that answers on `port`."""
-    lines = Path(f"/proc/{process_id(port)}/smaps_rollup").read_text().splitlines()[1:]
+    lines = Path(f"/proc/{serving_process(port)}/smaps_rollup").read_text().splitlines()[1:]
     sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     return sizes["Pss"] * KIB / 1e6, sum(sizes[name] for name in PRIVATE) * KIB / 1e6
 

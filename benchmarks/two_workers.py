@@ -11,7 +11,7 @@ import statistics
 
 from tests.support import with_config
 
-from .calls import LEGACY
+from .calls import STATELESS
 from .harness import SERVERS, folder, in_turn, platform, show, show_ratio
 from .throughput import measure
 
@@ -33,12 +33,12 @@ def main() -> None:
         while running.run("status", "workers-2")["workers"] < 2:
             pass
         for port in ports.values():
-            measure(port, LEGACY, CONNECTIONS, options.seconds, "any")
+            measure(port, STATELESS, CONNECTIONS, options.seconds, "any")
         for number in range(options.rounds):
             for workers in in_turn((1, 2), number):
-                rates[workers].append(measure(ports[workers], LEGACY, CONNECTIONS, options.seconds, "any")["rate"])
+                rates[workers].append(measure(ports[workers], STATELESS, CONNECTIONS, options.seconds, "any")["rate"])
     for workers, found in rates.items():
-        show(f"{KIND} {LEGACY}, {CONNECTIONS} connections, {workers} workers: {statistics.median(found):5.0f}/s")
+        show(f"{KIND} {STATELESS}, {CONNECTIONS} connections, {workers} workers: {statistics.median(found):5.0f}/s")
     ratio = statistics.median(two / one for one, two in zip(rates[1], rates[2], strict=True))
     show_ratio("two_workers", ratio, ">= 1.7")
 

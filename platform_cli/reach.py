@@ -31,6 +31,7 @@ def _confined(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("other projects: files, secrets, bundles", "no", "not in its mount namespace")
     yield Reach("other processes: signals, memory, names", "no", "not in its PID namespace")
     yield Reach("its bundle and packages, and the platform's code", "reads", "mounted read-only")
+    yield Reach("uv's cache, of which other projects are made", "reads", "mounted read-only; it has one of its own")
     yield Reach("life after its worker", "no", "its PID namespace ends with the worker")
     if is_root:
         yield Reach("kernel settings, disks", "no", "read-only or not there, though the platform runs as root")
@@ -47,6 +48,7 @@ def _open() -> Iterator[Reach]:
         "other projects: files, secrets, bundles",
         "other processes: signals",
         "its bundle and packages, and the platform's code",
+        "uv's cache, of which other projects are made",
         "life after its worker",
         "processes without end",
     ):

@@ -15,17 +15,19 @@ MEMORY_MB = 8192
 def confined(
     command: Sequence[str],
     *,
-    hidden: Iterable[Path] = (),
+    hidden: Sequence[Path] = (),
     writable: Sequence[Path] = (),
     read_only: Iterable[Path] = (),
 ) -> list[str]:
     """The words that run `command` where there is nothing in the home, nor in `hidden`, but the folders `writable`,
-    `read_only`, and the temporary ones that `command` or `writable` lead into. Where the system does not let folders be
-    hidden they are `command` alone, as for servers.
+    `read_only`, and the temporary ones that `command` or `writable` lead into, and where nothing changes what the
+    platform itself runs, nor the caches that others are made of. Where the system does not let folders be hidden they
+    are `command` alone, as for servers.
     """
     # Late: a redeploy runs none of them, and has no time for what it does not use.
     from homeport_runtime.hosts.confinement import Room, can_hide
     from homeport_runtime.hosts.room_command import command_in
+    from platform_cli.own_code import own_code
 
     home = Home(home_root())
     if not home.root.is_dir() or not can_hide(home.root):
@@ -34,8 +36,21 @@ def confined(
     temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
     shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
     folders = tuple(folder for folder in (*home.private, *hidden) if folder.is_dir())
-    readable = tuple(folder for folder in read_only if folder.is_dir())
+    kept = (*read_only, *(cache for cache in (uv_cache(), npm_cache()) if cache not in (*hidden, *writable)))
+    readable = (*(folder for folder in kept if folder.is_dir()), *own_code())
     return command_in(Room(folders, tuple(sorted(shown)), readable), command, MEMORY_MB)
+
+
+def uv_cache() -> Path:
+    """uv's own, as its documentation has it ("Caching")."""
+    named = os.environ.get("UV_CACHE_DIR")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(named) if named else base / "uv").absolute()
+
+
+def npm_cache() -> Path:
+    """npm's own, as its documentation has it ("config", "cache")."""
+    return Path(os.environ.get("npm_config_cache") or Path.home() / ".npm").absolute()  # noqa: SIM112 - npm's own
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:

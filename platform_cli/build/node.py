@@ -8,16 +8,17 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from ..config.package_json import programs_of, read_package, run_file
 from ..config.project import Project
 from ..errors import BuildError, LayerError, LockError
 from ..home import write_atomic
 from ..temporary import temporary_folder
-from .confined import confined, without_keys
+from .confined import confined, npm_cache, without_keys
 from .model import Lock, NodePackages, SourceFile
 from .source import copy_source
 from .uv import mask
@@ -63,7 +64,9 @@ def install_packages(packages: NodePackages, folder: Path) -> None:
     """node_modules in `folder`, the layer's, as `npm ci` makes it. Raises LayerError."""
     _write(packages.package, packages.lock, packages.npmrc, folder)
     try:
-        _npm(["ci"], folder)
+        _npm(["ci", "--ignore-scripts"], folder)
+        if _has_scripts(packages.lock):
+            _npm_with_scripts(["rebuild"], folder)
     except BuildError as error:
         raise LayerError(
             f"the packages of npm cannot be installed: {error.message}", hint="See that `npm ci` works there."
@@ -103,7 +106,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         folder = Path(temporary, "app")
         copy_source(project.folder, files, folder)
         (folder / MODULES).symlink_to(layer / MODULES)
-        _npm(["run", "build"], folder, layer)
+        _npm_with_scripts(["run", "build"], folder, layer)
         if not (folder / program).is_file():
             raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
         (folder / MODULES).unlink()
@@ -147,19 +150,43 @@ def _version() -> str:
     return _run(["node", "--version"]).partition(".")[0]
 
 
-def _npm(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
-    _run(["npm", *args], folder, layer)
+def _has_scripts(lock: str) -> bool:
+    """Whether one of its packages has scripts that run when it is installed; locks of version 1 do not say so."""
+    packages = json.loads(lock).get("packages")
+    return packages is None or any(package.get("hasInstallScript") for package in packages.values())
 
 
-def _run(command: Sequence[str], folder: Path | None = None, layer: Path | None = None) -> str:
+def _npm(args: Sequence[str], folder: Path) -> None:
+    """Runs no code of packages, and so may use npm's cache."""
+    _run(["npm", *args], folder, cache=npm_cache())
+
+
+def _npm_with_scripts(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
+    """Runs code of packages, with a cache of its own: what it wrote into npm's would be installed for others."""
+    with temporary_folder("npm") as cache:
+        _run(["npm", *args], folder, layer, cache, {"npm_config_cache": str(cache)})
+
+
+def _run(
+    command: Sequence[str],
+    folder: Path | None = None,
+    layer: Path | None = None,
+    cache: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """What `command` printed. It may write to `folder`, and to `cache`."""
     program = shutil.which(command[0])
     if program is None:
         raise BuildError(f"{command[0]} is not installed", hint="Install Node.js: https://nodejs.org")
     try:
         done = subprocess.run(
-            confined([program, *command[1:]], writable=[folder] if folder else [], read_only=[layer] if layer else []),
+            confined(
+                [program, *command[1:]],
+                writable=[path for path in (folder, cache) if path],
+                read_only=[layer] if layer else [],
+            ),
             cwd=folder,
-            env=without_keys(os.environ) | _QUIET,
+            env=without_keys(os.environ) | _QUIET | dict(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from platform_cli.build.confined import confined, own_temporary_folder, without_keys
+from platform_cli.build.confined import confined, own_temporary_folder, uv_cache, without_keys
 from platform_cli.errors import BuildError
 from platform_cli.temporary import temporary_folder
 
@@ -72,7 +72,7 @@ def build_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path, o
         wheels = {Path(unquote(path)).parent for path in _FILE_URL.findall(input or "")}
         command = confined(
             [_binary(), *args],
-            hidden=[_cache()],
+            hidden=[uv_cache()],
             writable=(folder, cwd, *([out] if out else ())),
             read_only=[wheel for wheel in sorted(wheels) if wheel.is_dir()],
         )
@@ -156,13 +156,6 @@ def _binary() -> str:
         raise BuildError(
             "uv is not installed beside homeport", hint="Reinstall homeport: `pip install homeport`."
         ) from error
-
-
-def _cache() -> Path:
-    """uv's own, as its documentation has it ("Caching")."""
-    named = os.environ.get("UV_CACHE_DIR")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(named) if named else base / "uv").absolute()
 
 
 def _environment() -> dict[str, str]:

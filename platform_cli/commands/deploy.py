@@ -34,6 +34,7 @@ from .lambda_deploy import deploy_to_lambda
 from .options import (
     ServerArguments,
     json_option,
+    note_other_version,
     platform_client,
     server_arguments,
     stage_option,
@@ -104,6 +105,7 @@ def deploy(
             if client is not None:
                 # It comes up while the bundle is being built.
                 client.begin_start()
+                note_other_version(client, replaced=True)
                 project = with_secrets(project, values, client)
         if client is None:
             return deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)

@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
-from ..controlplane.client import PlatformClient
 from ..errors import InputError
 from ..github.credentials import get_token
 from ..github.repository import chosen_github, read_repository
 from ..home import open_home
 from ..output import Output, table
-from .options import json_option, platform_client
+from .options import json_option, platform_client, running
 
 
 @click.command("link-repo")
@@ -33,7 +32,7 @@ def link_repo_command(
     if poll and webhook_url:
         raise InputError("--poll and --webhook-url exclude each other")
     token = get_token(github, open_home())
-    client = _running()
+    client = running(platform_client(), changes=True)
     if not (poll or webhook_url or client.platform()["domain"]):
         poll = _offer_polling()
     wanted = {
@@ -71,7 +70,7 @@ def _offer_polling() -> bool:
 def unlink_repo_command(name: str, as_json: bool) -> None:
     """Deploy project NAME by pushes no more. What serves goes on; its previews end."""
     output = Output(as_json=as_json)
-    answer = _running().unlink(name)
+    answer = running(platform_client(), changes=True).unlink(name)
     if answer["webhook_left"]:
         output.note(f"the webhook is still in the repository's settings: {answer['webhook_left']}")
     output.result({"ok": True, **answer}, f"pushes do not deploy {name} any more")
@@ -81,7 +80,7 @@ def unlink_repo_command(name: str, as_json: bool) -> None:
 @json_option
 def repos_command(as_json: bool) -> None:
     """List the repositories whose pushes are deployed."""
-    links = _running().links()
+    links = running(platform_client(), changes=False).links()
     rows = [_row(link) for link in links]
     header = ("project", "repository", "branch", "path", "watched", "commit", "state", "error")
     text = table(header, rows) if rows else "no repositories yet; homeport link-repo URL"
@@ -92,9 +91,3 @@ def _row(link: dict[str, Any]) -> tuple[str, ...]:
     error = (link["error"] or "-").splitlines()[0]
     shown = (link["project"], link["repository"], link["branch"], link["path"] or "-", link["watched"])
     return (*shown, (link["sha"] or "-")[:7], link["state"] or "-", error)
-
-
-def _running() -> PlatformClient:
-    client = platform_client()
-    client.ensure_running()
-    return client

@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..log_query import LogQuery
 from ..output import Output, visible
 from ..records import LEVELS
-from .options import json_option, platform_client, running_target, target_option
+from .options import json_option, platform_client, running, running_target, target_option
 from .projects import release_number
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -56,9 +56,7 @@ def logs_command(
 
 
 def _show_build(output: Output, name: str, release: str | None) -> None:
-    client = platform_client()
-    client.ensure_running()
-    build = client.build_log(name, release_number(release))
+    build = running(platform_client(), changes=False).build_log(name, release_number(release))
     output.result({"ok": True, "project": name, **build}, build["log"].rstrip("\n"))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from .. import __version__
 from ..config.load import read_config
 from ..config.project import Project
 from ..config.root import find_root
@@ -17,6 +18,7 @@ from ..controlplane.client import PlatformClient
 from ..controlplane.connections import find_remote
 from ..errors import ConfigError, InputError
 from ..home import open_home
+from ..output import Output
 from ..targets.base import Target
 from ..targets.local import LocalTarget
 
@@ -104,7 +106,32 @@ def configured_here() -> Project:
         return Project(folder=Path.cwd(), entrypoint=None)
 
 
-def running_target() -> Target:
+def running(client: PlatformClient, *, changes: bool) -> PlatformClient:
+    """`client`, with a platform that runs. One of an older homeport is replaced by what `changes` something alone: two
+    versions that are used beside each other would start it anew with every look at it.
+    """
+    client.ensure_running(replaces=changes)
+    note_other_version(client, replaced=changes)
+    return client
+
+
+def note_other_version(client: PlatformClient, *, replaced: bool) -> None:
+    other = client.other_version
+    if other is None:
+        return
+    if client.remote is not None:
+        text = f"the platform at {client.remote.url} is homeport {other}, this command is {__version__}"
+    elif replaced:
+        text = f"the platform was homeport {other} and is started anew as {__version__}"
+    else:
+        text = (
+            f"the platform is homeport {other}, this command is {__version__}: `homeport platform start`, or the next"
+            " command that changes something, starts it anew"
+        )
+    Output(as_json=False).note(text)
+
+
+def running_target(*, changes: bool = False) -> Target:
     """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
     here = configured_here()
     if target_name(here) == "lambda":
@@ -112,6 +139,4 @@ def running_target() -> Target:
         from ..targets.aws_lambda.target import LambdaTarget
 
         return LambdaTarget(AWS(here.on_lambda.region))
-    client = platform_client()
-    client.ensure_running()
-    return LocalTarget(client)
+    return LocalTarget(running(platform_client(), changes=changes))

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
+from .. import __version__
 from ..config.project import Architecture
 from ..controlplane.client import PlatformClient
 from ..controlplane.connections import Remote, check_token, check_url, keep_token
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..output import Output, table
-from .options import json_option, local_client, platform_client
+from .options import json_option, local_client, platform_client, running
 from .removals import yes_option
 from .token import keep_project_token
 
@@ -41,7 +42,7 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
         if domain is not None or no_domain:
             raise InputError("--foreground goes with neither", hint="set the domain once it runs")
         _become_platform(client)
-    client.ensure_running()
+    running(client, changes=True)
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
@@ -57,7 +58,9 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
         _open_edge(client)
     platform = client.platform()
     tokens = {"tokens": {status["project"]: status["token"] for status in closed}} if closed else {}
-    output.result({"ok": True, "running": True, **platform, **tokens}, _started(platform))
+    output.result(
+        {"ok": True, "running": True, **platform, "command_version": __version__, **tokens}, _started(platform)
+    )
 
 
 def _open_edge(client: PlatformClient) -> None:
@@ -88,8 +91,7 @@ def _become_platform(client: PlatformClient) -> None:
 @json_option
 def clean(dry_run: bool, as_json: bool) -> None:
     """Remove what nothing needs any more: old releases, their bundles and layers, what killed builds left."""
-    client, output = local_client(), Output(as_json=as_json)
-    client.ensure_running()
+    client, output = running(local_client(), changes=not dry_run), Output(as_json=as_json)
     waste = client.clean(dry_run=dry_run)
     freed = sum(each["bytes"] for each in waste)
     rows = [(each["kind"], each["name"], f"{each['bytes'] / 1e6:.1f} MB") for each in waste]
@@ -121,9 +123,13 @@ def status(as_json: bool) -> None:
         return
     process = f", process {platform['pid']}" if platform["pid"] else ""
     lines = [f"running{process}, {platform['projects']} projects"]
+    ours = "" if platform["version"] == __version__ else f"; this command is {__version__}"
+    lines.append(f"homeport {platform['version']}{ours}")
     lines += [f"{key}: {platform[key]}" for key in ("domain", "caddyfile") if platform[key]]
     lines += [f"last error: {platform['edge_error']}"] if platform["edge_error"] else []
-    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, "\n".join(lines))
+    Output(as_json=as_json).result(
+        {"ok": True, "running": True, **platform, "command_version": __version__}, "\n".join(lines)
+    )
 
 
 @platform_command.command("login")
@@ -190,7 +196,7 @@ def token_group() -> None:
 @json_option
 def create_token(name: str, as_json: bool) -> None:
     """Make a token called NAME and print it, once: only its hash is kept."""
-    token = _running().create_token(name)
+    token = running(local_client(), changes=True).create_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "token": token}, token)
 
 
@@ -198,7 +204,7 @@ def create_token(name: str, as_json: bool) -> None:
 @json_option
 def list_tokens(as_json: bool) -> None:
     """List the tokens' names, and when they were used."""
-    tokens = _running().tokens()
+    tokens = running(local_client(), changes=False).tokens()
     rows = [(token["name"], _when(token["created_at"]), _when(token["used_at"])) for token in tokens]
     text = table(("token", "created", "last used"), rows) if rows else "no tokens yet"
     Output(as_json=as_json).result({"ok": True, "tokens": tokens}, text)
@@ -209,14 +215,8 @@ def list_tokens(as_json: bool) -> None:
 @json_option
 def revoke_token(name: str, as_json: bool) -> None:
     """End the token NAME: from now on it opens nothing."""
-    _running().revoke_token(name)
+    running(local_client(), changes=True).revoke_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "revoked": True}, f"{name} opens nothing any more")
-
-
-def _running() -> PlatformClient:
-    client = local_client()
-    client.ensure_running()
-    return client
 
 
 def _when(seconds: float | None) -> str:

@@ -92,7 +92,7 @@ def _first_line(error: str | None) -> str:
 @json_option
 def rollback_command(name: str, release: str | None, as_json: bool) -> None:
     """Serve RELEASE (v1, v2, ...) of project NAME again; by default the one before the active one."""
-    status = running_target().rollback(name, release_number(release))
+    status = running_target(changes=True).rollback(name, release_number(release))
     text = f"{name} serves {status['release']}" + ("" if status["changed"] else " already") + f": {status['mcp_url']}"
     Output(as_json=as_json).result({"ok": True, **status}, text)
 
@@ -113,7 +113,7 @@ def release_number(release: str | None) -> int | None:
 @json_option
 def destroy_command(name: str, yes: bool, as_json: bool) -> None:
     """End project NAME for good: its releases, the files its server wrote, its logs, its secrets."""
-    target, output = running_target(), Output(as_json=as_json)
+    target, output = running_target(changes=True), Output(as_json=as_json)
     removal = target.removal(name)
     confirm_removal(output, name, removal, yes=yes)
     target.destroy(name)

@@ -41,7 +41,7 @@ def set_secret_command(
     values = _values(name, value, env_file)
     for key, text in values.items():
         check_secret(key, text)
-    target, chosen = _target_and_project(project)
+    target, chosen = _target_and_project(project, changes=True)
     answer = target.set_secrets(chosen, values)
     output.result({"ok": True, "names": list(values), **answer}, _set_text(list(values), answer))
 
@@ -93,7 +93,7 @@ def _set_text(names: list[str], answer: dict[str, Any]) -> str:
 @json_option
 def list_secrets_command(project: str | None, as_json: bool) -> None:
     """List the secrets: names, versions, when they were set, which releases use them. Values are never shown."""
-    target, chosen = _target_and_project(project)
+    target, chosen = _target_and_project(project, changes=False)
     secrets = target.secrets(chosen)
     rows = [
         (
@@ -117,7 +117,7 @@ def list_secrets_command(project: str | None, as_json: bool) -> None:
 def unset_secret_command(name: str, project: str | None, as_json: bool) -> None:
     """Unset the secret NAME: no new release gets it. Releases that have it keep it, for a rollback."""
     check_secret_name(name)
-    target, chosen = _target_and_project(project)
+    target, chosen = _target_and_project(project, changes=True)
     answer = target.unset_secret(chosen, name)
     text = f"{chosen}: {name} is unset"
     if answer["in_use"]:
@@ -125,10 +125,10 @@ def unset_secret_command(name: str, project: str | None, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, **answer}, text)
 
 
-def _target_and_project(project: str | None) -> tuple[Target, str]:
+def _target_and_project(project: str | None, *, changes: bool) -> tuple[Target, str]:
     if project is not None:
         check_name(project, "--project")
-    target = running_target()
+    target = running_target(changes=changes)
     chosen = project or project_here(Path.cwd(), target.client if isinstance(target, LocalTarget) else None)
     if chosen is None:
         raise InputError(

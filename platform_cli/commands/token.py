@@ -18,7 +18,7 @@ from .options import json_option, running_target, target_option
 @json_option
 def new_token_command(name: str, as_json: bool) -> None:
     """Give project NAME a new bearer token and print it; the one before it is worth nothing any more."""
-    status = running_target().renew_token(name)
+    status = running_target(changes=True).renew_token(name)
     keep_project_token(status, open_home())
     text = f"{status['token']}\nshown once; `homeport connect {name}` puts it into a client's configuration"
     Output(as_json=as_json).result({"ok": True, "project": name, "url": status["url"], "token": status["token"]}, text)

@@ -47,6 +47,8 @@ class PlatformClient:
         self._connector: Connector = remote or LocalSocket(home.socket)
         self._timeout_s = timeout_s
         self._started: subprocess.Popen[bytes] | None = None
+        # Of the platform that was found, where it is another homeport's.
+        self.other_version: str | None = None
 
     def is_running(self) -> bool:
         try:
@@ -55,19 +57,24 @@ class PlatformClient:
             return False
         return True
 
-    def begin_start(self) -> None:
-        """Starts a control plane in the background if none answers; does not wait for it."""
+    def begin_start(self, *, replaces: bool = True) -> None:
+        """Starts a control plane in the background if none answers, or with `replaces` one of an older homeport; does
+        not wait for it.
+        """
         if self.remote is not None:
-            self.platform()
+            self._look_at(self.platform()["version"])
             return
         try:
             running = self._request("GET", "/v1/platform")
         except PlatformError:
             running = None
         if running is not None:
-            if running["version"] == __version__:
+            self._look_at(running["version"])
+            if self.other_version is None:
                 return
             _check_is_older(running["version"])
+            if not replaces:
+                return
             self.stop()
         with self._home.platform_log.open("ab") as log:
             self._started = subprocess.Popen(
@@ -97,8 +104,11 @@ class PlatformClient:
         except subprocess.TimeoutExpired:
             self._started.kill()
 
-    def ensure_running(self) -> None:
-        self.begin_start()
+    def _look_at(self, version: str) -> None:
+        self.other_version = version if version != __version__ else None
+
+    def ensure_running(self, *, replaces: bool = True) -> None:
+        self.begin_start(replaces=replaces)
         self.wait_until_running()
 
     def wait_until_running(self) -> None:

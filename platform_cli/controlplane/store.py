@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .. import __version__
 from ..database import open_database
-from ..errors import NotFoundError
+from ..errors import NotFoundError, PlatformError
 
 # Each brings the store from the version that is its index to the next one (PRAGMA user_version).
 MIGRATIONS = (
@@ -145,6 +146,13 @@ class Store:
         self._db = open_database(path)
         self._db.execute("PRAGMA foreign_keys = ON")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            self._db.close()
+            raise PlatformError(
+                f"a newer homeport has used {path.parent}: this one, {__version__}, cannot read what it keeps",
+                hint="`pip install --upgrade homeport`, or `uv tool upgrade homeport`, as it was installed; nothing was"
+                " changed",
+            )
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             with transaction(self._db):
                 for statement in script.split(";"):

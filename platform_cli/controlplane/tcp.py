@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sqlite3
 
 from ..errors import PlatformError
 from ..supervisor.sockets import FIRST_PORT, open_listener
@@ -21,6 +23,8 @@ def open_api(settings: Settings) -> socket.socket:
         except PlatformError:
             continue
         if str(port) != stored:
-            settings.set("api_port", str(port))
+            # On a full disk it is another one next time, and what can be served is.
+            with contextlib.suppress(sqlite3.OperationalError):
+                settings.set("api_port", str(port))
         return listener
     raise PlatformError(f"no free port between {API_PORTS[-1]} and {API_PORTS[0]} for the control plane")

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import homeport_runtime
-import platform_cli
 from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import KEYS
 
 from ..build.manifest import read_manifest
 from ..home import Home
+from ..own_code import uv_folder
 from ..secrets.references import resolve
 
 
 def base_environment() -> dict[str, str]:
     """What every server's processes have before its own variables."""
     return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **QUIET}
-
-
-@cache
-def _uv_folder() -> str | None:
-    """Where our own uv and uvx are: the last on PATH, so that a server that needs them has them."""
-    from uv import find_uv_bin
-
-    try:
-        return str(Path(find_uv_bin()).parent)
-    except FileNotFoundError:
-        return None
-
-
-@cache
-def own_code() -> tuple[Path, ...]:
-    """The folders of what the platform itself runs: with its rights, at its next start."""
-    packages = (Path(module.__file__).parent for module in (platform_cli, homeport_runtime) if module.__file__)
-    folders = {Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, filter(None, [_uv_folder()]))}
-    folders = {folder.resolve() for folder in folders}
-    return tuple(sorted(f for f in folders if not any(f != other and f.is_relative_to(other) for other in folders)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +74,7 @@ class RunnableRelease:
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
-        return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], _uv_folder())))}
+        return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:

@@ -9,10 +9,12 @@ from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
-from .release import RunnableRelease, own_code
+from ..build.confined import uv_cache
+from ..own_code import own_code
+from .release import RunnableRelease
 
 # Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.
-SESSIONS, HOME = "sessions", "home"
+SESSIONS, HOME, CACHE = "sessions", "home", "cache"
 
 
 def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> Room:
@@ -25,22 +27,35 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     login(workdir)
     if release.manifest["sessions"]:
         (project / SESSIONS).mkdir(mode=0o700, exist_ok=True)
-    own = [folder for name in (SESSIONS, HOME) if (folder := project / name).is_dir()]
+    if shared := _shared_cache():
+        own_uv_cache(workdir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = [folder for name in (SESSIONS, HOME, CACHE) if (folder := project / name).is_dir()]
     compiled = _bytecode_folders(app) if compiles else ()
-    return Room(release.hidden, writable=(workdir, *own, *compiled), read_only=(app, *own_code()))
+    return Room(release.hidden, writable=(workdir, *own, *compiled), read_only=(app, *own_code(), *shared))
 
 
 def layer_room(release: RunnableRelease) -> Room | None:
     """Where a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
-    return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code()))
+    return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code(), *_shared_cache()))
 
 
 def shown(room: Room) -> list[Path]:
     """What lies in the folders that are hidden, but for what lies in another of these."""
     inside = {path for path in (*room.writable, *room.read_only) if any(map(path.is_relative_to, room.hidden))}
     return sorted(path for path in inside if inside.isdisjoint(path.parents))
+
+
+def own_uv_cache(workdir: Path) -> Path:
+    """Where uv keeps what the server itself has it install."""
+    return workdir.parent / CACHE / "uv"
+
+
+def _shared_cache() -> tuple[Path, ...]:
+    """Where uv keeps the packages that it installs for everybody, layers of other projects among them."""
+    cache = uv_cache()
+    return (cache,) if cache.is_dir() else ()
 
 
 def _bytecode_folders(app: Path) -> Iterator[Path]:

@@ -26,7 +26,7 @@ from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
 from .release import RunnableRelease
-from .room import shown, worker_room
+from .room import own_uv_cache, shown, worker_room
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -308,12 +308,15 @@ def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = Fa
 
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
     secrets = release.secrets()
+    environment = release.worker_environment(secrets)
+    if release.hidden:
+        environment.setdefault("UV_CACHE_DIR", str(own_uv_cache(workdir)))
     return {
         "manifest": release.manifest,
         "bundle": str(release.bundle),
         "workdir": str(workdir),
         "layer": str(release.layer),
-        "environment": release.worker_environment(secrets),
+        "environment": environment,
         "secrets": secrets,
         "names": list(release.domains),
         "idle_s": release.idle_s,

@@ -31,10 +31,10 @@ from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read
 BOOT = """
 import socket, sys
 sys.path.append(sys.argv.pop(1))
-import homeport_runtime.hosts.worker
 try:
     from homeport_runtime.hosts.keeper import main
 except ImportError:
+    import homeport_runtime.hosts.worker
     from homeport_runtime.hosts.zygote import Zygote
     Zygote(socket.socket(fileno=int(sys.argv[1]))).run()
 else:

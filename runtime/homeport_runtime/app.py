@@ -98,7 +98,7 @@ class App:
     def _layered(self, app: ASGIApp) -> ASGIApp:
         if self._sessions is not None and not self._is_own:
             app = SessionKeeper(app, self._sessions)
-        return app if self._listens else NoSubscriptions(app)
+        return at(app if self._listens else NoSubscriptions(app), MCP_PATH)
 
     def _sse_app(self, stream: Endpoint | None, *, has_main: bool) -> ASGIApp:
         if self._adapter.sse is not None:
@@ -137,7 +137,7 @@ class App:
         elif self._only_post and scope.get("method") != "POST":
             await send_error(send, 405, -32600, "Method Not Allowed", [(b"allow", b"POST")])
         else:
-            await at(self._mcp, MCP_PATH)(scope, receive, send)
+            await self._mcp(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

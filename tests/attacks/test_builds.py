@@ -8,8 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+import homeport_runtime
+import platform_cli
 from homeport_runtime.hosts.confinement import can_hide
 from platform_cli.temporary import is_abandoned, temporary_folder
 
@@ -48,6 +51,8 @@ for name in ("secrets.key", "store.db", "secrets.db"):
     attempt(name, lambda: open(os.path.join(HOME, name), "rb").read(8))
 attempt("socket", ask)
 attempt("cache", poison)
+for module in OWN_CODE:
+    attempt(module, lambda: open(module, "a").close())
 attempt("neighbours", lambda: glob.glob(HOME + "/projects/*/files/*"))
 attempt("home", lambda: sorted(set(os.listdir(HOME)) - {"tmp", "layers", "cache"}))
 attempt("keys", lambda: [name for name in os.environ if name.startswith("HOMEPORT_")])
@@ -55,6 +60,8 @@ os.makedirs("helper", exist_ok=True)
 open("helper/__init__.py", "w").write(f"SAID = {said!r}")
 setup(name="helper", version="1", packages=["helper"])
 """
+# What the platform runs with its own rights.
+OWN_CODE = [platform_cli.__file__, homeport_runtime.__file__, os.__file__, click.__file__]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,7 @@ def with_helper(folder: Path, home: Path, cache: Path) -> Path:
     server(folder)
     helper = folder / "helper"
     helper.mkdir()
-    (helper / "setup.py").write_text(f"HOME, CACHE = {str(home)!r}, {str(cache)!r}\n{SETUP}")
+    (helper / "setup.py").write_text(f"HOME, CACHE, OWN_CODE = {str(home)!r}, {str(cache)!r}, {OWN_CODE!r}\n{SETUP}")
     with (folder / "requirements.txt").open("a") as file:
         file.write("./helper\n")
     with (folder / "server.py").open("a") as file:
@@ -102,6 +109,8 @@ def test_setup_py_sees_nothing_of_the_platform(platform: Platform, tmp_path: Pat
     said = (home / "projects" / "evil" / "files" / "said.txt").read_text()
     for name in ("secrets.key", "store.db", "secrets.db", "socket"):
         assert f"{name} refused" in said, said
+    for module in OWN_CODE:
+        assert f"{module} refused" in said, said
     for nothing in ("cache", "neighbours", "home", "keys"):
         assert f"{nothing}: []" in said, said
     for layer in (home / "layers").glob("*/mcp_types/__init__.py"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,10 @@ from tests.e2e.test_public_host import free_port, running_caddy
 from tests.support import Platform, require, with_packages
 
 DOMAIN = "attacked.localhost"
+# The state of a socket in /proc/net/tcp (proc_pid_net(5)).
+LISTENS = "0A"
 SERVER = '''
 import socket
-from pathlib import Path
 
 from mcp.server import MCPServer
 
@@ -35,20 +38,11 @@ def answer(family, address, host):
             return b""
 
 
-def listening():
-    for name in ("tcp", "tcp6"):
-        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
-            _, local, _, state, *_ = line.split()
-            if state == "0A":
-                yield int(local.rpartition(":")[2], 16)
-
-
 @mcp.tool()
-def over_tcp(secret: str) -> str:
-    """The ports at which a configuration with `secret` in it is told."""
-    ports = sorted(set(listening()))
+def over_tcp(ports: list[int], secret: str) -> str:
+    """Those at which a configuration with `secret` in it is told."""
     told = [p for p in ports if secret.encode() in answer(socket.AF_INET, ("127.0.0.1", p), b"localhost:%d" % p)]
-    return f"{len(ports)} listen, told by {told}"
+    return f"told by {told}"
 
 
 @mcp.tool()
@@ -69,7 +63,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     (folder / "requirements.txt").write_text("mcp>=2\n")
     (folder / "fastmcp.toml").write_text('[auth]\nmode = "none"\n')
     platform = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    with running_caddy(platform, tmp_path_factory.mktemp("caddy") / "data"):
+    with running_caddy(platform, platform.home.parent / "caddy"):
         try:
             platform.deploy(folder, name="intruder")
             platform.run("platform", "start", "--domain", f"{DOMAIN}:{free_port()}")
@@ -82,10 +76,24 @@ def url_of(platform: Platform) -> str:
     return str(platform.run("status", "intruder")["local_url"])
 
 
+def ports_of_caddy(platform: Platform) -> list[int]:
+    """Those at which it listens, its default port for orders among them if it does there."""
+    folder = platform.home.parent / "caddy"
+    opened: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve() == folder:
+                opened |= {str(descriptor.readlink()) for descriptor in (process / "fd").iterdir()}
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return sorted(
+        {int(row[1].rpartition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in opened and row[3] == LISTENS}
+    )
+
+
 def test_no_port_takes_orders_for_caddy(platform: Platform) -> None:
-    found = call(url_of(platform), "over_tcp", secret=DOMAIN)
-    assert found.endswith("told by []")
-    assert not found.startswith("0 ")
+    ports = ports_of_caddy(platform)
+    require(bool(ports), "a system on which the ports of a process are told")
+    assert call(url_of(platform), "over_tcp", ports=ports, secret=DOMAIN) == "told by []"
 
 
 def test_no_server_sees_the_socket_that_does(platform: Platform) -> None:

@@ -78,6 +78,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = Platform(with_packages(tmp_path_factory.mktemp("rooms") / "home"))
     # The keyring of whoever runs the tests is left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    platform.environment["UV_CACHE_DIR"] = str(tmp_path_factory.mktemp("uv"))
     require(can_hide(platform.home), "a system that lets processes have mount namespaces")
     yield platform
     platform.stop()
@@ -103,7 +104,7 @@ def test_it_sees_files_alone_of_its_project(platform: Platform, folder: Path) ->
     url = platform.deploy(folder, name="hostile").url
     project = platform.home / "projects" / "hostile"
     assert (project / "logs").exists()
-    assert call(url, "here", code=f"import os; answer = os.listdir({str(project)!r})") == "['files']"
+    assert call(url, "here", code=f"import os; answer = sorted(os.listdir({str(project)!r}))") == "['cache', 'files']"
     assert call(url, "here", code=f"open({str(project / 'placed.json')!r}, 'w')") == "refused: Read-only file system"
     assert "refused" in call(url, "here", code=f"import os; os.rename({str(project / 'files')!r}, '/tmp/files')")
 
@@ -113,6 +114,22 @@ def test_it_changes_nothing_that_the_platform_runs(platform: Platform, folder: P
     for module in (platform_cli, homeport_runtime, os):
         code = f"open({module.__file__!r}, 'a')"
         assert call(url, "here", code=code) == "refused: Read-only file system"
+
+
+def test_it_has_a_cache_of_uv_of_its_own(platform: Platform, folder: Path) -> None:
+    """What it wrote into the one that all share would be installed for others."""
+    (folder / "requirements.txt").write_text("mcp>=2\nsix==1.17.0\n")
+    url = platform.deploy(folder, name="hostile").url
+    package = next(Path(platform.environment["UV_CACHE_DIR"]).glob("archive-v0/*/six.py"))
+    assert call(url, "here", code=f"open({str(package)!r}, 'a')") == "refused: Read-only file system"
+    assert call(url, "here", code=f"import os; os.rename({str(package)!r}, 'six.py')").startswith("refused")
+    install = (
+        "import subprocess as s; s.run(['uv', 'pip', 'install', '-q', '--target', 'own', 'six==1.17.0'], check=True)"
+    )
+    assert call(url, "run", code=install) == ""
+    project = platform.home / "projects" / "hostile"
+    assert (project / "files" / "own" / "six.py").exists()
+    assert list((project / "cache" / "uv").glob("archive-v0/*/six.py"))
 
 
 def test_what_lies_in_the_temporary_folder_is_there_as_it_is_by_hand(

@@ -20,6 +20,7 @@ EVIL = """
 import ctypes, glob, os, socket
 
 SAID, PID = {}, os.getpid()
+print("evil was imported", flush=True)
 
 
 def attempt(what, work):
@@ -54,6 +55,8 @@ attempt("packages", lambda: open(__file__, "a").close())
 attempt("outside", lambda: os.listdir(f"/proc/{os.getppid()}/root"))
 attempt("platform", lambda: os.listdir(f"/proc/{CONTROL_PLANE}/root"))
 attempt("kernel", lambda: open("/proc/sys/kernel/core_pattern", "r+").close())
+attempt("signal", lambda: os.kill(CONTROL_PLANE, 0))
+attempt("log", lambda: os.readlink("/proc/self/fd/2"))
 attempt("files", lambda: sorted(os.listdir(".")))
 """
 SERVER = """
@@ -109,5 +112,9 @@ def test_it_sees_nothing_of_the_platform(attacked: tuple[Platform, Path], forked
     seen = ["layers", "runtimes"] if forked else ["bundles", "layers", "projects", "runtimes"]
     assert (said["home"], said["uncovered"]) == (seen, seen)
     assert not [path for path in said["neighbours"] if "victim" in path]
+    assert said["log"].startswith("pipe:")
+    assert not forked or "evil was imported" in (platform.home / "platform.log").read_text()
     for kept in ("own code", "packages", "outside", "platform", "kernel"):
         assert said[kept].startswith("refused"), (kept, said)
+    if not forked or tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 12):
+        assert said["signal"].startswith("refused"), said

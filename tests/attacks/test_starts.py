@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +43,20 @@ def fill(folder: Path) -> None:
             return
 
 
+def last_port(platform: Platform) -> int:
+    """On which the control plane listened."""
+    with closing(sqlite3.connect(f"file:{platform.home}/store.db?immutable=1", uri=True)) as store:
+        (port,) = store.execute("SELECT value FROM settings WHERE key = 'api_port'").fetchone()
+    return int(port)
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """By another program."""
+    with socket.create_server(("127.0.0.1", port)):
+        yield
+
+
 def test_on_a_full_disk_everything_is_served(small_disk: Path) -> None:
     platform = Platform(small_disk / "home")
     with ExitStack() as last:
@@ -48,7 +64,8 @@ def test_on_a_full_disk_everything_is_served(small_disk: Path) -> None:
         url = platform.deploy(SERVERS / "mcp2_lowlevel", name="full").url
         platform.stop()
         fill(small_disk)
-        assert platform.run("platform", "start")["running"]
+        with taken(last_port(platform)):
+            assert platform.run("platform", "start")["running"]
         assert call(url, "add", a=20, b=22) == "42"
         assert urlsplit(platform.run("status", "full")["url"]).port == urlsplit(url).port
         (small_disk / "filling").unlink()

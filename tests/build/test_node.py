@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.hosts.confinement import can_hide
 from platform_cli.build import node
 from platform_cli.build.interpreter import find_interpreter
 from platform_cli.build.layer import build_layer
@@ -118,6 +119,37 @@ def test_what_is_not_there_is_built(tmp_path: Path) -> None:
     assert not (made.folder / "dist").exists()
     assert build_app(made, layer.path, files, tmp_path / "cache") == built
     assert build_app(replace(made, command=("node", "package.json")), layer.path, files, tmp_path / "cache") is None
+
+
+WRITING = """
+const fs = require("fs"), said = {};
+for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
+  try {
+    fs.writeFileSync(folder + "/written", "");
+    said[folder] = "written";
+  } catch (error) {
+    said[folder] = error.code;
+  }
+}
+fs.mkdirSync("dist");
+fs.writeFileSync("dist/i.js", JSON.stringify(Object.values(said)));
+"""
+
+
+def test_a_build_script_writes_to_no_cache_but_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it wrote into the ones of npm and uv would be installed for others."""
+    home, shared = tmp_path / "home", [tmp_path / "npm", tmp_path / "uv"]
+    for folder in (home, *shared):
+        folder.mkdir()
+    require(can_hide(home), "a system that lets processes have mount namespaces")
+    for name, path in (("HOMEPORT_HOME", home), ("npm_config_cache", shared[0]), ("UV_CACHE_DIR", shared[1])):
+        monkeypatch.setenv(name, str(path))
+    words = json.dumps(json.dumps(list(map(str, shared))))
+    made = project(tmp_path / "project", {"scripts": {"build": f"node write.js {words}"}}, "node", "./dist/i.js")
+    (made.folder / "write.js").write_text(WRITING)
+    built = build_app(made, installed(made, home).path, collect_source(made.folder, None).files, home / "cache")
+    assert built is not None
+    assert json.loads((built / "dist/i.js").read_text()) == ["EROFS", "EROFS", "written"]
 
 
 def test_a_build_that_fails_says_why(tmp_path: Path) -> None:

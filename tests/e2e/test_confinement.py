@@ -147,7 +147,7 @@ def test_a_server_sees_nothing_but_its_own(platform: Platform, tmp_path: Path, c
         assert call(url, "look_as_child", path=str(path)).startswith("refused")
     assert call(url, "look_here", path=str(home)) == "listed ['bundles', 'layers', 'projects', 'runtimes']"
     assert call(url, "look_here", path=str(home / "projects")) == "listed ['curious']"
-    assert call(url, "look_here", path=str(home / "projects" / "curious")) == "listed ['files']"
+    assert call(url, "look_here", path=str(home / "projects" / "curious")) == "listed ['cache', 'files']"
     (bundle,) = [name for name in call(url, "look_here", path=str(home / "bundles")).split("'") if len(name) > 30]
     assert call(url, "look_here", path=str(home / "bundles" / bundle)) == "listed ['app']"
     for name in ("server.py", "__pycache__/server.pyc"):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..asgi import Message, Scope, Send, header
-from ..telemetry import emit, encode
+from ..telemetry import encode, write_record
 from .open_calls import OpenCalls
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
@@ -36,28 +36,29 @@ class CallRecord:
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
         self.message_id = message.get("id")
-        self._tool = shown(params.get("name"))
-        self._client = _client(scope, params)
+        # Both are JSON.
+        self._tool = encode(shown(params.get("name")))
+        self._client = encode(_client(scope, params))
         self._request = request
-        self._cold = cold
+        self._start = "cold" if cold else "warm"
         self._started = time.perf_counter()
         self._http_status = 0
         self._tail = b""
         self._finished = False
         self._open_calls = open_calls
-        self._slot = open_calls.begin(self._begun()) if open_calls is not None else None
+        # What is read where nobody answers the call: `time` is when it came.
+        self._slot = open_calls.begin(self._record("error", "error", 0).encode()) if open_calls is not None else None
 
     def watch(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._http_status = message["status"]
-            elif message["type"] == "http.response.body":
-                body = message.get("body", b"")
-                if body:
-                    self._tail = body if len(body) < MAX_ERROR_BODY else b""
-                if not message.get("more_body"):
-                    self.finish("error" if self._http_status >= 400 else outcome(self._tail))
+            elif body := message.get("body", b""):
+                self._tail = body if len(body) < MAX_ERROR_BODY else b""
             await send(message)
+            # Behind the answer, since nobody waits for its record.
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self.finish("error" if self._http_status >= 400 else outcome(self._tail))
 
         return watched
 
@@ -71,27 +72,16 @@ class CallRecord:
         self._finished = True
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
-        emit(
-            "info" if status == "ok" else "warning",
-            f"tools/call {self._tool}: {status}",
-            request=self._request,
-            call=self._call(status, round((time.perf_counter() - self._started) * 1000, 2)),
+        level = "info" if status == "ok" else "warning"
+        write_record(self._record(level, status, (time.perf_counter() - self._started) * 1000))
+
+    def _record(self, level: str, status: str, ms: float) -> str:
+        """As `emit` makes it. It is made twice for each call."""
+        return (
+            f'{{"time":{time.time():.3f},"level":"{level}","message":"tools/call {self._tool[1:-1]}: {status}",'
+            f'"request":"{self._request}","call":{{"tool":{self._tool},"client":{self._client},"status":"{status}",'
+            f'"ms":{ms:.2f},"start":"{self._start}"}}}}'
         )
-
-    def _call(self, status: str, ms: float) -> dict[str, Any]:
-        start = "cold" if self._cold else "warm"
-        return {"tool": self._tool, "client": self._client, "status": status, "ms": ms, "start": start}
-
-    def _begun(self) -> bytes:
-        """The record of a call that nobody answers: `time` is when it came."""
-        fields = {
-            "time": round(time.time(), 3),
-            "level": "error",
-            "message": f"tools/call {self._tool}: error",
-            "request": self._request,
-            "call": self._call("error", 0),
-        }
-        return encode(fields).encode("utf-8", "replace")
 
 
 class BatchRecords:
@@ -106,11 +96,11 @@ class BatchRecords:
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._http_status = message["status"]
-            elif message["type"] == "http.response.body":
+            else:
                 self._said = (self._said + message.get("body", b""))[-MAX_ERROR_BODY:]
-                if not message.get("more_body"):
-                    self._answered()
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self._answered()
 
         return watched
 
@@ -155,7 +145,7 @@ def _client(scope: Scope, params: Mapping[str, Any]) -> str:
     info = meta.get(CLIENT_INFO) if isinstance(meta, Mapping) else None
     if isinstance(info, Mapping) and "name" in info:
         version = info.get("version", "")
-        return shown(f"{shown(info['name'])}/{shown(version) if version else ''}".rstrip("/"))
+        return f"{shown(info['name'])}/{shown(version) if version else ''}".rstrip("/")[:MAX_SHOWN]
     return shown(header(scope, b"user-agent") or "unknown")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
@@ -45,12 +44,26 @@ TOO_LARGE = f"a message may have {MAX_BODY} bytes"
 MAX_TOLD = 500
 
 
+class Counted:
+    """Counts what is done within it: `open` now, and `ever`. Entered for each request, so it is no generator."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.ever = 0
+
+    def __enter__(self) -> None:
+        self.open += 1
+        self.ever += 1
+
+    def __exit__(self, *_error: object) -> None:
+        self.open -= 1
+
+
 class Guard:
     """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
 
-    `open_requests` counts the requests that are being answered now; `served` those ever taken; `streams` are the GET
-    streams among them. `relay` is set where other processes may serve the project, too, and `open_calls` where somebody
-    looks after this one.
+    `streams` are the GET streams that are open. `relay` is set where other processes may serve the project, too, and
+    `open_calls` where somebody looks after this one.
     """
 
     def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
@@ -65,11 +78,20 @@ class Guard:
         self.relay: Relay | None = None
         self.open_calls: OpenCalls | None = None
         self._called = False
-        self.open_requests = 0
-        self.served = 0
+        self._counted = Counted()
+
+    @property
+    def open_requests(self) -> int:
+        """How many requests are being answered now."""
+        return self._counted.open
+
+    @property
+    def served(self) -> int:
+        """How many requests there ever were."""
+        return self._counted.ever
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._counted():
+        with self._counted:
             await self._check(scope, receive, send)
 
     async def deliver(self, posted: Posted) -> None:
@@ -83,7 +105,7 @@ class Guard:
 
         await self._calls.arrival(session_of(posted.query))
         try:
-            with self._counted():
+            with self._counted:
                 status, _, answer = await exchange(
                     take, "POST", "/messages/", posted.headers, posted.body, posted.query
                 )
@@ -107,17 +129,8 @@ class Guard:
 
     async def carry_on(self, carried: Carried, receive: Receive, send: Send) -> None:
         """Goes on with a stream that was announced."""
-        with self._counted():
+        with self._counted:
             await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.deliver)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        self.open_requests += 1
-        self.served += 1
-        try:
-            yield
-        finally:
-            self.open_requests -= 1
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):

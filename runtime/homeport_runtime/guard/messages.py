@@ -6,7 +6,7 @@ import json
 import re
 from collections import deque
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..asgi import Message, Receive, Scope, header
 
@@ -105,9 +105,13 @@ def decoded(body: bytes) -> object:
 
 def calls_in(said: object) -> list[dict[str, Any]]:
     """The calls of tools in what a client posted, a message or an array of them: the first MAX_CALLS."""
-    messages = said if isinstance(said, list) else [said]
-    calls = (each for each in messages if isinstance(each, dict) and each.get("method") == "tools/call")
-    return list(islice(calls, MAX_CALLS))
+    if isinstance(said, list):
+        return list(islice(filter(_is_call, said), MAX_CALLS))
+    return [said] if _is_call(said) else []
+
+
+def _is_call(message: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(message, dict) and message.get("method") == "tools/call"
 
 
 def may_call(scope: Scope) -> bool:

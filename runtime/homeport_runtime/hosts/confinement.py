@@ -119,6 +119,9 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     _show_only(room, {})
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
     map_users()
+    # It sees the processes outside, unlike its forks in their rooms.
+    with contextlib.suppress(OSError):
+        linux.keep_signals_inside()
 
 
 def _prepare() -> None:
@@ -196,9 +199,11 @@ def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
             linux.bind(f"/proc/self/fd/{opened[path]}" if path in opened else str(path), path)
     for descriptor in opened.values():
         os.close(descriptor)
-    for path in {*room.read_only} - {*shown}:
+    # A zygote's room has most of it so already.
+    writable = [path for path in (*room.read_only, *room.hidden) if not linux.is_read_only(path)]
+    for path in {*writable} - {*shown, *room.hidden}:
         linux.bind(str(path), path)
-    for path in (*room.read_only, *room.hidden):
+    for path in writable:
         linux.make_read_only(path)
 
 

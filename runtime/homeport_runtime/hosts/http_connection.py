@@ -11,10 +11,12 @@ import socket
 import struct
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .joined_writes import JoinedWrites
 
 LOOPBACK = ("127.0.0.1", "::1")
 # By whom the reverse proxy in front of us, which is on this machine, has been asked.
@@ -47,7 +49,7 @@ class Connection(H11Protocol):
         self.used_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, JoinedWrites(transport, self.loop)))
         # uvicorn waits for the first request for ever.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from . import linux
 from .confinement import Room, enter_for_forks, stay_outside
 from .orders import receive_order, send_order
-from .zygote import Zygote
+
+# Bytes of a zygote's output that are kept: what packages print when they are imported.
+MAX_OUTPUT = 1024 * 1024
 
 
 def main(control: str, room: str = "") -> None:
@@ -28,24 +31,40 @@ def main(control: str, room: str = "") -> None:
     if room:
         _keep(orders, Room.from_json(room))
     else:
-        Zygote(orders, orders, in_room=False).run()
+        _run_zygote(orders, orders, in_room=False)
+
+
+def _run_zygote(orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
+    # Late: what workers are made of is large, and the process outside has no use for it.
+    from . import worker  # noqa: F401 - its forks have it
+    from .zygote import Zygote
+
+    Zygote(orders, answers, in_room=in_room).run()
 
 
 def _keep(control: socket.socket, room: Room) -> None:
-    """To the end of whoever gives the orders. Raises OSError where the kernel does not allow it."""
-    stay_outside()
-    os.close(linux.clone_tree(Path("/dev")))
+    """To the end of whoever gives the orders."""
+    with _explained():
+        stay_outside()
+        os.close(linux.clone_tree(Path("/dev")))
     inner, theirs = socket.socketpair()
+    output = _Output()
     # Without its zygote it is of no use, and neither is a zygote without it.
-    signal.signal(signal.SIGCHLD, lambda *_: os._exit(1))
+    signal.signal(signal.SIGCHLD, lambda *_: output.end())
     zygote = os.fork()
     if zygote == 0:
         inner.close()
+        output.take()
         _become_zygote(theirs, control, room)
     theirs.close()
+    output.keep()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _map_users(inner, zygote)
     while True:
+        ready, _, _ = select.select([control.fileno(), *output.readable], [], [])
+        output.copy()
+        if control.fileno() not in ready:
+            continue
         order, descriptors = receive_order(control)
         if order is None:
             return
@@ -54,6 +73,50 @@ def _keep(control: socket.socket, room: Room) -> None:
         send_order(inner, {**order, "trees": list(trees)}, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Ends the process where the kernel does not allow a room."""
+    try:
+        yield
+    except OSError as error:
+        sys.stderr.write(f"packages cannot be imported in a room, and workers start without a zygote: {error}\n")
+        raise SystemExit(1) from error
+
+
+class _Output:
+    """What the zygote prints: over a pipe, since whoever has the platform's log open may read and change all of it."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = os.pipe()
+        os.set_blocking(self._ours, False)
+        self._left = MAX_OUTPUT
+        self.readable = [self._ours]
+
+    def take(self) -> None:
+        """In the zygote."""
+        for standard in (1, 2):
+            os.dup2(self._theirs, standard)
+        os.close(self._theirs)
+        os.close(self._ours)
+
+    def keep(self) -> None:
+        """Here."""
+        os.close(self._theirs)
+
+    def copy(self) -> None:
+        """What is there, up to the bound."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._ours, 64 * 1024):
+                os.write(2, data[: self._left])
+                self._left -= len(data[: self._left])
+            self.readable = []
+
+    def end(self) -> NoReturn:
+        """When the zygote has ended."""
+        self.copy()
+        os._exit(1)
 
 
 def _open_trees(paths: Iterable[str]) -> Iterable[tuple[str, int]]:
@@ -66,9 +129,10 @@ def _open_trees(paths: Iterable[str]) -> Iterable[tuple[str, int]]:
 def _become_zygote(orders: socket.socket, answers: socket.socket, room: Room) -> NoReturn:
     try:
         linux.die_with_parent(signal.SIGKILL)
-        enter_for_forks(room, _asking(orders))
-        Zygote(orders, answers, in_room=True).run()
-    except BaseException:
+        with _explained():
+            enter_for_forks(room, _asking(orders))
+        _run_zygote(orders, answers, in_room=True)
+    except Exception:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
