@@ -4,7 +4,6 @@ own, from one fastmcp.toml.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 
 from platform_cli.config.names import check_name
@@ -31,6 +30,9 @@ def in_stage(project: Project, name: str) -> Project:
     others, does not know; ConfigError for a project without a name, by which its stages could be told apart.
     """
     if project.stages and name not in project.stages:
+        # Late: a redeploy has no time for what it does not use.
+        import difflib
+
         near = difflib.get_close_matches(name, list(project.stages), n=1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(f"the project has no stage {name!r}{meant}", hint=f"it has {', '.join(project.stages)}")
