@@ -25,6 +25,7 @@ COMMANDS = {
     "status": ("projects", "Show what a project serves, where, and how it is."),
     "versions": ("projects", "List the releases of a project."),
     "rollback": ("projects", "Serve an older release again, without building anything."),
+    "promote": ("promote", "Give one stage of a project on Lambda exactly the release that another one serves."),
     "destroy": ("projects", "End a project: its workers, releases, files and logs."),
     "logs": ("logs", "Show or follow what a project's server printed and who called what."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),

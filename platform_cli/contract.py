@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -20,6 +20,9 @@ class Difference:
     def is_breaking(self) -> bool:
         """Whether a call that worked may fail."""
         return bool(self.removed or self.required)
+
+    def data(self) -> dict[str, Any]:
+        return {**asdict(self), "breaking": self.is_breaking, "lines": self.lines()}
 
     def lines(self) -> list[str]:
         """One for each change, the breaking ones first."""

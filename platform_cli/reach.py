@@ -31,10 +31,11 @@ def _confined(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("other projects: files, secrets, bundles", "no", "not in its mount namespace")
     yield Reach("other processes: signals, memory, names", "no", "not in its PID namespace")
     yield Reach("its bundle and packages, and the platform's code", "reads", "mounted read-only")
-    yield Reach("uv's cache, of which other projects are made", "reads", "mounted read-only; it has one of its own")
+    yield Reach("caches that other projects are made of (uv, npm)", "reads", "mounted read-only; it has its own")
     yield Reach("life after its worker", "no", "its PID namespace ends with the worker")
     if is_root:
         yield Reach("kernel settings, disks", "no", "read-only or not there, though the platform runs as root")
+        yield Reach("raw packets, ports below 1024", "no", "but with `cold_start_optimization = false`, as root")
         yield Reach("processes without end", "yes", "root is bound by no limit: run the platform as another user")
     else:
         yield Reach("processes without end", "no", f"{PROCESSES} at most")
@@ -48,7 +49,7 @@ def _open() -> Iterator[Reach]:
         "other projects: files, secrets, bundles",
         "other processes: signals",
         "its bundle and packages, and the platform's code",
-        "uv's cache, of which other projects are made",
+        "caches that other projects are made of (uv, npm)",
         "life after its worker",
         "processes without end",
     ):

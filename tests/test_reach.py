@@ -25,6 +25,7 @@ def test_root_is_told_what_does_not_bind_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("os.getuid", lambda: user)
     reached = {each.what: each.reached for each in reach_here(tmp_path)}
     assert reached["processes without end"] == ("no" if user else "yes")
+    assert ("raw packets, ports below 1024" in reached) == (user == 0)
 
 
 def test_a_deploy_says_that_nothing_confines() -> None:

@@ -36,9 +36,14 @@ def confined(
     temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
     shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
     folders = tuple(folder for folder in (*home.private, *hidden) if folder.is_dir())
-    kept = (*read_only, *(cache for cache in (uv_cache(), npm_cache()) if cache not in (*hidden, *writable)))
-    readable = (*(folder for folder in kept if folder.is_dir()), *own_code())
+    shared = (folder for folder in shared_folders() if folder not in (*hidden, *writable))
+    readable = (*(folder for folder in read_only if folder.is_dir()), *shared, *own_code())
     return command_in(Room(folders, tuple(sorted(shown)), readable), command, MEMORY_MB)
+
+
+def shared_folders() -> tuple[Path, ...]:
+    """What other projects are made of: no code of a package's may change it, in a build or later."""
+    return tuple(folder for folder in (uv_cache(), npm_cache(), _uv_pythons()) if folder.is_dir())
 
 
 def uv_cache() -> Path:
@@ -46,6 +51,13 @@ def uv_cache() -> Path:
     named = os.environ.get("UV_CACHE_DIR")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return (Path(named) if named else base / "uv").absolute()
+
+
+def _uv_pythons() -> Path:
+    """The Pythons that uv has installed, as its documentation has it ("Storage")."""
+    named = os.environ.get("UV_PYTHON_INSTALL_DIR")
+    base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return (Path(named) if named else base / "uv" / "python").absolute()
 
 
 def npm_cache() -> Path:

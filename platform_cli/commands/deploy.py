@@ -18,6 +18,7 @@ from ..config.load import load_project
 from ..config.names import check_name
 from ..config.project import Project
 from ..config.sources import is_source, opened
+from ..config.stages import in_stage
 from ..controlplane.client import PlatformClient
 from ..deploy_report import Report
 from ..errors import InputError
@@ -36,6 +37,7 @@ from .options import (
     note_other_version,
     platform_client,
     server_arguments,
+    stage_option,
     target_name,
     target_option,
 )
@@ -55,6 +57,7 @@ from .upgrade import read_upgrade, upgrade_option
     metavar="FILE",
     help="Take a .env file along: each KEY=VALUE becomes a secret of the project and a variable of the server.",
 )
+@stage_option
 @upgrade_option
 @click.option("--allow-empty", is_flag=True, help="Deploy a server that offers no tools, prompts or resources.")
 @target_option
@@ -65,6 +68,7 @@ def deploy_command(
     name: str | None,
     variables: tuple[str, ...],
     env_file: Path | None,
+    stage: str | None,
     upgrade: tuple[str, ...],
     allow_empty: bool,
     dry_run: bool,
@@ -79,7 +83,7 @@ def deploy_command(
 
     def read() -> tuple[Project, Mapping[str, str]]:
         source, packages = read_upgrade(path, upgrade)
-        project = replace(read_project(source, name, variables, server_arguments()), upgrade=packages)
+        project = replace(read_project(source, name, variables, server_arguments(), stage), upgrade=packages)
         return project, check_env_file(env_file) if env_file else {}
 
     output.result(*deploy(read, output, allow_empty=allow_empty, dry_run=dry_run))
@@ -145,10 +149,14 @@ def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str,
     return client.inspect(draft, project.name, project.place)
 
 
-def read_project(path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = ()) -> Project:
+def read_project(
+    path: str, name: str | None, variables: tuple[str, ...], arguments: tuple[str, ...] = (), stage: str | None = None
+) -> Project:
     project = _opened(path, arguments)
     if name is not None:
         project = replace(project, name=check_name(name, "--name"))
+    if stage is not None:
+        project = in_stage(project, stage)
     given = {}
     for variable in variables:
         key, separator, value = variable.partition("=")

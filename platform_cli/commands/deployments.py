@@ -11,7 +11,7 @@ from ..errors import NotFoundError
 from ..output import Output, table, visible
 from ..targets.base import Target
 from ..targets.local import LocalTarget
-from .options import asked_target, json_option, platform_client, running, running_target, target_option
+from .options import asked_target, json_option, platform_client, running_target, target_option
 from .projects import release_number
 
 
@@ -50,18 +50,19 @@ def _row(deployment: dict[str, Any]) -> tuple[str, ...]:
 @click.argument("name")
 @click.argument("old", required=False)
 @click.argument("new", required=False)
+@target_option
 @json_option
 def diff_command(name: str, old: str | None, new: str | None, as_json: bool) -> None:
     """Compare the tools of two releases of project NAME; by default the active one with the one before it."""
-    client = running(platform_client(), changes=False)
-    served = [v for v in client.versions(name) if v["state"] != "failed"]
+    target = _asked()
+    served = [v for v in target.versions(name) if v["state"] != "failed"]
     newer = release_number(new) or next((release_number(v["release"]) for v in served if v["state"] == "active"), None)
     older = release_number(old) or next(
         (number for v in served if (number := release_number(v["release"])) and newer and number < newer), None
     )
     if newer is None or older is None:
         raise NotFoundError(f"{name} has no two releases to compare", hint=f"homeport versions {name}")
-    difference = client.difference(name, older, newer)
+    difference = target.difference(name, older, newer)
     text = "\n".join(map(visible, difference["lines"])) or "the tools are the same"
     Output(as_json=as_json).result(
         {"ok": True, "project": name, "old": f"v{older}", "new": f"v{newer}", **difference}, text

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from ..config.hosts import is_public
 from ..doctor import Check, run_checks
 from ..errors import InputError
 from ..home import open_home
@@ -25,7 +26,7 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
     if target_name(here) == "lambda":
         from ..targets.aws_lambda.doctor import run_lambda_checks
 
-        checks = list(run_lambda_checks(here.on_lambda.region))
+        checks = list(run_lambda_checks(here.on_lambda, fronted=any(map(is_public, here.domains))))
     else:
         checks = list(run_checks())
         reach = _reach()

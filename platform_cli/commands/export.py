@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..home import open_home
 from ..output import Output
 from .deploy import read_project
-from .options import json_option, target_name, target_option
+from .options import json_option, stage_option, target_name, target_option
 from .workflow import write_workflow
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")
@@ -75,6 +75,7 @@ def github_actions(
 @export_command.command("cloudformation")
 @click.argument("path", default=".")
 @click.option("--name", help="The project's name; default: as deploy.")
+@stage_option
 @click.option(
     "--to",
     "folder",
@@ -84,7 +85,7 @@ def github_actions(
     help="The folder to write.",
 )
 @json_option
-def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> None:
+def cloudformation(path: str, name: str | None, stage: str | None, folder: Path, as_json: bool) -> None:
     """Write a CloudFormation template of what `deploy --target lambda` would make of PATH, and the zips it needs."""
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
@@ -97,7 +98,7 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     output = Output(as_json=as_json)
     stages = output.stages()
     try:
-        project = read_project(path, name, ())
+        project = read_project(path, name, (), stage=stage)
         wanted, _ = make_wanted(project, lambda: AWS(project.on_lambda.region), open_home(), stages, output.note)
     finally:
         output.stop_spinner()
@@ -105,6 +106,8 @@ def cloudformation(path: str, name: str | None, folder: Path, as_json: bool) -> 
     # A stack that is there keeps its parameters, and whoever made it has its token.
     token = None if wanted.auth == "none" or is_there else make_token()
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
+    parameters += ["CertificateArn=ARN"] if wanted.fronted else []
+    parameters += [f"SecretArn={wanted.secrets.arn}"] if wanted.secrets else []
     commands = [
         f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",
         f"aws cloudformation deploy --stack-name {function_name(wanted.project)} --template-file {template}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,11 +19,15 @@ from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import Home
 from ..output import Output
+from ..targets.aws_lambda.front_lines import front_lines
 from .env_file import with_env_file
 from .plans import plan_data, plan_text
 
 if TYPE_CHECKING:
+    from ..controlplane.store import Origin
+    from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.executor import Executor
+    from ..targets.aws_lambda.planner import LambdaPlan
 
 # The ARN of the policy beyond which a role may do nothing that is made here: where a team's rules ask for one.
 BOUNDARY_VARIABLE = "HOMEPORT_BOUNDARY"
@@ -43,17 +47,13 @@ def deploy_to_lambda(
     `values` are those of --env-file.
     """
     from ..controlplane.client import this_user
-    from ..controlplane.connections import keep_token
     from ..controlplane.store import Origin
     from ..secrets.secrets_manager import ProjectSecrets
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
-    from ..targets.aws_lambda.concurrency import wait_until_ready
-    from ..targets.aws_lambda.executor import Executor
     from ..targets.aws_lambda.planner import make_plan
-    from ..targets.aws_lambda.target import LambdaTarget
 
-    project = _bounded(project)
+    project = bounded(project)
     aws, begun = AWS(project.on_lambda.region), time.monotonic()
     aws.prepare()
     aws.check_access()
@@ -74,28 +74,52 @@ def deploy_to_lambda(
             output.note(note)
         if dry_run:
             return plan_data(wanted.project, plan.steps, stages), plan_text(wanted.project, plan.steps)
-        executor = Executor(
-            aws,
-            plan,
-            origin,
-            speaks_mcp=contract is not None,
-            keep=lambda url, token: keep_token(url, token, home),
-        )
-        with _token_shown(executor, output):
-            with stages.run("apply") as stage:
-                stage.cached = not plan.steps
-                if plan.steps:
-                    executor.run()
-            status = LambdaTarget(aws).status(wanted.project)
-            if wanted.scaling.min:
-                with stages.run("ready"):
-                    wait_until_ready(aws, wanted.project, status["release"])
+        status = apply(aws, plan, origin, contract, home, stages, output)
     finally:
         output.stop_spinner()
     found = look_at(project, read_code(project), os.environ) if plan.steps else ()
-    token = {"token": executor.token} if executor.token else {}
-    report = Report({**status, **token, "changed": bool(plan.steps)}, contract, found)
+    report = Report(status, contract, found)
     return report.data(stages), report.text()
+
+
+def apply(
+    aws: AWS,
+    plan: LambdaPlan,
+    origin: Callable[[], Origin],
+    contract: Mapping[str, Any] | None,
+    home: Home,
+    stages: Stages,
+    output: Output,
+) -> dict[str, Any]:
+    """Carries the plan out, and waits for the instances that are to be kept ready. The project's status, whether it has
+    `changed`, and its `token` if this made one.
+    """
+    from ..controlplane.connections import keep_token
+    from ..targets.aws_lambda.concurrency import wait_until_ready
+    from ..targets.aws_lambda.executor import Executor
+    from ..targets.aws_lambda.target import LambdaTarget
+
+    project = plan.wanted.project
+    executor = Executor(
+        aws,
+        plan,
+        origin,
+        speaks_mcp=contract is not None,
+        keep=lambda url, token: keep_token(url, token, home),
+    )
+    with _token_shown(executor, output):
+        with stages.run("apply") as stage:
+            stage.cached = not plan.steps
+            if plan.steps:
+                executor.run()
+        status = LambdaTarget(aws).status(project)
+        if plan.wanted.scaling.min:
+            with stages.run("ready"):
+                wait_until_ready(aws, project, status["release"])
+    for line in front_lines(status["front"]) if status["front"] else ():
+        output.note(line)
+    token = {"token": executor.token} if executor.token else {}
+    return {**status, **token, "changed": bool(plan.steps)}
 
 
 @contextmanager
@@ -112,7 +136,7 @@ def _token_shown(executor: Executor, output: Output) -> Iterator[None]:
         raise
 
 
-def _bounded(project: Project) -> Project:
+def bounded(project: Project) -> Project:
     """With the boundary of whoever deploys, which no project may leave out or replace. Raises ConfigError."""
     if not (boundary := os.environ.get(BOUNDARY_VARIABLE)):
         return project

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 
 from ..config.project import Architecture
 from ..controlplane.aws.links import DynamoLinks, SecretsManagerVault
@@ -11,6 +12,7 @@ from ..controlplane.aws.package import make_package
 from ..controlplane.aws.provisioning import provision
 from ..controlplane.aws.removal import is_there, plan_platform_removal, remove_platform
 from ..controlplane.aws.table import Table
+from ..controlplane.aws.team_statements import read_statements
 from ..controlplane.connections import keep_token
 from ..controlplane.linking import forget_repository
 from ..errors import NotFoundError
@@ -21,12 +23,15 @@ from .plans import step_lines
 from .removals import confirm_removal
 
 
-def deploy_platform(output: Output, architecture: Architecture, *, dry_run: bool, new_token: bool) -> None:
+def deploy_platform(
+    output: Output, architecture: Architecture, allow: Path | None, *, dry_run: bool, new_token: bool
+) -> None:
+    allowed = read_statements(allow) if allow else None
     home, stages = open_home(), output.stages()
     aws = AWS(None)
     aws.check_access()
     try:
-        provisioning = provision(aws, make_package(architecture, home, stages), new_token=new_token)
+        provisioning = provision(aws, make_package(architecture, home, stages), new_token=new_token, allowed=allowed)
         with stages.run("plan"):
             steps = provisioning.steps()
         if dry_run:

@@ -49,6 +49,11 @@ json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 )
 
 
+stage_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--stage", metavar="STAGE", help="As this stage: a project NAME-STAGE of its own, with what [stages.STAGE] changes."
+)
+
+
 def platform_client() -> PlatformClient:
     """The platform that `--platform` names, else this machine's."""
     home = open_home()

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -171,14 +172,20 @@ lambda_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
     show_default=True,
     help="The processor of its functions.",
 )
+@click.option(
+    "--allow",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A policy (JSON): what projects' functions may do beside their own, if their fastmcp.toml asks for it.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 @click.option("--new-token", is_flag=True, help="Make a new token for the API; the old one ends.")
 @json_option
-def deploy(architecture: Architecture, dry_run: bool, new_token: bool, as_json: bool) -> None:
+def deploy(architecture: Architecture, allow: Path | None, dry_run: bool, new_token: bool, as_json: bool) -> None:
     """Put the platform on AWS: a webhook and an API for linked repositories, and a function that builds."""
     from .lambda_platform import deploy_platform
 
-    deploy_platform(Output(as_json=as_json), architecture, dry_run=dry_run, new_token=new_token)
+    deploy_platform(Output(as_json=as_json), architecture, allow, dry_run=dry_run, new_token=new_token)
 
 
 @platform_command.command("destroy")

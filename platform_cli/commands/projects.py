@@ -9,6 +9,7 @@ import click
 
 from ..errors import InputError
 from ..output import Output, table
+from ..targets.aws_lambda.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .removals import confirm_removal, yes_option
 
@@ -43,7 +44,8 @@ def _status_text(status: dict[str, Any]) -> str:
         by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]
         told = {"instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
         status = {**status, **told, "by_hand": "; ".join(by_hand) or None}
-    return "\n".join(f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown)
+    lines = [f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown]
+    return "\n".join([*lines, *(front_lines(front) if (front := status.get("front")) else ())])
 
 
 def _cost(cost: dict[str, Any] | None) -> str:

@@ -34,6 +34,9 @@ def arn(service: str, resource: str, example: str) -> Callable[[object], str]:
 policy = arn("iam", r"policy/[\w+=,.@/-]+", "arn:aws:iam::123456789012:policy/reports")
 role = arn("iam", r"role/[\w+=,.@/-]+", "arn:aws:iam::123456789012:role/reports")
 key = arn("kms", r"key/[\w-]+", "arn:aws:kms:eu-central-1:123456789012:key/...")
+web_acl = arn(
+    "wafv2", r"global/webacl/[\w-]+/[\w-]+", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/limits/0a1b2c3d"
+)
 layer = arn("lambda", r"layer:[\w-]+:\d+", "arn:aws:lambda:eu-central-1:123456789012:layer:otel:3")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 TargetName = Literal["local", "lambda"]
 Architecture = Literal["arm64", "x86_64"]
@@ -78,7 +78,9 @@ class LambdaSettings:
     `permissions` are what its role allows beside what homeport needs, `policies` are the managed ones that are attached
     to it, None for those that are; `role` is one that somebody else looks after, `boundary` the policy beyond which the
     role may do nothing. `vpc` is where the function is, `layers` come below homeport's own, `kms_key` encrypts its
-    environment, `tags` are on all that is made.
+    environment, `tags` are on all that is made. `front` is what leads its own host names to it: a distribution of
+    CloudFront, with the `web_acl` of a firewall, or something of the user's own. `import_first` is whether an instance
+    imports the server before it takes its first request.
     """
 
     region: str | None = None
@@ -95,6 +97,16 @@ class LambdaSettings:
     layers: tuple[str, ...] = ()
     kms_key: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    front: Literal["cloudfront", "own"] = "cloudfront"
+    web_acl: str | None = None
+    import_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What `[stages.NAME]` says, by table as the schema reads it: it changes how a project runs, never what runs."""
+
+    tables: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,8 @@ class Project:
     it is empty. `origins` are foreign Origins that may call.
     `stop_first` says that two workers cannot run at the same time: the old release stops before the new one starts.
     `auth` says whether callers need a token, None that nothing was said. `block_breaking` fails the check of a pull
-    request whose tools break clients.
+    request whose tools break clients. `stages` are those that it may be deployed as, by name; `stage` is the one that
+    it is.
     """
 
     folder: Path
@@ -161,6 +174,8 @@ class Project:
     stop_first: bool = False
     auth: Literal["token", "none"] | None = None
     block_breaking: bool = False
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    stage: str | None = None
     config_file: Path | None = None
 
     @property

@@ -239,6 +239,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "snap_start": Key(
             boolean, "Start instances from a snapshot (SnapStart, Python 3.12 or newer); AWS bills for it.", "false"
         ),
+        "import_first": Key(
+            boolean,
+            "An instance imports the server before its first request: a first call is sooner, initialize later.",
+            "false",
+        ),
         "permissions": Key(
             aws.statements,
             "What the server may do on AWS, as statements of IAM.",
@@ -271,6 +276,16 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             aws.key,
             "The key that encrypts the function's environment. Without it: AWS's own.",
             '"arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d"',
+        ),
+        "front": Key(
+            one_of("cloudfront", "own"),
+            "What leads the names of [domains] here: a CloudFront distribution that homeport makes, or your own.",
+            '"cloudfront"',
+        ),
+        "web_acl": Key(
+            aws.web_acl,
+            "A firewall (WAF) for that distribution.",
+            '"arn:aws:wafv2:us-east-1:123456789012:global/webacl/limits/0a1b2c3d"',
         ),
         "tags": Key(aws.tags, "Tags of all that is made, for instance for cost allocation.", '{ team = "payments" }'),
     },

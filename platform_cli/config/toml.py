@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ import tomli
 from platform_cli.config import schema
 from platform_cli.config.environment import check_variable
 from platform_cli.config.paths import file_inside
-from platform_cli.config.project import LambdaSettings, Project, Scaling
+from platform_cli.config.project import LambdaSettings, Project, Scaling, Stage
 from platform_cli.config.schema import NOT_YET, NOT_YET_TARGETS, TABLES
+from platform_cli.config.stages import STAGED
 from platform_cli.config.text import read_text
 from platform_cli.config.toml_lines import key_lines
 from platform_cli.errors import ConfigError
 
-_KNOWN = (*TABLES, "environment")
+_STAGES = "stages"
+_KNOWN = (*TABLES, "environment", _STAGES)
 
 
 def read_toml(path: Path) -> Project:
@@ -34,6 +36,7 @@ def read_toml(path: Path) -> Project:
     except (ValueError, RecursionError):  # a number of thousands of digits; nested thousands deep
         raise ConfigError(f"{path.name}: holds a value too large to read") from None
     file = _File(path.name, key_lines(text))
+    stages = file.stages(data.pop(_STAGES, {}))
     values: dict[str, dict[str, Any]] = {name: file.table(name, content) for name, content in data.items()}
     deployment = values.get("deployment", {})
     if "entrypoint" in deployment and "command" in deployment:
@@ -45,7 +48,7 @@ def read_toml(path: Path) -> Project:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
     on_lambda = deployment.pop("lambda", {})
     stop_first = deployment.pop("replace", "overlap") == "stop-first"
-    return Project(
+    project = Project(
         **values.get("project", {})
         | deployment
         | values.get("features", {})
@@ -55,12 +58,17 @@ def read_toml(path: Path) -> Project:
         config_file=path,
         environment=values.get("environment", {}),
         on_lambda=LambdaSettings(**on_lambda),
-        scaling=file.scaling(values.get("scaling", {})),
+        scaling=file.scaling(Scaling(**values.get("scaling", {})), values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
         block_breaking=values.get("github", {}).get("block_breaking", False),
+        stages=stages,
     )
+    for name in stages:
+        said = stages[name].tables.get("scaling", {})
+        file.within(_STAGES, name).scaling(replace(project.scaling, **said), said)
+    return project
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,33 @@ class _File:
         except ValueError as error:
             raise self.error(key, f'"{".".join(key)}" {error}') from None
 
-    def scaling(self, values: dict[str, Any]) -> Scaling:
-        scaling = Scaling(**values)
+    def within(self, *tables: str) -> _File:
+        """What is below these tables, as if it were the file."""
+        inner = {key[len(tables) :]: line for key, line in self.lines.items() if key[: len(tables)] == tables}
+        return _File(self.name, inner)
+
+    def stages(self, content: object) -> dict[str, Stage]:
+        if not isinstance(content, dict):
+            raise self.error(
+                (_STAGES,), '"stages" must be tables: write [stages.staging.environment] and its keys below'
+            )
+        return {name: self.stage(name, tables) for name, tables in content.items()}
+
+    def stage(self, name: str, content: object) -> Stage:
+        self.value((_STAGES, name), schema.project_name, name)
+        if not isinstance(content, dict):
+            raise self.error((_STAGES, name), f'"stages.{name}" must be a table')
+        for table, keys in content.items():
+            if table not in STAGED or (
+                table == "deployment" and not (isinstance(keys, dict) and {*keys} <= {"lambda"})
+            ):
+                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED.values())}."
+                raise self.error((_STAGES, name, table), f'a stage has no table "{table}"', hint=hint)
+        inner = self.within(_STAGES, name)
+        return Stage({table: inner.table(table, keys) for table, keys in content.items()})
+
+    def scaling(self, scaling: Scaling, values: Mapping[str, Any]) -> Scaling:
+        """`scaling`, of which `values` were said here."""
         if scaling.min > scaling.workers:
             key = "min" if "min" in values else "max"
             raise self.error(

@@ -15,6 +15,7 @@ from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.project import Project
 from ..config.sources import NPM, PYPI, read_package_source
+from ..config.stages import with_tables
 from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
 from ..temporary import temporary_folder
@@ -116,6 +117,8 @@ def _read(description: Description, folder: Path, home: Home) -> Project:
     except ValueError as error:
         raise InputError(f"--env {error}") from None
     name = description.project or project.name
+    if description.stage is not None:
+        project = with_tables(project, description.stage)
     environment = {**project.environment, **given}
     return replace(project, name=name, environment=environment, upgrade=description.upgrade)
 

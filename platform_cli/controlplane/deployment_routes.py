@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -38,7 +37,6 @@ def deployment_routes(
 
     @routes.get("/v1/projects/{name}/difference")
     async def difference(name: str, old: int, new: int) -> dict[str, Any]:
-        found = compare(contract(name, old), contract(name, new))
-        return {**asdict(found), "breaking": found.is_breaking, "lines": found.lines()}
+        return compare(contract(name, old), contract(name, new)).data()
 
     return routes

@@ -124,7 +124,9 @@ class PushDeploys:
         def read(folder: Path) -> Project:
             repository = link.repository.repository
             checked.commit, root = self._source.check_out(repository, token, sha, link.folder, folder)
-            checked.project = replace(load_project(root), name=deployment.project)
+            project = replace(load_project(root), name=deployment.project)
+            # Names of hosts lead to one project, which is not its preview.
+            checked.project = replace(project, domains=()) if deployment.pull else project
             return checked.project
 
         def emit(event: Event) -> None:

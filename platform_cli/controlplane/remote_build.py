@@ -64,5 +64,6 @@ def _description(project: Project, source: Source) -> Description:
         variables=dict(project.environment),
         upgrade=project.upgrade,
         project=project.name,
+        stage=project.stage,
         folders=list(source.folders),
     )

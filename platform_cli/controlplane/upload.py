@@ -36,7 +36,8 @@ class Description(BaseModel):
     arguments. `name` is the folder's.
 
     `variables` are those of the command line; they win over the configuration's. `upgrade` are packages to resolve
-    anew. `project` is whose secrets the variables may refer to. `folders` are there without files.
+    anew. `project` is whose secrets the variables may refer to, `stage` which of the project's stages it is. `folders`
+    are there without files.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,6 +48,7 @@ class Description(BaseModel):
     variables: dict[str, str] = {}
     upgrade: tuple[str, ...] | None = None
     project: str | None = Field(default=None, pattern=NAME)
+    stage: str | None = Field(default=None, pattern=NAME)
     folders: list[str] = Field(default=[], max_length=MAX_FILES)
 
 

@@ -9,7 +9,7 @@ from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
-from ..build.confined import uv_cache
+from ..build.confined import shared_folders
 from ..own_code import own_code
 from .release import RunnableRelease
 
@@ -27,18 +27,17 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     login(workdir)
     if release.manifest["sessions"]:
         (project / SESSIONS).mkdir(mode=0o700, exist_ok=True)
-    if shared := _shared_cache():
-        own_uv_cache(workdir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (project / CACHE).mkdir(mode=0o700, exist_ok=True)
     own = [folder for name in (SESSIONS, HOME, CACHE) if (folder := project / name).is_dir()]
     compiled = _bytecode_folders(app) if compiles else ()
-    return Room(release.hidden, writable=(workdir, *own, *compiled), read_only=(app, *own_code(), *shared))
+    return Room(release.hidden, writable=(workdir, *own, *compiled), read_only=(app, *own_code(), *shared_folders()))
 
 
 def layer_room(release: RunnableRelease) -> Room | None:
     """Where a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
-    return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code(), *_shared_cache()))
+    return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code(), *shared_folders()))
 
 
 def shown(room: Room) -> list[Path]:
@@ -47,15 +46,12 @@ def shown(room: Room) -> list[Path]:
     return sorted(path for path in inside if inside.isdisjoint(path.parents))
 
 
-def own_uv_cache(workdir: Path) -> Path:
-    """Where uv keeps what the server itself has it install."""
-    return workdir.parent / CACHE / "uv"
-
-
-def _shared_cache() -> tuple[Path, ...]:
-    """Where uv keeps the packages that it installs for everybody, layers of other projects among them."""
-    cache = uv_cache()
-    return (cache,) if cache.is_dir() else ()
+def own_caches(workdir: Path) -> dict[str, str]:
+    """The variables that say where uv and npm keep what the server itself has them install: it may not change the
+    caches that other projects are made of.
+    """
+    caches = workdir.parent / CACHE
+    return {"UV_CACHE_DIR": str(caches / "uv"), "npm_config_cache": str(caches / "npm")}
 
 
 def _bytecode_folders(app: Path) -> Iterator[Path]:

@@ -26,7 +26,7 @@ from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
 from .output_pipe import OutputPipe
 from .release import RunnableRelease
-from .room import own_uv_cache, shown, worker_room
+from .room import own_caches, shown, worker_room
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -336,7 +336,7 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
     secrets = release.secrets()
     environment = release.worker_environment(secrets)
     if release.hidden:
-        environment.setdefault("UV_CACHE_DIR", str(own_uv_cache(workdir)))
+        environment = {**own_caches(workdir), **environment}
     return {
         "manifest": release.manifest,
         "bundle": str(release.bundle),

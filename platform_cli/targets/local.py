@@ -49,6 +49,9 @@ class LocalTarget:
     def deployments(self, project: str) -> list[dict[str, Any]]:
         return self.client.deployments(project)
 
+    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+        return self.client.difference(project, old, new)
+
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         return self.client.rollback(project, release)
 

@@ -78,7 +78,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = Platform(with_packages(tmp_path_factory.mktemp("rooms") / "home"))
     # The keyring of whoever runs the tests is left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    platform.environment["UV_CACHE_DIR"] = str(tmp_path_factory.mktemp("uv"))
+    for name in ("UV_CACHE_DIR", "npm_config_cache", "UV_PYTHON_INSTALL_DIR"):
+        platform.environment[name] = str(tmp_path_factory.mktemp("shared"))
     require(can_hide(platform.home), "a system that lets processes have mount namespaces")
     yield platform
     platform.stop()
@@ -116,17 +117,19 @@ def test_it_changes_nothing_that_the_platform_runs(platform: Platform, folder: P
         assert call(url, "here", code=code) == "refused: Read-only file system"
 
 
-def test_it_has_a_cache_of_uv_of_its_own(platform: Platform, folder: Path) -> None:
-    """What it wrote into the one that all share would be installed for others."""
+def test_it_has_caches_of_its_own(platform: Platform, folder: Path) -> None:
+    """What it wrote into those that all share would be installed for others, or run by them."""
     (folder / "requirements.txt").write_text("mcp>=2\nsix==1.17.0\n")
     url = platform.deploy(folder, name="hostile").url
     package = next(Path(platform.environment["UV_CACHE_DIR"]).glob("archive-v0/*/six.py"))
     assert call(url, "here", code=f"open({str(package)!r}, 'a')") == "refused: Read-only file system"
     assert call(url, "here", code=f"import os; os.rename({str(package)!r}, 'six.py')").startswith("refused")
-    install = (
-        "import subprocess as s; s.run(['uv', 'pip', 'install', '-q', '--target', 'own', 'six==1.17.0'], check=True)"
-    )
-    assert call(url, "run", code=install) == ""
+    for name in ("npm_config_cache", "UV_PYTHON_INSTALL_DIR"):
+        shared = Path(platform.environment[name])
+        assert call(url, "here", code=f"open({str(shared / 'new')!r}, 'w')") == "refused: Read-only file system"
+    assert call(url, "here", code="import os; os.mkdir(os.environ['npm_config_cache'])") == ""
+    install = ["uv", "pip", "install", "-q", "--target", "own", "six==1.17.0"]
+    assert call(url, "run", code=f"import subprocess as s; s.run({install}, check=True)") == ""
     project = platform.home / "projects" / "hostile"
     assert (project / "files" / "own" / "six.py").exists()
     assert list((project / "cache" / "uv").glob("archive-v0/*/six.py"))

@@ -94,7 +94,7 @@ class Front(BaseHTTPRequestHandler):
         start, _, rest = first.partition(PRELUDE_END)
         self._stream(json.loads(start), rest, answer)
 
-    do_GET = do_POST = do_DELETE = _serve  # noqa: N815
+    do_GET = do_POST = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
     def _sent(self) -> dict[str, str]:
         """The headers as Lambda hands them on: one that came several times is one with commas. To ask here, where the

@@ -105,6 +105,19 @@ def _know_boundaries() -> None:
     IAMBackend.delete_policy = delete_policy_if_unused  # type: ignore[method-assign]
 
 
+def _forget_deleted_certificates() -> None:
+    """moto answers a token with the certificate that it was for, though that was deleted, and fails."""
+    from moto.acm.models import AWSCertificateManagerBackend
+
+    known = AWSCertificateManagerBackend._get_arn_from_idempotency_token
+
+    def known_and_there(self: AWSCertificateManagerBackend, token: str) -> str | None:
+        arn = known(self, token)
+        return arn if arn in self._certificates else None
+
+    AWSCertificateManagerBackend._get_arn_from_idempotency_token = known_and_there  # type: ignore[method-assign]
+
+
 @contextmanager
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
@@ -112,6 +125,7 @@ def running_moto() -> Iterator[Moto]:
     _never_number_twice()
     _write_one_at_a_time()
     _know_boundaries()
+    _forget_deleted_certificates()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -126,7 +126,7 @@ def _resource(service: str, said: dict[str, Any]) -> str:
         case "sqs":
             return _arn(service, said["QueueUrl"].rpartition("/")[2])
         case "iam":
-            return f"arn:aws:iam::{ACCOUNT}:role/{said['RoleName']}"
+            return f"arn:aws:iam::{ACCOUNT}:role/{said['RoleName']}" if "RoleName" in said else str(said["PolicyArn"])
         case "logs":
             name = said.get("logGroupName") or said["logGroupIdentifier"]
             stream = f":log-stream:{said['logStreamName']}" if "logStreamName" in said else ""
@@ -148,12 +148,13 @@ def allows(policy: dict[str, Any], need: Need) -> bool:
 
 def _allows(statement: dict[str, Any], need: Need) -> bool:
     condition = dict(statement.get("Condition", {}))
-    equals = condition.pop("StringEquals", {})
+    equals, missing = condition.pop("StringEquals", {}), condition.pop("Null", {})
     assert not condition, f"a condition that no test knows: {condition}"
     return (
         need.action in statement["Action"]
         and any(fnmatchcase(need.resource, pattern) for pattern in _listed(statement["Resource"]))
         and all(need.context.get(key) == value for key, value in equals.items())
+        and all((key not in need.context) == (value == "true") for key, value in missing.items())
     )
 
 

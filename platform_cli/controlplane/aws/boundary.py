@@ -10,8 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ...config.project import LambdaSettings
-from ...errors import ConfigError
 from ...targets.aws_lambda.client import AWS, absent
 from ...targets.aws_lambda.names import secret_name, tag_list
 from ...targets.aws_lambda.ownership import foreign_policy, refuse_foreign
@@ -20,6 +18,7 @@ from ...targets.aws_lambda.roles import of_region
 from ...targets.aws_lambda.wanted import policy
 from .names import BOUNDARY, TAGS, in_region
 from .resources import State
+from .team_statements import Statements, of_team
 
 NO_POLICY = "NoSuchEntity"
 
@@ -28,25 +27,25 @@ def boundary_arn(place: Place) -> str:
     return iam_arn(place, f"policy/{in_region(BOUNDARY, place.region)}")
 
 
-def boundary_policy(place: Place) -> dict[str, Any]:
-    """What the functions of all projects may do together."""
-    return policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+def boundary_policy(place: Place, allowed: Statements = ()) -> dict[str, Any]:
+    """What the functions of all projects may do together, with what the team has allowed them."""
+    document = policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+    return {**document, "Statement": [*document["Statement"], *allowed]}
 
 
-def check_within_boundary(settings: LambdaSettings) -> None:
-    """Raises ConfigError for what would have no effect beyond the boundary."""
-    asked = (settings.permissions, settings.policies, settings.role, settings.boundary, settings.vpc, settings.kms_key)
-    if any(asked):
-        raise ConfigError(
-            "permissions, policies, role, boundary, vpc and kms_key under [deployment.lambda] go beyond what functions "
-            "may do that the platform deploys",
-            hint="deploy it by hand, or by a workflow: homeport deploy --target lambda",
-        )
+def allowed_by_team(aws: AWS) -> Statements:
+    """As the boundary has it now."""
+    with absent(NO_POLICY):
+        return of_team(_document(aws, boundary_arn(aws)))
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryResource:
+    """`allowed` is what the team allows from now on, None for what it has allowed."""
+
     aws: AWS
+    allowed: Statements | None = None
 
     @property
     def shown(self) -> str:
@@ -54,13 +53,13 @@ class BoundaryResource:
 
     def state(self) -> State:
         with absent(NO_POLICY):
-            return "there" if _document(self.aws, boundary_arn(self.aws)) == boundary_policy(self.aws) else "different"
+            return "there" if _document(self.aws, boundary_arn(self.aws)) == self._wanted() else "different"
         return "missing"
 
     def make(self) -> None:
         """Raises InputError where there is one that is not homeport's."""
         roles, name = self.aws.roles, boundary_arn(self.aws)
-        document = json.dumps(boundary_policy(self.aws))
+        document = json.dumps(self._wanted(), separators=(",", ":"))
         with absent("EntityAlreadyExists"):
             roles.create_policy(
                 PolicyName=in_region(BOUNDARY, self.aws.region), PolicyDocument=document, Tags=tag_list(TAGS)
@@ -69,6 +68,9 @@ class BoundaryResource:
         refuse_foreign(foreign_policy(roles.get_policy(PolicyArn=name)["Policy"], TAGS))
         _delete_old_versions(self.aws, name)
         roles.create_policy_version(PolicyArn=name, PolicyDocument=document, SetAsDefault=True)
+
+    def _wanted(self) -> dict[str, Any]:
+        return boundary_policy(self.aws, allowed_by_team(self.aws) if self.allowed is None else self.allowed)
 
 
 def remove_boundary(aws: AWS) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -31,7 +33,9 @@ from .queue import Message, Queue
 from .table import Table
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - all that a function may write
-HOME, UV_CACHE = TEMPORARY / "homeport", TEMPORARY / "uv"
+HOME = TEMPORARY / "homeport"
+# By the variable that says where it is: what a build writes beside homeport's own.
+FOLDERS = {"UV_CACHE_DIR": TEMPORARY / "uv", "HOME": TEMPORARY / "user", "TMPDIR": TEMPORARY / "temporary"}
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 # So often a message comes before what it is about is given up.
 TRIES = 3
@@ -50,10 +54,13 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 
 class Builder:
-    def __init__(self, aws: AWS, home: Home) -> None:
+    """What it builds in is `home` and the `folders`."""
+
+    def __init__(self, aws: AWS, home: Home, *folders: Path) -> None:
+        self._folders = (home.root, *folders)
+        self._built: str | None = None
         table = Table(aws)
         self._queue = Queue(aws)
-        self._home = home
         self._deployments = DynamoDeployments(table)
         links = DynamoLinks(table, SecretsManagerVault(aws))
         deployer = LambdaDeployer(aws, home, Contracts(table))
@@ -82,11 +89,21 @@ class Builder:
             self._give_up((one for one in self._deployments.of(project) if one.state == "running"), why)
         # What runs has no builder any more: there is only one for a project at a time.
         self._deployments.restart(project)
-        if shutil.disk_usage(TEMPORARY).free < ROOM:
-            for folder in (self._home.root, UV_CACHE):
-                shutil.rmtree(folder, ignore_errors=True)
-            open_home()
+        self.settle(project)
         await self._deploys.work(project)
+
+    def settle(self, project: str) -> None:
+        """Folders for a build of `project`: those of the one before, which has left there what it liked while its
+        server was loaded, are another project's no more. Nor are they kept when they fill the disk.
+        """
+        if self._built not in (None, project) or shutil.disk_usage(TEMPORARY).free < ROOM:
+            for folder in self._folders:
+                # By another name, since a folder may be made so that it cannot be removed.
+                left = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+                folder.rename(left)
+                folder.mkdir(mode=0o700)
+                shutil.rmtree(left, ignore_errors=True)
+        self._built = project
 
     def _bury(self, message: Message) -> None:
         """The message came too often. What it was sent for has failed; what came later begins with a new message."""
@@ -113,7 +130,11 @@ class Builder:
 
 @cache
 def _builder() -> Builder:
-    os.environ |= {"HOMEPORT_HOME": str(HOME), "UV_CACHE_DIR": str(UV_CACHE), "HOME": str(TEMPORARY)}
+    os.environ |= {"HOMEPORT_HOME": str(HOME), **{name: str(folder) for name, folder in FOLDERS.items()}}
+    for folder in FOLDERS.values():
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # It may have been asked already, and remembers.
+    tempfile.tempdir = None
     aws = AWS(None)
     # Packages are built here, and a server is loaded to hear what it offers: none of them may have our credentials,
     # neither from what it inherits nor from this process's files in /proc.
@@ -121,4 +142,4 @@ def _builder() -> Builder:
     keep_memory_private()
     for name in CREDENTIALS:
         os.environ.pop(name, None)
-    return Builder(aws, open_home())
+    return Builder(aws, open_home(), *FOLDERS.values())

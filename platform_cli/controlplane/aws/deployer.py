@@ -20,13 +20,17 @@ from ...targets.aws_lambda.build import make_wanted
 from ...targets.aws_lambda.client import AWS, aws_errors
 from ...targets.aws_lambda.concurrency import wait_until_ready
 from ...targets.aws_lambda.executor import Executor
+from ...targets.aws_lambda.front_lines import front_lines
+from ...targets.aws_lambda.fronts import read_front
 from ...targets.aws_lambda.live import Live, read_live
 from ...targets.aws_lambda.planner import make_plan
 from ...targets.aws_lambda.target import LambdaTarget
+from ...targets.aws_lambda.wanted import asked_statements
 from ..deployer import Deployed, Emit, Read, token_note, told_stages
 from ..store import Origin
-from .boundary import boundary_arn, check_within_boundary
+from .boundary import allowed_by_team, boundary_arn
 from .contracts import Contracts
+from .team_statements import check_within_boundary
 
 # Seconds for which a deploy of the same project from a laptop is waited for.
 PATIENCE_S = 120
@@ -49,7 +53,8 @@ class LambdaDeployer:
             project = read(folder)
             if (region := project.on_lambda.region) not in (None, self._aws.region):
                 raise ConfigError(f"[deployment.lambda] region is {region}, and this platform is in {self._aws.region}")
-            check_within_boundary(project.on_lambda)
+            asks = any(asked_statements(project.on_lambda))
+            check_within_boundary(project.on_lambda, allowed_by_team(self._aws) if asks else ())
             stages = told_stages(emit)
             wanted, contract = make_wanted(
                 project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
@@ -66,7 +71,9 @@ class LambdaDeployer:
                         executor.run()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        active = self._live(name).active
+        live = self._live(name)
+        active = live.active
+        self._tell_names(live, emit)
         if active is None:
             raise ReleaseError(f"{name} was destroyed while it was deployed", hint="push again")
         self._contracts.keep(name, active.release, contract)
@@ -75,6 +82,12 @@ class LambdaDeployer:
                 wait_until_ready(self._aws, name, f"v{active.release}")
         note = token_note(name, " --target lambda") if executor.token else None
         return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
+
+    def _tell_names(self, live: Live, emit: Emit) -> None:
+        with aws_errors():
+            front = read_front(self._aws, live.tags)
+        for line in front_lines(front.data()) if front else ():
+            emit({"event": "note", "text": line})
 
     async def destroy(self, project: str) -> None:
         await asyncio.to_thread(_patiently(), self._target.destroy, project)

@@ -23,6 +23,7 @@ from .resources import (
     URLResource,
 )
 from .roles import builder_policy, web_policy
+from .team_statements import Statements
 
 MODULES = "platform_cli.controlplane.aws"
 # Linking waits for GitHub's ping.
@@ -59,8 +60,10 @@ class Provisioning:
             return self.url.url or ""
 
 
-def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
-    """A token stays until a new one is wanted; one that was made for a platform without its URL nobody was told."""
+def provision(aws: AWS, package: Package, *, new_token: bool, allowed: Statements | None = None) -> Provisioning:
+    """A token stays until a new one is wanted; one that was made for a platform without its URL nobody was told.
+    `allowed` is as BoundaryResource has it.
+    """
     url = URLResource(aws, WEB)
     with aws_errors():
         kept = _token_hash(aws) if url.url and not new_token else None
@@ -106,7 +109,7 @@ def provision(aws: AWS, package: Package, *, new_token: bool) -> Provisioning:
         dead,
         queue,
         *groups,
-        BoundaryResource(aws),
+        BoundaryResource(aws, allowed),
         web_role,
         builder_role,
         *layers,

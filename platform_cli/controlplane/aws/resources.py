@@ -164,7 +164,8 @@ class FunctionResource:
     def state(self) -> State:
         with absent(MISSING):
             found = self.aws.functions.get_function_configuration(FunctionName=self.name)
-            refuse_foreign(foreign_function(self.aws, found, TAGS))
+            tags = self.aws.functions.list_tags(Resource=found["FunctionArn"])["Tags"]
+            refuse_foreign(foreign_function(found["FunctionName"], tags, TAGS))
             return "there" if self._is_as_wanted(found) else "different"
         return "missing"
 

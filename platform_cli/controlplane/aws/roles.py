@@ -41,6 +41,7 @@ def builder_policy(place: Place) -> dict[str, Any]:
         allow("sqs", MESSAGES, arn(place, "sqs", QUEUE), arn(place, "sqs", DEAD_QUEUE)),
         allow("sqs", ("SendMessage",), arn(place, "sqs", QUEUE)),
         allow("secretsmanager", ("GetSecretValue",), arn(place, "secretsmanager", f"secret:{SECRETS}*")),
+        allow("iam", ("GetPolicy", "GetPolicyVersion"), boundary_arn(place)),
         *project_statements(place, boundary_arn(place)),
     )
 

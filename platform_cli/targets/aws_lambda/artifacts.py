@@ -42,7 +42,7 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
 # Of what is in a packages' zip beside them: another homeport must not take an older one's.
-LAYOUT = "1"
+LAYOUT = "2"
 # Of the manifest, what only matters on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
 
@@ -100,7 +100,7 @@ def make_artifacts(
         foreign = on_lambda(own, architecture)
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
-        modules: Sequence[str] = manifest["imports"]["modules"]
+        modules = _of_layer(manifest["imports"]["modules"], layer)
         loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules)]).encode()).hexdigest()[:16]
         packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
@@ -122,6 +122,12 @@ def make_artifacts(
 def on_lambda(own: Interpreter, architecture: Architecture) -> Interpreter:
     """The same Python there."""
     return replace(own, platform=f"{MACHINES[architecture]}-{WHEELS[own.minor]}", foreign=True)
+
+
+def _of_layer(modules: Sequence[str], layer: Layer) -> list[str]:
+    """Those that packages may have: the project's own and Python's change nothing in a zip of packages."""
+    top = {path.name.removesuffix(".py") for path in layer.path.iterdir()}
+    return [module for module in modules if module.partition(".")[0] in top]
 
 
 def packages_of(layer: Layer) -> dict[str, Path]:

@@ -49,7 +49,7 @@ def make_wanted(
         snap_start=project.on_lambda.snap_start,
     )
     check_name_fits(project.name or "")
-    pin, values = _secrets(project, aws)
+    pin, values = needed_secrets(project, aws)
     check_variables_fit(project.domains, pin)
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
@@ -62,7 +62,6 @@ def make_wanted(
         project=chosen,
         named=project.name is not None,
         folder=project.place,
-        bundle=built.bundle.hash,
         artifacts=artifacts,
         settings=project.on_lambda,
         scaling=project.scaling,
@@ -80,7 +79,7 @@ def _without_sessions(project: Project, note: Callable[[str], None]) -> Project:
     return replace(project, sessions=False)
 
 
-def _secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict[str, str]]:
+def needed_secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict[str, str]]:
     """Those that the project needs, as they are now, and their values."""
     names = tuple(referenced(project.environment))
     if not names:

@@ -43,9 +43,9 @@ class AWS:
         with suppress(Exception):
             _ = self.functions, self.roles, self.logs, self.tables
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, region: str | None = None) -> Any:
         with self._making:
-            return self._session.client(service, config=self._config)
+            return self._session.client(service, region_name=region, config=self._config)
 
     def hold_credentials(self) -> None:
         """From now on they are ours, wherever they came from, and may leave the environment."""
@@ -82,6 +82,27 @@ class AWS:
     @cached_property
     def metrics(self) -> Any:
         return self._client("cloudwatch")
+
+    @cached_property
+    def networks(self) -> Any:
+        return self._client("ec2")
+
+    @cached_property
+    def keys(self) -> Any:
+        return self._client("kms")
+
+    @cached_property
+    def hub(self) -> Any:
+        return self._client("securityhub")
+
+    @cached_property
+    def fronts(self) -> Any:
+        return self._client("cloudfront")
+
+    @cached_property
+    def certificates(self) -> Any:
+        """Of the region that CloudFront takes them from."""
+        return self._client("acm", "us-east-1")
 
     @cached_property
     def identities(self) -> Any:

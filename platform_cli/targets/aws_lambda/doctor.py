@@ -7,9 +7,12 @@ import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
+from ...config.project import LambdaSettings
 from ...doctor import Check, Status, check_python, check_uv
 from ...errors import AWSError, ConfigError
 from .client import AWS, aws_errors, code_of
+from .doctor_organization import check_public_url, check_security_hub
+from .doctor_settings import check_settings
 from .permissions import needed
 from .planner import ALWAYS_UNRESERVED
 from .refusals import NO_CREDENTIALS
@@ -32,12 +35,14 @@ SOURCES = {
 }
 
 
-def run_lambda_checks(region: str | None) -> Iterator[Check]:
-    """In the order in which a deploy would run into them; they end where AWS does not know who asks."""
+def run_lambda_checks(settings: LambdaSettings, *, fronted: bool) -> Iterator[Check]:
+    """In the order in which a deploy would run into them; they end where AWS does not know who asks. `fronted` says
+    that the project has host names of its own.
+    """
     yield check_python(sys.version_info[:3])
     yield check_uv()
     try:
-        aws = AWS(region)
+        aws = AWS(settings.region)
     except ConfigError as error:
         yield Check("region", "problem", error.message, error.hint)
         return
@@ -48,8 +53,11 @@ def run_lambda_checks(region: str | None) -> Iterator[Check]:
     yield credentials
     if "problem" in (clock.status, credentials.status):
         return
-    yield check_permissions(aws)
+    yield check_permissions(aws, fronted=fronted)
+    yield check_public_url(aws)
     yield from check_quotas(aws)
+    yield from check_settings(aws, settings)
+    yield from check_security_hub(aws)
 
 
 def check_clock(aws: AWS) -> Check:
@@ -80,13 +88,13 @@ def check_credentials(aws: AWS) -> Check:
         return Check("credentials", "problem", error.message, error.hint)
 
 
-def check_permissions(aws: AWS) -> Check:
+def check_permissions(aws: AWS, *, fronted: bool) -> Check:
     """Each action that a project's life asks for, by AWS's own simulator, which does not know policies of the whole
     organization.
     """
     from botocore.exceptions import ClientError
 
-    wanted = needed(aws)
+    wanted = needed(aws, fronted=fronted)
     count = sum(len(actions) for actions in wanted.values())
     if aws.caller.endswith(":root"):
         return Check("permissions", "ok", "the account's root user may do everything")

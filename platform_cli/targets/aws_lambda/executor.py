@@ -13,6 +13,7 @@ from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, aws_errors
 from .concurrency import keep_ready, limit_instances
 from .creation import create_function, make_layer, make_log_group, make_role, make_table, make_url, update_function
+from .fronts import certify, put_front, read_front, remove_front
 from .layers import delete_unused_layers
 from .live import Live, read_live
 from .lock import deploy_lock
@@ -146,6 +147,18 @@ class Executor:
 
     def _url(self) -> None:
         self._tell(make_url(self._aws, "RESPONSE_STREAM", FunctionName=self._name, Qualifier=ALIAS))
+
+    def _certificate(self) -> None:
+        certify(self._aws, self._wanted, read_front(self._aws, self._live.tags))
+
+    def _front(self) -> None:
+        front = read_front(self._aws, self._live.tags)
+        if front and self._live.url:
+            put_front(self._aws, self._wanted, front, self._live.url)
+
+    def _unfront(self) -> None:
+        if front := read_front(self._aws, self._live.tags):
+            remove_front(self._aws, self._wanted.project, front)
 
     def _tell(self, url: str) -> None:
         if self._new_token is not None:

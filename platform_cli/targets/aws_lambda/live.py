@@ -29,10 +29,10 @@ class Mailbox(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`role` is its ARN; `versions` are oldest first; `newest` is the newest release that ever was live; `leads_to` is
-    the number of the version that `live` leads to, and `active` that version where it is a release. `hand_made` are
-    versions that are none. `foreign` is what has a name of the project's and is not homeport's, each with the reason:
-    nothing else here says anything of it.
+    """`role` is its ARN; `tags` are the function's; `versions` are oldest first; `newest` is the newest release that
+    ever was live; `leads_to` is the number of the version that `live` leads to, and `active` that version where it is a
+    release. `hand_made` are versions that are none. `foreign` is what has a name of the project's and is not
+    homeport's, each with the reason: nothing else here says anything of it.
     """
 
     role: str | None
@@ -42,6 +42,7 @@ class Live:
     has_group: bool
     mailbox: Mailbox
     function: Mapping[str, Any] | None
+    tags: Mapping[str, str]
     versions: tuple[Version, ...]
     hand_made: tuple[HandMade, ...]
     leads_to: str | None
@@ -119,7 +120,7 @@ def read_live(aws: AWS, project: str) -> Live:
     role, policy, foreign = _role(aws, project, tags)
     bounded = (role or {}).get("PermissionsBoundary", {})
     mailbox, foreign_mailbox = _mailbox(aws, project, tags)
-    function, not_ours = _function(aws, name, tags)
+    function, found, not_ours = _function(aws, name, tags)
     alias = url = reserved = ready = None
     versions: tuple[Version, ...] = ()
     hand_made: tuple[HandMade, ...] = ()
@@ -142,6 +143,7 @@ def read_live(aws: AWS, project: str) -> Live:
         has_group=group is not None,
         mailbox=mailbox,
         function=function,
+        tags=found,
         versions=versions,
         hand_made=hand_made,
         leads_to=leads_to,
@@ -160,12 +162,16 @@ def _newest(description: str, versions: tuple[Version, ...]) -> int:
     return int(match[1]) if match else max((version.release for version in versions), default=0)
 
 
-def _function(aws: AWS, name: str, tags: Mapping[str, str]) -> tuple[Mapping[str, Any] | None, str | None]:
+def _function(
+    aws: AWS, name: str, tags: Mapping[str, str]
+) -> tuple[Mapping[str, Any] | None, Mapping[str, str], str | None]:
+    """It, its tags, and why it is not homeport's."""
     with absent(MISSING):
-        found: Mapping[str, Any] = aws.functions.get_function_configuration(FunctionName=name)
-        reason = foreign_function(aws, found, tags)
-        return (None, reason) if reason else (found, None)
-    return None, None
+        function: Mapping[str, Any] = aws.functions.get_function_configuration(FunctionName=name)
+        found: Mapping[str, str] = aws.functions.list_tags(Resource=function["FunctionArn"])["Tags"]
+        reason = foreign_function(name, found, tags)
+        return (None, {}, reason) if reason else (function, found, None)
+    return None, {}, None
 
 
 def _role(

@@ -4,11 +4,13 @@ thing that says who it belongs to from its first moment on.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ...errors import BusyError
@@ -24,7 +26,7 @@ STALE_S = 900.0
 def deploy_lock(aws: AWS, project: str) -> Iterator[None]:
     """Raises BusyError. The lock of a deploy that was killed ends at once on its machine, elsewhere in time."""
     group = log_group(project)
-    own = f"{PREFIX}{socket.gethostname()}/{os.getpid()}"
+    own = f"{PREFIX}{_place()}/{os.getpid()}"
     with absent("ResourceAlreadyExistsException"):
         aws.logs.create_log_stream(logGroupName=group, logStreamName=own)
     try:
@@ -41,9 +43,11 @@ def _check_first(aws: AWS, group: str, own: str, project: str) -> None:
         if name == own:
             return
         if not _is_over(stream):
+            end = f"aws logs delete-log-stream --log-group-name {group} --log-stream-name {name}"
             raise BusyError(
                 f"another deploy of {project} is under way ({name.removeprefix(PREFIX)})",
-                hint="run the command again when it has ended",
+                hint="run the command again when it has ended; if it was killed, it counts until "
+                f"{_end(stream)}, or until {end}",
             )
         _remove(aws, group, name)
 
@@ -54,9 +58,23 @@ def _remove(aws: AWS, group: str, name: str) -> None:
 
 
 def _is_over(stream: dict[str, Any]) -> bool:
-    host, _, pid = stream["logStreamName"].removeprefix(PREFIX).partition("/")
-    here = host == socket.gethostname() and pid.isdigit()
+    place, _, pid = stream["logStreamName"].removeprefix(PREFIX).rpartition("/")
+    here = place == _place() and pid.isdigit()
     return time.time() - stream["creationTime"] / 1000 > STALE_S or (here and not _lives(int(pid)))
+
+
+def _end(stream: dict[str, Any]) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(stream["creationTime"] / 1000 + STALE_S))
+
+
+def _place() -> str:
+    """Where a process id means one process: containers may share a host's name, and count their own from 1."""
+    files = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    try:
+        known = f"{files[0].read_text()}{files[1].stat().st_ino}"
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}/{hashlib.sha256(known.encode()).hexdigest()[:8]}"
 
 
 def _lives(pid: int) -> bool:

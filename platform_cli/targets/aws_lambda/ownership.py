@@ -17,10 +17,9 @@ MARK = "homeport:"
 HINT = "another --name, or rename or remove what is there; homeport leaves alone what it did not make"
 
 
-def foreign_function(aws: AWS, configuration: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
-    """Why it is not homeport's; None where it is."""
-    found: Mapping[str, str] = aws.functions.list_tags(Resource=configuration["FunctionArn"])["Tags"]
-    return _without_mark(f"function {configuration['FunctionName']}", found, tags)
+def foreign_function(name: str, found: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
+    """Why a function, which was `found` with its tags, is not homeport's; None where it is."""
+    return _without_mark(f"function {name}", found, tags)
 
 
 def foreign_role(role: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .names import function_name, layer_name, log_group, mailbox_table, role_name, secret_name
-from .places import Place, arn, bucket_arn, iam_arn
+from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
 # For a project that stands for all.
 EXAMPLE = "doctor"
@@ -35,14 +35,24 @@ TABLE = (
     "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "TagResource",
     "UpdateTimeToLive",
 )  # fmt: skip
+# Of whoever has host names of his own. Neither a distribution nor a certificate has a name to be told by.
+DISTRIBUTION = (
+    "CreateDistribution", "DeleteDistribution", "GetDistribution", "GetDistributionConfig", "TagResource",
+    "UpdateDistribution",
+)  # fmt: skip
+HEADERS = ("CreateResponseHeadersPolicy", "DeleteResponseHeadersPolicy", "GetResponseHeadersPolicy")
+FRONTS = ("ListDistributions", "ListResponseHeadersPolicies")
+CERTIFICATE = ("AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "RequestCertificate")
+# What is asked of such things before they are there.
+NEW = ("AddTagsToCertificate", "CreateDistribution", "RequestCertificate", "TagResource")
 BUCKET = ("CreateBucket", "DeleteBucket", "PutLifecycleConfiguration")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
 
-def needed(place: Place) -> Mapping[str, list[str]]:
-    """Resource -> the actions that a project's life asks for it."""
+def needed(place: Place, *, fronted: bool = False) -> Mapping[str, list[str]]:
+    """Resource -> the actions that a project's life asks for it; with host names of its own where it is `fronted`."""
     found: dict[str, list[str]] = {}
-    for resource, service, names in _needed(place):
+    for resource, service, names in (*_needed(place), *(_of_fronts(place) if fronted else ())):
         found.setdefault(resource, []).extend(f"{service}:{name}" for name in names)
     return found
 
@@ -59,3 +69,10 @@ def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield arn(place, "dynamodb", f"table/{mailbox_table(EXAMPLE)}"), "dynamodb", TABLE
     yield bucket, "s3", BUCKET
     yield f"{bucket}/function.zip", "s3", OBJECT
+
+
+def _of_fronts(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    yield global_arn(place, "cloudfront", "distribution/E1"), "cloudfront", DISTRIBUTION
+    yield global_arn(place, "cloudfront", "response-headers-policy/E1"), "cloudfront", HEADERS
+    yield "*", "cloudfront", FRONTS
+    yield f"arn:{place.partition}:acm:us-east-1:{place.account}:certificate/1", "acm", CERTIFICATE

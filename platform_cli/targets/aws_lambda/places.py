@@ -33,8 +33,12 @@ def arn(place: Place, service: str, resource: str) -> str:
 
 
 def iam_arn(place: Place, resource: str) -> str:
-    """IAM is the same in all regions."""
-    return f"arn:{place.partition}:iam::{place.account}:{resource}"
+    return global_arn(place, "iam", resource)
+
+
+def global_arn(place: Place, service: str, resource: str) -> str:
+    """Of a service that is the same in all regions."""
+    return f"arn:{place.partition}:{service}::{place.account}:{resource}"
 
 
 def bucket_arn(place: Place) -> str:

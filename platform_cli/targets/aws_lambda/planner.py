@@ -9,6 +9,7 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
+from .fronts import fits_certificate, fits_distribution, read_front, shown
 from .live import Live, Mailbox, check_can_change, read_live
 from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
@@ -17,7 +18,20 @@ from .secrets import has_other_values
 from .wanted import Wanted
 
 Name = Literal[
-    "role", "logs", "mailbox", "layers", "secrets", "function", "version", "url", "reserved", "provisioned", "prune"
+    "role",
+    "logs",
+    "mailbox",
+    "layers",
+    "secrets",
+    "function",
+    "version",
+    "url",
+    "certificate",
+    "front",
+    "unfront",
+    "reserved",
+    "provisioned",
+    "prune",
 ]
 # Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 ALWAYS_UNRESERVED = 100
@@ -97,6 +111,7 @@ def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[
         yield LambdaStep(
             "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
         )
+    yield from _front(aws, wanted, live)
     yield from _scaling(wanted, live, limit)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
@@ -118,6 +133,18 @@ def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[Lam
     )
     if not same:
         yield LambdaStep("update", f"role {name}", "role")
+
+
+def _front(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
+    front, names = read_front(aws, live.tags), ", ".join(wanted.fronted)
+    if not wanted.fronted:
+        if front:
+            yield LambdaStep("remove", " and ".join(shown(front)), "unfront")
+    elif not fits_certificate(wanted, front):
+        yield LambdaStep("ask", f"for a certificate of {names}, and show the DNS records that it takes", "certificate")
+    elif front and front.is_issued and not fits_distribution(aws, wanted, front, live.url or ""):
+        verb = "update" if front.distribution else "create"
+        yield LambdaStep(verb, f"CloudFront distribution for {names}", "front")
 
 
 def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:

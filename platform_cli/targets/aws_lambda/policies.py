@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import permissions
-from .places import Place, arn, bucket_arn, iam_arn
+from .names import TAG
+from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
 # What gives a role permissions.
 GIVE = ("CreateRole", "PutRolePolicy", "AttachRolePolicy")
@@ -43,7 +44,27 @@ def project_statements(place: Place, boundary: str | None = None) -> list[dict[s
         allow("cloudwatch", ("GetMetricStatistics",), "*"),
         allow("s3", permissions.BUCKET, bucket),
         allow("s3", permissions.OBJECT, f"{bucket}/*"),
+        *_front_statements(place),
     ]
+
+
+def _front_statements(place: Place) -> list[dict[str, Any]]:
+    """For host names of a project's own: what is homeport's says a tag."""
+    made = global_arn(place, "cloudfront", "distribution/*"), f"arn:{place.partition}:acm:us-east-1:{place.account}:*"
+    actions = [f"cloudfront:{name}" for name in permissions.DISTRIBUTION]
+    actions += [f"acm:{name}" for name in permissions.CERTIFICATE]
+    new = [action for action in actions if action.partition(":")[2] in permissions.NEW]
+    headers = global_arn(place, "cloudfront", "response-headers-policy/*")
+    return [
+        {"Effect": "Allow", "Action": new, "Resource": list(made), "Condition": _tagged("Request")},
+        {"Effect": "Allow", "Action": actions, "Resource": list(made), "Condition": _tagged("Resource")},
+        allow("cloudfront", permissions.HEADERS, headers),
+        allow("cloudfront", permissions.FRONTS, "*"),
+    ]
+
+
+def _tagged(what: str) -> dict[str, dict[str, str]]:
+    return {"Null": {f"aws:{what}Tag/{TAG}": "false"}}
 
 
 def workflow_statements(place: Place, boundary: str, role: str) -> list[dict[str, Any]]:

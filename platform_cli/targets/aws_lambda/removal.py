@@ -11,6 +11,7 @@ from ...secrets.secrets_manager import ProjectSecrets
 from ..base import Removal
 from .client import AWS, MISSING, absent
 from .creation import WAITER
+from .fronts import read_front, remove_front, shown
 from .layers import delete_unused_layers, made_layers
 from .live import Live, Mailbox
 from .lock import deploy_lock
@@ -23,7 +24,8 @@ from .upload import delete_empty_bucket
 def plan_removal(aws: AWS, project: str, live: Live) -> Removal:
     """What there is to remove, and what stays though it has a name of the project's. Reads only."""
     kept = list(live.foreign)
-    gone = []
+    front = read_front(aws, live.tags)
+    gone = shown(front) if front else []
     if live.function:
         releases = f"{len(live.releases)} releases" if len(live.releases) != 1 else "its release"
         others = [f"version {one.number}, published by hand" for one in live.hand_made]
@@ -54,6 +56,8 @@ def remove_project(aws: AWS, project: str, live: Live) -> None:
         # IAM deletes no role with a policy that is attached to it: what cannot be detached stops us with all there.
         for role in roles:
             detach_policies(aws, role)
+        if front := read_front(aws, live.tags):
+            remove_front(aws, project, front)
         if live.function:
             # A deploy that follows a removal that was killed makes all of it anew, since nobody has the URL.
             with absent(MISSING):

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-import zipfile
-from pathlib import Path
-
-import httpx
-
-from homeport_runtime.manifest import FILE_NAME
-
-from ...build.archive import Archive, read_archive
 from ...controlplane.access import hash_of, make_token
-from ...errors import AWSError
 from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS
+from .code import fetched, manifest_of
 from .creation import update_function
 from .live import Live
 from .names import function_name
@@ -25,7 +15,6 @@ from .publish import prune, publish, switch
 from .versions import Version
 from .wanted import network
 
-DOWNLOAD_S = 60.0
 # Of a version, what UpdateFunctionConfiguration takes as it is.
 KEPT = ("Role", "Runtime", "Handler", "MemorySize", "Timeout")
 
@@ -65,34 +54,11 @@ def republish(
         "SnapStart": {"ApplyOn": version.configuration.get("SnapStart", {}).get("ApplyOn", "None")},
         "Environment": {"Variables": {**kept, **changed}},
     }
-    with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
-        code = _download(aws, name, version, Path(folder))
-        speaks_mcp = _contract(code) is not None
+    with fetched(aws, project, version) as code:
+        speaks_mcp = manifest_of(code)["contract"] is not None
         update_function(aws, configuration, code, version.configuration["Architectures"])
     number = publish(aws, project, live, release, f"{version.identity} {reason}", token, speaks_mcp=speaks_mcp)
     if origin := read_origins(aws, project).get(version.release):
         write_origin(aws, project, release, origin)
     switch(aws, project, number, newest=max(live.newest, release))
     prune(aws, project)
-
-
-def _download(aws: AWS, name: str, version: Version, folder: Path) -> Archive:
-    """The version's own zip: $LATEST may have another one since."""
-    location = aws.functions.get_function(FunctionName=name, Qualifier=version.number)["Code"]["Location"]
-    path = folder / "function.zip"
-    try:
-        with path.open("wb") as file, httpx.stream("GET", location, timeout=DOWNLOAD_S) as answer:
-            answer.raise_for_status()
-            for chunk in answer.iter_bytes():
-                file.write(chunk)
-    except httpx.HTTPError as error:
-        raise AWSError(
-            f"the code of v{version.release} cannot be fetched from AWS: {type(error).__name__}",
-            hint="run the command again",
-        ) from None
-    return read_archive(path)
-
-
-def _contract(code: Archive) -> object:
-    with zipfile.ZipFile(code.path) as zipped:
-        return json.loads(zipped.read(FILE_NAME))["contract"]

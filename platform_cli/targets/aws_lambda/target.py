@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ...contract import compare
 from ...controlplane.access import hash_of, make_token
 from ...controlplane.deployments import describe_release
 from ...controlplane.store import Origin
@@ -13,7 +14,9 @@ from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ..base import Removal
 from .client import AWS, aws_errors
+from .code import contract_of
 from .cost import estimate
+from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_logs
@@ -47,7 +50,8 @@ class LambdaTarget:
         with aws_errors():
             live = self._read(project)
             cost = estimate(self._aws, project, live.active) if live.active else None
-        return {**_status(project, live), "cost": cost}
+            front = read_front(self._aws, live.tags)
+        return {**_status(project, live), "cost": cost, "front": front.data() if front else None}
 
     def versions(self, project: str) -> list[dict[str, Any]]:
         with aws_errors():
@@ -69,6 +73,12 @@ class LambdaTarget:
     def deployments(self, project: str) -> list[dict[str, Any]]:
         """The releases; which commits did not become one the platform that builds them knows."""
         return [describe_release(version) for version in self.versions(project)]
+
+    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+        with aws_errors():
+            live = self._read(project)
+            before, after = (contract_of(self._aws, project, _release(project, live, number)) for number in (old, new))
+        return compare(before, after).data()
 
     def rollback(self, project: str, release: int | None) -> dict[str, Any]:
         """The release is as it was, with the secrets it had; who may call stays as it is now."""

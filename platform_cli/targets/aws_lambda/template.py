@@ -13,6 +13,7 @@ from ...build.archive import Archive
 from ...home import write_atomic
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
+from .template_front import CERTIFICATE, PARAMETER, front_resources
 from .versions import STACK
 from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted
 
@@ -36,6 +37,12 @@ TOKEN_HASH = {
     "ConstraintDescription": "64 hexadecimal digits",
     "Description": "The sha256 of the bearer token that callers need, in hexadecimal digits",
 }
+SECRET = "SecretArn"  # noqa: S105 - its name
+SECRET_ARN = {
+    "Type": "String",
+    "AllowedPattern": "arn:.+:secret:.+",
+    "Description": "The ARN of the secret of Secrets Manager that has the project's values, in the stack's region",
+}
 # Whatever account and region the stack is in.
 STACK_PLACE = NamedPlace("${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}")
 
@@ -45,8 +52,18 @@ def make_template(wanted: Wanted) -> dict[str, Any]:
     stack of it is open by accident.
     """
     is_open = wanted.auth == "none"
-    parameters = {"ArtifactBucket": BUCKET, "Release": RELEASE, **({} if is_open else {"TokenHash": TOKEN_HASH})}
+    parameters = {
+        "ArtifactBucket": BUCKET,
+        "Release": RELEASE,
+        **({} if is_open else {"TokenHash": TOKEN_HASH}),
+        **({SECRET: SECRET_ARN} if wanted.secrets else {}),
+        **({PARAMETER: CERTIFICATE} if wanted.fronted else {}),
+    }
     resources = {name: _resource(*resource) for name, resource in _resources(wanted, is_open=is_open).items()}
+    for name, resource in resources.items():
+        if name.startswith("Version"):
+            # An older template leads `live` to it again; it goes with its function.
+            resource |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     # Its role may not make the log group.
     resources["Function"]["DependsOn"] = ["Logs"]
     resources["Url"]["DependsOn"] = ["Live"]
@@ -58,6 +75,7 @@ def make_template(wanted: Wanted) -> dict[str, Any]:
         "Outputs": {
             "Url": {"Value": {"Fn::GetAtt": ["Url", "FunctionUrl"]}},
             "McpUrl": {"Value": {"Fn::Sub": "${Url.FunctionUrl}mcp"}},
+            **({"Front": {"Value": {"Fn::GetAtt": ["Front", "DomainName"]}}} if wanted.fronted else {}),
         },
     }
 
@@ -86,9 +104,10 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
     # A version never changes: what a new one needs is in its name here and its description.
     version = f"Version{wanted.identity[:16]}"
     described = " ".join(["v${Release}", wanted.identity, STACK, *([token_hash] if token_hash else [])])
-    secrets = [wanted.secrets.arn] if wanted.secrets else []
+    secrets = [f"${{{SECRET}}}"] if wanted.secrets else []
     # No label of a stack's release keeps a version of its secrets.
-    unpinned = replace(wanted, secrets=replace(wanted.secrets, version=None)) if wanted.secrets else wanted
+    theirs = wanted.secrets and replace(wanted.secrets, arn=f"${{{SECRET}}}", version=None)
+    unpinned = replace(wanted, secrets=theirs)
     variables = unpinned.variables("v${Release}", token_hash)
     limit, ready, settings = wanted.limit, wanted.scaling.min, wanted.settings
     return {
@@ -147,6 +166,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             sid.title().replace("-", ""): ("Lambda::Permission", {"FunctionName": "${Live}", **permission})
             for sid, permission in PERMISSIONS.items()
         },
+        **front_resources(wanted),
     }
 
 

@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from homeport_runtime.hosts.lambda_host import IMPORT_FIRST
 from homeport_runtime.hosts.lambda_secrets import PERMISSION
 
+from ...config.hosts import is_public
 from ...config.project import LambdaSettings, Network, Scaling
 from ...errors import ConfigError
 from .artifacts import Artifacts
@@ -57,14 +59,13 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
-    somebody chose the project's name, `folder` where it comes from; `bundle` is its hash. `secrets` are those that it
-    has now, None if it needs none.
+    somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
+    needs none.
     """
 
     project: str
     named: bool
     folder: str
-    bundle: str
     artifacts: Artifacts
     settings: LambdaSettings
     scaling: Scaling
@@ -84,10 +85,13 @@ class Wanted:
         more = (settings.role, settings.vpc and asdict(settings.vpc), settings.layers, settings.kms_key)
         if any(more):
             said += more
+        if settings.import_first:
+            said.append(IMPORT_FIRST)
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
-        return _variables(self.project, release, token_hash, self.domains, self.secrets)
+        first = {IMPORT_FIRST: "1"} if self.settings.import_first else {}
+        return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """As CreateFunction and UpdateFunctionConfiguration take it."""
@@ -113,6 +117,16 @@ class Wanted:
         return self.scaling.max if self.auto_scaling else None
 
     @property
+    def fronted(self) -> tuple[str, ...]:
+        """The host names that a distribution of CloudFront leads here."""
+        return tuple(filter(is_public, self.domains)) if self.settings.front == "cloudfront" else ()
+
+    @property
+    def has_challenge(self) -> bool:
+        """Whether it is the server itself that asks callers who they are, if anybody does."""
+        return self.auth == "none"
+
+    @property
     def origin(self) -> str:
         """The folder, as far as a function's description has room for it."""
         return self.folder[-MAX_DESCRIPTION:]
@@ -124,16 +138,17 @@ class Wanted:
     def policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
         """Of its role: what homeport needs, and what the project asks for."""
         document = policy(place, self.project, secrets)
-        return {**document, "Statement": [*document["Statement"], *self._more_statements()]}
+        return {**document, "Statement": [*document["Statement"], *asked_statements(self.settings)]}
 
-    def _more_statements(self) -> Iterator[dict[str, Any]]:
-        settings = self.settings
-        for statement in settings.permissions:
-            yield _allowed(list(statement.actions), list(statement.resources))
-        if settings.vpc:
-            yield _allowed(NETWORK_ACTIONS, "*")
-        if settings.kms_key:
-            yield _allowed(["kms:Decrypt"], settings.kms_key)
+
+def asked_statements(settings: LambdaSettings) -> Iterator[dict[str, Any]]:
+    """What a project's function has to be allowed beside what all functions need."""
+    for statement in settings.permissions:
+        yield _allowed(list(statement.actions), list(statement.resources))
+    if settings.vpc:
+        yield _allowed(NETWORK_ACTIONS, "*")
+    if settings.kms_key:
+        yield _allowed(["kms:Decrypt"], settings.kms_key)
 
 
 def network(vpc: Network | None) -> dict[str, Any]:

@@ -35,6 +35,10 @@ SWITCH_S = 0.0005
 ON_DEMAND, SNAP_START = "on-demand", "snap-start"
 # Seconds that the record may take of why the event loop has ended, and the error where none came.
 TELLING_S = 5.0
+# Until a function asks for events it has more of a processor than its memory pays for, and does not stand still: a
+# server that is to be imported then is so for as many seconds, since a start may take 10
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and goes on with the first event.
+IMPORT_FIRST, INIT_S = "HOMEPORT_IMPORT_FIRST", 8.0
 ENDED = ("Runtime.ExitError", "the server has ended", "")
 
 
@@ -56,7 +60,7 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
     kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
     if events.discovery and kind == ON_DEMAND:
         sys.setswitchinterval(SWITCH_S)
-        events.start()
+        events.start(INIT_S if IMPORT_FIRST in os.environ else 0.0)
     # Only now what takes its time.
     from .lambda_secrets import SecretsFetch
 
@@ -94,6 +98,7 @@ class Events:
         file = task / FILE_NAME
         self.discovery = Discovery(json.loads(file.read_bytes())) if file.exists() else None
         self._api = api
+        self._starting = threading.Lock()
         self._ready = threading.Event()
         self._failed = threading.Event()
         self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
@@ -102,9 +107,16 @@ class Events:
         self._exchange: Exchange | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
-    def start(self) -> None:
-        if not self._thread.is_alive():
-            self._thread.start()
+    def start(self, after_s: float = 0.0) -> None:
+        """At once, or after so many seconds if it is not started until then."""
+        if after_s:
+            later = threading.Timer(after_s, self.start)
+            later.daemon = True
+            later.start()
+            return
+        with self._starting:
+            if not self._thread.is_alive():
+                self._thread.start()
 
     def serve(self, server: LambdaServer, app: App, loop: asyncio.AbstractEventLoop) -> None:
         self._served = server, app, loop

@@ -53,15 +53,18 @@ class KilledError(BaseException):
 
 @dataclass
 class Deploys:
-    """`made` are the releases, as project and commit; `dies` is asked before each, and may raise."""
+    """`made` are the releases, as project and commit, `domains` those of the last one; `dies` is asked before each, and
+    may raise.
+    """
 
     made: list[tuple[str, str | None]] = field(default_factory=list)
     dies: Callable[[], None] = lambda: None
     shared: list[tuple[str, str]] = field(default_factory=list)
+    domains: tuple[str, ...] = ()
 
     async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
         with tempfile.TemporaryDirectory() as folder:
-            read(Path(folder))
+            self.domains = read(Path(folder)).domains
         self.dies()
         self.made.append((project, origin().sha))
         return Deployed(len(self.made), {"tools": []}, changed=True, note=None)

@@ -16,6 +16,7 @@ from platform_cli.controlplane.aws.builder import TRIES, Builder, UntoldError
 from platform_cli.controlplane.aws.names import QUEUE
 from platform_cli.controlplane.aws.queue import LEAST_S, Queue
 from platform_cli.controlplane.aws.queue_resources import MAX_RECEIVES
+from platform_cli.home import Home
 from tests.aws.moto_server import Moto
 from tests.github.fake import Answer, FakeGitHub, commit, delivery_headers, git, post
 
@@ -348,12 +349,15 @@ def test_a_preview_gets_the_secrets_of_its_project_and_goes_in_time(
     platform: InProcess, github: FakeGitHub, repository: Path
 ) -> None:
     preview = f"{NAME}-pr-7"
-    git(repository, "commit", "--quiet", "--allow-empty", "-m", "a proposal")
+    with (repository / "fastmcp.toml").open("a") as config:
+        config.write('\n[domains]\nnames = ["mcp.example.com"]\n')
+    git(repository, "commit", "--quiet", "-am", "a proposal")
     git(repository, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/7/head")
     sha = git(repository, "rev-parse", "HEAD")
     github.deliver("pull_request", github.pull_request("opened", sha))
     platform.build()
     assert (platform.deploys.made, platform.deploys.shared) == ([(preview, sha)], [(NAME, preview)])
+    assert platform.deploys.domains == (), "names of hosts lead to the project itself"
     github.deliver("pull_request", github.pull_request("closed", sha))
     platform.build()
     assert platform.deploys.made[1:] == [(preview, None)]
@@ -367,3 +371,20 @@ def test_a_preview_gets_the_secrets_of_its_project_and_goes_in_time(
     assert platform.deploys.made[2:] == [(preview, sha)]
     github.deliver("pull_request", github.pull_request("closed", sha))
     platform.build()
+
+
+def test_what_a_build_left_is_no_other_projects(platform: InProcess, tmp_path: Path) -> None:
+    """A server is loaded as who builds, and may write wherever that may."""
+    home, cache = tmp_path / "home", tmp_path / "cache"
+    for folder in (home, cache):
+        folder.mkdir()
+    builder = Builder(platform.aws, Home(home), cache)
+    builder.settle("one")
+    for folder in (home, cache):
+        (folder / "planted").mkdir()
+        (folder / "planted" / "file").touch()
+    builder.settle("one")
+    assert (home / "planted" / "file").exists()
+    (home / "planted").chmod(0)
+    builder.settle("other")
+    assert [list(folder.iterdir()) for folder in (home, cache)] == [[], []]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platform_cli.controlplane.aws.boundary import BoundaryResource, boundary_arn, boundary_policy, remove_boundary
+from platform_cli.config.project import LambdaSettings, Network, Statement
+from platform_cli.controlplane.aws.boundary import (
+    BoundaryResource,
+    allowed_by_team,
+    boundary_arn,
+    boundary_policy,
+    remove_boundary,
+)
 from platform_cli.controlplane.aws.names import BUILDER, TABLE, WEB, in_region
 from platform_cli.controlplane.aws.roles import builder_policy, web_policy
+from platform_cli.controlplane.aws.team_statements import check_within_boundary, read_statements
+from platform_cli.errors import ConfigError, InputError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_role
 from platform_cli.targets.aws_lambda.places import NamedPlace, arn, iam_arn
@@ -115,3 +125,52 @@ def test_a_boundary_of_another_homeport_is_renewed(aws: AWS) -> None:
         boundary.make()
         assert boundary.state() == "there"
     remove_boundary(aws)
+
+
+def test_a_team_widens_the_boundary_and_it_stays_until_it_says_otherwise(aws: AWS, tmp_path: Path) -> None:
+    file = tmp_path / "allow.json"
+    file.write_text(
+        '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::reports/*"},'
+        ' {"Effect": "Allow", "Action": ["ec2:*"], "Resource": ["*"]}]}'
+    )
+    wider = BoundaryResource(aws, read_statements(file))
+    BoundaryResource(aws).make()
+    assert wider.state() == "different"
+    wider.make()
+    assert (wider.state(), BoundaryResource(aws).state()) == ("there", "there"), "a deploy that says nothing keeps it"
+    read = LambdaSettings(permissions=(Statement(("s3:GetObject",), ("arn:aws:s3:::reports/2026/*",)),))
+    check_within_boundary(read, allowed_by_team(aws))
+    check_within_boundary(LambdaSettings(vpc=Network(("subnet-1",), ("sg-1",))), allowed_by_team(aws))
+    for beyond in (
+        LambdaSettings(permissions=(Statement(("s3:GetObject",), ("arn:aws:s3:::others/*",)),)),
+        LambdaSettings(permissions=(Statement(("bedrock:InvokeModel",), ("*",)),)),
+        LambdaSettings(policies=("arn:aws:iam::aws:policy/ReadOnlyAccess",)),
+    ):
+        with pytest.raises(ConfigError, match="beyond"):
+            check_within_boundary(beyond, allowed_by_team(aws))
+    with pytest.raises(ConfigError, match="s3:GetObject on arn:aws:s3:::reports"):
+        check_within_boundary(read, ())
+    file.write_text('{"Statement": []}')
+    narrow = BoundaryResource(aws, read_statements(file))
+    assert narrow.state() == "different"
+    narrow.make()
+    assert allowed_by_team(aws) == []
+    remove_boundary(aws)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        '{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}',
+        '{"Effect": "Allow", "Action": "*", "Resource": "*"}',
+        '{"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}',
+        '{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}',
+        '{"Effect": "Allow", "Action": "s3", "Resource": "*"}',
+        '{"Effect": "Allow", "Action": 3, "Resource": "*"}',
+        '"s3:*"',
+    ],
+)
+def test_what_must_not_be_in_a_boundary_is_refused(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "allow.json").write_text(f'{{"Statement": [{statement}]}}')
+    with pytest.raises(InputError):
+        read_statements(tmp_path / "allow.json")

@@ -18,7 +18,7 @@ from homeport_runtime.discovery import ID, as_asked, key_of, recorded_requests
 from homeport_runtime.jsonrpc import HANDSHAKE_VERSIONS
 from homeport_runtime.subscriptions import DISCOVER
 from tests.aws.function_url import FunctionURL
-from tests.aws.sandbox import DEADLINE_S
+from tests.aws.sandbox import DEADLINE_S, INIT_S
 
 from ...support import require
 from ..conftest import JSON, call, python_with, wait_for
@@ -110,6 +110,18 @@ def test_a_call_waits_for_the_import(workers: Workers, tmp_path: Path) -> None:
         gate.close()
         assert b'"3"' in connection.getresponse().read()
         connection.close()
+
+
+def test_who_wants_it_imports_before_the_first_event(workers: Workers, tmp_path: Path) -> None:
+    """An instance that is started ahead stands still from when it asks for events; one that takes too long asks."""
+    first = {"HOMEPORT_IMPORT_FIRST": "1"}
+    with gated(tmp_path, "mcp2_lowlevel", recorded(workers, "mcp2_lowlevel"), variables=first) as (front, gate):
+        (sandbox,) = front.sandboxes
+        assert not sandbox.ready.wait(0.5)
+        assert sandbox.ready.wait(INIT_S)
+        assert heard(front, {}, {"method": "ping", "id": 1}, 1)[0] == 200, "before the import is done"
+        gate.close()
+        assert ask(front, call("add", a=1, b=2))["result"]["content"][0]["text"] == "3"
 
 
 def test_only_who_is_let_in_hears_it(workers: Workers, tmp_path: Path) -> None:

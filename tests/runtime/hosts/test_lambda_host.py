@@ -139,6 +139,17 @@ def ask(front: FunctionURL, body: JSON, headers: JSON | None = None) -> JSON:
         return reply.rpc()
 
 
+def test_a_page_that_is_named_may_call_and_no_other(deployed: Deploy) -> None:
+    page = "https://app.example.com"
+    front = deployed(TOOLS, environment={"GREETING": "hello"}, origins=[page])
+    preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    for origin, allowed in ((page, page), ("https://other.example.com", "")):
+        with request(front, "OPTIONS", "/mcp", headers={"Origin": origin, **preflight}) as reply:
+            assert (reply.status == 204, reply.header("access-control-allow-origin")) == (bool(allowed), allowed)
+    with request(front, "POST", "/mcp", json.dumps(call("where")).encode(), {"Origin": page}) as reply:
+        assert (reply.status, reply.header("access-control-allow-origin")) == (200, page)
+
+
 def test_a_call_has_its_answer_and_its_folder_and_its_variables(tools: FunctionURL) -> None:
     for _ in range(2):
         answer = ask(tools, call("where"))

@@ -25,7 +25,6 @@ def hand_made(folder: Path, project: str) -> Wanted:
         project=project,
         named=True,
         folder="/here",
-        bundle="",
         artifacts=Artifacts(archive("function"), archive("packages"), archive("runtime"), "3.12", "arm64"),
         settings=LambdaSettings(),
         scaling=Scaling(),

@@ -53,6 +53,11 @@ def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(
     ):
         assert archive.path.read_bytes() == again.path.read_bytes()
     assert set(machines(one.artifacts.packages.path)) == {MACHINES["arm64"]}
+    (folder / "helper.py").write_text("")
+    (folder / "server.py").write_text(f"import colorsys\nimport helper\n{(folder / 'server.py').read_text()}")
+    more = wanted(folder, tmp_path / "one").artifacts
+    assert more.function.path != one.artifacts.function.path
+    assert more.packages.path == one.artifacts.packages.path, "neither is of a package"
     (folder / "fastmcp.toml").write_text(ON_ARM.replace("arm64", "x86_64"))
     assert set(machines(wanted(folder, tmp_path / "one").artifacts.packages.path)) == {MACHINES["x86_64"]}
 

@@ -10,18 +10,29 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from platform_cli.config.project import LambdaSettings, Network
+from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.doctor_organization import check_public_url, check_security_hub
+from platform_cli.targets.aws_lambda.doctor_settings import check_settings
 from platform_cli.targets.aws_lambda.permissions import needed
 from tests.aws.control_plane import ControlPlane
 from tests.support import ROOT, Platform
 
-NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "concurrency", "storage"]
-SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3", "metrics": "cloudwatch"}
+NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "public URL", "concurrency", "storage"]
+SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3", "metrics": "cloudwatch",
+            "fronts": "cloudfront", "certificates": "acm"}  # fmt: skip
 # No permission has its name (a part of another call, boto3's own helper, asked for by another name); or it is for a
 # platform's builder alone.
 OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPaginator", "logs:GetPaginator",
          "iam:GetPaginator", "iam:SimulatePrincipalPolicy", "s3:PutBucketLifecycleConfiguration",
-         "iam:PutRolePermissionsBoundary"}  # fmt: skip
+         "iam:PutRolePermissionsBoundary", "iam:GetPolicy", "cloudfront:GetWaiter", "cloudfront:GetPaginator",
+         "cloudfront:CreateDistributionWithTags"}  # fmt: skip
+
+
+# What a role for machines says.
+EC2 = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +57,10 @@ def test_a_sound_account(laptop: Platform, plane: ControlPlane) -> None:
     assert (code, list(checks)) == (0, NAMES)
     assert {check["status"] for check in checks.values()} == {"ok"}
     assert "from environment variables" in checks["credentials"]["detail"]
-    assert [call for call in plane.calls if "Simulate" not in call] == ["HEAD / "], "nothing was changed"
+    changing = [call for call in plane.calls if "Simulate" not in call]
+    assert changing == ["HEAD / ", "POST /2021-10-31/functions/homeport-doctor_asks/url "], (
+        "and that function is not there"
+    )
 
 
 def test_what_is_denied_is_named_and_so_is_what_could_not_be_checked(laptop: Platform, plane: ControlPlane) -> None:
@@ -93,14 +107,69 @@ def test_no_credentials_and_no_region(laptop: Platform) -> None:
     assert (code, checks["region"]["status"], list(checks)[-1]) == (1, "problem", "region")
 
 
+def test_what_a_project_asks_for_is_looked_for(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in plane.moto.environment.items():
+        monkeypatch.setenv(name, value)
+    aws, ec2 = AWS(None), plane.moto.client("ec2")
+    network = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="asked", Description="-", VpcId=network)["GroupId"]
+    other = ec2.create_security_group(GroupName="elsewhere", Description="-")["GroupId"]
+    role = plane.moto.client("iam").create_role(RoleName="ec2s", AssumeRolePolicyDocument=json.dumps(EC2))["Role"][
+        "Arn"
+    ]
+    key = plane.moto.client("kms").create_key()["KeyMetadata"]["Arn"]
+    settings = LambdaSettings(
+        policies=("arn:aws:iam::123456789012:policy/nowhere",),
+        role=role,
+        vpc=Network((subnet,), (group,)),
+        layers=("arn:aws:lambda:eu-central-1:123456789012:layer:nowhere:1",),
+        kms_key=key,
+    )
+    found = {check.name: check for check in check_settings(aws, settings)}
+    assert {name: check.status for name, check in found.items()} == {
+        "policy": "problem",
+        "role": "problem",
+        "vpc": "ok",
+        "vpc's way out": "warning",
+        "layer": "problem",
+        "kms_key": "ok",
+    }
+    assert "does not let Lambda take it" in found["role"].detail
+    assert "no endpoint of dynamodb and secretsmanager" in found["vpc's way out"].detail
+    apart, *_ = check_settings(aws, LambdaSettings(vpc=Network((subnet,), (other,))))
+    assert (apart.status, "are in 2 networks" in apart.detail) == ("problem", True)
+    assert list(check_settings(aws, LambdaSettings())) == []
+
+
+def test_what_an_organization_denies_is_a_problem_and_lambda_1_is_told(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in plane.moto.environment.items():
+        monkeypatch.setenv(name, value)
+    aws, hub = AWS(None), plane.moto.client("securityhub")
+    assert (check_public_url(aws).status, list(check_security_hub(aws))) == ("ok", [])
+
+    def denied(**_: object) -> None:
+        message = "... with an explicit deny in a service control policy"
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "CreateFunctionUrlConfig")
+
+    monkeypatch.setattr(aws.functions, "create_function_url_config", denied)
+    assert check_public_url(aws).status == "problem"
+    hub.enable_security_hub()
+    (check,) = check_security_hub(aws)
+    assert (check.status, "Lambda.1" in check.detail) == ("warning", True)
+    hub.disable_security_hub()
+
+
 def test_every_call_of_the_target_is_among_the_permissions() -> None:
     class Place:
         partition, region, account = "aws", "eu-central-1", "123456789012"
 
-    asked = {action for actions in needed(Place()).values() for action in actions}
+    asked = {action for actions in needed(Place(), fronted=True).values() for action in actions}
     sources = "".join(path.read_text() for path in (ROOT / "platform_cli/targets/aws_lambda").glob("*.py"))
     called = {
         f"{SERVICES[service]}:{method.title().replace('_', '')}"
-        for service, method in re.findall(r"\b(functions|roles|logs|buckets|metrics)\.([a-z_]+)\(", sources)
+        for service, method in re.findall(rf"\b({'|'.join(SERVICES)})\.([a-z_]+)\(", sources)
     }
     assert called - OTHER - asked == set()

@@ -48,11 +48,12 @@ def ended() -> int:
 def test_the_lock_of_a_process_that_lives_holds_and_that_of_another_does_not(
     aws: AWS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold(aws, f"{socket.gethostname()}/{ended()}")
+    monkeypatch.setattr(lock, "_place", lambda: "here/1a")
+    hold(aws, f"here/1a/{ended()}")
     with deploy_lock(aws, "locked"):
-        assert held(aws) == [f"homeport-deploy/{socket.gethostname()}/{os.getpid()}"]
+        assert held(aws) == [f"homeport-deploy/here/1a/{os.getpid()}"]
     assert held(aws) == []
-    for owner in (f"{socket.gethostname()}/{os.getppid()}", "elsewhere/1"):
+    for owner in (f"here/1a/{os.getppid()}", "elsewhere/1"):
         hold(aws, owner)
         with pytest.raises(BusyError, match=owner), deploy_lock(aws, "locked"):
             pass
@@ -62,6 +63,23 @@ def test_the_lock_of_a_process_that_lives_holds_and_that_of_another_does_not(
             with deploy_lock(aws, "locked"):
                 """It was left by somebody who was killed."""
         assert held(aws) == []
+
+
+def test_the_same_number_in_another_container_is_another_process(aws: AWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers with one host name count their processes from 1."""
+    monkeypatch.setattr(lock, "_place", lambda: "builder/1a")
+    with deploy_lock(aws, "locked"):
+        monkeypatch.setattr(lock, "_place", lambda: "builder/2b")
+        with pytest.raises(BusyError) as caught, deploy_lock(aws, "locked"):
+            pass
+        hint = f"aws logs delete-log-stream --log-group-name {GROUP} --log-stream-name homeport-deploy/builder/1a/"
+        assert hint in (caught.value.hint or "")
+        monkeypatch.setattr(lock, "_place", lambda: "builder/1a")
+    assert held(aws) == []
+
+
+def test_a_place_is_this_host_and_its_processes() -> None:
+    assert lock._place().split("/")[0] == socket.gethostname()
 
 
 def test_nobody_destroys_a_project_while_it_is_deployed(aws: AWS) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from platform_cli.config.project import LambdaSettings
 from platform_cli.config.toml import read_toml
-from platform_cli.controlplane.aws.boundary import check_within_boundary
+from platform_cli.controlplane.aws.team_statements import check_within_boundary
 from platform_cli.errors import ConfigError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.live import read_live
@@ -117,6 +117,6 @@ def test_what_aws_would_not_take_is_refused_with_its_line(tmp_path: Path, line: 
 
 
 def test_the_platforms_boundary_has_no_room_for_more(tmp_path: Path) -> None:
-    check_within_boundary(LambdaSettings(tags={"team": "payments"}))
-    with pytest.raises(ConfigError, match="go beyond"):
-        check_within_boundary(settings(tmp_path))
+    check_within_boundary(LambdaSettings(tags={"team": "payments"}), ())
+    with pytest.raises(ConfigError, match="goes beyond"):
+        check_within_boundary(settings(tmp_path), ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def lint(template: Path) -> None:
 
 def as_moto_knows(template: dict[str, Any]) -> dict[str, Any]:
     """In its stacks there is no alias and no URL."""
-    unknown = ("Live", "Url", "HomeportUrl", "HomeportThroughUrl")
+    unknown = ("Live", "Url", "HomeportUrl", "HomeportThroughUrl", "Front", "Challenge")
     resources = {name: resource for name, resource in template["Resources"].items() if name not in unknown}
     return {**template, "Resources": resources, "Outputs": {}}
 
@@ -42,6 +43,12 @@ def test_a_stack_of_the_template_is_the_project(
     template = Path(first["path"])
     lint(template)
     assert first["token"] not in template.read_text()
+    front = json.loads(template.read_text())["Resources"]["Front"]["Properties"]["DistributionConfig"]
+    assert (front["Aliases"], front["ViewerCertificate"]["AcmCertificateArn"]) == (
+        ["mcp.example.com"],
+        {"Ref": "CertificateArn"},
+    )
+    assert "CertificateArn=ARN" in first["commands"][1]
     assert hashlib.sha256(first["token"].encode()).hexdigest() == first["token_hash"]
 
     before = template.read_bytes()
@@ -54,6 +61,7 @@ def test_a_stack_of_the_template_is_the_project(
     for path in (folder / "artifacts").iterdir():
         s3.upload_file(str(path), "artifacts", f"homeport/{path.name}")
     parameters = {"ArtifactBucket": "artifacts", "TokenHash": first["token_hash"], "Release": "7"}
+    parameters["CertificateArn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     stacks.create_stack(
         StackName="stacked",
         TemplateBody=json.dumps(as_moto_knows(json.loads(template.read_text()))),
@@ -89,8 +97,9 @@ def test_only_who_says_so_gets_an_open_stack(laptop: Platform, project: Path, tm
     _answer, template = export("closed")
     assert "Default" not in template["Parameters"]["TokenHash"]
     with (project / "fastmcp.toml").open("a") as file:
-        file.write('[auth]\nmode = "none"\n')
+        file.write('[auth]\nmode = "none"\n[domains]\nnames = ["mcp.example.com"]\n')
     answer, template = export("open")
+    assert template["Resources"]["Challenge"]["Type"] == "AWS::CloudFront::ResponseHeadersPolicy"
     lint(Path(answer["path"]))
     assert ("token" in answer, "TokenHash" in json.dumps(template)) == (False, False)
 
@@ -109,9 +118,12 @@ def test_a_stack_reads_the_secrets_that_are_current(
     arn = plane.moto.client("secretsmanager").describe_secret(SecretId="homeport/stack-secret")["ARN"]
     resources = json.loads(template)["Resources"]
     variables = resources["Function"]["Properties"]["Environment"]["Variables"]
-    assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (arn, False)
+    given = {"Ref": "SecretArn"}
+    assert (variables["HOMEPORT_SECRET_ARN"], "HOMEPORT_SECRET_VERSION" in variables) == (given, False)
+    assert f"SecretArn={arn}" in answer["commands"][1]
+    assert not {"eu-central-1", "123456789012"} & set(re.split(r"[^\w-]", template)), "it is for any account and region"
     (policy,) = resources["Role"]["Properties"]["Policies"]
-    assert policy["PolicyDocument"]["Statement"][2]["Resource"] == arn
+    assert policy["PolicyDocument"]["Statement"][2]["Resource"] == given
     assert "sk-hidden-value" not in template
 
 

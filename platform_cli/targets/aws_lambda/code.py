@@ -1,0 +1,56 @@
+"""The code of a version, as AWS keeps it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from homeport_runtime.manifest import FILE_NAME
+
+from ...build.archive import Archive, read_archive
+from ...errors import AWSError
+from .client import AWS
+from .names import function_name
+from .versions import Version
+
+DOWNLOAD_S = 60.0
+
+
+@contextmanager
+def fetched(aws: AWS, project: str, version: Version) -> Iterator[Archive]:
+    """The version's own zip, for as long as the context: $LATEST may have another one since."""
+    name = function_name(project)
+    location = aws.functions.get_function(FunctionName=name, Qualifier=version.number)["Code"]["Location"]
+    with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
+        path = Path(folder) / "function.zip"
+        try:
+            with path.open("wb") as file, httpx.stream("GET", location, timeout=DOWNLOAD_S) as answer:
+                answer.raise_for_status()
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+        except httpx.HTTPError as error:
+            raise AWSError(
+                f"the code of v{version.release} cannot be fetched from AWS: {type(error).__name__}",
+                hint="run the command again",
+            ) from None
+        yield read_archive(path)
+
+
+def manifest_of(code: Archive) -> dict[str, Any]:
+    with zipfile.ZipFile(code.path) as zipped:
+        found: dict[str, Any] = json.loads(zipped.read(FILE_NAME))
+        return found
+
+
+def contract_of(aws: AWS, project: str, version: Version) -> Mapping[str, Any] | None:
+    """What the server offered when the release was built; None for an app without MCP."""
+    with fetched(aws, project, version) as code:
+        contract: Mapping[str, Any] | None = manifest_of(code)["contract"]
+        return contract

@@ -1,0 +1,154 @@
+"""A distribution of CloudFront in front of a project's URL, for its own host names: streams as they come, nothing kept.
+
+https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .client import AWS, absent
+
+# AWS's own policies (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html,
+# using-managed-origin-request-policies.html): nothing is cached; all goes on but Host, by which Lambda finds the URL.
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+ORIGIN = "function"
+METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]
+# The longest silence of an answer that an account may have without asking AWS for more; streams are never so quiet.
+SILENCE_S = 60
+# It takes minutes until all of CloudFront knows of a change.
+WAITER = {"Delay": 10, "MaxAttempts": 120}
+NO_DISTRIBUTION = "NoSuchDistribution"
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a distribution is to be. `origin` is the host of the function's URL; `challenge` the policy for headers that
+    tells callers where to log in, None where homeport's guard asks them for its token.
+    """
+
+    comment: str
+    names: Sequence[str]
+    origin: str
+    certificate: str
+    web_acl: str | None
+    challenge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    id: str
+    domain: str
+    status: str
+    etag: str
+    config: Mapping[str, Any]
+
+    def is_like(self, front: Front) -> bool:
+        """In all that a front says."""
+        wanted, found = front_config(front), self.config
+        acl, challenge = found.get("WebACLId", ""), found["DefaultCacheBehavior"].get("ResponseHeadersPolicyId", "")
+        return (
+            found["Enabled"]
+            and set(found["Aliases"].get("Items", ())) == set(front.names)
+            and found["Origins"]["Items"][0]["DomainName"] == front.origin
+            and found["ViewerCertificate"].get("ACMCertificateArn") == front.certificate
+            and (acl, challenge) == (wanted["WebACLId"], front.challenge or "")
+        )
+
+
+def read_distribution(aws: AWS, number: str) -> Distribution | None:
+    with absent(NO_DISTRIBUTION):
+        found = aws.fronts.get_distribution(Id=number)
+        made = found["Distribution"]
+        return Distribution(number, made["DomainName"], made["Status"], found["ETag"], made["DistributionConfig"])
+    return None
+
+
+def make_distribution(aws: AWS, front: Front, reference: str, tags: Mapping[str, str]) -> str:
+    """Its id. Made again with the same `reference` it is the same one."""
+    config = {**front_config(front), "CallerReference": reference}
+    items = [{"Key": key, "Value": value} for key, value in tags.items()]
+    with absent("DistributionAlreadyExists"):
+        made = aws.fronts.create_distribution_with_tags(
+            DistributionConfigWithTags={"DistributionConfig": config, "Tags": {"Items": items}}
+        )
+        return str(made["Distribution"]["Id"])
+    # A deploy that was killed has made it with another configuration, and could not write down which one it is.
+    pages = aws.fronts.get_paginator("list_distributions").paginate()
+    listed = (one for page in pages for one in page["DistributionList"].get("Items", ()))
+    number = next(str(one["Id"]) for one in listed if one["Comment"] == front.comment)
+    update_distribution(aws, number, front)
+    return number
+
+
+def update_distribution(aws: AWS, number: str, front: Front) -> None:
+    now = aws.fronts.get_distribution_config(Id=number)
+    config = {**now["DistributionConfig"], **front_config(front)}
+    aws.fronts.update_distribution(Id=number, IfMatch=now["ETag"], DistributionConfig=config)
+
+
+def remove_distribution(aws: AWS, number: str) -> None:
+    """Waits until all of CloudFront has let go of it, which takes minutes; what was begun the next one ends."""
+    with absent(NO_DISTRIBUTION):
+        now = aws.fronts.get_distribution_config(Id=number)
+        if now["DistributionConfig"]["Enabled"]:
+            config = {**now["DistributionConfig"], "Enabled": False}
+            aws.fronts.update_distribution(Id=number, IfMatch=now["ETag"], DistributionConfig=config)
+        aws.fronts.get_waiter("distribution_deployed").wait(Id=number, WaiterConfig=WAITER)
+        etag = aws.fronts.get_distribution_config(Id=number)["ETag"]
+        aws.fronts.delete_distribution(Id=number, IfMatch=etag)
+
+
+def front_config(front: Front) -> dict[str, Any]:
+    return {
+        "Comment": front.comment,
+        "Enabled": True,
+        "Aliases": {"Quantity": len(front.names), "Items": list(front.names)},
+        "DefaultRootObject": "",
+        "Origins": {
+            "Quantity": 1,
+            "Items": [
+                {
+                    "Id": ORIGIN,
+                    "DomainName": front.origin,
+                    "OriginPath": "",
+                    "CustomHeaders": {"Quantity": 0},
+                    "CustomOriginConfig": {
+                        "HTTPPort": 80,
+                        "HTTPSPort": 443,
+                        "OriginProtocolPolicy": "https-only",
+                        "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]},
+                        "OriginReadTimeout": SILENCE_S,
+                        "OriginKeepaliveTimeout": SILENCE_S,
+                    },
+                }
+            ],
+        },
+        "DefaultCacheBehavior": {
+            "TargetOriginId": ORIGIN,
+            # To be led from http to https a client would have to send its token in the open.
+            "ViewerProtocolPolicy": "https-only",
+            "AllowedMethods": {
+                "Quantity": len(METHODS),
+                "Items": METHODS,
+                "CachedMethods": {"Quantity": 2, "Items": ["GET", "HEAD"]},
+            },
+            "CachePolicyId": CACHING_DISABLED,
+            "OriginRequestPolicyId": ALL_BUT_HOST,
+            **({"ResponseHeadersPolicyId": front.challenge} if front.challenge else {}),
+            # What it compresses it holds back.
+            "Compress": False,
+        },
+        "ViewerCertificate": {
+            "ACMCertificateArn": front.certificate,
+            "SSLSupportMethod": "sni-only",
+            "MinimumProtocolVersion": "TLSv1.2_2021",
+        },
+        "WebACLId": front.web_acl or "",
+        "HttpVersion": "http2and3",
+        "IsIPV6Enabled": True,
+        "PriceClass": "PriceClass_All",
+    }

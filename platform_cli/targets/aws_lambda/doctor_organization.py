@@ -1,0 +1,49 @@
+"""Rules above the account that a public URL runs into: policies of the organization, and findings of Security Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...doctor import Check
+from .client import AWS, MISSING, code_of
+from .names import PREFIX
+
+# No project is called so, and no function is.
+NOBODY = f"{PREFIX}doctor_asks"
+DENY = "explicit deny"
+
+
+def check_public_url(aws: AWS) -> Check:
+    """Asks for a public URL of a function that is not there: AWS looks at policies first, those of the organization
+    too, which its simulator does not know.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        aws.functions.create_function_url_config(FunctionName=NOBODY, AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    except ClientError as error:
+        message = str(error.response["Error"].get("Message", ""))
+        if code_of(error) != MISSING and DENY in message:
+            return Check(
+                "public URL",
+                "problem",
+                f"denied above the account's own policies: {message}",
+                "ask whoever runs the organization to allow lambda:FunctionUrlAuthType NONE for homeport-* functions",
+            )
+    return Check("public URL", "ok", "no policy of an organization denies it")
+
+
+def check_security_hub(aws: AWS) -> Iterator[Check]:
+    """Nothing where it is off, or nobody here may ask."""
+    from botocore.exceptions import ClientError
+
+    try:
+        aws.hub.describe_hub()
+    except ClientError:
+        return
+    yield Check(
+        "security hub",
+        "warning",
+        "is on: its control Lambda.1 reports each function whose URL is open, which is every project's",
+        "an automation rule that suppresses Lambda.1 for functions called homeport-*, whose guard wants the token",
+    )

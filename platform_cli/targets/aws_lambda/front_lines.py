@@ -1,0 +1,14 @@
+"""The host names of a project on Lambda, in words for the person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def front_lines(front: Mapping[str, Any]) -> list[str]:
+    """What DNS has to have for the names that lead to a project."""
+    proven = front["certificate"] == "ISSUED"
+    said = "lead here" if proven else "have to be proven; once AWS has seen their records, deploy again"
+    records = [f"  {one['name']}  {one['type']}  {one['value']}" for one in front["records"]]
+    return [f"names: {', '.join(front['names'])} {said}. DNS:", *records]

@@ -1,0 +1,159 @@
+"""What leads a project's own host names to its function: a certificate, and once that is issued a distribution. Tags of
+the function say which ones they are, so that nobody without names of his own has to be allowed to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .certificates import ISSUED, PENDING, Certificate, Record, read_certificate, request_certificate
+from .challenges import make_challenge, remove_challenge
+from .client import AWS, MISSING, absent
+from .distributions import (
+    Distribution,
+    Front,
+    make_distribution,
+    read_distribution,
+    remove_distribution,
+    update_distribution,
+)
+from .names import TAG, function_name
+from .places import arn
+from .wanted import Wanted
+
+CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG = "homeport:certificate", "homeport:front", "homeport:challenge"
+TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFront:
+    """`challenge` is the id of the policy for headers."""
+
+    certificate: Certificate | None
+    distribution: Distribution | None
+    challenge: str | None
+
+    @property
+    def is_issued(self) -> bool:
+        return self.certificate is not None and self.certificate.status == ISSUED
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What DNS has to have for it."""
+        proofs = self.certificate.records if self.certificate else ()
+        ours = self.distribution
+        aliases = sorted(ours.config["Aliases"].get("Items", ())) if ours else ()
+        return (*proofs, *(Record(name, ours.domain) for name in aliases if ours))
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "names": sorted(self.certificate.names) if self.certificate else [],
+            "certificate": self.certificate.status if self.certificate else None,
+            "distribution": self.distribution.status if self.distribution else None,
+            "records": [{"type": "CNAME", "name": one.name, "value": one.value} for one in self.records],
+        }
+
+
+def read_front(aws: AWS, tags: Mapping[str, str]) -> LiveFront | None:
+    """By the function's tags; None where it has none."""
+    if not any(tag in tags for tag in TAGS):
+        return None
+    return LiveFront(
+        certificate=read_certificate(aws, tags[CERTIFICATE_TAG]) if CERTIFICATE_TAG in tags else None,
+        distribution=read_distribution(aws, tags[DISTRIBUTION_TAG]) if DISTRIBUTION_TAG in tags else None,
+        challenge=tags.get(CHALLENGE_TAG),
+    )
+
+
+def fits_certificate(wanted: Wanted, front: LiveFront | None) -> bool:
+    found = front.certificate if front else None
+    return found is not None and found.names == {*wanted.fronted} and found.status in (ISSUED, PENDING)
+
+
+def fits_distribution(aws: AWS, wanted: Wanted, front: LiveFront, url: str) -> bool:
+    if front.certificate is None or front.distribution is None or bool(front.challenge) != wanted.has_challenge:
+        return False
+    return front.distribution.is_like(_front(aws, wanted, url, front.certificate.arn, front.challenge))
+
+
+def certify(aws: AWS, wanted: Wanted, front: LiveFront | None) -> None:
+    """Asks for a certificate. What is served goes on with the one before until this one is issued."""
+    made = request_certificate(aws, wanted.fronted, {TAG: wanted.project})
+    _note(aws, wanted.project, {CERTIFICATE_TAG: made.arn})
+    before = front.certificate if front else None
+    if before and before.arn != made.arn and not (front and front.distribution):
+        _delete_certificate(aws, before.arn)
+
+
+def put_front(aws: AWS, wanted: Wanted, front: LiveFront, url: str) -> None:
+    """The distribution as it is to be, made or changed. Its certificate is issued."""
+    if front.certificate is None:
+        return
+    challenge = front.challenge
+    if wanted.has_challenge and challenge is None:
+        challenge = make_challenge(aws, wanted.project, wanted.fronted[0])
+        _note(aws, wanted.project, {CHALLENGE_TAG: challenge})
+    asked = _front(aws, wanted, url, front.certificate.arn, challenge if wanted.has_challenge else None)
+    before = front.distribution
+    if before is None:
+        reference = f"{asked.comment} {front.certificate.arn.rpartition('/')[2]}"
+        number = make_distribution(aws, asked, reference, {TAG: wanted.project})
+        _note(aws, wanted.project, {DISTRIBUTION_TAG: number})
+        return
+    update_distribution(aws, before.id, asked)
+    old = str(before.config["ViewerCertificate"].get("ACMCertificateArn", ""))
+    if old and old != front.certificate.arn:
+        _delete_certificate(aws, old)
+    if challenge and not wanted.has_challenge:
+        remove_challenge(aws, challenge)
+        _forget(aws, wanted.project, [CHALLENGE_TAG])
+
+
+def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
+    """In the order in which one uses the other."""
+    if front.distribution:
+        remove_distribution(aws, front.distribution.id)
+    if front.challenge:
+        remove_challenge(aws, front.challenge)
+    if front.certificate:
+        _delete_certificate(aws, front.certificate.arn)
+    _forget(aws, project, list(TAGS))
+
+
+def shown(front: LiveFront) -> list[str]:
+    """For the person: what is there."""
+    certificate, distribution = front.certificate, front.distribution
+    found = [f"CloudFront distribution {distribution.domain}"] if distribution else []
+    return found + ([f"certificate of {', '.join(sorted(certificate.names))}"] if certificate else [])
+
+
+def _delete_certificate(aws: AWS, arn: str) -> None:
+    """One that CloudFront has not let go of yet stays: it costs nothing, and is not renewed."""
+    with absent(MISSING, "ResourceInUseException"):
+        aws.certificates.delete_certificate(CertificateArn=arn)
+
+
+def _front(aws: AWS, wanted: Wanted, url: str, certificate: str, challenge: str | None) -> Front:
+    return Front(
+        comment=f"{function_name(wanted.project)} in {aws.region}",
+        names=wanted.fronted,
+        origin=urlsplit(url).netloc,
+        certificate=certificate,
+        web_acl=wanted.settings.web_acl,
+        challenge=challenge,
+    )
+
+
+def _note(aws: AWS, project: str, tags: Mapping[str, str]) -> None:
+    aws.functions.tag_resource(Resource=_function(aws, project), Tags=dict(tags))
+
+
+def _forget(aws: AWS, project: str, tags: list[str]) -> None:
+    aws.functions.untag_resource(Resource=_function(aws, project), TagKeys=tags)
+
+
+def _function(aws: AWS, project: str) -> str:
+    return arn(aws, "lambda", f"function:{function_name(project)}")

@@ -1,0 +1,121 @@
+"""A release of one project made a release of another: the same code, packages and runtime, with the other's variables,
+secrets and settings. Nothing is built.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime.discovery import FILE_NAME as DISCOVERY
+from homeport_runtime.manifest import FILE_NAME
+
+from ...build.archive import Archive, Entry, write_archive
+from ...config.project import Project
+from ...controlplane.store import Origin
+from ...errors import ConfigError, InputError, NotFoundError
+from .artifacts import Artifacts, check_python
+from .build import needed_secrets
+from .client import AWS
+from .code import fetched, manifest_of
+from .live import read_live
+from .names import LAYER_PREFIXES, check_name_fits
+from .origins import read_origins
+from .planner import check_runs_there
+from .versions import Version
+from .wanted import Wanted, check_variables_fit
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """`release` of another project, as it is to be `wanted`. `origin` is where it came from."""
+
+    release: str
+    wanted: Wanted
+    contract: dict[str, Any] | None
+    origin: Origin
+
+
+@contextmanager
+def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Promotion]:
+    """The release that project `source` serves, for `project`, which is called `name`; its code is here for as long as
+    the context.
+
+    Raises NotFoundError where `source` serves none, ConfigError for what `project` cannot be.
+    """
+    version = _serving(aws, source)
+    settings = project.on_lambda
+    configuration = version.configuration
+    python, architecture = configuration["Runtime"].removeprefix("python"), configuration["Architectures"][0]
+    if settings.architecture != architecture:
+        raise ConfigError(
+            f"v{version.release} of {source} was built for {architecture}, and {name} is on {settings.architecture}",
+            hint="the same architecture under [deployment.lambda] for both stages",
+        )
+    check_python(python, settings)
+    check_name_fits(name)
+    min_workers, snap_start = project.scaling.min, settings.snap_start
+    check_runs_there(sessions=False, command=None, min_workers=min_workers, snap_start=snap_start)
+    pin, _ = needed_secrets(project, lambda: aws)
+    check_variables_fit(project.domains, pin)
+    packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
+    with fetched(aws, source, version) as code:
+        function = _with_settings(code, project)
+        wanted = Wanted(
+            project=name,
+            named=True,
+            folder=project.place,
+            artifacts=Artifacts(function, packages, runtime, python, architecture),
+            settings=settings,
+            scaling=project.scaling,
+            auto_scaling=project.auto_scaling,
+            auth=project.auth,
+            domains=project.domains,
+            secrets=pin,
+        )
+        origin = read_origins(aws, source).get(version.release, Origin())
+        yield Promotion(f"v{version.release}", wanted, manifest_of(code)["contract"], origin)
+
+
+def _serving(aws: AWS, project: str) -> Version:
+    live = read_live(aws, project)
+    if live.active is None:
+        raise NotFoundError(f"{project} serves no release on Lambda", hint="deploy it with --stage first")
+    if not all(arn.split(":")[6].startswith(LAYER_PREFIXES) for arn in live.active.layers[-2:]):
+        raise InputError(f"the release of {project} has not the layers that homeport gave it", hint="deploy it again")
+    return live.active
+
+
+def _layer(aws: AWS, arn: str) -> Archive:
+    """As AWS has it, which is where it stays: another function takes the same one."""
+    name, number = arn.split(":")[6:]
+    content = aws.functions.get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
+    sha256 = base64.b64decode(content["CodeSha256"]).hex()
+    return Archive(Path(), sha256, content["CodeSize"], 0)
+
+
+def _with_settings(code: Archive, project: Project) -> Archive:
+    """The same files with the project's settings in the manifest. What was recorded with other variables is left out:
+    the server may say something else with these.
+    """
+    manifest = manifest_of(code)
+    said = {
+        "environment": dict(sorted(project.environment.items())),
+        "origins": list(project.origins),
+        "domains": list(project.domains),
+    }
+    same = manifest["environment"] == said["environment"]
+    with zipfile.ZipFile(code.path) as zipped:
+        entries = {
+            info.filename: Entry(zipped.read(info), executable=bool(info.external_attr >> 16 & 0o100))
+            for info in zipped.infolist()
+            if same or info.filename != DISCOVERY
+        }
+    entries[FILE_NAME] = Entry(json.dumps({**manifest, **said}, sort_keys=True).encode())
+    return write_archive(code.path.with_name("promoted.zip"), entries)
