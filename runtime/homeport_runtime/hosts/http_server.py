@@ -81,7 +81,7 @@ class HTTPServer:
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
         }
-        clock = asyncio.gather(self._tick(channel), self._connections.look_after())
+        clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
             while True:
                 order = await orders.get()
@@ -102,7 +102,8 @@ class HTTPServer:
                 self._exchange.start_taking(self._connections.take, self._carried.take)
                 channel.send(event="accepting")
         finally:
-            clock.cancel()
+            for clock in clocks:
+                clock.cancel()
 
     async def _tick(self, channel: Channel) -> None:
         """The Date header (RFC 9110, section 6.6.1), how many requests are open, which is the worker's sign of life,
