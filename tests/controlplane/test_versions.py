@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,14 +20,7 @@ from platform_cli.errors import PlatformError
 from platform_cli.home import Home
 
 from ..e2e.probing import wait_for
-from ..support import CommandFailedError, Platform
-
-OLDER = """
-import runpy
-import platform_cli
-platform_cli.__version__ = "0.0.9"
-runpy.run_module("platform_cli.controlplane", run_name="__main__")
-"""
+from ..support import ROOT, CommandFailedError, Platform
 
 
 def test_an_older_command_leaves_a_newer_platform_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,8 +39,15 @@ def test_an_older_platform_may_be_replaced() -> None:
 @pytest.fixture
 def older(tmp_path: Path) -> Iterator[Platform]:
     """A platform of an earlier version, which runs."""
-    platform = Platform(tmp_path / "home")
-    process = subprocess.Popen([sys.executable, "-c", OLDER], env=platform.environment)
+    platform, code = Platform(tmp_path / "home"), tmp_path / "code"
+    shutil.copytree(ROOT / "platform_cli", code / "platform_cli")
+    version = code / "platform_cli" / "__init__.py"
+    version.write_text(version.read_text().replace(f'"{__version__}"', '"0.0.9"'))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "platform_cli.controlplane.master"],
+        cwd="/",
+        env={**platform.environment, "PYTHONPATH": str(code)},
+    )
     try:
         wait_for(lambda: platform.run("platform", "status")["running"])
         yield platform
