@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homeport_runtime.relay.workers import ANSWER_S
+from homeport_runtime.relay.workers import ANSWER_S, TAKE_S
 
 from .messages import Relay, Relayed
 from .worker import Worker
@@ -49,8 +50,11 @@ class Relays:
         self._next += 1
         number = self._next
         self._questions[number] = _Question(worker, message.number, set(others))
+        # The clock is the same for all processes of a machine.
+        asked = {"query": message.query, "headers": message.headers, "body": message.body}
+        until = time.monotonic() + TAKE_S
         for other in others:
-            other.tell(do="relay", number=number, query=message.query, headers=message.headers, body=message.body)
+            other.tell(do="relay", number=number, until=until, **asked)
         # Its asker waits no longer.
         asyncio.get_running_loop().call_later(ANSWER_S, self._questions.pop, number, None)
 

@@ -146,9 +146,7 @@ class HTTPServer:
                 self._while_serving[order["do"]](order)
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
-        taken = self._app.guard.has_session(order["query"].encode())
-        if taken:
-            relay.take(order, self._app.guard.deliver)
+        taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
         channel.send(event="relayed", number=order["number"], taken=taken)
 
     def _share(self, workers: int) -> None:

@@ -8,14 +8,18 @@ import asyncio
 import base64
 import contextlib
 import itertools
+import math
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from .base import Deliver, Posted
 
-# Seconds that the others have to say whose session it is.
-ANSWER_S = 2.0
+# Seconds in which another worker may take a message: later none does, as its sender asks again.
+TAKE_S = 2.0
+# Seconds until then and until it is heard of: one that was taken and not heard of would be taken twice.
+ANSWER_S = 7.0
 # How often they are asked, and the seconds in between: a session may be on its way from one worker to another.
 TRIES = 3
 BETWEEN_S = 0.1
@@ -71,10 +75,13 @@ class WorkerRelay:
         if asked is not None and not asked.done():
             asked.set_result(order["taken"])
 
-    def take(self, order: dict[str, Any], deliver: Deliver) -> None:
-        """Another worker's message for a session that is open here."""
+    def take(self, order: dict[str, Any], deliver: Deliver) -> bool:
+        """Another worker's message for a session that is open here; false where it comes too late."""
+        if time.monotonic() > order.get("until", math.inf):
+            return False
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in order["headers"]]
         posted = Posted(order["query"].encode("latin-1"), headers, base64.b64decode(order["body"]))
         task = asyncio.ensure_future(deliver(posted))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
