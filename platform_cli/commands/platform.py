@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,7 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
         _open_edge(client)
     platform = client.platform()
     tokens = {"tokens": {status["project"]: status["token"] for status in closed}} if closed else {}
-    output.result(
-        {"ok": True, "running": True, **platform, "command_version": __version__, **tokens}, _started(platform)
-    )
+    output.result({**_running_data(platform), **tokens}, _started(platform))
 
 
 def _open_edge(client: PlatformClient) -> None:
@@ -69,6 +67,10 @@ def _open_edge(client: PlatformClient) -> None:
     except PlatformError as error:
         message = f"the platform runs, but its public names do not work yet: {error.message}"
         raise PlatformError(message, hint=error.hint) from error
+
+
+def _running_data(platform: Mapping[str, Any]) -> dict[str, Any]:
+    return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
 def _started(platform: dict[str, Any]) -> str:
@@ -110,7 +112,7 @@ def restart(as_json: bool) -> None:
     else:
         client.ensure_running()
     platform = client.platform()
-    Output(as_json=as_json).result({"ok": True, "running": True, **platform}, _started(platform))
+    Output(as_json=as_json).result(_running_data(platform), _started(platform))
 
 
 @platform_command.command("stop")
@@ -140,9 +142,7 @@ def status(as_json: bool) -> None:
     lines.append(f"homeport {platform['version']}{ours}")
     lines += [f"{key}: {platform[key]}" for key in ("domain", "caddyfile") if platform[key]]
     lines += [f"last error: {platform['edge_error']}"] if platform["edge_error"] else []
-    Output(as_json=as_json).result(
-        {"ok": True, "running": True, **platform, "command_version": __version__}, "\n".join(lines)
-    )
+    Output(as_json=as_json).result(_running_data(platform), "\n".join(lines))
 
 
 @platform_command.command("login")
