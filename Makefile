@@ -12,9 +12,11 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
-# What CI runs then, and what takes longer: a part of `make field` and of `make sdk-matrix`.
+# What CI runs then, and what takes longer: a part of `make field`, of `make sdk-matrix` and of `make soak`.
+LAMBDA := tests/targets/aws_lambda
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest -m whole tests/field
+	$(BIN)/python -m pytest -m whole tests/field tests/soak \
+		$(LAMBDA)/test_acceptance.py $(LAMBDA)/test_artifacts.py $(LAMBDA)/test_fronts.py
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -16,10 +16,10 @@ from typing import Any
 
 from .base import Deliver, Posted
 
-# Seconds in which another worker may take a message: later none does, as its sender asks again.
+# Seconds in which another worker may take a message.
 TAKE_S = 2.0
-# Seconds until then and until it is heard of: one that was taken and not heard of would be taken twice.
-ANSWER_S = 7.0
+# Seconds until then and until it is heard of. Nobody is asked again after that: it may have been taken.
+ANSWER_S = 5.0
 # How often they are asked, and the seconds in between: a session may be on its way from one worker to another.
 TRIES = 3
 BETWEEN_S = 0.1
@@ -39,14 +39,16 @@ class WorkerRelay:
 
     async def pass_on(self, session: str, posted: Posted) -> bool:
         for _ in range(TRIES):
-            if await self._ask(posted):
-                return True
+            taken = await self._ask(posted)
+            if taken is not False:
+                return taken is True
             await asyncio.sleep(BETWEEN_S)
             if self._is_here(session):
                 break
         return False
 
-    async def _ask(self, posted: Posted) -> bool:
+    async def _ask(self, posted: Posted) -> bool | None:
+        """Whether somebody has taken it; None where that is not said in time."""
         number = next(self._numbers)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in posted.headers]
@@ -56,7 +58,7 @@ class WorkerRelay:
         try:
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(asked, ANSWER_S)
-            return False
+            return None
         finally:
             del self._asked[number]
 

@@ -14,6 +14,7 @@ from tests.aws.sandbox import machine
 from tests.support import ROOT, Platform
 
 
+@pytest.mark.whole
 def test_the_acceptance_holds_and_leaves_nothing(laptop: Platform, plane: ControlPlane) -> None:
     command = [sys.executable, "-m", "tests.aws.acceptance", "--architecture", machine()]
     done = subprocess.run(command, cwd=ROOT, env=laptop.environment, capture_output=True, text=True, check=False)

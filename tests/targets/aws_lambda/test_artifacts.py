@@ -43,6 +43,7 @@ def machines(archive: Path) -> Iterator[int]:
                 yield int.from_bytes(zipped.read(name)[18:20], "little")
 
 
+@pytest.mark.whole
 def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(tmp_path: Path) -> None:
     folder = with_config(SERVERS / "mcp2_lowlevel", ON_ARM, tmp_path)
     one, other = wanted(folder, tmp_path / "one"), wanted(folder, tmp_path / "other")

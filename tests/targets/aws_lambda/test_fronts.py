@@ -115,6 +115,7 @@ def test_a_server_with_a_login_of_its_own_says_where_behind_its_name(
     LambdaTarget(aws).destroy("login")
 
 
+@pytest.mark.whole
 def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_it(
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
