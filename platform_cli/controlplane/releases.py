@@ -7,6 +7,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -210,15 +211,15 @@ class Releases:
     async def _check_answers(self, project: str, release: RunnableRelease) -> None:
         """Raises ReleaseError for one that no client can connect to; what served before serves again."""
         service = self._supervisor.services[project]
+        check = partial(asyncio.to_thread, check_handshake, service.port, release.endpoints)
         try:
-            try:
-                await asyncio.to_thread(check_handshake, service.port, release.endpoints)
-            except ReleaseError:
-                if not service.is_retiring:
-                    raise
-                # A program that the release before has left may have answered: it ends with its worker.
+            if service.is_retiring:
+                # A program that the release before has left may answer: it ends with its worker.
+                with suppress(ReleaseError):
+                    await check()
+                    return
                 await service.retired()
-                await asyncio.to_thread(check_handshake, service.port, release.endpoints)
+            await check()
         except ReleaseError:
             if active := self._store.active_release(project):
                 await self._supervisor.activate(project, self._runnable(active))

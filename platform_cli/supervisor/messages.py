@@ -77,8 +77,8 @@ def read_message(line: bytes) -> Message | None:
 
 
 def _relay(fields: Mapping[str, Any]) -> Relay:
-    headers = tuple((_text(name), _text(value)) for name, value in fields["headers"])
-    return Relay(_number(fields["number"]), _text(fields["query"]), headers, _text(fields["body"]))
+    headers = tuple((text(name), text(value)) for name, value in fields["headers"])
+    return Relay(_number(fields["number"]), text(fields["query"]), headers, text(fields["body"]))
 
 
 def _relayed(fields: Mapping[str, Any]) -> Relayed:
@@ -86,17 +86,17 @@ def _relayed(fields: Mapping[str, Any]) -> Relayed:
 
 
 def _failed(fields: Mapping[str, Any]) -> Answer:
-    said = {key: _text(fields[key]) if fields.get(key) is not None else None for key in ("hint", "trace")}
-    return Answer("failed", {"message": _text(fields["message"]), **said})
+    said = {key: text(fields[key]) if fields.get(key) is not None else None for key in ("hint", "trace")}
+    return Answer("failed", {"message": text(fields["message"]), **said})
 
 
 def _inspected(fields: Mapping[str, Any]) -> Answer:
     """What is inside of the contract is the server's own to say, and read as such; here its outline is checked."""
     # A server that was taken from what its program runs has no name.
-    for text in (fields["kind"], fields["object"] or "", fields.get("chosen", ""), *_list(fields["modules"])):
-        _text(text)
+    for said in (fields["kind"], fields["object"] or "", fields.get("chosen", ""), *_list(fields["modules"])):
+        text(said)
     for package in _list(fields["packages"]):
-        _text(package["package"])
+        text(package["package"])
         _check_seconds(package["seconds"])
     _check_seconds(fields["seconds"])
     if not all(isinstance(fields.get(key), dict | None) for key in ("contract", "discovery")):
@@ -118,7 +118,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
 }
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """`value`, if it is a text that can be written. Raises TypeError, or ValueError."""
     if not isinstance(value, str):
         raise TypeError("no text")
     # Half of a surrogate pair cannot be written anywhere.

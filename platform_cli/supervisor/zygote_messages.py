@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .messages import text
+
 # The longest message, in bytes.
 MAX_MESSAGE = 1024 * 1024
 
@@ -72,21 +74,13 @@ def _loaded(fields: Mapping[str, Any]) -> Loaded:
     offender, packages = fields.get("offender"), fields.get("packages")
     return Loaded(
         threads=_whole(fields["threads"]),
-        offender=None if offender is None else _text(offender),
-        names=tuple(map(_text, fields.get("names", ()))),
-        packages=None if packages is None else tuple(map(_text, packages)),
+        offender=None if offender is None else text(offender),
+        names=tuple(map(text, fields.get("names", ()))),
+        packages=None if packages is None else tuple(map(text, packages)),
     )
 
 
 def _whole(value: object) -> int:
     if type(value) is not int:
         raise TypeError("no number")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    # Half of a surrogate pair cannot be written anywhere.
-    value.encode()
     return value

@@ -8,6 +8,7 @@ import json
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import given
@@ -38,6 +39,20 @@ def places(around: Path) -> Path:
     return around / "inside"
 
 
+def check_unpacked(
+    data: io.BytesIO, spoilt: tuple[int, int] | None, unpack: Callable[[io.BytesIO, Path], object]
+) -> None:
+    """With one byte spoilt, its place and its value, if that is given."""
+    archive = bytearray(data.getvalue())
+    if spoilt is not None:
+        archive[spoilt[0] % len(archive)] = spoilt[1]
+    with tempfile.TemporaryDirectory() as folder:
+        inside = places(Path(folder))
+        with contextlib.suppress(HomeportError):
+            unpack(io.BytesIO(archive), inside)
+        check_nothing_outside(Path(folder))
+
+
 @given(
     DESCRIPTION,
     st.lists(st.tuples(PATHS, st.integers(0, 2**32 - 1), st.binary(max_size=20)), max_size=4),
@@ -57,14 +72,7 @@ def test_uploads(
                 if entry.filename not in names:
                     writer.writestr(entry, content)
                 names.add(entry.filename)
-    archive = bytearray(data.getvalue())
-    if spoilt is not None:
-        archive[spoilt[0] % len(archive)] = spoilt[1]
-    with tempfile.TemporaryDirectory() as folder:
-        inside = places(Path(folder))
-        with contextlib.suppress(HomeportError):
-            upload.unpack(io.BytesIO(archive), inside)
-        check_nothing_outside(Path(folder))
+    check_unpacked(data, spoilt, upload.unpack)
 
 
 KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
@@ -83,11 +91,4 @@ def test_commits(members: list[tuple[str, bytes, str, bytes]], spoilt: tuple[int
             member.size = len(content) if kind == tarfile.REGTYPE else 0
             with contextlib.suppress(UnicodeError, ValueError):
                 tar.addfile(member, io.BytesIO(content))
-    archive = bytearray(data.getvalue())
-    if spoilt is not None:
-        archive[spoilt[0] % len(archive)] = spoilt[1]
-    with tempfile.TemporaryDirectory() as folder:
-        inside = places(Path(folder))
-        with contextlib.suppress(HomeportError):
-            _unpack(io.BytesIO(archive), SHA, "", inside)
-        check_nothing_outside(Path(folder))
+    check_unpacked(data, spoilt, lambda archive, inside: _unpack(archive, SHA, "", inside))
