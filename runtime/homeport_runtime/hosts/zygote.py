@@ -118,7 +118,14 @@ class Zygote:
 
     def _prefork(self) -> None:
         ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            # Out of memory or processes: nobody has asked for it, and whoever does is told.
+            ours.close()
+            theirs.close()
+            self._preforks = False
+            return
         if pid == 0:
             ours.close()
             _become_preforked(self, theirs)
