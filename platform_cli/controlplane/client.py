@@ -24,6 +24,7 @@ from .. import __version__, errors
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
+from ..interrupts import interrupt_later
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -76,7 +77,7 @@ class PlatformClient:
             if not replaces or self._is_restarted():
                 return
             self.stop()
-        with self._home.platform_log.open("ab") as log:
+        with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
                 stdin=subprocess.DEVNULL,

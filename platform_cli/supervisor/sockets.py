@@ -14,7 +14,7 @@ from ..errors import PlatformError
 HOST = "127.0.0.1"
 # Below the ephemeral ranges of Linux (32768) and macOS (49152): no outgoing connection ever takes one of these.
 FIRST_PORT = 8700
-LAST_PORT = 9699
+LAST_PORT = 18699
 BACKLOG = 1024
 
 

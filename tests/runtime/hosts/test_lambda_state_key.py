@@ -76,5 +76,6 @@ def test_a_table_that_does_not_answer_holds_no_start_and_no_call_for_long(dynamo
                 silent.accept()
             asked = greet(front)["result"]
             again = greet(front, answered(asked))
+            assert "result" in again, (again, front.log.read_text())
             assert again["result"]["content"][0]["text"] == "hello Ada", "its own key does for one instance"
             assert "no answer from DynamoDB" in front.log.read_text()
