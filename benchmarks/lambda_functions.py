@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime import packed
-from platform_cli.build.model import Interpreter
 from platform_cli.config.project import LambdaSettings
+from platform_cli.pipeline.model import Interpreter
 from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
 from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.processor import ProcessorShare

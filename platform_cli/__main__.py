@@ -151,7 +151,7 @@ def _broken(error: OSError) -> HomeportError:
 
 
 def _failed(arguments: list[str], error: HomeportError) -> int:
-    from .output import Output
+    from .commands.output import Output
 
     # What stands behind -- is for the server.
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from platform_cli.build import layer, lock
-from platform_cli.build.pipeline import install
-from platform_cli.build.stages import Stages
 from platform_cli.config.load import load_project
 from platform_cli.home import Home
+from platform_cli.pipeline import layer, lock
+from platform_cli.pipeline.build import install
+from platform_cli.pipeline.stages import Stages
 
 from .clients import environments
 from .command_line import Command

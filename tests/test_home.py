@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.build.source import collect_source
 from platform_cli.controlplane import serving
-from platform_cli.controlplane.client import PlatformClient
 from platform_cli.errors import InputError
 from platform_cli.home import Home, check_socket_folder, open_home
+from platform_cli.pipeline.source import collect_source
+from platform_cli.platform_client.client import PlatformClient
 
 from .support import require
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from ..controlplane.connections import kept_token
 from ..errors import InputError
 from ..home import open_home
+from ..platform_client.connections import kept_token
 
 # RFC 9110, section 5.6.2: a field's name is a token.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -9,11 +9,11 @@ import click
 
 from ..clients.config_file import write_server
 from ..clients.formats import CLIENTS, Transport
-from ..controlplane.connections import kept_token
 from ..errors import InputError
 from ..home import open_home
-from ..output import Output
+from ..platform_client.connections import kept_token
 from .options import json_option, running_target, target_option
+from .output import Output
 
 
 @click.command("connect")

@@ -11,24 +11,23 @@ from typing import Any
 
 import click
 
-from ..build.code import read_code
-from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.names import check_name
 from ..config.project import Project
 from ..config.sources import is_source, opened
 from ..config.stages import in_stage
-from ..controlplane.client import PlatformClient
-from ..deploy_report import Report
 from ..errors import InputError
 from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import open_home
-from ..output import Output
+from ..pipeline.build import build
+from ..pipeline.code import read_code
+from ..platform_client.client import PlatformClient
 from ..secrets.references import check_needed, referenced
 from ..targets.local import LocalTarget
+from .deploy_report import Report
 from .env_file import check_env_file, with_env_file
 from .lambda_deploy import deploy_to_lambda
 from .options import (
@@ -41,6 +40,7 @@ from .options import (
     target_name,
     target_option,
 )
+from .output import Output
 from .plans import plan_data, plan_text
 from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
@@ -115,7 +115,7 @@ def deploy(
             bundle, code = built.bundle, built.code
         else:
             # Late: only a platform elsewhere needs it.
-            from ..controlplane.remote_build import build_remote
+            from ..platform_client.remote_build import build_remote
 
             with explained(project):
                 bundle, code = build_remote(client, project, stages, output.note), read_code(project)

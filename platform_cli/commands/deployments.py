@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from ..errors import NotFoundError
-from ..output import Output, table, visible
 from ..targets.base import Target
 from ..targets.local import LocalTarget
 from .options import asked_target, json_option, platform_client, running_target, target_option
+from .output import Output, table, visible
 from .projects import release_number
 
 

@@ -12,11 +12,11 @@ from ..dev.draft import take_snapshot
 from ..dev.session import Contract, Reload, Session, open_port, scratch_folder
 from ..errors import HomeportError
 from ..home import open_home
-from ..output import Output, visible
 from ..supervisor.sockets import HOST
 from .deploy import read_project
 from .logs import record_text
 from .options import ServerArguments, server_arguments
+from .output import Output, visible
 
 
 @click.command("dev", cls=ServerArguments)

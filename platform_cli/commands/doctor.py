@@ -7,12 +7,12 @@ from dataclasses import asdict
 import click
 
 from ..config.hosts import is_public
-from ..doctor import Check, run_checks
+from ..doctor.machine import Check, run_checks
+from ..doctor.reach import Reach, reach_here
 from ..errors import InputError
 from ..home import open_home
-from ..output import Output, table
-from ..reach import Reach, reach_here
 from .options import configured_here, json_option, target_name, target_option
+from .output import Output, table
 
 
 @click.command("doctor")

@@ -9,12 +9,12 @@ import click
 
 from ..config.project import Project
 from ..controlplane.access import hash_of, make_token
-from ..controlplane.connections import check_url
 from ..errors import InputError
 from ..home import open_home
-from ..output import Output
+from ..platform_client.connections import check_url
 from .deploy import read_project
 from .options import json_option, stage_option, target_name, target_option
+from .output import Output
 from .workflow import write_workflow
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")

@@ -6,13 +6,13 @@ import sys
 
 import click
 
-from ..controlplane.connections import check_token
 from ..errors import InputError
 from ..github.credentials import forget_token, get_token, keep_token, token_of_gh
 from ..github.repository import GitHub, chosen_github
 from ..home import open_home
-from ..output import Output
+from ..platform_client.connections import check_token
 from .options import json_option
+from .output import Output
 
 
 @click.command("login")

@@ -10,9 +10,9 @@ import click
 from ..config.mcp_servers import ServerEntry, entry_project, read_entries
 from ..errors import HomeportError, InputError
 from ..home import open_home
-from ..output import Output
 from .deploy import deploy
 from .options import asked_target, json_option, local_client, target_option
+from .output import Output
 
 
 @click.command("import")

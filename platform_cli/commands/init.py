@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from ..build.model import Requirements
-from ..build.requirements import resolve_requirements
 from ..config.init import render_init
 from ..config.load import load_project
 from ..config.names import slugify
@@ -18,8 +16,10 @@ from ..config.project import Project
 from ..config.root import find_root
 from ..config.server_name import server_name
 from ..errors import HomeportError, InputError
-from ..output import Output
+from ..pipeline.model import Requirements
+from ..pipeline.requirements import resolve_requirements
 from .options import json_option
+from .output import Output
 
 
 @click.command("init")

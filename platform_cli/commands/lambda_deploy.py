@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..build.code import read_code
-from ..build.stages import Stages
 from ..config.project import Project
-from ..deploy_report import Report
 from ..errors import ConfigError
 from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import Home
-from ..output import Output
+from ..pipeline.code import read_code
+from ..pipeline.stages import Stages
 from ..targets.aws_lambda.front_lines import front_lines
+from .deploy_report import Report
 from .env_file import with_env_file
+from .output import Output
 from .plans import plan_data, plan_text
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def deploy_to_lambda(
     """Built and inspected here, without the platform; what serves is left alone until the new version has answered.
     `values` are those of --env-file.
     """
-    from ..controlplane.client import this_user
     from ..controlplane.store import Origin
-    from ..secrets.secrets_manager import ProjectSecrets
+    from ..platform_client.client import this_user
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.planner import make_plan
+    from ..targets.aws_lambda.secrets_manager import ProjectSecrets
 
     project = bounded(project)
     aws, begun = AWS(project.on_lambda.region), time.monotonic()
@@ -94,7 +94,7 @@ def apply(
     """Carries the plan out, and waits for the instances that are to be kept ready. The project's status, whether it has
     `changed`, and its `token` if this made one.
     """
-    from ..controlplane.connections import keep_token
+    from ..platform_client.connections import keep_token
     from ..targets.aws_lambda.concurrency import wait_until_ready
     from ..targets.aws_lambda.executor import Executor
     from ..targets.aws_lambda.target import LambdaTarget

@@ -6,19 +6,19 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
+from ..aws_platform.links import DynamoLinks, SecretsManagerVault
+from ..aws_platform.package import make_package
+from ..aws_platform.provisioning import provision
+from ..aws_platform.removal import is_there, plan_platform_removal, remove_platform
+from ..aws_platform.table import Table
+from ..aws_platform.team_statements import read_statements
 from ..config.project import Architecture
-from ..controlplane.aws.links import DynamoLinks, SecretsManagerVault
-from ..controlplane.aws.package import make_package
-from ..controlplane.aws.provisioning import provision
-from ..controlplane.aws.removal import is_there, plan_platform_removal, remove_platform
-from ..controlplane.aws.table import Table
-from ..controlplane.aws.team_statements import read_statements
-from ..controlplane.connections import keep_token
-from ..controlplane.linking import forget_repository
 from ..errors import NotFoundError
 from ..home import open_home
-from ..output import Output
+from ..platform_client.connections import keep_token
+from ..pushes.linking import forget_repository
 from ..targets.aws_lambda.client import AWS, aws_errors
+from .output import Output
 from .plans import step_lines
 from .removals import confirm_removal
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..controlplane.aws.boundary import boundary_policy
+from ..aws_platform.boundary import boundary_policy
 from ..errors import InputError
 from ..github.client import GitHubClient
 from ..github.credentials import find_token, token_of_gh
 from ..github.repository import chosen_github, is_full_name
 from ..home import open_home, write_atomic
-from ..output import Output
 from ..targets.aws_lambda.names import PREFIX
 from ..targets.aws_lambda.places import NamedPlace, iam_arn
 from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
+from .output import Output
 from .pinned import pinned_homeport
 from .workflow import write_workflow
 

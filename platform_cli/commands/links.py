@@ -11,8 +11,8 @@ from ..errors import InputError
 from ..github.credentials import get_token
 from ..github.repository import chosen_github, read_repository
 from ..home import open_home
-from ..output import Output, table
 from .options import json_option, platform_client, running
+from .output import Output, table
 
 
 @click.command("link-repo")

@@ -10,9 +10,9 @@ import click
 
 from ..errors import InputError
 from ..log_query import LogQuery
-from ..output import Output, visible
 from ..records import LEVELS
 from .options import json_option, platform_client, running, running_target, target_option
+from .output import Output, visible
 from .projects import release_number
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -14,13 +14,13 @@ from .. import __version__
 from ..config.load import read_config
 from ..config.project import Project
 from ..config.root import find_root
-from ..controlplane.client import PlatformClient
-from ..controlplane.connections import find_remote
 from ..errors import ConfigError, InputError
 from ..home import open_home
-from ..output import Output
+from ..platform_client.client import PlatformClient
+from ..platform_client.connections import find_remote
 from ..targets.base import Target
 from ..targets.local import LocalTarget
+from .output import Output
 
 
 class ServerArguments(click.Command):

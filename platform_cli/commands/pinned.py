@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 
 from .. import __version__
-from ..build.uv import UvError, run_uv
 from ..errors import InputError
+from ..pipeline.uv import UvError, run_uv
 
 # Of GitHub's runners, as the workflow sets them up.
 PYTHON, PLATFORM = "3.12", "x86_64-manylinux_2_28"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..build.stages import Stages
+from ..pipeline.stages import Stages
 from ..targets.base import Step
 
 

@@ -13,12 +13,12 @@ import click
 
 from .. import __version__
 from ..config.project import Architecture
-from ..controlplane.client import PlatformClient
-from ..controlplane.connections import Remote, check_token, check_url, keep_token
 from ..errors import InputError, PlatformError
 from ..home import open_home
-from ..output import Output, table
+from ..platform_client.client import PlatformClient
+from ..platform_client.connections import Remote, check_token, check_url, keep_token
 from .options import json_option, local_client, platform_client, running
+from .output import Output, table
 from .removals import yes_option
 from .token import keep_project_token
 

@@ -12,8 +12,8 @@ from ..config.names import default_name
 from ..config.project import Project
 from ..config.root import find_root
 from ..config.server_name import server_name
-from ..controlplane.client import PlatformClient
 from ..errors import InputError, NotFoundError
+from ..platform_client.client import PlatformClient
 
 
 def project_here(folder: Path, client: PlatformClient | None) -> str | None:

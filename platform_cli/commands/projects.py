@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from ..output import Output, table
 from ..targets.aws_lambda.front_lines import front_lines
 from .options import json_option, running_target, target_option
+from .output import Output, table
 from .removals import confirm_removal, yes_option
 
 

@@ -12,9 +12,9 @@ from ..config.project import Project
 from ..config.stages import in_stage
 from ..errors import ConfigError, InputError
 from ..home import open_home
-from ..output import Output
 from .deploy import read_project
 from .options import json_option, target_name, target_option
+from .output import Output
 from .plans import plan_data, plan_text
 
 # The stage that a project is without one.

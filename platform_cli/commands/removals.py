@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from ..output import Output
 from ..targets.base import Removal
+from .output import Output
 
 yes_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option("--yes", is_flag=True, help="Do not ask.")
 

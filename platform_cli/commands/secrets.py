@@ -11,12 +11,12 @@ import click
 
 from ..config.names import check_name
 from ..errors import InputError
-from ..output import Output, table
 from ..secrets.base import MAX_VALUE_BYTES, check_secret, check_secret_name
 from ..targets.base import Target
 from ..targets.local import LocalTarget
 from .env_file import read_env_file
 from .options import json_option, running_target, target_option
+from .output import Output, table
 from .project_here import project_here
 
 project_option = click.option("--project", metavar="NAME", help="Default: the project of this folder.")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from ..controlplane.connections import keep_token
 from ..home import Home, open_home
-from ..output import Output
+from ..platform_client.connections import keep_token
 from .options import json_option, running_target, target_option
+from .output import Output
 
 
 @click.command("new-token")

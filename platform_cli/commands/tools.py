@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
+from ..clients.tool_arguments import split_pairs, type_names
 from ..errors import ToolError
-from ..output import Output, table
-from ..tool_arguments import split_pairs, type_names
 from .callers import caller_options, headers_for
 from .options import json_option, platform_client, running_target, target_option
+from .output import Output, table
 
 
 @click.command("tools")
@@ -20,7 +20,7 @@ from .options import json_option, platform_client, running_target, target_option
 @json_option
 def tools_command(server: str, token: str | None, headers: tuple[str, ...], as_json: bool) -> None:
     """List the tools of project NAME, or of the MCP server at URL."""
-    from ..mcp_client import list_tools
+    from ..clients.mcp_client import list_tools
 
     url = _url(server)
     tools = list_tools(url, headers_for(url, token, headers))
@@ -44,7 +44,7 @@ def call_command(
     A value is text where the tool takes text, and JSON elsewhere: amount=4.5 tags='["food"]'.
     """
     given = split_pairs(arguments)
-    from ..mcp_client import call_tool
+    from ..clients.mcp_client import call_tool
 
     output = Output(as_json=as_json)
     url = _url(server)
@@ -66,7 +66,7 @@ def call_command(
 
 def _url(server: str) -> str:
     if "://" in server:
-        from ..mcp_client import check_url
+        from ..clients.mcp_client import check_url
 
         return check_url(server)
     status = running_target().status(server)

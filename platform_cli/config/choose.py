@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from platform_cli.build.ignore import never_taken
 from platform_cli.config.names import slugify
 from platform_cli.config.offers import offered_commands
 from platform_cli.config.package_json import package_program
@@ -22,6 +21,7 @@ from platform_cli.config.root import Root, is_marked
 from platform_cli.config.scripts import SOURCES, console_scripts, module_file
 from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server, uses_sdk
 from platform_cli.errors import SourceError
+from platform_cli.project_files.ignore import never_taken
 
 _Candidate = TypeVar("_Candidate")
 

@@ -14,16 +14,16 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from .. import __version__
+from ..api.error_responses import answer_errors, error_response
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
+from ..pushes.deployment_routes import deployment_routes
+from ..pushes.link_routes import link_routes
 from .builds import Builds
-from .deployment_routes import deployment_routes
 from .ending import Ending
-from .error_responses import answer_errors, error_response
-from .link_routes import link_routes
 from .platform import Platform
 from .public_api import public_routes
-from .pushes import Pushes
+from .push_to_deploy import Pushes
 from .secret_routes import secret_routes
 from .store import Origin
 

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from ..build.model import Bundle
-from ..build.pipeline import build
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.project import Project
@@ -18,10 +16,12 @@ from ..config.sources import NPM, PYPI, read_package_source
 from ..config.stages import with_tables
 from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
+from ..pipeline.build import build
+from ..pipeline.model import Bundle
+from ..platform_client.upload import Description, unpack
+from ..pushes.deployer import Emit, Event, Read, told_stages
 from ..temporary import temporary_folder
-from .deployer import Emit, Event, Read, told_stages
 from .platform import Platform
-from .upload import Description, unpack
 
 # How many builds run at the same time; others wait.
 MAX_BUILDS = 2

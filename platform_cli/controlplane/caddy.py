@@ -19,8 +19,8 @@ from string import Template
 
 from ..errors import PlatformError
 from ..infra_files import infra_file
+from ..platform_client.connections import LocalSocket
 from ..supervisor.sockets import FIRST_PORT, HOST, LAST_PORT
-from .connections import LocalSocket
 from .domain import HTTPS, Domain
 from .tcp import API_PORTS
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import HomeportError
 from ..findings.offers import check_still_offers
+from ..pushes.deployer import Deployed, Emit, Read, token_note
 from .builds import Builds
-from .deployer import Deployed, Emit, Read, token_note
 from .platform import Platform
 from .store import Origin
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any
 
-from ..build.manifest import read_manifest
 from ..errors import BuildError
+from ..pipeline.manifest import read_manifest
+from ..pushes.deployments import list_deployments
 from ..supervisor.supervisor import Supervisor
-from .deployments import list_deployments
 from .edge import Edge
 from .state import State
 from .store import ProjectRow

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
+from ..platform_client.upload import MAX_UPLOAD
 from .builds import Builds
 from .domain import read_domain
 from .platform import Platform
-from .upload import MAX_UPLOAD
 
 
 class TokenName(BaseModel):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 
-from .reporter import Reporter, Untold
+from ..pushes.reporter import Reporter, Untold
 from .sqlite_deployments import SQLiteDeployments
 
 # Seconds after which GitHub is asked again when it could not be told.

@@ -14,17 +14,17 @@ import uvicorn
 
 from homeport_runtime.guard.names import Names
 
+from ..api.gate import Gate
 from ..home import Home, check_socket_folder
+from ..pushes.webhook import Webhook
 from ..supervisor.descriptor_store import DescriptorStore
 from .api import create_app
 from .builds import Builds
 from .ending import Ending
-from .gate import Gate
 from .peer import refuse_workers
 from .platform import Platform
-from .pushes import Pushes
+from .push_to_deploy import Pushes
 from .tcp import open_api
-from .webhook import Webhook
 
 
 async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from .deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted, needs_word
+from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted, needs_word
 from .store import transaction
 
 _FIELDS = ", ".join(field.name for field in fields(Deployment))

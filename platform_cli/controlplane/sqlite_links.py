@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 
 from ..github.repository import GitHub, Repository
+from ..pushes.links import Link, LinkedRepository, Links, Vault
 from ..secrets.base import SecretStore
-from .links import Link, LinkedRepository, Links, Vault
 
 
 class SQLiteLinks(Links):

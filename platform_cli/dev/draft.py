@@ -8,16 +8,16 @@ from typing import Any
 
 from homeport_runtime.manifest import APP_FOLDER
 
-from ..build.bundle import BundleDraft
-from ..build.manifest import bundle_hash
-from ..build.model import Source, SourceFile
-from ..build.package import OwnPackage, own_package
-from ..build.pipeline import draft_manifest, install
-from ..build.sessions import with_sessions
-from ..build.source import find_source, hash_source
-from ..build.stages import Stages
 from ..config.project import Project
 from ..home import Home
+from ..pipeline.build import draft_manifest, install
+from ..pipeline.bundle import BundleDraft
+from ..pipeline.manifest import bundle_hash
+from ..pipeline.model import Source, SourceFile
+from ..pipeline.package import OwnPackage, own_package
+from ..pipeline.sessions import with_sessions
+from ..pipeline.source import find_source, hash_source
+from ..pipeline.stages import Stages
 from .watching import reloads
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..build.bundle import BundleDraft
-from ..build.stages import Stages
 from ..config.names import slugify
 from ..config.project import Project
 from ..errors import HomeportError, PlatformError
 from ..home import Home
+from ..pipeline.bundle import BundleDraft
+from ..pipeline.stages import Stages
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in

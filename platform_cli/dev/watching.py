@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 
-from ..build.ignore import never_taken
 from ..config.project import Project
 from ..errors import SourceError
+from ..project_files.ignore import never_taken
 
 SUFFIXES = frozenset(
     {".py", ".toml", ".yaml", ".yml", ".j2", ".jinja", ".jinja2", ".html", ".sql", ".sh",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from ..build.code import Code, functions
 from ..config.project import Project
-from ..syntax import called, dotted
+from ..pipeline.code import Code, functions
+from ..project_files.syntax import called, dotted
 from .model import Finding
 
 _SCHEDULERS = frozenset(

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..build.code import listed
 from ..config.project import Project
 from ..errors import InputError
+from ..pipeline.code import listed
 from ..secrets.dotenv import parse_dotenv
 from .model import Finding
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ..build.code import Code, listed
-from ..build.ignore import Included, why_left
 from ..config.project import Project
-from ..syntax import called
+from ..pipeline.code import Code, listed
+from ..project_files.ignore import Included, why_left
+from ..project_files.syntax import called
 from .model import Finding
 
 # Longer texts are prose.

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from ..build.code import read_code
-from ..build.ignore import Included, never_taken, why_left
 from ..config.project import Project
 from ..errors import InspectError
+from ..pipeline.code import read_code
+from ..project_files.ignore import Included, never_taken, why_left
 from .left_behind import bring, named_paths
 
 _FILE = re.compile(r"(?:No such file or directory|cannot open shared object file)[^'\n]*: '([^'\n]+)'")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..build.code import Code
 from ..config.project import Project
+from ..pipeline.code import Code
 from .background import find_background
 from .dotenv import find_dotenv, names_in_dotenv
 from .left_behind import find_left_behind

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from homeport_runtime.environment import INHERITED, QUIET, RESERVED
 
-from ..build.code import Code, listed
 from ..config.project import Project
-from ..syntax import dotted, keyword, text_of
+from ..pipeline.code import Code, listed
+from ..project_files.syntax import dotted, keyword, text_of
 from .model import Finding
 
 _ENVIRON = ("os.environ", "environ")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from ..build.source import MAX_BYTES
 from ..errors import GitHubError, NotFoundError, SourceError
+from ..pipeline.source import MAX_BYTES
 from .client import GitHubClient
 from .commits import Commit, TreeEntry, check_files, check_tree
 from .repository import Repository

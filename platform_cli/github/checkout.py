@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import tenacity
 
-from ..build.confined import confined
-from ..build.source import MAX_BYTES
 from ..errors import GitHubError, NotFoundError, RevokedTokenError
+from ..pipeline.confined import confined
+from ..pipeline.source import MAX_BYTES
 from ..temporary import temporary_folder
 from .commits import Commit, MovedError, TreeEntry, check_files, check_tree
 from .repository import Repository

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..build.source import MAX_BYTES, MAX_FILES
 from ..errors import GitHubError, SourceError
+from ..pipeline.source import MAX_BYTES, MAX_FILES
 from .repository import Repository
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer begins with this, and is smaller than 1024 bytes.

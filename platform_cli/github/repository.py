@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..controlplane.connections import is_loopback
 from ..errors import InputError
+from ..platform_client.connections import is_loopback
 
 # The variables that GitHub's own runners set: https://docs.github.com/actions/reference/workflows-and-actions/variables
 SERVER_VARIABLE = "GITHUB_SERVER_URL"

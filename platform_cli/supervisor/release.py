@@ -13,9 +13,9 @@ from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.manifest import KEYS
 
-from ..build.manifest import read_manifest
 from ..home import Home
 from ..own_code import uv_folder
+from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
 
 

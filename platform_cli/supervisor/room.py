@@ -9,8 +9,8 @@ from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.manifest import APP_FOLDER
 
-from ..build.confined import shared_folders
 from ..own_code import own_code
+from ..pipeline.confined import shared_folders
 from .release import RunnableRelease
 
 # Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..build.model import Bundle
 from ..log_query import LogQuery
+from ..pipeline.model import Bundle
 
 
 @dataclass(frozen=True, slots=True)

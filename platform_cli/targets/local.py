@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..build.model import Bundle
-from ..controlplane.client import PlatformClient
 from ..errors import NotFoundError
 from ..log_query import LogQuery
+from ..pipeline.model import Bundle
+from ..platform_client.client import PlatformClient
 from .base import Plan, Removal, Step
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.commands.conftest import PROJECT, Done, Run, environment, error_of
-from tests.controlplane.test_upload import HOSTILE, REGULAR, archive_of
+from tests.platform_client.test_upload import HOSTILE, REGULAR, archive_of
 from tests.support import ROOT, SERVERS, Deployment, Platform
 
 SERVER = SERVERS / "mcp2_lowlevel"

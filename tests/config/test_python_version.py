@@ -8,7 +8,7 @@ import pytest
 
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.config.python_version import required_python, specifier_of_poetry, wanted_python
-from tests.build.test_imports import write
+from tests.project_files.test_imports import write
 
 REQUIRES = "[project]\nname = 'x'\nrequires-python = '>=3.11'\n"
 INLINE = "# /// script\n# requires-python = '>=3.12'\n# ///\n"

@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from platform_cli.build.stages import Stages
 from platform_cli.controlplane import builds as module
 from platform_cli.controlplane.builds import Builds
 from platform_cli.controlplane.platform import Platform
 from platform_cli.errors import LockError
-from tests.controlplane.test_upload import REGULAR, archive_of
+from platform_cli.pipeline.stages import Stages
+from tests.platform_client.test_upload import REGULAR, archive_of
 
 DEADLINE_S = 30.0
 DESCRIPTION = {"path": "server.py", "name": "app", "variables": {"KEY": "value"}}

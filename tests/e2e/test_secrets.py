@@ -281,8 +281,8 @@ def test_the_platform_refuses_what_the_command_line_did_not(home: Path, cli: Pri
     cli.run("set-secret", "DB_PASSWORD", "first-value")
     cli.run("deploy")
     bundle = next(path.name for path in (home / "bundles").iterdir() if not path.name.startswith("."))
-    from platform_cli.controlplane.client import PlatformClient
     from platform_cli.errors import ConfigError
+    from platform_cli.platform_client.client import PlatformClient
 
     with pytest.raises(ConfigError, match="needs the secret DB_PASSWORD, which is not set in fresh"):
         PlatformClient(Home(home)).deploy("fresh", bundle, str(project), 0.0)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from platform_cli.build.code import read_code
 from platform_cli.config.project import Scaling
 from platform_cli.findings.background import find_background
+from platform_cli.pipeline.code import read_code
 
 from .conftest import Make
 

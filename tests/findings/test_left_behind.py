@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from platform_cli.build.code import read_code
 from platform_cli.findings.left_behind import find_left_behind
+from platform_cli.pipeline.code import read_code
 
 from .conftest import Make
 

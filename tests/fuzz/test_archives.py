@@ -14,9 +14,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_cli.controlplane import upload
 from platform_cli.errors import HomeportError
 from platform_cli.github.archives import _unpack
+from platform_cli.platform_client import upload
 
 from .values import objects
 

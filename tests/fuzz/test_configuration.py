@@ -10,10 +10,10 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from platform_cli.build.requirements_txt import read_text
 from platform_cli.config.schema import TABLES
 from platform_cli.config.toml import read_toml
 from platform_cli.errors import HomeportError, InputError
+from platform_cli.pipeline.requirements_txt import read_text
 from platform_cli.secrets.dotenv import parse_dotenv
 
 VALUES = st.recursive(

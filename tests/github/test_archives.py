@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from platform_cli.build.source import MAX_BYTES, MAX_FILES
 from platform_cli.errors import GitHubError, NotFoundError, SourceError
 from platform_cli.github import archives
 from platform_cli.github.archives import MAX_MISSING, Archives, _Blob, _complete, _tree, _unpack
@@ -17,6 +16,7 @@ from platform_cli.github.checkout import Git
 from platform_cli.github.client import GitHubClient
 from platform_cli.github.commits import TreeEntry, check_tree
 from platform_cli.github.repository import GitHub, Repository
+from platform_cli.pipeline.source import MAX_BYTES, MAX_FILES
 from tests.github.fake import FakeGitHub, commit, git
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import homeport_runtime
-from platform_cli.build.runtime import store_runtime
+from platform_cli.pipeline.runtime import store_runtime
 from platform_cli.supervisor.release import RunnableRelease
 
 THREADED = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"

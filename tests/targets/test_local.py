@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from platform_cli.build.model import Bundle
 from platform_cli.errors import NotFoundError
+from platform_cli.pipeline.model import Bundle
 from platform_cli.targets.local import LocalTarget
 
 BUNDLE = Bundle(Path("bundle"), "b" * 32, {})

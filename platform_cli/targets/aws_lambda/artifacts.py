@@ -19,17 +19,17 @@ from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.packed import FILE_NAME as PACK
 from homeport_runtime.packed import pack
 
-from ...build.archive import Archive, Entry, read_archive, write_archive
-from ...build.layer import build_layer
-from ...build.lock import make_lock
-from ...build.model import Bundle, Interpreter, Layer
-from ...build.pipeline import Built
-from ...build.record import check_records
-from ...build.stages import Stages
 from ...config.project import Architecture, LambdaSettings
 from ...errors import BuildError, ConfigError
 from ...home import Home
 from ...infra_files import infra_file
+from ...pipeline.archive import Archive, Entry, read_archive, write_archive
+from ...pipeline.build import Built
+from ...pipeline.layer import build_layer
+from ...pipeline.lock import make_lock
+from ...pipeline.model import Bundle, Interpreter, Layer
+from ...pipeline.record import check_records
+from ...pipeline.stages import Stages
 from .bytecode import compile_files, compile_in_place, pyc_name, sources_of
 
 # Managed runtimes, and the oldest glibc of each (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html):

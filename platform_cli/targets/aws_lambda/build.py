@@ -10,16 +10,15 @@ from typing import Any
 
 from homeport_runtime.telemetry.scrub import Scrubber
 
-from ...build.code import read_code
-from ...build.model import Bundle
-from ...build.pipeline import build
-from ...build.sessions import decide_sessions
-from ...build.stages import Stages
 from ...config.names import default_name
 from ...config.project import Project
 from ...home import Home
+from ...pipeline.build import build
+from ...pipeline.code import read_code
+from ...pipeline.model import Bundle
+from ...pipeline.sessions import decide_sessions
+from ...pipeline.stages import Stages
 from ...secrets.references import check_needed, referenced
-from ...secrets.secrets_manager import ProjectSecrets
 from ...supervisor.inspection import inspect_release
 from ...supervisor.launch import PlainLauncher
 from ...supervisor.release import read_release
@@ -29,6 +28,7 @@ from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there, check_served_there
 from .secrets import pin_of
+from .secrets_manager import ProjectSecrets
 from .wanted import Wanted, check_variables_fit
 
 

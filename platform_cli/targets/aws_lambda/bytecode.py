@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ...build.model import Interpreter
+from ...pipeline.model import Interpreter
 from ...supervisor.launch import PYTHON_FLAGS
 
 # Compiled for good: on AWS the files have the date of the archive.

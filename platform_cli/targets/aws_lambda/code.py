@@ -14,8 +14,8 @@ import httpx
 
 from homeport_runtime.manifest import FILE_NAME
 
-from ...build.archive import Archive, read_archive
 from ...errors import AWSError
+from ...pipeline.archive import Archive, read_archive
 from .client import AWS
 from .names import function_name
 from .versions import Version

@@ -10,7 +10,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from ...build.archive import Archive
+from ...pipeline.archive import Archive
 from .client import AWS, MISSING, absent, code_of
 from .names import POLICY, tag_list
 from .ownership import foreign_role, foreign_table, refuse_foreign

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from ...config.project import LambdaSettings
-from ...doctor import Check, Status, check_python, check_uv
+from ...doctor.machine import Check, Status, check_python, check_uv
 from ...errors import AWSError, ConfigError
 from .client import AWS, aws_errors, code_of
 from .doctor_organization import check_public_url, check_security_hub

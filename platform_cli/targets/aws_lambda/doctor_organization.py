@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...doctor import Check
+from ...doctor.machine import Check
 from .client import AWS, MISSING, code_of
 from .names import PREFIX
 

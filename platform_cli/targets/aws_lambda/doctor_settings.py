@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from ...config.project import LambdaSettings, Network
-from ...doctor import Check
+from ...doctor.machine import Check
 from .client import AWS, code_of
 
 LAMBDA = "lambda.amazonaws.com"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ...build.archive import Archive
 from ...controlplane.access import hash_of, make_token
 from ...controlplane.store import Origin
 from ...errors import BusyError
-from ...secrets.secrets_manager import ProjectSecrets
+from ...pipeline.archive import Archive
 from .client import AWS, aws_errors
 from .concurrency import keep_ready, limit_instances
 from .creation import create_function, make_layer, make_log_group, make_role, make_table, make_url, update_function
@@ -22,6 +21,7 @@ from .origins import write_origin
 from .planner import LambdaPlan, Name, used_secrets
 from .publish import prune, publish, switch
 from .roles import attach_policies
+from .secrets_manager import ProjectSecrets
 from .wanted import Wanted
 
 

@@ -16,10 +16,10 @@ from typing import Any
 from homeport_runtime.discovery import FILE_NAME as DISCOVERY
 from homeport_runtime.manifest import FILE_NAME
 
-from ...build.archive import Archive, Entry, write_archive
 from ...config.project import Project
 from ...controlplane.store import Origin
 from ...errors import ConfigError, InputError, NotFoundError
+from ...pipeline.archive import Archive, Entry, write_archive
 from .artifacts import Artifacts, check_python
 from .build import needed_secrets
 from .client import AWS

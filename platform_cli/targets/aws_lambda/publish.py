@@ -5,7 +5,6 @@ from __future__ import annotations
 from botocore.exceptions import WaiterError
 
 from ...errors import HomeportError, ReleaseError
-from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS, MISSING, absent
 from .creation import wait, when_known
 from .handshake import shake_hands
@@ -13,6 +12,7 @@ from .layers import delete_unused_layers
 from .live import Live, read_live
 from .names import ALIAS, MAX_DESCRIPTION, function_name
 from .origins import forget_origins
+from .secrets_manager import ProjectSecrets
 from .versions import Version
 
 KEPT_RELEASES = 10

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import nullcontext
 
-from ...secrets.secrets_manager import ProjectSecrets
 from ..base import Removal
 from .client import AWS, MISSING, absent
 from .creation import WAITER
@@ -18,6 +17,7 @@ from .lock import deploy_lock
 from .names import ALIAS, TAG, early_role_name, function_name, log_group, mailbox_table, role_name, secret_name
 from .ownership import foreign_log_group, foreign_role
 from .roles import attached_by_hand, delete_role, detach_policies, is_of_region
+from .secrets_manager import ProjectSecrets
 from .upload import delete_empty_bucket
 
 

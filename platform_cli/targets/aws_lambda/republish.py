@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...controlplane.access import hash_of, make_token
-from ...secrets.secrets_manager import ProjectSecrets
 from .client import AWS
 from .code import fetched, manifest_of
 from .creation import update_function
@@ -12,6 +11,7 @@ from .names import function_name
 from .origins import read_origins, write_origin
 from .pins import Pin
 from .publish import prune, publish, switch
+from .secrets_manager import ProjectSecrets
 from .versions import Version
 from .wanted import network
 

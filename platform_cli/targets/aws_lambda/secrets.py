@@ -7,13 +7,13 @@ from typing import Any
 
 from ...errors import HomeportError, NotFoundError, ReleaseError
 from ...secrets.base import check_secret
-from ...secrets.secrets_manager import Document, ProjectSecrets
 from .client import AWS
 from .live import Live, read_live
 from .lock import deploy_lock
 from .names import check_name_fits
 from .pins import Pin
 from .republish import republish
+from .secrets_manager import Document, ProjectSecrets
 
 
 def pin_of(document: Document, names: tuple[str, ...]) -> Pin | None:

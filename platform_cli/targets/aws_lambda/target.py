@@ -8,10 +8,10 @@ from typing import Any
 
 from ...contract import compare
 from ...controlplane.access import hash_of, make_token
-from ...controlplane.deployments import describe_release
 from ...controlplane.store import Origin
 from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
+from ...pushes.deployments import describe_release
 from ..base import Removal
 from .client import AWS, aws_errors
 from .code import contract_of

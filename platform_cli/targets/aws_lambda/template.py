@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...build.archive import Archive
 from ...home import write_atomic
+from ...pipeline.archive import Archive
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
 from .template_front import CERTIFICATE, PARAMETER, front_resources

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...build.archive import Archive
+from ...pipeline.archive import Archive
 from .client import AWS, absent
 from .names import bucket_name
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from platform_cli.build.archive import Archive, Entry, write_archive
 from platform_cli.config.project import LambdaSettings, Scaling
 from platform_cli.controlplane.store import Origin
+from platform_cli.pipeline.archive import Archive, Entry, write_archive
 from platform_cli.targets.aws_lambda.artifacts import Artifacts
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.executor import Executor

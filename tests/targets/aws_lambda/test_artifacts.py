@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.build.stages import Stages
 from platform_cli.config.load import load_project
 from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
+from platform_cli.pipeline.stages import Stages
 from platform_cli.targets.aws_lambda.build import make_wanted
 from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.sandbox import machine

@@ -13,11 +13,11 @@ import pytest
 
 from platform_cli.config.project import Scaling
 from platform_cli.errors import NotFoundError
-from platform_cli.secrets.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.secrets import pin_of
+from platform_cli.targets.aws_lambda.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ACCOUNT, ControlPlane

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from platform_cli.errors import NotFoundError, ReleaseError
-from platform_cli.secrets.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda import publish
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ControlPlane
 from tests.aws.mortal import Mortal

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.aws_platform.team_statements import check_within_boundary
 from platform_cli.config.project import LambdaSettings
 from platform_cli.config.toml import read_toml
-from platform_cli.controlplane.aws.team_statements import check_within_boundary
 from platform_cli.errors import ConfigError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.live import read_live

@@ -1,0 +1,82 @@
+"""The API of the platform on AWS: linked repositories, and what was deployed of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from .. import __version__
+from ..api.error_responses import answer_errors, error_response
+from ..errors import InputError, NotFoundError
+from ..github.archives import Archives
+from ..pushes.deployment_routes import deployment_routes
+from ..pushes.deployments import list_deployments
+from ..pushes.link_routes import link_routes
+from ..pushes.linking import Linking
+from ..targets.aws_lambda.client import AWS
+from ..targets.aws_lambda.target import LambdaTarget
+from .contracts import Contracts
+from .deployments import DynamoDeployments
+from .links import DynamoLinks, SecretsManagerVault
+from .queue import DynamoPings, Queue
+from .table import Table
+
+
+def create_app(aws: AWS) -> FastAPI:
+    app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
+    answer_errors(app)
+    table, target = Table(aws), LambdaTarget(aws)
+    links, deployments = DynamoLinks(table, SecretsManagerVault(aws)), DynamoDeployments(table)
+
+    @app.get("/v1/platform")
+    def describe_platform(request: Request) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "pid": None,
+            "projects": len(target.list_projects()),
+            "api_url": public_url(request),
+            "domain": urlsplit(public_url(request)).netloc,
+            "caddyfile": None,
+            "edge_error": None,
+        }
+
+    @app.get("/v1/projects")
+    def list_projects() -> list[dict[str, Any]]:
+        return target.list_projects()
+
+    @app.get("/v1/projects/{name}")
+    def status(name: str) -> dict[str, Any]:
+        return target.status(name)
+
+    @app.get("/v1/projects/{name}/releases")
+    def versions(name: str) -> list[dict[str, Any]]:
+        return target.versions(name)
+
+    def listed(name: str) -> list[dict[str, Any]]:
+        commits = deployments.of(name)
+        try:
+            return list_deployments(commits, target.versions(name))
+        except NotFoundError:
+            # It is not there yet, or not any more.
+            if not commits:
+                raise
+            return list_deployments(commits, ())
+
+    linking = Linking(links, deployments, Archives(), DynamoPings(table), Queue(aws).wake)
+    app.include_router(link_routes(linking, links, deployments, public_url, polls=False))
+    app.include_router(deployment_routes(deployments, listed, Contracts(table).of))
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    def elsewhere(path: str) -> JSONResponse:
+        hint = "with AWS credentials, without --platform: add --target lambda"
+        return error_response(InputError(f"the platform on AWS does not answer /{path}", hint=hint))
+
+    return app
+
+
+def public_url(request: Request) -> str:
+    """As it was asked: AWS leads nothing here that asks for another name."""
+    return str(request.base_url).rstrip("/")

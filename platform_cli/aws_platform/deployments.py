@@ -1,0 +1,140 @@
+"""Deployments on AWS: items of the table. Of each project one item counts them, and every new one is written on the
+condition that it is the next: so two deliveries at once do not overlook each other.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..errors import AWSError
+from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted
+from .table import Item, Put, Table, Update, fields_of
+
+PREFIX, HEAD = "deployment#", "head"
+COMMENTS = "comments"
+# After so long without a change a pull request gets another comment.
+COMMENT_S = 365 * 86400
+# A transaction that met another one is tried again, after a random while that grows.
+ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 20, 0.02, 1.0
+
+
+class DynamoDeployments(Deployments):
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def of(self, project: str) -> list[Deployment]:
+        items = self._table.query(_pk(project), PREFIX, newest_first=True)
+        return [_deployment(item) for item in items]
+
+    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
+        chosen = list(wanted)
+        for attempt in range(ATTEMPTS):
+            now = time.time()
+            remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
+            actions: list[Put | Update] = [Put(remembered, new=True)] if delivery is not None else []
+            needed: dict[str, list[Deployment]] = {}
+            for one in chosen:
+                number, known = self._read(one.project)
+                if (overtaken := decide(known, one)) is not None:
+                    actions += _actions(one, number, overtaken, now)
+                    needed[one.project] = known
+            failed = self._table.write(actions) if actions else []
+            if not failed:
+                for known in needed.values():
+                    self._prune(known)
+                return list(needed)
+            if delivery is not None and self._table.get(remembered["pk"], "-"):
+                return []
+            time.sleep(random.uniform(0, min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)))  # noqa: S311 - no secret
+        raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
+
+    def _read(self, project: str) -> tuple[int, list[Deployment]]:
+        """How many there have been, and those that are kept, newest first: in one look."""
+        items = self._table.query(_pk(project), newest_first=True)
+        count = next((item["newest"] for item in items if item["sk"] == HEAD), 0)
+        return count, [_deployment(item) for item in items if item["sk"] != HEAD]
+
+    def _prune(self, before: list[Deployment]) -> None:
+        """After one more than `before`."""
+        for old in before[KEPT - 1 :]:
+            if old.state not in ("waiting", "running"):
+                self._delete(old)
+
+    def _delete(self, deployment: Deployment) -> None:
+        self._table.delete(_pk(deployment.project), _sk(deployment))
+        self._table.delete(*_log(deployment))
+
+    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+        condition = {"state": only_if} if only_if else {}
+        return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
+
+    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+        """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
+        super().end(deployment, state, **fields)
+        if state == "gone":
+            expires = {"expires": int(time.time() + REMEMBERED_S)}
+            places = [(f"previews#{deployment.link}", deployment.project)]
+            for one in self.of(deployment.project):
+                places += [(_pk(one.project), _sk(one)), _log(one)]
+            for pk, sk in places:
+                self._table.update(Update(pk, sk, expires))
+
+    def append_log(self, deployment: Deployment, line: str) -> None:
+        self._table.append(*_log(deployment), "lines", f"{line}\n")
+
+    def clear_log(self, deployment: Deployment) -> None:
+        self._table.delete(*_log(deployment))
+
+    def log(self, deployment: Deployment) -> str:
+        item = self._table.get(*_log(deployment))
+        return "".join(item["lines"]) if item else ""
+
+    def previews(self, link: str) -> list[str]:
+        return [item["sk"] for item in self._table.query(f"previews#{link}")]
+
+    def forget(self, project: str) -> None:
+        for deployment in self.of(project):
+            if deployment.pull is None:
+                self._delete(deployment)
+
+    def comment(self, preview: str) -> int | None:
+        item = self._table.get(COMMENTS, preview)
+        return int(item["github_id"]) if item else None
+
+    def set_comment(self, preview: str, github_id: int) -> None:
+        expires = int(time.time() + COMMENT_S)
+        self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id, "expires": expires})
+
+
+def _actions(wanted: Wanted, number: int, overtaken: Sequence[Deployment], now: float) -> list[Put | Update]:
+    pk = _pk(wanted.project)
+    new = Deployment(number + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
+    actions: list[Put | Update] = [
+        Update(pk, HEAD, {"newest": new.id}, {"newest": number} if number else None),
+        Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
+    ]
+    if wanted.pull is not None:
+        actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
+    return actions + [
+        Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
+    ]
+
+
+def _pk(project: str) -> str:
+    return f"project#{project}"
+
+
+def _sk(deployment: Deployment) -> str:
+    return f"{PREFIX}{deployment.id:012d}"
+
+
+def _log(deployment: Deployment) -> tuple[str, str]:
+    """Apart from the rest: lists of deployments are read often, and logs are long."""
+    return f"log#{deployment.project}", f"{deployment.id:012d}"
+
+
+def _deployment(item: Item) -> Deployment:
+    return Deployment(**{name: value for name, value in item.items() if name not in ("pk", "sk", "expires")})

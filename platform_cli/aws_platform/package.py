@@ -1,0 +1,78 @@
+"""homeport itself as layers for its functions: the packages it needs, cross-installed as a user's are, and its code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import requires
+from pathlib import Path
+
+import homeport_runtime
+
+from ..config.project import Architecture, LambdaSettings
+from ..home import Home
+from ..infra_files import PACKAGE, infra_file
+from ..pipeline.archive import Archive, Entry, read_archive, write_archive
+from ..pipeline.interpreter import find_interpreter
+from ..pipeline.layer import build_layer
+from ..pipeline.lock import make_lock
+from ..pipeline.model import Requirements
+from ..pipeline.stages import Stages
+from ..targets.aws_lambda.artifacts import check_python, compiled_entries, on_lambda, packages_of
+from ..targets.aws_lambda.bytecode import sources_of
+
+# What a function has loaded when it answers: that is compiled beforehand.
+LOADED = (
+    "import json, sys, platform_cli.aws_platform.web, platform_cli.aws_platform.api, "
+    "platform_cli.aws_platform.builder, "
+    "boto3.dynamodb.types, botocore.httpsession; print(json.dumps(sorted(sys.modules)))"
+)
+OWN = ("platform_cli", "homeport_runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """`function` is what every function has to have of its own: nothing that it needs."""
+
+    packages: Archive
+    code: Archive
+    function: Archive
+    python: str
+    architecture: Architecture
+
+
+def make_package(architecture: Architecture, home: Home, stages: Stages) -> Package:
+    own = find_interpreter(None, home.cache)
+    check_python(own.minor, LambdaSettings())
+    foreign = on_lambda(own, architecture)
+    requirements = Requirements("\n".join(requires("homeport") or ()), "homeport's own")
+    with stages.run("lock") as stage:
+        lock, stage.cached = make_lock(requirements, foreign, home.cache)
+    with stages.run("layer") as stage:
+        layer, stage.cached = build_layer(lock, foreign, home.layers)
+    with stages.run("package") as stage:
+        folder = home.cache / "platform"
+        loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, cwd="/")
+        modules = json.loads(loaded.stdout)
+        foreign_modules = [name for name in modules if name.partition(".")[0] not in OWN]
+        compiled = hashlib.sha256("\n".join(foreign_modules).encode()).hexdigest()[:16]
+        packages = folder / f"packages-{lock.hash[:32]}-{compiled}.zip"
+        stage.cached = packages.exists()
+        if not packages.exists():
+            write_archive(packages, compiled_entries(packages_of(layer), sources_of(foreign_modules), own))
+        code = folder / "code.zip"
+        write_archive(code, compiled_entries(_own_files(), sources_of(modules), own))
+        function = write_archive(folder / "function.zip", {"README": Entry(b"All that this runs is in its layers.\n")})
+    return Package(read_archive(packages), read_archive(code), function, own.minor, architecture)
+
+
+def _own_files() -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for package in (PACKAGE, Path(homeport_runtime.__file__).parent):
+        files |= {file.relative_to(package.parent).as_posix(): file for file in sorted(package.rglob("*.py"))}
+    infra = infra_file(".")
+    found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
+    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}

@@ -1,0 +1,52 @@
+"""Limits on the SDKs that a project's code needs, whatever its requirements leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from platform_cli.config.project import Program, Project
+from platform_cli.errors import SourceError
+from platform_cli.pipeline.code import Code
+from platform_cli.project_files.imports import Module, parse_module
+from platform_cli.project_files.sdk import sdk_requirements
+
+# As many files of a package are read for signs.
+MAX_FILES = 500
+
+
+def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
+    """The upper limits on mcp and fastmcp (`mcp<2`) of the server's `code`, or of the package that the program is in;
+    none where the code tells nothing, or cannot be parsed here.
+    """
+    if project.program is not None:
+        return _bounds(list(_package(project.folder / project.member, project.program)))
+    return _bounds([each.module for each in code])
+
+
+def package_bounds(layer: Path, program: Program) -> tuple[str, ...]:
+    """The same of the installed package in `layer` that `program` is in."""
+    return _bounds(list(_package(layer, program)))
+
+
+def _bounds(modules: list[Module]) -> tuple[str, ...]:
+    imported = {found.name for module in modules for found in module.imports if not found.level}
+    limits = sdk_requirements([module.tree for module in modules], imported)
+    return tuple(sorted(limit for limit in limits if "<" in limit and ">" not in limit))
+
+
+def _package(root: Path, program: Program) -> Iterator[Module]:
+    for file in _files_of_package(root, program.module.partition(".")[0]):
+        try:
+            yield parse_module(file, file.name)
+        except SourceError:
+            continue
+
+
+def _files_of_package(root: Path, name: str) -> list[Path]:
+    for place in (root / "src", root):
+        if (place / name).is_dir():
+            return sorted((place / name).rglob("*.py"))[:MAX_FILES]
+        if (place / f"{name}.py").is_file():
+            return [place / f"{name}.py"]
+    return []

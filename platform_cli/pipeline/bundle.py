@@ -1,0 +1,137 @@
+"""bundle: the app's source and manifest.json in a folder named by content hash."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
+
+from ..config.project import Project
+from ..errors import BuildError
+from ..home import Home, write_atomic
+from ..hostile_files import digest
+from ..project_files.imports import Module, imported_names
+from .manifest import read_manifest
+from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
+from .source import copy_source
+
+BYTECODE = "__pycache__"
+
+
+def describe(
+    project: Project,
+    source: Source,
+    interpreter: Interpreter,
+    lock: Lock,
+    layer: Layer,
+    runtime: str,
+    roots: Sequence[str] = (),
+    modules: Sequence[Module] = (),
+) -> dict[str, Any]:
+    """The manifest before inspection: everything that decides how the server runs. `roots` are the folders of the app
+    from which the project's own modules are imported, "" for the app itself; `modules` are those of its source.
+    """
+    return {
+        "format": FORMAT,
+        "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
+        "program": asdict(project.program) if project.program else None,
+        "args": list(project.args),
+        "command": list(project.command) if project.command else None,
+        "sessions": bool(project.sessions),
+        "start_timeout_s": project.start_timeout_s,
+        "memory_mb": project.memory_mb,
+        "environment": dict(sorted(project.environment.items())),
+        "scaling": {**asdict(project.scaling), "max": project.scaling.workers, "auto": project.auto_scaling},
+        "cold_start_optimization": project.cold_start_optimization,
+        "domains": list(project.domains),
+        "origins": list(project.origins),
+        "stop_first": project.stop_first,
+        "auth": project.auth,
+        "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
+        "lock": lock.hash,
+        "layer": layer.hash,
+        "runtime": runtime,
+        "roots": list(roots),
+        "files": {file.path: file.sha256 for file in source.files},
+        "folders": list(source.folders),
+        "preload": list(imported_names(project.folder, modules)) if project.entrypoint else [],
+    }
+
+
+def find_bundle(home: Home, name: str) -> Bundle | None:
+    """The bundle of that name; None where there is none, or where it is not what was built any more."""
+    path = home.bundles / name
+    try:
+        manifest = read_manifest(path)
+    except BuildError:
+        return None
+    if not _has_files(path / APP_FOLDER, manifest["files"]):
+        return None
+    # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+    os.utime(path)
+    return Bundle(path, name, manifest)
+
+
+def _has_files(app: Path, files: Mapping[str, str]) -> bool:
+    """Whether `app` has the content that `files` (path -> sha256) say, and nothing else but bytecode of it."""
+    found = set()
+    for folder, folders, names in os.walk(app):
+        folders[:] = [name for name in folders if name != BYTECODE]
+        found |= {Path(folder, name).relative_to(app).as_posix() for name in names}
+    try:
+        return found == files.keys() and all(digest(app / path) == sha256 for path, sha256 in files.items())
+    except OSError:
+        return False
+
+
+class BundleDraft:
+    """A bundle in a temporary folder: filled, inspected there, and named only when all of it is right."""
+
+    def __init__(self, home: Home, manifest: Mapping[str, Any], name: str) -> None:
+        self._home = home
+        self._manifest = dict(manifest)
+        self._name = name
+        home.bundles.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(dir=home.bundles, prefix=f".{name}."))
+
+    def __enter__(self) -> BundleDraft:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def fill(self, *parts: tuple[Path, Sequence[SourceFile]]) -> None:
+        """Copies the app together from `parts`: folders, and what is taken from each."""
+        app = self.path / APP_FOLDER
+        app.mkdir()
+        for folder, files in parts:
+            copy_source(folder, files, app)
+        self._write_manifest()
+
+    def finish(self, found: Inspection) -> Bundle:
+        self._manifest |= {
+            "server": {"kind": found.kind, "object": found.object, "chosen": found.chosen},
+            "contract": found.contract,
+            "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
+        }
+        self._write_manifest()
+        final = self._home.bundles / self._name
+        try:
+            self.path.rename(final)
+        except OSError:
+            # Another deploy of the same content was faster, unless what is there has been changed since.
+            if find_bundle(self._home, self._name) is None:
+                final.rename(self._home.bundles / f".{self._name}.changed-{secrets.token_hex(4)}")
+                self.path.rename(final)
+        return Bundle(final, self._name, self._manifest)
+
+    def _write_manifest(self) -> None:
+        write_atomic(self.path / FILE_NAME, json.dumps(self._manifest).encode())

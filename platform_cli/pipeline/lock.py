@@ -1,0 +1,101 @@
+"""Requirements -> Lock: exact versions with hashes for one Python and platform, resolved once and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import unquote
+
+from platform_cli.errors import LockError
+from platform_cli.home import write_atomic
+from platform_cli.pipeline.model import RUNTIME_REQUIREMENTS, Interpreter, Lock, Requirements, Resolved
+from platform_cli.pipeline.requirements_txt import content_hash
+from platform_cli.pipeline.uv import FREE_DISK, UvError
+
+_FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
+
+
+def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path) -> tuple[Lock, bool]:
+    """The lock of `requirements` and the runtime's own, and whether it was remembered below `cache`.
+
+    Raises LockError with uv's own reason when there is no solution or no index can be reached.
+    """
+    remembered = cache / "locks" / f"{_identity(requirements, interpreter)}.json"
+    known = _recall(remembered)
+    if known is not None and requirements.upgrade is None:
+        return _lock(known, interpreter), True
+    # Late: what is remembered is not resolved, and a redeploy has no time for what it does not use.
+    from platform_cli.pipeline.resolve import resolve
+
+    try:
+        resolved = resolve(requirements, interpreter, cache, known.text if known else "")
+    except UvError as error:
+        raise _explain(error, requirements, interpreter) from error
+    write_atomic(remembered, json.dumps(asdict(resolved)).encode())
+    return _lock(resolved, interpreter), False
+
+
+def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
+    """Names all that decides about the resolution, where the project's folder is and what it is called left out."""
+    file = requirements.file
+    decides = [
+        requirements.text,
+        [file.path, file.content, file.lock, file.extras, file.groups] if file else None,
+        requirements.pins.constraints if requirements.pins else None,
+        requirements.bounds,
+        interpreter.minor,
+        interpreter.platform,
+        RUNTIME_REQUIREMENTS,
+    ]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+
+
+def _recall(remembered: Path) -> Resolved | None:
+    """What was resolved, unless a local package that it holds has changed since."""
+    try:
+        data = json.loads(remembered.read_bytes())
+    except FileNotFoundError:
+        return None
+    known = Resolved(data["text"], data["local"], tuple(data["notes"]))
+    wheels = [Path(unquote(path)) for path in _FILE.findall(known.text)]
+    same = all(wheel.exists() for wheel in wheels) and all(
+        Path(path).exists() and content_hash(Path(path)) == content for path, content in known.local.items()
+    )
+    return known if same else None
+
+
+def _lock(resolved: Resolved, interpreter: Interpreter) -> Lock:
+    normal = "\n".join(line.strip() for line in resolved.text.splitlines() if line.strip())
+    identity = "\n".join([normal, interpreter.minor, interpreter.platform])
+    name = hashlib.sha256(identity.encode()).hexdigest()
+    return Lock(resolved.text, name, interpreter.minor, interpreter.platform, notes=resolved.notes)
+
+
+def _explain(error: UvError, requirements: Requirements, interpreter: Interpreter) -> LockError:
+    reason = error.message
+    if error.disk_full:
+        return LockError("the disk is full; the requirements could not be resolved", hint=FREE_DISK)
+    if "network was disabled" in error.stderr or "Request failed" in reason or "error sending request" in error.stderr:
+        return LockError(
+            f"the package index cannot be reached: {reason}",
+            hint="Check the network, UV_DEFAULT_INDEX and HTTPS_PROXY, then run the command again.",
+        )
+    if requirements.inferred:
+        hint = (
+            "These were guessed from the imports, and are taken as ready-made wheels only; write a requirements.txt "
+            "beside the server to say what it needs."
+        )
+    elif "not found in the package registry" in reason:
+        hint = "Check how the package is spelled, and that your index has it."
+    elif interpreter.foreign and "no usable wheels" in reason:
+        hint = (
+            f"It is published without a wheel for {interpreter.platform}, and nothing is built here for another "
+            f"machine. If it is Python alone, unpack its source into the project and name that folder in "
+            f"{requirements.origin}, as in ./docopt: of a folder a wheel is made."
+        )
+    else:
+        hint = f"Change the versions named in {requirements.origin} so that they fit together and this Python."
+    return LockError(f"the requirements of {requirements.origin} cannot be resolved: {reason}", hint=hint)

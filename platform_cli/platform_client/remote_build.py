@@ -1,0 +1,69 @@
+"""A build on a platform elsewhere: the source goes there, the stages are shown here as they happen there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from ..config.names import slugify
+from ..config.project import Project
+from ..config.root import CONFIGS, MARKERS
+from ..errors import PlatformError
+from ..pipeline.model import Bundle, Source
+from ..pipeline.source import collect_source
+from ..pipeline.stages import Stage, Stages
+from .client import PlatformClient, error_from
+from .upload import Description, pack
+
+# What decides how the project is built is needed there even when the ignore files leave it out of the app.
+ALWAYS = (*CONFIGS, *MARKERS, "package-lock.json", ".python-version", "poetry.lock", "pdm.lock", "Pipfile.lock")
+
+
+def build_remote(client: PlatformClient, project: Project, stages: Stages, note: Callable[[str], None]) -> Bundle:
+    """Uploads `project`. Raises what the build there raised.
+
+    The bundle's path is only its name: the folder is on the other machine.
+    """
+    with stages.run("upload"):
+        source = collect_source(
+            project.folder, project.entrypoint.file if project.entrypoint else None, project.include
+        )
+        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+            events = client.build(archive)
+            event = next(events, None)
+    while event is not None:
+        match event["event"]:
+            case "start":
+                stages.started(event["name"])
+            case "end":
+                stages.ended(Stage(event["name"], event["seconds"], event["cached"]))
+            case "note":
+                note(event["text"])
+            case "error":
+                raise error_from(event)
+            case "bundle":
+                return Bundle(Path(event["hash"]), event["hash"], {"contract": event["contract"]})
+        event = next(events, None)
+    raise PlatformError("the platform ended while it was building", hint="run the command again")
+
+
+def _paths(project: Project, source: Source) -> list[str]:
+    # Also in the folders from the root down to the server: the nearest file there decides.
+    ends = (f"{project.member}/_", project.entrypoint.file if project.entrypoint else "_")
+    folders = {folder for end in ends for folder in PurePosixPath(end.lstrip("/")).parents}
+    named = {(folder / name).as_posix() for folder in folders for name in ALWAYS}
+    named |= {project.requirements} if project.requirements else set()
+    return sorted({file.path for file in source.files} | {name for name in named if (project.folder / name).is_file()})
+
+
+def _description(project: Project, source: Source) -> Description:
+    return Description(
+        path=project.typed,
+        args=project.args,
+        name=slugify(project.folder.name) or "server",
+        variables=dict(project.environment),
+        upgrade=project.upgrade,
+        project=project.name,
+        stage=project.stage,
+        folders=list(source.folders),
+    )

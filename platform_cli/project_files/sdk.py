@@ -1,0 +1,89 @@
+"""Which versions of mcp and fastmcp a server's text runs on (the SDKs' import compatibility, measured)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable
+
+from platform_cli.project_files.syntax import called
+
+SDK_MODULES = frozenset({"mcp", "mcp_types", "fastmcp"})
+
+# mcp 1.x: the low-level Server registers handlers by decorator; 2.x takes them as `on_...=` arguments.
+_V1_DECORATORS = {
+    "list_tools", "call_tool", "list_prompts", "get_prompt", "list_resources", "list_resource_templates",
+    "read_resource", "subscribe_resource", "unsubscribe_resource", "set_logging_level", "completion",
+    "progress_notification",
+}  # fmt: skip
+_V1_MODULES = ("mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.client.websocket", "mcp.server.websocket")
+_V2_MODULES = ("mcp.server.mcpserver", "mcp.server.MCPServer", "mcp.MCPServer", "mcp_types")
+_LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")
+# fastmcp 3 refuses these in the constructor (its server.py, _REMOVED_KWARGS).
+_FASTMCP_2_ARGUMENTS = {
+    "host", "port", "sse_path", "message_path", "streamable_http_path", "json_response", "stateless_http", "debug",
+    "log_level", "on_duplicate_tools", "on_duplicate_resources", "on_duplicate_prompts", "tool_serializer",
+    "include_tags", "exclude_tags", "tool_transformations", "dependencies",
+}  # fmt: skip
+_FASTMCP_3_METHODS = {"import_server", "as_proxy", "get_tools"}
+
+
+def sdk_requirements(trees: Iterable[ast.Module], imported: Collection[str]) -> set[str]:
+    """The requirements on mcp and fastmcp for `trees`, which import the dotted names `imported`.
+
+    A sign of mcp 1.x wins over one of 2.x: code that supports both runs on 1.x too. mcp 1.x beside fastmcp means
+    fastmcp 3 at most, since 4 needs mcp 2.
+    """
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found: set[str] = set()
+    v1 = _is_v1(imported, calls)
+    if any(_within(name, ("mcp", "mcp_types")) for name in imported):
+        found.add("mcp<2" if v1 else "mcp>=2,<3" if _is_v2(imported, calls) else "mcp")
+    if any(_within(name, ("fastmcp",)) for name in imported):
+        found.add(
+            "fastmcp<3" if _is_fastmcp_2(imported, calls) else "fastmcp<4" if v1 or _is_fastmcp_3(calls) else "fastmcp"
+        )
+    return found
+
+
+def _is_v1(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
+    if any(_within(name, _V1_MODULES) or (name.startswith("mcp.") and name.endswith(".McpError")) for name in imported):
+        return True
+    # `@server.list_tools()`: a call without arguments, or with options that only 1.x has.
+    return _lowlevel(imported) and any(
+        isinstance(call.func, ast.Attribute) and call.func.attr in _V1_DECORATORS and not call.args for call in calls
+    )
+
+
+def _is_v2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
+    if any(_within(name, _V2_MODULES) or (name.startswith("mcp.") and name.endswith(".MCPError")) for name in imported):
+        return True
+    return _lowlevel(imported) and any(
+        called(call) == "Server" and any((keyword.arg or "").startswith("on_") for keyword in call.keywords)
+        for call in calls
+    )
+
+
+def _is_fastmcp_2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
+    if any(_within(name, ("mcp.server.fastmcp",)) for name in imported):
+        return False  # whose FastMCP takes these arguments cannot be told
+    return any(
+        called(call) == "FastMCP" and any(keyword.arg in _FASTMCP_2_ARGUMENTS for keyword in call.keywords)
+        for call in calls
+    )
+
+
+def _is_fastmcp_3(calls: Iterable[ast.Call]) -> bool:
+    for call in calls:
+        if isinstance(call.func, ast.Attribute):
+            owner = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+            if call.func.attr in _FASTMCP_3_METHODS or (call.func.attr == "sample" and owner in ("ctx", "context")):
+                return True
+    return False
+
+
+def _lowlevel(imported: Collection[str]) -> bool:
+    return any(_within(name, _LOWLEVEL) or name == "mcp.server" for name in imported)
+
+
+def _within(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)

@@ -1,0 +1,58 @@
+"""What makes releases of commits: the platform on this machine, or functions on AWS Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..config.project import Project
+from ..controlplane.store import Origin
+from ..pipeline.stages import Stages
+
+# `start` and `end` of a stage, or a `note`.
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+# Puts a project's source into the folder that it is given.
+Read = Callable[[Path], Project]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """`note` is what the person has to know of it, for the build's log."""
+
+    release: int
+    contract: Mapping[str, Any] | None
+    changed: bool
+    note: str | None
+
+
+class Deployer(Protocol):
+    async def deploy(self, project: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
+        """Builds what `read` gives and has it serve as `project`; `origin` is asked when that is built. Raises
+        HomeportError with the old release still serving.
+        """
+
+    async def destroy(self, project: str) -> None:
+        """Raises NotFoundError."""
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        """That of the release that serves; None before there is one."""
+
+    def mcp_url(self, project: str) -> str | None: ...
+
+    def share_secrets(self, project: str, preview: str) -> None:
+        """A preview gets the values that its project has now, under its own name."""
+
+
+def token_note(project: str, options: str = "") -> str:
+    """A token was made, and nobody is there to be shown it."""
+    return f"callers need a token now: `homeport new-token {project}{options}` prints one"
+
+
+def told_stages(emit: Emit) -> Stages:
+    """Stages that are told as events."""
+    return Stages(
+        lambda name: emit({"event": "start", "name": name}), lambda stage: emit({"event": "end", **asdict(stage)})
+    )

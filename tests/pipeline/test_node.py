@@ -1,0 +1,163 @@
+"""Packages of npm in a layer, and what a build script makes of a project."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from homeport_runtime.hosts.confinement import can_hide
+from platform_cli.config.project import Project
+from platform_cli.errors import BuildError, LockError
+from platform_cli.pipeline import node
+from platform_cli.pipeline.interpreter import find_interpreter
+from platform_cli.pipeline.layer import build_layer
+from platform_cli.pipeline.model import Layer, Lock
+from platform_cli.pipeline.node import build_app, find_program, lock_packages, with_packages
+from platform_cli.pipeline.source import collect_source
+from tests.support import require
+
+INTERPRETER = find_interpreter(None, Path())
+EMPTY = Lock("", "0" * 64, INTERPRETER.minor, INTERPRETER.platform)
+# Small, and without packages of its own.
+PACKAGE = {"private": True, "dependencies": {"is-number": "7.0.0"}}
+
+
+@pytest.fixture(autouse=True)
+def npm() -> None:
+    require(shutil.which("npm"), "npm is not installed")
+
+
+def project(folder: Path, package: Mapping[str, Any], *command: str) -> Project:
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text(json.dumps(package))
+    return Project(folder, None, command=command or ("node", "index.js"))
+
+
+def installed(made: Project, home: Path) -> Layer:
+    packages, _ = lock_packages(made, home / "cache")
+    assert packages is not None
+    return build_layer(with_packages(EMPTY, packages), INTERPRETER, home / "layers")[0]
+
+
+def test_packages_are_locked_once_and_installed_into_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = project(tmp_path / "project", PACKAGE)
+    packages, known = lock_packages(made, tmp_path / "cache")
+    assert packages is not None
+    assert not known
+    assert lock_packages(made, tmp_path / "cache") == (packages, True)
+    layer = installed(made, tmp_path)
+    assert (layer.path / "node_modules/is-number/index.js").is_file()
+    monkeypatch.setattr(node, "_npm", None)  # a finished layer needs no process
+    assert installed(made, tmp_path) == layer
+    assert [path.name for path in made.folder.iterdir()] == ["package.json"]
+
+
+def test_the_projects_own_lock_decides(tmp_path: Path) -> None:
+    made = project(tmp_path / "project", PACKAGE)
+    packages, _ = lock_packages(made, tmp_path / "cache")
+    assert packages is not None
+    (made.folder / "package-lock.json").write_text(packages.lock + "\n")
+    own, known = lock_packages(made, tmp_path / "other")
+    assert own == replace(packages, lock=packages.lock + "\n")
+    assert known
+    assert with_packages(EMPTY, packages).hash != with_packages(EMPTY, replace(packages, node="v1")).hash
+
+
+def test_install_scripts_of_the_project_are_not_run(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    scripts = dict.fromkeys(("postinstall", "prepare"), f"node -e \"require('fs').writeFileSync('{marker}', '')\"")
+    made = project(tmp_path / "project", {**PACKAGE, "scripts": scripts})
+    installed(made, tmp_path)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("command", [("python", "x.py"), ("./serve",)])
+def test_other_commands_have_no_packages(tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert lock_packages(project(tmp_path, PACKAGE, *command), tmp_path) == (None, True)
+
+
+def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
+    made = project(tmp_path / "project", {"dependencies": {"is-number": "99.0.0"}})
+    with pytest.raises(LockError, match=r"cannot be resolved(.|\n)*is-number@99\.0\.0"):
+        lock_packages(made, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("npx", "-y", "@a/server@1.2", "--x"), ("node", "node_modules/@a/server/dist/i.js", "--x")),
+        (("npx", "@a/server"), ("node", "node_modules/@a/server/dist/i.js")),
+        (("npx", "other"), ("npx", "other")),
+        (("node", "index.js"), ("node", "index.js")),
+    ],
+)
+def test_the_program_of_an_installed_package(
+    tmp_path: Path, command: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    package = tmp_path / "node_modules/@a/server"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text(json.dumps({"name": "@a/server", "bin": {"server": "dist/i.js"}}))
+    assert find_program(Project(tmp_path, None, command=command), tmp_path).command == expected
+
+
+def test_what_is_not_there_is_built(tmp_path: Path) -> None:
+    write = "require('fs').mkdirSync('dist'); require('fs').writeFileSync('dist/i.js', String(require('is-number')(1)))"
+    made = project(tmp_path / "project", {**PACKAGE, "scripts": {"build": f'node -e "{write}"'}}, "node", "./dist/i.js")
+    (made.folder / ".gitignore").write_text("dist\n")
+    layer = installed(made, tmp_path)
+    files = collect_source(made.folder, None).files
+    built = build_app(made, layer.path, files, tmp_path / "cache")
+    assert built is not None
+    assert {file.path for file in collect_source(built, None).files} == {"package.json", "dist/i.js"}
+    assert (built / "dist/i.js").read_text() == "true"
+    assert not (made.folder / "dist").exists()
+    assert build_app(made, layer.path, files, tmp_path / "cache") == built
+    assert build_app(replace(made, command=("node", "package.json")), layer.path, files, tmp_path / "cache") is None
+
+
+WRITING = """
+const fs = require("fs"), said = {};
+for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
+  try {
+    fs.writeFileSync(folder + "/written", "");
+    said[folder] = "written";
+  } catch (error) {
+    said[folder] = error.code;
+  }
+}
+fs.mkdirSync("dist");
+fs.writeFileSync("dist/i.js", JSON.stringify(Object.values(said)));
+"""
+
+
+def test_a_build_script_writes_to_no_cache_but_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it wrote into the ones of npm and uv would be installed for others."""
+    home, shared = tmp_path / "home", [tmp_path / "npm", tmp_path / "uv"]
+    for folder in (home, *shared):
+        folder.mkdir()
+    require(can_hide(home), "a system that lets processes have mount namespaces")
+    for name, path in (("HOMEPORT_HOME", home), ("npm_config_cache", shared[0]), ("UV_CACHE_DIR", shared[1])):
+        monkeypatch.setenv(name, str(path))
+    words = json.dumps(json.dumps(list(map(str, shared))))
+    made = project(tmp_path / "project", {"scripts": {"build": f"node write.js {words}"}}, "node", "./dist/i.js")
+    (made.folder / "write.js").write_text(WRITING)
+    built = build_app(made, installed(made, home).path, collect_source(made.folder, None).files, home / "cache")
+    assert built is not None
+    assert json.loads((built / "dist/i.js").read_text()) == ["EROFS", "EROFS", "written"]
+
+
+def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
+    failing = {"scripts": {"build": "node -e \"console.log('no such type'); process.exit(2)\""}}
+    made = project(tmp_path / "project", failing, "node", "dist/i.js")
+    with pytest.raises(BuildError, match="`npm run build` failed:\nno such type"):
+        build_app(made, tmp_path / "layer", collect_source(made.folder, None).files, tmp_path / "cache")
+    assert list((tmp_path / "cache/node").iterdir()) == []
+    idle = project(tmp_path / "project", {"scripts": {"build": "node -e 1"}}, "node", "dist/i.js")
+    with pytest.raises(BuildError, match=r"`npm run build` did not make dist/i\.js"):
+        build_app(idle, tmp_path / "layer", collect_source(idle.folder, None).files, tmp_path / "cache")

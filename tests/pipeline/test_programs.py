@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from platform_cli.config.project import Program
+from platform_cli.errors import SourceError
+from platform_cli.pipeline.programs import program_of
+
+
+def install(layer: Path, name: str, *scripts: str) -> None:
+    folder = layer / f"{name.replace('-', '_')}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [f"{script} = {script.replace('-', '_')}.cli:main [extra]" for script in scripts]
+    (folder / "entry_points.txt").write_text("\n".join(["[console_scripts]", *lines, "[other]", "x = y:z"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [("a-server", "a-server"), ("A_Server", "a-server"), ("single", "only"), ("many", "many-mcp"), ("only", "only")],
+)
+def test_the_script_of_a_package(tmp_path: Path, name: str, script: str) -> None:
+    install(tmp_path, "a-server", "a-server", "a-tool")
+    install(tmp_path, "single", "only")
+    install(tmp_path, "many", "many-mcp", "many-cli")
+    assert program_of(tmp_path, name) == Program(f"{script.replace('-', '_')}.cli", "main", script)
+
+
+def test_several_scripts_are_named(tmp_path: Path) -> None:
+    install(tmp_path, "many", "one", "two")
+    with pytest.raises(SourceError, match="many has several programs, and none is called many: one, two") as caught:
+        program_of(tmp_path, "many")
+    assert 'entrypoint = "one"' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("file", ["a_module.py", "a_module/__main__.py"])
+def test_a_module_without_a_script(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert program_of(tmp_path, "a-module") == Program("a_module")
+    with pytest.raises(SourceError, match="no program 'other'"):
+        program_of(tmp_path, "other")
