@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from homeport_runtime.hosts.lambda_host import IMPORT_FIRST
+from homeport_runtime.hosts.aws_lambda.host import IMPORT_FIRST
 from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.processor import ProcessorShare
 from tests.aws.sandbox import PRELUDE_END

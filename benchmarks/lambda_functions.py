@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime import packed
+from homeport_runtime.loading import packed
 from platform_cli.config.project import LambdaSettings
 from platform_cli.pipeline.model import Interpreter
 from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
@@ -25,7 +25,7 @@ from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.processor import ProcessorShare
 from tests.aws.sandbox import DEADLINE_S, PRELUDE_END, Function
 from tests.runtime.conftest import python_with
-from tests.runtime.hosts.lambda_functions import lay_out
+from tests.runtime.hosts.aws_lambda.lambda_functions import lay_out
 from tests.runtime.workers import Workers, kind_source
 
 from .harness import folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from homeport_runtime.environment import REFERENCE, RESERVED
+from homeport_runtime.loading.environment import REFERENCE, RESERVED
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from homeport_runtime.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..temporary import is_abandoned
 from .state import State

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from homeport_runtime.manifest import APP_FOLDER
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..config.project import Project
 from ..home import Home

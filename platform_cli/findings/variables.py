@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from homeport_runtime.environment import INHERITED, QUIET, RESERVED
+from homeport_runtime.loading.environment import INHERITED, QUIET, RESERVED
 
 from ..config.project import Project
 from ..pipeline.code import Code, listed

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.manifest import APP_FOLDER, FILE_NAME, FORMAT
+from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
 from ..config.project import Project
 from ..errors import BuildError

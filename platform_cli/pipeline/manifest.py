@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..errors import BuildError
 

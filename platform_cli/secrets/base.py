@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from homeport_runtime.environment import RESERVED
+from homeport_runtime.loading.environment import RESERVED
 
 from ..config.environment import NAME
 from ..errors import InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from homeport_runtime.environment import REFERENCE, fill
+from homeport_runtime.loading.environment import REFERENCE, fill
 
 from ..config.project import Project
 from ..errors import ConfigError

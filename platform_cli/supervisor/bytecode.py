@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from homeport_runtime.environment import QUIET
+from homeport_runtime.loading.environment import QUIET
 
 from .launch import PYTHON_FLAGS
 from .release import RunnableRelease

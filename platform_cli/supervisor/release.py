@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.hosts.confinement import can_hide
-from homeport_runtime.manifest import KEYS
+from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
+from homeport_runtime.loading.manifest import KEYS
 
 from ..home import Home
 from ..own_code import uv_folder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from homeport_runtime.environment import login
 from homeport_runtime.hosts.confinement import Room
-from homeport_runtime.manifest import APP_FOLDER
+from homeport_runtime.loading.environment import login
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..own_code import own_code
 from ..pipeline.confined import shared_folders

@@ -328,7 +328,7 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
 
 
 def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
-    """With `record` the answer to be told has the discovery, too (homeport_runtime.discovery)."""
+    """With `record` the answer to be told has the discovery, too (homeport_runtime.protocol.discovery)."""
     return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, at, send_error, send_json
-from .contract import PROBE_HOST, probe_endpoints, read_contract
-from .discovery import record
-from .endpoints import HTTP, MESSAGES_PATH, SSE, Endpoint, find_endpoints, has_route
 from .guard.cors import is_preflight
 from .guard.http import Guard
 from .guard.names import Names
 from .guard.paths import Paths
-from .modern import ModernTranslator
-from .probe import Probe, exchange
+from .protocol.contract import PROBE_HOST, probe_endpoints, read_contract
+from .protocol.discovery import record
+from .protocol.endpoints import HTTP, MESSAGES_PATH, SSE, Endpoint, find_endpoints, has_route
+from .protocol.modern import ModernTranslator
+from .protocol.probe import Probe, exchange
+from .protocol.sessions import SessionKeeper
+from .protocol.subscriptions import NoSubscriptions
 from .servers.base import ServerAdapter
 from .servers.ended_loops import forget_ended_loops
 from .servers.http_facade import HTTPFacade
 from .servers.sse_facade import SSEFacade
-from .sessions import SessionKeeper
-from .subscriptions import NoSubscriptions
 
 MCP_PATH, SSE_PATH = "/mcp", "/sse"
 

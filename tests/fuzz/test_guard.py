@@ -13,8 +13,8 @@ from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, send_j
 from homeport_runtime.guard import calls
 from homeport_runtime.guard.calls import outcome
 from homeport_runtime.guard.http import Guard
-from homeport_runtime.guard.messages import MAX_CALLS
 from homeport_runtime.guard.names import Names
+from homeport_runtime.protocol.messages import MAX_CALLS
 
 from .values import JSON_VALUES, encoded, objects
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeport_runtime.aws.dynamodb import Item, Table, Value
-from homeport_runtime.hosts.lambda_events import NotARequest, answer_fields, check_request, read_request
+from homeport_runtime.hosts.aws_lambda.events import NotARequest, answer_fields, check_request, read_request
 from homeport_runtime.relay import mailbox
 from homeport_runtime.relay.base import Posted
 from homeport_runtime.relay.mailbox import Mailbox

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send
-from homeport_runtime.modern import ModernTranslator
+from homeport_runtime.protocol.modern import ModernTranslator
 from homeport_runtime.servers import adapt
 from homeport_runtime.servers.base import ServeOptions
 from homeport_runtime.servers.stdio_bridge import StdioBridge

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.environment import QUIET
+from homeport_runtime.loading.environment import QUIET
 from platform_cli.supervisor.launch import BOOT, PYTHON_FLAGS
 
 from ..support import SERVERS

@@ -14,10 +14,10 @@ from typing import Any
 
 from packaging.tags import platform_tags
 
-from homeport_runtime.discovery import FILE_NAME as DISCOVERY
-from homeport_runtime.manifest import APP_FOLDER, FILE_NAME
-from homeport_runtime.packed import FILE_NAME as PACK
-from homeport_runtime.packed import pack
+from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
+from homeport_runtime.loading.packed import FILE_NAME as PACK
+from homeport_runtime.loading.packed import pack
+from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Architecture, LambdaSettings
 from ...errors import BuildError, ConfigError

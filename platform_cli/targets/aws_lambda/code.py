@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from homeport_runtime.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME
 
 from ...errors import AWSError
 from ...pipeline.archive import Archive, read_archive

@@ -17,8 +17,8 @@ INITIALIZE = {
     "capabilities": {},
     "clientInfo": {"name": "homeport", "version": "1"},
 }
-# A request with more in it than its method needs has no recorded answer (homeport_runtime.discovery): the server itself
-# gives it, once it has started. What is recorded comes after it.
+# A request with more in it than its method needs has no recorded answer (homeport_runtime.protocol.discovery): the
+# server itself gives it, once it has started. What is recorded comes after it.
 UNRECORDED = {"_meta": {"homeport/handshake": True}}
 
 

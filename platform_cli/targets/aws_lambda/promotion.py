@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.discovery import FILE_NAME as DISCOVERY
-from homeport_runtime.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME
+from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Project
 from ...controlplane.store import Origin

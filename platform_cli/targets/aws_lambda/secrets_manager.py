@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from homeport_runtime.environment import RESERVED
+from homeport_runtime.loading.environment import RESERVED
 
 from ...errors import AWSError, BusyError, InputError
 from .client import AWS, MISSING, absent, code_of, hidden_errors

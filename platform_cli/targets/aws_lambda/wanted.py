@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from homeport_runtime.hosts.lambda_host import IMPORT_FIRST
-from homeport_runtime.hosts.lambda_secrets import PERMISSION
+from homeport_runtime.hosts.aws_lambda.host import IMPORT_FIRST
+from homeport_runtime.hosts.aws_lambda.secrets import PERMISSION
 
 from ...config.hosts import is_public
 from ...config.project import LambdaSettings, Network, Scaling
@@ -19,7 +19,7 @@ from .names import MAX_DESCRIPTION, MAX_PROJECT, TAG, function_name, log_group, 
 from .pins import Pin
 from .places import Place, arn
 
-HANDLER = "homeport_runtime.hosts.lambda_buffered.handler"
+HANDLER = "homeport_runtime.hosts.aws_lambda.buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
 # Bytes.
 MAX_VARIABLES = 4096

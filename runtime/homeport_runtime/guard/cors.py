@@ -5,7 +5,7 @@ browsers want to hear for those Origins that the configuration lets through.
 from __future__ import annotations
 
 from ..asgi import ASGIApp, Headers, Message, Scope, Send, header
-from ..probe import exchange
+from ..protocol.probe import exchange
 
 # How many of the app's answers are remembered: a browser asks again and again for the same page.
 MAX_REMEMBERED = 100

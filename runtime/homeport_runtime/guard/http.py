@@ -8,15 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
-from ..jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
-from ..probe import exchange
-from ..relay.base import NotHandedOver, Posted, Relay
-from ..telemetry import emit, request_id
-from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
-from .calls import BatchRecords, CallRecord
-from .carried import Carried
-from .cors import OwnCORS, allowing, is_preflight
-from .messages import (
+from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
+from ..protocol.messages import (
     MAX_BODY,
     MESSAGE,
     BodyTooLarge,
@@ -32,6 +25,13 @@ from .messages import (
     read_body,
     replay,
 )
+from ..protocol.probe import exchange
+from ..relay.base import NotHandedOver, Posted, Relay
+from ..telemetry import emit, request_id
+from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
+from .calls import BatchRecords, CallRecord
+from .carried import Carried
+from .cors import OwnCORS, allowing, is_preflight
 from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
-from ..jsonrpc import is_request_id
+from ..protocol.jsonrpc import is_request_id
 from ..relay.base import Posted, Relay
 from .calls import CallRecord, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..import_profile import ExecModule, around_imports
+from ..loading.import_profile import ExecModule, around_imports
 
 # Seconds that the kernel may take to remove a thread that was joined.
 SETTLE_S = 0.2

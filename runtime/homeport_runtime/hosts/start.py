@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from ..app import App
 from ..errors import ServerError
 from ..guard.names import Names
-from ..import_profile import PROFILE
-from ..importing import AppImports
-from ..loader import NoServer, explaining, find_server, start_error
-from ..manifest import Manifest, Program
+from ..loading.import_profile import PROFILE
+from ..loading.importing import AppImports
+from ..loading.loader import NoServer, explaining, find_server, start_error
+from ..loading.manifest import Manifest, Program
 from ..servers import adapt
 from ..servers.base import Given, ServeOptions, ServerAdapter
 from ..servers.request_state import StateKey

@@ -22,12 +22,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..environment import module_folders, process_environment
 from ..errors import ServerError
 from ..guard.names import Names
 from ..guard.open_calls import OpenCalls
-from ..import_profile import PROFILE, loaded_modules
-from ..manifest import APP_FOLDER, Manifest
+from ..loading.environment import module_folders, process_environment
+from ..loading.import_profile import PROFILE, loaded_modules
+from ..loading.manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
 from ..telemetry import capture_output
 from ..telemetry.lines import LineStream

@@ -12,9 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
-from ..event_stream import send_replies
-from ..guard.messages import MESSAGE, parse
-from ..jsonrpc import (
+from ..protocol.event_stream import send_replies
+from ..protocol.jsonrpc import (
     EVENT_STREAM,
     HANDSHAKE_VERSIONS,
     INTERNAL_ERROR,
@@ -28,8 +27,9 @@ from ..jsonrpc import (
     error,
     read_json,
 )
-from ..modern_answer import Events
-from ..probe import CLIENT_INFO, exchange
+from ..protocol.messages import MESSAGE, parse
+from ..protocol.modern_answer import Events
+from ..protocol.probe import CLIENT_INFO, exchange
 
 # Headers of one request of streamable HTTP, which say nothing of who sent it.
 _OWN_HEADERS = frozenset((b"accept", b"content-length", b"content-type", b"mcp-session-id", b"mcp-protocol-version"))

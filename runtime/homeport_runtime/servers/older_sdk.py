@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..errors import ServerError
-from ..jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
+from ..protocol.jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
 from .base import ServeOptions, class_names
 from .exits import contain_exits
 from .stdio_bridge import Bridge

@@ -13,11 +13,20 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, send_error
-from ..event_stream import send_events
-from ..guard.messages import parse
-from ..jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, ClientGoneError, error, meta_of, read_body
-from ..modern_answer import Events
-from ..probe import exchange
+from ..protocol.event_stream import send_events
+from ..protocol.jsonrpc import (
+    EVENT_STREAM,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    RPC,
+    ClientGoneError,
+    error,
+    meta_of,
+    read_body,
+)
+from ..protocol.messages import parse
+from ..protocol.modern_answer import Events
+from ..protocol.probe import exchange
 
 PING = b'{"jsonrpc":"2.0","id":0,"method":"ping"}'
 # Headers that say how the message was posted, not who posted it.

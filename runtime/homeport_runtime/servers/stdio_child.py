@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from ..errors import ServerError
-from ..jsonrpc import RPC, encode
+from ..protocol.jsonrpc import RPC, encode
 
 # Seconds for each step of ending the program: after its stdin is closed, after SIGTERM, after SIGKILL.
 GRACE_S = 2.0

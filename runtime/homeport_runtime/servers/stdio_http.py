@@ -7,8 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from ..asgi import Headers, Receive, Scope, Send, header, send_error
-from ..event_stream import send_events, send_replies
-from ..jsonrpc import (
+from ..protocol.event_stream import send_events, send_replies
+from ..protocol.jsonrpc import (
     HANDSHAKE_VERSIONS,
     INVALID_REQUEST,
     PARSE_ERROR,

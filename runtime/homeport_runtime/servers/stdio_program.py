@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from ..errors import ServerError
-from ..jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FOUND, RPC, error, meta_of
+from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FOUND, RPC, error, meta_of
 
 # `npx -y` may have to download the program first.
 HANDSHAKE_TIMEOUT_S = 120.0

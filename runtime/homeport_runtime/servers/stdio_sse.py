@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote
 from uuid import uuid4
 
 from ..asgi import Receive, Scope, Send, send_error
-from ..event_stream import send_events
-from ..jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, ClientGoneError, error, is_request_id, read_json
+from ..protocol.event_stream import send_events
+from ..protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, ClientGoneError, error, is_request_id, read_json
 from .stdio_program import StdioProgram
 
 

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ServerError
-from ..importing import AppImports
-from ..manifest import Program
+from ..loading.importing import AppImports
+from ..loading.manifest import Program
 
 MAIN = "__main__"
 

@@ -172,7 +172,7 @@ def _may_take(takeover: Takeover, app: object) -> bool:
     """A program may serve something else beside its MCP server, such as a page that says how it is: that it serves
     itself. An app whose routes cannot be read is taken for the server where the program itself waits for it.
     """
-    from ..endpoints import find_endpoints
+    from ..protocol.endpoints import find_endpoints
     from ..servers.asgi_app import ASGIAppServer
 
     if not ASGIAppServer.infer(app):

@@ -11,8 +11,8 @@ import pytest
 from homeport_runtime.asgi import Message, Receive, Scope, Send, send_json
 from homeport_runtime.guard.calls import outcome, shown
 from homeport_runtime.guard.http import Guard
-from homeport_runtime.guard.messages import MAX_BODY, MAX_CALLS
 from homeport_runtime.guard.names import Names
+from homeport_runtime.protocol.messages import MAX_BODY, MAX_CALLS
 
 from ..conftest import JSON, call, message, python_with, wait_for
 from ..workers import REQUIREMENTS, Worker, Workers, kind_source

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from homeport_runtime.asgi import Receive, Scope, Send, send_json
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
-from homeport_runtime.probe import call_app
+from homeport_runtime.protocol.probe import call_app
 
 CHAT, DESK = "https://chat.example.com", "app://desk"
 

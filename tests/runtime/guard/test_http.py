@@ -12,9 +12,9 @@ import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send, send_json
 from homeport_runtime.guard.http import Guard
-from homeport_runtime.guard.messages import MAX_BODY, MESSAGE
 from homeport_runtime.guard.names import Names
-from homeport_runtime.probe import call_app
+from homeport_runtime.protocol.messages import MAX_BODY, MESSAGE
+from homeport_runtime.protocol.probe import call_app
 
 from ..conftest import BOTH, call, message, python_with
 from ..workers import MCP2, Worker, Workers

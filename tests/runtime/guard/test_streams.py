@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send
-from homeport_runtime.guard.messages import MAX_BODY
 from homeport_runtime.guard.open_streams import OpenStreams
 from homeport_runtime.guard.streams import StreamCalls
+from homeport_runtime.protocol.messages import MAX_BODY
 
 from ..conftest import JSON, Reply, call, message, wait_for
 from ..workers import Worker, Workers

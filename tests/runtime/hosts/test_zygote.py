@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from homeport_runtime.environment import QUIET
+from homeport_runtime.loading.environment import QUIET
 from platform_cli.supervisor.launch import PYTHON_FLAGS
 from platform_cli.supervisor.zygote import BOOT
 

@@ -16,10 +16,10 @@ from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, header
 from homeport_runtime.aws.dynamodb import Table
 from homeport_runtime.aws.errors import AWSError
 from homeport_runtime.guard.http import Guard
-from homeport_runtime.guard.messages import read_body
 from homeport_runtime.guard.names import Names
-from homeport_runtime.jsonrpc import event
-from homeport_runtime.probe import call_app
+from homeport_runtime.protocol.jsonrpc import event
+from homeport_runtime.protocol.messages import read_body
+from homeport_runtime.protocol.probe import call_app
 from homeport_runtime.relay import instances
 from homeport_runtime.relay.instances import InstanceRelay
 from homeport_runtime.relay.mailbox import Mailbox

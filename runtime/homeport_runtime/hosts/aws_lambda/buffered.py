@@ -1,0 +1,107 @@
+"""The same function under AWS's own Python runtime (awslambdaric): `handler` answers each event in one piece.
+
+This is what the function's Handler names. Where the wrapper is not run, clients get their answers all the same, but no
+streams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ...app import App
+from ...asgi import Headers
+from ...telemetry import scrubbed
+from ..start import Served
+from .access import LambdaAccess
+from .events import answer_fields, check_request
+from .secrets import SecretsFetch
+from .server import LambdaServer
+
+
+class WholeAnswer:
+    """Gathers what a stream would send."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._body = b""
+
+    def start(self, status: int, headers: Headers) -> None:
+        self._fields = answer_fields(status, headers)
+
+    def write(self, data: bytes) -> None:
+        self._body += data
+
+    def flush(self) -> None:
+        """There is nothing to send it to."""
+
+    def end(self) -> None:
+        """All is there."""
+
+    def abort(self, kind: str, message: str) -> None:
+        raise RuntimeError(f"{kind}: {message}")
+
+    def result(self) -> dict[str, Any]:
+        return {**self._fields, "body": base64.b64encode(self._body).decode(), "isBase64Encoded": True}
+
+
+class _Running:
+    """The server on an event loop of its own; awslambdaric has the main thread."""
+
+    def __init__(self) -> None:
+        self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess(), SecretsFetch())
+        ready: Future[tuple[App, asyncio.AbstractEventLoop]] = Future()
+
+        async def live(served: Served) -> None:
+            app = self.server.prepare(served)
+            async with self.server.serving(app):
+                ready.set_result((app, asyncio.get_running_loop()))
+                await asyncio.Event().wait()
+
+        def fail(error: BaseException) -> NoReturn:
+            ready.set_exception(error)
+            raise SystemExit(1)
+
+        def run() -> None:
+            try:
+                self.server.run(live, fail)
+            except BaseException as error:
+                if not ready.done():
+                    ready.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        self.app, self.loop = ready.result()
+
+
+def _told(error: BaseException) -> RuntimeError:
+    """What awslambdaric may log of it, the user's own frames included."""
+    return RuntimeError(scrubbed(f"{type(error).__name__}: {error}\n{getattr(error, 'trace', '')}".rstrip()))
+
+
+try:
+    _running = _Running()
+except Exception as error:
+    raise _told(error) from None
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised, and
+    NotARequest.
+    """
+    deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
+    answer = WholeAnswer()
+    check_request(event)
+    exchange = _running.server.begin(_running.app, _running.loop, event, deadline_s)
+    error = exchange.write(answer)
+    if exchange.end is not None:
+        # Nothing answers any more: awslambdaric ends with this, and Lambda starts another sandbox.
+        raise SystemExit(str(error))
+    if error is not None:
+        raise _told(error)
+    return answer.result()

@@ -1,0 +1,164 @@
+"""One request to the app on its event loop, whose answer leaves piece by piece in another thread."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import time
+from typing import Any, Protocol
+
+from ...asgi import ASGIApp, Headers, Message, Scope
+from ...guard.open_streams import RECONNECT_HINT
+from ...protocol.messages import MESSAGE
+from ...servers.exits import EndedItself
+from .errors import tell
+from .events import EMPTY, NO_BODY
+
+# Seconds before the function is ended in which an answer that is not complete is brought to an end that clients
+# understand: at most so many, and at most this part of the time that there is.
+MARGIN_S = 3.0
+MARGIN_PART = 0.1
+# The part of those that an app has to end when its stream is over.
+ENDING_PART = 1 / 3
+# A stream that a client holds open (GET) is billed by the second: it ends after so many, and the client comes again.
+MAX_STREAM_S = 300.0
+# Seconds of silence after which an event stream gets a comment, so that nothing on the way gives it up.
+KEEP_ALIVE_S = 15.0
+# Small pieces have been seen to be held back until the next one (node RIC #102, hono #1678): one is sent after them.
+PUSH_S = 0.05
+KEEP_ALIVE = b": keep-alive\n\n"
+PUSH = b":\n\n"
+# Pieces that wait to be sent before the app is made to wait.
+MAX_WAITING = 64
+
+
+class Answer(Protocol):
+    """Where an answer goes: started, then its pieces, then ended or broken off. Pieces may wait for `flush`."""
+
+    def start(self, status: int, headers: Headers) -> None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def abort(self, kind: str, message: str) -> None: ...
+
+
+class Exchange:
+    """`run` belongs to the event loop, `write` to the thread that speaks with the Runtime API."""
+
+    def __init__(self, scope: Scope, body: bytes, deadline_s: float) -> None:
+        self._scope = scope
+        self._body: bytes | None = body
+        self._deadline_s = deadline_s
+        if scope["method"] == "GET":
+            self._deadline_s = min(deadline_s, time.time() + MAX_STREAM_S)
+        # The start of the answer, pieces of its body, None at its end, or what the app raised.
+        self._parts: queue.Queue[Message | bytes | BaseException | None] = queue.Queue()
+        # What has ended the event loop, and so all that is served here.
+        self.end: BaseException | None = None
+        self._gone = asyncio.Event()
+        self._streams = False
+
+    async def run(self, app: ASGIApp) -> None:
+        left = max(self._deadline_s - time.time(), 0)
+        margin = min(MARGIN_S, left * MARGIN_PART)
+        timer = asyncio.get_running_loop().call_later(left - margin, self._expire, margin * ENDING_PART)
+        try:
+            await app(self._scope, self._receive, self._send)
+        except (SystemExit, KeyboardInterrupt) as stop:
+            # The app's own, which is this request's error and nobody else's.
+            self._parts.put(EndedItself(stop))
+        except asyncio.CancelledError as end:
+            # Nobody cancels a request but the end of the loop.
+            self.end = end
+            self._parts.put(RuntimeError("the server has ended itself"))
+        except Exception as error:
+            if not self._gone.is_set():
+                self._parts.put(error)
+        finally:
+            timer.cancel()
+            self._parts.put(None)
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        # Lambda does not tell when a client has gone (node RIC #145); it is gone once there is no time left.
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if self._gone.is_set():
+            return
+        if message["type"] == "http.response.start":
+            self._parts.put(dict(message))
+            self._streams = _is_event_stream(message)
+        elif message.get("body"):
+            self._parts.put(bytes(message["body"]))
+            while self._parts.qsize() > MAX_WAITING:
+                await asyncio.sleep(0.005)
+
+    def _expire(self, ending_s: float) -> None:
+        """The client of a stream is told to come again, that of a call that it has no answer; `ending_s` are the
+        seconds that the app of a stream has to end it.
+        """
+        call = self._scope.get(MESSAGE)
+        if isinstance(call, dict) and "id" in call:
+            text = "the function's time limit came before the answer; see timeout_s under [deployment.lambda]"
+            error = {"jsonrpc": "2.0", "id": call["id"], "error": {"code": -32603, "message": text}}
+            self._last_words(json.dumps(error).encode())
+        elif self._streams:
+            self._parts.put(RECONNECT_HINT)
+        self._gone.set()
+        # With the end of its answer the sandbox stands still, and with it what a stream still has to put in order.
+        asyncio.get_running_loop().call_later(ending_s if self._streams and not call else 0, self._parts.put, None)
+
+    def _last_words(self, error: bytes) -> None:
+        if self._streams:
+            self._parts.put(b"event: message\r\ndata: %b\r\n\r\n" % error)
+        else:
+            headers = [(b"content-type", b"application/json")]
+            self._parts.put({"type": "http.response.start", "status": 200, "headers": headers})
+            self._parts.put(error)
+
+    def write(self, answer: Answer) -> BaseException | None:
+        """Sends the answer as it comes. Returns what the app raised before there was any: nothing was sent then."""
+        start = self._parts.get()
+        if isinstance(start, BaseException):
+            return start
+        if not isinstance(start, dict):
+            return RuntimeError("the app gave no answer")
+        answer.start(start["status"], start["headers"])
+        sent = False
+        pause = KEEP_ALIVE_S
+        while True:
+            # What is there already goes out together, which costs a call less for each piece.
+            if self._parts.empty():
+                answer.flush()
+            try:
+                part = self._parts.get(timeout=pause if self._streams else None)
+            except queue.Empty:
+                answer.write(PUSH if pause == PUSH_S else KEEP_ALIVE)
+                pause = KEEP_ALIVE_S
+                continue
+            if isinstance(part, bytes):
+                answer.write(part)
+                sent, pause = True, PUSH_S
+            elif isinstance(part, BaseException):
+                told = tell(part)
+                answer.abort(told.kind, told.message)
+                return None
+            else:
+                if not sent and start["status"] not in NO_BODY:
+                    answer.write(EMPTY)
+                answer.end()
+                return None
+
+
+def _is_event_stream(start: Any) -> bool:
+    types = [bytes(value) for name, value in start["headers"] if bytes(name).lower() == b"content-type"]
+    return any(value.startswith(b"text/event-stream") for value in types)

@@ -1,0 +1,213 @@
+"""The app as a Lambda function: started by the wrapper through AWS_LAMBDA_EXEC_WRAPPER, or as an image's command.
+
+The server is loaded and served by the main thread, as everywhere; another thread takes events from the Runtime API and
+sends the answers as they come. Event loop and lifespan last as long as the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ...protocol.discovery import FILE_NAME, Answer, Discovery
+from .access import LambdaAccess
+from .api import Invocation, RuntimeAPI
+from .events import EMPTY, NotARequest, check_request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ...app import App
+    from ...errors import ServerError
+    from ..start import Served
+    from .errors import Told
+    from .exchange import Exchange
+    from .server import LambdaServer
+
+# Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
+SWITCH_S = 0.0005
+# As AWS_LAMBDA_INITIALIZATION_TYPE says it
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+ON_DEMAND, SNAP_START = "on-demand", "snap-start"
+# Seconds that the record may take of why the event loop has ended, and the error where none came.
+TELLING_S = 5.0
+# Until a function asks for events it has more of a processor than its memory pays for, and does not stand still: a
+# server that is to be imported then is so for as many seconds, since a start may take 10
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and goes on with the first event.
+IMPORT_FIRST, INIT_S = "HOMEPORT_IMPORT_FIRST", 8.0
+ENDED = ("Runtime.ExitError", "the server has ended", "")
+
+
+def main() -> NoReturn:
+    """The whole life of a sandbox. Why a server cannot be loaded is in the log and told to Lambda, with the user's own
+    frames.
+    """
+    api = RuntimeAPI(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    events = Events(api, Path(os.environ["LAMBDA_TASK_ROOT"]))
+    try:
+        _serve(api, events)
+    except BaseException as error:
+        events.fail(error)
+    os._exit(1)
+
+
+def _serve(api: RuntimeAPI, events: Events) -> None:
+    # Whoever asks for events has started, and is frozen: an instance that is kept ready would not be.
+    kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
+    if events.discovery and kind == ON_DEMAND:
+        sys.setswitchinterval(SWITCH_S)
+        events.start(INIT_S if IMPORT_FIRST in os.environ else 0.0)
+    # Only now what takes its time.
+    from .secrets import SecretsFetch
+
+    secrets = SecretsFetch()
+    import asyncio
+
+    from .server import LambdaServer
+
+    server = LambdaServer(events.task, events.access, secrets)
+
+    async def live(served: Served) -> None:
+        app = server.prepare(served)
+        if kind == SNAP_START:
+            from .snapshot import restored
+
+            await restored(api)
+        async with server.serving(app):
+            sys.setswitchinterval(0.005)
+            events.serve(server, app, asyncio.get_running_loop())
+            await asyncio.Event().wait()
+
+    def fail(error: ServerError) -> NoReturn:
+        events.fail(error)
+        os._exit(1)
+
+    server.run(live, fail)
+
+
+class Events:
+    """Takes events in a thread of its own, and answers what was recorded for as long as the server is not there."""
+
+    def __init__(self, api: RuntimeAPI, task: Path) -> None:
+        self.task = task
+        self.access = LambdaAccess()
+        file = task / FILE_NAME
+        self.discovery = Discovery(json.loads(file.read_bytes())) if file.exists() else None
+        self._api = api
+        self._starting = threading.Lock()
+        self._ready = threading.Event()
+        self._failed = threading.Event()
+        self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
+        self._error: Told | None = None
+        # What is being answered by the server.
+        self._exchange: Exchange | None = None
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self, after_s: float = 0.0) -> None:
+        """At once, or after so many seconds if it is not started until then."""
+        if after_s:
+            later = threading.Timer(after_s, self.start)
+            later.daemon = True
+            later.start()
+            return
+        with self._starting:
+            if not self._thread.is_alive():
+                self._thread.start()
+
+    def serve(self, server: LambdaServer, app: App, loop: asyncio.AbstractEventLoop) -> None:
+        self._served = server, app, loop
+        self._ready.set()
+        self.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Tells why no event will be answered: at once, or with the next event where events are being taken already."""
+        from ...telemetry import drain_output
+        from .errors import tell
+
+        drain_output(whole=True)
+        told = tell(error)
+        if not self._thread.is_alive():
+            self._api.fail_start(*told)
+            return
+        if self._ready.is_set() and self._exchange is None:
+            # The server has ended between two events: the next one finds another sandbox.
+            return
+        self._error = told
+        self._failed.set()
+        self._ready.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._take(self._api.next())
+        except BaseException as error:
+            # Without events there is nothing to do; Lambda starts another sandbox.
+            from .errors import tell
+
+            tell(error)
+            os._exit(1)
+
+    def _take(self, invocation: Invocation) -> None:
+        # Where X-Ray's SDK and OpenTelemetry look for it
+        # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+        os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+        try:
+            check_request(invocation.event)
+        except NotARequest as strange:
+            self._fail(invocation, strange)
+            return
+        recorded = None if self._ready.is_set() else self._recorded(invocation.event)
+        if recorded is not None:
+            answer = self._api.answer(invocation.request_id)
+            answer.start(recorded.status, recorded.headers)
+            answer.write(recorded.body or EMPTY)
+            answer.end()
+            return
+        self._ready.wait()
+        if self._served is None or self._error is not None:
+            self._api.fail(invocation.request_id, *(self._error or ENDED))
+            os._exit(1)
+        server, app, loop = self._served
+        self._exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
+        error = self._exchange.write(self._api.answer(invocation.request_id))
+        if self._exchange.end is not None:
+            # Why it has ended the main thread tells.
+            self._failed.wait(TELLING_S)
+            if error is not None:
+                self._api.fail(invocation.request_id, *(self._error or ENDED))
+            os._exit(1)
+        if error is not None:
+            self._fail(invocation, error)
+        self._exchange = None
+        # Between two events the sandbox may be frozen.
+        from ...telemetry import drain_output
+
+        drain_output()
+
+    def _fail(self, invocation: Invocation, error: BaseException) -> None:
+        from .errors import tell
+
+        self._api.fail(invocation.request_id, *tell(error))
+
+    def _recorded(self, event: dict[str, Any]) -> Answer | None:
+        """Only to who would be let in: everyone else waits for the guard."""
+        http = event["requestContext"]["http"]
+        path = event["rawPath"].rstrip("/")
+        if self.discovery is None or (http["method"], path) != ("POST", "/mcp") or event.get("isBase64Encoded"):
+            return None
+        if not self.access.allows(event):
+            return None
+        try:
+            message = json.loads(event.get("body") or "")
+        except ValueError:
+            return None
+        return self.discovery.answer({name.lower(): value for name, value in event["headers"].items()}, message)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Who hears a recorded answer: those whom the guard would let in."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from homeport_runtime.hosts.aws_lambda.access import LambdaAccess
+from tests.aws.function_url import DOMAIN, make_event
+
+TOKEN = "mytoken"
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"Host": f"{DOMAIN}:443", "Origin": f"https://{DOMAIN}"}, True),
+        ({"host": "mcp.example.com"}, True),
+        ({"host": "evil.example"}, False),
+        ({"host": f"{DOMAIN}.evil.example"}, False),
+        ({"origin": "https://evil.example"}, False),
+        ({"authorization": "Bearer other"}, False),
+        ({"authorization": ""}, False),
+    ],
+)
+def test_whom_a_function_lets_in(headers: dict[str, str], allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMEPORT_NAMES", "mcp.example.com")
+    monkeypatch.setenv("HOMEPORT_TOKEN_HASH", hashlib.sha256(TOKEN.encode()).hexdigest())
+    event = make_event("POST", "/mcp", {"authorization": f"Bearer {TOKEN}", **headers}, b"{}")
+    assert LambdaAccess().allows(event) is allowed
