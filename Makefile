@@ -22,6 +22,7 @@ check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 conformance: $(VENV)/installed
 	$(BIN)/python -m tests.conformance.run

@@ -12,10 +12,10 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from ..controlplane.store import Origin
 from ..errors import BusyError, ConfigError, ReleaseError
 from ..findings.offers import check_still_offers
 from ..home import Home
+from ..origin import Origin
 from ..pushes.deployer import Deployed, Emit, Read, token_note, told_stages
 from ..targets.aws_lambda.build import make_wanted
 from ..targets.aws_lambda.client import AWS, aws_errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..controlplane.access import hash_of, make_token
+from ..bearer import hash_of, make_token
 from ..targets.aws_lambda.client import AWS, MISSING, absent, aws_errors
 from ..targets.base import Step
 from .boundary import BoundaryResource

@@ -16,7 +16,7 @@ from mangum import Mangum
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send
 
 from ..api.gate import Gate
-from ..controlplane.access import hash_of
+from ..bearer import hash_of
 from ..pushes.deliveries import Deliveries
 from ..pushes.webhook import Webhook
 from ..targets.aws_lambda.client import AWS

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from ..addresses import is_loopback, read_http_url
 from ..errors import HomeportError, InputError, ServerError
-from ..platform_client.connections import is_loopback
 from .tool_arguments import find_tool, typed_arguments
 
 if TYPE_CHECKING:
@@ -24,12 +24,8 @@ OnProgress = Callable[[float, float | None, str | None], None]
 
 def check_url(text: str) -> str:
     """The MCP endpoint that `text` names: a URL without a path gets /mcp. Raises InputError if it is no HTTP URL."""
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
+    parts = read_http_url(text)
+    if parts is None:
         raise InputError(f"{text!r} is not the URL of an MCP server", hint="for example http://127.0.0.1:8700/mcp")
     return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else "/mcp"))
 

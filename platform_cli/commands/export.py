@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..bearer import hash_of, make_token
 from ..config.project import Project
-from ..controlplane.access import hash_of, make_token
 from ..errors import InputError
 from ..home import open_home
 from ..platform_client.connections import check_url

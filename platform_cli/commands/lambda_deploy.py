@@ -24,7 +24,7 @@ from .output import Output
 from .plans import plan_data, plan_text
 
 if TYPE_CHECKING:
-    from ..controlplane.store import Origin
+    from ..origin import Origin
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.executor import Executor
     from ..targets.aws_lambda.planner import LambdaPlan
@@ -46,8 +46,7 @@ def deploy_to_lambda(
     """Built and inspected here, without the platform; what serves is left alone until the new version has answered.
     `values` are those of --env-file.
     """
-    from ..controlplane.store import Origin
-    from ..platform_client.client import this_user
+    from ..origin import Origin, this_user
     from ..targets.aws_lambda.build import make_wanted
     from ..targets.aws_lambda.client import AWS
     from ..targets.aws_lambda.planner import make_plan

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from platform_cli.config.project import Network, Statement
+from .project import Network, Statement
 
 # ruff: noqa: TRY004 - a reader raises ValueError only
 

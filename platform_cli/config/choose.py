@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from platform_cli.config.names import slugify
-from platform_cli.config.offers import offered_commands
-from platform_cli.config.package_json import package_program
-from platform_cli.config.paths import typed
-from platform_cli.config.project import Entrypoint, Program
-from platform_cli.config.pyproject import project_name
-from platform_cli.config.root import Root, is_marked
-from platform_cli.config.scripts import SOURCES, console_scripts, module_file
-from platform_cli.config.server_files import Role, local_modules, reaches_sdk, role_of, starts_server, uses_sdk
-from platform_cli.errors import SourceError
-from platform_cli.project_files.ignore import never_taken
+from ..errors import SourceError
+from ..project_files.ignore import never_taken
+from .names import slugify
+from .offers import offered_commands
+from .package_json import package_program
+from .paths import typed
+from .project import Entrypoint, Program
+from .pyproject import project_name
+from .root import Root, is_marked
+from .scripts import SOURCES, console_scripts, module_file
+from .server_files import Role, local_modules, reaches_sdk, role_of, starts_server, uses_sdk
 
 _Candidate = TypeVar("_Candidate")
 

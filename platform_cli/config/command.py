@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from platform_cli.config.project import Entrypoint, Program, Project
-from platform_cli.config.schema import runs as fields_of
-from platform_cli.config.scripts import module_file
+from .project import Entrypoint, Program, Project
+from .schema import runs as fields_of
+from .scripts import module_file
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 # `name`, `name[extra]==1`, `name@1`: what uvx takes. A path or a URL is none of them.

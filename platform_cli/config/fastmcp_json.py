@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from platform_cli.config import schema
-from platform_cli.config.environment import check_variable
-from platform_cli.config.names import is_name
-from platform_cli.config.paths import file_inside, inside
-from platform_cli.config.project import Entrypoint, Program, Project
-from platform_cli.config.text import read_text
-from platform_cli.errors import ConfigError
+from ..errors import ConfigError
+from . import schema
+from .environment import check_variable
+from .names import is_name
+from .paths import file_inside, inside
+from .project import Entrypoint, Program, Project
+from .text import read_text
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

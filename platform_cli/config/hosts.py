@@ -9,7 +9,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from platform_cli.config.names import is_name
+from .names import is_name
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # Top-level domains that are reserved for private use: RFC 6762, section 3; RFC 8375, section 3;

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from platform_cli.config.schema import ENVIRONMENT, TABLES
+from .schema import ENVIRONMENT, TABLES
 
 _REQUIREMENTS = ("uv.lock", "pyproject.toml", "requirements.txt")
 

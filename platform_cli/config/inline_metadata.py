@@ -8,7 +8,7 @@ from typing import Any
 
 import tomli
 
-from platform_cli.errors import ConfigError
+from ..errors import ConfigError
 
 # The regular expression of the specification's reference implementation.
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")

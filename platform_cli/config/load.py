@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platform_cli.config.choose import choose, named_program, server_file
-from platform_cli.config.command import Run, translate
-from platform_cli.config.paths import file_inside, from_here, typed
-from platform_cli.config.project import Entrypoint, Program, Project
-from platform_cli.config.root import CONFIGS, Root, find_root
-from platform_cli.config.scripts import module_file
-from platform_cli.config.server_files import assigns
-from platform_cli.config.source_check import check_source, is_read_by_us
-from platform_cli.errors import ConfigError, SourceError
+from ..errors import ConfigError, SourceError
+from .choose import choose, named_program, server_file
+from .command import Run, translate
+from .paths import file_inside, from_here, typed
+from .project import Entrypoint, Program, Project
+from .root import CONFIGS, Root, find_root
+from .scripts import module_file
+from .server_files import assigns
+from .source_check import check_source, is_read_by_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +186,10 @@ def read_config(folder: Path) -> Project:
         if not path.is_file():
             raise ConfigError(f"{name}: is not a file", hint=f"Look at {path}.")
         if path.suffix == ".toml":
-            from platform_cli.config.toml import read_toml
+            from .toml import read_toml
 
             return read_toml(path)
-        from platform_cli.config.fastmcp_json import read_fastmcp_json
+        from .fastmcp_json import read_fastmcp_json
 
         return read_fastmcp_json(path)
     return Project(folder=folder, entrypoint=None)

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from platform_cli.config.command import Run, translate
-from platform_cli.config.environment import check_variable
-from platform_cli.config.load import load_project, load_run
-from platform_cli.config.names import slugify
-from platform_cli.config.project import Entrypoint, Program, Project
-from platform_cli.config.root import find_root
-from platform_cli.config.scripts import module_file
-from platform_cli.config.sources import NPM, PYPI, read_package_source
-from platform_cli.config.text import read_text
-from platform_cli.errors import InputError, SourceError
-from platform_cli.home import Home
+from ..errors import InputError, SourceError
+from ..home import Home
+from .command import Run, translate
+from .environment import check_variable
+from .load import load_project, load_run
+from .names import slugify
+from .project import Entrypoint, Program, Project
+from .root import find_root
+from .scripts import module_file
+from .sources import NPM, PYPI, read_package_source
+from .text import read_text
 
 # `${NAME}` and `${NAME:-default}` of Claude Code, `${env:NAME}` and `${workspaceFolder}` of VS Code.
 _REFERENCE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")

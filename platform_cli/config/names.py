@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from platform_cli.config.project import Project
-from platform_cli.errors import InputError
+from ..errors import InputError
+from .project import Project
 
+# Characters of a name for which every target has room: Lambda's functions are called homeport-NAME, with at most 64.
+MAX_ON_ANY_TARGET = 55
 RULE = "a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end"
 
 # `pypi:name[extra]==1`, `npm:@scope/name@1`

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from platform_cli.errors import SourceError
+from ..errors import SourceError
 
 _SCRIPTS = (".js", ".mjs", ".cjs")
 _SHELL = re.compile(r"[|&;<>$`*?\\]")

@@ -9,8 +9,8 @@ from typing import Any
 
 import tomli
 
-from platform_cli.config.inline_metadata import inline_metadata
-from platform_cli.config.project import Project
+from .inline_metadata import inline_metadata
+from .project import Project
 
 # What pyenv and uv accept in .python-version: `3.12`, `3.12.1`, `cpython@3.12`, `cpython-3.12.1-linux-x86_64-gnu`.
 _PINNED = re.compile(r"^(?:cpython[-@]?)?(\d+\.\d+)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from platform_cli.config.pyproject import read_pyproject, table
+from .pyproject import read_pyproject, table
 
 CONFIGS = ("fastmcp.toml", "fastmcp.json")
 MARKERS = ("pyproject.toml", "uv.lock", "requirements.txt", "setup.py", "setup.cfg", "Pipfile", "package.json")

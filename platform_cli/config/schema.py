@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from platform_cli.config import aws, names
-from platform_cli.config.hosts import domains, origins
-from platform_cli.config.paths import CONTROL
-from platform_cli.config.project import Entrypoint, Program
+from . import aws, names
+from .hosts import domains, origins
+from .paths import CONTROL
+from .project import Entrypoint, Program
 
 # ruff: noqa: TRY004 - a reader raises ValueError only
 

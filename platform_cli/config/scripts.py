@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_cli.config.project import Program
-from platform_cli.config.pyproject import read_pyproject, table
+from .project import Program
+from .pyproject import read_pyproject, table
 
 # `module:object.attribute [extra]`, https://packaging.python.org/en/latest/specifications/entry-points/#data-model
 _REFERENCE = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)\s*(\[.*\])?\s*")

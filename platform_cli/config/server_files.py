@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
-from platform_cli.errors import SourceError
-from platform_cli.project_files.imports import walk_modules
-from platform_cli.project_files.sdk import SDK_MODULES
-from platform_cli.project_files.syntax import called, last_name
+from ..errors import SourceError
+from ..project_files.imports import walk_modules
+from ..project_files.sdk import SDK_MODULES
+from ..project_files.syntax import called, last_name
 
 _CLASSES = ("FastMCP", "MCPServer", "FastApiMCP")
 _LOWLEVEL = "Server"

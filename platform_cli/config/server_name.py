@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from platform_cli.project_files.syntax import called
+from ..project_files.syntax import called
 
 _CLASSES = ("FastMCP", "MCPServer", "Server")
 

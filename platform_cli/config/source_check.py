@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from platform_cli.errors import SourceError
+from ..errors import SourceError
 
 # In pyproject.toml, and in the metadata that a script carries (PEP 723).
 _REQUIRES_PYTHON = re.compile(r"""^(?:# )?requires-python\s*=\s*["']([^"']+)["']""", re.MULTILINE)

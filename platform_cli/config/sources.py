@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from platform_cli.config.command import as_requirement
-from platform_cli.config.load import load_project
-from platform_cli.config.project import Project
-from platform_cli.errors import SourceError
-from platform_cli.home import Home, write_atomic
+from ..errors import SourceError
+from ..home import Home, write_atomic
+from .command import as_requirement
+from .load import load_project
+from .project import Project
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from platform_cli.config.names import check_name
-from platform_cli.config.project import Project, Stage
-from platform_cli.errors import ConfigError, InputError
+from ..errors import ConfigError, InputError
+from .names import check_name
+from .project import Project, Stage
 
 # The tables that a stage may have, as people write them.
 STAGED = {

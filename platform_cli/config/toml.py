@@ -10,15 +10,15 @@ from typing import Any
 
 import tomli
 
-from platform_cli.config import schema
-from platform_cli.config.environment import check_variable
-from platform_cli.config.paths import file_inside
-from platform_cli.config.project import LambdaSettings, Project, Scaling, Stage
-from platform_cli.config.schema import NOT_YET, NOT_YET_TARGETS, TABLES
-from platform_cli.config.stages import STAGED
-from platform_cli.config.text import read_text
-from platform_cli.config.toml_lines import key_lines
-from platform_cli.errors import ConfigError
+from ..errors import ConfigError
+from . import schema
+from .environment import check_variable
+from .paths import file_inside
+from .project import LambdaSettings, Project, Scaling, Stage
+from .schema import NOT_YET, NOT_YET_TARGETS, TABLES
+from .stages import STAGED
+from .text import read_text
+from .toml_lines import key_lines
 
 _STAGES = "stages"
 _KNOWN = (*TABLES, "environment", _STAGES)

@@ -17,6 +17,7 @@ from .. import __version__
 from ..api.error_responses import answer_errors, error_response
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
+from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from .builds import Builds
@@ -25,7 +26,6 @@ from .platform import Platform
 from .public_api import public_routes
 from .push_to_deploy import Pushes
 from .secret_routes import secret_routes
-from .store import Origin
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2

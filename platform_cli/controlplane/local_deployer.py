@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import HomeportError
 from ..findings.offers import check_still_offers
+from ..origin import Origin
 from ..pushes.deployer import Deployed, Emit, Read, token_note
 from .builds import Builds
 from .platform import Platform
-from .store import Origin
 
 
 class LocalDeployer:

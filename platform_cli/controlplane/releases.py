@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
+from ..origin import Origin
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
@@ -22,7 +23,7 @@ from .overview import Overview
 from .publishing import Publishing
 from .removal import Removal
 from .state import State
-from .store import Origin, ProjectRow, ReleaseRow
+from .store import ProjectRow, ReleaseRow
 
 UNKNOWN = Origin()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..database import open_database
 from ..errors import NotFoundError, PlatformError
+from ..origin import UNKNOWN, Origin
 
 # Each brings the store from the version that is its index to the next one (PRAGMA user_version).
 MIGRATIONS = (
@@ -99,19 +100,6 @@ class ProjectRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
-    `seconds` is what making it took, as far as it is known, `path` where its author's shell finds programs.
-    """
-
-    author: str | None = None
-    sha: str | None = None
-    message: str | None = None
-    seconds: float | None = None
-    path: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ReleaseRow:
     """`error` says why a release never served; None for one that did. `secrets` are the versions it is pinned to,
     `reason` what made it: `deploy`, or `secret NAME`.
@@ -124,7 +112,7 @@ class ReleaseRow:
     error: str | None
     secrets: Mapping[str, int] = field(default_factory=dict)
     reason: str = "deploy"
-    origin: Origin = Origin()
+    origin: Origin = UNKNOWN
 
 
 @contextmanager

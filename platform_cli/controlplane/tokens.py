@@ -7,9 +7,9 @@ import sqlite3
 import time
 from typing import Any
 
+from ..bearer import hash_of, make_token
 from ..config.names import check_name
 from ..errors import InputError, NotFoundError
-from .access import hash_of, make_token
 
 # Seconds for which a use is not written down again.
 USE_PRECISION_S = 60.0

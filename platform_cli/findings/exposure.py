@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..platform_client.connections import is_loopback
+from ..addresses import is_loopback
 from .model import Finding
 
 

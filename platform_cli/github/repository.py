@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from ..addresses import is_readable_on_the_way, read_http_url
 from ..errors import InputError
-from ..platform_client.connections import is_loopback
 
 # The variables that GitHub's own runners set: https://docs.github.com/actions/reference/workflows-and-actions/variables
 SERVER_VARIABLE = "GITHUB_SERVER_URL"
@@ -73,13 +72,8 @@ def is_full_name(text: object) -> bool:
 
 def check_address(url: str, where: str) -> str:
     """Raises InputError also where a token would cross a network readable."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if not secure or not host or parts.username or parts.query or parts.fragment:
+    parts = read_http_url(url)
+    if parts is None or is_readable_on_the_way(parts) or parts.username or parts.query or parts.fragment:
         raise InputError(f"{where}: {url!r} is not the address of a GitHub", hint="for example https://github.com")
     return url.rstrip("/")
 

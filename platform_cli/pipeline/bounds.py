@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from platform_cli.config.project import Program, Project
-from platform_cli.errors import SourceError
-from platform_cli.pipeline.code import Code
-from platform_cli.project_files.imports import Module, parse_module
-from platform_cli.project_files.sdk import sdk_requirements
+from ..config.project import Program, Project
+from ..errors import SourceError
+from ..project_files.imports import Module, parse_module
+from ..project_files.sdk import sdk_requirements
+from .code import Code
 
 # As many files of a package are read for signs.
 MAX_FILES = 500

@@ -27,7 +27,8 @@ def confined(
     # Late: a redeploy runs none of them, and has no time for what it does not use.
     from homeport_runtime.hosts.confinement import Room, can_hide
     from homeport_runtime.hosts.room_command import command_in
-    from platform_cli.own_code import own_code
+
+    from ..own_code import own_code
 
     home = Home(home_root())
     if not home.root.is_dir() or not can_hide(home.root):

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from platform_cli.config.inline_metadata import inline_metadata
-from platform_cli.pipeline.model import Requirements
-from platform_cli.pipeline.pyproject import load_toml
-from platform_cli.pipeline.uv import mask
+from ..config.inline_metadata import inline_metadata
+from .model import Requirements
+from .pyproject import load_toml
+from .uv import mask
 
 TIMEOUT_S = 10.0
 

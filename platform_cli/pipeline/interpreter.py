@@ -11,8 +11,8 @@ import sysconfig
 from dataclasses import asdict
 from pathlib import Path
 
-from platform_cli.home import write_atomic
-from platform_cli.pipeline.model import Interpreter
+from ..home import write_atomic
+from .model import Interpreter
 
 
 def find_interpreter(request: str | None, cache: Path) -> Interpreter:
@@ -26,7 +26,7 @@ def find_interpreter(request: str | None, cache: Path) -> Interpreter:
     if request is None:
         return own
     # Late: most projects run on any Python, and a redeploy has no time for what it does not use.
-    from platform_cli.pipeline.pythons import search, specifiers
+    from .pythons import search, specifiers
 
     wanted = specifiers(request)
     if wanted.contains(own.version, prereleases=True):

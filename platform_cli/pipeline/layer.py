@@ -10,11 +10,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from platform_cli.errors import LayerError
-from platform_cli.pipeline.model import Interpreter, Layer, Lock
-from platform_cli.pipeline.node import install_packages
-from platform_cli.pipeline.uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
-from platform_cli.temporary import is_abandoned, locked_folder
+from ..errors import LayerError
+from ..temporary import is_abandoned, locked_folder
+from .model import Interpreter, Layer, Lock
+from .node import install_packages
+from .uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
 
 # <linux/fs.h>: _IOW(0x94, 9, int)
 FICLONE = 0x40049409
@@ -34,7 +34,7 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
         os.utime(final)
         return layer, True
     # Late, here and below: a redeploy has its layer.
-    from platform_cli.pipeline.record import changed_files
+    from .record import changed_files
 
     layers.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(layers, lock.hash)
@@ -65,7 +65,7 @@ def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages:
     """Something has changed these packages in uv's cache. What comes anew has the lock's hash, so that what is still
     not as its RECORD says was published so.
     """
-    from platform_cli.pipeline.record import check_records
+    from .record import check_records
 
     args = [*_arguments(lock, interpreter, folder), "--reinstall", "--no-cache", "--requirements", "-"]
     try:

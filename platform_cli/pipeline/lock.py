@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import unquote
 
-from platform_cli.errors import LockError
-from platform_cli.home import write_atomic
-from platform_cli.pipeline.model import RUNTIME_REQUIREMENTS, Interpreter, Lock, Requirements, Resolved
-from platform_cli.pipeline.requirements_txt import content_hash
-from platform_cli.pipeline.uv import FREE_DISK, UvError
+from ..errors import LockError
+from ..home import write_atomic
+from .model import RUNTIME_REQUIREMENTS, Interpreter, Lock, Requirements, Resolved
+from .requirements_txt import content_hash
+from .uv import FREE_DISK, UvError
 
 _FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
 
@@ -28,7 +28,7 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     if known is not None and requirements.upgrade is None:
         return _lock(known, interpreter), True
     # Late: what is remembered is not resolved, and a redeploy has no time for what it does not use.
-    from platform_cli.pipeline.resolve import resolve
+    from .resolve import resolve
 
     try:
         resolved = resolve(requirements, interpreter, cache, known.text if known else "")

@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from platform_cli.errors import SourceError
-from platform_cli.pipeline.model import Interpreter, SourceFile
-from platform_cli.pipeline.scratch import scratch_copy
-from platform_cli.pipeline.source import collect_source
-from platform_cli.pipeline.wheel import build_wheel
+from ..errors import SourceError
+from .model import Interpreter, SourceFile
+from .scratch import scratch_copy
+from .source import collect_source
+from .wheel import build_wheel
 
 
 def remember(final: Path, root: Path, prefix: str, interpreter: Interpreter) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_cli.config.project import Project
-from platform_cli.config.pyproject import table
-from platform_cli.config.python_version import folders_up
-from platform_cli.pipeline.model import Interpreter, SourceFile
-from platform_cli.pipeline.pyproject import has_build_system, load_toml
-from platform_cli.pipeline.uv import UvError
+from ..config.project import Project
+from ..config.pyproject import table
+from ..config.python_version import folders_up
+from .model import Interpreter, SourceFile
+from .pyproject import has_build_system, load_toml
+from .uv import UvError
 
 # What backends read by convention, and what they compile.
 _DECIDING = re.compile(
@@ -58,7 +58,7 @@ def own_package(
     known = _recall(remembered, project.folder)
     if known is None:
         # Late: what is remembered is not built, and a redeploy has no time for what it does not use.
-        from platform_cli.pipeline.own_wheel import remember
+        from .own_wheel import remember
 
         try:
             remember(remembered, project.folder, prefix, interpreter)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from platform_cli.errors import ConfigError
-from platform_cli.pipeline.model import Pins
-from platform_cli.pipeline.pyproject import load_toml
+from ..errors import ConfigError
+from .model import Pins
+from .pyproject import load_toml
 
 
 def toml_pins(folder: Path) -> Pins | None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from platform_cli.config.pyproject import table
-from platform_cli.errors import ConfigError
-from platform_cli.pipeline.pyproject import load_toml
+from ..config.pyproject import table
+from ..errors import ConfigError
+from .pyproject import load_toml
 
 
 def pipfile_text(file: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from platform_cli.config.pyproject import table
-from platform_cli.errors import ConfigError
+from ..config.pyproject import table
+from ..errors import ConfigError
 
 
 def dependencies_only(data: dict[str, Any], groups: tuple[str, ...]) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import tomli
 
-from platform_cli.config.pyproject import table
-from platform_cli.config.python_version import folders_up
-from platform_cli.errors import ConfigError
-from platform_cli.pipeline.model import ProjectFile
+from ..config.pyproject import table
+from ..config.python_version import folders_up
+from ..errors import ConfigError
+from .model import ProjectFile
 
 _BESIDE = ("pyproject.toml", "setup.py", "setup.cfg", "uv.toml")
 

@@ -14,10 +14,10 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from platform_cli.errors import InputError
-from platform_cli.pipeline.interpreter import platform_tag
-from platform_cli.pipeline.model import Interpreter
-from platform_cli.pipeline.uv import UvError, run_uv
+from ..errors import InputError
+from .interpreter import platform_tag
+from .model import Interpreter
+from .uv import UvError, run_uv
 
 OLDEST = "3.10"  # what homeport_runtime runs on
 PROBE_TIMEOUT_S = 30.0

@@ -7,8 +7,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from platform_cli.errors import LayerError
-from platform_cli.hostile_files import digest
+from ..errors import LayerError
+from ..hostile_files import digest
 
 ALGORITHM = "sha256="
 # Of the files that differ.

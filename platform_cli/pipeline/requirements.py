@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from platform_cli.config.inline_metadata import inline_metadata
-from platform_cli.config.project import Project
-from platform_cli.config.pyproject import table
-from platform_cli.config.python_version import folders_up
-from platform_cli.errors import ConfigError
-from platform_cli.pipeline.model import Requirements
-from platform_cli.pipeline.pins import pipfile_pins, toml_pins
-from platform_cli.pipeline.pipfile import pipfile_text
-from platform_cli.pipeline.pyproject import (
+from ..config.inline_metadata import inline_metadata
+from ..config.project import Project
+from ..config.pyproject import table
+from ..config.python_version import folders_up
+from ..errors import ConfigError
+from ..project_files.imports import infer_requirements
+from .model import Requirements
+from .pins import pipfile_pins, toml_pins
+from .pipfile import pipfile_text
+from .pyproject import (
     has_build_system,
     load_toml,
     own_names,
@@ -22,8 +23,7 @@ from platform_cli.pipeline.pyproject import (
     says_dependencies,
     workspace_lock,
 )
-from platform_cli.pipeline.requirements_txt import ITSELF, read_file, read_text
-from platform_cli.project_files.imports import infer_requirements
+from .requirements_txt import ITSELF, read_file, read_text
 
 # Building a source distribution runs what is in it: never for a package that was only guessed.
 ONLY_WHEELS = "--only-binary :all:"

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from platform_cli.config.paths import CONTROL
-from platform_cli.errors import ConfigError
+from ..config.paths import CONTROL
+from ..errors import ConfigError
 
 CONSTRAINT = "# constraint: "  # limits a version without asking for the package
 CONTENT = "# content: "  # the hash of a local package, so that a change to it changes the text
@@ -205,7 +205,7 @@ def content_hash(path: Path) -> str:
     """The hash of a local package: of an archive, or of the files of a folder that belong to it."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    from platform_cli.pipeline.source import collect_source
+    from .source import collect_source
 
     files = collect_source(path, None).files
     return hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in files).encode()).hexdigest()

@@ -11,16 +11,16 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from platform_cli.config.inline_metadata import inline_metadata
-from platform_cli.errors import LockError
-from platform_cli.pipeline.model import RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
-from platform_cli.pipeline.poetry import dependencies_only
-from platform_cli.pipeline.pyproject import load_toml, paths_outside, uses_poetry
-from platform_cli.pipeline.requirements_txt import CONSTRAINT, CONTENT, content_hash
-from platform_cli.pipeline.scratch import scratch_copy
-from platform_cli.pipeline.uv import UvError, resolve_with_uv, run_uv
-from platform_cli.pipeline.wheel import local_wheel
-from platform_cli.temporary import temporary_folder
+from ..config.inline_metadata import inline_metadata
+from ..errors import LockError
+from ..temporary import temporary_folder
+from .model import RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
+from .poetry import dependencies_only
+from .pyproject import load_toml, paths_outside, uses_poetry
+from .requirements_txt import CONSTRAINT, CONTENT, content_hash
+from .scratch import scratch_copy
+from .uv import UvError, resolve_with_uv, run_uv
+from .wheel import local_wheel
 
 # What fastmcp 2 and 3 are for, and not all of their releases say.
 OLD_SDK = ("mcp<2",)

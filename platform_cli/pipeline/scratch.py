@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from platform_cli.pipeline.source import collect_source, copy_source
-from platform_cli.temporary import temporary_folder
+from ..temporary import temporary_folder
+from .source import collect_source, copy_source
 
 
 @contextmanager

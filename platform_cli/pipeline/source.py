@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_cli.errors import SourceError
-from platform_cli.pipeline.model import Source, SourceFile
-from platform_cli.project_files.ignore import IgnoreRules, Included, never_taken, why_left
-from platform_cli.project_files.imports import local_files
+from ..errors import SourceError
+from ..project_files.ignore import IgnoreRules, Included, never_taken, why_left
+from ..project_files.imports import local_files
+from .model import Source, SourceFile
 
 MAX_FILES = 50_000
 MAX_BYTES = 500 * 1000 * 1000

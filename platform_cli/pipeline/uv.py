@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from platform_cli.errors import BuildError
-from platform_cli.pipeline.confined import confined, own_temporary_folder, uv_cache, without_keys
-from platform_cli.temporary import temporary_folder
+from ..errors import BuildError
+from ..temporary import temporary_folder
+from .confined import confined, own_temporary_folder, uv_cache, without_keys
 
 GRACE_S = 3.0
 TIMEOUT_S = 1200.0

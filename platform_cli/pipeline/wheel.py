@@ -7,11 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from platform_cli.errors import LockError
-from platform_cli.pipeline.model import Interpreter
-from platform_cli.pipeline.requirements_txt import content_hash
-from platform_cli.pipeline.scratch import scratch_copy
-from platform_cli.pipeline.uv import UvError, build_with_uv
+from ..errors import LockError
+from .model import Interpreter
+from .requirements_txt import content_hash
+from .scratch import scratch_copy
+from .uv import UvError, build_with_uv
 
 
 def local_wheel(package: Path, interpreter: Interpreter, cache: Path) -> Path:

@@ -7,11 +7,9 @@ rest of an unchanged deploy.
 from __future__ import annotations
 
 import fcntl
-import getpass
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +23,7 @@ from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
 from ..interrupts import interrupt_later
+from ..origin import this_user
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -321,15 +320,6 @@ class PlatformClient:
             yield response
         finally:
             connection.close()
-
-
-def this_user() -> str:
-    """`user@host`, of who runs this; a container's user may have no name."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
 
 
 def _path(project: str, rest: str = "") -> str:

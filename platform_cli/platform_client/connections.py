@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..addresses import is_readable_on_the_way, read_http_url
 from ..errors import InputError, PlatformError
 from ..home import Home, write_atomic
 
@@ -92,29 +92,14 @@ def _to_loopback(address: tuple[str, int], *rest: object) -> socket.socket:
 
 def check_url(text: str) -> str:
     """The platform's address without a path. Raises InputError; also where a token would cross a network readable."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-        host = parts.hostname or ""
-    except ValueError:
-        parts, port, host = urlsplit(""), None, ""
-    sound = parts.scheme in ("http", "https") and host and not parts.path.strip("/")
-    if not sound or parts.query or parts.fragment or parts.username or port == 0:
+    parts = read_http_url(text)
+    if parts is None or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise InputError(f"{text!r} is not the address of a platform", hint="for example https://mcp.example.com")
-    if parts.scheme == "http" and not is_loopback(host):
+    if is_readable_on_the_way(parts):
         raise InputError(
             f"{text} would send the token readable for everyone on the way", hint=f"use https://{parts.netloc}"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_remote(text: str, home: Home) -> Remote:

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_cli.errors import SourceError
-from platform_cli.project_files.distributions import distribution
-from platform_cli.project_files.ignore import never_taken
-from platform_cli.project_files.sdk import SDK_MODULES, sdk_requirements
+from ..errors import SourceError
+from .distributions import distribution
+from .ignore import never_taken
+from .sdk import SDK_MODULES, sdk_requirements
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _EXITS = {"exit", "_exit", "quit", "abort"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
-from platform_cli.project_files.syntax import called
+from .syntax import called
 
 SDK_MODULES = frozenset({"mcp", "mcp_types", "fastmcp"})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..config.names import MAX_ON_ANY_TARGET
 from ..github.webhook import PullRequest, Push, is_signed, read_event
-from ..targets.aws_lambda.names import MAX_PROJECT
 from .deployments import Deployments, Wanted
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
@@ -65,4 +65,4 @@ def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
 
 def preview_name(project: str, number: int) -> str:
     suffix = f"-pr-{number}"
-    return project[: MAX_PROJECT - len(suffix)].rstrip("-") + suffix
+    return project[: MAX_ON_ANY_TARGET - len(suffix)].rstrip("-") + suffix

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..config.project import Project
-from ..controlplane.store import Origin
+from ..origin import Origin
 from ..pipeline.stages import Stages
 
 # `start` and `end` of a stage, or a `note`.

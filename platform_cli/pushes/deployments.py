@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..origin import describe_release
+
 # For how long a delivery is remembered, in seconds; GitHub delivers again what is up to three days old.
 REMEMBERED_S = 30 * 86400.0
 # How many deployments of a project are kept.
@@ -145,20 +147,6 @@ def list_deployments(commits: Sequence[Deployment], versions: Iterable[Mapping[s
     """What came from where, newest first: the commits, and of a project's `versions` those that came from laptops."""
     laptop = [describe_release(version) for version in versions if version["origin"]["sha"] is None]
     return sorted([*laptop, *map(_describe, commits)], key=lambda one: -one["at"])
-
-
-def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
-    origin = version["origin"]
-    return {
-        "release": version["release"],
-        "source": origin["sha"] or "laptop",
-        "who": origin["author"],
-        "at": version["created_at"],
-        "result": "failed" if version["error"] else "live",
-        "seconds": origin["seconds"],
-        "message": version["reason"],
-        "error": version["error"],
-    }
 
 
 def _describe(deployment: Deployment) -> dict[str, Any]:

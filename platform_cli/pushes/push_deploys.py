@@ -13,10 +13,10 @@ from pathlib import Path
 from ..config.load import load_project
 from ..config.project import Project
 from ..contract import compare
-from ..controlplane.store import Origin
 from ..errors import BuildError, HomeportError, NotFoundError, RateLimitError, RevokedTokenError
 from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
+from ..origin import Origin
 from .deployer import Deployer, Event
 from .deployments import Deployment, Deployments, Wanted
 from .links import Link, Links

@@ -29,8 +29,8 @@ from platform_cli.aws_platform.queue import DynamoPings, Message, Queue
 from platform_cli.aws_platform.queue_resources import QueueResource
 from platform_cli.aws_platform.resources import TableResource
 from platform_cli.aws_platform.table import Table
-from platform_cli.controlplane.store import Origin
 from platform_cli.home import Home
+from platform_cli.origin import Origin
 from platform_cli.pushes.deliveries import Deliveries
 from platform_cli.pushes.deployer import Deployed, Emit, Read
 from platform_cli.pushes.deployments import Deployment

@@ -12,9 +12,9 @@ from platform_cli.aws_platform.deployer import LambdaDeployer
 from platform_cli.aws_platform.table import Table
 from platform_cli.config.load import load_project
 from platform_cli.config.project import Project
-from platform_cli.controlplane.store import Origin
 from platform_cli.errors import ConfigError
 from platform_cli.home import Home
+from platform_cli.origin import Origin
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.secrets_manager import ProjectSecrets
 from tests.aws.moto_server import Moto

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.controlplane.access import PREFIX
+from platform_cli.bearer import PREFIX
 from platform_cli.controlplane.store import Store
 from platform_cli.controlplane.tokens import Tokens
 from platform_cli.errors import InputError, NotFoundError

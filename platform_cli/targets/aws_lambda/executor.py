@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ...controlplane.access import hash_of, make_token
-from ...controlplane.store import Origin
+from ...bearer import hash_of, make_token
 from ...errors import BusyError
+from ...origin import Origin
 from ...pipeline.archive import Archive
 from .client import AWS, aws_errors
 from .concurrency import keep_ready, limit_instances

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from ...controlplane.store import Origin
+from ...origin import Origin
 from .client import AWS
 from .names import function_name
 from .places import arn

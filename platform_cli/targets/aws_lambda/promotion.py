@@ -17,8 +17,8 @@ from homeport_runtime.loading.manifest import FILE_NAME
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Project
-from ...controlplane.store import Origin
 from ...errors import ConfigError, InputError, NotFoundError
+from ...origin import Origin
 from ...pipeline.archive import Archive, Entry, write_archive
 from .artifacts import Artifacts, check_python
 from .build import needed_secrets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...controlplane.access import hash_of, make_token
+from ...bearer import hash_of, make_token
 from .client import AWS
 from .code import fetched, manifest_of
 from .creation import update_function

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ...bearer import hash_of, make_token
 from ...contract import compare
-from ...controlplane.access import hash_of, make_token
-from ...controlplane.store import Origin
 from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
-from ...pushes.deployments import describe_release
+from ...origin import Origin, describe_release
 from ..base import Removal
 from .client import AWS, aws_errors
 from .code import contract_of

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from platform_cli.config.project import LambdaSettings, Scaling
-from platform_cli.controlplane.store import Origin
+from platform_cli.origin import Origin
 from platform_cli.pipeline.archive import Archive, Entry, write_archive
 from platform_cli.targets.aws_lambda.artifacts import Artifacts
 from platform_cli.targets.aws_lambda.client import AWS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platform_cli.controlplane.store import Origin
+from platform_cli.origin import Origin
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ControlPlane

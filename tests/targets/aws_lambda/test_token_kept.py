@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.bearer import hash_of
 from platform_cli.commands.lambda_deploy import _token_shown
 from platform_cli.commands.output import Output
-from platform_cli.controlplane.access import hash_of
-from platform_cli.controlplane.store import Origin
+from platform_cli.origin import Origin
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.executor import Executor
 from platform_cli.targets.aws_lambda.live import read_live

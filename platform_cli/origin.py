@@ -1,0 +1,49 @@
+"""Where a release came from."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
+    `seconds` is what making it took, as far as it is known, `path` where its author's shell finds programs.
+    """
+
+    author: str | None = None
+    sha: str | None = None
+    message: str | None = None
+    seconds: float | None = None
+    path: str | None = None
+
+
+UNKNOWN = Origin()
+
+
+def this_user() -> str:
+    """`user@host`, of who runs this; a container's user may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
+    origin = version["origin"]
+    return {
+        "release": version["release"],
+        "source": origin["sha"] or "laptop",
+        "who": origin["author"],
+        "at": version["created_at"],
+        "result": "failed" if version["error"] else "live",
+        "seconds": origin["seconds"],
+        "message": version["reason"],
+        "error": version["error"],
+    }
