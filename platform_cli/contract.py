@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api.difference import ToolsDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,15 @@ class Difference:
         """Whether a call that worked may fail."""
         return bool(self.removed or self.required)
 
-    def data(self) -> dict[str, Any]:
-        return {**asdict(self), "breaking": self.is_breaking, "lines": self.lines()}
+    def data(self) -> ToolsDifference:
+        return {
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "required": list(self.required),
+            "described": list(self.described),
+            "breaking": self.is_breaking,
+            "lines": self.lines(),
+        }
 
     def lines(self) -> list[str]:
         """One for each change, the breaking ones first."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api.deployment import DeploymentEntry
+    from .api.release import Release, ReleaseOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,15 @@ class Origin:
     seconds: float | None = None
     path: str | None = None
 
+    def data(self) -> ReleaseOrigin:
+        return {
+            "author": self.author,
+            "sha": self.sha,
+            "message": self.message,
+            "seconds": self.seconds,
+            "path": self.path,
+        }
+
 
 UNKNOWN = Origin()
 
@@ -35,7 +47,8 @@ def this_user() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
+def describe_release(version: Release) -> DeploymentEntry:
+    """The deploy that made a release."""
     origin = version["origin"]
     return {
         "release": version["release"],
