@@ -28,10 +28,8 @@ def render() -> str:
     parts += [f"| [`{name}`](#homeport-{name}) | {_cell(text)} |\n" for name, (_module, text) in COMMANDS.items()]
     parts += ["\n## Before every command\n\n", *_options(root)]
     parts.append(f"\n```\n{EPILOG.removeprefix(chr(8)).strip()}\n```\n")
-    for name in COMMANDS:
-        command = cli.get_command(root, name)
-        assert command is not None
-        parts += _command(command, _context(command, name, root), "##")
+    for command in _below(root):
+        parts += _command(command, "##")
     return "".join(parts)
 
 
@@ -39,18 +37,24 @@ def _context(command: click.Command, name: str, parent: click.Context | None = N
     return click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
 
 
-def _command(command: click.Command, context: click.Context, level: str) -> Iterator[str]:
+def _below(context: click.Context) -> Iterator[click.Context]:
+    """Of a group its commands, in its own order."""
+    if isinstance(group := context.command, click.Group):
+        for name in group.list_commands(context):
+            if command := group.get_command(context, name):
+                yield _context(command, name, context)
+
+
+def _command(context: click.Context, level: str) -> Iterator[str]:
+    command = context.command
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield f"\n{level} {context.command_path}\n\n```\n{usage}\n```\n\n"
     yield f"{_prose(command.help or '')}\n"
     if any(isinstance(param, click.Option) for param in command.params):
         yield "\n"
         yield from _options(context)
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from _command(below, _context(below, name, context), f"{level}#")
+    for below in _below(context):
+        yield from _command(below, f"{level}#")
 
 
 def _options(context: click.Context) -> Iterator[str]:
