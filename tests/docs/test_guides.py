@@ -1,4 +1,4 @@
-"""The guides' commands are run from top to bottom, and print what the guides say."""
+"""The commands of README and the guides are run from top to bottom, and print what stands below them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,10 @@ def folder(tmp_path: Path) -> Path:
     """The example that the guides deploy."""
     ignored = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(ROOT / "examples" / "expense_tracker", tmp_path / "expense_tracker", ignore=ignored))
+
+
+def test_readme(platform: Platform, folder: Path) -> None:
+    run_page(ROOT / "README.md", folder, platform.environment)
 
 
 def test_deploy(platform: Platform, folder: Path) -> None:
