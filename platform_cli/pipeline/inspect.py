@@ -1,4 +1,4 @@
-"""inspect: the server is loaded once, in a process of its own, and says what it offers."""
+"""Inspects a server, which is loaded once, in a process of its own, and lists what it offers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .model import Inspection
 
-# Takes the folder of a bundle's draft; raises InspectError with the server's own reason.
+# An inspector takes the folder of a bundle's draft, and raises InspectError with the server's own reason.
 Inspector = Callable[[Path], dict[str, Any]]
 
 
@@ -17,7 +17,7 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
     return Inspection(
         kind=answer["kind"],
         object=answer["object"],
-        # An older runtime does not say.
+        # Runtimes of older versions do not have this key.
         chosen=answer.get("chosen", ""),
         contract=answer["contract"],
         modules=tuple(answer["modules"]),
