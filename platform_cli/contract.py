@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api.difference import ToolsDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,16 @@ class Difference:
         """Tells whether a call that worked before may fail now."""
         return bool(self.removed or self.required)
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> ToolsDifference:
         """Returns the difference as it is written as JSON."""
-        return {**asdict(self), "breaking": self.is_breaking, "lines": self.lines()}
+        return {
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "required": list(self.required),
+            "described": list(self.described),
+            "breaking": self.is_breaking,
+            "lines": self.lines(),
+        }
 
     def lines(self) -> list[str]:
         """Returns one line of text for each change, the breaking ones first."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .records import LEVELS
+
+if TYPE_CHECKING:
+    from .api.log_record import LogRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class LogQuery:
     grep: str = ""
     release: str | None = None
 
-    def wants(self, record: Mapping[str, Any]) -> bool:
+    def wants(self, record: LogRecord) -> bool:
         """Tells whether the query selects `record`, which is as `records.read_record` returns it."""
         return (
             record["time"] >= self.since

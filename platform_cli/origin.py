@@ -5,9 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api.deployment import DeploymentEntry
+    from .api.release import Release, ReleaseOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,15 @@ class Origin:
     message: str | None = None
     seconds: float | None = None
     path: str | None = None
+
+    def data(self) -> ReleaseOrigin:
+        return {
+            "author": self.author,
+            "sha": self.sha,
+            "message": self.message,
+            "seconds": self.seconds,
+            "path": self.path,
+        }
 
 
 UNKNOWN = Origin()
@@ -38,7 +50,7 @@ def this_user() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
+def describe_release(version: Release) -> DeploymentEntry:
     """Returns the row that lists of deployments show for a release of a `laptop` or a commit."""
     origin = version["origin"]
     return {

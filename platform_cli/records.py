@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from .api.log_record import LogRecord
 
 LEVELS = ("debug", "info", "warning", "error")
 # The latest time, in seconds since 1970, that can be shown everywhere.
@@ -11,7 +14,7 @@ MAX_TIME = 2.0**33
 MAX_MS = 2.0**53
 
 
-def read_record(line: str | bytes) -> dict[str, Any] | None:
+def read_record(line: str | bytes) -> LogRecord | None:
     """Returns the log record in a line, or None if the line holds none.
 
     A record has a `time` in seconds since 1970, one of LEVELS as its `level`, a `message` and a `release`. Further
@@ -29,7 +32,7 @@ def read_record(line: str | bytes) -> dict[str, Any] | None:
         if not _is_call(call):
             return None
         record["call"] = call
-    return {**record, "release": str(fields.get("release") or "-")}
+    return cast("LogRecord", {**record, "release": str(fields.get("release") or "-")})
 
 
 def _is_record(fields: dict[str, Any]) -> bool:

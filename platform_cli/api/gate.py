@@ -8,8 +8,11 @@ from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send, header, send_js
 from homeport_runtime.guard.auth import CHALLENGE, bearer_token
 from homeport_runtime.guard.names import Names
 
-from ..github.webhook import WEBHOOK_PATH
+from ..errors import PlatformError
+from .failure import error_answer
 
+# Where GitHub sends its deliveries.
+WEBHOOK_PATH = "/github/webhook"
 # What is not below one of these answers on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
 REMOTE_EXACT = ("/v1/platform",)
@@ -59,8 +62,8 @@ def _is_remote(path: str) -> bool:
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
     hint = "`homeport platform token create NAME` makes one, `homeport platform login URL` keeps it"
-    error = {"category": "platform", "message": reason, "hint": hint if status == 401 else None}
+    error = PlatformError(reason, hint=hint if status == 401 else None)
     headers = [(b"connection", b"close")]
     if status == 401:
         headers.append(CHALLENGE)
-    await send_json(send, status, {"error": error}, headers)
+    await send_json(send, status, error_answer(error), headers)
