@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.libraries.gaps import Gap
+from homeport_runtime.libraries.tried import Untried
+
 from .model import Inspection
 
 # Takes the folder of a bundle's draft; raises InspectError with the server's own reason.
@@ -14,6 +17,8 @@ Inspector = Callable[[Path], dict[str, Any]]
 
 def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
     answer = inspector(draft)
+    # An older runtime says nothing of them.
+    libraries = answer.get("libraries", {})
     return Inspection(
         kind=answer["kind"],
         object=answer["object"],
@@ -23,4 +28,6 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
         modules=tuple(answer["modules"]),
         packages=tuple((entry["package"], entry["seconds"]) for entry in answer["packages"]),
         seconds=answer["seconds"],
+        untried=tuple(Untried(**each) for each in libraries.get("untried", ())),
+        gaps=tuple(Gap(**each) for each in libraries.get("gaps", ())),
     )

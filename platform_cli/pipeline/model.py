@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.libraries.gaps import Gap
+from homeport_runtime.libraries.tried import Untried, limit
+
 # What homeport_runtime itself needs beside the user's packages.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+# What is taken of it where the user's own requirements let it be.
+RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,8 @@ class Inspection:
     """What a server said of itself. `chosen` says to the person what is served, and why it is that. `contract` has
     name, version, instructions, capabilities, tools, prompts, resources and resourceTemplates; None for an ASGI app
     without /mcp. `modules` were loaded in the end; `packages` are the ten slowest to import, with seconds; `seconds` is
-    the import time of all.
+    the import time of all. `untried` and `gaps` are what is to be said of its
+    libraries.
     """
 
     kind: str
@@ -159,6 +165,8 @@ class Inspection:
     modules: tuple[str, ...]
     packages: tuple[tuple[str, float], ...]
     seconds: float
+    untried: tuple[Untried, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
