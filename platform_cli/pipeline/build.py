@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+
+from homeport_runtime.loading.manifest import DraftData
 
 from ..config.project import Project
 from ..config.python_version import required_python, wanted_python
@@ -146,7 +147,7 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> DraftData:
     """The manifest of `source`, and of what `package` adds to it, before inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))

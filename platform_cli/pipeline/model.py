@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.loading.manifest import ManifestData
+
 # What homeport_runtime itself needs beside the user's packages.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
 
@@ -167,4 +169,4 @@ class Bundle:
 
     path: Path
     hash: str
-    manifest: Mapping[str, Any]
+    manifest: ManifestData

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import pytest
 
+from homeport_runtime.loading.manifest import ManifestData
 from platform_cli.errors import NotFoundError
 from platform_cli.pipeline.model import Bundle
 from platform_cli.targets.local import LocalTarget
 
-BUNDLE = Bundle(Path("bundle"), "b" * 32, {})
+BUNDLE = Bundle(Path("bundle"), "b" * 32, cast("ManifestData", {}))
 
 
 class Client:

@@ -35,7 +35,7 @@ from .wanted import Wanted, check_variables_fit
 
 def make_wanted(
     project: Project, aws: Callable[[], AWS], home: Home, stages: Stages, note: Callable[[str], None]
-) -> tuple[Wanted, dict[str, Any] | None]:
+) -> tuple[Wanted, Mapping[str, Any] | None]:
     """What the project is to be on AWS, and its contract; `note` is told what was inferred. `aws` is asked for where it
     has its secrets, and nothing is changed there.
 
@@ -56,7 +56,7 @@ def make_wanted(
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     check_served_there(built.bundle.manifest["server"]["kind"])
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
-    contract: dict[str, Any] | None = built.bundle.manifest["contract"]
+    contract = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)
     check_name_fits(chosen)
     wanted = Wanted(

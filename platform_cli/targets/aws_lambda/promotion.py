@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Promotion:
 
     release: str
     wanted: Wanted
-    contract: dict[str, Any] | None
+    contract: Mapping[str, Any] | None
     origin: Origin
 
 
