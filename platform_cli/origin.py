@@ -1,4 +1,4 @@
-"""Where a release came from."""
+"""Describes where a release came from."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
-    `seconds` is what making it took, as far as it is known, `path` where its author's shell finds programs.
+    """Holds where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
+
+    `seconds` is how long the deploy took, None when that is unknown. `path` is the author's PATH.
     """
 
     author: str | None = None
@@ -39,7 +40,9 @@ UNKNOWN = Origin()
 
 
 def this_user() -> str:
-    """`user@host`, of who runs this; a container's user may have no name."""
+    """Returns `user@host` of the user who runs this process, or the user's number where it has no name, as in a
+    container.
+    """
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -48,7 +51,7 @@ def this_user() -> str:
 
 
 def describe_release(version: Release) -> DeploymentEntry:
-    """The deploy that made a release."""
+    """Returns the row that lists of deployments show for a release of a `laptop` or a commit."""
     origin = version["origin"]
     return {
         "release": version["release"],

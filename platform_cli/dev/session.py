@@ -27,7 +27,7 @@ from ..supervisor.parking import open_parking
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
 from ..supervisor.sockets import open_listener
-from ..supervisor.zygote import Zygotes
+from ..supervisor.zygotes import Zygotes
 from .draft import Snapshot, take_snapshot, write_draft
 from .watching import folders_of, saves
 

@@ -11,10 +11,11 @@ from typing import Any
 from ..api.inspection import Inspected
 from ..errors import InspectError, ReleaseError
 from ..temporary import temporary_folder
+from .jobs import inspection_job
 from .launch import Launcher
 from .release import RunnableRelease
 from .workdir import WorkDir
-from .worker import START_GRACE_S, inspection_job, start_worker
+from .worker import START_GRACE_S, start_worker
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:

@@ -15,7 +15,7 @@ from .parking import open_parking
 from .release import RunnableRelease
 from .service import Service
 from .sockets import first_port, open_new_listener
-from .zygote import Zygotes
+from .zygotes import Zygotes
 
 
 class Supervisor:
