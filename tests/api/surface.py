@@ -88,28 +88,38 @@ def bodies(app: FastAPI) -> dict[str, list[str]]:
 
 
 def outline(value: Mapping[str, Any]) -> list[str]:
-    """The keys of a command's JSON. `name: Shape` has a shape's keys below it, `name[]: Shape` is a list of it, and
-    `...Shape` are that shape's keys among the others.
+    """The keys of a command's JSON. `name: Shape` has a shape's keys below it, `name[]: Shape` is a list of it, `name[]`
+    an empty one, and `...Shape` are its keys among the others.
     """
-    whole = [name for name, shape in SHAPES.items() if _fits(shape, value, exactly=False)]
-    largest = max(whole, key=lambda name: len(keys(SHAPES[name])), default=None)
-    spread = {key.rstrip("?") for key in keys(SHAPES[largest])} if largest else set()
-    rest = {key: below for key, below in value.items() if key not in spread}
-    return [*([f"...{largest}"] if largest else []), *(_line(key, below) for key, below in rest.items())]
+    whole = {name: len(_always(shape)) for name, shape in SHAPES.items() if _always(shape) <= value.keys()}
+    spread = max(whole, key=whole.__getitem__, default="")
+    # A smaller one is there by chance.
+    below = keys(SHAPES[spread]) if whole.get(spread, 0) >= 4 else []
+    rest = value.keys() - {key.rstrip("?") for key in below}
+    return [*([f"...{spread}"] if below else []), *(_line(key, value[key]) for key in value if key in rest)]
 
 
 def _line(key: str, value: object) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if isinstance(value, list) and not value:
+        return f"{key}[]"
+    if isinstance(value, list) and isinstance(value[0], dict):
         return f"{key}[]: {_shape(value[0])}"
     return f"{key}: {_shape(value)}" if isinstance(value, dict) and value else key
 
 
 def _shape(value: Mapping[str, Any]) -> str:
-    named = (name for name, shape in SHAPES.items() if _fits(shape, value, exactly=True))
-    return next(named, "{" + ", ".join(value) + "}")
+    """The shape that has exactly these keys, else the keys."""
+    for name, shape in SHAPES.items():
+        if _always(shape) <= value.keys() <= {key.rstrip("?") for key in keys(shape)}:
+            return name
+    return "{" + ", ".join(value) + "}"
 
 
-def _fits(shape: type, value: Mapping[str, Any], *, exactly: bool) -> bool:
-    known = keys(shape)
-    needed = {key for key in known if not key.endswith("?")}
-    return needed <= value.keys() and (not exactly or value.keys() <= {key.rstrip("?") for key in known})
+def _always(shape: type) -> set[str]:
+    return {key for key in keys(shape) if not key.endswith("?")}
+
+
+def with_empty(found: list[str], expected: list[str]) -> list[str]:
+    """`found` with what is expected in lists that are empty."""
+    named = {line.partition(":")[0].removesuffix("[]"): line for line in expected}
+    return [named.get(line.removesuffix("[]"), line) if line.endswith("[]") else line for line in found]
