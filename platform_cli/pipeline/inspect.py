@@ -1,4 +1,4 @@
-"""inspect: the server is loaded once, in a process of its own, and says what it offers."""
+"""Inspects a server, which is loaded once, in a process of its own, and lists what it offers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .model import Inspection
 if TYPE_CHECKING:
     from ..api.inspection import Inspected
 
-# Takes the folder of a bundle's draft; raises InspectError with the server's own reason.
+# An inspector takes the folder of a bundle's draft, and raises InspectError with the server's own reason.
 Inspector = Callable[[Path], "Inspected"]
 
 

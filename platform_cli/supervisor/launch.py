@@ -93,9 +93,11 @@ class PlainLauncher:
                 cwd="/",
                 env=release.start_environment(),
             )  # fmt: skip
-        except OSError as error:
+        except BaseException as error:
             pipes.close_ours()
-            raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+            if isinstance(error, OSError):
+                raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+            raise
         finally:
             pipes.close_theirs()
         return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())
