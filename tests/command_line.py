@@ -87,7 +87,7 @@ def _import_all() -> None:
 
     for module in pkgutil.iter_modules(platform_cli.commands.__path__):
         import_module(f"platform_cli.commands.{module.name}")
-    for name in ("boto3", "platform_cli.platform_client.client", "platform_cli.targets.aws_lambda.target"):
+    for name in ("boto3", *(place.partition(":")[0] for place in TARGETS.values())):
         import_module(name)
     gc.freeze()
 

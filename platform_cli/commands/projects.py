@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from ..targets.aws_lambda.front_lines import front_lines
+from ..targets.base import detail
 from .options import json_option, running_target, target_option
 from .output import Output, table
 from .removals import confirm_removal, yes_option
@@ -31,36 +31,13 @@ def list_command(as_json: bool) -> None:
 @json_option
 def status_command(name: str, as_json: bool) -> None:
     """Show what project NAME serves, where, and how it is."""
-    status = running_target().status(name)
-    Output(as_json=as_json).result({"ok": True, **status}, _status_text(status))
-
-
-def _status_text(status: dict[str, Any]) -> str:
-    shown = ["project", "release", "state", "target", "url", "auth", "workers", "last_error"]
+    target = running_target()
+    status = target.status(name)
+    shown = ["project", "release", "state", "target", "url", "auth"]
     if status["local_url"] != status["url"]:
         shown.insert(5, "local_url")
-    if status["target"] == "lambda":
-        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost", "last_error", "by_hand"]
-        by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]
-        told = {"instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
-        status = {**status, **told, "by_hand": "; ".join(by_hand) or None}
-    lines = [f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown]
-    return "\n".join([*lines, *(front_lines(front) if (front := status.get("front")) else ())])
-
-
-def _cost(cost: dict[str, Any] | None) -> str:
-    if cost is None:
-        return "unknown: no calls of the last days were measured"
-    return (
-        f"about ${cost['usd_per_million_calls']:.2f} for a million calls of {cost['average_ms']:.0f} ms"
-        f" ({cost['calls']} measured in {cost['days']} days; prices of {cost['prices_of']})\n"
-        f"{'':12} without {', '.join(cost['not_included'])}"
-    )
-
-
-def _instances(counts: dict[str, Any]) -> str:
-    always = f"{counts['min']} kept ready ({counts['ready']} are), " if counts["min"] else ""
-    return f"{always}at most {counts['max'] or 'what the account has'}"
+    lines = [detail(key.replace("_", " "), status[key]) for key in shown]
+    Output(as_json=as_json).result({"ok": True, **status}, "\n".join([*lines, *target.details(status)]))
 
 
 def _shown(value: Any) -> str:

@@ -23,7 +23,7 @@ from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
 from ..interrupts import interrupt_later
-from ..origin import this_user
+from ..origin import Origin
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -240,8 +240,9 @@ class PlatformClient:
         answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
+    def deploy(self, project: str, bundle: str, place: str, origin: Origin) -> dict[str, Any]:
+        said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
+        body = {"bundle": bundle, "folder": place, **said}
         answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
         return answer
 

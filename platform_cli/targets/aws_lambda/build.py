@@ -22,7 +22,9 @@ from ...secrets.references import check_needed, referenced
 from ...supervisor.inspection import inspect_release
 from ...supervisor.launch import PlainLauncher
 from ...supervisor.release import read_release
+from ..base import Note
 from .artifacts import make_artifacts, packages_for
+from .candidate import LambdaCandidate
 from .client import AWS
 from .names import check_name_fits
 from .pins import Pin
@@ -32,11 +34,11 @@ from .secrets_manager import ProjectSecrets
 from .wanted import Wanted, check_variables_fit
 
 
-def make_wanted(
-    project: Project, aws: Callable[[], AWS], home: Home, stages: Stages, note: Callable[[str], None]
-) -> tuple[Wanted, dict[str, Any] | None]:
-    """What the project is to be on AWS, and its contract; `note` is told what was inferred. `aws` is asked for where it
-    has its secrets, and nothing is changed there.
+def build_candidate(
+    project: Project, aws: Callable[[], AWS], home: Home, stages: Stages, note: Note
+) -> LambdaCandidate:
+    """Builds what the project is to be on AWS; `note` is told what was inferred. `aws` is asked for where it has its
+    secrets, and nothing is changed there.
 
     Raises ConfigError for what cannot run there, or needs a secret that is not set.
     """
@@ -69,11 +71,12 @@ def make_wanted(
         auth=project.auth,
         domains=project.domains,
         secrets=pin,
+        speaks_mcp=contract is not None,
     )
-    return wanted, contract
+    return LambdaCandidate(project, contract, built.code, wanted)
 
 
-def _without_sessions(project: Project, note: Callable[[str], None]) -> Project:
+def _without_sessions(project: Project, note: Note) -> Project:
     if reason := decide_sessions(project, read_code(project)).reason:
         note(f"sessions: off, though {reason}; on Lambda each request may meet another instance")
     return replace(project, sessions=False)
