@@ -84,6 +84,7 @@ def _importer() -> socket.socket:
 
 def _import_all() -> None:
     import platform_cli.commands
+    from platform_cli.target_table import TARGETS
 
     for module in pkgutil.iter_modules(platform_cli.commands.__path__):
         import_module(f"platform_cli.commands.{module.name}")
