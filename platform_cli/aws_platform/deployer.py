@@ -67,7 +67,7 @@ class LambdaDeployer:
             shutil.rmtree(folder, ignore_errors=True)
         for text in applied.notes:
             note(text)
-        release = int(applied.status["release"].removeprefix("v"))
+        release = int((applied.status["release"] or "").removeprefix("v"))
         self._contracts.keep(name, release, candidate.contract)
         wait_for_instances(self._aws, plan, applied, stages)
         told = token_note(name, target_argument(LambdaTarget.name)) if applied.token else None

@@ -1,31 +1,16 @@
-"""Puts one server into a client's configuration file and leaves every other character of it as it was."""
+"""Puts one server into a client's configuration file; what else the file says stays, in the file's own manner."""
 
 from __future__ import annotations
 
 import json
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ..errors import HomeportError, InputError
 from ..home import write_atomic
-
-_SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One `"key": value` of an object: where its key starts, and where its value starts and ends."""
-
-    key: str
-    key_start: int
-    start: int
-    end: int
 
 
 def write_server(path: Path, section: str, name: str, entry: dict[str, Any]) -> Path | None:
@@ -73,12 +58,18 @@ def with_server(text: str, section: str, name: str, entry: dict[str, Any], *, wh
         raise _refused(where, f"it is no object with an object {section!r} in it")
     if document.get(section, {}).get(name) == entry:
         return text
-    root = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches the empty string
-    indent = _indent(text)
-    found = next((member for member in _members(text, root) if member.key == section), None)
-    if found is None:
-        return _with_member(text, root, section, {name: entry}, indent, depth=1)
-    return _with_member(text, found.start, name, entry, indent, depth=2)
+    document.setdefault(section, {})[name] = entry
+    return _written(document, like=text, where=where)
+
+
+def _written(document: dict[str, Any], *, like: str, where: str) -> str:
+    """The document in the file's own manner: what it indents by, how its lines end, whether it escapes."""
+    try:
+        # A file without escapes has no character that needs one.
+        written = json.dumps(document, indent=_indent(like), ensure_ascii="\\u" in like, allow_nan=False)
+    except ValueError as error:
+        raise _refused(where, str(error)) from None
+    return (written + "\n" * like.endswith("\n")).replace("\n", "\r\n" if "\r\n" in like else "\n")
 
 
 def _refused(where: str, reason: str) -> InputError:
@@ -103,38 +94,3 @@ def _indent(text: str) -> str:
     """What the file indents by: the white space in front of its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "
-
-
-def _members(text: str, start: int) -> Iterator[_Member]:
-    """The members of the object that starts at `start`, in text that is known to be JSON."""
-    position = _skip(text, start + 1)
-    while text[position] != "}":
-        key_start = position
-        key, position = _DECODER.raw_decode(text, position)
-        value_start = _skip(text, _skip(text, position) + 1)
-        _value, value_end = _DECODER.raw_decode(text, value_start)
-        yield _Member(key, key_start, value_start, value_end)
-        position = _skip(text, value_end)
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-
-
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
-
-
-def _with_member(text: str, start: int, key: str, value: Any, indent: str, depth: int) -> str:
-    """`text` with one member of the object at `start` set: in place if it is there, else after the last one."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    line = newline + indent * depth
-    rendered = json.dumps(value, indent=indent, ensure_ascii=False).replace("\n", line)
-    members = list(_members(text, start))
-    for member in members:
-        if member.key == key:
-            return text[: member.start] + rendered + text[member.end :]
-    added = f"{line}{json.dumps(key, ensure_ascii=False)}: {rendered}"
-    if members:
-        return text[: members[-1].end] + "," + added + text[members[-1].end :]
-    end = text.index("}", start)
-    return text[: start + 1] + added + newline + indent * (depth - 1) + text[end:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +11,9 @@ from ..errors import NotFoundError
 from .options import json_option, target_option, target_or_platform
 from .output import Output, table, visible
 from .projects import release_number
+
+if TYPE_CHECKING:
+    from ..api.deployment import DeploymentEntry
 
 
 @click.command("deployments")
@@ -25,7 +28,7 @@ def deployments_command(name: str, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, "project": name, "deployments": deployments}, text)
 
 
-def _row(deployment: dict[str, Any]) -> tuple[str, ...]:
+def _row(deployment: DeploymentEntry) -> tuple[str, ...]:
     source, seconds = deployment["source"] or "-", deployment["seconds"]
     return (
         deployment["release"] or "-",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +18,9 @@ from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
 from .token import keep_project_token
+
+if TYPE_CHECKING:
+    from ..api.platform import PlatformState
 
 
 @click.group("platform")
@@ -67,11 +69,11 @@ def _open_edge(client: PlatformClient) -> None:
         raise PlatformError(message, hint=error.hint) from error
 
 
-def _running_data(platform: Mapping[str, Any]) -> dict[str, Any]:
+def _running_data(platform: PlatformState) -> dict[str, Any]:
     return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
-def _started(platform: dict[str, Any]) -> str:
+def _started(platform: PlatformState) -> str:
     lines = [f"running, process {platform['pid']}"]
     if platform["domain"]:
         lines.append(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import InputError
-from ..targets.base import detail
+from ..targets.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .output import Output, table
 from .removals import confirm_removal, yes_option
+
+if TYPE_CHECKING:
+    from ..api.status import Cost, Instances, Status
 
 
 @click.command("list")
@@ -31,13 +34,52 @@ def list_command(as_json: bool) -> None:
 @json_option
 def status_command(name: str, as_json: bool) -> None:
     """Show what project NAME serves, where, and how it is."""
-    target = running_target()
-    status = target.status(name)
-    shown = ["project", "release", "state", "target", "url", "auth"]
-    if status["local_url"] != status["url"]:
-        shown.insert(5, "local_url")
-    lines = [detail(key.replace("_", " "), status[key]) for key in shown]
-    Output(as_json=as_json).result({"ok": True, **status}, "\n".join([*lines, *target.details(status)]))
+    status = running_target().status(name)
+    Output(as_json=as_json).result({"ok": True, **status}, _status_text(status))
+
+
+def _status_text(status: Status) -> str:
+    instances = status["instances"]
+    shown: dict[str, object] = {
+        "project": status["project"],
+        "release": status["release"],
+        "state": status["state"],
+        "target": status["target"],
+        "url": status["url"],
+        **({"local url": status["local_url"]} if status["local_url"] != status["url"] else {}),
+        "auth": status["auth"],
+        **(_function(status, instances) if instances else {"workers": status["workers"]}),
+        "last error": status["last_error"],
+    }
+    if instances:
+        by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]
+        shown["by hand"] = "; ".join(by_hand) or None
+    lines = [f"{key:<12} {_shown(value)}" for key, value in shown.items()]
+    return "\n".join([*lines, *(front_lines(front) if (front := status["front"]) else ())])
+
+
+def _function(status: Status, instances: Instances) -> dict[str, object]:
+    return {
+        "memory mb": status["memory_mb"],
+        "architecture": status["architecture"],
+        "instances": _instances(instances),
+        "cost": _cost(status["cost"]),
+    }
+
+
+def _cost(cost: Cost | None) -> str:
+    if cost is None:
+        return "unknown: no calls of the last days were measured"
+    return (
+        f"about ${cost['usd_per_million_calls']:.2f} for a million calls of {cost['average_ms']:.0f} ms"
+        f" ({cost['calls']} measured in {cost['days']} days; prices of {cost['prices_of']})\n"
+        f"{'':12} without {', '.join(cost['not_included'])}"
+    )
+
+
+def _instances(counts: Instances) -> str:
+    always = f"{counts['min']} kept ready ({counts['ready']} are), " if counts["min"] else ""
+    return f"{always}at most {counts['max'] or 'what the account has'}"
 
 
 def _shown(value: Any) -> str:

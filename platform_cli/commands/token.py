@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from ..platform_client.connections import keep_token
 from ..targets.base import KeepToken
 from .options import json_option, running_target, target_option
 from .output import Output
+
+if TYPE_CHECKING:
+    from ..api.status import DeployedStatus, StatusWithToken
 
 
 @click.command("new-token")
@@ -51,7 +54,7 @@ def token_line(token: str) -> str:
     return f"token: {token}  (shown once; connect, tools and call know it on this machine)"
 
 
-def keep_project_token(status: dict[str, Any], home: Home) -> None:
+def keep_project_token(status: StatusWithToken | DeployedStatus, home: Home) -> None:
     """For connect, tools and call on this machine; by the project's public URL, and by its local one."""
     for url in {status["url"], status["local_url"]}:
         keep_token(url, status["token"], home)

@@ -14,7 +14,6 @@ from typing import Any
 
 from .repository import is_full_name
 
-WEBHOOK_PATH = "/github/webhook"
 # What GitHub sends at most, in bytes: "payloads are capped at 25 MB".
 MAX_BODY = 25 * 1024 * 1024
 # A push that has this many commits may have more, which the payload leaves out.

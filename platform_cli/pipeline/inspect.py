@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .model import Inspection
 
+if TYPE_CHECKING:
+    from ..api.inspection import Inspected
+
 # Takes the folder of a bundle's draft; raises InspectError with the server's own reason.
-Inspector = Callable[[Path], dict[str, Any]]
+Inspector = Callable[[Path], "Inspected"]
 
 
 def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
@@ -17,8 +20,7 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
     return Inspection(
         kind=answer["kind"],
         object=answer["object"],
-        # An older runtime does not say.
-        chosen=answer.get("chosen", ""),
+        chosen=answer["chosen"],
         contract=answer["contract"],
         modules=tuple(answer["modules"]),
         packages=tuple((entry["package"], entry["seconds"]) for entry in answer["packages"]),

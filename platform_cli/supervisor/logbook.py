@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from ..api.log_record import LogRecord
 from ..hostile_files import open_regular
 from ..records import read_record
 
@@ -160,7 +161,7 @@ class LogBook:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
 
-    async def read(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+    async def read(self, *, follow: bool) -> AsyncIterator[LogRecord]:
         """Every record from the oldest; with `follow` also those to come, each once, through rotations."""
         async for chunk in self.chunks(follow=follow):
             for line in chunk.split(b"\n"):

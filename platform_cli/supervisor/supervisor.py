@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterable
-from typing import Any
 
+from ..api.inspection import Inspected
 from ..home import Home
 from .bytecode import Bytecode
 from .descriptor_store import DescriptorStore
@@ -15,7 +15,7 @@ from .parking import open_parking
 from .release import RunnableRelease
 from .service import Service
 from .sockets import first_port, open_new_listener
-from .zygote import Zygotes
+from .zygotes import Zygotes
 
 
 class Supervisor:
@@ -65,7 +65,7 @@ class Supervisor:
         await self.services[project].activate(release)
         self._zygotes.keep(self._releases())
 
-    async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> dict[str, Any]:
+    async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
         """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError.
 
         Workers of `projects` pause where they are in its way.

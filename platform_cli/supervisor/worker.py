@@ -8,25 +8,23 @@ import enum
 import os
 import signal
 import socket
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .control_channel import ControlChannel
+from .jobs import told
 from .launch import Launched, Launcher
 from .liveness import Pulse
-from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
-from .output_pipe import OutputPipe
 from .release import RunnableRelease
-from .room import own_caches, shown, worker_room
+from .room import shown, worker_room
+from .worker_output import LineSink, WorkerOutput
 
 # A process that says nothing has the time its manifest gives it and this much more, in seconds.
 START_GRACE_S = 15.0
@@ -34,24 +32,16 @@ START_GRACE_S = 15.0
 DRAIN_LIMIT_S = 40.0
 # One that does not even stop accepting is not waited for.
 STOP_LIMIT_S = 2.0
-# Lines of a server's output that are shown when it does not start.
-SHOWN_LINES = 15
-
 # More than one order's answer is never waited for.
 MAX_ANSWERS = 8
 GONE = Answer("gone", {})
 UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
-LineSink = Callable[[bytes, str, int], None]
-
 
 class State(enum.Enum):
-    """STARTING: loads and warms up. READY: warm, does not accept yet. SERVING: accepts. DRAINING: finishes what it
-    has. GONE: the process has ended.
-    """
+    """STARTING: loads and warms up. SERVING: accepts. DRAINING: finishes what it has. GONE: the process has ended."""
 
     STARTING = "starting"
-    READY = "ready"
     SERVING = "serving"
     DRAINING = "draining"
     GONE = "gone"
@@ -87,10 +77,9 @@ class Worker:
         # What was not asked for is not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._output: list[OutputPipe] = []
+        self._output: WorkerOutput | None = None
         self._channel: ControlChannel | None = None
         self._scrubber = Scrubber({})
-        self._said: deque[str] = deque(maxlen=SHOWN_LINES)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -102,24 +91,12 @@ class Worker:
     async def open(self, secrets: Mapping[str, str], sink: LineSink) -> None:
         """Connects the control channel and follows the output."""
         self._scrubber = Scrubber(secrets)
-        clean = self._scrubber.line
         self._channel = await ControlChannel.open(self._launched.control)
-
-        def hear(line: bytes, level: str) -> None:
-            line = clean(line)
-            if self.state is State.STARTING:
-                self._said.append(text_of(line))
-            sink(line, level, self.pid)
-
-        # Whoever followed it before may have ended in the middle of a line, and of a message.
-        amid = self.state is not State.STARTING
-        self._output = [
-            OutputPipe(self._launched.stdout, lambda line: hear(line, "info"), amid=amid),
-            OutputPipe(self._launched.stderr, lambda line: hear(line, "error"), amid=amid),
-        ]
-        following = [asyncio.create_task(pipe.follow()) for pipe in self._output]
-        listening = asyncio.create_task(self._listen(self._channel, sink, forgives=amid))
-        self._tasks = [*following, listening, asyncio.create_task(self._reap(listening, following, hear))]
+        is_starting = self.state is State.STARTING
+        output = self._output = WorkerOutput(self._launched, self._scrubber, sink, is_starting=is_starting)
+        # Whoever followed it before may have ended in the middle of a message.
+        listening = asyncio.create_task(self._listen(self._channel, sink, forgives=not is_starting))
+        self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
 
     async def _listen(self, channel: ControlChannel, sink: LineSink, *, forgives: bool) -> None:
         warned = forgives
@@ -151,23 +128,17 @@ class Worker:
                 if self._answers.qsize() < MAX_ANSWERS:
                     self._answers.put_nowait(message)
 
-    async def _reap(
-        self, listening: asyncio.Task[None], following: list[asyncio.Task[None]], hear: Callable[[bytes, str], None]
-    ) -> None:
+    async def _reap(self, listening: asyncio.Task[None], output: WorkerOutput) -> None:
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
             # Its zygote died before it: the end of the control channel is the end of the process.
             await listening
         # A program that the server left behind goes with its group.
         self._signal(signal.SIGKILL)
-        for task in following:
-            task.cancel()
-        await asyncio.wait(following)
-        for pipe in self._output:
-            pipe.finish()
+        await output.finish()
         if self._calls is not None:
             for record in self._calls.left(self.exit_reason()):
-                hear(record, "error")
+                output.hear(record, "error")
             self._calls.close()
         self.state = State.GONE
         self._stopped.set()
@@ -181,8 +152,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
-        for pipe in self._output:
-            pipe.drain()
+        if self._output is not None:
+            await self._output.leave()
 
     async def expect(self, event: str, timeout: float) -> dict[str, Any]:
         """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
@@ -221,8 +192,7 @@ class Worker:
         """`reason`, and below it what the process printed before its end, which often says more."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
-        words = [line for line in self._said if line.strip() and line.strip() not in reason]
-        return "\n".join([reason, "it printed:", *(f"  {line}" for line in words)] if words else [reason])
+        return self._output.with_last_words(reason) if self._output is not None else reason
 
     def exit_reason(self) -> str:
         code = self._exit_code
@@ -236,6 +206,8 @@ class Worker:
         self.tell(do="accept")
         await self.expect("accepting", START_GRACE_S)
         self.state = State.SERVING
+        if self._output is not None:
+            self._output.is_starting = False
 
     def tell(self, **order: Any) -> None:
         """Gives it an order, which `expect` may wait for an answer to."""
@@ -303,7 +275,7 @@ async def start_worker(
 ) -> Worker:
     """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
-    job = {**job, **_told(room), "calls": str(calls.path) if calls is not None else None}
+    job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
@@ -317,38 +289,3 @@ async def start_worker(
             raise
         opened.pop_all()
     return worker
-
-
-def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
-    """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
-    alone = release.max_workers == 1 and release.min_workers <= 1
-    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
-    serving["token_hash"] = release.token_hash
-    return {**_job(release, workdir), **serving}
-
-
-def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
-    """With `record` the answer to be told has the discovery, too (homeport_runtime.protocol.discovery)."""
-    return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
-
-
-def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
-    secrets = release.secrets()
-    environment = release.worker_environment(secrets)
-    if release.hidden:
-        environment = {**own_caches(workdir), **environment}
-    return {
-        "manifest": release.manifest,
-        "bundle": str(release.bundle),
-        "workdir": str(workdir),
-        "layer": str(release.layer),
-        "environment": environment,
-        "secrets": secrets,
-        "names": list(release.domains),
-        "idle_s": release.idle_s,
-    }
-
-
-def _told(room: Room) -> dict[str, list[str]]:
-    named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
-    return {name: [str(folder) for folder in folders] for name, folders in named.items()}

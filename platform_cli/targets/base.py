@@ -19,6 +19,12 @@ from ..pipeline.stages import Stages
 from ..target_table import TARGETS
 
 if TYPE_CHECKING:
+    from ..api.deployment import DeploymentEntry
+    from ..api.difference import ToolsDifference
+    from ..api.log_record import LogRecord
+    from ..api.release import Release
+    from ..api.secret import ListedSecret, SecretsSet, SecretUnset
+    from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
     from ..doctor.machine import Diagnosis
 
 # Tells the person a line.
@@ -67,7 +73,7 @@ class Applied:
     `notes` are what the person has to do next.
     """
 
-    status: Mapping[str, Any]
+    status: Status | DeployedStatus
     changed: bool
     token: str | None = None
     notes: tuple[str, ...] = ()
@@ -180,48 +186,39 @@ class Target(Protocol[CandidateT, PlanT]):
         """
         ...
 
-    def list_projects(self) -> list[dict[str, Any]]: ...
-
-    def status(self, project: str) -> dict[str, Any]: ...
-
-    def details(self, status: Mapping[str, Any]) -> list[str]:
-        """What a person is shown of a status below what all targets have, in lines."""
-        ...
-
     def mcp_url(self, project: str) -> str:
         """The MCP endpoint, on the way from this machine that is the shortest."""
         ...
 
-    def versions(self, project: str) -> list[dict[str, Any]]: ...
+    def list_projects(self) -> list[Status]: ...
 
-    def deployments(self, project: str) -> list[dict[str, Any]]: ...
+    def status(self, project: str) -> Status: ...
 
-    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
-        """What changed for clients between two releases, in `lines`, and whether it is `breaking`."""
+    def versions(self, project: str) -> list[Release]: ...
+
+    def deployments(self, project: str) -> list[DeploymentEntry]: ...
+
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
+        """What changed for clients between two releases."""
         ...
 
-    def rollback(self, project: str, release: int | None) -> dict[str, Any]: ...
+    def rollback(self, project: str, release: int | None) -> ChangedStatus: ...
 
     def removal(self, project: str) -> Removal: ...
 
     def destroy(self, project: str) -> None: ...
 
-    def secrets(self, project: str) -> list[dict[str, Any]]: ...
+    def secrets(self, project: str) -> list[ListedSecret]: ...
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]: ...
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet: ...
 
-    def unset_secret(self, project: str, name: str) -> dict[str, Any]: ...
+    def unset_secret(self, project: str, name: str) -> SecretUnset: ...
 
-    def renew_token(self, project: str) -> dict[str, Any]: ...
+    def renew_token(self, project: str) -> StatusWithToken: ...
 
-    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         """Records, oldest first: all that `query` wants, and others where that is simpler."""
         ...
-
-
-def detail(title: str, value: object) -> str:
-    """A line of a status as a person is shown it."""
-    return f"{title:<12} {'-' if value is None else value}"
 
 
 # Whoever asks a target without knowing which one it is hands back what it was given.

@@ -10,6 +10,7 @@ from typing import Any
 
 from homeport_runtime.telemetry.scrub import Scrubber
 
+from ..api.inspection import Inspected
 from ..home import Home
 from ..pipeline.model import Bundle
 from ..supervisor.inspection import inspect_release
@@ -24,9 +25,9 @@ class ProcessInspector:
         self._home = home
         self._secrets = secrets
         self._record = record
-        self._said: dict[str, Any] | None = None
+        self._said: Inspected | None = None
 
-    def __call__(self, folder: Path) -> dict[str, Any]:
+    def __call__(self, folder: Path) -> Inspected:
         """What the server in the bundle or its draft in `folder` says. Raises InspectError."""
         release = replace(read_release(self._home, "inspection", 0, folder), secrets=lambda: self._secrets)
         self._said = asyncio.run(inspect_release(PlainLauncher(), release, record=self._record))

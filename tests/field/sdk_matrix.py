@@ -22,7 +22,7 @@ from tests.support import Platform
 
 from .deployed import DEPLOY_S, NotDeployedError, compared, live
 from .listing import NotListedError, Tools, over_stdio
-from .sdk_versions import RELEASED
+from .sdk_versions import RELEASED, TODAY
 
 SERVER = """\
 from {module} import {name}
@@ -42,7 +42,7 @@ ROW = "{:<18} {:<8} {:<7}  {}"
 
 
 def main() -> int:
-    chosen = [version for version in RELEASED if version.startswith(tuple(sys.argv[1:] or [""]))]
+    chosen = [version for version in (*RELEASED, *TODAY) if version.startswith(tuple(sys.argv[1:] or [""]))]
     print(ROW.format("version", "by hand", "served", "reason"))
     with tempfile.TemporaryDirectory(prefix="homeport-matrix-") as folder:
         platform = Platform(Path(folder) / "home", timeout_s=DEPLOY_S)
@@ -72,7 +72,15 @@ def project(version: str) -> Path:
     Raises NotListedError and environments.UnavailableError when it does not run by hand.
     """
     source = server(version)
-    return environments.made([version, source], lambda folder: _fill(folder, version, source))
+    day = released(version)
+    # A released version stays what it is; what is newest does not.
+    kept = [version, source] if version in RELEASED else [version, source, str(day)]
+    return environments.made(kept, lambda folder: _fill(folder, version, source, day))
+
+
+def released(version: str) -> datetime.date:
+    """The day on which it came, today for a name without a version."""
+    return datetime.date.fromisoformat(RELEASED[version]) if version in RELEASED else datetime.date.today()
 
 
 def server(version: str) -> str:
@@ -100,15 +108,16 @@ def difference(platform: Platform, folder: Path) -> str:
         return str(error)
 
 
-def _fill(folder: Path, version: str, source: str) -> None:
+def _fill(folder: Path, version: str, source: str, day: datetime.date) -> None:
     home = folder / "project"
     home.mkdir()
     (home / "server.py").write_text(source)
     program = uv.find_uv_bin()
     # The whole of that day: releases of one afternoon belong together.
-    day = datetime.date.fromisoformat(RELEASED[version]) + datetime.timedelta(days=1)
+    until = str(day + datetime.timedelta(days=1))
     (folder / "wanted.in").write_text(version)
-    options = ["--quiet", "--exclude-newer", str(day), "--python", sys.executable, "--no-annotate", "--no-header"]
+    newest = () if version in RELEASED else ("--prerelease", "allow")
+    options = ["--quiet", "--exclude-newer", until, *newest, "--python", sys.executable, "--no-annotate", "--no-header"]
     requirements = home / "requirements.txt"
     environments.install([program, "pip", "compile", *options, "--output-file", requirements, folder / "wanted.in"])
     environments.install([program, "venv", "--quiet", "--python", sys.executable, folder / "env"])

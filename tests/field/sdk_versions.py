@@ -1,4 +1,6 @@
-"""The SDK versions that are tried: the oldest, a middle and the newest of each minor that was out in November 2026."""
+"""The SDK versions that are tried: the oldest, a middle and the newest of each minor that was out in November 2026, the
+last pre-release before a major version, and what the registry has today, pre-releases included.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +54,7 @@ RELEASED = {
     "mcp==1.29.0": "2026-07-28",
     "mcp==1.29.1": "2026-08-24",
     "mcp==1.30.0": "2026-09-07",
+    "mcp==2.0.0rc1": "2026-07-27",
     "mcp==2.0.0": "2026-07-28",
     "mcp==2.0.1": "2026-08-26",
     "mcp==2.1.0": "2026-08-24",
@@ -105,6 +108,7 @@ RELEASED = {
     "fastmcp==3.4.0": "2026-06-03",
     "fastmcp==3.4.6": "2026-08-05",
     "fastmcp==3.4.11": "2026-10-20",
+    "fastmcp==4.0.0b5": "2026-08-28",
     "fastmcp==4.0.0": "2026-08-31",
     "fastmcp==4.0.6": "2026-09-23",
     "fastmcp==4.0.11": "2026-10-04",
@@ -113,6 +117,9 @@ RELEASED = {
     "fastmcp==4.1.7": "2026-11-10",
     "fastmcp==4.2.3": "2026-11-20",
 }
+
+# These are resolved anew each day.
+TODAY = ("mcp", "fastmcp")
 
 # What CI tries: each stood for something that went wrong with servers of its time.
 PART = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platform_cli.api.status import Status
 from platform_cli.config.names import default_name
 from platform_cli.config.project import Project
 from platform_cli.errors import InputError, NotFoundError
@@ -18,7 +19,7 @@ from platform_cli.home import open_home
 from platform_cli.origin import Origin
 from platform_cli.pipeline.build import build
 from platform_cli.pipeline.stages import Stages
-from platform_cli.targets.base import Applied, Candidate, KeepToken, Note, Removal, Step, detail
+from platform_cli.targets.base import Applied, Candidate, KeepToken, Note, Removal, Step
 from platform_cli.targets.inspector import ProcessInspector
 
 
@@ -79,23 +80,43 @@ class Shelf:
             number = len(list(folder.iterdir())) + 1
             content = {"bundle": plan.candidate.bundle, "release": f"v{number}", "author": origin().author}
             (folder / f"{number:03}.json").write_text(json.dumps(content))
-        keep(self._url(plan.project), "secret")
-        return Applied(self.status(plan.project), changed=True, token="secret", notes=("dust it now and then",))
+        status = self.status(plan.project)
+        keep(status["url"], "secret")
+        return Applied(status, changed=True, token="secret", notes=("dust it now and then",))
 
     def ready(self, _plan: ShelfPlan, _applied: Applied, _stages: Stages) -> None:
         """What lies there is ready."""
 
-    def list_projects(self) -> list[dict[str, Any]]:
+    def list_projects(self) -> list[Status]:
         return [self.status(folder.name) for folder in sorted(self._folder.iterdir())]
 
-    def status(self, project: str) -> dict[str, Any]:
-        url = self._url(project)
-        urls = {"url": url, "local_url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse"}
-        shown = {"state": "lying", "target": self.name, "auth": "token", "workers": None}
-        return {"project": project, "release": self._read(project)["release"], **shown, **urls}
-
-    def details(self, status: Mapping[str, Any]) -> list[str]:
-        return [detail("author", self._read(status["project"])["author"])]
+    def status(self, project: str) -> Status:
+        release, url = self._read(project), f"https://{project}.shelf.example"
+        return {
+            "project": project,
+            "release": release["release"],
+            "bundle": release["bundle"],
+            "state": "lying",
+            "target": self.name,
+            "url": url,
+            "local_url": url,
+            "mcp_url": f"{url}/mcp",
+            "sse_url": f"{url}/sse",
+            "workers": None,
+            "processes": [],
+            "last_error": None,
+            "auth": "token",
+            "confined": None,
+            "folder": None,
+            "deployed_at": None,
+            "outdated_secrets": None,
+            "memory_mb": None,
+            "architecture": None,
+            "instances": None,
+            "hand_made": [],
+            "cost": None,
+            "front": None,
+        }
 
     def removal(self, project: str) -> Removal:
         return Removal((f"what lies in {self._folder / project}",))
@@ -109,6 +130,3 @@ class Shelf:
             raise NotFoundError(f"there is no project {project!r} on the shelf")
         read: dict[str, Any] = json.loads(releases[-1].read_text())
         return read
-
-    def _url(self, project: str) -> str:
-        return f"https://{project}.shelf.example"

@@ -52,7 +52,7 @@ def test_a_third_target_deploys_lists_and_destroys(tmp_path: Path, project: Path
     assert "dust it now and then" in progress
     assert not answer("deploy", "--name", "book")["changed"]
     assert [one["project"] for one in answer("list")["projects"]] == ["book"]
-    assert "author       " in run("status", "book")[0]
+    assert "state        lying" in run("status", "book")[0]
     connection = answer("connect", "book", "--client", "cursor")["config"]["mcpServers"]["book"]
     assert connection["headers"] == {"Authorization": "Bearer secret"}, "its token is kept here"
     assert "nothing is promoted on a shelf" in run("promote", "a", "b", "--name", "book", code=2)[1]

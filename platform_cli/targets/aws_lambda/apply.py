@@ -8,10 +8,10 @@ from ...errors import ReleaseError
 from ...origin import Origin
 from ...pipeline.stages import Stages
 from ..base import Applied, KeepToken
+from ..front_lines import front_lines
 from .client import AWS, aws_errors
 from .concurrency import wait_until_ready
 from .executor import Executor
-from .front_lines import front_lines
 from .fronts import read_front
 from .live import read_live
 from .planner import LambdaPlan
@@ -39,4 +39,4 @@ def wait_for_instances(aws: AWS, plan: LambdaPlan, applied: Applied, stages: Sta
     """As Target.ready."""
     if plan.wanted.scaling.min:
         with stages.run("ready"):
-            wait_until_ready(aws, plan.project, applied.status["release"])
+            wait_until_ready(aws, plan.project, applied.status["release"] or "the release")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from typing import Any
 
+from ...api.deployment import DeploymentEntry
+from ...api.difference import ToolsDifference
+from ...api.log_record import LogRecord
+from ...api.release import Release
+from ...api.secret import ListedSecret, SecretsSet, SecretUnset
+from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...bearer import hash_of, make_token
 from ...contract import compare
 from ...errors import InputError, NotFoundError
@@ -26,7 +30,7 @@ from .publish import switch
 from .removal import plan_removal, remove_project
 from .republish import republish
 from .secrets import list_secrets, set_secrets, unset_secret
-from .status import status_lines, status_of
+from .status import status_of
 from .versions import Version
 
 
@@ -39,13 +43,10 @@ class LambdaProjects:
     def deployed_from(self, _place: str) -> str | None:
         return None
 
-    def details(self, status: Mapping[str, Any]) -> list[str]:
-        return status_lines(status)
-
     def mcp_url(self, project: str) -> str:
-        return str(self.status(project)["mcp_url"])
+        return self.status(project)["mcp_url"]
 
-    def list_projects(self) -> list[dict[str, Any]]:
+    def list_projects(self) -> list[Status]:
         with aws_errors():
             pages = self.aws.functions.get_paginator("list_functions").paginate()
             names = [one["FunctionName"] for page in pages for one in page["Functions"]]
@@ -53,14 +54,14 @@ class LambdaProjects:
             found = [(project, read_live(self.aws, project)) for project in ours]
         return [status_of(project, live) for project, live in found if live.leads_to]
 
-    def status(self, project: str) -> dict[str, Any]:
+    def status(self, project: str) -> Status:
         with aws_errors():
             live = self._read(project)
             cost = estimate(self.aws, project, live.active) if live.active else None
             front = read_front(self.aws, live.tags)
         return {**status_of(project, live), "cost": cost, "front": front.data() if front else None}
 
-    def versions(self, project: str) -> list[dict[str, Any]]:
+    def versions(self, project: str) -> list[Release]:
         with aws_errors():
             live = self._read(project)
             origins = read_origins(self.aws, project)
@@ -71,23 +72,24 @@ class LambdaProjects:
                 "created_at": version.made_at,
                 "bundle": version.identity,
                 "reason": version.reason,
+                "secrets": dict.fromkeys(version.pin.names) if version.pin else {},
                 "error": None,
-                "origin": asdict(origins.get(version.release, Origin())),
+                "origin": origins.get(version.release, Origin()).data(),
             }
             for version in reversed(live.releases)
         ]
 
-    def deployments(self, project: str) -> list[dict[str, Any]]:
+    def deployments(self, project: str) -> list[DeploymentEntry]:
         """The releases; which commits did not become one the platform that builds them knows."""
         return [describe_release(version) for version in self.versions(project)]
 
-    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
         with aws_errors():
             live = self._read(project)
             before, after = (contract_of(self.aws, project, _release(project, live, number)) for number in (old, new))
         return compare(before, after).data()
 
-    def rollback(self, project: str, release: int | None) -> dict[str, Any]:
+    def rollback(self, project: str, release: int | None) -> ChangedStatus:
         """The release is as it was, with the secrets it had; who may call stays as it is now."""
         with aws_errors():
             self._read(project)
@@ -103,7 +105,7 @@ class LambdaProjects:
                     self._again(project, live, wanted, now)
             return {**status_of(project, self._read(project)), "changed": wanted != live.active}
 
-    def renew_token(self, project: str) -> dict[str, Any]:
+    def renew_token(self, project: str) -> StatusWithToken:
         """The project's new token, with its status. Raises InputError where everyone may call."""
         token = make_token()
         with aws_errors():
@@ -132,15 +134,15 @@ class LambdaProjects:
             pin=version.pin,
         )
 
-    def secrets(self, project: str) -> list[dict[str, Any]]:
+    def secrets(self, project: str) -> list[ListedSecret]:
         with aws_errors():
             return list_secrets(self.aws, project)
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
         with aws_errors():
             return set_secrets(self.aws, project, values)
 
-    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+    def unset_secret(self, project: str, name: str) -> SecretUnset:
         with aws_errors():
             return unset_secret(self.aws, project, name)
 
@@ -161,7 +163,7 @@ class LambdaProjects:
             raise _missing(project)
         return live, removal
 
-    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         with aws_errors():
             self._read(project)
             yield from read_logs(self.aws, project, follow=follow, query=query)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...config.project import Project
 from ...errors import InputError, NotFoundError
@@ -22,10 +22,17 @@ from ...platform_client.client import PlatformClient
 from ...platform_client.connections import find_remote
 from ...platform_client.other_version import connect, note_other_version
 from ...secrets.references import check_needed, referenced, with_secret_values
-from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step, Target, detail
+from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step, Target
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
+    from ...api.deployment import DeploymentEntry
+    from ...api.difference import ToolsDifference
+    from ...api.inspection import Inspected
+    from ...api.log_record import LogRecord
+    from ...api.release import Release
+    from ...api.secret import ListedSecret, SecretsSet, SecretUnset
+    from ...api.status import ChangedStatus, Status, StatusWithToken
     from ...doctor.machine import Diagnosis
 
 
@@ -111,7 +118,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             bundle, code = build_remote(self._client, project, stages, note), read_code(project)
         return LocalCandidate(project, bundle.manifest["contract"], code, bundle)
 
-    def _inspect(self, project: Project, draft: Path) -> dict[str, Any]:
+    def _inspect(self, project: Project, draft: Path) -> Inspected:
         self._client.wait_until_running()
         return self._client.inspect(draft, project.name, project.place)
 
@@ -149,7 +156,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
             status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin())
-        token: str | None = status.get("token")
+        token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:
                 keep(url, token)
@@ -161,30 +168,27 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
     def deployed_from(self, place: str) -> str | None:
         return deployed_from(place, self._client)
 
-    def list_projects(self) -> list[dict[str, Any]]:
-        return self._client.projects()
-
-    def status(self, project: str) -> dict[str, Any]:
-        return self._client.status(project)
-
-    def details(self, status: Mapping[str, Any]) -> list[str]:
-        return [detail("workers", status["workers"]), detail("last error", status["last_error"])]
-
     def mcp_url(self, project: str) -> str:
         """On the platform's own machine there is no need to go through its public name."""
         status = self.status(project)
-        return str(status["mcp_url"] if self._client.remote else f"{status['local_url']}/mcp")
+        return status["mcp_url"] if self._client.remote else f"{status['local_url']}/mcp"
 
-    def versions(self, project: str) -> list[dict[str, Any]]:
+    def list_projects(self) -> list[Status]:
+        return self._client.projects()
+
+    def status(self, project: str) -> Status:
+        return self._client.status(project)
+
+    def versions(self, project: str) -> list[Release]:
         return self._client.versions(project)
 
-    def deployments(self, project: str) -> list[dict[str, Any]]:
+    def deployments(self, project: str) -> list[DeploymentEntry]:
         return self._client.deployments(project)
 
-    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
         return self._client.difference(project, old, new)
 
-    def rollback(self, project: str, release: int | None) -> dict[str, Any]:
+    def rollback(self, project: str, release: int | None) -> ChangedStatus:
         return self._client.rollback(project, release)
 
     def removal(self, project: str) -> Removal:
@@ -193,17 +197,17 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
     def destroy(self, project: str) -> None:
         self._client.destroy(project)
 
-    def secrets(self, project: str) -> list[dict[str, Any]]:
+    def secrets(self, project: str) -> list[ListedSecret]:
         return self._client.secrets(project)
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
         return self._client.set_secrets(project, values)
 
-    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+    def unset_secret(self, project: str, name: str) -> SecretUnset:
         return self._client.unset_secret(project, name)
 
-    def renew_token(self, project: str) -> dict[str, Any]:
+    def renew_token(self, project: str) -> StatusWithToken:
         return self._client.renew_token(project)
 
-    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         return self._client.logs(project, follow=follow, since=query.since)

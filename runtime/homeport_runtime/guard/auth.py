@@ -21,10 +21,20 @@ class BearerToken:
     def allows(self, scope: Scope) -> bool:
         if scope["path"] in OPEN_PATHS:
             return True
-        scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
-        given = hashlib.sha256(token.strip().encode("latin-1")).hexdigest()
+        token = bearer_token(scope)
+        if token is None:
+            return False
+        given = hashlib.sha256(token.encode("latin-1")).hexdigest()
+        # Each is compared, whichever it is: how long it takes tells nothing.
         known = [hmac.compare_digest(given, one) for one in self._hashes]
-        return any(known) and scheme.lower() == "bearer"
+        return any(known)
+
+
+def bearer_token(scope: Scope) -> str | None:
+    """The token of the Authorization header (RFC 6750, section 2.1), None where it has none."""
+    # The scheme's case does not matter: RFC 9110, section 11.1.
+    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def no_authorization(headers: Headers) -> Headers:

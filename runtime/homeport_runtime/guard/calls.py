@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..asgi import Message, Scope, Send, header
+from ..protocol.jsonrpc import messages_in
 from ..telemetry import encode, write_record
 from .open_calls import OpenCalls
 
@@ -105,7 +105,7 @@ class BatchRecords:
         return watched
 
     def _answered(self) -> None:
-        problems = [message["id"] for message in _messages(self._said) if "id" in message and failed(message)]
+        problems = [message["id"] for message in messages_in(self._said) if "id" in message and failed(message)]
         for record in self._records:
             is_error = self._http_status >= 400 or record.message_id in problems
             record.finish("error" if is_error else "ok")
@@ -155,18 +155,7 @@ def outcome(body: bytes) -> str:
     said_ok = b'"isError":false' in body and b'"isError":true' not in body
     if (said_ok or b'"isError"' not in body) and b'"error"' not in body:
         return "ok"
-    return "error" if any(map(failed, _messages(body))) else "ok"
-
-
-def _messages(body: bytes) -> Iterator[Mapping[str, Any]]:
-    """The JSON-RPC messages of an answer, or of its last piece."""
-    text = body.decode("utf-8", "replace")
-    for document in [line[5:] for line in text.split("\n") if line.startswith("data:")] or [text]:
-        try:
-            said = json.loads(document)
-        except (ValueError, RecursionError):
-            continue
-        yield from (each for each in (said if isinstance(said, list) else [said]) if isinstance(each, dict))
+    return "error" if any(map(failed, messages_in(body))) else "ok"
 
 
 def failed(message: Mapping[str, Any]) -> bool:

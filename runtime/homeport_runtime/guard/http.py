@@ -13,7 +13,7 @@ from ..protocol.messages import (
     MAX_BODY,
     MESSAGE,
     BodyTooLarge,
-    Disconnected,
+    ClientGoneError,
     calls_in,
     declared_length,
     decoded,
@@ -192,7 +192,7 @@ class Guard:
             elif not await self._refuse_posted(scope, refused, receive, send):
                 await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
             return
-        except Disconnected:
+        except ClientGoneError:
             return
         if self._is_posted(scope):
             try:

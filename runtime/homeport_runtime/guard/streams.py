@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
-from ..protocol.jsonrpc import is_request_id
+from ..protocol.jsonrpc import is_request_id, messages_in
 from ..relay.base import Posted, Relay
 from .calls import CallRecord, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
@@ -55,16 +54,15 @@ class _Session:
     def read(self, text: bytes) -> None:
         *lines, self._rest = (self._rest + text).split(b"\n")
         for line in lines:
-            if not self.waiting or not line.startswith(b"data:"):
-                continue
-            try:
-                answer = json.loads(line[5:])
-            except (ValueError, RecursionError):
-                continue
-            answered = answer.get("id") if isinstance(answer, dict) else None
-            record = self.waiting.pop(answered, None) if is_request_id(answered) else None
-            if record is not None:
-                record.finish("error" if failed(answer) else "ok")
+            if self.waiting and line.startswith(b"data:"):
+                for answer in messages_in(line):
+                    self._hear(answer)
+
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        answered = answer.get("id")
+        record = self.waiting.pop(answered, None) if is_request_id(answered) else None
+        if record is not None:
+            record.finish("error" if failed(answer) else "ok")
 
 
 class StreamCalls:

@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +32,8 @@ from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
+from .deadline import Deadline
+from .job import Job
 from .limits import limit_process
 from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
@@ -42,61 +43,6 @@ if TYPE_CHECKING:
 
 # Seconds that a program has to clean up when it has served.
 END_S = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
-    loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
-    project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders of which it may see nothing but what is `writable`, and `protected`, which it may not change;
-    `tools` what the server has listed in a worker that warmed up before; `token_hash` that of the bearer token which
-    callers must have, if any; `record` that an inspection also tells what the server says to every client alike;
-    `calls` the file that has the calls which it answers.
-    """
-
-    mode: str
-    manifest: Manifest
-    bundle: Path
-    workdir: Path
-    layer: Path
-    environment: Mapping[str, str]
-    secrets: Mapping[str, str]
-    names: tuple[str, ...]
-    idle_s: float
-    alone: bool
-    state_key: bytes | None
-    hidden: tuple[Path, ...]
-    writable: tuple[Path, ...]
-    protected: tuple[Path, ...]
-    tools: Sequence[Mapping[str, Any]] | None
-    token_hash: str | None
-    record: bool
-    calls: Path | None
-
-    @classmethod
-    def read(cls, message: Mapping[str, Any]) -> Job:
-        key = message.get("state_key")
-        return cls(
-            mode=message["mode"],
-            manifest=Manifest.read(message["manifest"]),
-            bundle=Path(message["bundle"]),
-            workdir=Path(message["workdir"]),
-            layer=Path(message["layer"]),
-            environment=message["environment"],
-            secrets=message.get("secrets", {}),
-            names=tuple(message["names"]),
-            idle_s=message["idle_s"],
-            alone=message["alone"],
-            state_key=bytes.fromhex(key) if key else None,
-            hidden=tuple(map(Path, message.get("hidden", ()))),
-            writable=tuple(map(Path, message.get("writable", ()))),
-            protected=tuple(map(Path, message.get("protected", ()))),
-            tools=message.get("tools"),
-            token_hash=message.get("token_hash"),
-            record=message.get("record", False),
-            calls=Path(message["calls"]) if message.get("calls") else None,
-        )
 
 
 def main(
@@ -159,7 +105,7 @@ def _work(
         os.close(tree)
     confine_calls()
     _settle(job)
-    deadline = _Deadline(manifest.start_timeout_s, job, channel)
+    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
 
     def fail(error: ServerError) -> NoReturn:
         deadline.reached_start()
@@ -278,39 +224,3 @@ def _end_within(seconds: float) -> None:
     timer = threading.Timer(seconds, _leave, [0])
     timer.daemon = True
     timer.start()
-
-
-class _Deadline:
-    """Ends a process that does not finish its start in time, and says where the server's code was waiting."""
-
-    def __init__(self, seconds: float, job: Job, channel: Channel) -> None:
-        self._seconds = seconds
-        self._app_folder = job.bundle / APP_FOLDER
-        self._channel = channel
-        self._started = threading.Event()
-        self._main = threading.get_ident()
-        threading.Thread(target=self._watch, name="start-deadline", daemon=True).start()
-
-    def reached_start(self) -> None:
-        self._started.set()
-
-    def _watch(self) -> None:
-        if self._started.wait(self._seconds):
-            return
-        self._channel.send(
-            event="failed",
-            message=f"the server did not finish starting within {self._seconds:g} s{self._where()}",
-            hint="do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
-            'a server that is run when its file is imported belongs under `if __name__ == "__main__":`',
-            trace="",
-        )
-        os._exit(1)
-
-    def _where(self) -> str:
-        frame = sys._current_frames().get(self._main)
-        prefix = f"{self._app_folder}/"
-        while frame is not None:
-            if frame.f_code.co_filename.startswith(prefix):
-                return f"; it waits in {frame.f_code.co_filename.removeprefix(prefix)}, line {frame.f_lineno}"
-            frame = frame.f_back
-        return ""

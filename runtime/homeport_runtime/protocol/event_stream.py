@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 from ..asgi import Headers, Receive, Send, send_json
-from .jsonrpc import KEEP_ALIVE, RPC, SSE_HEADERS, ClientGoneError, disconnected, event
+from .jsonrpc import KEEP_ALIVE, RPC, SSE_HEADERS, disconnected, event
+from .messages import ClientGoneError
 
 # Proxies close a connection on which nothing is sent for a minute or less.
 KEEP_ALIVE_S = 15.0

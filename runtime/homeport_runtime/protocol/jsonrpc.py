@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..asgi import Headers, Receive, Scope, header
-from .messages import MESSAGE
+from .messages import MESSAGE, read_body
 
 # One JSON-RPC message (https://www.jsonrpc.org/specification), decoded.
 RPC = dict[str, Any]
@@ -28,10 +28,6 @@ SSE_HEADERS: Headers = [
 KEEP_ALIVE = b": ping\r\n\r\n"
 
 
-class ClientGoneError(Exception):
-    """The client closed its connection before it was answered."""
-
-
 def encode(message: Mapping[str, Any]) -> bytes:
     """One line without a newline in it, ASCII, so that any program can read it."""
     return json.dumps(message, separators=(",", ":")).encode()
@@ -39,6 +35,19 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 def event(message: Mapping[str, Any]) -> bytes:
     return b"event: message\r\ndata: " + encode(message) + b"\r\n\r\n"
+
+
+def messages_in(body: bytes) -> Iterator[RPC]:
+    """The messages of an answer, or of a part of one: the data lines of an event stream, else the body as JSON, which
+    may be an array of them. What is no message is passed over.
+    """
+    lines = [line[5:] for line in body.split(b"\n") if line.startswith(b"data:")]
+    for document in lines or [body]:
+        try:
+            said = json.loads(document)
+        except (ValueError, RecursionError):
+            continue
+        yield from (each for each in (said if isinstance(said, list) else [said]) if isinstance(each, dict))
 
 
 def error(request_id: object, code: int, message: str, data: object = None) -> RPC:
@@ -66,18 +75,6 @@ def accepted(scope: Scope) -> tuple[bool, bool, bool]:
     as_json = anything or "application/json" in types or "application/*" in types
     by_name = "text/event-stream" in types or "text/*" in types
     return as_json, anything or by_name, by_name
-
-
-async def read_body(receive: Receive) -> bytes:
-    """The whole body; its size is the guard's business. Raises ClientGoneError."""
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 async def read_json(scope: Scope, receive: Receive) -> Any:

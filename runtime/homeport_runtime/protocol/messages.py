@@ -34,8 +34,8 @@ class BodyTooLarge(Exception):
         self.is_whole = is_whole
 
 
-class Disconnected(Exception):
-    """The client went away before its request was complete."""
+class ClientGoneError(Exception):
+    """The client closed its connection before its request was complete, or before it was answered."""
 
 
 def declared_length(scope: Scope) -> int:
@@ -46,9 +46,10 @@ def declared_length(scope: Scope) -> int:
 
 
 async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises BodyTooLarge beyond MAX_BODY bytes, and ClientGoneError."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Disconnected
+        raise ClientGoneError
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
         if len(body) > MAX_BODY:
@@ -58,7 +59,7 @@ async def read_body(receive: Receive) -> bytes:
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise ClientGoneError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY:

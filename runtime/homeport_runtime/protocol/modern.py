@@ -19,7 +19,6 @@ from .jsonrpc import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RPC,
-    ClientGoneError,
     accepted,
     encode,
     error,
@@ -27,7 +26,7 @@ from .jsonrpc import (
     meta_of,
     read_json,
 )
-from .messages import MESSAGE
+from .messages import MESSAGE, ClientGoneError
 from .modern_answer import Answer, http_status, read_response, translate_response
 from .modern_request import MODERN_VERSIONS, TRANSLATED, envelope_error, unsupported_version
 from .subscriptions import without_subscriptions

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Scope
 from ..errors import ServerError
-from .jsonrpc import HANDSHAKE_VERSIONS
+from .jsonrpc import HANDSHAKE_VERSIONS, messages_in
 
 CLIENT_INFO = {"name": "homeport", "version": "1"}
 # Method, the capability that promises it, the key of its result.
@@ -134,7 +134,7 @@ class Probe:
         if status in NOT_FOR_EVERYONE and message["method"] == "initialize":
             raise Guarded(f"HTTP {status}")
         self._session = headers.get("mcp-session-id", self._session)
-        answer = _answer(headers.get("content-type", ""), body, message["id"])
+        answer = next((said for said in messages_in(body) if said.get("id") == message["id"] or "error" in said), None)
         if answer is None:
             raise ServerError(f"{message['method']} was answered with HTTP {status} and no JSON-RPC message")
         return answer
@@ -237,20 +237,3 @@ async def has_stream(app: ASGIApp, path: str, host: str) -> bool:
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
     return begun.done() and begun.result()
-
-
-def _answer(content_type: str, body: bytes, request_id: int) -> dict[str, Any] | None:
-    """The JSON-RPC response in a JSON body or an SSE stream."""
-    text = body.decode("utf-8", "replace")
-    if content_type.startswith("text/event-stream"):
-        documents = [line[5:] for line in text.split("\n") if line.startswith("data:")]
-    else:
-        documents = [text]
-    for document in documents:
-        try:
-            message = json.loads(document)
-        except ValueError:
-            continue
-        if isinstance(message, dict) and (message.get("id") == request_id or "error" in message):
-            return message
-    return None

@@ -21,13 +21,12 @@ from ..protocol.jsonrpc import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RPC,
-    ClientGoneError,
     accepted,
     encode,
     error,
     read_json,
 )
-from ..protocol.messages import MESSAGE, parse
+from ..protocol.messages import MESSAGE, ClientGoneError, parse
 from ..protocol.modern_answer import Events
 from ..protocol.probe import CLIENT_INFO, exchange
 

@@ -14,17 +14,8 @@ from uuid import uuid4
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, send_error
 from ..protocol.event_stream import send_events
-from ..protocol.jsonrpc import (
-    EVENT_STREAM,
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    RPC,
-    ClientGoneError,
-    error,
-    meta_of,
-    read_body,
-)
-from ..protocol.messages import parse
+from ..protocol.jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, error, meta_of
+from ..protocol.messages import ClientGoneError, parse, read_body
 from ..protocol.modern_answer import Events
 from ..protocol.probe import exchange
 

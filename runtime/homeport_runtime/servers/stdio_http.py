@@ -8,16 +8,8 @@ from uuid import uuid4
 
 from ..asgi import Headers, Receive, Scope, Send, header, send_error
 from ..protocol.event_stream import send_events, send_replies
-from ..protocol.jsonrpc import (
-    HANDSHAKE_VERSIONS,
-    INVALID_REQUEST,
-    PARSE_ERROR,
-    RPC,
-    ClientGoneError,
-    accepted,
-    is_request_id,
-    read_json,
-)
+from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, INVALID_REQUEST, PARSE_ERROR, RPC, accepted, is_request_id, read_json
+from ..protocol.messages import ClientGoneError
 from .stdio_program import StdioProgram
 
 # The session that was opened first is forgotten when there are more; its client opens a new one, as for any 404.

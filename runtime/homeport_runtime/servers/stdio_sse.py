@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from ..asgi import Receive, Scope, Send, send_error
 from ..protocol.event_stream import send_events
-from ..protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, ClientGoneError, error, is_request_id, read_json
+from ..protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, error, is_request_id, read_json
+from ..protocol.messages import ClientGoneError
 from .stdio_program import StdioProgram
 
 

@@ -1,0 +1,47 @@
+"""What a worker is told first: what to load, and whether it serves or is inspected (homeport_runtime.hosts.job)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime.hosts.confinement import Room
+
+from .release import RunnableRelease
+from .room import own_caches
+
+
+def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
+    """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
+    alone = release.max_workers == 1 and release.min_workers <= 1
+    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    serving["token_hash"] = release.token_hash
+    return {**_job(release, workdir), **serving}
+
+
+def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
+    """With `record` the answer to be told has the discovery, too (homeport_runtime.protocol.discovery)."""
+    return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
+
+
+def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
+    secrets = release.secrets()
+    environment = release.worker_environment(secrets)
+    if release.hidden:
+        environment = {**own_caches(workdir), **environment}
+    return {
+        "manifest": release.manifest,
+        "bundle": str(release.bundle),
+        "workdir": str(workdir),
+        "layer": str(release.layer),
+        "environment": environment,
+        "secrets": secrets,
+        "names": list(release.domains),
+        "idle_s": release.idle_s,
+    }
+
+
+def told(room: Room) -> dict[str, list[str]]:
+    """The part of a job that says what the worker sees."""
+    named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
+    return {name: [str(folder) for folder in folders] for name, folders in named.items()}
