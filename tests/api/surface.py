@@ -88,8 +88,8 @@ def bodies(app: FastAPI) -> dict[str, list[str]]:
 
 
 def outline(value: Mapping[str, Any]) -> list[str]:
-    """The keys of a command's JSON. `name: Shape` has a shape's keys below it, `name[]: Shape` is a list of it, `name[]`
-    an empty one, and `...Shape` are its keys among the others.
+    """Returns the keys of a command's JSON: `name: Shape` has a shape's keys below it, `name[]: Shape` is a list of it,
+    `name[]` an empty one, and `...Shape` are its keys among the others.
     """
     whole = {name: len(_always(shape)) for name, shape in SHAPES.items() if _always(shape) <= value.keys()}
     spread = max(whole, key=whole.__getitem__, default="")
