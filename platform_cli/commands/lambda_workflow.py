@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..targets.aws_lambda.places import NamedPlace, iam_arn
 from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
 from .output import Output
 from .pinned import pinned_homeport
-from .workflow import write_workflow
+from .workflow import Asked, write_workflow
 
 ROLE = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/([\w+=,.@/-]{1,128})", re.ASCII)
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -29,17 +28,6 @@ ORIGIN = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 FOLDER = Path(".github", "homeport-role")
 REQUIREMENTS = Path(".github", "homeport-requirements.txt")
 BOUNDARY = "homeport_deploy_boundary"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the workflow is for, as it was typed."""
-
-    path: str
-    branch: str
-    role: str | None
-    repository: str | None
-    wheel: Path | None
 
 
 def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:

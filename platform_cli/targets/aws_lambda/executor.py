@@ -9,6 +9,7 @@ from ...bearer import hash_of, make_token
 from ...errors import BusyError
 from ...origin import Origin
 from ...pipeline.archive import Archive
+from ..base import KeepToken
 from .client import AWS, aws_errors
 from .concurrency import keep_ready, limit_instances
 from .creation import create_function, make_layer, make_log_group, make_role, make_table, make_url, update_function
@@ -37,8 +38,7 @@ class Executor:
         plan: LambdaPlan,
         origin: Callable[[], Origin],
         *,
-        speaks_mcp: bool,
-        keep: Callable[[str, str], None] = lambda _url, _token: None,
+        keep: KeepToken,
     ) -> None:
         self.token: str | None = None
         self._new_token: str | None = None
@@ -49,7 +49,6 @@ class Executor:
         self._live: Live = plan.live
         self._limit = plan.limit
         self._steps = plan.steps
-        self._speaks_mcp = speaks_mcp
         self._name = function_name(plan.wanted.project)
         self._role_name = role_name(plan.wanted.project, aws.region)
         self._layer_arns: list[str] = []
@@ -138,7 +137,7 @@ class Executor:
     def _version(self) -> None:
         project, release = self._wanted.project, self._live.newest + 1
         said, token = f"{self._wanted.identity} deploy", self._handshake_token
-        number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._speaks_mcp)
+        number = publish(self._aws, project, self._live, release, said, token, speaks_mcp=self._wanted.speaks_mcp)
         write_origin(self._aws, project, release, self._origin())
         if self._live.url:
             self._tell(self._live.url)

@@ -57,6 +57,10 @@ class LambdaPlan:
     steps: tuple[LambdaStep, ...]
 
     @property
+    def project(self) -> str:
+        return self.wanted.project
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What nobody chose, and costs money if strangers call: each of their requests is billed as any other."""
         if self.wanted.limit is not None:

@@ -60,7 +60,7 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 class Wanted:
     """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
     somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
-    needs none.
+    needs none. `speaks_mcp` is not said of an app that has no MCP endpoint.
     """
 
     project: str
@@ -73,6 +73,7 @@ class Wanted:
     auth: str | None
     domains: tuple[str, ...]
     secrets: Pin | None
+    speaks_mcp: bool
 
     @property
     def identity(self) -> str:

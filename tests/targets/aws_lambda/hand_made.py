@@ -32,8 +32,9 @@ def hand_made(folder: Path, project: str) -> Wanted:
         auth=None,
         domains=(),
         secrets=None,
+        speaks_mcp=True,
     )
 
 
 def deploy(aws: AWS, wanted: Wanted, origin: Origin | None = None) -> None:
-    Executor(aws, make_plan(aws, wanted), lambda: origin or Origin(), speaks_mcp=True).run()
+    Executor(aws, make_plan(aws, wanted), lambda: origin or Origin(), keep=lambda _url, _token: None).run()

@@ -15,7 +15,7 @@ from platform_cli.config.load import load_project
 from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
 from platform_cli.pipeline.stages import Stages
-from platform_cli.targets.aws_lambda.build import make_wanted
+from platform_cli.targets.aws_lambda.build import build_candidate
 from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.sandbox import machine
 from tests.support import SERVERS, with_config
@@ -32,7 +32,7 @@ def wanted(folder: Path, home: Path) -> Wanted:
         raise AssertionError("nothing of this is on AWS")
 
     stages = Stages(lambda _name: None, lambda _stage: None)
-    return make_wanted(load_project(str(folder)), no_aws, Home(home), stages, lambda _text: None)[0]  # type: ignore[arg-type]
+    return build_candidate(load_project(str(folder)), no_aws, Home(home), stages, lambda _text: None).wanted  # type: ignore[arg-type]
 
 
 def machines(archive: Path) -> Iterator[int]:

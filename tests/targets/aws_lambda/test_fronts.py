@@ -15,10 +15,10 @@ from platform_cli.api.status import Front
 from platform_cli.config.project import LambdaSettings
 from platform_cli.targets.aws_lambda import certificates, distributions
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.front_lines import front_lines
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from platform_cli.targets.aws_lambda.wanted import Wanted
+from platform_cli.targets.front_lines import front_lines
 from tests.aws.control_plane import ControlPlane
 from tests.aws.mortal import Mortal
 from tests.aws.permissions import ACCOUNT
