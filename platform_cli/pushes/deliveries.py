@@ -41,7 +41,7 @@ class Deliveries:
         found = read_event(event, body)
         if found is None or found.repository_id != repository.github_id:
             return []
-        if found.repository != repository.repository.name:
+        if found.repository != repository.on_github.name:
             self._links.rename(repository, found.repository)
         wanted = [one for link in self._links.of(repository) if (one := _wanted(link, found))]
         projects = self._deployments.receive(delivery, wanted)

@@ -84,14 +84,14 @@ class Linking:
             return links.get(found.project)
 
     async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:
-        links, path = self._links, f"/repos/{repository.repository.name}/hooks"
+        links, path = self._links, f"/repos/{repository.on_github.name}/hooks"
         config = {
             "url": url,
             "content_type": "json",
             "secret": links.webhook_secret(repository),
             "insecure_ssl": "0",
         }
-        with GitHubClient(repository.repository.github, token) as client:
+        with GitHubClient(repository.on_github.github, token) as client:
             body = {"name": "web", "active": True, "events": EVENTS, "config": config}
             hook_id = int((await asyncio.to_thread(client.post, path, body))["id"])
             links.set_hook(repository, hook_id)
@@ -133,8 +133,8 @@ async def forget_repository(links: Links, repository: LinkedRepository) -> str |
     reason = None
     try:
         if repository.hook_id is not None:
-            with GitHubClient(repository.repository.github, links.token(repository)) as client:
-                path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+            with GitHubClient(repository.on_github.github, links.token(repository)) as client:
+                path = f"/repos/{repository.on_github.name}/hooks/{repository.hook_id}"
                 await asyncio.to_thread(client.delete, path)
     except NotFoundError:
         reason = None

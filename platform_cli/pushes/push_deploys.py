@@ -105,7 +105,7 @@ class PushDeploys:
 
     async def refs(self, link: Link, *patterns: str) -> dict[str, str]:
         """The commits of the repository's refs, also when it has been renamed since. Raises GitHubError."""
-        repository, token = link.repository.repository, self._links.token(link.repository)
+        repository, token = link.repository.on_github, self._links.token(link.repository)
         try:
             return await asyncio.to_thread(self._source.list_refs, repository, token, *patterns)
         except MovedError:
@@ -123,7 +123,7 @@ class PushDeploys:
         checked = _Checked()
 
         def read(folder: Path) -> Project:
-            repository = link.repository.repository
+            repository = link.repository.on_github
             checked.commit, root = self._source.check_out(repository, token, sha, link.folder, folder)
             project = replace(load_project(root), name=deployment.project)
             # Names of hosts lead to one project, which is not its preview.
@@ -163,8 +163,8 @@ class PushDeploys:
 
 
 def _current_name(link: Link, token: str) -> str:
-    with GitHubClient(link.repository.repository.github, token) as client:
-        return current_name(client, link.repository.repository)[1]
+    with GitHubClient(link.repository.on_github.github, token) as client:
+        return current_name(client, link.repository.on_github)[1]
 
 
 def _line(event: Progress) -> str | None:

@@ -130,7 +130,7 @@ def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
     same = links.add_repository(Repository(GITHUB, "you/renamed"), 12, "token-2")
     assert (links.token(same), links.webhook_secret(same)) == ("token-2", secret)
     (link,) = links.all()
-    assert (link.repository.repository.name, link.repository.error, link.previews) == ("you/renamed", None, True)
+    assert (link.repository.on_github.name, link.repository.error, link.previews) == ("you/renamed", None, True)
     with pytest.raises(InputError):
         links.check_free("two", same, "main", "")
     links.check_free("two", same, "main", "services")
