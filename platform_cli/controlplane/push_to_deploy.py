@@ -19,7 +19,7 @@ from .platform import Platform
 from .reports import Reports
 
 
-class Pushes:
+class PushToDeploy:
     def __init__(self, platform: Platform, builds: Builds) -> None:
         links, deployments = platform.state.links, platform.state.deployments
         deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()

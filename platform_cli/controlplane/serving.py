@@ -23,7 +23,7 @@ from .builds import Builds
 from .ending import Ending
 from .peer import refuse_workers
 from .platform import Platform
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .slow_clients import APIConnection, end_slow_clients
 from .tcp import open_api
 
@@ -37,7 +37,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     ]
     store.drop_rest()
     builds = Builds(platform)
-    pushes = Pushes(platform, builds)
+    pushes = PushToDeploy(platform, builds)
     app = create_app(platform, builds, pushes, ending)
     gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]

@@ -63,7 +63,7 @@ class PushDeploys:
         try:
             if deployment.sha is None:
                 await self._end_preview(deployment)
-            elif await self._is_newest(link := self._links.get(deployment.link), deployment):
+            elif not await self._replace_outdated(link := self._links.get(deployment.link), deployment):
                 await self._deploy(link, deployment, deployment.sha)
         except RateLimitError:
             self._deployments.update(deployment, state="waiting")
@@ -88,20 +88,20 @@ class PushDeploys:
             await self._deployer.destroy(deployment.project)
         self._deployments.end(deployment, "gone")
 
-    async def _is_newest(self, link: Link, deployment: Deployment) -> bool:
-        """False where the branch has gone on, or away. Deliveries come in any order, and some not at all: what the
-        branch has now is put into the queue, unless it serves already.
+    async def _replace_outdated(self, link: Link, deployment: Deployment) -> bool:
+        """Ends a deployment whose branch has gone on, or away, and returns whether it was that. Deliveries come in any
+        order, and some not at all: what the branch has now is put into the queue, unless it serves already.
         """
         deployments = self._deployments
         ref = f"refs/pull/{deployment.pull}/head" if deployment.pull else f"refs/heads/{link.branch}"
         head = (await self.refs(link, ref)).get(ref)
         if head == deployment.sha:
-            return True
+            return False
         deployments.end(deployment, "overtaken")
         live = deployments.live(deployment.project)
         if head is not None and not (live and live.sha == head):
             deployments.add(Wanted(deployment.project, deployment.link, head, deployment.pull))
-        return False
+        return True
 
     async def refs(self, link: Link, *patterns: str) -> dict[str, str]:
         """The commits of the repository's refs, also when it has been renamed since. Raises GitHubError."""

@@ -11,7 +11,7 @@ import pytest
 
 from platform_cli.controlplane.builds import Builds
 from platform_cli.controlplane.platform import Platform
-from platform_cli.controlplane.push_to_deploy import Pushes
+from platform_cli.controlplane.push_to_deploy import PushToDeploy
 from platform_cli.errors import RateLimitError
 
 
@@ -34,7 +34,7 @@ def test_a_push_that_met_githubs_limit_waits_for_its_end(tmp_path: Path, monkeyp
 
     async def run() -> None:
         platform = cast(Platform, SimpleNamespace(state=state, home=tmp_path))
-        pushes = Pushes(platform, Builds(platform))
+        pushes = PushToDeploy(platform, Builds(platform))
         monkeypatch.setattr(pushes._deploys, "work", work)
         monkeypatch.setattr("platform_cli.controlplane.push_to_deploy.asyncio.sleep", sleep)
         pushes.wake("one")
