@@ -14,7 +14,7 @@ from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
 from ..temporary import temporary_folder
-from .deployments import Deployments, Wanted
+from .deployments import Deployments, DeploymentRequest
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 
@@ -79,7 +79,7 @@ class Linking:
                     links.remove_repository(repository)
                 raise
             links.add(Link(found.project, repository, found.branch, request.folder, request.previews))
-            self._deployments.add(Wanted(found.project, found.project, found.head), again=True)
+            self._deployments.add(DeploymentRequest(found.project, found.project, found.head), again=True)
             self._wake(found.project)
             return links.get(found.project)
 
@@ -121,7 +121,7 @@ class Linking:
             links.remove(project)
             for preview in self._deployments.previews(project):
                 if newest := self._deployments.newest(preview):
-                    self._deployments.add(Wanted(preview, project, None, newest.pull))
+                    self._deployments.add(DeploymentRequest(preview, project, None, newest.pull))
                     self._wake(preview)
             if links.of(link.repository):
                 return None

@@ -19,7 +19,7 @@ from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
 from ..origin import Origin
 from .deployer import Deployer
-from .deployments import Deployment, Deployments, Wanted
+from .deployments import Deployment, Deployments, DeploymentRequest
 from .links import Link, Links
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class PushDeploys:
         deployments.end(deployment, "overtaken")
         live = deployments.live(deployment.project)
         if head is not None and not (live and live.sha == head):
-            deployments.add(Wanted(deployment.project, deployment.link, head, deployment.pull))
+            deployments.add(DeploymentRequest(deployment.project, deployment.link, head, deployment.pull))
         return True
 
     async def refs(self, link: Link, *patterns: str) -> dict[str, str]:
