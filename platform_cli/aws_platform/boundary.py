@@ -17,7 +17,7 @@ from ..targets.aws_lambda.places import Place, arn, iam_arn
 from ..targets.aws_lambda.roles import of_region
 from ..targets.aws_lambda.wanted import policy
 from .names import BOUNDARY, TAGS, in_region
-from .resources import State
+from .resources import ResourceState
 from .team_statements import Statements, of_team
 
 NO_POLICY = "NoSuchEntity"
@@ -51,7 +51,7 @@ class BoundaryResource:
     def shown(self) -> str:
         return f"policy {in_region(BOUNDARY, self.aws.region)}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(NO_POLICY):
             return "there" if _document(self.aws, boundary_arn(self.aws)) == self._wanted() else "different"
         return "missing"

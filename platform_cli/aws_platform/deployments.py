@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import AWSError
-from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, DeploymentRequest
+from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, DeploymentRequest, Deployments, DeploymentState
 from .table import Item, Put, Table, Update, fields_of
 
 PREFIX, HEAD = "deployment#", "head"
@@ -67,11 +67,11 @@ class DynamoDeployments(Deployments):
         self._table.delete(_pk(deployment.project), _sk(deployment))
         self._table.delete(*_log(deployment))
 
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         condition = {"state": only_if} if only_if else {}
         return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
         """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
         super().end(deployment, state, **fields)
         if state == "gone":

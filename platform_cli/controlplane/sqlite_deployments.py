@@ -14,9 +14,9 @@ from ..pushes.deployments import (
     REMEMBERED_S,
     Decide,
     Deployment,
-    Deployments,
-    State,
     DeploymentRequest,
+    Deployments,
+    DeploymentState,
     needs_word,
 )
 from .store import transaction
@@ -58,7 +58,7 @@ class SQLiteDeployments(Deployments):
         )
         return True
 
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         columns = ", ".join(f"{name} = ?" for name in fields)
         values = [json.dumps(value) if isinstance(value, dict) else value for value in fields.values()]
         done = self._db.execute(

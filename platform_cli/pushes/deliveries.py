@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ..config.names import MAX_ON_ANY_TARGET
 from ..github.webhook import PullRequest, Push, is_signed, read_event
-from .deployments import Deployments, DeploymentRequest
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 

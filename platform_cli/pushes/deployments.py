@@ -17,7 +17,7 @@ REMEMBERED_S = 30 * 86400.0
 # How many deployments of a project are kept.
 KEPT = 200
 
-State = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
+DeploymentState = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Deployment:
     link: str
     pull: int | None
     sha: str | None
-    state: State
+    state: DeploymentState
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
@@ -52,7 +52,7 @@ class Deployment:
     message: str | None = None
     release: int | None = None
     error: str | None = None
-    reported: State = "waiting"
+    reported: DeploymentState = "waiting"
     github_id: int | None = None
     blocked: bool = False
     difference: Mapping[str, Any] | None = None
@@ -91,7 +91,7 @@ class Deployments(ABC):
                 return next(one for one in self.of(project) if one.id == chosen.id)
         return None
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
         self.update(deployment, state=state, ended_at=time.time(), **fields)
 
     def newest(self, project: str) -> Deployment | None:
@@ -119,7 +119,7 @@ class Deployments(ABC):
         """
 
     @abstractmethod
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         """False when its state is not `only_if` any more, and nothing was changed."""
 
     @abstractmethod

@@ -14,7 +14,7 @@ from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
 from ..temporary import temporary_folder
-from .deployments import Deployments, DeploymentRequest
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 

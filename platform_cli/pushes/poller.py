@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from ..errors import HomeportError
-from .deployments import Deployments, DeploymentRequest
+from .deployments import DeploymentRequest, Deployments
 from .links import LinkedRepository, Links
 
 # Seconds between two looks.

@@ -19,7 +19,7 @@ from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
 from ..origin import Origin
 from .deployer import Deployer
-from .deployments import Deployment, Deployments, DeploymentRequest
+from .deployments import Deployment, DeploymentRequest, Deployments
 from .links import Link, Links
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from platform_cli.controlplane.store import Store
 from platform_cli.errors import InputError, RevokedTokenError
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
-from platform_cli.pushes.deployments import Deployments, DeploymentRequest
+from platform_cli.pushes.deployments import DeploymentRequest, Deployments
 from platform_cli.pushes.linking import forget_repository
 from platform_cli.pushes.links import Link, Links
 from platform_cli.secrets.sqlite import SQLiteSecretStore
