@@ -15,7 +15,7 @@ from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .store_messages import Kept
-from .worker import State, Worker
+from .worker import WorkerState, Worker
 
 # The release of a number, as it is run now; None where there is none any more.
 Known = Callable[[int], RunnableRelease | None]
@@ -116,7 +116,7 @@ class KeptProject:
             release or replace(active, number=note.release),
             launched,
             OpenCalls(Path(), calls[0]) if calls else None,
-            State.DRAINING if note.leaves else State.SERVING,
+            WorkerState.DRAINING if note.leaves else WorkerState.SERVING,
         )
         await worker.open(secrets or {}, sink)
         worker.on_gone = self._drop
