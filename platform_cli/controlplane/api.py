@@ -149,9 +149,9 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(public_routes(platform, builds))
-    app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
+    app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
-        deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)
+        deployment_routes(platform.stores.deployments, platform.overview.list_deployments, platform.overview.contract)
     )
     app.include_router(secret_routes(platform.secrets))
     return app

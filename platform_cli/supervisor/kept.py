@@ -15,7 +15,7 @@ from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .store_messages import Kept
-from .worker import WorkerState, Worker
+from .worker import Worker, WorkerState
 
 # The release of a number, as it is run now; None where there is none any more.
 Known = Callable[[int], RunnableRelease | None]
