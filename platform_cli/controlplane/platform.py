@@ -12,9 +12,9 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
-from .project_secrets import ProjectSecrets
 from .publishing import Publishing
 from .releases import Releases
+from .secret_changes import SecretChanges
 from .stores import open_stores
 
 
@@ -30,7 +30,7 @@ class Platform:
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
         self.garbage = Garbage(self.stores, self.releases.lock)
-        self.secrets = ProjectSecrets(self.stores, self.releases)
+        self.secrets = SecretChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()

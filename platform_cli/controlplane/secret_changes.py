@@ -1,4 +1,4 @@
-"""The secrets of projects: a value that changes reaches what serves, by a release of its own."""
+"""Changes of secrets: a value that changes reaches what serves, by a release of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .releases import Releases
 from .stores import Stores
 
 
-class ProjectSecrets:
+class SecretChanges:
     def __init__(self, stores: Stores, releases: Releases) -> None:
         self._stores = stores
         self._releases = releases
