@@ -15,7 +15,7 @@ from ..targets.aws_lambda.names import secret_name, tag_list
 from ..targets.aws_lambda.ownership import foreign_policy, refuse_foreign
 from ..targets.aws_lambda.places import Place, arn, iam_arn
 from ..targets.aws_lambda.roles import of_region
-from ..targets.aws_lambda.wanted import policy
+from ..targets.aws_lambda.wanted import function_policy
 from .names import BOUNDARY, TAGS, in_region
 from .resources import ResourceState
 from .team_statements import Statements, of_team
@@ -29,7 +29,7 @@ def boundary_arn(place: Place) -> str:
 
 def boundary_policy(place: Place, allowed: Statements = ()) -> dict[str, Any]:
     """What the functions of all projects may do together, with what the team has allowed them."""
-    document = policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+    document = function_policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
     return {**document, "Statement": [*document["Statement"], *allowed]}
 
 

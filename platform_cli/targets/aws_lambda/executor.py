@@ -80,7 +80,7 @@ class Executor:
 
     def _role(self) -> None:
         wanted = self._wanted
-        document = wanted.policy(self._aws, used_secrets(wanted, self._live))
+        document = wanted.role_policy(self._aws, used_secrets(wanted, self._live))
         make_role(self._aws, self._role_name, document, wanted.tags, wanted.settings.boundary)
         if wanted.settings.policies is not None:
             attach_policies(self._aws, self._role_name, wanted.settings.policies)

@@ -131,7 +131,7 @@ def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[Lam
             yield LambdaStep("create", f"role {name}", "role")
         return
     same = (
-        live.policy == wanted.policy(aws, used_secrets(wanted, live))
+        live.policy == wanted.role_policy(aws, used_secrets(wanted, live))
         and settings.boundary in (None, live.boundary)
         and (settings.policies is None or set(settings.policies) == set(attached(aws, name)))
     )

@@ -115,7 +115,7 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             "IAM::Role",
             {
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": POLICY, "PolicyDocument": wanted.policy(STACK_PLACE, secrets)}],
+                "Policies": [{"PolicyName": POLICY, "PolicyDocument": wanted.role_policy(STACK_PLACE, secrets)}],
                 **({"PermissionsBoundary": settings.boundary} if settings.boundary else {}),
                 **({"ManagedPolicyArns": list(settings.policies)} if settings.policies else {}),
                 "Tags": tags,

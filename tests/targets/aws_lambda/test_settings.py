@@ -16,7 +16,7 @@ from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import TRUST, policy
+from platform_cli.targets.aws_lambda.wanted import TRUST, function_policy
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import REGION
 
@@ -42,7 +42,7 @@ def settings(folder: Path, text: str = TOML) -> LambdaSettings:
 
 def test_a_project_has_what_it_asks_for_and_loses_it_again(unasked: ControlPlane, tmp_path: Path) -> None:
     aws, moto = AWS(None), unasked.moto.client
-    iam, ec2, document = moto("iam"), moto("ec2"), json.dumps(policy(aws, "asks", []))
+    iam, ec2, document = moto("iam"), moto("ec2"), json.dumps(function_policy(aws, "asks", []))
     policies = {name: iam.create_policy(PolicyName=name, PolicyDocument=document) for name in ("reports", "limits")}
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
