@@ -14,7 +14,7 @@ from ..pipeline.model import Bundle, Source
 from ..pipeline.source import collect_source
 from ..pipeline.stages import Stage, Stages
 from .client import PlatformClient
-from .upload import Description, pack
+from .upload import Description, pack_project
 
 # What decides how the project is built is needed there even when the ignore files leave it out of the app.
 ALWAYS = (*CONFIGS, *MARKERS, "package-lock.json", ".python-version", "poetry.lock", "pdm.lock", "Pipfile.lock")
@@ -29,7 +29,7 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
         source = collect_source(
             project.folder, project.entrypoint.file if project.entrypoint else None, project.include
         )
-        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+        with pack_project(project.folder, _paths(project, source), _description(project, source)) as archive:
             events = client.build(archive)
             event = next(events, None)
     while event is not None:

@@ -31,7 +31,7 @@ class Carried:
     scope: Scope
     said: tuple[Posted, ...]
 
-    def pack(self) -> bytes:
+    def to_bytes(self) -> bytes:
         scope = self.scope
         fields = {key: scope.get(key) for key in _OF_SCOPE}
         asked = {"query": scope["query_string"].decode("latin-1"), "headers": _texts(scope["headers"])}
@@ -39,7 +39,7 @@ class Carried:
         return json.dumps({"name": self.name, "scope": fields, "said": said, **asked}).encode()
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Carried:
+    def from_bytes(cls, packed: bytes) -> Carried:
         """Raises ValueError."""
         try:
             return cls._read(json.loads(packed))
