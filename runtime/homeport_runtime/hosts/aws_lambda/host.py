@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...errors import ServerError
     from ..start import Served
     from .errors import Told
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
     from .server import LambdaServer
 
 # Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
@@ -104,7 +104,7 @@ class Events:
         self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
         self._error: Told | None = None
         # What is being answered by the server.
-        self._exchange: Exchange | None = None
+        self._cycle: RequestCycle | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self, after_s: float = 0.0) -> None:
@@ -133,7 +133,7 @@ class Events:
         if not self._thread.is_alive():
             self._api.fail_start(*told)
             return
-        if self._ready.is_set() and self._exchange is None:
+        if self._ready.is_set() and self._cycle is None:
             # The server has ended between two events: the next one finds another sandbox.
             return
         self._error = told
@@ -173,9 +173,9 @@ class Events:
             self._api.fail(invocation.request_id, *(self._error or ENDED))
             os._exit(1)
         server, app, loop = self._served
-        self._exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
-        error = self._exchange.write(self._api.answer(invocation.request_id))
-        if self._exchange.end is not None:
+        self._cycle = server.begin(app, loop, invocation.event, invocation.deadline_s)
+        error = self._cycle.write(self._api.answer(invocation.request_id))
+        if self._cycle.end is not None:
             # Why it has ended the main thread tells.
             self._failed.wait(TELLING_S)
             if error is not None:
@@ -183,7 +183,7 @@ class Events:
             os._exit(1)
         if error is not None:
             self._fail(invocation, error)
-        self._exchange = None
+        self._cycle = None
         # Between two events the sandbox may be frozen.
         from ...telemetry import drain_output
 

@@ -47,7 +47,7 @@ class Answer(Protocol):
     def abort(self, kind: str, message: str) -> None: ...
 
 
-class Exchange:
+class RequestCycle:
     """`run` belongs to the event loop, `write` to the thread that speaks with the Runtime API."""
 
     def __init__(self, scope: Scope, body: bytes, deadline_s: float) -> None:
