@@ -23,8 +23,8 @@ from platform_cli.config.project import LambdaSettings, Network, Statement
 from platform_cli.errors import ConfigError, InputError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_role
+from platform_cli.targets.aws_lambda.desired import function_policy
 from platform_cli.targets.aws_lambda.places import NamedPlace, arn, iam_arn
-from platform_cli.targets.aws_lambda.wanted import function_policy
 from tests.aws import permissions
 from tests.aws.moto_server import REGION, Moto
 from tests.aws.permissions import ACCOUNT, Need, allows

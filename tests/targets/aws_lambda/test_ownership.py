@@ -14,12 +14,12 @@ import pytest
 from platform_cli.errors import InputError, NotFoundError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_table
+from platform_cli.targets.aws_lambda.desired import MAILBOX, TRUST, function_policy
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.names import MAX_NAME, MAX_PROJECT, role_name
 from platform_cli.targets.aws_lambda.places import arn
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import MAILBOX, TRUST, function_policy
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import REGION
 

@@ -57,7 +57,7 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredState:
     """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
     somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
     needs none. `speaks_mcp` is not said of an app that has no MCP endpoint.
