@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from ..config.project import Project
 from ..errors import BusyError, ConfigError
+from ..findings.libraries import find_library_changes
 from ..findings.offers import check_still_offers
 from ..home import Home
 from ..origin import Origin
@@ -55,6 +56,8 @@ class LambdaDeployer:
         folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
         try:
             candidate = build_candidate(self._bounded(read(folder)), lambda: self._aws, self._home, stages, note)
+            for finding in find_library_changes(candidate.manifest):
+                note(f"{finding.text}; {finding.hint}")
             check_still_offers(candidate.contract, self.contract(name))
             desired = replace(candidate.desired, folder=source)
             for attempt in _patiently():

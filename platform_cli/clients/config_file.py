@@ -1,4 +1,4 @@
-"""Puts one server into a client's configuration file; what else the file says stays, in the file's own manner."""
+"""Adds one server to a client's configuration file, and keeps its other content and its formatting."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ..home import write_atomic
 
 
 def write_server(path: Path, section: str, name: str, entry: dict[str, Any]) -> Path | None:
-    """Sets `entry` as server `name` in the file's `section`; returns the backup, None if nothing had to be kept.
+    """Sets `entry` as server `name` in the file's `section`, and returns the backup's path, None if nothing was
+    overwritten.
 
     Raises InputError, with nothing changed, when the file is not plain JSON, and HomeportError when it cannot be read
     or written.
     """
     try:
-        # A link into a folder of dotfiles stays a link.
+        # The target is written, so that a symlink into a folder of dotfiles stays a symlink.
         path = path.resolve()
         old = path.read_bytes() if path.exists() else b""
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
@@ -47,7 +48,10 @@ def _decoded(path: Path, data: bytes) -> str:
 
 
 def with_server(text: str, section: str, name: str, entry: dict[str, Any], *, where: str) -> str:
-    """`text` with server `name` set to `entry`. Raises InputError that begins with `where` if `text` is not JSON."""
+    """Returns `text` with server `name` set to `entry`.
+
+    Raises InputError that begins with `where` if `text` is not JSON.
+    """
     if not text.strip():
         return json.dumps({section: {name: entry}}, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -63,9 +67,9 @@ def with_server(text: str, section: str, name: str, entry: dict[str, Any], *, wh
 
 
 def _written(document: dict[str, Any], *, like: str, where: str) -> str:
-    """The document in the file's own manner: what it indents by, how its lines end, whether it escapes."""
+    """Writes the document with the file's own indentation, line endings and escaping."""
     try:
-        # A file without escapes has no character that needs one.
+        # A file without escapes shows its characters as they are.
         written = json.dumps(document, indent=_indent(like), ensure_ascii="\\u" in like, allow_nan=False)
     except ValueError as error:
         raise _refused(where, str(error)) from None
@@ -91,6 +95,6 @@ def _no_constant(name: str) -> None:
 
 
 def _indent(text: str) -> str:
-    """What the file indents by: the white space in front of its first indented line."""
+    """Returns the file's indentation: the white space before its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "

@@ -9,6 +9,7 @@ import click
 
 from ..bearer import hash_of, make_token
 from ..errors import InputError
+from ..findings.libraries import find_library_changes
 from ..home import open_home
 from .deploy import read_project
 from .options import json_option, stage_option
@@ -43,9 +44,12 @@ def cloudformation_command(path: str, name: str | None, stage: str | None, folde
     try:
         project = read_project(path, name, (), stage=stage)
         aws = partial(AWS, project.on_lambda.region)
-        desired = build_candidate(project, aws, open_home(), stages, output.note).desired
+        candidate = build_candidate(project, aws, open_home(), stages, output.note)
     finally:
         output.stop_spinner()
+    for finding in find_library_changes(candidate.manifest):
+        output.note(f"{finding.text}; {finding.hint}")
+    desired = candidate.desired
     template = write_template(desired, folder)
     # A stack that is there keeps its parameters, and whoever made it has its token.
     token = None if desired.auth == "none" or is_there else make_token()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.supervisor import scaling
+from platform_cli.supervisor import liveness, scaling
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.service import Service
 
@@ -21,8 +21,14 @@ from .stand_ins import StandIn, StandIns, serving, until
 Work = Callable[[Service, StandIns], Awaitable[None]]
 
 
+# Stand-ins give no sign of life.
+NEVER_S = 3600.0
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[[Work], None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
+    monkeypatch.setattr(liveness, "LOOK_S", NEVER_S)
+
     def run_work(work: Work) -> None:
         async def whole() -> None:
             workers = StandIns()
@@ -52,9 +58,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def heard(service: Service, worker: StandIn, requests: int) -> None:
     """Returns when the supervisor knows that `worker` has so many open requests."""
-    worker.say("load", open=requests)
     handle = next(each for each in service._crew.running if each.pid == worker.process.pid)
-    await until(lambda: handle.open_requests == requests)
+    before = handle.pulse._beats
+    worker.say("load", open=requests)
+    await until(lambda: handle.pulse._beats > before)
 
 
 def test_a_request_starts_a_worker_and_idleness_ends_it(run: Callable[[Work], None], release: RunnableRelease) -> None:
@@ -164,6 +171,21 @@ def test_none_goes_while_another_gives_no_sign_of_life(
     run(work)
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_another_worker_helps_one_that_gives_no_sign_of_life_where_there_may_be_more(
+    run: Callable[[Work], None], release: RunnableRelease, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    async def work(service: Service, workers: StandIns) -> None:
+        monkeypatch.setattr(liveness, "LOOK_S", 0.01)
+        monkeypatch.setattr(scaling, "NOTICED_S", 0.01)
+        await service.resume(replace(release, min_workers=1, max_workers=most))
+        await until(lambda: service.workers == most and all(each.pulse.is_silent for each in service._crew.serving))
+        async with service._scaling.lock:
+            assert len(workers.all) == most
+
+    run(work)
+
+
 def test_a_crash_loop_waits_longer_before_each_start(
     run: Callable[[Work], None], release: RunnableRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,21 +193,22 @@ def test_a_crash_loop_waits_longer_before_each_start(
     sleep = asyncio.sleep
 
     async def no_sleep(seconds: float) -> None:
-        if seconds >= 1:
+        if 1 <= seconds < NEVER_S:
             waits.append(seconds)
-        await sleep(min(seconds, 0.005))
+            seconds = 0
+        await sleep(seconds)
 
     async def work(service: Service, workers: StandIns) -> None:
         workers.crashes = True
         monkeypatch.setattr("asyncio.sleep", no_sleep)
         await service.resume(replace(release, min_workers=1))
-        await until(lambda: waits[-1:] == [8.0])
+        await until(lambda: 8 in waits)
         assert service.state in ("failing", "running")
         assert service.last_error == "the worker ended by itself (killed by SIGTERM)"
-        assert list(dict.fromkeys(waits)) == [1, 2, 4, 8]
+        assert list(dict.fromkeys(waits))[:4] == [1, 2, 4, 8]
+        workers.crashes = False
+        await until(lambda: service.state == "running" and not workers.all[-1].crashes)
 
-    # The looks of liveness are no waits before a start.
-    monkeypatch.setattr("platform_cli.supervisor.liveness.LOOK_S", 0.5)
     run(work)
 
 

@@ -65,7 +65,7 @@ def build_candidate(
         secrets=pin,
         speaks_mcp=contract is not None,
     )
-    return LambdaCandidate(project, contract, built.code, desired)
+    return LambdaCandidate(project, built.bundle.manifest, built.code, desired)
 
 
 def _without_sessions(project: Project, note: Note) -> Project:

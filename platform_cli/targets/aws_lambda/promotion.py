@@ -56,7 +56,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     check_variables_fit(project.domains, pin)
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
-        contract = manifest_of(code)["contract"]
+        manifest = manifest_of(code)
         function = _with_settings(code, project)
         desired = DesiredState(
             project=name,
@@ -69,10 +69,10 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             auth=project.auth,
             domains=project.domains,
             secrets=pin,
-            speaks_mcp=contract is not None,
+            speaks_mcp=manifest["contract"] is not None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
-        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, contract, (), desired), origin)
+        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
 
 
 def _serving(aws: AWS, project: str) -> Version:

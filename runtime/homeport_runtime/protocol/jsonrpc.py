@@ -1,4 +1,4 @@
-"""JSON-RPC messages over HTTP: what is read from a request, and the bytes of an answer."""
+"""Reads JSON-RPC messages from HTTP requests, and encodes those of answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..asgi import Headers, Receive, Scope, header
 from .messages import MESSAGE, read_body
 
-# One JSON-RPC message (https://www.jsonrpc.org/specification), decoded.
+# A decoded JSON-RPC message (https://www.jsonrpc.org/specification).
 RPC = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
@@ -18,7 +18,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 EVENT_STREAM = b"text/event-stream"
-# What the SDKs send: a proxy in between must neither keep nor change the stream.
+# The headers that the SDKs send, so that no proxy keeps or changes the stream.
 SSE_HEADERS: Headers = [
     (b"content-type", EVENT_STREAM),
     (b"cache-control", b"no-cache, no-transform"),
@@ -29,7 +29,7 @@ KEEP_ALIVE = b": ping\r\n\r\n"
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One line without a newline in it, ASCII, so that any program can read it."""
+    """Encodes a message as one line of ASCII, without a newline in it, so that any program can read it."""
     return json.dumps(message, separators=(",", ":")).encode()
 
 
@@ -38,8 +38,9 @@ def event(message: Mapping[str, Any]) -> bytes:
 
 
 def messages_in(body: bytes) -> Iterator[RPC]:
-    """The messages of an answer, or of a part of one: the data lines of an event stream, else the body as JSON, which
-    may be an array of them. What is no message is passed over.
+    """Yields the messages of an answer, or of a part of one; what is no message is skipped.
+
+    They are in the data lines of an event stream, else the body is JSON, which may be an array of them.
     """
     lines = [line[5:] for line in body.split(b"\n") if line.startswith(b"data:")]
     for document in lines or [body]:
@@ -62,14 +63,16 @@ def is_request_id(value: object) -> bool:
 
 
 def meta_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message's `params._meta`, empty if it has none."""
+    """Returns the message's `params._meta`, empty if it has none."""
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     return meta if isinstance(meta, dict) else {}
 
 
 def accepted(scope: Scope) -> tuple[bool, bool, bool]:
-    """Whether the Accept header allows JSON and an event stream, and whether it asks for the stream by name."""
+    """Tells whether the Accept header allows JSON, whether it allows an event stream, and whether it
+    names the stream.
+    """
     types = [part.split(";")[0].strip().lower() for part in (header(scope, b"accept") or "*/*").split(",")]
     anything = "*/*" in types
     as_json = anything or "application/json" in types or "application/*" in types
@@ -78,7 +81,10 @@ def accepted(scope: Scope) -> tuple[bool, bool, bool]:
 
 
 async def read_json(scope: Scope, receive: Receive) -> Any:
-    """The body, decoded; `scope["homeport.message"]` is the guard's work. Raises ValueError, ClientGoneError."""
+    """Returns the decoded body, which `scope["homeport.message"]` holds if the guard has parsed it.
+
+    Raises ValueError if it is not JSON, and ClientGoneError if the client leaves before it is complete.
+    """
     if scope.get(MESSAGE) is not None:
         return scope[MESSAGE]
     try:
@@ -88,6 +94,6 @@ async def read_json(scope: Scope, receive: Receive) -> Any:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the client goes away."""
+    """Returns when the client leaves."""
     while (await receive())["type"] != "http.disconnect":
         pass
