@@ -24,12 +24,12 @@ from .build import needed_secrets
 from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
+from .desired import DesiredState, check_variables_fit
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
 from .planner import check_runs_there
 from .versions import Version
-from .wanted import Wanted, check_variables_fit
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     with fetched(aws, source, version) as code:
         manifest = manifest_of(code)
         function = _with_settings(code, project)
-        wanted = Wanted(
+        desired = DesiredState(
             project=name,
             named=True,
             folder=project.place,
@@ -72,7 +72,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             speaks_mcp=manifest["contract"] is not None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
-        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), wanted), origin)
+        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
 
 
 def _serving(aws: AWS, project: str) -> Version:

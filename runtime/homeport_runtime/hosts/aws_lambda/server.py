@@ -28,7 +28,7 @@ from ...telemetry.scrub import Scrubber
 from ..start import Fail, Folders, Live, Served, prepare, run, started
 from .access import LambdaAccess
 from .events import read_request
-from .exchange import Exchange
+from .request_cycle import RequestCycle
 from .secrets import SecretsFetch
 from .state_key import StateKey
 
@@ -118,13 +118,15 @@ class LambdaServer:
             gc.enable()
             yield
 
-    def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
-        """Passes the request in `event` to the app; the caller's thread reads the answer from the exchange."""
+    def begin(
+        self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float
+    ) -> RequestCycle:
+        """Passes the request in `event` to the app; the caller's thread reads the answer from the cycle."""
         scope, body = read_request(event)
         self._access.learn(event)
-        exchange = Exchange(scope, body, deadline_s)
-        asyncio.run_coroutine_threadsafe(exchange.run(app), loop)
-        return exchange
+        cycle = RequestCycle(scope, body, deadline_s)
+        asyncio.run_coroutine_threadsafe(cycle.run(app), loop)
+        return cycle
 
 
 def _mailbox_table() -> Table | None:
