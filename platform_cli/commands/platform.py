@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -69,7 +69,7 @@ def _open_edge(client: PlatformClient) -> None:
         raise PlatformError(message, hint=error.hint) from error
 
 
-def _running_data(platform: PlatformState) -> dict[str, Any]:
+def _running_data(platform: PlatformState) -> dict[str, object]:
     return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
