@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from ..config.project import Project
 from ..errors import BusyError, ConfigError
+from ..findings.libraries import find_library_changes
 from ..findings.offers import check_still_offers
 from ..home import Home
 from ..origin import Origin
@@ -22,11 +23,11 @@ from ..target_table import target_argument
 from ..targets.aws_lambda.apply import apply_plan, wait_for_instances
 from ..targets.aws_lambda.build import build_candidate
 from ..targets.aws_lambda.client import AWS, aws_errors
+from ..targets.aws_lambda.desired import asked_statements
 from ..targets.aws_lambda.live import Live, read_live
 from ..targets.aws_lambda.planner import make_plan
 from ..targets.aws_lambda.secrets_manager import ProjectSecrets
 from ..targets.aws_lambda.target import LambdaTarget
-from ..targets.aws_lambda.wanted import asked_statements
 from .boundary import allowed_by_team, boundary_arn
 from .contracts import Contracts
 from .team_statements import check_within_boundary
@@ -55,11 +56,13 @@ class LambdaDeployer:
         folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
         try:
             candidate = build_candidate(self._bounded(read(folder)), lambda: self._aws, self._home, stages, note)
+            for finding in find_library_changes(candidate.manifest):
+                note(f"{finding.text}; {finding.hint}")
             check_still_offers(candidate.contract, self.contract(name))
-            wanted = replace(candidate.wanted, folder=source)
+            desired = replace(candidate.desired, folder=source)
             for attempt in _patiently():
                 with attempt:
-                    plan = make_plan(self._aws, wanted)
+                    plan = make_plan(self._aws, desired)
                     for text in plan.notes:
                         note(text)
                     applied = apply_plan(self._aws, plan, stages, origin, keep=_kept_by_nobody)

@@ -9,6 +9,7 @@ import click
 
 from ..bearer import hash_of, make_token
 from ..errors import InputError
+from ..findings.libraries import find_library_changes
 from ..home import open_home
 from .deploy import read_project
 from .options import json_option, stage_option
@@ -43,25 +44,28 @@ def cloudformation_command(path: str, name: str | None, stage: str | None, folde
     try:
         project = read_project(path, name, (), stage=stage)
         aws = partial(AWS, project.on_lambda.region)
-        wanted = build_candidate(project, aws, open_home(), stages, output.note).wanted
+        candidate = build_candidate(project, aws, open_home(), stages, output.note)
     finally:
         output.stop_spinner()
-    template = write_template(wanted, folder)
+    for finding in find_library_changes(candidate.manifest):
+        output.note(f"{finding.text}; {finding.hint}")
+    desired = candidate.desired
+    template = write_template(desired, folder)
     # A stack that is there keeps its parameters, and whoever made it has its token.
-    token = None if wanted.auth == "none" or is_there else make_token()
+    token = None if desired.auth == "none" or is_there else make_token()
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
-    parameters += ["CertificateArn=ARN"] if wanted.fronted else []
-    parameters += [f"SecretArn={wanted.secrets.arn}"] if wanted.secrets else []
+    parameters += ["CertificateArn=ARN"] if desired.fronted else []
+    parameters += [f"SecretArn={desired.secrets.arn}"] if desired.secrets else []
     commands = [
         f"aws s3 sync {folder / ARTIFACTS} s3://BUCKET/{KEY_PREFIX}",
-        f"aws cloudformation deploy --stack-name {function_name(wanted.project)} --template-file {template}"
+        f"aws cloudformation deploy --stack-name {function_name(desired.project)} --template-file {template}"
         f" --capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}",
     ]
-    lines = [f"{template} has {wanted.project}", ""]
+    lines = [f"{template} has {desired.project}", ""]
     if token:
         lines += [f"token: {token}", "shown once; TokenHash below is its sha256", ""]
-    if wanted.auth == "none":
+    if desired.auth == "none":
         lines += ['open to everyone: [auth] mode = "none"', ""]
     told = {"token": token, "token_hash": hash_of(token)} if token else {}
-    data = {"ok": True, "project": wanted.project, "path": str(template), **told, "commands": commands}
+    data = {"ok": True, "project": desired.project, "path": str(template), **told, "commands": commands}
     output.result(data, "\n".join([*lines, *commands]))

@@ -19,6 +19,7 @@ from ..config.project import Project
 from ..config.sources import is_source, opened
 from ..config.stages import in_stage
 from ..errors import InputError
+from ..findings.libraries import find_library_changes
 from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
@@ -101,7 +102,8 @@ def deploy(
             return plan_data(plan, stages), plan_text(plan)
         applied = carry_out(target, plan, lambda: Origin(this_user(), seconds=time.monotonic() - begun), stages, output)
     found = look_at(project, candidate.code, os.environ) if applied.changed else ()
-    report = Report(target.where, applied, candidate.contract, found)
+    libraries = find_library_changes(candidate.manifest) if applied.changed else ()
+    report = Report(target.where, applied, candidate.contract, (*libraries, *found))
     return report.data(stages), report.text()
 
 

@@ -17,7 +17,7 @@ from ..github.repository import chosen_github, is_full_name
 from ..home import open_home, write_atomic
 from ..targets.aws_lambda.names import PREFIX
 from ..targets.aws_lambda.places import NamedPlace, iam_arn
-from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
+from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy_document, trust_workflow, workflow_statements
 from .output import Output
 from .pinned import pinned_homeport
 from .workflow import Asked, write_workflow
@@ -42,7 +42,7 @@ def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
     boundary = iam_arn(place, f"policy/{BOUNDARY}.{place.region}")
     documents: dict[str, dict[str, Any]] = {
         "trust.json": trust_workflow(place, _known(str(repository)), asked.branch),
-        "permissions.json": policy(*workflow_statements(place, boundary, role)),
+        "permissions.json": policy_document(*workflow_statements(place, boundary, role)),
         "boundary.json": boundary_policy(place),
     }
     for name, document in documents.items():

@@ -144,7 +144,13 @@ class BundleDraft:
     def finish(self, found: Inspection) -> Bundle:
         manifest: ManifestData = {
             **self._draft,
-            "server": {"kind": found.kind, "object": found.object, "chosen": found.chosen},
+            "server": {
+                "kind": found.kind,
+                "object": found.object,
+                "chosen": found.chosen,
+                "untried": [{"library": each.library, "version": each.version} for each in found.untried],
+                "gaps": [{"library": each.library, "part": each.part, "effect": each.effect} for each in found.gaps],
+            },
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
         }

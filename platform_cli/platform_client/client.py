@@ -200,7 +200,7 @@ class PlatformClient:
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[BuildEvent]:
-        """Uploads a project (see upload.pack) and yields what happens while it is built there."""
+        """Uploads a project (see upload.pack_project) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
     def set_domain(self, domain: str | None) -> list[StatusWithToken]:

@@ -15,7 +15,7 @@ from ..pipeline.model import Bundle, Source
 from ..pipeline.source import collect_source
 from ..pipeline.stages import Stage, Stages
 from .client import PlatformClient
-from .upload import Description, pack
+from .upload import Description, pack_project
 
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest import ManifestData
@@ -35,7 +35,7 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
         source = collect_source(
             project.folder, project.entrypoint.file if project.entrypoint else None, project.include
         )
-        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+        with pack_project(project.folder, _paths(project, source), _description(project, source)) as archive:
             events = client.build(archive)
             event = next(events, None)
     while event is not None:

@@ -35,13 +35,19 @@ KeepToken: TypeAlias = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a target has built of `project`, and no release yet. `contract` is None for an app without MCP; `code` is
-    the server's own source.
+    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; of a bundle that was built
+    elsewhere it has the contract alone. `code` is the server's own source.
     """
 
     project: Project
-    contract: Mapping[str, Any] | None
+    manifest: Mapping[str, Any]
     code: tuple[Code, ...]
+
+    @property
+    def contract(self) -> Mapping[str, Any] | None:
+        """What the server offers; None for an app without MCP."""
+        contract: Mapping[str, Any] | None = self.manifest["contract"]
+        return contract
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Shelf:
     def build(self, project: Project, stages: Stages, note: Note) -> ShelfCandidate:
         home = open_home()
         built = build(project, home, stages, ProcessInspector(home, {}), note)
-        return ShelfCandidate(project, built.bundle.manifest["contract"], built.code, built.bundle.hash)
+        return ShelfCandidate(project, built.bundle.manifest, built.code, built.bundle.hash)
 
     def promoted(self, _source: Project, _to: Project) -> Any:
         raise InputError("nothing is promoted on a shelf")

@@ -57,5 +57,5 @@ def project(bundle: str, state: str = "running", release: str | None = "v1") -> 
 )
 def test_steps(current: dict[str, Any] | None, actions: list[str]) -> None:
     target = LocalTarget(cast(Any, Client(current)), Home(Path("home")), lambda _: None)
-    plan = target.plan(LocalCandidate(PROJECT, None, (), BUNDLE))
+    plan = target.plan(LocalCandidate(PROJECT, {"contract": None}, (), BUNDLE))
     assert [step.action for step in plan.steps] == actions

@@ -37,6 +37,6 @@ def apply_plan(aws: AWS, plan: LambdaPlan, stages: Stages, origin: Callable[[], 
 
 def wait_for_instances(aws: AWS, plan: LambdaPlan, applied: Applied, stages: Stages) -> None:
     """As Target.ready."""
-    if plan.wanted.scaling.min:
+    if plan.desired.scaling.min:
         with stages.run("ready"):
             wait_until_ready(aws, plan.project, applied.status["release"] or "the release")

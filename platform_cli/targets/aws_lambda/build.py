@@ -18,12 +18,12 @@ from ..inspector import ProcessInspector
 from .artifacts import make_artifacts, packages_for
 from .candidate import LambdaCandidate
 from .client import AWS
+from .desired import DesiredState, check_variables_fit
 from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there, check_served_there
 from .secrets import pin_of
 from .secrets_manager import ProjectSecrets
-from .wanted import Wanted, check_variables_fit
 
 
 def build_candidate(
@@ -52,7 +52,7 @@ def build_candidate(
     contract = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)
     check_name_fits(chosen)
-    wanted = Wanted(
+    desired = DesiredState(
         project=chosen,
         named=project.name is not None,
         folder=project.place,
@@ -65,7 +65,7 @@ def build_candidate(
         secrets=pin,
         speaks_mcp=contract is not None,
     )
-    return LambdaCandidate(project, contract, built.code, wanted)
+    return LambdaCandidate(project, built.bundle.manifest, built.code, desired)
 
 
 def _without_sessions(project: Project, note: Note) -> Project:

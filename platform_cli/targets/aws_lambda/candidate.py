@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..base import Candidate
-from .wanted import Wanted
+from .desired import DesiredState
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaCandidate(Candidate):
-    """`wanted` is what the project is to be on AWS."""
+    """`desired` is what the project is to be on AWS."""
 
-    wanted: Wanted
+    desired: DesiredState

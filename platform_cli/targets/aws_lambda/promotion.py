@@ -24,12 +24,12 @@ from .build import needed_secrets
 from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
+from .desired import DesiredState, check_variables_fit
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
 from .planner import check_runs_there
 from .versions import Version
-from .wanted import Wanted, check_variables_fit
 
 
 @contextmanager
@@ -56,9 +56,9 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     check_variables_fit(project.domains, pin)
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
-        contract = manifest_of(code)["contract"]
+        manifest = manifest_of(code)
         function = _with_settings(code, project)
-        wanted = Wanted(
+        desired = DesiredState(
             project=name,
             named=True,
             folder=project.place,
@@ -69,10 +69,10 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             auth=project.auth,
             domains=project.domains,
             secrets=pin,
-            speaks_mcp=contract is not None,
+            speaks_mcp=manifest["contract"] is not None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
-        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, contract, (), wanted), origin)
+        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
 
 
 def _serving(aws: AWS, project: str) -> Version:

@@ -76,7 +76,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
             yield promotion
 
     def plan(self, candidate: LambdaCandidate) -> LambdaPlan:
-        return make_plan(self.aws, candidate.wanted)
+        return make_plan(self.aws, candidate.desired)
 
     def apply(self, plan: LambdaPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
         return apply_plan(self.aws, plan, stages, origin, keep)

@@ -116,7 +116,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             from ...platform_client.remote_build import build_remote
 
             bundle, code = build_remote(self._client, project, stages, note), read_code(project)
-        return LocalCandidate(project, bundle.manifest["contract"], code, bundle)
+        return LocalCandidate(project, bundle.manifest, code, bundle)
 
     def _inspect(self, project: Project, draft: Path) -> Inspected:
         self._client.wait_until_running()

@@ -16,14 +16,14 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from .deferred_models import DeferredModels
+from ..libraries.pydantic import DeferredModels
 
 FILE_NAME = "homeport.pack"
 # Of a .pyc: magic number, flags, and the source's date and size or its hash (PEP 552).
 PYC_HEADER = 16
 
 
-def pack(bytecode: Mapping[str, bytes]) -> bytes:
+def pack_bytecode(bytecode: Mapping[str, bytes]) -> bytes:
     """What `install` reads. `bytecode` has the .pyc of each source file, by its path in the layer."""
     index: dict[str, tuple[str, int, int]] = {}
     code = b"".join(pyc[PYC_HEADER:] for pyc in bytecode.values())

@@ -30,9 +30,9 @@ def test_a_new_token_is_kept_and_shown_though_the_next_step_fails(
     was_open: bool,
 ) -> None:
     aws, name = AWS(None), f"told-{was_open}".lower()
-    wanted = hand_made(tmp_path, name)
+    desired = hand_made(tmp_path, name)
     if was_open:
-        deploy(aws, replace(wanted, auth="none"))
+        deploy(aws, replace(desired, auth="none"))
     kept: dict[str, str] = {}
     asked: list[str] = []
 
@@ -49,7 +49,7 @@ def test_a_new_token_is_kept_and_shown_though_the_next_step_fails(
         "platform_cli.targets.aws_lambda.executor.delete_unused_layers", fail if was_open else lambda *_: None
     )
     monkeypatch.setattr("platform_cli.targets.aws_lambda.executor.limit_instances", fail)
-    plan, output = make_plan(aws, replace(wanted, auth="token")), Output(as_json=True)
+    plan, output = make_plan(aws, replace(desired, auth="token")), Output(as_json=True)
     with pytest.raises(KeyboardInterrupt):
         carry_out(LambdaTarget(aws), plan, Origin, output.stages(), output)
     live = read_live(aws, name)
