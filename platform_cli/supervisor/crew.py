@@ -1,4 +1,4 @@
-"""The worker processes of one project: started, followed through their lives, and sent away."""
+"""Starts the worker processes of one project, follows each through its life, and retires it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .release import RunnableRelease
 from .tasks import Tasks
 from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
 
-# A worker that ends by itself before this has crashed on its start.
+# A worker that ends by itself within so many seconds has crashed on its start.
 SHORT_LIFE_S = 2.0
 
 
 class Crew:
-    """Workers in `serving` accept; those in `retiring` were told to go, and finish what they have.
+    """Holds the project's workers: those in `serving` accept, those in `retiring` finish their last requests.
 
-    How many there should be is decided elsewhere (scaling.py), by whoever sets the four functions: `attend` runs for
-    as long as a worker does, `on_idle` and `on_load` are what a worker says of itself, `on_lost` is called when one
-    that served has ended by itself.
+    scaling.py decides how many there should be, and sets the four functions: `attend` runs for as long as a worker
+    does, `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
+    itself.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Crew:
 
     @property
     def running(self) -> list[Worker]:
-        """Those that serve, and those that finish their last requests."""
+        """Returns the workers that serve, and those that finish their last requests."""
         return [*self.serving, *self.retiring]
 
     @property
@@ -72,7 +72,10 @@ class Crew:
         return [worker.pid for worker in (*self._starting, *self.running)]
 
     async def start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
-        """A worker of `release` that accepts; raises with the worker's own reason if it does not come up."""
+        """Starts a worker of `release` and returns it when it accepts.
+
+        Raises the worker's own reason, as InspectError or ReleaseError, if it does not start.
+        """
         calls = keep_open_calls(self._calls_folder)
         worker = await start_worker(
             self._launcher,
@@ -102,7 +105,7 @@ class Crew:
         return worker
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
-        """Goes on with the workers that the last control plane has left; `known` tells which release they serve."""
+        """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
         adopted = await self._kept.adopt_workers(release, known, self._log)
         for each in adopted:
             self._attach(each.worker)
@@ -119,7 +122,7 @@ class Crew:
         self._tasks.spawn(self._follow(worker))
 
     async def _follow(self, worker: Worker) -> None:
-        """The life of a worker that serves: what has failed before is over when it lasts."""
+        """Follows a worker that serves to its end, and resets the project's failures if it lasts."""
         attending = self._tasks.spawn(self.attend(worker))
         try:
             await asyncio.wait_for(worker.gone.wait(), SHORT_LIFE_S)
@@ -144,7 +147,7 @@ class Crew:
         self._relays.handle(worker, message, [other for other in self.running if other is not worker])
 
     def retire(self, worker: Worker, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Tells it to go: from here on it does not serve."""
+        """Tells a worker to hand over and end; from now on it does not serve."""
         if worker in self.serving:
             self.serving.remove(worker)
         self._kept.leaves(worker)
@@ -152,22 +155,22 @@ class Crew:
         self._tasks.spawn(worker.hand_over(limit_s))
 
     async def retired(self) -> None:
-        """Returns when each worker that was told to go has ended."""
+        """Waits until all retiring workers have ended."""
         await asyncio.gather(*(worker.gone.wait() for worker in self.retiring))
 
     async def close(self, limit_s: float) -> None:
-        """Ends every worker, which has so many seconds for the requests that it has."""
+        """Ends every worker, which has `limit_s` seconds for its open requests."""
         workers, self.serving = self.running, []
         await asyncio.gather(*(worker.close(limit_s) for worker in workers))
 
     async def leave(self) -> None:
-        """They go on, and the next control plane adopts them."""
+        """Lets the workers continue without this process; the next control plane adopts them."""
         await asyncio.gather(*(worker.leave() for worker in self.running))
 
 
 def _ignore(_worker: Worker) -> None:
-    """Nobody has asked to be told."""
+    """Does nothing, until somebody else is to be called."""
 
 
 async def _stand_by(_worker: Worker) -> None:
-    """Nobody attends."""
+    """Does nothing, until somebody else is to attend."""

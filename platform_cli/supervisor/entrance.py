@@ -1,6 +1,6 @@
-"""Where a project's connections arrive: its listening socket, and the exchange of those that its workers hand over.
+"""Holds the two places at which a project's connections arrive: its listening socket, and its workers' exchange.
 
-While no worker runs both are watched: a connection waits in the kernel until whoever watches has started one.
+While no worker runs both are watched: a connection waits in the kernel until the watcher has started a worker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .sockets import open_listener
 
 
 class Entrance:
-    """Its sockets are those that the last control plane has left, or new ones."""
+    """Holds the sockets that the last control plane has left, or new ones."""
 
     def __init__(self, project: str, port: int, parking: Parking, kept: KeptProject) -> None:
         self._port = port
@@ -34,18 +34,22 @@ class Entrance:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        """What a worker accepts on, and what it hands connections over with."""
+        """Returns the sockets on which a worker accepts, and over which it hands connections over."""
         return (*([self._listener] if self._listener else []), *self._exchange.ends)
 
     def open(self, listener: socket.socket | None = None) -> None:
-        """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
+        """Takes the listening socket, or opens it on the project's port.
+
+        Raises PlatformError if another program has the port.
+        """
         self._listener = listener or self._inherited or open_listener(self._port)
         self._inherited = None
         self._kept.keep_sockets(self._listener, self._exchange.ends)
 
     def watch(self, on_request: Callable[[], None]) -> None:
-        """No worker runs: `on_request` is called when somebody connects, or asks something on a connection that waits.
-        It does nothing while this is not open, or is watched already.
+        """Calls `on_request` when a client connects, or sends something on a waiting connection, while no worker runs.
+
+        It does nothing while the entrance is not open, or is watched already.
         """
         if self._listener is not None and not self._is_watched:
             self._is_watched = True
@@ -59,23 +63,23 @@ class Entrance:
             self._exchange.unwatch()
 
     def collect(self) -> None:
-        """Workers leave and none follows yet: their connections wait here."""
+        """Takes in the connections of workers that leave before others follow."""
         self._exchange.collect()
 
     def end_collecting(self) -> None:
         self._exchange.unwatch()
 
     def release(self) -> None:
-        """Gives the workers the connections that waited here."""
+        """Gives the waiting connections to the workers."""
         self._exchange.release()
 
     def take_parked(self) -> None:
-        """Goes on with the connections that waited in the last control plane."""
+        """Takes over the connections that waited in the last control plane."""
         for descriptors in self._kept.take_parked():
             self._exchange.park(*descriptors)
 
     def keep_parked(self) -> None:
-        """Leaves the connections that wait here to the next control plane."""
+        """Leaves the waiting connections to the next control plane."""
         self._kept.keep_parked(self._exchange.parked)
 
     def give_up_sockets(self) -> None:

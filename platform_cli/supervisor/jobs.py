@@ -1,4 +1,6 @@
-"""What a worker is told first: what to load, and whether it serves or is inspected (homeport_runtime.hosts.job)."""
+"""Makes the first order to a worker: what to load, and whether to serve or to
+inspect it (homeport_runtime.hosts.job).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from .room import own_caches
 
 
 def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
-    """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
+    """Returns the job of a serving worker, which need not warm up if another worker of its release has done so
+    (`proven`).
+    """
     alone = release.max_workers == 1 and release.min_workers <= 1
     serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
     serving["token_hash"] = release.token_hash
@@ -20,7 +24,7 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
 
 
 def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
-    """With `record` the answer to be told has the discovery, too (homeport_runtime.protocol.discovery)."""
+    """Returns the job of an inspection, with `record` including the discovery (homeport_runtime.protocol.discovery)."""
     return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
 
 
@@ -42,6 +46,6 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
 
 
 def told(room: Room) -> dict[str, list[str]]:
-    """The part of a job that says what the worker sees."""
+    """Returns the part of a job that says what the worker sees."""
     named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
     return {name: [str(folder) for folder in folders] for name, folders in named.items()}

@@ -1,4 +1,4 @@
-"""How many workers of a project run: none while nobody calls, one more while there are too many requests for long.
+"""Decides how many workers of a project run: none while nobody calls, one more after too many requests for long.
 
 A worker that gives no sign of life keeps its life and loses its place: liveness.py says why.
 """
@@ -20,14 +20,16 @@ from .release import RunnableRelease
 from .tasks import Tasks
 from .worker import Worker
 
-# How long there must be too many requests for another worker, and so few that one can go.
+# The seconds of too many requests after which a worker is added, and those of so few that one is removed.
 SCALE_OUT_S = 1.0
 SCALE_IN_S = 15.0
 
 
 class Scaling:
-    """`release` is what serves, or would serve when somebody connects; None before the first deploy has worked. `lock`
-    is held by whoever starts workers or replaces them.
+    """Scales one project.
+
+    `release` is what serves, or would serve when somebody connects; None before the first deploy has worked. Whoever
+    starts or replaces workers holds `lock`.
     """
 
     def __init__(
@@ -48,22 +50,24 @@ class Scaling:
         crew.on_lost = lambda _worker: self.refill()
 
     def watch(self) -> None:
-        """While no worker runs, the next request starts one."""
+        """Lets the next request start a worker, while none runs."""
         if not self._crew.serving and self.release is not None:
             self._entrance.watch(self.wake)
 
     def wake(self) -> None:
-        """Starts a worker where none runs, and what `min` asks for beside it."""
+        """Starts a worker if none runs, and the others that `min` asks for."""
         self._entrance.unwatch()
         self._tasks.spawn(self._wake_all())
 
     def refill(self) -> None:
-        """Workers have gone, or may serve now: those that `min` asks for are started, others when somebody calls."""
+        """Starts the workers that `min` asks for, and lets the next request start one, after workers have ended or may
+        serve again.
+        """
         self.watch()
         self.fill()
 
     def fill(self) -> None:
-        """Starts what is missing of the workers that `min` asks for even when nobody calls."""
+        """Starts the missing ones of the workers that `min` asks for."""
         release = self.release
         if self._entrance.is_open and release and len(self._crew.serving) < release.min_workers:
             self._entrance.unwatch()
@@ -89,21 +93,21 @@ class Scaling:
                 self._crew.serving = [await self._crew.start(self.release)]
                 self._entrance.release()
             except Exception as error:
-                # Whatever it was, the socket must be watched again, or every request would wait for ever.
+                # After any error the socket must be watched again, or every request would wait for ever.
                 self._health.error = str(error) or type(error).__name__
                 self._health.crashes += 1
                 self._parking.relieve(error)
                 self.watch()
 
     def _rest(self, worker: Worker) -> None:
-        """A worker that nobody needs any more goes; with the last one the supervisor watches the sockets again."""
+        """Retires a worker that nobody needs; after the last one the sockets are watched again."""
         serving = self._crew.serving
         if worker in serving and not self.lock.locked() and len(serving) > worker.release.min_workers:
             self._crew.retire(worker)
             self.watch()
 
     def _weigh(self, _worker: Worker) -> None:
-        """Told how many requests are open: more workers while there are too many for long, fewer while few."""
+        """Starts a worker after too many open requests for long, and retires one after few."""
         release, serving = self.release, self._crew.serving
         if release is None or self.lock.locked() or not serving:
             return
@@ -134,7 +138,7 @@ class Scaling:
                 self._crew.serving.append(worker)
 
     async def _attend(self, worker: Worker) -> None:
-        """Sees to it that callers are answered while `worker` gives no sign of life."""
+        """Lets callers be answered by others while `worker` gives no sign of life."""
         pulse, release = worker.pulse, worker.release
         while True:
             await pulse.silence(NOTICED_S)
@@ -155,7 +159,7 @@ class Scaling:
                 worker.kill()
 
     async def _take_over(self, worker: Worker) -> None:
-        """Another worker goes on, where two may run at a time; what keeps this one may still come to its end."""
+        """Starts another worker in its place, where two may run at a time; the silent one may still finish its call."""
         release, crew = worker.release, self._crew
         async with self.lock:
             if release.stop_first or worker not in crew.serving:

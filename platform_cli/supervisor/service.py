@@ -1,4 +1,4 @@
-"""One project on the embedded platform: its socket, its release, its workers, and every change between them."""
+"""Runs one project on the embedded platform: its socket, its release, its workers, and every change between them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from .tasks import Tasks
 from .workdir import WorkDir
 from .worker import DRAIN_LIMIT_S, Worker
 
-# Seconds between looks whether a port that another program has taken is free again.
+# The interval, in seconds, in which it is checked whether a port that another program has is free again.
 REOPEN_S = 0.5
 
 
 class Service:
-    """Without a worker the supervisor watches the socket: a connection waits in the kernel while a worker starts."""
+    """Serves one project; without a worker it watches the socket, and a connection waits in the kernel while one
+    starts.
+    """
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class Service:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
-        # Whether the last activation worked only when the old release had stopped, though nobody had said so.
+        # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
         self._workdir = WorkDir(folder)
         self._health = Health()
@@ -58,7 +60,7 @@ class Service:
 
     @property
     def release(self) -> RunnableRelease | None:
-        """What serves, or would serve when somebody connects; None before the first deploy has worked."""
+        """Returns what serves, or would serve when somebody connects; None before the first deploy has worked."""
         return self._scaling.release
 
     @release.setter
@@ -67,8 +69,9 @@ class Service:
 
     @property
     def state(self) -> str:
-        """`running`, `unresponsive` (what runs gives no sign of life), `idle` (the next connection starts a worker),
-        `failing`, or `down` (no socket).
+        """Returns `running`, `unresponsive` (no worker gives a sign of life), `idle`, `failing`, or `down` (no socket).
+
+        In `idle` the next connection starts a worker.
         """
         if not self._entrance.is_open:
             return "down"
@@ -79,7 +82,7 @@ class Service:
 
     @property
     def last_error(self) -> str | None:
-        """What is wrong now, or was when a worker was last started."""
+        """Returns what is wrong now, or was when a worker was last started; None if nothing was."""
         for worker in self._crew.running:
             if worker.pulse.is_unresponsive:
                 return (
@@ -89,7 +92,7 @@ class Service:
 
     @property
     def workers(self) -> int:
-        """How many run now, those included that finish their last requests."""
+        """Returns how many workers run now, including those that finish their last requests."""
         return len(self._crew.running)
 
     @property
@@ -98,23 +101,26 @@ class Service:
 
     @property
     def is_retiring(self) -> bool:
-        """Whether a worker that was told to go still runs, and with it what it has started."""
+        """Tells whether a retiring worker still runs, and with it the processes that it has started."""
         return bool(self._crew.retiring)
 
     async def retired(self) -> None:
-        """Returns when each worker that was told to go has ended."""
+        """Waits until all retiring workers have ended."""
         await self._crew.retired()
 
     def open(self, listener: socket.socket | None = None) -> None:
-        """Takes the listening socket, or opens it on the project's port; raises PlatformError if it is taken."""
+        """Takes the listening socket, or opens it on the project's port.
+
+        Raises PlatformError if another program has the port.
+        """
         self._entrance.open(listener)
 
     async def resume(self, release: RunnableRelease, known: Known = lambda _number: None) -> None:
-        """After a restart of the platform: workers that the last control plane has left go on, and `known` tells which
-        release they serve. Else `release` serves as soon as somebody connects, or at once where it asks for workers
-        that always run.
+        """Resumes the project after a restart of the platform.
 
-        While the port is taken, be it by a worker that a killed platform left behind, the service is down.
+        Workers that the last control plane has left continue, and `known` finds the release that each serves. Else
+        `release` serves as soon as somebody connects, or at once if it asks for workers that always run. While the port
+        is taken, for instance by a worker of a killed platform, the service is down.
         """
         self._scaling.release, self._health.error = release, None
         adopted = await self._crew.adopt(release, known)
@@ -133,17 +139,20 @@ class Service:
         self._scaling.refill()
 
     async def _hold_until_retired(self) -> None:
-        """No worker starts before those that were told to go have gone."""
+        """Prevents workers from starting until all retiring ones have ended."""
         async with self._scaling.lock:
             await self.retired()
 
     async def _renew(self, release: RunnableRelease) -> None:
-        """What serves was started as something else: a kill came between two steps, or this is another version."""
+        """Activates the release again, because an adopted worker was started with another fingerprint.
+
+        A kill came between two steps, or this is another version.
+        """
         with contextlib.suppress(HomeportError, OSError):
             await self.activate(release)
 
     def fail(self, reason: str) -> None:
-        """Nothing can serve: `reason` is what is wrong."""
+        """Stops listening, because nothing can serve; `reason` is what is wrong."""
         self._health.error = reason
         self._entrance.give_up_sockets()
 
@@ -154,16 +163,20 @@ class Service:
                 self.open_if_down()
 
     def open_if_down(self) -> None:
-        """Raises PlatformError while another program has the port."""
+        """Opens the socket if the service is down.
+
+        Raises PlatformError while another program has the port.
+        """
         if not self._entrance.is_open:
             self.open()
             self._health.error = None
             self._scaling.refill()
 
     async def activate(self, release: RunnableRelease) -> None:
-        """Warms a worker of `release` up and switches to it. If that fails the old release goes on as it was.
+        """Warms up a worker of `release` and switches to it; if that fails the old release serves as before.
 
-        The old one stops first where `release` says so, or where a worker beside it fails as if it were in the way.
+        The old one stops first if `release` says so, or if a worker beside it fails as if it were in the way. Raises
+        the worker's own reason, as InspectError or ReleaseError.
         """
         async with self._scaling.lock:
             self.open_if_down()
@@ -184,7 +197,7 @@ class Service:
         self._serve_with(worker)
         for each in old:
             self._crew.retire(each)
-        # Only then is every new connection answered by the new release.
+        # Only after this every new connection is answered by the new release.
         await asyncio.gather(*(each.stopped() for each in old))
 
     async def _replace(self, release: RunnableRelease) -> None:
@@ -200,14 +213,16 @@ class Service:
 
     @contextlib.contextmanager
     def _placed(self, release: RunnableRelease) -> Iterator[None]:
-        """The files of `release` are in the working folder; those of the one before, if this fails."""
+        """Puts the files of `release` into the working folder, and those of the previous one back if
+        the block fails.
+        """
         previous = self.release
         self._entrance.unwatch()
         try:
             self._workdir.place(release.bundle / "app", release.files, release.folders)
             yield
         except BaseException:
-            # What is wrong with the folder itself is said already.
+            # What is wrong with the folder itself has been reported.
             with contextlib.suppress(ReleaseError):
                 self._workdir.place(
                     *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
@@ -217,18 +232,20 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """No worker runs meanwhile, and connections wait. What ran is started again."""
+        """Stops all workers for the block, while connections wait, and starts one again afterwards if any ran."""
         async with self._scaling.lock, self._alone():
             yield
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
-        """No worker runs, and connections wait. Where none was started meanwhile, what ran is started again."""
+        """Stops all workers for the block, and starts one again afterwards if any ran and the block
+        has started none.
+        """
         ran = self.workers > 0
         self._entrance.unwatch()
         self._entrance.collect()
         try:
-            # One that was silent may have been given more time.
+            # A silent worker may have been given more time.
             for worker in set(self._crew.running):
                 self._crew.retire(worker)
             await self.retired()
@@ -241,7 +258,7 @@ class Service:
                     self._scaling.wake()
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Stops accepting, lets requests finish for so long, ends every worker and gives the socket back."""
+        """Stops accepting, gives requests `limit_s` seconds to finish, ends every worker and closes the socket."""
         self._entrance.unwatch()
         await self._tasks.end()
         await self._crew.close(limit_s)
@@ -249,7 +266,7 @@ class Service:
         self.log.close()
 
     async def leave(self) -> None:
-        """The control plane ends, and everything else goes on."""
+        """Ends this control plane's part, while everything else continues."""
         self._entrance.unwatch()
         await self._tasks.end()
         await self._crew.leave()

@@ -1,4 +1,4 @@
-"""What a service does beside answering its callers: tasks that end with it."""
+"""Holds the tasks that a service runs beside answering its callers, and that end with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Tasks:
         return task
 
     async def end(self) -> None:
-        """Cancels all of them, and returns when they have ended."""
+        """Cancels all tasks, and waits until they have ended."""
         running = set(self._running)
         for task in running:
             task.cancel()

@@ -1,4 +1,4 @@
-"""One worker process as the supervisor sees it: started, ready, accepting, draining, gone."""
+"""Represents one worker process in the supervisor: starting, ready, accepting, draining, gone."""
 
 from __future__ import annotations
 
@@ -26,20 +26,24 @@ from .release import RunnableRelease
 from .room import shown, worker_room
 from .worker_output import LineSink, WorkerOutput
 
-# A process that says nothing has the time its manifest gives it and this much more, in seconds.
+# The seconds that a silent process has beyond the time that its manifest gives it.
 START_GRACE_S = 15.0
 # Longer than a worker gives its own requests to finish (homeport_runtime.hosts.http_server.DRAIN_S).
 DRAIN_LIMIT_S = 40.0
-# One that does not even stop accepting is not waited for.
+# The seconds for which a worker that does not stop accepting is waited for.
 STOP_LIMIT_S = 2.0
-# More than one order's answer is never waited for.
+# The number of answers that are kept; only one is ever waited for.
 MAX_ANSWERS = 8
 GONE = Answer("gone", {})
 UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
 
 class State(enum.Enum):
-    """STARTING: loads and warms up. SERVING: accepts. DRAINING: finishes what it has. GONE: the process has ended."""
+    """Is the state of a worker.
+
+    STARTING: it loads and warms up. SERVING: it accepts. DRAINING: it finishes its requests. GONE: its process has
+    ended.
+    """
 
     STARTING = "starting"
     SERVING = "serving"
@@ -48,9 +52,10 @@ class State(enum.Enum):
 
 
 class Worker:
-    """Made by `start_worker`. `sink` gets each line of output with its level and the process id.
+    """Represents a worker, which `start_worker` makes; `sink` gets each line of output with its level and the process
+    id.
 
-    Whatever the process says comes through here, and leaves without the values of its secrets.
+    Everything that the process writes passes through here, where the values of its secrets are removed.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class Worker:
         self._launched = launched
         self._calls = calls
         self._exit_code: int | None = None
-        # What was not asked for is not kept.
+        # Answers to orders; others are not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._output: WorkerOutput | None = None
@@ -83,7 +88,7 @@ class Worker:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What leads to it: for whoever goes on with it when this process has ended."""
+        """Returns the descriptors with which another process can take over when this one has ended."""
         launched = self._launched
         calls = (self._calls.descriptor,) if self._calls is not None else ()
         return (launched.control.fileno(), launched.stdout, launched.stderr, *calls)
@@ -94,7 +99,7 @@ class Worker:
         self._channel = await ControlChannel.open(self._launched.control)
         is_starting = self.state is State.STARTING
         output = self._output = WorkerOutput(self._launched, self._scrubber, sink, is_starting=is_starting)
-        # Whoever followed it before may have ended in the middle of a message.
+        # An earlier control plane may have stopped in the middle of a message.
         listening = asyncio.create_task(self._listen(self._channel, sink, forgives=not is_starting))
         self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
 
@@ -131,9 +136,9 @@ class Worker:
     async def _reap(self, listening: asyncio.Task[None], output: WorkerOutput) -> None:
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
-            # Its zygote died before it: the end of the control channel is the end of the process.
+            # Its zygote died before it, so the end of the control channel is the end of the process.
             await listening
-        # A program that the server left behind goes with its group.
+        # A program that the server left behind ends with its process group.
         self._signal(signal.SIGKILL)
         await output.finish()
         if self._calls is not None:
@@ -148,7 +153,7 @@ class Worker:
         self.gone.set()
 
     async def leave(self) -> None:
-        """It goes on without this process: what it has printed until now is heard."""
+        """Lets the worker continue without this process, after reading what it has printed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
@@ -156,7 +161,10 @@ class Worker:
             await self._output.leave()
 
     async def expect(self, event: str, timeout: float) -> dict[str, Any]:
-        """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
+        """Waits until the worker reports `event`, and returns what belongs to it.
+
+        Raises InspectError with the server's own reason, and ReleaseError if the worker does not answer, or ends.
+        """
         try:
             answer = await asyncio.wait_for(self._answer(event), timeout)
         except TimeoutError:
@@ -176,20 +184,20 @@ class Worker:
             raise InspectError(reason, hint=hint and self._scrubber.text(hint))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
-        # The server may have closed the channel and go on.
+        # The server may have closed the channel and continue.
         self.kill()
         await self.gone.wait()
         reason = f"the server's process ended while it started ({self.exit_reason()})"
         raise ReleaseError(await self._with_last_words(reason), hint=f"see `homeport logs {self.release.project}`")
 
     async def _answer(self, event: str) -> Answer:
-        """The next that is `event`, or says that it will not come."""
+        """Returns the next answer that is `event`, or that says that it will not come."""
         while (answer := await self._answers.get()).event not in (event, "failed", "gone"):
             pass
         return answer
 
     async def _with_last_words(self, reason: str) -> str:
-        """`reason`, and below it what the process printed before its end, which often says more."""
+        """Returns `reason`, followed by what the process printed before its end, which often says more."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
         return self._output.with_last_words(reason) if self._output is not None else reason
@@ -197,7 +205,7 @@ class Worker:
     def exit_reason(self) -> str:
         code = self._exit_code
         if code is not None and code < 0:
-            # Those for real-time use have no names.
+            # Real-time signals have no names.
             names = {number.value: number.name for number in signal.Signals}
             return f"killed by {names.get(-code, f'signal {-code}')}"
         return "its end was not seen" if code is None else f"exit {code}"
@@ -210,34 +218,38 @@ class Worker:
             self._output.is_starting = False
 
     def tell(self, **order: Any) -> None:
-        """Gives it an order, which `expect` may wait for an answer to."""
+        """Sends the worker an order, whose answer `expect` may wait for."""
         if self._channel is not None:
             self._channel.send(**order)
 
     def share(self, workers: int) -> None:
-        """It hands its part of its connections to another worker: they are `workers` now."""
+        """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""
         self.tell(do="share", workers=workers)
 
     def ask_where(self) -> None:
-        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        """Lets a silent worker continue, if it was only stopped, and print where its threads are."""
         self._signal(signal.SIGCONT)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, WHERE)
 
     async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
+        """Lets its connections go to the project's other workers, or wait in the exchange; returns when
+        it has ended.
+        """
         await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
+        """Lets it finish its requests and close its connections, since no other worker continues; returns when it has
+        ended.
+        """
         await self._end("close", limit_s)
 
     async def _end(self, order: str, limit_s: float) -> None:
-        """What does not end in time is killed."""
+        """Gives the order to end, and kills a worker that does not do so in time."""
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
-        # A process that was stopped does not end, nor see that another has.
+        # A stopped process does not end, and does not notice that another has ended.
         self._signal(signal.SIGCONT)
         self.tell(do=order)
         try:
@@ -247,7 +259,7 @@ class Worker:
             await self.gone.wait()
 
     async def stopped(self) -> None:
-        """Returns when it takes no new connections any more: a moment after it was told to."""
+        """Waits until it takes no new connections any more, shortly after it was told so."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), STOP_LIMIT_S)
 
@@ -255,13 +267,13 @@ class Worker:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        # The worker leads its own process group, so that programs it started go with it.
+        # The worker leads its own process group, so that programs it started end with it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 
 def _ignore(_worker: Worker) -> None:
-    """Nobody has asked to be told."""
+    """Does nothing, until somebody else is to be called."""
 
 
 async def start_worker(
@@ -273,7 +285,7 @@ async def start_worker(
     sink: LineSink,
     calls: OpenCalls | None = None,
 ) -> Worker:
-    """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
+    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
     with contextlib.ExitStack() as opened:

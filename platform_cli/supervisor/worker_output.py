@@ -1,4 +1,4 @@
-"""What a worker's process prints: followed line by line, and passed on without the values of its secrets."""
+"""Follows what a worker's process prints, line by line, and removes the values of its secrets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .launch import Launched
 from .logbook import text_of
 from .output_pipe import OutputPipe
 
-# Lines of a server's output that are shown when it does not start.
+# The lines of a server's output that are shown when it does not start.
 SHOWN_LINES = 15
 
 LineSink = Callable[[bytes, str, int], None]
 
 
 class WorkerOutput:
-    """`sink` gets each line with its level and the process id. The last lines of a worker that `is_starting` are
-    remembered: they often say why it does not start.
+    """Calls `sink` with each line, its level and the process id.
+
+    It keeps the last lines of a worker that `is_starting`, which often say why it does not start.
     """
 
     def __init__(self, launched: Launched, scrubber: Scrubber, sink: LineSink, *, is_starting: bool) -> None:
@@ -30,7 +31,7 @@ class WorkerOutput:
         self._scrubber = scrubber
         self._sink = sink
         self._said: deque[str] = deque(maxlen=SHOWN_LINES)
-        # Whoever followed a worker before may have ended in the middle of a line.
+        # An earlier control plane may have stopped in the middle of a line.
         self._pipes = [
             OutputPipe(launched.stdout, partial(self.hear, level="info"), amid=not is_starting),
             OutputPipe(launched.stderr, partial(self.hear, level="error"), amid=not is_starting),
@@ -44,18 +45,18 @@ class WorkerOutput:
         self._sink(line, level, self._pid)
 
     def with_last_words(self, reason: str) -> str:
-        """`reason`, and below it the last lines of a worker that did not start."""
+        """Returns `reason`, followed by the last lines of a worker that did not start."""
         words = [line for line in self._said if line.strip() and line.strip() not in reason]
         return "\n".join([reason, "it printed:", *(f"  {line}" for line in words)] if words else [reason])
 
     async def finish(self) -> None:
-        """The process has ended: what it has printed last is heard."""
+        """Reads the last output of a process that has ended."""
         await self._stop()
         for pipe in self._pipes:
             pipe.finish()
 
     async def leave(self) -> None:
-        """The process goes on without this one: what it has printed until now is heard."""
+        """Reads the output so far of a process that continues without this one."""
         await self._stop()
         for pipe in self._pipes:
             pipe.drain()

@@ -1,4 +1,6 @@
-"""One zygote as the supervisor sees it: started, told to import and to fork, ended (homeport_runtime.hosts.zygote)."""
+"""Represents one zygote in the supervisor, which starts it and orders it to import and to fork
+(homeport_runtime.hosts.zygote).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from .release import RunnableRelease, base_environment
 from .zygote_key import ZygoteKey
 from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
 
-# Runtimes of releases that an earlier homeport made have no keeper: their zygotes are in no room.
+# Runtimes of releases of earlier versions have no keeper, so their zygotes are in no room.
 BOOT = """
 import socket, sys
 sys.path.append(sys.argv.pop(1))
@@ -32,17 +34,17 @@ except ImportError:
 else:
     main(*sys.argv[1:])
 """
-# Seconds for importing everything once, and for a fork.
+# The seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
 
 
 class ZygoteEnded(ReleaseError):
-    """It ended before it answered: its work is for another one, or for a plain process."""
+    """Says that a zygote ended before it answered: another one, or a plain process, has to do its work."""
 
 
 class Child(NamedTuple):
-    """A process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
+    """Is a process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
 
     pid: int
     ended: asyncio.Future[int | None]
@@ -52,17 +54,17 @@ Answer = TypeVar("Answer", Loaded, Child)
 
 
 class Zygote:
-    """A running zygote. Orders are given one at a time."""
+    """Represents a running zygote, which gets one order at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process | Orphan, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
-        # None when there will be no more.
+        # None when there will be no more answers.
         self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
-        # Of an orphan nobody knows what it was told before.
+        # Nobody knows which orders an orphan has had.
         self._is_known = not isinstance(process, Orphan)
         self.on_end: Callable[[], None] = lambda: None
         self.usable = True
@@ -72,7 +74,7 @@ class Zygote:
 
     @classmethod
     async def start(cls, key: ZygoteKey, log: int, room: Room | None) -> Zygote:
-        """In `room`, if there is one, before it imports anything of a layer."""
+        """Starts a zygote, which enters `room`, if there is one, before it imports anything of a layer."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -95,8 +97,9 @@ class Zygote:
         return cls(process, ours)
 
     async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Loaded | None:
-        """Imports what is not imported yet, but for `skip`, and returns what was found meanwhile. A module that starts
-        threads makes the zygote unusable. Raises ZygoteEnded.
+        """Imports the missing modules, except `skip`, and returns what was found, None if nothing was to be done.
+
+        A module that starts threads makes the zygote unusable. Raises ZygoteEnded if it does not answer.
         """
         missing = [name for name in modules if name not in self._loaded]
         if not self.lacks(modules) or not self.usable:
@@ -138,7 +141,7 @@ class Zygote:
             try:
                 given = await asyncio.shield(exchange)
             except asyncio.CancelledError:
-                # The answer that nobody waits for any more must not be taken for the next order's.
+                # The answer that nobody waits for must not be taken for that to the next order.
                 await asyncio.wait({exchange})
                 raise
         if not isinstance(given, answer):
@@ -161,7 +164,7 @@ class Zygote:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         rest = b""
-        # What is no message ends it, as its own end does.
+        # Something that is no message ends the zygote, as its own end does.
         with contextlib.suppress(OSError, ValueError):
             while (data := await loop.sock_recv(self._control, 64 * 1024)) and len(rest) < MAX_MESSAGE:
                 *lines, rest = (rest + data).split(b"\n")
@@ -170,7 +173,9 @@ class Zygote:
         self.close()
 
     def _hear(self, message: Loaded | Forked | Exited) -> None:
-        """A process id is a child's until its end is told: then the system may give it to another one."""
+        """Handles a message; a process id belongs to a child until its end is reported, after which the system may
+        reuse it.
+        """
         match message:
             case Exited():
                 ended = self._children.pop(message.pid, None)
@@ -186,12 +191,13 @@ class Zygote:
                 self._answers.put_nowait(message)
 
     def close(self) -> None:
-        """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
-        nobody will be later.
+        """Ends the zygote, but not the workers that it has forked.
+
+        Whoever waits for an answer, or for a worker's end, gets None now, since nothing more will be reported.
         """
         self.usable, self.alive = False, False
         self._reader.cancel()
-        # Not before: the loop must not take another socket of the same number for it.
+        # Only then, since the loop must not mistake another socket with the same number for it.
         self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()

@@ -1,7 +1,7 @@
-"""Which releases can share a zygote.
+"""Decides which releases can share a zygote.
 
-Libraries read their configuration when they are imported: a server that sets a variable which its layer's modules look
-at (FASTMCP_LOG_LEVEL, HF_HOME, OMP_NUM_THREADS) has a zygote of its own.
+Libraries read their configuration when they are imported: a server that sets a variable which its layer's modules read
+(FASTMCP_LOG_LEVEL, HF_HOME, OMP_NUM_THREADS) gets a zygote of its own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from .release import RunnableRelease
 
 
 class ZygoteKey(NamedTuple):
-    """Workers with the same key can be forked from the same zygote. `variables` are those that its modules look at when
-    they are loaded.
+    """Identifies a zygote, from which all workers with the same key can be forked.
+
+    `variables` are those that its modules read when they are loaded.
     """
 
     interpreter: Path
@@ -27,24 +28,28 @@ class ZygoteKey(NamedTuple):
     variables: tuple[tuple[str, str], ...] = ()
 
     def write(self) -> str:
-        """For `read`."""
+        """Returns the key as text for `read`."""
         return json.dumps([*map(str, self[:3]), self.variables])
 
     @classmethod
     def read(cls, text: str) -> ZygoteKey:
-        """Raises ValueError or TypeError."""
+        """Returns the key that `write` has written.
+
+        Raises ValueError or TypeError for other text.
+        """
         interpreter, layer, runtime, variables = json.loads(text)
         return cls(Path(interpreter), Path(layer), Path(runtime), tuple((name, value) for name, value in variables))
 
     @property
     def shared(self) -> ZygoteKey:
-        """The same without a server's own variables."""
+        """Returns the key without a server's own variables."""
         return self._replace(variables=())
 
 
 def key_of(release: RunnableRelease, effects: ImportEffects) -> ZygoteKey | None:
-    """None where a fork would not serve `release` as a plain process does: a secret decides how its modules are loaded,
-    and a zygote never sees secrets.
+    """Returns the key of the zygote for `release`; None if a secret decides how its modules are loaded.
+
+    A zygote never gets secrets, so a fork would not serve as a plain process does.
     """
     early = effects.early(release.environment)
     if referenced(early):
@@ -53,5 +58,7 @@ def key_of(release: RunnableRelease, effects: ImportEffects) -> ZygoteKey | None
 
 
 def forkable(release: RunnableRelease) -> bool:
-    """Linux only: on macOS system frameworks refuse to be forked."""
+    """Tells whether a release's workers may be forked, which is so on Linux only: macOS frameworks refuse
+    to be forked.
+    """
     return release.cold_start_optimization and sys.platform == "linux"

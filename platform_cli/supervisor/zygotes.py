@@ -1,4 +1,4 @@
-"""The zygotes of the platform: one per layer, interpreter and runtime, kept while a project uses it."""
+"""Manages the platform's zygotes: one per layer, interpreter and runtime, kept while a project uses it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from .room import layer_room
 from .zygote import Zygote, ZygoteEnded
 from .zygote_key import ZygoteKey, forkable, key_of
 
-# Under this are zygotes among what outlives the control plane.
+# The folder of zygotes in the descriptor store.
 KEPT = "zygote"
-# Idle zygotes of layers that no project serves any more, kept for the next deploy.
+# The number of idle zygotes, of layers that no project serves any more, that are kept for the next deploy.
 SPARE = 2
-# Zygotes at most: each holds what one layer's servers import, 30 to 100 MB.
+# The most zygotes; each holds what one layer's servers import, 30 to 100 MB.
 MOST = 16
-# Zygotes that are started to find which modules of a layer cannot be forked.
+# The number of zygotes that are started to find which modules of a layer cannot be forked.
 MAX_TRIES = 8
 
 
 class Zygotes:
-    """The quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
+    """Is the quickest launcher for a release: it forks its layer's zygote if there is one, else it starts a plain
+    process.
+    """
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -45,7 +47,7 @@ class Zygotes:
         self._store = DescriptorStore()
 
     def keep_in(self, store: DescriptorStore) -> None:
-        """What is in `store` from the last control plane goes on; what is started from here on outlives this one."""
+        """Takes over the zygotes in `store`, and keeps new ones there."""
         self._store = store
         for kept in store.take_below(KEPT):
             try:
@@ -69,7 +71,7 @@ class Zygotes:
 
     @contextlib.contextmanager
     def _kept(self, release: RunnableRelease) -> Iterator[None]:
-        """Meanwhile `keep` leaves the layer's zygotes alone: somebody waits for one."""
+        """Protects the layer's zygotes from `keep` during the block, since somebody waits for one."""
         key = ZygoteKey(release.interpreter, release.layer, release.runtime)
         self._awaited[key] += 1
         try:
@@ -78,7 +80,10 @@ class Zygotes:
             self._awaited[key] -= 1
 
     async def prepare(self, release: RunnableRelease) -> Zygote | None:
-        """A zygote that has the modules of `release`; None where there cannot be one. Raises ZygoteEnded."""
+        """Returns a zygote that has the modules of `release`; None if there cannot be one.
+
+        Raises ZygoteEnded if it does not answer.
+        """
         async with self._loading[ZygoteKey(release.interpreter, release.layer, release.runtime)]:
             effects = read_effects(release.layer, release.runtime)
             for _ in range(MAX_TRIES):
@@ -88,7 +93,7 @@ class Zygotes:
                 zygote = await self._get(key, layer_room(release))
                 known, effects = effects, await self._load(key, zygote, release, effects)
                 if effects.unforkable != known.unforkable:
-                    # Found by trying: the next zygote of this layer goes without it.
+                    # The next zygote of this layer does without the module that was found.
                     zygote.close()
                     await zygote.ended()
                 elif key == key_of(release, effects):
@@ -98,10 +103,10 @@ class Zygotes:
     async def _load(
         self, key: ZygoteKey, zygote: Zygote, release: RunnableRelease, known: ImportEffects
     ) -> ImportEffects:
-        """Returns what is known of the layer afterwards."""
+        """Loads the release's modules, and returns what is then known of the layer."""
         name = f"{KEPT}/{zygote.pid}"
         if zygote.lacks(release.modules):
-            # Of one that is interrupted nobody would know which answer is to what.
+            # Of an interrupted zygote nobody would know to which order an answer belongs.
             self._store.drop(name)
         answer = await zygote.load(release.layer, release.modules, known.unforkable)
         if answer and zygote.usable:
@@ -130,8 +135,10 @@ class Zygotes:
         return self._zygotes[key]
 
     def keep(self, used: Iterable[RunnableRelease]) -> None:
-        """Ends zygotes whose layer none of `used` needs, but for the newest few, and the least recently used ones
-        beyond MOST: they are started again when a worker is needed.
+        """Ends zygotes whose layer none of `used` needs, but for the newest few, and the least recently used beyond
+        MOST.
+
+        They are started again when a worker is needed.
         """
         awaited = {key for key, count in self._awaited.items() if count}
         needed = {key_of(release, read_effects(release.layer, release.runtime)) for release in used}

@@ -1,4 +1,4 @@
-"""The time that a server has to start."""
+"""Limits the time that a server has to start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .channel import Channel
 
 
 class Deadline:
-    """Ends a process that does not finish its start in time, and says where the server's code was waiting."""
+    """Ends a process that does not start in time, and reports where the server's code was waiting."""
 
     def __init__(self, seconds: float, app_folder: Path, channel: Channel) -> None:
         self._seconds = seconds

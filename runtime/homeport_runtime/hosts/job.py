@@ -1,4 +1,4 @@
-"""What the supervisor tells a worker first (platform_cli.supervisor.jobs)."""
+"""Describes the first order of the supervisor to a worker (platform_cli.supervisor.jobs)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from ..loading.manifest import Manifest
 
 @dataclass(frozen=True)
 class Job:
-    """`mode` is `serve` or `inspect`; `names` are host names beside the loopback ones; `idle_s` the seconds without
-    requests after which it says that it is idle; `alone` that it shares its project's sockets with no other; `secrets`
-    the values in `environment` that no output may show, by name; `hidden` the platform's folders of which it may see
-    nothing but what is `writable`, and `protected`, which it may not change; `tools` what the server has listed in a
-    worker that warmed up before; `token_hash` that of the bearer token which callers must have, if any; `record` that
-    an inspection also tells what the server says to every client alike; `calls` the file that has the calls which it
-    answers.
+    """Says what a worker has to do.
+
+    `mode` is `serve` or `inspect`. `names` are host names beside the loopback ones. After `idle_s` seconds without
+    requests the worker reports that it is idle. `alone` means that it shares its project's sockets with no other
+    worker.
+
+    `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
+    sees only what is `writable`; it cannot change what is `protected`. `tools` are those of an earlier contract of the
+    server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
+    With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
+    the calls that are being answered.
     """
 
     mode: str

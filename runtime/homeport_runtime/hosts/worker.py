@@ -1,7 +1,7 @@
-"""One worker: loads the server, warms it up, accepts on the project's socket when told, and drains when told.
+"""Runs one worker: loads the server, warms it up, accepts on the project's socket when told, and drains when told.
 
-The same start serves inspection at deploy time: such a worker reports the contract and ends. What a worker is told
-first is its Job; environment and secrets come in there, so they are in no command line and never in a zygote.
+The same start serves inspection at deploy time: such a worker reports the contract and ends. The first order of a
+worker is its Job, which contains environment and secrets, so that they are in no command line and never in a zygote.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .deadline import Deadline
 from .job import Job
+from .libraries_report import libraries_report
 from .limits import limit_process
 from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
@@ -41,7 +42,7 @@ from .start import Fail, Folders, Prepared, Served, prepare, run, started
 if TYPE_CHECKING:
     from .confinement import EmptyRoom
 
-# Seconds that a program has to clean up when it has served.
+# The seconds that a program has to clean up after it has served.
 END_S = 5.0
 
 
@@ -51,9 +52,11 @@ def main(
     trees: Mapping[Path, int] = MappingProxyType({}),
     empty_room: EmptyRoom | None = None,
 ) -> NoReturn:
-    """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
-    (see handover.py); none for an inspection. `trees` are mounts of what it may see, where it does not see it yet, and
-    `empty_room` is where it is, if it is in one.
+    """Runs a worker process from start to end.
+
+    `sockets` are the listener and the two ends of the exchange of connections (see handover.py), none for an
+    inspection. `trees` are mounts of the folders that it may see and does not see yet. `empty_room` is the room that it
+    is in, None if it is in none.
     """
     install_takeover()
     code = 1
@@ -69,7 +72,7 @@ def main(
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends the process as Python does, but waits for no thread: one that the server left would keep it for ever."""
+    """Ends the process after its exit handlers, without waiting for threads, which might never end."""
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -119,27 +122,27 @@ def _work(
 
 
 def _place(path: Path, trees: Mapping[Path, int]) -> Path:
-    """Where `path` is before this process is in its room."""
+    """Returns where `path` can be opened before this process is in its room."""
     return Path("/proc/self/fd", str(trees[path])) if path in trees else path
 
 
 def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
-    """Before the first line of the server's own code, and before there is a second thread."""
+    """Confines the process before the server's code runs, and before there is a second thread."""
     from .confinement import Room, enter_empty_room
 
-    # Below the layer and the runtime is code that servers of other projects run, too.
+    # Servers of other projects run the code below the layer and the runtime, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
     room = Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected))
     (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
 def _settle(job: Job) -> None:
-    """Makes the process the server's own: environment, folder, path, output."""
+    """Sets the process up for the server: environment, folder, path and output."""
     roots = job.manifest.roots
     environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
     os.environ.update(environment)
-    # A fork has the time zone of its zygote.
+    # A fork inherits the time zone of its zygote.
     time.tzset()
     os.chdir(job.workdir)
     capture_output(Scrubber(job.secrets))
@@ -165,12 +168,12 @@ class Worker:
         self._sockets = sockets
         self._open_calls = open_calls
         self._reached_start = reached_start
-        # Sessions are kept beside the working folder: they belong to the project and not to the server.
+        # Sessions are kept beside the working folder, since the server must not see them.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
         self._folders = Folders(job.bundle / APP_FOLDER, job.workdir, job.layer, sessions)
 
     def run(self, fail: Fail) -> None:
-        """To the end of the server's own program."""
+        """Runs the server's program to its end."""
         run(self._manifest, self._folders, self._serve, fail)
 
     async def _serve(self, served: Served) -> None:
@@ -183,7 +186,7 @@ class Worker:
             names,
             (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
-            # What is recorded a function says, where nobody may.
+            # A function answers from the record, and does not allow subscriptions.
             listens=not job.record,
         )
         async with started(server.app, self._folders, job.tools) as contract:
@@ -203,9 +206,10 @@ class Worker:
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
                 discovery=await server.app.record() if self._job.record else None,
+                libraries=libraries_report(self._folders.layer),
             )
             return
-        # uvicorn comes from the layer, which is on the path only now.
+        # Imported late, since uvicorn is in the layer, which is only now on the path.
         from .handover import ALONE, Exchange
         from .http_server import HTTPServer
 
@@ -220,7 +224,7 @@ class Worker:
 
 
 def _end_within(seconds: float) -> None:
-    """Ends the process, when it has served, whatever its program still does behind its run()."""
+    """Ends the process after it has served, whatever its program does after its run() has returned."""
     timer = threading.Timer(seconds, _leave, [0])
     timer.daemon = True
     timer.start()
