@@ -19,7 +19,8 @@ def program_of(layer: Path, name: str) -> Program:
     """The program in `layer` that a person calls `name`: a console script, the console script of the distribution of
     that name, or a module for `python -m`. Raises SourceError.
 
-    Of several scripts of a distribution it is the one that is called as it is, else the only one with mcp in its name.
+    Of several scripts of a distribution it is the one that is called as it is, else the only one with mcp in its name;
+    names for the same program count as one.
     """
     # Late: a deploy of a project's own program needs none of it.
     from importlib.metadata import distributions
@@ -32,12 +33,12 @@ def program_of(layer: Path, name: str) -> Program:
         return found
     likely = [script for script in scripts if slugify(script) == slugify(name)]
     likely = likely or [script for script in scripts if len(scripts) == 1 or "mcp" in script.lower()]
-    if len(likely) == 1:
+    if len({(scripts[script].module, scripts[script].function) for script in likely}) == 1:
         return scripts[likely[0]]
     if scripts:
         raise SourceError(
             f"{name} has several programs, and none is called {name}: {', '.join(sorted(scripts))}",
-            hint=f'Name one in a fastmcp.toml, below [deployment]: entrypoint = "{min(scripts)}"',
+            hint=f"Name one: homeport deploy pypi:{name}:{min(scripts)}, or FOLDER:{min(scripts)} for a folder's own.",
         )
     module = name.replace("-", "_")
     if _is_module(layer, module):

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.libraries.tried import SDKS, untried
+from homeport_runtime.libraries.tried import untried
 
 from .. import __version__
 from ..errors import InspectError, ReleaseError
@@ -42,22 +42,18 @@ async def inspect_in(
     try:
         return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
     except InspectError as error:
-        raise InspectError(error.message, hint=_with_newer_libraries(error.hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, error.hint, release.layer) from error
     except ReleaseError as error:
         hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
-        raise InspectError(error.message, hint=_with_newer_libraries(hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, hint, release.layer) from error
     finally:
         worker.kill()
         await worker.gone.wait()
 
 
-def _with_newer_libraries(hint: str | None, layer: Path) -> str | None:
-    """A server that does not start may be right, and built with a library that this homeport does not know yet: most
-    likely with an SDK, which is said first.
-    """
-    newer = {
-        each.library: f"{each.sentence(__version__)}: require {each.pin}, or upgrade homeport"
-        for each in untried(layer)
-    }
-    sdks = [newer.pop(library) for library in SDKS if library in newer]
-    return "; ".join([*sdks, *([hint] if hint else []), *newer.values()]) or None
+def _with_newer_libraries(message: str, hint: str | None, layer: Path) -> InspectError:
+    """A server that does not start may be right, and built with a library that this homeport does not know yet."""
+    newer = list(untried(layer))
+    message = "\n".join([message, *(each.sentence(__version__) for each in newer)])
+    ways = [f"require {', '.join(each.pin for each in newer)}, or upgrade homeport"] if newer else []
+    return InspectError(message, hint="; ".join([*ways, *([hint] if hint else [])]) or None)
