@@ -76,6 +76,6 @@ def test_a_transport_that_is_not_found(recorded: Any, patch: Any, library: str, 
 
 
 def test_a_module_that_is_not_found(recorded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transports, "PLACES", {"json": (("json.decoder",), ("json.moved", "json.gone"))})
+    monkeypatch.setattr(transports, "PLACES", {"json": (("json.decoder",), ("json.moved", "json.gone.too"))})
     transports.check_places()
     assert recorded() == [("json", "json.moved")]
