@@ -15,9 +15,9 @@ NAME = "benchmark"
 CONFIG = "[scaling]\nidle_s = 1\n"
 
 
-def wait_for_no_worker(running: Platform) -> None:
+def wait_for_no_worker(running: Platform, name: str = NAME) -> None:
     deadline = time.monotonic() + 60
-    while running.run("status", NAME)["workers"]:
+    while running.run("status", name)["workers"]:
         if time.monotonic() > deadline:
             raise SystemExit("the project did not scale to zero within 60 s")
         time.sleep(0.1)

@@ -1,3 +1,3 @@
-"""homeport: a self-hosted FastMCP Cloud. The command line, the build pipeline, the control plane and the supervisor."""
+"""Contains homeport, a self-hosted FastMCP Cloud: its command line, build pipeline, control plane and supervisor."""
 
 __version__ = "0.1.0"

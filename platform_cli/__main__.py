@@ -1,4 +1,4 @@
-"""The command line: `homeport`, or `python -m platform_cli`."""
+"""Runs the command line: `homeport`, or `python -m platform_cli`."""
 
 from __future__ import annotations
 
@@ -61,13 +61,15 @@ are a platform on another machine and its token."""
 
 
 class LazyGroup(click.Group):
+    """Lists all commands, and imports a command's module only when that command runs."""
+
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        # What modules make at import stays; looking for garbage meanwhile costs 8 ms of a deploy, and finds none.
+        # The garbage collector finds nothing to free while modules are imported, and costs a deploy 8 ms.
         gc.disable()
         try:
             module = __import__(f"platform_cli.commands.{COMMANDS[name][0]}", fromlist=[name])
@@ -90,23 +92,23 @@ def cli(platform: str | None) -> None:
     \b
     homeport deploy server.py
     """
-    # What a command makes of it: commands/options.py.
+    # The commands themselves read this option, in commands/options.py.
     _ = platform
 
 
 def main() -> None:
-    """Runs a command; every expected failure ends in a message and its exit code, never in a traceback."""
+    """Runs the command of this process, and turns every expected failure into a message and an exit code."""
     try:
         code = run(sys.argv[1:])
     except BrokenPipeError:
-        # Whoever read our output has seen enough; what is still in the buffer goes nowhere.
+        # The reader of our output has closed the pipe. The rest of the buffer goes to /dev/null.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 0
     _leave(code)
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends the process as Python does, but takes nothing apart before: that costs 10 ms after a deploy."""
+    """Ends the process without the interpreter's teardown, which would cost 10 ms after a deploy."""
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
@@ -115,7 +117,10 @@ def _leave(code: int) -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs a command, says why one has failed, and returns its exit code. Raises BrokenPipeError."""
+    """Runs a command, prints the error of one that failed, and returns its exit code.
+
+    Raises BrokenPipeError when the reader of the output has closed the pipe.
+    """
     if sys.platform == "win32":
         sys.stderr.write("error: homeport runs on Linux and macOS\n  try: on Windows, use it inside WSL 2\n")
         return 2
@@ -153,7 +158,7 @@ def _broken(error: OSError) -> HomeportError:
 def _failed(arguments: list[str], error: HomeportError) -> int:
     from .commands.output import Output
 
-    # What stands behind -- is for the server.
+    # Arguments after `--` belong to the user's server.
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     Output(as_json="--json" in own).error(error)
     return error.exit_code

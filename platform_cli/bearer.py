@@ -1,19 +1,20 @@
-"""Bearer tokens of ours: how one is made, and its hash, which is all that is kept of it."""
+"""Makes homeport's bearer tokens, and the hashes that are stored in their place."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 
-# Random bytes; at this length a plain SHA-256 is as good as a slow hash, since nobody can guess.
+# The number of random bytes in a token. So many cannot be guessed, so a plain SHA-256 protects as well as a slow hash.
 ENTROPY = 32
 PREFIX = "homeport_"
 
 
 def make_token() -> str:
+    """Returns a new random bearer token."""
     return PREFIX + secrets.token_urlsafe(ENTROPY)
 
 
 def hash_of(token: str) -> str:
-    """The sha256 in hexadecimal digits: what the guard of a deployment is told."""
+    """Returns the SHA-256 of a token in hexadecimal digits, which is all that a guard gets to know of it."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,15 +1,21 @@
-"""What changed between two contracts, as the clients of a server see it."""
+"""Compares two contracts, and names the changes that a server's clients would notice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api.difference import ToolsDifference
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Names of tools; `required` has `tool.parameter` for each parameter that was optional, or not there."""
+    """Holds the names of the tools that two contracts do not have in common, or describe differently.
+
+    `required` holds `tool.parameter` for each parameter that is required now and was optional, or missing, before.
+    """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -18,14 +24,22 @@ class Difference:
 
     @property
     def is_breaking(self) -> bool:
-        """Whether a call that worked may fail."""
+        """Tells whether a call that worked before may fail now."""
         return bool(self.removed or self.required)
 
-    def data(self) -> dict[str, Any]:
-        return {**asdict(self), "breaking": self.is_breaking, "lines": self.lines()}
+    def data(self) -> ToolsDifference:
+        """Returns the difference as it is written as JSON."""
+        return {
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "required": list(self.required),
+            "described": list(self.described),
+            "breaking": self.is_breaking,
+            "lines": self.lines(),
+        }
 
     def lines(self) -> list[str]:
-        """One for each change, the breaking ones first."""
+        """Returns one line of text for each change, the breaking ones first."""
         return [
             *(f"- {name} (breaking: removed)" for name in self.removed),
             *(f"! {name} (breaking: is required now)" for name in self.required),
@@ -35,7 +49,7 @@ class Difference:
 
 
 def compare(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Difference:
-    """From `old` to `new`; None is a server without a contract."""
+    """Returns what changed from contract `old` to contract `new`; None stands for a server without a contract."""
     before, after = _tools(old), _tools(new)
     both = [name for name in after if name in before]
     return Difference(

@@ -1,4 +1,6 @@
-"""SQLite files of the platform: in WAL mode (https://sqlite.org/wal.html), each change on disk when it is made."""
+"""Opens the platform's SQLite files in WAL mode (https://sqlite.org/wal.html), with each change durable when it
+returns.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from pathlib import Path
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """Creates it, for its owner alone, where it is not there. On a full disk there is no room for the index that
-    processes share (-shm): then the database is this one's alone, which can read all of it.
+    """Opens the database at `path`, and creates it with mode 0600 where it does not exist.
+
+    On a full disk there is no room for the index that processes share (-shm). The database is then opened in exclusive
+    mode, in which it can still be read.
     """
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -23,7 +27,7 @@ def _open(path: Path, *settings: str) -> sqlite3.Connection:
     try:
         for setting in (*settings, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"):
             database.execute(setting)
-        # Nothing is read before.
+        # SQLite opens the file only when something is read, so this finds out whether it can be opened.
         database.execute("PRAGMA user_version")
     except BaseException:
         database.close()

@@ -1,4 +1,4 @@
-"""Every error a person can meet, with its exit code and the category that `--json` reports.
+"""Defines every error that a person can meet, with its exit code and the category that `--json` reports.
 
     HomeportError            1    anything below
     ├── InputError           2    input      what was typed or written is wrong; nothing was changed
@@ -30,7 +30,7 @@ from typing import ClassVar
 
 
 class HomeportError(Exception):
-    """An expected failure: `message` says what happened and where, `hint` what to do next."""
+    """Is an expected failure: `message` says what happened and where, `hint` what to do next."""
 
     exit_code: ClassVar[int] = 1
     category: ClassVar[str] = "failed"
@@ -110,7 +110,7 @@ class RevokedTokenError(GitHubError):
 
 
 class RateLimitError(GitHubError):
-    """`seconds` is how long GitHub wants not to be asked."""
+    """Says that GitHub refuses requests for another `seconds`."""
 
     category = "github-limit"
     seconds = 0.0

@@ -1,4 +1,4 @@
-"""Where homeport keeps its state: one folder, HOMEPORT_HOME or the user's data folder, mode 0700."""
+"""Names the paths of homeport's state, which is all in one folder: HOMEPORT_HOME, or the user's data folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ MAX_SOCKET_PATH = 103
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The layout of the state folder. Layers, bundles and runtimes are named by content hash and never change."""
+    """Names the files and folders below the state folder `root`.
+
+    Layers, bundles and runtimes are named by the hash of their content, and never change.
+    """
 
     root: Path
 
@@ -37,12 +40,12 @@ class Home:
 
     @property
     def cache(self) -> Path:
-        """What can be computed again: locks, interpreters."""
+        """Returns the folder for what can be computed again, such as locks and interpreters."""
         return self.root / "cache"
 
     @property
     def temporary(self) -> Path:
-        """What is needed for a moment: uploads, checkouts, scratch copies (platform_cli.temporary)."""
+        """Returns the folder for uploads, checkouts and scratch copies, which platform_cli.temporary manages."""
         return self.root / "tmp"
 
     @property
@@ -55,8 +58,10 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """The control plane's Unix socket; when the home's own path is too long for one, where the user's sockets are
-        (XDG Base Directory Specification), else in the temporary folder. See `check_socket_folder`.
+        """Returns the path of the control plane's Unix socket.
+
+        When the home's own path is too long for a socket, it is in XDG_RUNTIME_DIR (XDG Base Directory Specification),
+        else in the temporary folder. See `check_socket_folder`.
         """
         path = self.root / "platform.sock"
         if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
@@ -67,12 +72,12 @@ class Home:
 
     @property
     def caddy_admin(self) -> Path:
-        """Where Caddy takes orders: whoever reaches this decides over the traffic of every project."""
+        """Returns the path of Caddy's admin socket: whoever reaches it controls the traffic of every project."""
         return self.socket.parent / "caddy.sock"
 
     @property
     def private(self) -> tuple[Path, ...]:
-        """The folders that have all of this in them."""
+        """Returns the folders that hold all state: the root, and that of the socket when it is elsewhere."""
         outside = () if self.socket.is_relative_to(self.root) else (self.socket.parent,)
         return (self.root, *(folder for folder in outside if folder.is_dir()))
 
@@ -89,8 +94,9 @@ class Home:
 
 
 def check_socket_folder(home: Home) -> None:
-    """Raises InputError where the folder of the socket, outside of the home, may be another user's, who would then hear
-    every command: its name can be computed by everybody.
+    """Refuses a folder of the socket, outside of the home, that may be another user's.
+
+    Everybody can compute its name, and its owner would see every command. Raises InputError for such a folder.
     """
     folder = home.socket.parent
     if folder == home.root:
@@ -107,13 +113,13 @@ def check_socket_folder(home: Home) -> None:
 
 
 def home_root() -> Path:
-    """The folder that HOMEPORT_HOME names, else the user's data folder; it need not be there."""
+    """Returns the folder that HOMEPORT_HOME names, else the user's data folder; it may not exist yet."""
     chosen = os.environ.get("HOMEPORT_HOME")
     return (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
 
 
 def open_home() -> Home:
-    """The home that HOMEPORT_HOME names, else the user's data folder; created with mode 0700 if it is not there.
+    """Returns the home that `home_root` names, and creates it with mode 0700 where it does not exist.
 
     Raises InputError if it cannot be created.
     """
@@ -122,7 +128,7 @@ def open_home() -> Home:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         ignore = root / ".gitignore"
         if not ignore.exists():
-            # A home inside a project folder is no part of the project, for git as for a deploy: it holds secrets.
+            # A home inside a project folder must neither be committed nor deployed with it, since it holds secrets.
             ignore.write_text("*\n")
     except OSError as error:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The files under infra/: inside the package when it is installed, beside it in a checkout."""
+"""Finds the files of infra/, which are inside the installed package, or beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).parent
 
 
 def infra_file(name: str) -> Path:
-    """The file `name`, such as `caddy/Caddyfile`."""
+    """Returns the path of the file `name` in infra/, such as `caddy/Caddyfile`."""
     installed = PACKAGE / "infra"
     return (installed if installed.is_dir() else PACKAGE.parent / "infra") / name

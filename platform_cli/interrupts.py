@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when it must not come."""
+"""Delays Ctrl-C at moments when it would leave something half done."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupt_later() -> Iterator[None]:
-    """Holds Ctrl-C back until the block is done: a process that was started in it is known by then, and can be ended.
+    """Delays Ctrl-C until the block has ended, so that a process that was started in it is known and can be ended.
 
-    A process started in the block is not kept from being interrupted itself.
+    A process started in the block can be interrupted itself.
     """
     if threading.current_thread() is not threading.main_thread():
-        # Python interrupts the main thread alone.
+        # Python raises KeyboardInterrupt in the main thread only.
         yield
         return
     came = False

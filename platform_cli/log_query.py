@@ -1,19 +1,23 @@
-"""Which log records somebody wants to see."""
+"""Filters log records."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .records import LEVELS
+
+if TYPE_CHECKING:
+    from .api.log_record import LogRecord
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """Records from `since` on, seconds since 1970, of `level` and above, whose message the regular expression `grep`
-    finds something in, and of `release` (`v2`), or of all.
+    """Selects log records by time, level, message and release.
+
+    `since` is in seconds since 1970. `level` is the lowest level that is selected, `grep` a regular expression that is
+    searched for in the message, and `release` one release (`v2`), None for all of them.
     """
 
     since: float = 0.0
@@ -21,8 +25,8 @@ class LogQuery:
     grep: str = ""
     release: str | None = None
 
-    def wants(self, record: Mapping[str, Any]) -> bool:
-        """`record` is as `records.read_record` returns it."""
+    def wants(self, record: LogRecord) -> bool:
+        """Tells whether the query selects `record`, which is as `records.read_record` returns it."""
         return (
             record["time"] >= self.since
             and LEVELS.index(record["level"]) >= LEVELS.index(self.level)

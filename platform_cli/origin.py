@@ -1,19 +1,23 @@
-"""Where a release came from."""
+"""Describes where a release came from."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api.deployment import DeploymentEntry
+    from .api.release import Release, ReleaseOrigin
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
-    `seconds` is what making it took, as far as it is known, `path` where its author's shell finds programs.
+    """Holds where a release came from: the laptop of `author` (user@host), or the commit `sha` of a linked repository.
+
+    `seconds` is how long the deploy took, None when that is unknown. `path` is the author's PATH.
     """
 
     author: str | None = None
@@ -22,12 +26,23 @@ class Origin:
     seconds: float | None = None
     path: str | None = None
 
+    def data(self) -> ReleaseOrigin:
+        return {
+            "author": self.author,
+            "sha": self.sha,
+            "message": self.message,
+            "seconds": self.seconds,
+            "path": self.path,
+        }
+
 
 UNKNOWN = Origin()
 
 
 def this_user() -> str:
-    """`user@host`, of who runs this; a container's user may have no name."""
+    """Returns `user@host` of the user who runs this process, or the user's number where it has no name, as in a
+    container.
+    """
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -35,7 +50,8 @@ def this_user() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def describe_release(version: Mapping[str, Any]) -> dict[str, Any]:
+def describe_release(version: Release) -> DeploymentEntry:
+    """Returns the row that lists of deployments show for a release of a `laptop` or a commit."""
     origin = version["origin"]
     return {
         "release": version["release"],

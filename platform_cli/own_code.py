@@ -1,4 +1,4 @@
-"""What the platform itself runs, with its own rights: nothing that it confines may change that."""
+"""Finds the code that the platform itself runs with its own rights, and that no confined process may change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import platform_cli
 
 @cache
 def uv_folder() -> str | None:
-    """Where our own uv and uvx are: the last on PATH, so that a server that needs them has them."""
+    """Returns the folder of homeport's own uv and uvx, or None where there is none.
+
+    It comes last on a server's PATH, so that servers that need uv find one.
+    """
     from uv import find_uv_bin
 
     try:
@@ -23,7 +26,7 @@ def uv_folder() -> str | None:
 
 @cache
 def own_code() -> tuple[Path, ...]:
-    """The folders that have all of it."""
+    """Returns the folders that contain all of the platform's own code."""
     packages = (Path(module.__file__).parent for module in (platform_cli, homeport_runtime) if module.__file__)
     folders = {Path(sys.prefix), Path(sys.base_prefix), *packages, *map(Path, filter(None, [uv_folder()]))}
     folders = {folder.resolve() for folder in folders}

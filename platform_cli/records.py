@@ -1,20 +1,24 @@
-"""A log record as it is read: one JSON object a line, which a server may have written itself and in any shape."""
+"""Reads log records: JSON objects, one a line, that a server may have written itself and in any shape."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from .api.log_record import LogRecord
 
 LEVELS = ("debug", "info", "warning", "error")
-# Seconds since 1970 up to which a time can be shown everywhere.
+# The latest time, in seconds since 1970, that can be shown everywhere.
 MAX_TIME = 2.0**33
 MAX_MS = 2.0**53
 
 
-def read_record(line: str | bytes) -> dict[str, Any] | None:
-    """The record, or None for what is none. It has a `time` in seconds since 1970, one of LEVELS as its `level`, a
-    `message` and a `release`; further fields are single values but for `call`, which is as the guard writes it
-    (homeport_runtime.guard.calls).
+def read_record(line: str | bytes) -> LogRecord | None:
+    """Returns the log record in a line, or None if the line holds none.
+
+    A record has a `time` in seconds since 1970, one of LEVELS as its `level`, a `message` and a `release`. Further
+    fields are single values, except `call`, which is as homeport_runtime.guard.calls writes it.
     """
     try:
         fields = json.loads(line)
@@ -28,7 +32,7 @@ def read_record(line: str | bytes) -> dict[str, Any] | None:
         if not _is_call(call):
             return None
         record["call"] = call
-    return {**record, "release": str(fields.get("release") or "-")}
+    return cast("LogRecord", {**record, "release": str(fields.get("release") or "-")})
 
 
 def _is_record(fields: dict[str, Any]) -> bool:

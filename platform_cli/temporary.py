@@ -1,4 +1,4 @@
-"""Temporary folders within the home, where no server sees them. Those of processes that were killed are known."""
+"""Makes temporary folders within the home, where no server sees them, and finds those that killed processes left."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from .home import Home, home_root
 
-# Seconds in which whoever made a folder has locked it.
+# The seconds after which a folder that nobody has locked counts as abandoned: its maker locks it just after making it.
 NEW_S = 60.0
 
 
 @contextmanager
 def temporary_folder(purpose: str) -> Iterator[Path]:
-    """A new folder, for this user alone, until the block ends."""
+    """Makes a new folder for this user alone, which is removed when the block ends."""
     folders = Home(home_root()).temporary
     folders.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked_folder(folders, f"{purpose}-") as folder:
@@ -29,7 +29,9 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
 @contextmanager
 def locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in `parent`, locked while its maker lives, and removed in the end if it was not renamed."""
+    """Makes a new folder in `parent` that is locked while its maker lives, and removed in the end if it was not
+    renamed.
+    """
     folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -41,7 +43,7 @@ def locked_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Whether the maker of a locked folder has gone without removing it."""
+    """Tells whether the maker of a locked folder has died without removing it."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

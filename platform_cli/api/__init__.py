@@ -1,5 +1,7 @@
-"""What the platform's HTTP API says, wherever the platform runs: its shapes, its errors, and which hosts may ask it.
+"""The shapes of what the platform's HTTP API says, its errors, and which hosts may ask it, wherever the platform runs.
 
-The commands read these shapes and the platform writes them, so both sides import this room. Routes are not here: they
-stand with what they lead to (controlplane, pushes, aws_platform). Nothing here opens a socket or a file.
+A module per shape: the platform writes them, `platform_client` and the commands read them, and `--json` prints them.
+Every target answers with the same keys. Routes are not here: they stand with what they lead to (controlplane, pushes,
+aws_platform). Every room may import this one; a command imports shapes for its types alone (see `shape`), and nothing
+here opens a socket or a file.
 """

@@ -1,19 +1,46 @@
-"""Errors as the API writes them: what client.error_from reads."""
+"""Every error that a route of the API can answer, in the one shape (see `failure`)."""
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from collections.abc import Iterable
 
-from ..errors import HomeportError
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from .. import __version__
+from ..errors import HomeportError, InputError, PlatformError
+from .failure import error_answer
+
+VERSIONS_HINT = f"this platform is homeport {__version__}: use a command of the same version"
 
 
 def answer_errors(app: FastAPI) -> None:
+    """Has `app` answer expected errors, bodies that are not what a route takes, and paths that it does not have."""
+
     @app.exception_handler(HomeportError)
     async def expected(_request: Request, error: HomeportError) -> JSONResponse:
         return error_response(error)
 
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        # Neither the value nor its like: it may be a secret.
+        where = ", ".join(_place(each["loc"]) for each in error.errors())
+        message = f"{request.method} {request.url.path} was asked with what it does not take: {where}"
+        return error_response(InputError(message, hint=VERSIONS_HINT), status=422)
 
-def error_response(error: HomeportError) -> JSONResponse:
-    body = {"category": error.category, "message": error.message, "hint": error.hint}
-    return JSONResponse({"error": body}, status_code=404 if error.exit_code == 4 else 409)
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
+        message = f"the platform has no {request.method} {request.url.path}"
+        return error_response(PlatformError(message, hint=VERSIONS_HINT), status=error.status_code)
+
+
+def error_response(error: HomeportError, *, status: int | None = None) -> JSONResponse:
+    """`error` as an answer; its HTTP status is 404 for what is not there and 409 for all else, unless it is given."""
+    return JSONResponse(error_answer(error), status_code=status or (404 if error.exit_code == 4 else 409))
+
+
+def _place(location: Iterable[int | str]) -> str:
+    """Where in the request it is, such as `body.bundle`."""
+    return ".".join(map(str, location))

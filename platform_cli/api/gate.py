@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send, header, send_json
+from homeport_runtime.guard.auth import CHALLENGE, bearer_token
 from homeport_runtime.guard.names import Names
 
-from ..github.webhook import WEBHOOK_PATH
+from ..errors import PlatformError
+from .failure import error_answer
 
+# Where GitHub sends its deliveries.
+WEBHOOK_PATH = "/github/webhook"
 # What is not below one of these answers on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
 REMOTE_EXACT = ("/v1/platform",)
@@ -40,17 +44,16 @@ class Gate:
             await self._webhook(scope, receive, send)
         elif self._names is not None and not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")
-        elif not self._is_known(header(scope, b"authorization")):
+        elif not self._is_known(scope):
             await _refuse(send, 401, "the platform wants a valid token")
         elif not _is_remote(scope["path"]):
             await _refuse(send, 403, "this is only for the machine of the platform")
         else:
             await self._app(scope, receive, send)
 
-    def _is_known(self, authorization: str | None) -> bool:
-        # RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
-        scheme, _, token = (authorization or "").partition(" ")
-        return scheme.lower() == "bearer" and self._accepts(token.strip())
+    def _is_known(self, scope: Scope) -> bool:
+        token = bearer_token(scope)
+        return token is not None and self._accepts(token)
 
 
 def _is_remote(path: str) -> bool:
@@ -59,8 +62,8 @@ def _is_remote(path: str) -> bool:
 
 async def _refuse(send: Send, status: int, reason: str) -> None:
     hint = "`homeport platform token create NAME` makes one, `homeport platform login URL` keeps it"
-    error = {"category": "platform", "message": reason, "hint": hint if status == 401 else None}
+    error = PlatformError(reason, hint=hint if status == 401 else None)
     headers = [(b"connection", b"close")]
     if status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="homeport"'))
-    await send_json(send, status, {"error": error}, headers)
+        headers.append(CHALLENGE)
+    await send_json(send, status, error_answer(error), headers)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from .. import __version__
+from ..api.deployment import DeploymentEntry
 from ..api.error_responses import answer_errors, error_response
+from ..api.platform import PlatformState
+from ..api.release import Release
+from ..api.status import Status
 from ..errors import InputError, NotFoundError
 from ..github.archives import Archives
 from ..pushes.deployment_routes import deployment_routes
@@ -32,10 +35,11 @@ def create_app(aws: AWS) -> FastAPI:
     links, deployments = DynamoLinks(table, SecretsManagerVault(aws)), DynamoDeployments(table)
 
     @app.get("/v1/platform")
-    def describe_platform(request: Request) -> dict[str, Any]:
+    def describe_platform(request: Request) -> PlatformState:
         return {
             "version": __version__,
             "pid": None,
+            "master": None,
             "projects": len(target.list_projects()),
             "api_url": public_url(request),
             "domain": urlsplit(public_url(request)).netloc,
@@ -44,18 +48,18 @@ def create_app(aws: AWS) -> FastAPI:
         }
 
     @app.get("/v1/projects")
-    def list_projects() -> list[dict[str, Any]]:
+    def list_projects() -> list[Status]:
         return target.list_projects()
 
     @app.get("/v1/projects/{name}")
-    def status(name: str) -> dict[str, Any]:
+    def status(name: str) -> Status:
         return target.status(name)
 
     @app.get("/v1/projects/{name}/releases")
-    def versions(name: str) -> list[dict[str, Any]]:
+    def versions(name: str) -> list[Release]:
         return target.versions(name)
 
-    def listed(name: str) -> list[dict[str, Any]]:
+    def listed(name: str) -> list[DeploymentEntry]:
         commits = deployments.of(name)
         try:
             return list_deployments(commits, target.versions(name))

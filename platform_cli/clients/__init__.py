@@ -1,5 +1,5 @@
-"""The two sides of an MCP client: files that tell other clients where a server is, and a client of our own.
+"""Contains both sides of an MCP client: configuration files of other clients, and a client of homeport's own.
 
-`homeport connect` writes the files (formats, config_file); `homeport tools` and `call` are the client (mcp_client).
-Only commands import it, and it knows no project and no platform: it is given URLs and headers.
+`homeport connect` writes the files (formats.py, config_file.py); `homeport tools` and `call` are the client
+(mcp_client.py). Only commands import this room, which knows no project and no platform: it gets URLs and headers.
 """

@@ -1,12 +1,10 @@
-"""Puts one server into a client's configuration file and leaves every other character of it as it was."""
+"""Adds one server to a client's configuration file, and keeps its other content and its formatting."""
 
 from __future__ import annotations
 
 import json
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,28 +12,16 @@ from typing import Any
 from ..errors import HomeportError, InputError
 from ..home import write_atomic
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One `"key": value` of an object: where its key starts, and where its value starts and ends."""
-
-    key: str
-    key_start: int
-    start: int
-    end: int
-
 
 def write_server(path: Path, section: str, name: str, entry: dict[str, Any]) -> Path | None:
-    """Sets `entry` as server `name` in the file's `section`; returns the backup, None if nothing had to be kept.
+    """Sets `entry` as server `name` in the file's `section`, and returns the backup's path, None if nothing was
+    overwritten.
 
     Raises InputError, with nothing changed, when the file is not plain JSON, and HomeportError when it cannot be read
     or written.
     """
     try:
-        # A link into a folder of dotfiles stays a link.
+        # The target is written, so that a symlink into a folder of dotfiles stays a symlink.
         path = path.resolve()
         old = path.read_bytes() if path.exists() else b""
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
@@ -62,7 +48,10 @@ def _decoded(path: Path, data: bytes) -> str:
 
 
 def with_server(text: str, section: str, name: str, entry: dict[str, Any], *, where: str) -> str:
-    """`text` with server `name` set to `entry`. Raises InputError that begins with `where` if `text` is not JSON."""
+    """Returns `text` with server `name` set to `entry`.
+
+    Raises InputError that begins with `where` if `text` is not JSON.
+    """
     if not text.strip():
         return json.dumps({section: {name: entry}}, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -73,12 +62,18 @@ def with_server(text: str, section: str, name: str, entry: dict[str, Any], *, wh
         raise _refused(where, f"it is no object with an object {section!r} in it")
     if document.get(section, {}).get(name) == entry:
         return text
-    root = _SPACE.match(text).end()  # type: ignore[union-attr]  # it matches the empty string
-    indent = _indent(text)
-    found = next((member for member in _members(text, root) if member.key == section), None)
-    if found is None:
-        return _with_member(text, root, section, {name: entry}, indent, depth=1)
-    return _with_member(text, found.start, name, entry, indent, depth=2)
+    document.setdefault(section, {})[name] = entry
+    return _written(document, like=text, where=where)
+
+
+def _written(document: dict[str, Any], *, like: str, where: str) -> str:
+    """Writes the document with the file's own indentation, line endings and escaping."""
+    try:
+        # A file without escapes shows its characters as they are.
+        written = json.dumps(document, indent=_indent(like), ensure_ascii="\\u" in like, allow_nan=False)
+    except ValueError as error:
+        raise _refused(where, str(error)) from None
+    return (written + "\n" * like.endswith("\n")).replace("\n", "\r\n" if "\r\n" in like else "\n")
 
 
 def _refused(where: str, reason: str) -> InputError:
@@ -100,41 +95,6 @@ def _no_constant(name: str) -> None:
 
 
 def _indent(text: str) -> str:
-    """What the file indents by: the white space in front of its first indented line."""
+    """Returns the file's indentation: the white space before its first indented line."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "
-
-
-def _members(text: str, start: int) -> Iterator[_Member]:
-    """The members of the object that starts at `start`, in text that is known to be JSON."""
-    position = _skip(text, start + 1)
-    while text[position] != "}":
-        key_start = position
-        key, position = _DECODER.raw_decode(text, position)
-        value_start = _skip(text, _skip(text, position) + 1)
-        _value, value_end = _DECODER.raw_decode(text, value_start)
-        yield _Member(key, key_start, value_start, value_end)
-        position = _skip(text, value_end)
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-
-
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
-
-
-def _with_member(text: str, start: int, key: str, value: Any, indent: str, depth: int) -> str:
-    """`text` with one member of the object at `start` set: in place if it is there, else after the last one."""
-    newline = "\r\n" if "\r\n" in text else "\n"
-    line = newline + indent * depth
-    rendered = json.dumps(value, indent=indent, ensure_ascii=False).replace("\n", line)
-    members = list(_members(text, start))
-    for member in members:
-        if member.key == key:
-            return text[: member.start] + rendered + text[member.end :]
-    added = f"{line}{json.dumps(key, ensure_ascii=False)}: {rendered}"
-    if members:
-        return text[: members[-1].end] + "," + added + text[members[-1].end :]
-    end = text.index("}", start)
-    return text[: start + 1] + added + newline + indent * (depth - 1) + text[end:]

@@ -1,4 +1,4 @@
-"""The configuration of each client: its file, the table of servers in it, and the entry for one server."""
+"""Describes the configuration of each client: its file, its table of servers, and the entry for one server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ClientFormat:
-    """One client. `path` gives its file for all of the user's projects, `section` the key in it that holds servers.
+    """Describes one client's configuration.
 
-    `entry` makes a server's entry from its URL, with the bearer token if it wants one. `note` is what the person should
-    know, `reads_sse` whether the client can use the entry for HTTP+SSE from this file at all.
+    `path` returns the file for all of the user's projects, `section` is the key of its servers. `entry` makes a
+    server's entry from its URL, with the bearer token if there is one. `note` tells the person what else to do.
+    `reads_sse` means that the client can use an entry for HTTP+SSE from this file.
     """
 
     title: str
@@ -36,7 +37,7 @@ class ClientFormat:
 
 
 def _application_config(*parts: str) -> Path:
-    """A file of a desktop application: ~/Library/Application Support on macOS, ~/.config on Linux."""
+    """Returns a file of a desktop application: below ~/Library/Application Support on macOS, ~/.config on Linux."""
     return platformdirs.user_config_path().joinpath(*parts)
 
 
@@ -49,7 +50,7 @@ def _headers(token: str | None) -> Entry:
 
 
 def _by_url(url: str, transport: Transport, token: str | None) -> Entry:
-    """The form that many clients read; the transport is named only where it is not the usual one."""
+    """Returns the entry that many clients read, which names the transport only if it is not the usual one."""
     return {"url": url, **({"transport": transport} if transport == "sse" else {}), **_headers(token)}
 
 
@@ -58,13 +59,15 @@ def _by_type(url: str, transport: Transport, token: str | None) -> Entry:
 
 
 def _by_bridge(url: str, transport: Transport, token: str | None) -> Entry:
-    """Claude Desktop's file only starts programs, and drops entries that have a URL; mcp-remote is a program that
-    hands everything on to one (https://github.com/geelen/mcp-remote)."""
+    """Returns an entry that starts mcp-remote, which relays everything to a URL (https://github.com/geelen/mcp-remote).
+
+    Claude Desktop's file can only start programs, and the app drops entries that have a URL.
+    """
     if transport == "sse":
         return _by_url(url, transport, token)
     entry: Entry = {"command": "npx", "args": ["-y", "mcp-remote", url]}
     if token:
-        # Some clients divide an argument at its spaces: the header's value comes from a variable.
+        # Some clients split an argument at its spaces, so the header's value is in a variable.
         entry["args"] += ["--header", "Authorization:${AUTHORIZATION}"]
         entry["env"] = {"AUTHORIZATION": f"Bearer {token}"}
     return entry

@@ -1,4 +1,4 @@
-"""The CLI as an MCP client: lists and calls the tools at a URL. The `mcp` package is imported on the first use."""
+"""Lists and calls the tools at a URL as an MCP client; the `mcp` package is imported on the first use."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from mcp.shared._httpx_utils import McpHttpClientFactory
 
 T = TypeVar("T")
-# progress, total if known, message if there is one
+# The arguments are the progress, the total if it is known, and a message if there is one.
 OnProgress = Callable[[float, float | None, str | None], None]
 
 
 def check_url(text: str) -> str:
-    """The MCP endpoint that `text` names: a URL without a path gets /mcp. Raises InputError if it is no HTTP URL."""
+    """Returns the MCP endpoint that `text` names: a URL without a path gets /mcp.
+
+    Raises InputError if it is no HTTP URL.
+    """
     parts = read_http_url(text)
     if parts is None:
         raise InputError(f"{text!r} is not the URL of an MCP server", hint="for example http://127.0.0.1:8700/mcp")
@@ -31,16 +34,20 @@ def check_url(text: str) -> str:
 
 
 def list_tools(url: str, headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The tools at `url`, as the protocol writes them; `headers` go with every request. Raises ServerError."""
+    """Returns the tools at `url` in the protocol's form; `headers` are sent with every request.
+
+    Raises ServerError if the server cannot be reached, or answers with an error.
+    """
     return _run(url, headers, _tools)
 
 
 def call_tool(
     url: str, name: str, given: Mapping[str, str], on_progress: OnProgress, headers: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The result of a call, as the protocol writes it; `given` are the arguments as they were typed.
+    """Calls a tool with the arguments as they were typed, and returns its result in the protocol's form.
 
-    Raises InputError for an unknown tool or argument, before anything is called, and ServerError.
+    Raises InputError for an unknown tool or argument before anything is called, and ServerError if the server cannot be
+    reached, or answers with an error.
     """
 
     async def work(client: Client) -> dict[str, Any]:
@@ -71,7 +78,7 @@ def _wire(value: Any) -> dict[str, Any]:
 
 
 def _run(url: str, headers: Mapping[str, str], work: Callable[[Client], Awaitable[T]]) -> T:
-    # The library logs what it also raises, with a traceback.
+    # The library logs, with a traceback, the errors that it also raises.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
     logging.getLogger("mcp").propagate = False
     refusals: list[int] = []
@@ -82,8 +89,9 @@ def _run(url: str, headers: Mapping[str, str], work: Callable[[Client], Awaitabl
 
 
 def _client_factory(url: str, refusals: list[int]) -> McpHttpClientFactory:
-    """What makes the HTTP clients for `url`. They add to `refusals` the statuses 401 and 403, which the library's
-    transport keeps to itself.
+    """Returns a factory of HTTP clients for `url`, which append the statuses 401 and 403 to `refusals`.
+
+    The library's transport does not report these.
     """
     import httpx2
     from mcp.shared._httpx_utils import MCP_DEFAULT_SSE_READ_TIMEOUT, MCP_DEFAULT_TIMEOUT
@@ -96,7 +104,7 @@ def _client_factory(url: str, refusals: list[int]) -> McpHttpClientFactory:
         headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
     ) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
-            # With a transport of its own it asks no proxy: none leads to this machine's own loopback.
+            # A client with a transport of its own uses no proxy, and none leads to this machine's own loopback.
             transport=httpx2.AsyncHTTPTransport() if is_loopback(urlsplit(url).hostname or "") else None,
             headers=headers,
             timeout=timeout or httpx2.Timeout(MCP_DEFAULT_TIMEOUT, read=MCP_DEFAULT_SSE_READ_TIMEOUT),
@@ -131,12 +139,12 @@ async def _connected(
 
 
 def _explained(url: str, error: Exception) -> Exception:
-    """The same failure for the person; `error` itself when it is no expected one."""
+    """Returns the failure as an error for the person; `error` itself when it is no expected one."""
     import httpx2
     from mcp import MCPError
     from pydantic import ValidationError
 
-    # One failure reaches us from several tasks; what homeport itself raised says it best, the transport's word is next.
+    # One failure is raised in several tasks; homeport's own error explains it best, then the transport's.
     causes = list(_leaves(error))
     for cause in causes:
         if isinstance(cause, HomeportError):
@@ -156,7 +164,7 @@ def _explained(url: str, error: Exception) -> Exception:
 
 
 def _refused(url: str, status: int) -> ServerError:
-    """What the server's HTTP status says."""
+    """Returns the error for an HTTP status of the server."""
     if status == HTTPStatus.UNAUTHORIZED:
         return ServerError(
             f"{url} answered with HTTP 401: it wants to know who calls",

@@ -1,4 +1,4 @@
-"""What was typed after `homeport call NAME TOOL` -> the tool's arguments, typed by its input schema."""
+"""Converts what was typed after `homeport call NAME TOOL` into the tool's arguments, typed by its input schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError
 
-# https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.1, as Python's json reads them.
+# The types of https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.1, as Python's json reads them.
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -23,7 +23,10 @@ _EXAMPLES = {"integer": "3", "number": "2.5", "boolean": "true", "array": '["a",
 
 
 def split_pairs(words: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as a dict. Raises InputError for a word without `=` and for a key given twice."""
+    """Returns `key=value` words as a dict.
+
+    Raises InputError for a word without `=` and for a key given twice.
+    """
     given: dict[str, str] = {}
     for word in words:
         key, separator, value = word.partition("=")
@@ -36,7 +39,10 @@ def split_pairs(words: Sequence[str]) -> dict[str, str]:
 
 
 def find_tool(tools: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The tool of that name. Raises InputError that names the nearest one."""
+    """Returns the tool of that name.
+
+    Raises InputError, which names the nearest one, if there is none.
+    """
     by_name = {tool["name"]: tool for tool in tools}
     if name in by_name:
         return by_name[name]
@@ -44,7 +50,7 @@ def find_tool(tools: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any
 
 
 def typed_arguments(tool: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments for `tool`: a value stays text where the schema takes a string, elsewhere it is read as JSON.
+    """Returns the arguments for `tool`: a value stays text where the schema takes a string, else it is read as JSON.
 
     Raises InputError for an argument that the tool does not have, a required one that is missing, and a value of
     another type than the schema's.
@@ -69,7 +75,7 @@ def typed_arguments(tool: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
 
 
 def type_names(schema: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:
-    """The JSON types that a property takes, in the schema's order; none when it takes anything."""
+    """Returns the JSON types that a property takes, in the schema's order; none when it takes anything."""
     return tuple(dict.fromkeys(_types(schema, root, depth=0)))
 
 
@@ -100,7 +106,9 @@ def _types(schema: object, root: Mapping[str, Any], depth: int) -> Iterator[str]
 
 
 def _resolve(reference: str, root: Mapping[str, Any]) -> object:
-    """The part of the schema that a local reference (`#/$defs/Kind`) points to; None for any other."""
+    """Returns the part of the schema that a local reference (`#/$defs/Kind`) points to; None for
+    any other reference.
+    """
     found: object = root
     for part in reference.removeprefix("#").strip("/").split("/"):
         found = found.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(found, Mapping) else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -46,6 +46,10 @@ from .plans import plan_data, plan_text
 from .project_here import choose_name, deployed_from, known_as, named_in_source
 from .token import keep_project_token
 from .upgrade import read_upgrade, upgrade_option
+
+if TYPE_CHECKING:
+    from ..api.inspection import Inspected
+    from ..api.status import DeployedStatus
 
 
 @click.command("deploy", cls=ServerArguments)
@@ -133,7 +137,11 @@ def deploy(
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
             so_far = sum(done.seconds for done in stages.done)
-            status = target.apply(plan, so_far) if plan.steps else {**client.status(chosen), "changed": False}
+            status = (
+                target.apply(plan, so_far)
+                if plan.steps
+                else cast("DeployedStatus", {**client.status(chosen), "changed": False})
+            )
     finally:
         output.stop_spinner()
         if client is not None:
@@ -145,7 +153,7 @@ def deploy(
     return report.data(stages), report.text()
 
 
-def _inspect(client: PlatformClient, project: Project, draft: Path) -> dict[str, Any]:
+def _inspect(client: PlatformClient, project: Project, draft: Path) -> Inspected:
     client.wait_until_running()
     return client.inspect(draft, project.name, project.place)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from ..targets.local import LocalTarget
 from .options import asked_target, json_option, platform_client, running_target, target_option
 from .output import Output, table, visible
 from .projects import release_number
+
+if TYPE_CHECKING:
+    from ..api.deployment import DeploymentEntry
 
 
 @click.command("deployments")
@@ -33,7 +36,7 @@ def _asked() -> Target:
     return LocalTarget(client) if client.remote and not asked_target() else running_target()
 
 
-def _row(deployment: dict[str, Any]) -> tuple[str, ...]:
+def _row(deployment: DeploymentEntry) -> tuple[str, ...]:
     source, seconds = deployment["source"] or "-", deployment["seconds"]
     return (
         deployment["release"] or "-",

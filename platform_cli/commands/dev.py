@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,9 @@ from .deploy import read_project
 from .logs import record_text
 from .options import ServerArguments, server_arguments
 from .output import Output, visible
+
+if TYPE_CHECKING:
+    from ..api.log_record import LogRecord
 
 
 @click.command("dev", cls=ServerArguments)
@@ -75,5 +78,5 @@ class Shown:
         self._output.error(error)
         self._output.note("what was served before still is; waiting for the next save")
 
-    def logged(self, record: dict[str, Any]) -> None:
+    def logged(self, record: LogRecord) -> None:
         self._output.result(record, record_text(record))

@@ -114,7 +114,7 @@ def apply(
         status = LambdaTarget(aws).status(project)
         if plan.wanted.scaling.min:
             with stages.run("ready"):
-                wait_until_ready(aws, project, status["release"])
+                wait_until_ready(aws, project, status["release"] or project)
     for line in front_lines(status["front"]) if status["front"] else ():
         output.note(line)
     token = {"token": executor.token} if executor.token else {}

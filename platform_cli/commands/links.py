@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,9 @@ from ..github.repository import chosen_github, read_repository
 from ..home import open_home
 from .options import json_option, platform_client, running
 from .output import Output, table
+
+if TYPE_CHECKING:
+    from ..api.link import ListedLink, WantedLink
 
 
 @click.command("link-repo")
@@ -35,7 +38,7 @@ def link_repo_command(
     client = running(platform_client(), changes=True)
     if not (poll or webhook_url or client.platform()["domain"]):
         poll = _offer_polling()
-    wanted = {
+    wanted: WantedLink = {
         "server_url": github.server_url,
         "api_url": github.api_url,
         "name": repository.name,
@@ -87,7 +90,7 @@ def repos_command(as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, "repos": links}, text)
 
 
-def _row(link: dict[str, Any]) -> tuple[str, ...]:
+def _row(link: ListedLink) -> tuple[str, ...]:
     error = (link["error"] or "-").splitlines()[0]
     shown = (link["project"], link["repository"], link["branch"], link["path"] or "-", link["watched"])
     return (*shown, (link["sha"] or "-")[:7], link["state"] or "-", error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,9 @@ from ..records import LEVELS
 from .options import json_option, platform_client, running, running_target, target_option
 from .output import Output, visible
 from .projects import release_number
+
+if TYPE_CHECKING:
+    from ..api.log_record import LogRecord
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -77,7 +80,7 @@ def _seconds(text: str) -> float:
     return int(match[1]) * UNITS[match[2]]
 
 
-def record_text(record: dict[str, Any]) -> str:
+def record_text(record: LogRecord) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(record["time"]))
     call = record.get("call")
     detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,9 @@ from .options import json_option, local_client, platform_client, running
 from .output import Output, table
 from .removals import yes_option
 from .token import keep_project_token
+
+if TYPE_CHECKING:
+    from ..api.platform import PlatformState
 
 
 @click.group("platform")
@@ -69,11 +72,11 @@ def _open_edge(client: PlatformClient) -> None:
         raise PlatformError(message, hint=error.hint) from error
 
 
-def _running_data(platform: Mapping[str, Any]) -> dict[str, Any]:
+def _running_data(platform: PlatformState) -> dict[str, Any]:
     return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
-def _started(platform: dict[str, Any]) -> str:
+def _started(platform: PlatformState) -> str:
     lines = [f"running, process {platform['pid']}"]
     if platform["domain"]:
         lines.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from ..targets.aws_lambda.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .output import Output, table
 from .removals import confirm_removal, yes_option
+
+if TYPE_CHECKING:
+    from ..api.status import Cost, Instances, Status
 
 
 @click.command("list")
@@ -35,20 +38,36 @@ def status_command(name: str, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, **status}, _status_text(status))
 
 
-def _status_text(status: dict[str, Any]) -> str:
-    shown = ["project", "release", "state", "target", "url", "auth", "workers", "last_error"]
-    if status["local_url"] != status["url"]:
-        shown.insert(5, "local_url")
-    if status["target"] == "lambda":
-        shown = [*shown[:5], "auth", "memory_mb", "architecture", "instances", "cost", "last_error", "by_hand"]
+def _status_text(status: Status) -> str:
+    instances = status["instances"]
+    shown: dict[str, object] = {
+        "project": status["project"],
+        "release": status["release"],
+        "state": status["state"],
+        "target": status["target"],
+        "url": status["url"],
+        **({"local url": status["local_url"]} if status["local_url"] != status["url"] else {}),
+        "auth": status["auth"],
+        **(_function(status, instances) if instances else {"workers": status["workers"]}),
+        "last error": status["last_error"],
+    }
+    if instances:
         by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]
-        told = {"instances": _instances(status["instances"]), "cost": _cost(status["cost"])}
-        status = {**status, **told, "by_hand": "; ".join(by_hand) or None}
-    lines = [f"{key.replace('_', ' '):<12} {_shown(status[key])}" for key in shown]
-    return "\n".join([*lines, *(front_lines(front) if (front := status.get("front")) else ())])
+        shown["by hand"] = "; ".join(by_hand) or None
+    lines = [f"{key:<12} {_shown(value)}" for key, value in shown.items()]
+    return "\n".join([*lines, *(front_lines(front) if (front := status["front"]) else ())])
 
 
-def _cost(cost: dict[str, Any] | None) -> str:
+def _function(status: Status, instances: Instances) -> dict[str, object]:
+    return {
+        "memory mb": status["memory_mb"],
+        "architecture": status["architecture"],
+        "instances": _instances(instances),
+        "cost": _cost(status["cost"]),
+    }
+
+
+def _cost(cost: Cost | None) -> str:
     if cost is None:
         return "unknown: no calls of the last days were measured"
     return (
@@ -58,7 +77,7 @@ def _cost(cost: dict[str, Any] | None) -> str:
     )
 
 
-def _instances(counts: dict[str, Any]) -> str:
+def _instances(counts: Instances) -> str:
     always = f"{counts['min']} kept ready ({counts['ready']} are), " if counts["min"] else ""
     return f"{always}at most {counts['max'] or 'what the account has'}"
 

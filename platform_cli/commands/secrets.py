@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,9 @@ from .env_file import read_env_file
 from .options import json_option, running_target, target_option
 from .output import Output, table
 from .project_here import project_here
+
+if TYPE_CHECKING:
+    from ..api.secret import SecretsSet
 
 project_option = click.option("--project", metavar="NAME", help="Default: the project of this folder.")
 
@@ -78,7 +81,7 @@ def _decode(data: bytes, what: str) -> str:
         raise InputError(f"{what} is not UTF-8 text") from None
 
 
-def _set_text(names: list[str], answer: dict[str, Any]) -> str:
+def _set_text(names: list[str], answer: SecretsSet) -> str:
     project = answer["project"]
     unchanged = [name for name in names if name not in answer["changed"]]
     lines = [f"{project}: {', '.join(answer['changed'])} set"] if answer["changed"] else []

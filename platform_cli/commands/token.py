@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,9 @@ from ..home import Home, open_home
 from ..platform_client.connections import keep_token
 from .options import json_option, running_target, target_option
 from .output import Output
+
+if TYPE_CHECKING:
+    from ..api.status import DeployedStatus, StatusWithToken
 
 
 @click.command("new-token")
@@ -24,7 +27,7 @@ def new_token_command(name: str, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, "project": name, "url": status["url"], "token": status["token"]}, text)
 
 
-def keep_project_token(status: dict[str, Any], home: Home) -> None:
+def keep_project_token(status: StatusWithToken | DeployedStatus, home: Home) -> None:
     """For connect, tools and call on this machine; by the project's public URL, and by its local one."""
     for url in {status["url"], status["local_url"]}:
         keep_token(url, status["token"], home)

@@ -1,5 +1,5 @@
-"""What a project says of itself, read and checked: fastmcp.toml, fastmcp.json, pyproject.toml, package.json, a command.
+"""Reads and checks what a project says of itself: fastmcp.toml, fastmcp.json, pyproject.toml, package.json, a command.
 
-The result is one frozen Project (project), whatever it was read from, with the entry point that was chosen and why.
+The result is one frozen Project (project.py), whatever it was read from, with the entry point that was chosen and why.
 Nothing here runs a program or the project's code, and nothing is written. Every room above may import it.
 """

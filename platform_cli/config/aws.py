@@ -1,4 +1,4 @@
-"""Readers of what fastmcp.toml says of AWS: ARNs, IAM statements, networks, tags. See schema.py."""
+"""Reads what fastmcp.toml says of AWS: ARNs, IAM statements, networks and tags. See schema.py for the keys."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .project import Network, Statement
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+")
-# What a function has room for beside homeport's own two.
+# Lambda takes five layers for a function, and homeport needs two of them.
 MAX_LAYERS = 3
 MAX_TAGS = 20
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html, and Lambda's own, whichever takes less.
+# The names that both IAM and Lambda accept: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 TAG = re.compile(r"(?!aws:|homeport:)[\w .:/=+@-]{1,128}")
 
 
 def arn(service: str, resource: str, example: str) -> Callable[[object], str]:
-    """A reader of an ARN of `service`, whose resource matches the pattern `resource`."""
+    """Returns a reader of ARNs of `service` whose resource matches the pattern `resource`."""
     pattern = re.compile(rf"arn:aws[a-z-]*:{service}:[a-z0-9-]*:(\d{{12}}|aws):{resource}", re.ASCII)
 
     def read(value: object) -> str:
@@ -41,7 +41,7 @@ layer = arn("lambda", r"layer:[\w-]+:\d+", "arn:aws:lambda:eu-central-1:12345678
 
 
 def each(read: Callable[[object], str], most: int) -> Callable[[object], tuple[str, ...]]:
-    """A reader of a list of up to `most` of them."""
+    """Returns a reader of a list of up to `most` values, each of which `read` reads."""
 
     def read_all(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or len(value) > most:
@@ -52,7 +52,7 @@ def each(read: Callable[[object], str], most: int) -> Callable[[object], tuple[s
 
 
 def statements(value: object) -> tuple[Statement, ...]:
-    """What the server may do beside what homeport itself needs."""
+    """Reads the IAM statements that allow the server more than homeport itself needs."""
     if not isinstance(value, list):
         raise ValueError(f"must be a list of {_STATEMENT}")
     return tuple(map(_statement, value))
@@ -85,7 +85,7 @@ def tags(value: object) -> Mapping[str, str]:
 
 
 def _table(value: object, keys: tuple[str, str], example: str) -> dict[str, tuple[str, ...]]:
-    """A table of two lists of texts, neither of them empty."""
+    """Reads a table with two keys, each a list of texts that is not empty."""
     if not isinstance(value, dict) or set(value) != set(keys) or not all(map(_is_texts, value.values())):
         raise ValueError(f"must be such as {example}")
     return {name: tuple(value[name]) for name in keys}

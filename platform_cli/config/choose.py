@@ -1,7 +1,8 @@
-"""What a project runs where nobody says it: what a person would run by hand.
+"""Chooses what a project runs when nobody names it: what a person would run by hand.
 
-In this order: its console script, its package with a __main__.py, its server file, the program of its package.json. Two
-that could be meant are refused with the command for each; a file that only mentions MCP is never run.
+The candidates, in this order, are the project's console script, its package with a __main__.py, its server file, and
+the program of its package.json. When several could be meant, the error lists the command for each. A file that only
+mentions MCP is never run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .server_files import Role, local_modules, reaches_sdk, role_of, starts_serv
 _Candidate = TypeVar("_Candidate")
 
 _EXACT = ("server.py", "main.py", "app.py")
-# Folders with code that is about the project, and not the project.
+# Folders with code that belongs to a project without being its server.
 _ASIDE = frozenset({"tests", "test", "examples", "example", "docs", "doc", "benchmarks", "build", "dist", "vendor"})
 _DEEPEST = 4
 _MOST_FILES = 2000
@@ -34,7 +35,7 @@ _MOST_FILES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What runs, the name that a person has for it, and why it was chosen."""
+    """Holds what runs, the name by which a person knows it, and why it was chosen."""
 
     runs: Entrypoint | Program | tuple[str, ...]
     shown: str
@@ -45,7 +46,10 @@ class Choice:
 
 
 def choose(root: Root) -> Choice:
-    """What runs of the project at `root`. Raises SourceError when that is nothing, or several things."""
+    """Returns what the project at `root` runs.
+
+    Raises SourceError when nothing was found, or several things that could be meant.
+    """
     for look in (_console_script, _package, server_file, _node_program, _called_server):
         if found := look(root, root.package):
             return found
@@ -53,7 +57,7 @@ def choose(root: Root) -> Choice:
 
 
 def named_program(root: Root, name: str) -> Program | None:
-    """The project's own program of that name: a console script, else a module that `python -m` runs."""
+    """Returns the project's own program called `name`: a console script, else a module that `python -m` runs."""
     for script in console_scripts(root.package):
         if script.name == name:
             return script.program
@@ -63,10 +67,10 @@ def named_program(root: Root, name: str) -> Program | None:
 def _console_script(root: Root, package: Path) -> Choice | None:
     scripts = console_scripts(package)
     files = {script.name: module_file(package, script.program.module) for script in scripts}
-    # A module whose file is not where its name says may be anything; one that reaches no SDK is no server.
+    # A module whose file cannot be found may be a server; one that is found and reaches no SDK is none.
     servers = [script for script in scripts if (file := files[script.name]) is None or reaches_sdk(root.folder, file)]
     own = slugify(project_name(package) or "")
-    # What is called as a project that has mcp in its name is its server, whichever SDK it is made with.
+    # A script that has its project's name, with "mcp" in it, is its server, whichever SDK it uses.
     named = [script for script in scripts if slugify(script.name) == own and "mcp" in script.name.lower()]
     found = named or _narrow(
         servers,
@@ -95,7 +99,10 @@ def _package(root: Root, package: Path) -> Choice | None:
 
 
 def server_file(root: Root, folder: Path) -> Choice | None:
-    """The server file in `folder` of the project at `root`, or below it. Raises SourceError when there are several."""
+    """Returns the server file of the project at `root` that is in `folder` or below it.
+
+    Raises SourceError when several files could be the server.
+    """
     for files in _levels(folder):
         roles = {file: _role(root, file) for file in files}
         found = _likeliest(root, {file: role for file, role in roles.items() if role})
@@ -109,7 +116,9 @@ def server_file(root: Root, folder: Path) -> Choice | None:
 
 
 def _offered(folder: Path, file: Path) -> str:
-    """What to type for a server file below `folder`: the folder of its own project, where it has one."""
+    """Returns what to type for a server file below `folder`: the folder of its own project where it has one, else the
+    file.
+    """
     for above in file.parents:
         if above == folder:
             break
@@ -135,14 +144,14 @@ def _node_program(_root: Root, package: Path) -> Choice | None:
 
 
 def _called_server(root: Root, package: Path) -> Choice | None:
-    """A server.py of which nothing can be told: what is wrong with it is said where it is read, or run."""
+    """Returns a server.py that no other rule found, whose mistakes are reported when it is read or run."""
     file = package / "server.py"
     name = file.relative_to(root.folder).as_posix()
     return Choice(Entrypoint(name), name, "it is called so") if file.is_file() else None
 
 
 def _narrow(candidates: Sequence[_Candidate], *tests: Callable[[_Candidate], bool]) -> Sequence[_Candidate]:
-    """The candidates that pass each test in turn; one that none passes decides nothing."""
+    """Applies each test in turn and keeps the candidates that pass; a test that all of them fail is skipped."""
     for test in tests:
         candidates = [candidate for candidate in candidates if test(candidate)] or candidates
     return candidates
@@ -152,7 +161,7 @@ def _role(root: Root, file: Path) -> Role:
     role = role_of(file)
     if role is Role.NONE and file.name in _EXACT and starts_server(root.folder, file):
         return Role.RUNS
-    # What is called so and uses an SDK is meant to be the server, however it makes one.
+    # A server.py that uses an SDK is taken for the server, even if no call in it is known to make one.
     return role or (Role.MAKES if file.name == "server.py" and uses_sdk(file) else Role.NONE)
 
 
@@ -161,11 +170,13 @@ def _is_usual(file: Path) -> bool:
 
 
 def _levels(folder: Path) -> Iterator[list[Path]]:
-    """Python files that could be servers, the likely places first: the folder itself, a package or src in it, below."""
+    """Yields the Python files that could be servers, nearest folders first: `folder` itself, then a package or src in
+    it.
+    """
     seen = 0
     level = [folder]
     for depth in range(_DEEPEST):
-        # A source folder is no step down: src/server.py is as near as server.py in a package.
+        # A source folder such as src does not count as a level: src/server.py is as near as server.py in a package.
         level += [base / name for base in level if depth for name in SOURCES if (base / name).is_dir()]
         files = [file for base in level for file in sorted(base.glob("*.py")) if _is_candidate(file)]
         seen += len(files)

@@ -1,7 +1,8 @@
-"""Command lines that end in Python, as what Python runs: then the server is served in process, and not over stdio.
+"""Translates a command line that ends in Python into what Python runs, so that it is served in process and not over
+stdio.
 
-`python server.py`, `python -m package`, `uv run ...`, `uvx ...`, `fastmcp run ...`, `mcp run ...`, `uvicorn m:app`. An
-option that would change what runs, and that homeport has no word for, leaves the command as it is.
+It knows `python server.py`, `python -m package`, `uv run ...`, `uvx ...`, `fastmcp run ...`, `mcp run ...` and `uvicorn
+m:app`. A command with an option that homeport does not know, and that may change what runs, stays a command.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from .schema import runs as fields_of
 from .scripts import module_file
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
-# `name`, `name[extra]==1`, `name@1`: what uvx takes. A path or a URL is none of them.
+# The packages that uvx takes by name: `name`, `name[extra]==1`, `name@1`; paths and URLs do not match.
 _PACKAGE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?(?:@(?P<at>[\w.!+-]+)|(?P<versions>[=<>!~].*))?")
 
-# Options by name: those with a value that are understood, then those that change nothing here.
+# For each tool, the options with a value, then the flags that do not change what runs.
 _UV_VALUES = {"with", "python", "p", "extra", "group", "directory", "project", "from"}
 _UV_FLAGS = {
     "frozen", "locked", "no-sync", "quiet", "q", "no-project", "isolated", "no-dev", "active", "offline", "no-cache",
@@ -51,7 +52,10 @@ _UVICORN_FLAGS = {"reload", "factory", "access-log", "no-access-log", "proxy-hea
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a command runs: a file, a program, or a script by name; `directory` is where, relative or absolute."""
+    """Holds what a command runs: a file, a program, or a script by its name.
+
+    `directory` is where it runs, relative or absolute; None for the folder in which the command was typed.
+    """
 
     runs: Entrypoint | Program | str
     args: tuple[str, ...] = ()
@@ -62,14 +66,14 @@ class Run:
     groups: tuple[str, ...] = ()
 
     def apply(self, project: Project) -> Project:
-        """`project` with this instead of its command."""
+        """Returns `project` with this run in place of its command."""
         target = self.runs
         if self.directory and isinstance(target, Entrypoint):
             target = replace(target, file=str(PurePosixPath(self.directory, target.file)))
         return self.adds(replace(project, **{"program": None, "script": None, "command": None} | fields_of(target)))
 
     def adds(self, project: Project) -> Project:
-        """`project` with what the command says beside what runs."""
+        """Returns `project` with the arguments, packages and Python version that the command names."""
         return replace(
             project,
             args=(*self.args, *project.args),
@@ -81,7 +85,7 @@ class Run:
 
 
 def translate(words: Sequence[str], folder: Path) -> Run | None:
-    """What the command `words`, typed in `folder`, runs; None when it stays a command."""
+    """Returns what the command `words`, typed in `folder`, runs; None when it has to stay a command."""
     if not words:
         return None
     name = PurePosixPath(words[0]).name
@@ -90,13 +94,13 @@ def translate(words: Sequence[str], folder: Path) -> Run | None:
 
 
 def package_name(requirement: str) -> str | None:
-    """The name in a requirement as uvx takes it, None for a path or a URL."""
+    """Returns the name in a requirement as uvx takes it, None for a path or a URL."""
     match = _PACKAGE.fullmatch(requirement)
     return match[1] if match else None
 
 
 def as_requirement(package: str) -> str:
-    """`name@1.2` as pip writes it; `name@latest` is any version."""
+    """Returns uvx's `name@1.2` in the form of pip, `name==1.2`; `name@latest` becomes `name`."""
     match = _PACKAGE.fullmatch(package)
     if match is None or match["at"] is None:
         return package
@@ -115,7 +119,7 @@ def _python(words: list[str], folder: Path) -> Run | None:
 
 
 def _uv(words: list[str], folder: Path) -> Run | None:
-    """`uv [options] run ...` and `uv tool run ...`."""
+    """Translates `uv [options] run ...` and `uv tool run ...`."""
     before = _options(words, _UV_VALUES, _UV_FLAGS)
     if before is None or not before.rest:
         return None
@@ -168,7 +172,9 @@ def _uvx(words: list[str], folder: Path) -> Run | None:
 
 
 def _run_file(words: list[str], _folder: Path) -> Run | None:
-    """`fastmcp run server.py[:object]` and `mcp run ...`; how it would be reached is homeport's to decide."""
+    """Translates `fastmcp run server.py[:object]` and `mcp run ...`, without the options that say how
+    clients reach it.
+    """
     if words[:1] != ["run"]:
         return None
     cut = words.index("--") if "--" in words else len(words)
@@ -205,7 +211,10 @@ class _Options:
 
 
 def _options(words: Sequence[str], valued: set[str], plain: set[str], *, mixed: bool = False) -> _Options | None:
-    """Options, and what stands behind them (`mixed`: between them); None when one of them is neither."""
+    """Separates options from the words that follow them, or with `mixed` stand between them.
+
+    Returns None when an option is neither among the `valued` nor the `plain` ones.
+    """
     given: list[tuple[str, str]] = []
     flags: set[str] = set()
     rest: list[str] = []

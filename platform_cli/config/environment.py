@@ -1,4 +1,4 @@
-"""Variables for the server's process: their names, and the `${secrets.NAME}` references in their values."""
+"""Checks the variables for the server's process: their names, and the `${secrets.NAME}` references in their values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_variable(name: str, value: object) -> str:
-    """Returns the value. Raises ValueError with the reason, which never contains the value: it may be a secret."""
+    """Returns the value of a variable that is sound.
+
+    Raises ValueError with the reason, which never contains the value, since it may be a secret.
+    """
     if not NAME.fullmatch(name):
         raise ValueError("is not a variable name: letters, digits and _, and no digit first")
     if name.startswith(RESERVED):

@@ -1,8 +1,8 @@
-"""fastmcp.json -> Project: FastMCP's own project file, version 1.
+"""Reads fastmcp.json, FastMCP's own project file (version 1), as a Project.
 
-Source: fastmcp.utilities.mcp_server_config.v1. Unknown keys are ignored, which is that format's rule. So are transport,
-host, port, path, log_level and cwd, since homeport decides how and where a server runs. Files without a `source`, which
-other tools write, give their `name`, `entrypoint`, `dependencies` and `env` where these mean what they do elsewhere.
+The format is that of fastmcp.utilities.mcp_server_config.v1, in which unknown keys are ignored. So are transport, host,
+port, path, log_level and cwd here, since homeport decides how and where a server runs. From files without a `source`,
+which other tools write, it takes `name`, `entrypoint`, `dependencies` and `env` where they mean the same.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def read_fastmcp_json(path: Path) -> Project:
-    """The project that `path` describes; `entrypoint` is not yet looked at on disk."""
+    """Returns the project that `path` describes, without checking whether its entry point exists.
+
+    Raises ConfigError for what is malformed, and for keys that this version does not support.
+    """
     data = _decode(path)
     source, environment, deployment = (_table(data, name) for name in ("source", "environment", "deployment"))
     if environment.get("editable") not in (None, [], ["."], ["./"]):  # the project itself is installed in any case
@@ -95,7 +98,7 @@ def _entrypoint(source: dict[str, Any]) -> Entrypoint:
 
 
 def _other_entrypoint(data: dict[str, Any]) -> Entrypoint | Program | str | None:
-    """What a file of another tool names; what is no entry point says nothing."""
+    """Returns the entry point in a file of another tool, or None if it names none."""
     try:
         return schema.entrypoint(data.get("entrypoint"))
     except ValueError:
@@ -141,7 +144,7 @@ def _dependencies(value: object) -> tuple[str, ...]:
 
 
 def _with_fastmcp(dependencies: tuple[str, ...], environment: dict[str, Any]) -> tuple[str, ...]:
-    """`fastmcp run` is there in the environment that it makes, and few files list it."""
+    """Adds fastmcp to the dependencies: `fastmcp run` always installs it, and so few files list it."""
     makes_one = environment.get("dependencies") or environment.get("requirements")
     is_there = any(re.match(r"fastmcp\b(?!-)", item) for item in dependencies)
     return dependencies if is_there or not makes_one else (*dependencies, "fastmcp")
@@ -152,7 +155,10 @@ def _variables(values: dict[str, Any]) -> dict[str, str]:
 
 
 def _variable(name: str, value: object) -> str:
-    """A value with each `${VAR}` replaced from the environment of whoever deploys, once: what it brings is text."""
+    """Returns a value with each `${VAR}` in it replaced, once, from the environment of whoever deploys.
+
+    Raises ConfigError for a variable that is not set.
+    """
     key = f"deployment.env.{name}"
     text: str = _read(key, check_variable, name, value)
 

@@ -1,4 +1,4 @@
-"""Who may call under which name: the hosts and origins that a configuration lists.
+"""Reads the host names and origins under which a project may be called.
 
 As everywhere in the schema, a reader returns what Project holds, or raises ValueError that says what was expected.
 """
@@ -19,10 +19,10 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@*]*")
 
 
 def domains(value: object) -> tuple[str, ...]:
-    """Host names and IP addresses, folded to lower case and without the brackets of IPv6 addresses.
+    """Reads host names and IP addresses, in lower case and without the brackets of IPv6 addresses.
 
-    Bare names and names with underscores are no host names of RFC 1123, section 2.1, but home networks and container
-    engines have them.
+    It also takes bare names and names with underscores, which RFC 1123, section 2.1 does not allow, since home networks
+    and container engines have them.
     """
     hosts = tuple(_host(item) for item in _listed(value, "host names", "mcp.example.com"))
     if len(set(hosts)) < len(hosts):
@@ -31,9 +31,11 @@ def domains(value: object) -> tuple[str, ...]:
 
 
 def origins(value: object) -> tuple[str, ...]:
-    """Origins as browsers send them (RFC 6454, section 6.2), folded to lower case; "null" is that of a sandboxed page.
+    """Reads origins as browsers send them (RFC 6454, section 6.2), in lower case; "null" is the origin of a sandboxed
+    page.
 
-    A scheme that only apps have may stand alone (`vscode-webview://`): their hosts are made anew at each start.
+    A scheme that only apps have may stand without a host (`vscode-webview://`), since apps choose a new host at each
+    start.
     """
     found = tuple(
         item.lower().removesuffix("/") if _is_web(item) else item.lower()
@@ -46,14 +48,14 @@ def origins(value: object) -> tuple[str, ...]:
 
 
 def is_public(host: str) -> bool:
-    """Whether `host` leads to one project; else it is a name of one's own network, which all projects of a machine
-    share.
+    """Tells whether `host` can lead to one project only; all projects of a machine share the names of a private
+    network.
     """
     return is_full_name(host) and host.rpartition(".")[2] not in _PRIVATE
 
 
 def is_full_name(host: str) -> bool:
-    """Whether `host` is a fully qualified host name (RFC 1123, section 2.1) in lower case."""
+    """Tells whether `host` is a fully qualified host name (RFC 1123, section 2.1) in lower case."""
     labels = host.split(".")
     return len(labels) > 1 and len(host) <= 253 and all(map(is_name, labels)) and not labels[-1].isdigit()
 

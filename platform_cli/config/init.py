@@ -1,4 +1,4 @@
-"""The fastmcp.toml that `homeport init` writes: what was found is set, everything else stands there as a comment."""
+"""Renders the fastmcp.toml that `homeport init` writes: what was found is set, and every other key is a comment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REQUIREMENTS = ("uv.lock", "pyproject.toml", "requirements.txt")
 
 
 def render_init(folder: Path, entrypoint: str, name: str, requirements: str | None) -> str:
-    """A commented fastmcp.toml for what `entrypoint` runs in `folder`; it can be loaded as it is."""
+    """Returns the text of a commented fastmcp.toml for the server in `folder` that `entrypoint` runs."""
     found = [file for file in _REQUIREMENTS if (folder / file).is_file()]
     chosen = {"name": name, "entrypoint": entrypoint} | ({"requirements": requirements} if requirements else {})
     proposed = {"requirements": found[0]} if found else {}
@@ -38,5 +38,5 @@ def _table(table: str, chosen: Mapping[str, str], proposed: Mapping[str, str]) -
 
 
 def _quoted(text: str) -> str:
-    """A basic string: for printable text JSON's escapes are TOML's."""
+    """Returns `text` as a TOML basic string; for printable text the escapes of JSON are those of TOML."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,7 @@
-"""The metadata that a script carries in itself: https://packaging.python.org/en/latest/specifications/inline-script-metadata/."""
+"""Reads the metadata that a script carries in itself (PEP 723).
+
+See https://packaging.python.org/en/latest/specifications/inline-script-metadata/.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,14 @@ _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)
 
 
 def inline_metadata(file: Path, shown: str) -> dict[str, Any]:
-    """What the `# /// script` block of `file` says (PEP 723), empty without one. Raises ConfigError for what is not
-    TOML, and for a second block.
+    """Returns the content of the `# /// script` block of `file`, which is empty when it has none.
+
+    Raises ConfigError for a block that is not TOML, and for a second block.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return {}  # the reader of its imports says what is wrong with it
+        return {}  # what is wrong with it is reported where its imports are read
     blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
     if not blocks:
         return {}

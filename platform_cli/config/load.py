@@ -1,4 +1,4 @@
-"""What was typed after `homeport deploy` -> Project. Reads files, imports none of them."""
+"""Turns what was typed after `homeport deploy` into a Project, by reading files and importing none of them."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from .source_check import check_source, is_read_by_us
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A path as it was typed: `folder`, a `file` in it or none, and the `name` behind a colon."""
+    """Holds a path as it was typed: a `folder`, a `file` in it or None, and the `name` behind a colon or None."""
 
     folder: Path
     file: str | None
     name: str | None
 
     def within(self, root: Path) -> str:
-        """The same, typed in the folder `root`."""
+        """Returns the path in the form in which it would be typed in the folder `root`."""
         path = (self.folder / (self.file or "")).relative_to(root).as_posix()
         return f"{path}:{self.name}" if self.name else path
 
 
 def load_project(path: str | Path, args: Sequence[str] = (), *, top: Path | None = None) -> Project:
-    """The project at `path`: a server file, `FILE:OBJECT`, a folder, or `FOLDER:NAME` for one of its programs. Raises
-    ConfigError and SourceError.
+    """Returns the project at `path`: a server file, `FILE:OBJECT`, a folder, or `FOLDER:NAME` for one of its programs.
 
-    The configuration is the nearest fastmcp.toml or fastmcp.json from there upward; what was typed wins over the entry
-    point that it names, and `args` over its arguments. `top` is the project's root where that is known.
+    The configuration is the nearest fastmcp.toml or fastmcp.json from there upward. What was typed takes precedence
+    over the entry point that the configuration names, and `args` over its arguments. `top` is the project's root where
+    it is known.
+
+    Raises ConfigError for a bad configuration, and SourceError for a bad path, a broken server file, or no clear
+    choice.
     """
     try:
         return _load(str(path), tuple(args), top and top.resolve())
@@ -68,14 +71,17 @@ def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
 
 
 def load_run(run: Run, folder: Path) -> Project:
-    """The project in `folder` with what a command line runs of it. Raises ConfigError and SourceError."""
+    """Returns the project in `folder` with `run`, which a command line named, as what it runs.
+
+    Raises ConfigError for a bad configuration, and SourceError for a broken server file.
+    """
     root = find_root(folder.resolve())
     project = replace(_in_root(read_config(root.config), root), member=root.member)
     return _resolve(run.apply(project), root)
 
 
 def _translated(project: Project) -> Project:
-    """A command that starts Python is what Python runs."""
+    """Returns the project with a command that starts Python replaced by what Python runs."""
     run = translate(project.command, project.folder) if project.command else None
     return run.apply(project) if run else project
 
@@ -110,7 +116,7 @@ def _named(root: Root, name: str) -> Program:
 
 
 def _is_configured(project: Project, folder: Path) -> bool:
-    """Whether the configuration says what runs, for all of its project or for the `folder` that was typed."""
+    """Tells whether the configuration says what runs, for its whole project or for the `folder` that was typed."""
     if project.entrypoint is None:
         return bool(project.program or project.script or project.command)
     config = project.config_file.parent if project.config_file else project.folder
@@ -118,7 +124,7 @@ def _is_configured(project: Project, folder: Path) -> bool:
 
 
 def _resolve(project: Project, root: Root) -> Project:
-    """The project with what its configuration names found: a script among its own, a command that is Python's."""
+    """Looks up what the configuration names: a script among the project's own, an object, a file."""
     origin = f"{project.config_file.name}: entry point " if project.config_file else ""
     if project.script and (program := named_program(root, project.script)):
         return replace(project, program=program, script=None)
@@ -133,7 +139,9 @@ def _resolve(project: Project, root: Root) -> Project:
 
 
 def _object(root: Root, program: Program) -> Entrypoint | None:
-    """`module:name` as an object to import, where the name is a server's and no function's."""
+    """Returns the entry point for `module:name` if `name` is a variable of the module, and so a server
+    and no function.
+    """
     file = module_file(root.package, program.module) if program.function else None
     if file is None or program.function is None or not assigns(file, program.function):
         return None
@@ -141,7 +149,7 @@ def _object(root: Root, program: Program) -> Entrypoint | None:
 
 
 def _in_root(project: Project, root: Root) -> Project:
-    """A configuration within a workspace names what it names relative to itself."""
+    """Returns the project with its paths, which are relative to its configuration, made relative to the root."""
     prefix = root.config.relative_to(root.folder)
     if not prefix.parts:
         return replace(project, folder=root.folder)
@@ -178,7 +186,10 @@ def _locate(text: str) -> Typed:
 
 
 def read_config(folder: Path) -> Project:
-    """What the folder's configuration says, a Project without an entry point if there is none. Raises ConfigError."""
+    """Returns what the configuration in `folder` says, a Project without an entry point if there is no configuration.
+
+    Raises ConfigError for a configuration that cannot be read.
+    """
     for name in CONFIGS:
         path = folder / name
         if not os.path.lexists(path):
@@ -196,7 +207,7 @@ def read_config(folder: Path) -> Project:
 
 
 def _merge(given: Entrypoint, configured: Entrypoint | None) -> Entrypoint:
-    """The typed file; the object too, unless only the configuration says which one in that very file."""
+    """Returns the typed file as the entry point, with the object that the configuration names in that very file."""
     same = configured is not None and Path(configured.file) == Path(given.file)
     return configured if configured and same and not given.object else given
 

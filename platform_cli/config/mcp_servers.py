@@ -1,7 +1,7 @@
-"""The servers in a client's configuration file, as projects: .mcp.json, claude_desktop_config.json, mcp.json.
+"""Reads the servers in a client's configuration (.mcp.json, claude_desktop_config.json, mcp.json) as projects.
 
-Claude Code and most others have them in `mcpServers`, VS Code in `servers` (https://code.visualstudio.com/docs/copilot/
-customization/mcp-servers).
+Claude Code and most other clients list them in `mcpServers`, VS Code in `servers`
+(https://code.visualstudio.com/docs/copilot/customization/mcp-servers).
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ from .text import read_text
 _REFERENCE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _ASKED = re.compile(r"\$\{input:([^}]*)\}")
 _SCRIPTS = (".js", ".mjs", ".cjs", ".ts")
-# Comments and commas before a closing bracket, which VS Code allows; texts are matched to be left alone.
+# VS Code allows comments, and commas before a closing bracket. Texts are matched too, so that they stay as they are.
 _RELAXED = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*(?:[}\]]|$))', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One server of a client: `command` is empty for one that is reached by its URL. `folder` is where it runs."""
+    """Describes one server of a client.
+
+    `command` is empty for a server that is reached by its URL. `folder` is where the command runs.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -45,10 +48,13 @@ class ServerEntry:
 
 
 def read_entries(file: Path) -> list[ServerEntry]:
-    """The servers that `file` lists. Raises InputError."""
+    """Returns the servers that `file` lists.
+
+    Raises InputError if the file cannot be read, is not JSON, or lists no servers.
+    """
     data = _decoded(file)
     folder = _folder(file.resolve().parent)
-    settings = data.get("mcp")  # the settings of VS Code hold it in there
+    settings = data.get("mcp")  # the settings of VS Code have it there
     tables = (data, settings if isinstance(settings, dict) else {})
     found = next((table[key] for table in tables for key in ("mcpServers", "servers") if key in table), None)
     if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
@@ -57,9 +63,10 @@ def read_entries(file: Path) -> list[ServerEntry]:
 
 
 def entry_project(entry: ServerEntry, home: Home) -> tuple[Project, dict[str, str]]:
-    """The project of an entry with a command, named as the entry is, and the values that are to be its secrets.
+    """Returns the project of an entry with a command, under the entry's name, and the values that become its secrets.
 
-    Raises InputError and SourceError, never with one of those values.
+    Raises InputError for a variable that is not set, and SourceError for what cannot be run, never with a secret's
+    value.
     """
     where = f"the server {entry.name!r}"
     values = {name: _expanded(value, entry.folder, f"{where}: {name}") for name, value in entry.environment.items()}
@@ -71,7 +78,7 @@ def entry_project(entry: ServerEntry, home: Home) -> tuple[Project, dict[str, st
 def _project(words: list[str], folder: Path, home: Home) -> Project:
     program = Path(words[0]).expanduser()
     if program.is_absolute() and (program.parent.parent / "pyvenv.cfg").is_file():
-        # What a virtual environment runs is the project's that it is in.
+        # A program of a virtual environment runs the project that contains the environment.
         folder = program.parent.parent.parent
         words = ["uv", "run", program.name, *words[1:]]
     package = _npm_package(words)
@@ -87,7 +94,7 @@ def _project(words: list[str], folder: Path, home: Home) -> Project:
 
 
 def _local(run: Run, folder: Path) -> Project:
-    """What runs of the project in `folder`, or in the directory that the command names."""
+    """Returns the project in `folder`, or in the directory that the command names."""
     inner = (folder / Path(run.directory or ".").expanduser()).resolve()
     if isinstance(run.runs, Entrypoint):
         file = inner / Path(run.runs.file).expanduser()
@@ -104,7 +111,7 @@ def _local(run: Run, folder: Path) -> Project:
 
 
 def _npm_package(words: list[str]) -> tuple[str, list[str]] | None:
-    """The package that `npx` runs, and its arguments; None for what else npx can do."""
+    """Returns the package that `npx` runs and its arguments; None for everything else that npx can do."""
     rest = [word for word in words[1:3] if word not in ("-y", "--yes")] + words[3:]
     if Path(words[0]).name not in ("npx", "npx.cmd") or not rest or rest[0].startswith(("-", ".", "/", "git", "http")):
         return None
@@ -112,8 +119,9 @@ def _npm_package(words: list[str]) -> tuple[str, list[str]] | None:
 
 
 def _command(words: list[str], folder: Path, home: Home) -> Project:
-    """Any other program, over stdio. The file that Node runs, or that the path of a program names from here, lies in a
-    project.
+    """Returns the project of a program that is served over stdio.
+
+    The file that Node runs, or to which a relative path of a program leads, is part of a project of its own.
     """
     for position, word in enumerate(words[:2]):
         file = (folder / Path(word).expanduser()).resolve()
@@ -161,13 +169,16 @@ def _texts(value: object) -> bool:
 
 
 def _folder(path: Path) -> Path:
-    """VS Code's file lies in a folder of the project's, .vscode."""
+    """Returns the project's folder for the folder of a configuration, which for VS Code and Cursor is the one above."""
     path = path.expanduser().resolve()
     return path.parent if path.name in (".vscode", ".cursor") else path
 
 
 def _expanded(text: str, folder: Path, where: str) -> str:
-    """`text` with the references that clients replace. Raises InputError for one that only the client could."""
+    """Returns `text` with the references replaced that clients replace.
+
+    Raises InputError for an input that only the client can ask for, and for a variable that is not set.
+    """
     asked = _ASKED.search(text)
     if asked:
         raise InputError(f"{where} asks for the input {asked[1]!r}", hint="Write the value itself, or a ${VARIABLE}.")

@@ -1,4 +1,4 @@
-"""Project names: one DNS label, since the name becomes part of URLs and host names."""
+"""Checks project names: each is one DNS label, since it becomes part of URLs and host names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InputError
 from .project import Project
 
-# Characters of a name for which every target has room: Lambda's functions are called homeport-NAME, with at most 64.
+# The longest name that every target can take: Lambda's functions are called homeport-NAME, with at most 64 characters.
 MAX_ON_ANY_TARGET = 55
 RULE = "a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end"
 
@@ -21,35 +21,38 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` is a lower-case DNS label (RFC 1123, section 2.1)."""
+    """Tells whether `text` is a lower-case DNS label (RFC 1123, section 2.1)."""
     return _LABEL.fullmatch(text) is not None
 
 
 def check_name(name: str, where: str) -> str:
-    """Returns `name`, or raises InputError that begins with `where` it came from (`--name`) and proposes another."""
+    """Returns `name` if it is a project name.
+
+    Raises InputError otherwise, which begins with `where` the name came from (`--name`) and proposes another.
+    """
     if is_name(name):
         return name
     raise InputError(f"{where}: {name!r} is not a project name; a name is {RULE}", hint=suggestion(name))
 
 
 def suggestion(name: str) -> str | None:
-    """What to try instead of a bad name."""
+    """Returns a hint with a good name that is near to a bad one, None when there is none."""
     slug = slugify(name)
     return f'Try "{slug}".' if slug else None
 
 
 def slugify(text: str) -> str | None:
-    """The name nearest to free text (a server's title, a folder), None when nothing of it can be kept."""
+    """Returns the name nearest to free text (a server's title, a folder), None when nothing of it can be kept."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:63].rstrip("-")
     return slug or None
 
 
 def default_name(contract: Mapping[str, Any] | None, project: Project) -> str:
-    """The name of a project for which nobody chose one: what its source is called where it has one, else the server's
-    own, else the folder's.
+    """Returns the name of a project for which nobody chose one.
 
-    fastmcp invents a name with four random digits for a server that was given none: that one is not taken.
+    It is the name of its source if it has one, else the server's own, else the folder's. A name that fastmcp invented
+    for a server without one, with random digits, is not taken.
     """
     own = str(contract["name"]) if contract else ""
     invented = own.startswith("FastMCP") and (own == "FastMCP" or (len(own) == 12 and own[7] == "-"))
@@ -58,8 +61,9 @@ def default_name(contract: Mapping[str, Any] | None, project: Project) -> str:
 
 
 def source_name(source: str) -> str:
-    """What a person calls a source: the package without registry, scope and version; the repository, and the folder
-    within it.
+    """Returns what a person calls a source.
+
+    That is the package without registry, scope and version, or the repository with the folder within it.
     """
     if match := _PACKAGE.fullmatch(source):
         return match[1]

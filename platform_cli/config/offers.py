@@ -1,4 +1,4 @@
-"""Commands that files for other tools name: offered to the person where nothing else says what to run."""
+"""Finds commands in files for other tools, which are offered to the person when nothing else says what to run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORD = re.compile(r"""['"]([^'"]*)['"]""")
 
 
 def offered_commands(folder: Path) -> Iterator[tuple[str, str]]:
-    """The file and the command that it names, as TOML text without its quotes."""
+    """Yields the name of each such file with the command in it, escaped for a TOML string."""
     for name, read in (("Dockerfile", _dockerfile), ("smithery.yaml", _smithery), ("Procfile", _procfile)):
         try:
             text = (folder / name).read_text(encoding="utf-8")
@@ -26,13 +26,13 @@ def offered_commands(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _dockerfile(text: str) -> str:
-    """The last ENTRYPOINT with the last CMD behind it, as the image would run them."""
+    """Returns the last ENTRYPOINT followed by the last CMD, as a container would run them."""
     last = {match[1].upper(): match[2] for match in _INSTRUCTION.finditer(text.replace("\\\n", " "))}
     return " ".join(_words(last[name]) for name in ("ENTRYPOINT", "CMD") if name in last)
 
 
 def _words(value: str) -> str:
-    """A command in the exec form (a list in JSON) or in the shell form, as a shell has it."""
+    """Returns as shell words a command in Docker's exec form (a list in JSON) or shell form."""
     try:
         words = json.loads(value)
     except ValueError:
@@ -41,7 +41,7 @@ def _words(value: str) -> str:
 
 
 def _smithery(text: str) -> str:
-    """startCommand, which is the text of a function in JavaScript."""
+    """Returns the command of `startCommand`, which is written as a JavaScript function."""
     command = _COMMAND.search(text)
     if not command:
         return ""

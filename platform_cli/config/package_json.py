@@ -1,4 +1,4 @@
-"""What a package of npm runs, as its package.json says."""
+"""Finds out from package.json what a package of npm runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SHELL = re.compile(r"[|&;<>$`*?\\]")
 
 @dataclass(frozen=True, slots=True)
 class NodeProgram:
-    """`command` is run in the package's folder; `origin` says what named it."""
+    """Holds the `command` that is run in the package's folder, and the key of package.json that it is from."""
 
     command: tuple[str, ...]
     origin: str
 
 
 def read_package(folder: Path) -> Mapping[str, Any] | None:
-    """The folder's package.json, None when there is none that can be read."""
+    """Returns the content of the folder's package.json, None when there is none that can be read."""
     try:
         data = json.loads((folder / "package.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -34,10 +34,11 @@ def read_package(folder: Path) -> Mapping[str, Any] | None:
 
 
 def package_program(folder: Path) -> NodeProgram | None:
-    """What runs of the package in `folder` if it has to do with MCP: its program (`bin`), its `main`, its start script.
+    """Returns what the package in `folder` runs if it has to do with MCP: its program (`bin`), its `main` or its start
+    script.
 
-    A file that is not there counts when the package has a build script. Raises SourceError when there are several
-    programs.
+    A file that does not exist yet counts when the package has a build script. Raises SourceError when the package has
+    several programs.
     """
     package = read_package(folder)
     if package is None or "mcp" not in json.dumps(package).lower().replace("modelcontextprotocol", "mcp"):
@@ -58,8 +59,9 @@ def package_program(folder: Path) -> NodeProgram | None:
 
 
 def programs_of(package: Mapping[str, Any]) -> dict[str, str]:
-    """The files of `bin` by name: the one that is called as the package, else the only one with mcp in its name, else
-    all of them.
+    """Returns the files of `bin` by name.
+
+    One of them is chosen if it has the package's name, else if it is the only one with "mcp" in its name.
     """
     own = str(package.get("name", "")).rpartition("/")[2]
     declared = package.get("bin")
@@ -75,7 +77,7 @@ def programs_of(package: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_file(file: str, folder: str = "") -> tuple[str, ...]:
-    """The command that runs a file of the package in `folder`."""
+    """Returns the command that runs `file` of the package in `folder`."""
     path = str(PurePosixPath(folder, file))
     return ("node", path) if path.endswith(_SCRIPTS) or "." not in PurePosixPath(path).name else (f"./{path}",)
 
@@ -86,6 +88,8 @@ def _scripts(package: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _start(script: str) -> tuple[str, ...]:
-    """`node FILE` as it is; anything else needs npm's shell and its PATH."""
+    """Returns the command of a start script: `node FILE` as it is, anything else through npm, which has the shell and
+    PATH.
+    """
     words = shlex.split(script) if not _SHELL.search(script) else []
     return tuple(words) if words[:1] == ["node"] else ("npm", "run", "--silent", "start")

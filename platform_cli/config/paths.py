@@ -1,4 +1,6 @@
-"""Paths that a configuration names, always within the project folder, and paths as a person types them."""
+"""Checks the paths that a configuration names, which stay within the project folder, and shows paths as people type
+them.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,15 @@ import re
 import shlex
 from pathlib import Path, PurePosixPath
 
-# All but tab and newline: what could steer a terminal, or end a path early.
+# All control characters but tab and newline: they could steer a terminal, or end a path early.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def inside(folder: Path, relative: str) -> str:
-    """`relative` in its shortest POSIX form. Raises ValueError with the reason if it, or a symlink in it, leads out."""
+    """Returns `relative` in its shortest POSIX form.
+
+    Raises ValueError with the reason if the path, or a symlink in it, leads out of `folder`.
+    """
     if not relative or CONTROL.search(relative):
         raise ValueError("is not a path")
     path = PurePosixPath(posixpath.normpath(relative))
@@ -28,18 +33,18 @@ def inside(folder: Path, relative: str) -> str:
 
 
 def typed(path: Path) -> str:
-    """A path as one would type it in a shell from here."""
+    """Returns a path as one would type it in a shell in the current folder."""
     return shlex.quote(str(from_here(path)))
 
 
 def from_here(path: Path) -> Path:
-    """`path` relative to the current folder if it is below it."""
+    """Returns `path` relative to the current folder if it is below it, else unchanged."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def file_inside(folder: Path, relative: str) -> str:
-    """As `inside`, for a regular file that is there."""
+    """Returns `relative` as `inside` does, and raises ValueError as well unless it is an existing regular file."""
     name = inside(folder, relative)
     path = folder / name
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What the user wrote, validated, with the defaults filled in: the first value of the pipeline."""
+"""Defines the Project, which is what the user wrote, validated and with defaults: the first value of the pipeline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Architecture = Literal["arm64", "x86_64"]
 
 @dataclass(frozen=True, slots=True)
 class Entrypoint:
-    """A server in a file: `file` relative to the project folder (POSIX form), `object` its name, None to search."""
+    """Names a server in a file.
+
+    `file` is relative to the project folder (POSIX form). `object` is the server's name in it, None to search for it.
+    """
 
     file: str
     object: str | None = None
@@ -24,8 +27,9 @@ class Entrypoint:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A Python program that is run as it is by hand: `python -m module`, or with `function` the console script
-    `module:function`. `name` is what it finds in sys.argv[0].
+    """Names a Python program that is run as it is by hand.
+
+    That is `python -m module`, or with `function` the console script `module:function`. `name` becomes its sys.argv[0].
     """
 
     module: str
@@ -38,8 +42,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """`min` and `max` workers, None where nobody said how many at most; `idle_s` seconds without requests before zero;
-    `concurrency` requests per worker; `unresponsive_s` seconds without a sign of life before another worker takes over.
+    """Holds how many workers a project gets.
+
+    `min` and `max` are numbers of workers, with None for no `max` given. A worker stops after `idle_s` seconds without
+    a request, handles up to `concurrency` requests at a time, and is replaced after `unresponsive_s` seconds without a
+    sign of life.
     """
 
     min: int = 0
@@ -50,13 +57,13 @@ class Scaling:
 
     @property
     def workers(self) -> int:
-        """At most, on a machine."""
+        """Returns the highest number of workers on a machine."""
         return self.max or 1
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Of an IAM policy: these actions are allowed on these resources."""
+    """Is a statement of an IAM policy that allows these actions on these resources."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -64,7 +71,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Of a VPC, where a function is: the ids of its subnets and security groups."""
+    """Holds the ids of the subnets and security groups of a function in a VPC."""
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
@@ -72,15 +79,17 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class LambdaSettings:
-    """A function on AWS Lambda. `region` is None for the one that AWS's own settings name; `memory_mb` is an
-    instance's, `timeout_s` bounds one request and so one stream, `log_days` is how long logs are kept.
+    """Holds the settings of a function on AWS Lambda.
 
-    `permissions` are what its role allows beside what homeport needs, `policies` are the managed ones that are attached
-    to it, None for those that are; `role` is one that somebody else looks after, `boundary` the policy beyond which the
-    role may do nothing. `vpc` is where the function is, `layers` come below homeport's own, `kms_key` encrypts its
-    environment, `tags` are on all that is made. `front` is what leads its own host names to it: a distribution of
-    CloudFront, with the `web_acl` of a firewall, or something of the user's own. `import_first` is whether an instance
-    imports the server before it takes its first request.
+    `region` is None for the region in AWS's own settings. `memory_mb` is the memory of one instance. `timeout_s` limits
+    one request, and so one stream. `log_days` is how long logs are kept.
+
+    `permissions` are allowed to the function's role beside what homeport needs. `policies` are the managed policies of
+    the role, None to keep those that are attached. `role` is a role that the user manages instead, `boundary` the
+    permissions boundary of homeport's own. `vpc` is the function's network, `layers` lie below homeport's layers,
+    `kms_key` encrypts the function's environment, and `tags` are on every resource. `front` is what leads the project's
+    own host names to the function: a CloudFront distribution, with `web_acl` as its firewall, or something of the
+    user's own. With `import_first` an instance imports the server before its first request.
     """
 
     region: str | None = None
@@ -104,40 +113,38 @@ class LambdaSettings:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What `[stages.NAME]` says, by table as the schema reads it: it changes how a project runs, never what runs."""
+    """Holds the tables of `[stages.NAME]` as the schema reads them: they change how a project runs, never what runs."""
 
     tables: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project. Exactly one of `entrypoint`, `program`, `script` and `command` is set.
+    """Is one project, of whose `entrypoint`, `program`, `script` and `command` exactly one is set.
 
-    An entry point without an object is run as `python FILE` is, with one it is imported. `script` names a program that
-    the installed packages bring: a console script, or a module; the build finds out which `program` or, for packages of
-    npm, which `command` that is. `args` are the arguments of the entry point, the program or the script. `chosen` says
-    what runs, and why, where nobody named it.
+    An entry point without an object is run as `python FILE`, one with an object is imported. `script` names a program
+    of the installed packages, a console script or a module; the build finds out which `program` it is, or for packages
+    of npm which `command`. `args` are the arguments of the entry point, the program or the script. `chosen` says what
+    runs and why, where nobody named it.
 
     `typed` is what was typed, relative to `folder`.
 
-    `folder` is the root: what lies in it is the project's own. `member` is the folder within it that has the
-    pyproject.toml of a member of a uv workspace, empty elsewhere. `source` is what was typed for a project that comes
-    from elsewhere (`pypi:mcp-server-time`, the URL of a repository).
+    `folder` is the root: every file in it is the project's own. `member` is the folder within it of the member of a uv
+    workspace that is deployed, else empty. `source` is what was typed for a project that is fetched from elsewhere
+    (`pypi:mcp-server-time`, the URL of a repository).
 
-    `name` is None when nobody chose one: then it comes from the server object, else from the folder.
-    `config_file` is the file this was read from, None if there was none.
-    `environment` values may hold `${secrets.NAME}`; they are resolved when a worker starts, never here.
-    `target` is None when nobody chose one. `sessions` is None when nobody said whether clients have sessions: then the
-    server's code decides.
-    `python_version` is a version (`3.11`) or a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user
-    named, relative to `folder`; `dependencies` are those written in the configuration itself (fastmcp.json's
-    environment.dependencies). `extras` and `groups` are installed beside the project's own dependencies; `include` are
-    paths that are deployed though an ignore file names them. `upgrade` are packages to resolve anew, all of them when
-    it is empty. `origins` are foreign Origins that may call.
-    `stop_first` says that two workers cannot run at the same time: the old release stops before the new one starts.
-    `auth` says whether callers need a token, None that nothing was said. `block_breaking` fails the check of a pull
-    request whose tools break clients. `stages` are those that it may be deployed as, by name; `stage` is the one that
-    it is.
+    `name` is None when nobody chose one: then it comes from the server object, else from the folder. `config_file` is
+    the file that the project was read from, None if there was none. Values of `environment` may hold `${secrets.NAME}`;
+    they are resolved when a worker starts, never here. `target` is None when nobody chose one. `sessions` is None when
+    nobody said whether clients have sessions: then the server's code decides. `python_version` is a version (`3.11`) or
+    a PEP 440 specifier (`>=3.11`). `requirements` is the file that the user named, relative to `folder`; `dependencies`
+    are those in the configuration itself (fastmcp.json's environment.dependencies). `extras` and `groups` are installed
+    beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
+    `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
+    call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
+    starts. `auth` says whether callers need a token, None when nobody said so. `block_breaking` fails the check of a
+    pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
+    that this is.
     """
 
     folder: Path
@@ -180,6 +187,6 @@ class Project:
 
     @property
     def place(self) -> str:
-        """Where the project comes from: the same place is the same project."""
+        """Returns where the project comes from; two deploys from the same place are of the same project."""
         own = self.config_file.parent if self.config_file else self.folder / self.member
         return self.source or str(own)

@@ -1,4 +1,4 @@
-"""pyproject.toml, as far as it says what a project is and runs. What is malformed is for the build to explain."""
+"""Reads what pyproject.toml says of a project's name and programs; the build reports what is malformed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tomli
 
 
 def read_pyproject(folder: Path) -> Mapping[str, Any]:
-    """The content of the folder's pyproject.toml; nothing when there is none, or none that can be read."""
+    """Returns the content of the folder's pyproject.toml, empty when there is none that can be read."""
     try:
         return tomli.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -18,7 +18,7 @@ def read_pyproject(folder: Path) -> Mapping[str, Any]:
 
 
 def table(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """The table at `path`, an empty one when there is none."""
+    """Returns the table at `path`, an empty one when there is none."""
     found: Any = data
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -26,7 +26,7 @@ def table(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def project_name(folder: Path) -> str | None:
-    """What the project in `folder` calls itself."""
+    """Returns the name that the project in `folder` gives itself, None when it gives none."""
     data = read_pyproject(folder)
     for path in (("project",), ("tool", "poetry")):
         name = table(data, *path).get("name")

@@ -1,4 +1,4 @@
-"""Which Python a project asks for, by the files that people write for other tools."""
+"""Finds out which Python a project asks for, from the files that people write for other tools."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ _TILDE = re.compile(r"^~\s*(\d+)\.(\d+)(\.\d+)*$")
 
 
 def wanted_python(project: Project) -> str | None:
-    """The version (`3.12`) or PEP 440 specifier (`>=3.11`) that `project` asks for, None when it takes any.
+    """Returns the version (`3.12`) or PEP 440 specifier (`>=3.11`) that `project` asks for, None when it takes any.
 
-    The first that says so: the configuration, the metadata in the server file (PEP 723), and, in the folder of the
-    server or the nearest one above it up to the project's, .python-version, pyproject.toml (`requires-python`, or
-    poetry's `python`), or Pipfile. Of .python-version only the minor version counts: packages are built for that.
+    The first of these that says so decides: the configuration, the metadata in the server file (PEP 723), and, in the
+    server's folder or the nearest one above it up to the project's, .python-version, pyproject.toml (`requires-python`,
+    or poetry's `python`), or Pipfile. Of .python-version only the minor version counts, since packages are built for
+    that.
     """
     return _said(project) or next(filter(None, map(_pinned, _folders(project))), None) or required_python(project)
 
 
 def required_python(project: Project) -> str | None:
-    """As `wanted_python`, without .python-version: what will do where that Python is not at hand."""
+    """Returns what `wanted_python` does without .python-version: any Python that will do where that one is
+    not at hand.
+    """
     return _said(project) or next(filter(None, map(_required, _folders(project))), None)
 
 
 def _said(project: Project) -> str | None:
-    """What is said for this very server: by the configuration, or in its file."""
+    """Returns the Python that the configuration or the server file itself asks for, None when neither asks for one."""
     if project.python_version is not None or project.entrypoint is None:
         return project.python_version
     file = project.entrypoint.file
@@ -49,7 +52,7 @@ def _folders(project: Project) -> Iterator[Path]:
 
 
 def folders_up(folder: Path, root: Path) -> Iterator[Path]:
-    """`folder` and those above it up to `root`; only `root` for a folder elsewhere."""
+    """Yields `folder` and those above it up to `root`; only `root` if `folder` is not below it."""
     while folder != root and folder.is_relative_to(root):
         yield folder
         folder = folder.parent
@@ -57,11 +60,11 @@ def folders_up(folder: Path, root: Path) -> Iterator[Path]:
 
 
 def specifier_of_poetry(constraint: str) -> str | None:
-    """Poetry's constraint in PEP 440's form, None for what has none.
+    """Returns Poetry's constraint in PEP 440's form, None if it has no such form.
 
-    https://python-poetry.org/docs/dependency-specification/#version-constraints
+    See https://python-poetry.org/docs/dependency-specification/#version-constraints.
     """
-    # Late: only Poetry's way has to be checked.
+    # Imported late, since only constraints of Poetry have to be checked.
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     parts = [_poetry_part(part.strip()) for part in constraint.split(",") if part.strip()]
@@ -107,7 +110,7 @@ def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomli.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError):
-        return {}  # where its requirements are read, what is wrong with it is said
+        return {}  # what is wrong with it is reported where its requirements are read
 
 
 def _at(data: object, *keys: str) -> object:

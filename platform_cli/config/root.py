@@ -1,4 +1,4 @@
-"""The root of a project, found above its server: what lies in it is the project's own, and can be deployed with it."""
+"""Finds the root of a project above its server: every file in it is the project's own, and can be deployed with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ MARKERS = ("pyproject.toml", "uv.lock", "requirements.txt", "setup.py", "setup.c
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """`folder` is the root, `config` the folder of the configuration, `package` the one that says what the project
-    needs and which programs it has: the root itself, or within it a member of a uv workspace.
+    """Holds the folders of a project.
+
+    `folder` is its root, `config` the folder of its configuration. `package` declares its packages and programs: it is
+    the root itself, or a member of a uv workspace within it.
     """
 
     folder: Path
@@ -30,11 +32,11 @@ class Root:
 
 
 def find_root(start: Path, top: Path | None = None) -> Root:
-    """The root of what lies in the folder `start`, which is absolute and free of symlinks.
+    """Returns the root of the project that the folder `start`, an absolute path without symlinks, is part of.
 
-    The nearest folder upward with a configuration is it, else the nearest that has a project's file in it, else the one
-    of the git repository, else `start`. Of a member of a uv workspace it is the root of the workspace: the lock and the
-    other members are there. `top` is the root where that is known, as on a platform that a project was sent to.
+    It is the nearest folder upward with a configuration, else the nearest with a project's file in it, else that of the
+    git repository, else `start`. For a member of a uv workspace it is the root of the workspace, which has the lock and
+    the other members. `top` is the root where it is known, as on a platform to which a project was sent.
     """
     above = list(_above(start, top))
     config = next((folder for folder in above if _has(folder, CONFIGS)), None)
@@ -46,19 +48,20 @@ def find_root(start: Path, top: Path | None = None) -> Root:
     workspace = _workspace(package, above)
     if workspace is not None and folder.is_relative_to(workspace):
         return Root(top or workspace, config or workspace, package)
-    # Only a workspace has members: any other project is one as a whole.
+    # Only a workspace has members: the root of every other project is its package, too.
     folder = top or folder
     return Root(folder, config or folder, folder)
 
 
 def is_marked(folder: Path) -> bool:
-    """Whether the folder has a project's file in it."""
+    """Tells whether the folder has a file in it that marks a project, such as pyproject.toml."""
     return _has(folder, MARKERS)
 
 
 def _above(start: Path, top: Path | None) -> Iterator[Path]:
-    """`start` and the folders above it, up to `top`, the git repository's, or the last that is somebody's project:
-    neither a home folder nor one into which everybody may write is one.
+    """Yields `start` and the folders above it, up to `top` or the git repository's root.
+
+    It stops below a home folder and below a folder into which everybody may write, since neither is a project.
     """
     home = Path.home().resolve()
     for folder in (start, *start.parents):
@@ -70,20 +73,20 @@ def _above(start: Path, top: Path | None) -> Iterator[Path]:
 
 
 def _has(folder: Path, names: tuple[str, ...]) -> bool:
-    # A broken link counts: it is there to be seen, and what reads it says what is wrong with it.
+    # A broken symlink counts: whatever reads it reports what is wrong with it.
     return any((folder / name).exists() or (folder / name).is_symlink() for name in names)
 
 
 def _is_public(folder: Path) -> bool:
-    """Whether it is a folder for temporary files and the like, where a stranger could have put a file."""
+    """Tells whether a stranger could have put a file into the folder, as into one for temporary files."""
     mode = folder.stat().st_mode
     return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
 
 def _workspace(package: Path, above: list[Path]) -> Path | None:
-    """The root of the uv workspace that `package` is a member of.
+    """Returns the root of the uv workspace that `package` is a member of, None if it is a member of none.
 
-    https://docs.astral.sh/uv/concepts/projects/workspaces/: `members` and `exclude` are globs.
+    `members` and `exclude` are globs: https://docs.astral.sh/uv/concepts/projects/workspaces/.
     """
     if not (package / "pyproject.toml").is_file():
         return None

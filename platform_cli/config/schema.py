@@ -1,4 +1,4 @@
-"""Every key of fastmcp.toml: how it is read, what it means, and an example. The one source for parser and help texts.
+"""Defines every key of fastmcp.toml: how it is read, what it means, and an example. Parser and help texts both use it.
 
 A reader takes the parsed value and returns what Project holds, or raises ValueError that says what was expected.
 """
@@ -23,7 +23,10 @@ from .project import Entrypoint, Program
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. `meaning` is a sentence for the person; `example` a value as TOML text, the default if there is one."""
+    """Describes one key.
+
+    `meaning` is a sentence for the person, `example` a value as TOML text: the default if there is one.
+    """
 
     read: Callable[[object], Any]
     meaning: str
@@ -71,9 +74,9 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 def entrypoint(value: object) -> Entrypoint | Program | str:
-    """`file.py`, `file.py:object`, `module:function`, or the name of a console script or a module, as text.
+    """Reads `file.py`, `file.py:object`, `module:function`, or the name of a console script or a module.
 
-    Whether any of them is there is not looked at here.
+    It does not check whether any of them exists.
     """
     if not isinstance(value, str) or not value.strip():
         raise ValueError('must be a server file, "server.py" or "server.py:object"')
@@ -88,7 +91,7 @@ def entrypoint(value: object) -> Entrypoint | Program | str:
 
 
 def runs(entrypoint: Entrypoint | Program | str | None) -> dict[str, Any]:
-    """The fields of Project that an entry point decides."""
+    """Returns the fields of Project that an entry point decides."""
     match entrypoint:
         case Program():
             return {"entrypoint": None, "program": entrypoint}
@@ -99,12 +102,12 @@ def runs(entrypoint: Entrypoint | Program | str | None) -> dict[str, Any]:
 
 
 def args(value: object) -> tuple[str, ...]:
-    """Arguments, each a word; text is split as a POSIX shell would."""
+    """Reads arguments, each of them a word; text is split as a POSIX shell would."""
     return command(["program", *([] if value == [] else command(value))])[1:]
 
 
 def command(value: object) -> tuple[str, ...]:
-    """A program and its arguments; text is split as a POSIX shell would, a list is taken as it is."""
+    """Reads a program and its arguments; text is split as a POSIX shell would, a list is taken as it is."""
     if isinstance(value, str):
         try:
             words: list[Any] = shlex.split(value)
@@ -118,7 +121,9 @@ def command(value: object) -> tuple[str, ...]:
 
 
 def python_version(value: object) -> str:
-    """A version (`3.11`, `3.11.7`) or a version specifier (PEP 440, `>=3.11,<3.14`); the runtime needs 3.10."""
+    """Reads a version (`3.11`, `3.11.7`) or a version specifier (PEP 440, `>=3.11,<3.14`); the runtime needs 3.10 or
+    newer.
+    """
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -138,7 +143,7 @@ def python_version(value: object) -> str:
 
 
 def requirements(value: object) -> str:
-    """The file's name only; whether it is there is not looked at here."""
+    """Reads the path of a requirements file, without checking whether it exists."""
     known = "a requirements.txt, a pyproject.toml or a uv.lock"
     if not isinstance(value, str):
         raise ValueError(f"must name {known}")
@@ -165,7 +170,7 @@ def region(value: object) -> str:
 
 
 def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
-    """A reader of a list of texts, which are `what`."""
+    """Returns a reader of a list of texts; `what` they are appears in its error."""
 
     def read(value: object) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) and not CONTROL.search(item) for item in value):
@@ -176,7 +181,7 @@ def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
 
 
 def included(value: object) -> tuple[str, ...]:
-    """Paths below the project folder; whether they are there is not looked at here."""
+    """Reads paths below the project folder, without checking whether they exist."""
     paths = tuple(posixpath.normpath(item) for item in texts("paths", '["data", "model.bin"]')(value))
     for path in paths:
         if path.startswith(("/", "../")) or path in (".", ".."):
@@ -184,7 +189,7 @@ def included(value: object) -> tuple[str, ...]:
     return paths
 
 
-# What PutRetentionPolicy takes, up to ten years.
+# The days that CloudWatch's PutRetentionPolicy accepts.
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 TABLES: Mapping[str, Mapping[str, Key]] = {
@@ -320,6 +325,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
 
-# Known words, refused: a server whose [scopes] were ignored would let everyone do everything.
+# These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
+# everything.
 NOT_YET = ("scopes", "limits")
 NOT_YET_TARGETS = ("container",)

@@ -1,4 +1,4 @@
-"""The programs that a project declares, read from its files and never by running them."""
+"""Reads the programs that a project declares from its files, and never runs them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .pyproject import read_pyproject, table
 _REFERENCE = re.compile(r"\s*([\w.]+)\s*:\s*([\w.]+)\s*(\[.*\])?\s*")
 
 
-# Where packages are found, beside the project's folder itself.
+# The folders, beside the project's own, in which packages are found.
 SOURCES = ("src", "lib", "python")
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleScript:
-    """`origin` is where it is declared, for the person."""
+    """Holds a console script and, as `origin`, the file and key that declare it, for messages."""
 
     program: Program
     origin: str
@@ -32,7 +32,7 @@ class ConsoleScript:
 
 
 def console_scripts(folder: Path) -> tuple[ConsoleScript, ...]:
-    """Those of the project in `folder`, from the first of its files that declares any."""
+    """Returns the console scripts of the project in `folder`, from the first of its files that declares any."""
     for reader in (_from_pyproject, _from_setup_cfg, _from_setup_py):
         if found := tuple(reader(folder)):
             return found
@@ -40,7 +40,7 @@ def console_scripts(folder: Path) -> tuple[ConsoleScript, ...]:
 
 
 def module_file(package: Path, module: str) -> Path | None:
-    """The file of the project in `package` that is run as `module`."""
+    """Returns the file of the project in `package` that is run as `module`, None when the project has none."""
     parts = Path(*module.split("."))
     for base in (package, *(package / name for name in SOURCES)):
         for file in (base / f"{parts}.py", base / parts / "__main__.py", base / parts / "__init__.py"):
@@ -50,7 +50,7 @@ def module_file(package: Path, module: str) -> Path | None:
 
 
 def parse_script(name: str, reference: object) -> Program | None:
-    """A console script as entry points write it, None for what is none."""
+    """Returns the console script that `reference` describes in the form of entry points, None if it is malformed."""
     match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
     return Program(match[1], match[2], name.strip()) if match else None
 
@@ -85,7 +85,7 @@ def _from_setup_py(folder: Path) -> Iterator[ConsoleScript]:
 
 
 def _declared(value: ast.expr) -> list[str]:
-    """The lines of console_scripts in a literal `entry_points`: a dictionary, or the text of an ini file."""
+    """Returns the lines of console_scripts in a literal `entry_points`: a dictionary, or the text of an ini file."""
     try:
         literal = ast.literal_eval(value)
     except (ValueError, TypeError):
@@ -99,8 +99,8 @@ def _declared(value: ast.expr) -> list[str]:
 
 
 def _ini(text: str, section: str) -> dict[str, str]:
-    """A section of an ini file, empty where there is none."""
-    # Late: few projects have such files.
+    """Returns a section of an ini file, empty when there is none."""
+    # Imported late, since few projects have such files.
     from configparser import ConfigParser, Error
 
     parser = ConfigParser(interpolation=None)

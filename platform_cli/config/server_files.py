@@ -1,4 +1,4 @@
-"""Which Python files are servers: those that make or run one. Read from their text; nothing is imported."""
+"""Finds the Python files that make or run a server, by reading their text and importing nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..project_files.syntax import called, last_name
 _CLASSES = ("FastMCP", "MCPServer", "FastApiMCP")
 _LOWLEVEL = "Server"
 _SERVES = ("stdio_server", "streamable_http_app", "http_app", "sse_app")
-# What else has a `run`.
+# Modules whose `run` runs something other than a server.
 _RUNNERS = ("asyncio", "anyio", "trio", "uvloop", "subprocess", "typer", "os")
 
 
 class Role(IntEnum):
-    """What a file has to do with a server."""
+    """Says what a file has to do with a server."""
 
     NONE = 0
     MAKES = 1
@@ -29,10 +29,10 @@ class Role(IntEnum):
 
 
 def role_of(file: Path) -> Role:
-    """What `file` itself does, whatever it imports."""
+    """Returns what `file` itself does, whatever it imports."""
     tree = _parse(file)
     if tree is None:
-        # The grammar of another Python, or a mistake that has to be shown.
+        # The file is for another Python, or it has a mistake that the person has to see.
         return Role.MAKES if _mentions_mcp(file) else Role.NONE
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     classes = _class_names(tree)
@@ -43,8 +43,9 @@ def role_of(file: Path) -> Role:
 
 
 def starts_server(root: Path, file: Path) -> bool:
-    """Whether `file` only starts what other modules of the project make: it reaches an SDK through them, and runs or
-    calls something as soon as it is run.
+    """Tells whether `file` only starts a server that other modules of the project make.
+
+    Such a file reaches an SDK through them, and calls something as soon as it is run.
     """
     tree = _parse(file)
     if tree is None or _imports_sdk(tree) or not reaches_sdk(root, file):
@@ -53,7 +54,7 @@ def starts_server(root: Path, file: Path) -> bool:
 
 
 def assigns(file: Path, name: str) -> bool:
-    """Whether the module in `file` has `name` as a variable: an object that is there when the file was imported."""
+    """Tells whether the module in `file` assigns a variable called `name`, which exists once the file was imported."""
     tree = _parse(file)
     statements = tree.body if tree else []
     targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
@@ -62,7 +63,7 @@ def assigns(file: Path, name: str) -> bool:
 
 
 def reaches_sdk(root: Path, file: Path) -> bool:
-    """Whether `file`, or a module of the project that it imports, directly or not, imports an SDK of MCP."""
+    """Tells whether `file`, or a module of the project that it imports, directly or not, imports an SDK of MCP."""
     try:
         modules = walk_modules(root, file.relative_to(root).as_posix())
     except SourceError:  # the grammar of another Python
@@ -71,13 +72,13 @@ def reaches_sdk(root: Path, file: Path) -> bool:
 
 
 def uses_sdk(file: Path) -> bool:
-    """Whether `file` itself imports an SDK of MCP."""
+    """Tells whether `file` itself imports an SDK of MCP."""
     tree = _parse(file)
     return tree is not None and _imports_sdk(tree)
 
 
 def local_modules(root: Path, file: Path) -> frozenset[Path]:
-    """The files of the project that `file` imports, directly or not, without itself."""
+    """Returns the files of the project that `file` imports, directly or not, without itself."""
     try:
         modules = walk_modules(root, file.relative_to(root).as_posix())
     except SourceError:
@@ -116,7 +117,7 @@ def _imports_sdk(tree: ast.Module) -> bool:
 
 
 def _class_names(tree: ast.Module) -> set[str]:
-    """The server classes by the names that the file has for them, its own subclasses among them."""
+    """Returns the names that the file has for the SDKs' server classes and for its own subclasses of them."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -129,7 +130,9 @@ def _class_names(tree: ast.Module) -> set[str]:
 
 
 def _makes(called: ast.expr, classes: set[str]) -> bool:
-    """`FastMCP(...)`, `fastmcp.FastMCP(...)`, `FastMCP.from_openapi(...)`, `FastMCP[State](...)`."""
+    """Tells whether a call makes a server: `FastMCP(...)`, `fastmcp.FastMCP(...)`, `FastMCP.from_openapi(...)` and the
+    like.
+    """
     match called:
         case ast.Name(id=name):
             return name in classes
@@ -150,7 +153,7 @@ def _names_sdk(owner: ast.expr) -> bool:
 
 
 def _runs(function: ast.expr) -> bool:
-    """`mcp.run`, `mcp.run_async`, `server.run`, `uvicorn.run`, `stdio_server`, ..."""
+    """Tells whether a call runs a server: `mcp.run`, `mcp.run_async`, `uvicorn.run`, `stdio_server` and the like."""
     name = last_name(function)
     if name == "stdio_server":
         return True
@@ -160,7 +163,7 @@ def _runs(function: ast.expr) -> bool:
 
 
 def _started(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements that running the file executes, and no function's body."""
+    """Yields the statements that are executed when the file is run, without those of functions and classes."""
     for statement in tree.body:
         if not isinstance(
             statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom

@@ -1,4 +1,4 @@
-"""The name that a server file gives its server, read from its source: nothing is imported."""
+"""Reads the name that a server file gives its server from its source, without importing anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _CLASSES = ("FastMCP", "MCPServer", "Server")
 
 
 def server_name(source: bytes) -> str | None:
-    """The one name that the source gives a server (`FastMCP("Expenses")`); None if there are several, or none."""
+    """Returns the one name that the source gives a server (`FastMCP("Expenses")`); None if there are
+    several, or none.
+    """
     names = set(_names(ast.parse(source)))
     return names.pop() if len(names) == 1 else None
 

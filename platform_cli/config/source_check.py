@@ -1,4 +1,4 @@
-"""What can be known about a server file without running it."""
+"""Finds mistakes in a server file without running it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 
 from ..errors import SourceError
 
-# In pyproject.toml, and in the metadata that a script carries (PEP 723).
+# Matches the key in pyproject.toml, and in the metadata that a script carries (PEP 723).
 _REQUIRES_PYTHON = re.compile(r"""^(?:# )?requires-python\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
 def check_source(path: Path, shown: str, *, same_python: bool) -> None:
-    """Refuses a file that cannot be read, an empty one, and a syntax error.
+    """Raises SourceError for a file that cannot be read, for an empty one, and for a syntax error.
 
-    `same_python` says that the server will run on the Python that runs us: only then is our grammar the right one.
+    `same_python` means that the server will run on the Python that runs homeport: only then is its grammar the right
+    one.
     """
     try:
         source = path.read_bytes()
@@ -30,8 +31,10 @@ def check_source(path: Path, shown: str, *, same_python: bool) -> None:
 
 
 def is_read_by_us(python_version: str | None, places: Iterable[Path]) -> bool:
-    """Whether the Python that runs us may be the server's: by `python_version`, a version or a specifier, else by what
-    `places` say: folders with a .python-version or a pyproject.toml, and scripts.
+    """Tells whether the server may run on the Python that runs homeport.
+
+    `python_version` decides, a version or a specifier, else `places`: folders with a .python-version or a
+    pyproject.toml, and scripts.
     """
     requests = [python_version] if python_version else list(_requests(places))
     return all(_allows(request, platform.python_version()) for request in requests)
@@ -52,10 +55,10 @@ def _requests(places: Iterable[Path]) -> Iterator[str]:
 
 
 def _allows(request: str, running: str) -> bool:
-    """A request that cannot be read allows everything: what reads it to choose the Python says what is wrong."""
+    """Tells whether a request allows the version `running`; one that is malformed allows all, and is reported later."""
     if re.match(r"\d+(\.\d+)*$", request):
         return (running + ".").startswith(".".join(request.split(".")[:2]) + ".")
-    # Late: a plain version, or none, is what most projects have.
+    # Imported late, since most projects name a plain version, or none.
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

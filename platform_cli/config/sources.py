@@ -1,7 +1,7 @@
-"""Projects that come from elsewhere: a package of PyPI or npm, a git repository.
+"""Opens projects that come from elsewhere: a package of PyPI or npm, or a git repository.
 
-A package is a project without files of its own: what it runs is among what is installed. A repository is cloned, and
-read as a folder is.
+A package is a project without files of its own, and what it runs is found among what is installed. A repository is
+cloned, and read as a folder is.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ CLONE_TIMEOUT_S = 600.0
 
 _URL = re.compile(r"(git\+)?(https?|ssh|git|file)://|[\w.-]+@[\w.-]+:")
 _TREE = re.compile(r"(https://(?:github|gitlab)\.com/[^/]+/[^/]+)(?:/-)?/tree/([^/]+)/?(.*)")
-# https://docs.npmjs.com/cli/configuring-npm/package-json#name, with a version or a tag behind it
+# The name, followed by a version or a tag: https://docs.npmjs.com/cli/configuring-npm/package-json#name
 _NPM_PACKAGE = re.compile(r"((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~<>=|* -]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """`url` as git takes it, `ref` a branch, a tag or a commit, `folder` of the project within it."""
+    """Holds the `url` of a repository as git takes it, a branch, tag or commit as `ref`, and the project's `folder` in
+    it.
+    """
 
     url: str
     ref: str
@@ -47,13 +49,16 @@ class Repository:
 
 
 def is_source(text: str) -> bool:
-    """Whether what was typed names a package or a repository, and no path."""
+    """Tells whether what was typed names a package or a repository, and is no path."""
     return text.startswith((PYPI, NPM)) or _URL.match(text) is not None
 
 
 @contextmanager
 def opened(text: str, args: Sequence[str], home: Home) -> Iterator[Project]:
-    """The project that the source `text` is; a clone is there for as long as the context. Raises SourceError."""
+    """Opens the project at the source `text`; a repository's clone is removed when the context ends.
+
+    Raises SourceError when it cannot be cloned, or has no such folder.
+    """
     if text.startswith((PYPI, NPM)):
         yield read_package_source(text, args, home)
         return
@@ -69,7 +74,10 @@ def opened(text: str, args: Sequence[str], home: Home) -> Iterator[Project]:
 
 
 def read_package_source(text: str, args: Sequence[str], home: Home) -> Project:
-    """The project of `pypi:` or `npm:` and a package. Raises SourceError."""
+    """Returns the project of `pypi:` or `npm:` followed by a package.
+
+    Raises SourceError for a malformed package.
+    """
     if text.startswith(PYPI):
         requirement, program = _requirement(text)
         folder = home.root / "packages" / "pypi"
@@ -85,15 +93,15 @@ def read_package_source(text: str, args: Sequence[str], home: Home) -> Project:
 
 
 def parse_repository(text: str) -> Repository:
-    """`URL[@REF][#subdirectory=FOLDER]`, as pip takes it; also the address of a folder on GitHub or GitLab.
+    """Parses `URL[@REF][#subdirectory=FOLDER]`, as pip takes it, or the address of a folder on GitHub or GitLab.
 
-    https://pip.pypa.io/en/stable/topics/vcs-support/
+    See https://pip.pypa.io/en/stable/topics/vcs-support/. Raises SourceError for a malformed ref.
     """
     url, _, fragment = text.removeprefix("git+").partition("#")
     folder = fragment.removeprefix("subdirectory=") if fragment else ""
     if match := _TREE.fullmatch(url):
         return Repository(match[1], match[2], folder or match[3])
-    # The user's name stands before the path, a ref in it.
+    # An `@` before the path belongs to the user's name, one in the path starts the ref.
     start = url.find("/", url.find("://") + 3) if "://" in url else url.find(":")
     path, at, ref = url[start:].rpartition("@") if start >= 0 else ("", "", "")
     if not at:
@@ -104,7 +112,7 @@ def parse_repository(text: str) -> Repository:
 
 
 def without_password(url: str) -> str:
-    """`url` without what lets one in: it is shown, and remembered."""
+    """Returns `url` without its user and password, since it is shown and stored."""
     if "://" not in url:
         return url
     parts = urlsplit(url)
@@ -121,7 +129,7 @@ def _clone(repository: Repository, folder: Path) -> None:
 
 
 def _git(command: Sequence[str], folder: Path, shown: str) -> None:
-    # Whoever deploys may read the repository with their own keys, but nobody is asked for a password here.
+    # git may use the keys of whoever deploys, but must not ask for a password here.
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
     try:
         done = subprocess.run(
@@ -145,8 +153,8 @@ def _git(command: Sequence[str], folder: Path, shown: str) -> None:
 
 
 def _requirement(text: str) -> tuple[Requirement, str]:
-    """The package of `pypi:PACKAGE[:PROGRAM]`, and which of its programs is meant, empty where that is not said."""
-    # Late: a file or a folder needs none of it.
+    """Returns the package of `pypi:PACKAGE[:PROGRAM]` and which of its programs is meant, empty where none is named."""
+    # Imported late, since a file or a folder does not need it.
     from packaging.requirements import InvalidRequirement, Requirement
 
     package, _, program = text.removeprefix(PYPI).partition(":")

@@ -1,5 +1,6 @@
-"""Stages: one project deployed several times, each time as a project of its own name, with secrets and domains of its
-own, from one fastmcp.toml.
+"""Applies stages, by which one fastmcp.toml is deployed several times.
+
+Each stage is a project with a name, secrets and domains of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from ..errors import ConfigError, InputError
 from .names import check_name
 from .project import Project, Stage
 
-# The tables that a stage may have, as people write them.
+# The tables that a stage may have, by key, and how people write them.
 STAGED = {
     "environment": "environment",
     "scaling": "scaling",
@@ -21,16 +22,18 @@ STAGED = {
 
 
 def may_have(table: str, keys: object) -> bool:
-    """Whether a stage may say these `keys` of a table."""
+    """Tells whether a stage may have a table with these `keys`."""
     return table in STAGED and (table != "deployment" or (isinstance(keys, dict) and {*keys} <= {"lambda"}))
 
 
 def in_stage(project: Project, name: str) -> Project:
-    """The project as its stage `name`. Raises InputError for a stage that the configuration, which has
-    others, does not know; ConfigError for a project without a name, by which its stages could be told apart.
+    """Returns the project as its stage `name`.
+
+    Raises InputError for a stage that the configuration does not have while it has others, and ConfigError for a
+    project without a name, on which the names of its stages are based.
     """
     if project.stages and name not in project.stages:
-        # Late: a redeploy has no time for what it does not use.
+        # Imported late, since a redeploy does not need it and would wait for it.
         import difflib
 
         near = difflib.get_close_matches(name, list(project.stages), n=1)
@@ -45,7 +48,10 @@ def in_stage(project: Project, name: str) -> Project:
 
 
 def with_tables(project: Project, stage: str) -> Project:
-    """The project with what its `stage` changes. Names of hosts lead to one project: a stage has none but its own."""
+    """Returns the project with what its `stage` changes.
+
+    A stage has its own host names only, since a host name leads to one project.
+    """
     tables = project.stages.get(stage, Stage({})).tables
     domains, scaling = tables.get("domains", {}), tables.get("scaling", {})
     return replace(

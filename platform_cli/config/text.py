@@ -11,7 +11,10 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_text(path: Path) -> str:
-    """The text of `path`. TOML and JSON (RFC 8259, section 8.1) are UTF-8 without a byte order mark."""
+    """Returns the text of `path`; TOML and JSON (RFC 8259, section 8.1) are UTF-8 without a byte order mark.
+
+    Raises ConfigError if the file cannot be read, or has another encoding.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""fastmcp.toml -> Project. Every error names the file, the line and the key, and says what was expected."""
+"""Reads fastmcp.toml as a Project; every error names the file, the line and the key, and says what was expected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _KNOWN = (*TABLES, "environment", _STAGES)
 
 
 def read_toml(path: Path) -> Project:
-    """The project that `path` describes; `entrypoint` is not yet looked at on disk, and may be None."""
+    """Returns the project that `path` describes; its entry point may be None, and whether it exists is not checked
+    here.
+
+    Raises ConfigError for what is malformed or unknown.
+    """
     text = read_text(path)
     file = _File(path.name, {})
     try:
@@ -77,7 +81,7 @@ class _File:
     lines: Mapping[tuple[str, ...], int]
 
     def error(self, key: tuple[str, ...], reason: str, *, hint: str | None = None) -> ConfigError:
-        """A key within an inline table has no line of its own: then the line of what holds it."""
+        """Returns the error for `key`, at the line of the key, or for a key in an inline table of what contains it."""
         known = (self.lines[key[:length]] for length in range(len(key), 0, -1) if key[:length] in self.lines)
         return ConfigError(f"{self.name}:{next(known, 1)}: {reason}", hint=hint)
 
@@ -114,7 +118,7 @@ class _File:
             raise self.error(key, f'"{".".join(key)}" {error}') from None
 
     def within(self, *tables: str) -> _File:
-        """What is below these tables, as if it were the file."""
+        """Returns the part of the file below `tables`, as if it were a file of its own."""
         inner = {key[len(tables) :]: line for key, line in self.lines.items() if key[: len(tables)] == tables}
         return _File(self.name, inner)
 
@@ -139,7 +143,9 @@ class _File:
         return Stage({table: inner.table(table, keys) for table, keys in content.items()})
 
     def scaling(self, scaling: Scaling, values: Mapping[str, Any]) -> Scaling:
-        """`scaling`, of which `values` were said here."""
+        """Returns `scaling` if it is sound; `values` are the keys that were written here, of which an
+        error names one.
+        """
         if scaling.min > scaling.workers:
             key = "min" if "min" in values else "max"
             raise self.error(

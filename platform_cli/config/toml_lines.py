@@ -1,4 +1,4 @@
-"""Finds the lines where keys are written in a TOML text, which the parser does not tell."""
+"""Finds the lines of a TOML text on which keys are written, which the parser does not tell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPEN, _CLOSE = ("[", "{"), ("]", "}")
 
 
 def key_lines(text: str) -> Mapping[Path, int]:
-    """The first line of every table and key of a valid TOML text; keys within inline tables are not followed."""
+    """Returns the first line of every table and key of a valid TOML text, except keys within inline tables."""
     lines: dict[Path, int] = {}
     table: Path = ()
     for line, header, key in _statements(text):
@@ -31,7 +31,7 @@ def key_lines(text: str) -> Mapping[Path, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, bool, Path]]:
-    """Each `[table]` and `key =` as (line, whether it is a table, path)."""
+    """Yields each `[table]` and `key =` as its line, whether it is a table, and its path."""
     line, depth = 1, 0
     start, parts, header, in_value = 1, list[str](), False, False
     for piece in _PIECE.findall(text):

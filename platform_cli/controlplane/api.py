@@ -6,8 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable
-from dataclasses import asdict
-from typing import Any
+from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -15,6 +14,10 @@ from pydantic import BaseModel, Field
 
 from .. import __version__
 from ..api.error_responses import answer_errors, error_response
+from ..api.inspection import Inspected
+from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
+from ..api.release import Release
+from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -29,6 +32,8 @@ from .secret_routes import secret_routes
 
 # Seconds between looks whether the client of a long operation is still there.
 DISCONNECT_CHECK_S = 0.2
+
+Answer = TypeVar("Answer")
 
 
 class Deploy(BaseModel):
@@ -75,7 +80,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
         return error_response(PlatformError(f"the platform cannot write its state: {error}", hint=hint))
 
     @app.get("/v1/platform")
-    async def describe_platform() -> dict[str, Any]:
+    async def describe_platform() -> PlatformState:
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -85,54 +90,54 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
         }
 
     @app.post("/v1/platform/clean")
-    async def clean(body: Clean) -> list[dict[str, Any]]:
-        return [asdict(waste) for waste in await platform.garbage.collect(dry_run=body.dry_run)]
+    async def clean(body: Clean) -> list[WastePiece]:
+        return [waste.data() for waste in await platform.garbage.collect(dry_run=body.dry_run)]
 
     @app.post("/v1/platform/stop")
-    async def stop_platform() -> dict[str, Any]:
+    async def stop_platform() -> Stopping:
         ending.stop()
         return {"stopping": True}
 
     @app.post("/v1/platform/restart")
-    async def restart_platform() -> dict[str, Any]:
+    async def restart_platform() -> Restarting:
         ending.restart()
         return {"restarting": True}
 
     @app.post("/v1/inspections")
-    async def inspect(body: Inspect, request: Request) -> dict[str, Any]:
+    async def inspect(body: Inspect, request: Request) -> Inspected:
         work = platform.releases.inspect(body.draft, body.project, body.folder, body.path)
         return await _while_connected(request, work)
 
     @app.get("/v1/projects")
-    async def list_projects() -> list[dict[str, Any]]:
+    async def list_projects() -> list[Status]:
         return platform.overview.list_projects()
 
     @app.get("/v1/projects/{name}")
-    async def status(name: str) -> dict[str, Any]:
+    async def status(name: str) -> Status:
         return platform.overview.status(name)
 
     @app.delete("/v1/projects/{name}")
-    async def destroy(name: str) -> dict[str, Any]:
+    async def destroy(name: str) -> Destroyed:
         await platform.releases.destroy(name)
         return {"destroyed": name}
 
     @app.get("/v1/projects/{name}/releases")
-    async def versions(name: str) -> list[dict[str, Any]]:
+    async def versions(name: str) -> list[Release]:
         return platform.overview.versions(name)
 
     @app.post("/v1/projects/{name}/releases")
-    async def deploy(name: str, body: Deploy, request: Request) -> dict[str, Any]:
+    async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
         work = platform.releases.deploy(name, body.bundle, body.folder, origin)
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")
-    async def renew_token(name: str) -> dict[str, Any]:
+    async def renew_token(name: str) -> StatusWithToken:
         return await platform.releases.renew_token(name)
 
     @app.post("/v1/projects/{name}/rollback")
-    async def rollback(name: str, body: Rollback, request: Request) -> dict[str, Any]:
+    async def rollback(name: str, body: Rollback, request: Request) -> ChangedStatus:
         return await _while_connected(request, platform.releases.rollback(name, body.release))
 
     @app.get("/v1/projects/{name}/logs")
@@ -152,7 +157,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
     return app
 
 
-async def _while_connected(request: Request, work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:
     """Carries `work` out as long as somebody waits for it: Ctrl-C in the CLI ends a deploy that is not done yet."""
     task = asyncio.ensure_future(work)
     try:

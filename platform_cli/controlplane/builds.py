@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from ..api.build_event import BuildEvent, BuildFailed, Progress
+from ..api.failure import failure_of
+from ..api.inspection import Inspected
 from ..config.environment import check_variable
 from ..config.load import load_project
 from ..config.project import Project
@@ -19,7 +22,7 @@ from ..home import Home
 from ..pipeline.build import build
 from ..pipeline.model import Bundle
 from ..platform_client.upload import Description, unpack
-from ..pushes.deployer import Emit, Event, Read, told_stages
+from ..pushes.deployer import Emit, Read, told_stages
 from ..temporary import temporary_folder
 from .platform import Platform
 
@@ -34,9 +37,9 @@ class Builds:
         self._platform = platform
         self._slots = asyncio.Semaphore(MAX_BUILDS)
 
-    async def run(self, archive: IO[bytes]) -> AsyncIterator[Event]:
+    async def run(self, archive: IO[bytes]) -> AsyncIterator[BuildEvent]:
         """`start` and `end` of stages, `note`, and last `bundle` or `error`. Closing it ends the build."""
-        events: asyncio.Queue[Event] = asyncio.Queue()
+        events: asyncio.Queue[BuildEvent] = asyncio.Queue()
         task = asyncio.create_task(self._build(archive, events.put_nowait))
         try:
             while True:
@@ -47,7 +50,7 @@ class Builds:
         finally:
             task.cancel()
 
-    async def _build(self, archive: IO[bytes], emit: Emit) -> None:
+    async def _build(self, archive: IO[bytes], emit: Callable[[BuildEvent], None]) -> None:
         try:
             bundle = await self.build(lambda folder: _read(*unpack(archive, folder), self._platform.home), emit)
         except HomeportError as error:
@@ -76,13 +79,13 @@ class Builds:
         loop = asyncio.get_running_loop()
         gone = threading.Event()
 
-        def tell(event: Event) -> None:
+        def tell(event: Progress) -> None:
             # A thread cannot be cancelled: it ends itself where it has something to say.
             if gone.is_set():
                 raise BuildError("nobody waits for this build any more")
             loop.call_soon_threadsafe(emit, event)
 
-        def inspect(draft: Path, project: str | None) -> dict[str, Any]:
+        def inspect(draft: Path, project: str | None) -> Inspected:
             return asyncio.run_coroutine_threadsafe(self._platform.releases.inspect(draft.name, project), loop).result()
 
         def work() -> Bundle:
@@ -123,5 +126,5 @@ def _read(description: Description, folder: Path, home: Home) -> Project:
     return replace(project, name=name, environment=environment, upgrade=description.upgrade)
 
 
-def _error(error: HomeportError) -> Event:
-    return {"event": "error", "category": error.category, "message": error.message, "hint": error.hint}
+def _error(error: HomeportError) -> BuildFailed:
+    return {"event": "error", **failure_of(error)}

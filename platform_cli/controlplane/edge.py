@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..api.status import Addresses
 from ..config.hosts import is_public
 from ..errors import HomeportError, InputError, PlatformError
 from ..home import Home, write_atomic
@@ -56,7 +57,7 @@ class Edge:
         """What the control plane itself answers to."""
         return (self.domain.name,) if self.domain else ()
 
-    def urls(self, project: str, port: int) -> dict[str, str]:
+    def urls(self, project: str, port: int) -> Addresses:
         local = f"http://{HOST}:{port}"
         url = self.domain.project_url(project) if self.domain else local
         return {"url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse", "local_url": local}

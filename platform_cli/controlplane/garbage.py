@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from homeport_runtime.loading.manifest import FILE_NAME
 
+from ..api.platform import WasteKind, WastePiece
 from ..temporary import is_abandoned
 from .state import State
 from .store import ReleaseRow
@@ -34,9 +35,12 @@ class Waste:
     bundle. `bytes` is what its removal frees.
     """
 
-    kind: str
+    kind: WasteKind
     name: str
     bytes: int = 0
+
+    def data(self) -> WastePiece:
+        return {"kind": self.kind, "name": self.name, "bytes": self.bytes}
 
 
 class Garbage:
@@ -75,7 +79,7 @@ class Garbage:
                     effects.unlink(missing_ok=True)
         return found
 
-    def _unused(self, used: set[str]) -> Iterator[tuple[str, Path]]:
+    def _unused(self, used: set[str]) -> Iterator[tuple[WasteKind, Path]]:
         home = self._home
         staying = []
         for bundle in _folders(home.bundles):
@@ -84,10 +88,11 @@ class Garbage:
             else:
                 yield "bundle", bundle
         needed = [_needs(bundle) for bundle in staying]
-        for kind, folder, names in (
+        parts: Sequence[tuple[WasteKind, Path, set[str]]] = (
             ("layer", home.layers, {layer for layer, _ in needed}),
             ("runtime", home.runtimes, {runtime for _, runtime in needed}),
-        ):
+        )
+        for kind, folder, names in parts:
             for part in _folders(folder):
                 # What has a dot before its name is being built; its builder locks it.
                 spare = is_abandoned(part) if part.name.startswith(".") else _is_older(part, SPARE_LAYER_S)

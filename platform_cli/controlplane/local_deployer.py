@@ -24,7 +24,7 @@ class LocalDeployer:
         check_still_offers(bundle.manifest["contract"], self.contract(project))
         status = await self._platform.releases.deploy(project, bundle.hash, source, origin())
         return Deployed(
-            release=int(status["release"].removeprefix("v")),
+            release=int((status["release"] or "").removeprefix("v")),
             contract=bundle.manifest["contract"],
             changed=status["changed"],
             note=token_note(project) if "token" in status else None,

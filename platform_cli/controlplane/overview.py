@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
+from ..api.deployment import DeploymentEntry
+from ..api.release import Release
+from ..api.status import Status
 from ..errors import BuildError
 from ..pipeline.manifest import read_manifest
 from ..pushes.deployments import list_deployments
@@ -24,13 +26,13 @@ class Overview:
         self._supervisor = supervisor
         self._edge = edge
 
-    def list_projects(self) -> list[dict[str, Any]]:
+    def list_projects(self) -> list[Status]:
         return [self._describe(row) for row in self._state.store.projects()]
 
-    def status(self, project: str) -> dict[str, Any]:
+    def status(self, project: str) -> Status:
         return self._describe(self._state.store.project(project))
 
-    def _describe(self, row: ProjectRow) -> dict[str, Any]:
+    def _describe(self, row: ProjectRow) -> Status:
         service = self._supervisor.services[row.name]
         release = self._state.store.active_release(row.name)
         return {
@@ -48,9 +50,15 @@ class Overview:
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
             "outdated_secrets": self._state.outdated(release) if release else [],
+            "memory_mb": None,
+            "architecture": None,
+            "instances": None,
+            "hand_made": [],
+            "cost": None,
+            "front": None,
         }
 
-    def versions(self, project: str) -> list[dict[str, Any]]:
+    def versions(self, project: str) -> list[Release]:
         active = self._state.store.project(project).active
         return [
             {
@@ -61,7 +69,7 @@ class Overview:
                 "reason": row.reason,
                 "secrets": dict(row.secrets),
                 "error": row.error,
-                "origin": asdict(row.origin),
+                "origin": row.origin.data(),
             }
             for row in self._state.store.releases(project)
         ]
@@ -79,7 +87,7 @@ class Overview:
             return contract
         return None
 
-    def list_deployments(self, project: str) -> list[dict[str, Any]]:
+    def list_deployments(self, project: str) -> list[DeploymentEntry]:
         commits = self._state.deployments.of(project)
         if not commits:
             self._state.store.project(project)

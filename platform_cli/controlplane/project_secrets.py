@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ..api.secret import ListedSecret, ListedVersion, SecretsSet, SecretUnset
 from ..errors import HomeportError, NotFoundError, ReleaseError
 from ..secrets.base import check_secret
 from .releases import Releases
@@ -16,7 +16,7 @@ class ProjectSecrets:
         self._state = state
         self._releases = releases
 
-    async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> dict[str, Any]:
+    async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> SecretsSet:
         """Stores the values that are new. With `apply`, a release that serves with others is followed by one that has
         these.
 
@@ -47,7 +47,7 @@ class ProjectSecrets:
                 "release": f"v{active.number}" if applied and active else None,
             }
 
-    async def unset(self, project: str, name: str) -> dict[str, Any]:
+    async def unset(self, project: str, name: str) -> SecretUnset:
         """Releases that are pinned to the secret keep it; no new one gets it."""
         async with self._releases.lock(project):
             if not self._state.secrets.unset(project, name):
@@ -61,18 +61,18 @@ class ProjectSecrets:
         """A preview gets the values that its project has now, under its own name."""
         self._state.secrets.set(preview, self._state.secrets.values(project, self._state.secrets.current(project)))
 
-    def listed(self, project: str) -> list[dict[str, Any]]:
+    def listed(self, project: str) -> list[ListedSecret]:
         """Each secret that is set or that a release is pinned to, with its versions and their releases."""
         releases = self._state.store.releases(project)[::-1]
         current = self._state.secrets.current(project)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, ListedSecret] = {}
         for version in self._state.secrets.versions(project):
             used = [
                 f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version
             ]
             is_current = current.get(version.name) == version.version
             if used or is_current:
-                entry: dict[str, Any] = {"name": version.name, "version": current.get(version.name), "versions": []}
-                described = {"version": version.version, "set_at": version.set_at, "releases": used}
+                entry: ListedSecret = {"name": version.name, "version": current.get(version.name), "versions": []}
+                described: ListedVersion = {"version": version.version, "set_at": version.set_at, "releases": used}
                 found.setdefault(version.name, entry)["versions"].append(described)
         return list(found.values())

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import AsyncIterator
-from typing import IO, Any
+from typing import IO
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
+from ..api.error_responses import error_response
+from ..api.platform import DomainSet, ListedToken, NewToken, PublicName, Revoked
+from ..api.status import StatusWithToken
+from ..errors import InputError
 from ..platform_client.upload import MAX_UPLOAD
 from .builds import Builds
 from .domain import read_domain
@@ -31,26 +35,28 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/v1/tokens")
-    async def list_tokens() -> list[dict[str, Any]]:
+    async def list_tokens() -> list[ListedToken]:
         return platform.state.tokens.list_tokens()
 
     @routes.post("/v1/tokens")
-    async def create_token(body: TokenName) -> dict[str, Any]:
+    async def create_token(body: TokenName) -> NewToken:
         return {"name": body.name, "token": platform.state.tokens.create(body.name)}
 
     @routes.delete("/v1/tokens/{name}")
-    async def revoke_token(name: str) -> dict[str, Any]:
+    async def revoke_token(name: str) -> Revoked:
         platform.state.tokens.revoke(name)
         return {"revoked": name}
 
     @routes.put("/v1/domain")
-    async def set_domain(body: PublicDomain) -> dict[str, Any]:
+    async def set_domain(body: PublicDomain) -> DomainSet:
         tokens = await platform.set_domain(read_domain(body.domain) if body.domain is not None else None)
-        closed = [{**platform.overview.status(name), "token": token} for name, token in tokens.items()]
+        closed: list[StatusWithToken] = [
+            {**platform.overview.status(name), "token": token} for name, token in tokens.items()
+        ]
         return {"domain": body.domain, "closed": closed}
 
     @routes.post("/v1/edge")
-    async def open_edge() -> dict[str, Any]:
+    async def open_edge() -> PublicName:
         await platform.publishing.open()
         return {"domain": str(platform.edge.domain) if platform.edge.domain else None}
 
@@ -58,9 +64,10 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
     async def build(request: Request) -> StreamingResponse | JSONResponse:
         archive = await _received(request)
         if archive is None:
-            detail = {"category": "input", "message": f"an upload may have {MAX_UPLOAD // 1_000_000} MB", "hint": None}
+            answer = error_response(InputError(f"an upload may have {MAX_UPLOAD // 1_000_000} MB"), status=413)
             # Else the rest of it would still be read.
-            return JSONResponse({"error": detail}, status_code=413, headers={"Connection": "close"})
+            answer.headers["Connection"] = "close"
+            return answer
 
         async def lines() -> AsyncIterator[str]:
             async for event in builds.run(archive):

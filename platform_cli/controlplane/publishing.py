@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
+from ..api.platform import PublicSide
 from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
@@ -38,8 +38,7 @@ class Publishing:
         """Caddy serves the public names from now on. Raises PlatformError if it does not."""
         await self._edge.open(self._published())
 
-    def describe(self) -> dict[str, Any]:
-        """`api_url` is where the control plane answers over TCP on this machine."""
+    def describe(self) -> PublicSide:
         port, domain = self._state.settings.get("api_port"), self._edge.domain
         return {
             "api_url": f"http://{HOST}:{port}" if port else None,

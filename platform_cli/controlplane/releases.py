@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import cast
 
+from ..api.inspection import Inspected
+from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
 from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
 from ..origin import Origin
 from ..secrets.references import check_set, referenced
@@ -62,7 +64,7 @@ class Releases:
 
     async def inspect(
         self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Inspected:
         """What the server in a bundle's draft says of itself; `draft` is the name of its folder, `project` whose
         secrets it gets. `folder` is where it comes from, `path` the PATH of who deploys it.
         """
@@ -77,7 +79,7 @@ class Releases:
         same = {row.name for row in self._store.projects() if row.name == project or row.folder == folder}
         return await self._supervisor.inspect(release, same)
 
-    async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> dict[str, Any]:
+    async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> DeployedStatus:
         """A new release of `project`, created if it is not there. What already serves is left alone.
 
         The status that is returned has a `token` if the project got one, which nobody can be told again.
@@ -94,7 +96,7 @@ class Releases:
                 if service.release is None:
                     await service.resume(self._runnable(active))
                 service.open_if_down()
-                return {**self._overview.status(project), "changed": False}
+                return self._deployed(project, changed=False)
             if row is None:
                 self._create(project, folder)
             before = self._state.access.token_hash(project)
@@ -108,15 +110,19 @@ class Releases:
                     self._removal.undo_creation(project)
                 raise
             self._store.set_folder(project, folder)
-            learned = self._supervisor.services[project].had_to_stop_first
-            return {
-                **self._overview.status(project),
-                "changed": True,
-                **({"token": token, "closed_by_default": release.auth is None} if token else {}),
-                **({"stop_first_learned": True} if learned else {}),
-            }
+            status = self._deployed(project, changed=True)
+            if token:
+                status["token"] = token
+                status["closed_by_default"] = release.auth is None
+            if self._supervisor.services[project].had_to_stop_first:
+                status["stop_first_learned"] = True
+            return status
 
-    async def rollback(self, project: str, number: int | None) -> dict[str, Any]:
+    def _deployed(self, project: str, *, changed: bool) -> DeployedStatus:
+        # mypy takes what a Status may have beside its own keys for the ones that are not always there.
+        return cast("DeployedStatus", {**self._overview.status(project), "changed": changed})
+
+    async def rollback(self, project: str, number: int | None) -> ChangedStatus:
         """Activates an older release, by default the newest one before the active one that has served."""
         async with self.lock(project):
             row = self._store.project(project)
@@ -133,7 +139,7 @@ class Releases:
             await self._publishing.publish()
             return {**self._overview.status(project), "changed": True}
 
-    async def renew_token(self, project: str) -> dict[str, Any]:
+    async def renew_token(self, project: str) -> StatusWithToken:
         """The project's new token, with its status. Raises InputError where everyone may call."""
         async with self.lock(project):
             self._store.project(project)

@@ -24,6 +24,7 @@ from .ending import Ending
 from .peer import refuse_workers
 from .platform import Platform
 from .push_to_deploy import Pushes
+from .slow_clients import APIConnection, end_slow_clients
 from .tcp import open_api
 
 
@@ -39,7 +40,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     pushes = Pushes(platform, builds)
     app = create_app(platform, builds, pushes, ending)
     gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
-    servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate)]
+    servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
         asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)
     ]
@@ -49,7 +50,8 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been started again meanwhile, or the port may be another.
     publishing = asyncio.create_task(platform.publishing.publish())
-    watching = [asyncio.create_task(work) for work in (platform.publishing.watch(), platform.garbage.watch())]
+    works = (platform.publishing.watch(), platform.garbage.watch(), end_slow_clients(servers[1]))
+    watching = [asyncio.create_task(work) for work in works]
     await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ending.is_restart:
         home.socket.unlink(missing_ok=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 import sqlite3
 import time
-from typing import Any
 
+from ..api.platform import ListedToken
 from ..bearer import hash_of, make_token
 from ..config.names import check_name
 from ..errors import InputError, NotFoundError
@@ -35,7 +35,7 @@ class Tokens:
             ) from None
         return token
 
-    def list_tokens(self) -> list[dict[str, Any]]:
+    def list_tokens(self) -> list[ListedToken]:
         """Times in seconds since 1970; `used_at` is None for a token that was never used."""
         rows = self._db.execute("SELECT name, created_at, used_at FROM tokens ORDER BY name").fetchall()
         return [{"name": name, "created_at": created, "used_at": used} for name, created, used in rows]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..config.names import slugify
 from ..config.project import Project
@@ -27,9 +27,12 @@ from ..supervisor.parking import open_parking
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
 from ..supervisor.sockets import open_listener
-from ..supervisor.zygote import Zygotes
+from ..supervisor.zygotes import Zygotes
 from .draft import Snapshot, take_snapshot, write_draft
 from .watching import folders_of, saves
+
+if TYPE_CHECKING:
+    from ..api.log_record import LogRecord
 
 # Below those of deployed projects, so that neither takes the other's.
 FIRST_PORT = 8600
@@ -64,7 +67,7 @@ class Reporter(Protocol):
 
     def failed(self, error: HomeportError) -> None: ...
 
-    def logged(self, record: dict[str, Any]) -> None: ...
+    def logged(self, record: LogRecord) -> None: ...
 
 
 def open_port(port: int | None) -> tuple[int, socket.socket]:

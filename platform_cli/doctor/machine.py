@@ -1,4 +1,4 @@
-"""What homeport needs from this machine, one small check each. They read, and change nothing."""
+"""Checks what homeport needs from this machine, with one small function for each check, which changes nothing."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ MINIMUM_PYTHON = (3, 11)
 LITTLE_DISK = 2 * 1000**3
 NO_DISK = 300 * 1000**2
 ANSWER_TIMEOUT_S = 5.0
-# The first Caddy without CVE-2026-27585 to 27590; 27589 lets any web page give orders to the admin API on its port
+# The first Caddy without CVE-2026-27585 to 27590; 27589 lets any web page control the admin API on its port
 # (https://github.com/caddyserver/caddy/security/advisories/GHSA-879p-475x-rqh2).
 SAFE_CADDY = (2, 11, 1)
-# Where Caddy takes orders from everybody on the machine, unless its configuration says otherwise.
+# Caddy's default admin port, which everybody on the machine can reach.
 CADDY_ADMIN_PORT = 2019
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: `detail` is what was seen, `fix` what to do about it when the status is not ok."""
+    """Is the result of a check: `detail` is what was seen, `fix` what to do about it when the status is not ok."""
 
     name: str
     status: Status
@@ -48,7 +48,7 @@ class Check:
 
 
 def run_checks() -> Iterator[Check]:
-    """Every check, in the order in which a deploy would run into them."""
+    """Yields every check's result, in the order in which a deploy would fail."""
     yield check_python(sys.version_info[:3])
     yield check_uv()
     yield check_port()
@@ -137,7 +137,7 @@ def check_platform(home: Home) -> Check:
 
 
 def check_caddy() -> Check:
-    """What serves public names; without it a platform serves this machine alone."""
+    """Checks Caddy, which serves public names; without it a platform serves this machine alone."""
     program = shutil.which("caddy")
     if program is None:
         return Check("caddy", "ok", "not installed; only public names (--domain) need it")
@@ -167,7 +167,7 @@ def _silent_platform(home: Home) -> Check:
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether a control plane holds the lock of this home."""
+    """Tells whether a control plane holds the lock of this home."""
     if not path.exists():
         return False
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a deployed server can reach on this machine, as `homeport doctor` shows it."""
+"""Lists what a deployed server can reach on this machine, as `homeport doctor` shows it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from homeport_runtime.hosts.limits import PROCESSES
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`reached` is `yes`, `no`, or how far; `reason` what keeps it, or why nothing does."""
+    """Says whether a server can reach something: `reached` is `yes`, `no`, or how far, and `reason` is why."""
 
     what: str
     reached: str

@@ -1,6 +1,6 @@
-"""What a deploy has to tell of a project beyond that it is live: a module for each kind of finding.
+"""Finds what a deploy should tell of a project beyond that it is live, with one module for each kind of finding.
 
-Such as files that stayed behind, variables that nothing sets, and a server that everybody may call. They look at the
-project's code and configuration; none of them keeps a deploy from going on, but a server that offers nothing.
-Commands and deployers import it.
+Examples are files that were not deployed, variables that nothing sets, and a server that everybody may call. The
+modules read the project's code and configuration. Only a server that offers nothing stops a deploy. Commands and
+deployers import this room.
 """

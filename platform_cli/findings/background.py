@@ -1,4 +1,4 @@
-"""Work that goes on between requests, and ends with a worker that nobody has a request for."""
+"""Finds background work that a server starts, and that ends when an idle worker is stopped."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SCHEDULERS = frozenset(
 _THREADS = frozenset({"Thread", "Timer", "threading.Thread", "threading.Timer"})
 _TASKS = frozenset({"create_task", "ensure_future", "start_soon"})
 _WORDS = (b"Thread", b"Timer", b"Scheduler", *(name.encode() for name in _TASKS))
-# Functions that run once, when a server starts.
+# Names of functions that usually run once, when a server starts.
 _STARTS = ("lifespan", "startup", "start", "main", "init", "setup", "run")
 
 
 def find_background(project: Project, code: Iterable[Code]) -> Iterator[Finding]:
-    """The first thread, scheduler or endless task that is started with the server, where an idle worker ends."""
+    """Yields the first thread, scheduler or endless task that starts with the server, if idle workers are stopped."""
     if project.scaling.min:
         return
     place = next((place for each in code for place in _places(each)), None)
@@ -44,12 +44,14 @@ def _places(code: Code) -> Iterator[str]:
 
 
 def _name_of(task: ast.expr) -> str:
-    """`poll` of `poll` and of `poll()`, also where it is a method's name."""
+    """Returns `poll` for both `poll` and `poll()`, whether it is a function or a method."""
     return dotted(task.func if isinstance(task, ast.Call) else task).rpartition(".")[2]
 
 
 def _at_start(body: Iterable[ast.stmt]) -> Iterator[ast.Call]:
-    """Calls that are made when the server starts: those of the module itself and of functions that are named so."""
+    """Yields the calls that are made when the server starts: those of the module, and of functions whose
+    names say so.
+    """
     for statement in body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             if _runs_at_start(statement):

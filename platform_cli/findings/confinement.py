@@ -1,4 +1,4 @@
-"""What keeps a server in its room, where that is nothing."""
+"""Finds a server that nothing confines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A .env file stays behind: no release has secrets in its files."""
+"""Finds .env files, which are not deployed, since no release has secrets in its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .model import Finding
 
 
 def find_dotenv(project: Project) -> Iterator[Finding]:
-    """The .env files beside the server and in the project folder that set what the server is not given."""
+    """Yields the .env files beside the server and in the project folder that set variables the server does not get."""
     for path in _files(project):
         names = dotenv_names(path)
         lacking = [name for name in names if name not in project.environment]
@@ -35,7 +35,7 @@ def names_in_dotenv(project: Project) -> set[str]:
 
 
 def dotenv_names(path: Path) -> tuple[str, ...]:
-    """The names alone; none where it cannot be read."""
+    """Returns the names that a .env file sets, none if it cannot be read."""
     try:
         return tuple(parse_dotenv(path.read_text(encoding="utf-8"), path.name))
     except (OSError, UnicodeDecodeError, InputError):

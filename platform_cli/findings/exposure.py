@@ -1,4 +1,4 @@
-"""Who may call, where that is not what the configuration says."""
+"""Finds servers that other callers can reach than the configuration says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from .model import Finding
 
 
 def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """A URL that others can reach, and that neither homeport nor the server itself guards."""
+    """Yields a token that is required by default, and a reachable URL that neither homeport nor the server itself
+    guards.
+    """
     if status.get("closed_by_default"):
         yield Finding(
             "token",

@@ -1,4 +1,4 @@
-"""Files and folders of the project that the code names and that ignore files keep out of a deploy."""
+"""Finds files and folders that the code names and that ignore files keep out of a deploy."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from ..project_files.ignore import Included, why_left
 from ..project_files.syntax import called
 from .model import Finding
 
-# Longer texts are prose.
+# Longer texts are no paths.
 _MAX_PATH = 200
-# What takes a path: here a single word is one, too.
+# Functions whose arguments are paths, even if they are a single word.
 _TAKES_PATHS = frozenset({"Path", "PurePath", "open", "join", "joinpath", "connect", "read_csv", "exists", "listdir"})
-# What a server writes itself.
+# The endings of files that servers write themselves.
 _OWN = (".log", ".pid", ".lock")
 
 
 def find_left_behind(project: Project, code: Iterable[Code]) -> Iterator[Finding]:
-    """Those that are there now, so that the code finds them by hand."""
+    """Yields one finding with the ignored paths that exist now, so that the code finds them only when it is run by
+    hand.
+    """
     root, included = project.folder.resolve(), Included(project.include)
     found: dict[str, str] = {}
     for each in code:
@@ -35,18 +37,18 @@ def find_left_behind(project: Project, code: Iterable[Code]) -> Iterator[Finding
 
 
 def bring(*paths: str) -> str:
-    """The way to have them deployed."""
+    """Returns the hint that says how to deploy ignored paths."""
     quoted = ", ".join(f'"{path}"' for path in paths)
     return f"include = [{quoted}] under [deployment] in fastmcp.toml brings {'it' if len(paths) == 1 else 'them'}"
 
 
 def named_paths(code: Iterable[Code]) -> Iterator[str]:
-    """The paths that the code names, whether they are there or not."""
+    """Yields the paths that the code names, whether they exist or not."""
     return (path for each in code for _, path in _paths(each.tree))
 
 
 def _existing(root: Path, module: str, text: str) -> Iterator[str]:
-    """What `text` stands for in `module`, where it is there: relative to the project, or to the module's folder."""
+    """Yields the existing paths that `text` may name, relative to the project or to the folder of `module`."""
     for base in dict.fromkeys((PurePosixPath(), PurePosixPath(module).parent)):
         path = str(base / text)
         if (root / path).exists() and path != ".":

@@ -1,4 +1,4 @@
-"""Why a server that is loaded lacks a file or a module, where the project's folder tells."""
+"""Explains from the project's folder why a server that is loaded lacks a file or a module."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FILE = re.compile(r"(?:No such file or directory|cannot open shared object file
 _MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _DATABASE = "unable to open database file"
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb")
-# An inspection's working folder, which stands for the project's.
+# Matches the working folder of an inspection, which stands for the project's folder.
 _WORKDIR = re.compile(r"^.*?/files/")
-# How deep below the project folder a module is looked for.
+# The number of levels below the project folder on which a module is searched for.
 _DEPTH = 4
 
 
 @contextmanager
 def explained(project: Project) -> Iterator[None]:
-    """An InspectError whose cause is in the project's folder gets the hint that names it."""
+    """Adds a hint to an InspectError whose cause is found in the project's folder."""
     try:
         yield
     except InspectError as error:
@@ -43,7 +43,7 @@ def _why(message: str, project: Project) -> str | None:
     if module := _MODULE.search(message):
         return _about_module(root, module[1].partition(".")[0], project)
     if _DATABASE in message:
-        # It does not say which.
+        # SQLite does not say which file it could not open.
         named = (path for path in named_paths(read_code(project)) if path.endswith(_DATABASES))
         return next(filter(None, (_about_folder(root, path) for path in named)), None)
     return None
@@ -59,7 +59,7 @@ def _about_file(root: Path, path: str, project: Project) -> str | None:
 
 
 def _about_folder(root: Path, path: str) -> str | None:
-    """What to do about the first folder on the way to `path` that is not there."""
+    """Returns what to do about the first missing folder on the way to `path`, None if all of them exist."""
     for folder in [str(parent) for parent in reversed(PurePosixPath(path).parents)][1:]:
         if not (root / folder).exists():
             why = why_left(root, f"{folder}/", Included(()))
@@ -80,7 +80,7 @@ def _about_module(root: Path, name: str, project: Project) -> str | None:
 
 
 def _modules(root: Path, name: str) -> Iterator[str]:
-    """Files and packages of that name, the nearest first."""
+    """Yields the files and packages of that name, the nearest first."""
     level = [root]
     for _ in range(_DEPTH):
         below: list[Path] = []

@@ -1,4 +1,4 @@
-"""What was found, as a value."""
+"""Defines what a finding is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`kind` is its name for programs; `text` says in one line what is so, `hint` what to do where that is not wanted.
-    Neither has the value of a variable in it.
+    """Is something worth knowing about a deploy.
+
+    `kind` is its name for programs. `text` says in one line what was found, `hint` what to do if that is not wanted.
+    Neither contains the value of a variable.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What a server offers to clients; nothing at all is no success."""
+"""Checks what a server offers to clients, since a deploy of a server that offers nothing must not succeed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALLOW = "--allow-empty deploys it as it is"
 
 
 def check_offers(contract: Mapping[str, Any] | None) -> None:
-    """Raises InspectError for a server that answers its inspection and has nothing for clients."""
+    """Raises InspectError for a server that offers nothing to clients, or has no MCP endpoint."""
     if contract is None:
         raise InspectError(
             "nothing answers at /mcp: this is a web app without an MCP endpoint",
@@ -29,18 +29,20 @@ def check_offers(contract: Mapping[str, Any] | None) -> None:
 
 
 def check_still_offers(contract: Mapping[str, Any] | None, live: Mapping[str, Any] | None) -> None:
-    """As `check_offers` for a push, where nobody is asked: what offers nothing follows only what offered nothing."""
+    """Raises the error of `check_offers` only if the live release offers something, since a push cannot
+    ask its author.
+    """
     if live is not None and _offers(live):
         check_offers(contract)
 
 
 def _offers(contract: Mapping[str, Any]) -> bool:
-    """Whether it lists something, or cannot be asked."""
+    """Tells whether a server lists something, or cannot be asked."""
     return any(contract.get(key) for key in (*OFFERS, "guarded", "problems", "endpoints"))
 
 
 def find_failed_lists(contract: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Each list that the server promises and could not give."""
+    """Yields each list that the server announced and failed to return."""
     for problem in (contract or {}).get("problems", ()):
         yield Finding(
             "list-failed",
@@ -50,7 +52,7 @@ def find_failed_lists(contract: Mapping[str, Any] | None) -> Iterator[Finding]:
 
 
 def offer_lines(contract: Mapping[str, Any] | None, url: str) -> list[str]:
-    """The tools, for people; of an app with several servers each one's URL, which begins with `url`."""
+    """Returns the server's tools as text; for an app with several servers, the URL of each, which begins with `url`."""
     contract = contract or {}
     if endpoints := contract.get("endpoints"):
         return [
@@ -63,5 +65,5 @@ def offer_lines(contract: Mapping[str, Any] | None, url: str) -> list[str]:
 
 
 def _names(tools: Any) -> str:
-    """`tools` as a contract lists them, or their names alone."""
+    """Returns the names of `tools`, which are as in a contract or names already."""
     return ", ".join(tool if isinstance(tool, str) else tool["name"] for tool in tools) or "none listed"

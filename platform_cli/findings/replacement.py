@@ -1,4 +1,4 @@
-"""How the release before gave way."""
+"""Finds out how the release before was replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .model import Finding
 
 
 def find_replacement(status: Mapping[str, Any]) -> Iterator[Finding]:
-    """A server of which two could not run at the same time: the platform found it out by a start that failed."""
+    """Yields a server of which two cannot run at the same time, which the platform learned from a start that failed."""
     if status.get("stop_first_learned"):
         yield Finding(
             "stop-first",

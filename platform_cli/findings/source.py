@@ -1,4 +1,4 @@
-"""What the project's folder and its code tell, each finding once."""
+"""Collects the findings about a project's folder and code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .variables import find_variables
 
 
 def look_at(project: Project, code: Iterable[Code], shell: Mapping[str, str]) -> tuple[Finding, ...]:
-    """`shell` is the environment of who deploys. Reads the project's folder, and changes nothing."""
+    """Returns the findings about a project; `shell` is the environment of whoever deploys it."""
     code = tuple(code)
     return (
         *find_dotenv(project),

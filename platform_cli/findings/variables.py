@@ -1,4 +1,4 @@
-"""Variables of the environment that the server's code reads and that nothing gives to the server."""
+"""Finds environment variables that the server's code reads and that the server does not get."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .model import Finding
 _ENVIRON = ("os.environ", "environ")
 _GETTERS = ("os.getenv", "getenv", "os.environ.get", "environ.get")
 _SETTERS = ("os.environ.setdefault", "environ.setdefault", "os.putenv")
-# What every process of this kind has, or what belongs to the shell itself.
+# The variables that every server has, or that only concern the shell itself.
 _ORDINARY = frozenset((*INHERITED, *QUIET, "PWD", "SHELL", "TERM", "PYTHONPATH", "VIRTUAL_ENV", "HOSTNAME", "CI"))
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One place that reads a variable; `required` says that the code has nothing to use instead."""
+    """Is a place that reads a variable; `required` means that the code has no default for it."""
 
     name: str
     place: str
@@ -32,8 +32,9 @@ class Read:
 def find_variables(
     project: Project, code: Iterable[Code], shell: Mapping[str, str], known: Collection[str]
 ) -> Iterator[Finding]:
-    """Those that `shell`, the environment of who deploys, has and the server has not, and those that neither has.
-    `known` are names that something else is said of.
+    """Yields variables that the server lacks: those set in `shell`, and required ones that are set nowhere.
+
+    `shell` is the environment of whoever deploys. `known` are the names that another finding mentions.
     """
     reads = _first_reads(code)
     lacking = [read for name, read in reads.items() if name not in project.environment and name not in known]
@@ -55,7 +56,9 @@ def _shown(reads: Iterable[Read]) -> str:
 
 
 def _first_reads(code: Iterable[Code]) -> dict[str, Read]:
-    """By name; one that has no other value wins. Not those that the code itself sets."""
+    """Returns the first read of each variable, a required one before others, without variables that the code sets
+    itself.
+    """
     found: dict[str, Read] = {}
     own: set[str] = set()
     for each in code:
@@ -87,7 +90,7 @@ def _reads(code: Code) -> Iterator[Read]:
 
 
 def _optional(tree: ast.Module) -> Iterator[int]:
-    """The expressions whose absence the code provides for: `x or y`, `if x:`, `x == "1"`; `if not x:` does not."""
+    """Yields the ids of expressions that may be missing: `x or y`, `if x:`, `x == "1"`, but not `if not x:`."""
     for node in ast.walk(tree):
         match node:
             case ast.BoolOp(op=ast.Or(), values=values):
@@ -114,7 +117,7 @@ def _set_by(tree: ast.Module) -> Iterator[str]:
 
 
 def _settings(code: Code) -> Iterator[Read]:
-    """The fields of pydantic's BaseSettings: https://docs.pydantic.dev/latest/concepts/pydantic_settings/."""
+    """Yields the fields of pydantic's BaseSettings: https://docs.pydantic.dev/latest/concepts/pydantic_settings/."""
     for node in ast.walk(code.tree):
         if isinstance(node, ast.ClassDef) and any(dotted(base).endswith("BaseSettings") for base in node.bases):
             prefix = _prefix(node)
@@ -126,7 +129,7 @@ def _settings(code: Code) -> Iterator[Read]:
 
 
 def _field(value: ast.expr | None) -> tuple[str | None, bool]:
-    """The name that a field is read from, if it says one, and whether it has no default."""
+    """Returns the name that a field is read from, None for its own, and whether it has no default."""
     if not isinstance(value, ast.Call) or dotted(value.func).rpartition(".")[2] != "Field":
         return None, value is None
     alias = text_of(keyword(value, "validation_alias")) or text_of(keyword(value, "alias"))

@@ -1,6 +1,7 @@
-"""Commits by GitHub's REST API, for where there is no git, as on AWS Lambda: the commit's tree is read and checked
-first, then its archive is fetched and unpacked. What .gitattributes keeps out of archives (export-ignore) is fetched
-file by file, so that the folder has what a checkout has.
+"""Fetches commits through GitHub's REST API, for places without git such as AWS Lambda.
+
+It reads and checks the commit's tree first, then fetches and unpacks its archive. What .gitattributes keeps out of
+archives (export-ignore) is fetched file by file, so that the folder has the same files as a checkout.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from .commits import Commit, TreeEntry, check_files, check_tree
 from .repository import Repository
 
 SUBMODULE, SYMLINK, EXECUTABLE = "160000", "120000", "100755"
-# How many files that are not in the archive are fetched one by one.
+# The number of files missing in the archive that are fetched one by one.
 MAX_MISSING = 100
 
 
 @dataclass(frozen=True, slots=True)
 class _Blob:
-    """A file of the commit's tree."""
+    """Is a file of the commit's tree."""
 
     path: str
     mode: str
@@ -36,7 +37,7 @@ class _Blob:
 
 
 class Archives:
-    """Raises as a Source does."""
+    """Is the Source that uses GitHub's archives."""
 
     def list_refs(self, repository: Repository, token: str, *refs: str) -> dict[str, str]:
         found = {}
@@ -46,7 +47,7 @@ class Archives:
                     answer = client.get(f"/repos/{repository.name}/git/ref/{quote(ref.removeprefix('refs/'), safe='')}")
                     found[ref] = str(answer["object"]["sha"])
                 except NotFoundError:
-                    # The ref is not there; or it is the repository, and then this raises.
+                    # Either the ref or the repository does not exist; this raises the error for the repository.
                     client.get(f"/repos/{repository.name}")
         return found
 
@@ -83,8 +84,10 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _unpack(archive: IO[bytes], sha: str, folder: str, destination: Path) -> None:
-    """The files below `folder` of the one folder that GitHub's archives have. The archive is hostile: tarfile's data
-    filter (PEP 706) lets nothing lead out, no device in and no mode through that a file of ours may not have.
+    """Unpacks the files below `folder` of the one folder that GitHub's archives contain.
+
+    The archive is hostile: tarfile's data filter (PEP 706) refuses paths and links that lead out, devices, and unsafe
+    modes.
     """
     left = MAX_BYTES
 
@@ -114,7 +117,7 @@ def _unpack(archive: IO[bytes], sha: str, folder: str, destination: Path) -> Non
 
 
 def _complete(client: GitHubClient, base: str, wanted: Sequence[_Blob], destination: Path) -> None:
-    """Fetches what is not there."""
+    """Fetches the files that the archive does not have."""
     missing = [blob for blob in wanted if not (destination / blob.path).is_symlink()]
     missing = [blob for blob in missing if not (destination / blob.path).exists()]
     if len(missing) > MAX_MISSING:

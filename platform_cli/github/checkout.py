@@ -1,4 +1,4 @@
-"""Commits by git, as the platform at home has them: fetched shallow by their SHA."""
+"""Fetches commits with git, shallow and by their SHA, as the platform at home does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..temporary import temporary_folder
 from .commits import Commit, MovedError, TreeEntry, check_files, check_tree
 from .repository import Repository
 
-# Seconds that git may take to answer, and to fetch; and those without a kilobyte after which it gives up.
+# The seconds that git may take to answer, and to fetch; STALLED_S are those without a kilobyte after which it gives up.
 LIST_TIMEOUT_S = 30
 FETCH_TIMEOUT_S = 600
 STALLED_S = 20
@@ -29,7 +29,7 @@ _MOVED = re.compile(r"error: 30[1278]|redirect")
 
 
 class Git:
-    """Raises as a Source does."""
+    """Is the Source that uses git."""
 
     def list_refs(self, repository: Repository, token: str, *refs: str) -> dict[str, str]:
         url = repository.clone_url
@@ -66,7 +66,11 @@ def _entries(listing: bytes) -> list[TreeEntry]:
 
 
 def _environment(url: str, token: str) -> dict[str, str]:
-    """Nothing of this machine's configuration, no prompts, hooks or redirects; the token only in the environment."""
+    """Returns git's environment: without this machine's configuration, prompts, hooks and redirects, and with the
+    token.
+
+    The token is passed in the environment only, so that it is in no process list.
+    """
     parts = urlsplit(url)
     settings = {
         "core.hooksPath": os.devnull,
@@ -100,8 +104,8 @@ def _environment(url: str, token: str) -> dict[str, str]:
 
 
 def _git(arguments: list[str], environment: Mapping[str, str], timeout_s: float, writable: Sequence[Path] = ()) -> str:
-    """What git printed. Of the platform's own it sees `writable` alone: what it reads was written by strangers."""
-    # No file that git writes may be larger than what is deployed at most.
+    """Runs git confined to the folders `writable`, since it reads what strangers wrote, and returns its output."""
+    # No file that git writes may be larger than the largest project that can be deployed.
     limited = ["/bin/sh", "-c", 'ulimit -f "$0"; exec git "$@"', str(MAX_BYTES // 512), *arguments]
     try:
         done = subprocess.run(
@@ -131,7 +135,7 @@ def _git(arguments: list[str], environment: Mapping[str, str], timeout_s: float,
 
 
 @tenacity.retry(
-    # What is neither refused nor moved is the network, most likely.
+    # An error that is neither a refusal nor a move is most likely one of the network.
     retry=tenacity.retry_if_exception(lambda error: type(error) is GitHubError),
     stop=tenacity.stop_after_attempt(3),
     wait=tenacity.wait_exponential(),

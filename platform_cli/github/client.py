@@ -1,4 +1,4 @@
-"""GitHub's REST API (version 2022-11-28): https://docs.github.com/rest."""
+"""Calls GitHub's REST API (version 2022-11-28): https://docs.github.com/rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_REDIRECTS = 3
 
 
 class _LimitedError(Exception):
-    """GitHub wants that nothing is asked for `seconds`."""
+    """Says that GitHub wants no request for `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -28,8 +28,9 @@ class _LimitedError(Exception):
 
 
 class GitHubClient:
-    """Waits as GitHub's headers tell, for up to `patience_s` seconds in all; a longer one is a RateLimitError.
-    Without a token it reads what everyone may.
+    """Sends requests to GitHub, and waits as its headers ask for, up to `patience_s` seconds in all.
+
+    A longer wait is a RateLimitError. Without a token it reads what is public.
     """
 
     def __init__(self, github: GitHub, token: str | None, *, patience_s: float = 60.0) -> None:
@@ -65,9 +66,10 @@ class GitHubClient:
         self._ask("DELETE", path)
 
     def download(self, path: str, target: IO[bytes], limit: int) -> None:
-        """The file that GitHub leads to, of up to `limit` bytes; its host is another, and gets no token of ours.
+        """Writes the file to which GitHub redirects to `target`, up to `limit` bytes; its host does not get the token.
 
-        https://docs.github.com/rest/repos/contents#download-a-repository-archive-tar
+        See https://docs.github.com/rest/repos/contents#download-a-repository-archive-tar. Raises GitHubError when the
+        file is too large or cannot be fetched.
         """
         try:
             self._retrying(self._fetch, path, target, limit)
@@ -79,7 +81,7 @@ class GitHubClient:
     def _fetch(self, path: str, target: IO[bytes], limit: int) -> None:
         target.seek(0)
         target.truncate()
-        # httpx sends Authorization to no other host than the first.
+        # httpx sends Authorization to the first host only.
         with self._http.stream("GET", path, follow_redirects=True) as answer:
             if answer.is_error:
                 answer.read()
@@ -92,7 +94,11 @@ class GitHubClient:
                     raise GitHubError(f"{path} has more than {limit // 1_000_000} MB")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The answer's JSON. Raises RevokedTokenError, NotFoundError or GitHubError, none of which has the token."""
+        """Returns the answer's JSON, None if it has no content.
+
+        Raises RevokedTokenError for a token that GitHub refuses, NotFoundError for a missing resource, and GitHubError
+        for every other failure. None of them contains the token.
+        """
         try:
             answer = self._retrying(self._send, method, path, body)
         except httpx.HTTPError as error:
@@ -116,7 +122,9 @@ class GitHubClient:
         return state.seconds_since_start is not None and state.seconds_since_start + _wait(state) > self._patience_s
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
-        """A repository that was renamed or transferred answers with where it is; our token goes to this host alone."""
+        """Sends a request and follows redirects of renamed repositories, but only on the same host, which may see the
+        token.
+        """
         url = path
         for _ in range(MAX_REDIRECTS):
             answer = self._http.request(method, url, json=body)
@@ -136,7 +144,7 @@ def _limit_reached(error: _LimitedError) -> RateLimitError:
 
 
 class _BrokenError(Exception):
-    """An answer of 5xx, as text."""
+    """Says that GitHub answered with a status of 5xx, which is its text."""
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
@@ -164,9 +172,9 @@ def _checked(answer: httpx.Response, method: str, path: str) -> httpx.Response:
 
 
 def limited_for(status: int, headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait; None when no limit was met.
+    """Returns the seconds to wait after an answer; None if no limit was reached.
 
-    https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    See https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit.
     """
     if status not in (403, 429):
         return None
@@ -190,6 +198,6 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def current_name(client: GitHubClient, repository: Repository) -> tuple[int, str]:
-    """The repository's id, which never changes, and what it is called now."""
+    """Returns the repository's id, which never changes, and its present name."""
     found = client.get(f"/repos/{repository.name}")
     return int(found["id"]), str(found["full_name"])

@@ -1,4 +1,4 @@
-"""Commits on their way into a folder, whichever way they come. What is in them is hostile until checked."""
+"""Defines how a commit gets into a folder, by whichever Source, and checks its content, which is hostile until then."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ..errors import GitHubError, SourceError
 from ..pipeline.source import MAX_BYTES, MAX_FILES
 from .repository import Repository
 
-# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: a pointer begins with this, and is smaller than 1024 bytes.
+# A pointer of Git LFS begins with this, and has less than 1024 bytes:
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 LFS = b"version https://git-lfs.github.com/spec/"
 LFS_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """`message` is its first line."""
+    """Describes a commit; `message` is the first line of its message."""
 
     sha: str
     author: str
@@ -28,7 +29,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
-    """A file of a commit, or a submodule; `size` in bytes."""
+    """Is a file of a commit, or a submodule; `size` is in bytes."""
 
     path: str
     is_submodule: bool
@@ -36,27 +37,34 @@ class TreeEntry:
 
 
 class MovedError(GitHubError):
-    """The repository has another name now."""
+    """Says that the repository has been renamed or transferred."""
 
 
 class Source(Protocol):
-    """Where commits are had from. `token` is GitHub's."""
+    """Fetches commits from GitHub, with `token` as GitHub's token."""
 
     def list_refs(self, repository: Repository, token: str, *refs: str) -> dict[str, str]:
-        """The commits that the refs stand at, by name. Raises RevokedTokenError, MovedError and GitHubError."""
+        """Returns the commits of those refs that exist, by the ref's name.
+
+        Raises RevokedTokenError for a token that GitHub refuses, MovedError for a renamed repository, and GitHubError
+        when GitHub cannot be reached.
+        """
 
     def check_out(
         self, repository: Repository, token: str, sha: str, folder: str, destination: Path
     ) -> tuple[Commit, Path]:
-        """The commit, and its folder `folder` (`""` for all of it) below `destination`, which is empty.
+        """Fetches a commit into the empty folder `destination`, and returns it with its folder `folder` (`""` for all
+        of it).
 
-        Raises SourceError for what is not deployed (submodules, LFS, symlinks that lead out, too much) and where the
-        folder is missing; RevokedTokenError and GitHubError when the commit cannot be had.
+        Raises SourceError for what is not deployed (submodules, LFS, symlinks that lead out, too much), and if the
+        folder is missing; RevokedTokenError and GitHubError when the commit cannot be fetched.
         """
 
 
 def check_tree(entries: Sequence[TreeEntry], folder: str) -> None:
-    """Before anything is written. Raises SourceError."""
+    """Raises SourceError for a commit that must not be written to disk: one with submodules, without the folder, or too
+    large.
+    """
     inside = [entry for entry in entries if not folder or entry.path.startswith(f"{folder}/")]
     if not inside:
         raise SourceError(f"the commit has no folder {folder!r}" if folder else "the commit is empty")
@@ -75,7 +83,10 @@ def check_tree(entries: Sequence[TreeEntry], folder: str) -> None:
 
 
 def check_files(root: Path, destination: Path) -> None:
-    """Configuration is read before the source is collected, so that no link may lead out from the start."""
+    """Raises SourceError for symlinks that leave the project and for pointers of Git LFS.
+
+    Configuration is read before the source is collected, so no symlink may lead out from the start.
+    """
     real = root.resolve()
     if not real.is_relative_to(destination.resolve()) or not real.is_dir():
         raise SourceError(f"{root.relative_to(destination)} is not a folder of the repository")

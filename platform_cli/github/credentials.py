@@ -1,4 +1,4 @@
-"""The token of this machine's user for a GitHub: in the OS keyring, else in a file with mode 0600."""
+"""Stores this user's GitHub token in the OS keyring, else in a file with mode 0600."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GH_TIMEOUT_S = 10
 
 
 def keep_token(github: GitHub, token: str, home: Home) -> str:
-    """Keeps it, and returns where."""
+    """Stores the token, and returns a description of the place."""
     forget_token(github, home)
     if backend := usable_keyring():
         with contextlib.suppress(Exception):
@@ -30,7 +30,7 @@ def keep_token(github: GitHub, token: str, home: Home) -> str:
 
 
 def forget_token(github: GitHub, home: Home) -> bool:
-    """False when there was none."""
+    """Deletes the token, and returns whether there was one."""
     known = find_token(github, home) is not None
     if backend := usable_keyring():
         with contextlib.suppress(Exception):
@@ -51,7 +51,10 @@ def find_token(github: GitHub, home: Home) -> str | None:
 
 
 def get_token(github: GitHub, home: Home) -> str:
-    """Raises InputError."""
+    """Returns the stored token.
+
+    Raises InputError if nobody is logged in.
+    """
     token = find_token(github, home)
     if token is None:
         raise InputError(f"nobody is logged in to {github.server_url}", hint="homeport login")
@@ -59,7 +62,7 @@ def get_token(github: GitHub, home: Home) -> str:
 
 
 def token_of_gh(github: GitHub) -> str | None:
-    """What an installed `gh` is logged in with: https://cli.github.com/manual/gh_auth_token."""
+    """Returns the token of an installed `gh` (https://cli.github.com/manual/gh_auth_token), None without one."""
     if shutil.which("gh") is None:
         return None
     host = (github.server_url or SERVER_URL).partition("//")[2]

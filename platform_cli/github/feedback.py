@@ -1,6 +1,6 @@
-"""What GitHub is told of a deployment: commit status, deployment, and one comment per pull request.
+"""Reports a deployment to GitHub: as a commit status, as a deployment, and in one comment per pull request.
 
-https://docs.github.com/rest/commits/statuses, /rest/deployments, /rest/issues/comments
+See https://docs.github.com/rest/commits/statuses, /rest/deployments, /rest/issues/comments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .client import GitHubClient
 # GitHub's limit for descriptions.
 MAX_DESCRIPTION = 140
 STATES: Mapping[str, tuple[str, str]] = {
-    # Ours -> of the commit status, of the deployment.
+    # homeport's state -> the states of GitHub's commit status and deployment.
     "running": ("pending", "in_progress"),
     "live": ("success", "success"),
     "failed": ("failure", "failure"),
@@ -28,8 +28,10 @@ STATES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One state of one deployment. `url` is where the server answers. `reason` says why it failed. `difference` is that
-    of a preview to the project; `blocked` fails its check.
+    """Describes one state of one deployment.
+
+    `url` is where the server answers, `reason` why the deployment failed. `difference` compares the tools of a preview
+    with those of the project; `blocked` fails the check for it.
     """
 
     repository: str
@@ -75,7 +77,7 @@ def set_status(client: GitHubClient, report: Report) -> None:
 
 
 def set_deployment(client: GitHubClient, report: Report, github_id: int | None) -> int:
-    """GitHub's number for the deployment, which is made when there is none yet."""
+    """Sets the state of GitHub's deployment, which is created if `github_id` is None, and returns its id."""
     path = f"/repos/{report.repository}/deployments"
     if github_id is None:
         wanted = {
@@ -95,7 +97,7 @@ def set_deployment(client: GitHubClient, report: Report, github_id: int | None) 
 
 
 def set_comment(client: GitHubClient, report: Report, github_id: int | None) -> int:
-    """GitHub's number for the comment of the pull request; one that somebody deleted is written again."""
+    """Writes the comment of the pull request, again if somebody deleted it, and returns its id."""
     body = {"body": comment(report)}
     if github_id is not None:
         with contextlib.suppress(NotFoundError):
@@ -107,7 +109,9 @@ def set_comment(client: GitHubClient, report: Report, github_id: int | None) -> 
 
 
 def comment(report: Report) -> str:
-    """Markdown; what comes from the server is code, which GitHub shows as it is."""
+    """Returns the comment as Markdown, in which text of the server is a code block, so that GitHub does not interpret
+    it.
+    """
     short = report.sha[:7]
     match report.state:
         case "running":
@@ -130,7 +134,7 @@ def comment(report: Report) -> str:
 
 
 def _code(text: str, language: str = "") -> str:
-    """A fence longer than any in the text (CommonMark, section 4.5)."""
+    """Returns a code block with a fence longer than any in the text (CommonMark, section 4.5)."""
     fence = "```"
     while fence in text:
         fence += "`"

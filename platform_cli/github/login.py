@@ -1,6 +1,6 @@
-"""The device flow: a code that the person types at GitHub, then a token.
+"""Logs in by the device flow, in which the person types a code at GitHub.
 
-https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#device-flow
+See https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#device-flow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import GitHubError
 from .repository import GitHub
 
 CLIENT_ID_VARIABLE = "HOMEPORT_GITHUB_CLIENT_ID"
-# Private repositories and their webhooks, statuses and deployments.
+# The scopes for private repositories and their webhooks, statuses and deployments.
 SCOPE = "repo admin:repo_hook"
 TIMEOUT_S = 30.0
 SLOW_DOWN_S = 5.0
@@ -30,7 +30,10 @@ def client_id() -> str | None:
 def log_in(
     github: GitHub, client: str, show: Callable[[str, str], None], pause: Callable[[float], None] = time.sleep
 ) -> str:
-    """The token. `show` is given the address to open and the code to type there. Raises GitHubError."""
+    """Returns the token of a login, after `show` got the address to open and the code to type there.
+
+    Raises GitHubError if the login is refused, or the code expires.
+    """
     with httpx.Client(base_url=github.server_url, headers={"Accept": "application/json"}, timeout=TIMEOUT_S) as http:
         device = _ask(http, "/login/device/code", {"client_id": client, "scope": SCOPE})
         if "device_code" not in device:

@@ -1,4 +1,4 @@
-"""A repository on github.com or on a GitHub Enterprise Server."""
+"""Names a repository on github.com or on a GitHub Enterprise Server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..addresses import is_readable_on_the_way, read_http_url
 from ..errors import InputError
 
-# The variables that GitHub's own runners set: https://docs.github.com/actions/reference/workflows-and-actions/variables
+# GitHub's own runners set these variables: https://docs.github.com/actions/reference/workflows-and-actions/variables
 SERVER_VARIABLE = "GITHUB_SERVER_URL"
 API_VARIABLE = "GITHUB_API_URL"
 SERVER_URL = "https://github.com"
@@ -19,7 +19,7 @@ _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 
 @dataclass(frozen=True, slots=True)
 class GitHub:
-    """One GitHub: `server_url` has its pages and its git, `api_url` its REST API."""
+    """Is one GitHub: `server_url` has its pages and its git, `api_url` its REST API."""
 
     server_url: str
     api_url: str
@@ -27,7 +27,7 @@ class GitHub:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """`name` is `owner/name`, as it is called now."""
+    """Is one repository; `name` is its present `owner/name`."""
 
     github: GitHub
     name: str
@@ -42,15 +42,21 @@ class Repository:
 
 
 def chosen_github() -> GitHub:
-    """The one that GITHUB_SERVER_URL and GITHUB_API_URL name, else github.com. Raises InputError."""
+    """Returns the GitHub that GITHUB_SERVER_URL and GITHUB_API_URL name, else github.com.
+
+    Raises InputError for an address that is malformed or not encrypted.
+    """
     server = _address(SERVER_VARIABLE, SERVER_URL)
-    # https://docs.github.com/enterprise-server/rest/using-the-rest-api: below /api/v3 of the server.
+    # An Enterprise Server has its API below /api/v3: https://docs.github.com/enterprise-server/rest/using-the-rest-api
     default = API_URL if server == SERVER_URL else f"{server}/api/v3"
     return GitHub(server, _address(API_VARIABLE, default))
 
 
 def read_repository(text: str, github: GitHub) -> Repository:
-    """`https://github.com/owner/name`, with or without .git. Raises InputError."""
+    """Parses `https://github.com/owner/name`, with or without .git.
+
+    Raises InputError for anything else.
+    """
     prefix, _, path = text.partition("//")
     host, _, path = path.partition("/")
     parts = path.rstrip("/").removesuffix(".git").split("/")
@@ -71,7 +77,10 @@ def is_full_name(text: object) -> bool:
 
 
 def check_address(url: str, where: str) -> str:
-    """Raises InputError also where a token would cross a network readable."""
+    """Returns the address of a GitHub without a final slash.
+
+    Raises InputError if it is malformed, or would send a token unencrypted to another machine.
+    """
     parts = read_http_url(url)
     if parts is None or is_readable_on_the_way(parts) or parts.username or parts.query or parts.fragment:
         raise InputError(f"{where}: {url!r} is not the address of a GitHub", hint="for example https://github.com")

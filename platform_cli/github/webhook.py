@@ -1,6 +1,6 @@
-"""Deliveries: the signature, and what a push or a pull request means for a branch.
+"""Reads webhook deliveries: verifies the signature, and tells what a push or a pull request means for a branch.
 
-https://docs.github.com/webhooks/webhook-events-and-payloads
+See https://docs.github.com/webhooks/webhook-events-and-payloads.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import Any
 
 from .repository import is_full_name
 
-WEBHOOK_PATH = "/github/webhook"
-# What GitHub sends at most, in bytes: "payloads are capped at 25 MB".
+# The largest body that GitHub sends, in bytes: "payloads are capped at 25 MB".
 MAX_BODY = 25 * 1024 * 1024
-# A push that has this many commits may have more, which the payload leaves out.
+# A push with this many commits may have more, which the payload leaves out.
 MAX_COMMITS = 2048
 BRANCH = "refs/heads/"
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -25,7 +24,7 @@ _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A branch has come to stand at `sha`. `paths` are the files that changed; None when that is not known."""
+    """Says that a branch now points to `sha`; `paths` are the files that changed, None when they are not known."""
 
     repository_id: int
     repository: str
@@ -39,7 +38,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """`sha` wants to go to the branch `base`; `from_fork` says that it comes from another repository."""
+    """Says that `sha` is proposed for the branch `base`; `from_fork` means that it comes from another repository."""
 
     repository_id: int
     repository: str
@@ -55,17 +54,18 @@ def sign(secret: str, body: bytes) -> str:
 
 
 def is_signed(secret: str, body: bytes, signature: str | None) -> bool:
-    """Compares in constant time.
+    """Tells whether a delivery has the right signature, compared in constant time.
 
-    https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
+    See https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries.
     """
     given = (signature or "").encode("utf-8", "surrogateescape")
     return hmac.compare_digest(sign(secret, body).encode(), given)
 
 
 def read_event(name: str, body: bytes) -> Push | PullRequest | None:
-    """None for what nothing is to be done for: other events, deleted branches, tags. Raises ValueError for a body that
-    is not what GitHub sends.
+    """Returns the push or pull request in a delivery; None for other events, deleted branches and tags.
+
+    Raises ValueError for a body that GitHub would not send.
     """
     try:
         payload = json.loads(body)

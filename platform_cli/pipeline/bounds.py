@@ -1,4 +1,4 @@
-"""Limits on the SDKs that a project's code needs, whatever its requirements leave open."""
+"""Limits the versions of the SDKs to those that a project's code is written for, where its requirements do not."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from ..project_files.imports import Module, parse_module
 from ..project_files.sdk import sdk_requirements
 from .code import Code
 
-# As many files of a package are read for signs.
+# The number of a package's files that are searched for signs of an SDK's version.
 MAX_FILES = 500
 
 
 def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
-    """The upper limits on mcp and fastmcp (`mcp<2`) of the server's `code`, or of the package that the program is in;
-    none where the code tells nothing, or cannot be parsed here.
+    """Returns the upper limits on mcp and fastmcp (`mcp<2`) of the server's `code`, or of its program's package.
+
+    There are none if the code shows no sign of a version, or cannot be parsed here.
     """
     if project.program is not None:
         return _bounds(list(_package(project.folder / project.member, project.program)))
@@ -25,7 +26,7 @@ def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
 
 
 def package_bounds(layer: Path, program: Program) -> tuple[str, ...]:
-    """The same of the installed package in `layer` that `program` is in."""
+    """Returns the upper limits on mcp and fastmcp of the package in `layer` that contains `program`."""
     return _bounds(list(_package(layer, program)))
 
 

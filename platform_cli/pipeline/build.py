@@ -1,4 +1,6 @@
-"""Project -> Bundle: lock, layer, inspect, bundle; each stage costs nothing when its content is there already."""
+"""Builds a Bundle from a Project by the stages lock, layer, inspect and bundle; a stage whose result
+exists is skipped.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ from .stages import Stages
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A bundle and what the person may want to know of how it came to be. `code` is the server's own source."""
+    """Holds a bundle, its requirements and the server's own source as `code`, from which a deploy reports findings."""
 
     bundle: Bundle
     requirements: Requirements
@@ -40,8 +42,9 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What a project runs on, there on this machine. `project` is what it was, with its program found; `code` is its
-    own, parsed.
+    """Holds what a project needs on this machine to run.
+
+    `project` has its program filled in, `code` is its own source, parsed.
     """
 
     project: Project
@@ -64,9 +67,9 @@ def build(
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
 ) -> Built:
-    """Runs the pipeline; `note` is told where the requirements come from. Nothing that serves is touched.
+    """Runs the pipeline, without touching what serves; `note` gets sentences for the person.
 
-    `packages_for` says which Python the layer is for, given the one that loads it here.
+    `packages_for` returns the Python for which the layer is built, given the one that loads it here.
     """
     installed = install(project, home, stages, note, packages_for)
     installed = replace(installed, project=with_sessions(installed.project, installed.code, note))
@@ -80,7 +83,7 @@ def install(
     note: Callable[[str], None],
     packages_for: Callable[[Interpreter], Interpreter] = _here,
 ) -> Installed:
-    """The stages that need nothing of the app but its requirements."""
+    """Runs the stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
         interpreter = packages_for(_interpreter(project, home, note))
         requirements = resolve_requirements(project)
@@ -98,11 +101,11 @@ def install(
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
-        # Late: only a package's own program needs it.
+        # Imported late, since only a package's own program needs it.
         from .resolve import exceeded
 
         program = program_of(layer.path, project.script)
-        # What its code says of the SDK's generation is known only when it is there.
+        # Only once it is installed can its code be searched for signs of the SDK's version.
         bounds = package_bounds(layer.path, program)
         if exceeded(bounds, lock.text):
             lock, _ = make_lock(replace(requirements, bounds=bounds), interpreter, home.cache)
@@ -122,7 +125,7 @@ def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> I
     try:
         return find_interpreter(wanted, home.cache)
     except InputError:
-        # .python-version says what its author works with, and requires-python what will do.
+        # .python-version names what the author works with, requires-python what will do.
         if required in (None, wanted):
             raise
         found = find_interpreter(required, home.cache)
@@ -133,7 +136,7 @@ def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> I
 def _moved_branches(requirements: Requirements, lock: Lock) -> Iterable[str]:
     if "git+" not in lock.text:
         return ()
-    # Late: few projects have packages from git.
+    # Imported late, since few projects have packages from git.
     from .git_refs import moved_branches
 
     return moved_branches(requirements, lock.text)
@@ -147,7 +150,7 @@ def _origin(requirements: Requirements) -> str:
 
 
 def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
-    """The manifest of `source`, and of what `package` adds to it, before inspection."""
+    """Returns the manifest of `source` and of the files that `package` adds, as it is before the inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))
     return describe(

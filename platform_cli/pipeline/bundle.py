@@ -1,4 +1,4 @@
-"""bundle: the app's source and manifest.json in a folder named by content hash."""
+"""Assembles bundles: the app's source and manifest.json in a folder named by content hash."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ def describe(
     roots: Sequence[str] = (),
     modules: Sequence[Module] = (),
 ) -> dict[str, Any]:
-    """The manifest before inspection: everything that decides how the server runs. `roots` are the folders of the app
-    from which the project's own modules are imported, "" for the app itself; `modules` are those of its source.
+    """Returns the manifest before inspection: everything that decides how the server runs.
+
+    `roots` are the folders of the app from which the project's own modules are imported, "" for the app itself;
+    `modules` are those of its source.
     """
     return {
         "format": FORMAT,
@@ -67,7 +69,7 @@ def describe(
 
 
 def find_bundle(home: Home, name: str) -> Bundle | None:
-    """The bundle of that name; None where there is none, or where it is not what was built any more."""
+    """Returns the bundle of that name; None if there is none, or if its content is no longer what was built."""
     path = home.bundles / name
     try:
         manifest = read_manifest(path)
@@ -75,13 +77,13 @@ def find_bundle(home: Home, name: str) -> Bundle | None:
         return None
     if not _has_files(path / APP_FOLDER, manifest["files"]):
         return None
-    # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+    # The time of the last use: the platform removes what no release has used for long (controlplane.garbage).
     os.utime(path)
     return Bundle(path, name, manifest)
 
 
 def _has_files(app: Path, files: Mapping[str, str]) -> bool:
-    """Whether `app` has the content that `files` (path -> sha256) say, and nothing else but bytecode of it."""
+    """Tells whether `app` contains exactly `files` (path -> sha256), apart from their bytecode."""
     found = set()
     for folder, folders, names in os.walk(app):
         folders[:] = [name for name in folders if name != BYTECODE]
@@ -93,7 +95,9 @@ def _has_files(app: Path, files: Mapping[str, str]) -> bool:
 
 
 class BundleDraft:
-    """A bundle in a temporary folder: filled, inspected there, and named only when all of it is right."""
+    """Is a bundle in a temporary folder, in which it is filled and inspected, and which gets its name once all of it is
+    right.
+    """
 
     def __init__(self, home: Home, manifest: Mapping[str, Any], name: str) -> None:
         self._home = home
@@ -109,7 +113,7 @@ class BundleDraft:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def fill(self, *parts: tuple[Path, Sequence[SourceFile]]) -> None:
-        """Copies the app together from `parts`: folders, and what is taken from each."""
+        """Copies files into the app, from each folder in `parts` those that are listed with it."""
         app = self.path / APP_FOLDER
         app.mkdir()
         for folder, files in parts:
@@ -133,7 +137,8 @@ class BundleDraft:
         try:
             self.path.rename(final)
         except OSError:
-            # Another deploy of the same content was faster, unless what is there has been changed since.
+            # Another deploy of the same content was faster, or the bundle of that name has been changed since it was
+            # built.
             if find_bundle(self._home, self._name) is None:
                 final.rename(self._home.bundles / f".{self._name}.changed-{secrets.token_hex(4)}")
                 self.path.rename(final)

@@ -1,4 +1,4 @@
-"""The server's own source, parsed: what findings about code look at. Nothing is imported."""
+"""Parses the server's own source, which findings are made from, without importing it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..config.project import Program, Project
 from ..errors import SourceError
 from ..project_files.imports import Module, walk_modules
 
-# How many places are named before the rest is counted.
+# The number of places that a message lists before it counts the rest.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One parsed file; `path` is relative to the project folder."""
+    """Is one parsed file; `path` is relative to the project folder."""
 
     path: str
     module: Module
@@ -27,17 +27,21 @@ class Code:
         return self.module.tree
 
     def mentions(self, *words: bytes) -> bool:
-        """Whether one of the words is anywhere in it: a look at the text is cheaper than a walk through the tree."""
+        """Tells whether one of the words is in the text, which is cheaper to find out than by a walk
+        through the tree.
+        """
         return any(word in self.module.text for word in words)
 
     def place(self, node: ast.expr | ast.stmt) -> str:
-        """`server.py:12`."""
+        """Returns where `node` is: `server.py:12`."""
         return f"{self.path}:{node.lineno}"
 
 
 def read_code(project: Project) -> tuple[Code, ...]:
-    """The module that is served or run first, then the local modules that it imports; none for other programs, nor
-    where the source cannot be read: whatever loads it says so.
+    """Returns the module that is served or run, followed by the local modules that it imports.
+
+    It is empty for programs in other languages, and for source that cannot be read, which is reported when it is
+    loaded.
     """
     start = project.entrypoint.file if project.entrypoint else _file_of(project.folder, project.program)
     if start is None:
@@ -63,7 +67,7 @@ def _file_of(folder: Path, program: Program | None) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Up to NAMED of them, and how many more there are."""
+    """Returns the first NAMED names as text, with the number of the others."""
     known = list(names)
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return ", ".join(known[:NAMED]) + more

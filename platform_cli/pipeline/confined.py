@@ -1,4 +1,6 @@
-"""Programs that run code of packages (setup.py, build backends, scripts of npm) see nothing of the platform's own."""
+"""Confines programs that run code of packages (setup.py, build backends, npm's scripts), which must not see the
+platform.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 
 from ..home import Home, home_root
 
-# What each process of a build may take.
+# The memory that each process of a build may allocate.
 MEMORY_MB = 8192
 
 
@@ -19,12 +21,13 @@ def confined(
     writable: Sequence[Path] = (),
     read_only: Iterable[Path] = (),
 ) -> list[str]:
-    """The words that run `command` where there is nothing in the home, nor in `hidden`, but the folders `writable`,
-    `read_only`, and the temporary ones that `command` or `writable` lead into, and where nothing changes what the
-    platform itself runs, nor the caches that others are made of. Where the system does not let folders be hidden they
-    are `command` alone, as for servers.
+    """Returns the command that runs `command` where the home and the folders `hidden` cannot be seen.
+
+    What is shown of them are the folders `writable`, `read_only`, and the temporary folders that contain `command` or
+    `writable`. The platform's own code, and the caches from which others are built, are read-only. Where the system
+    cannot hide folders, `command` is returned as it is, and servers are not confined either.
     """
-    # Late: a redeploy runs none of them, and has no time for what it does not use.
+    # Imported late, since a redeploy runs no such program and would wait for it.
     from homeport_runtime.hosts.confinement import Room, can_hide
     from homeport_runtime.hosts.room_command import command_in
 
@@ -43,35 +46,35 @@ def confined(
 
 
 def shared_folders() -> tuple[Path, ...]:
-    """What other projects are made of: no code of a package's may change it, in a build or later."""
+    """Returns the folders from which other projects are built, which no package's code may change."""
     return tuple(folder for folder in (uv_cache(), npm_cache(), _uv_pythons()) if folder.is_dir())
 
 
 def uv_cache() -> Path:
-    """uv's own, as its documentation has it ("Caching")."""
+    """Returns the folder of uv's cache, as its documentation defines it ("Caching")."""
     named = os.environ.get("UV_CACHE_DIR")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return (Path(named) if named else base / "uv").absolute()
 
 
 def _uv_pythons() -> Path:
-    """The Pythons that uv has installed, as its documentation has it ("Storage")."""
+    """Returns the folder of the Pythons that uv has installed, as its documentation defines it ("Storage")."""
     named = os.environ.get("UV_PYTHON_INSTALL_DIR")
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return (Path(named) if named else base / "uv" / "python").absolute()
 
 
 def npm_cache() -> Path:
-    """npm's own, as its documentation has it ("config", "cache")."""
+    """Returns the folder of npm's cache, as its documentation defines it ("config", "cache")."""
     return Path(os.environ.get("npm_config_cache") or Path.home() / ".npm").absolute()  # noqa: SIM112 - npm's own
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what names or opens the platform itself."""
+    """Returns `environment` without the variables that name the platform or give access to it."""
     return {name: text for name, text in environment.items() if not name.startswith("HOMEPORT_")}
 
 
 def own_temporary_folder(folder: Path) -> dict[str, str]:
-    """The variable that makes programs keep temporary files in `folder`, which is made."""
+    """Creates `folder`, and returns the variable that makes programs keep their temporary files in it."""
     folder.mkdir(exist_ok=True)
     return {"TMPDIR": os.fspath(folder)}

@@ -1,4 +1,4 @@
-"""Branches of git that a lock has at one commit, and that have moved since."""
+"""Finds branches of git that have moved since a lock was made."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ _COMMIT = re.compile(r"[0-9a-f]{7,40}$")
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A repository, and what of it was asked for: a branch, a tag, or HEAD."""
+    """Names a repository and the branch, tag or commit, or HEAD, that was asked for."""
 
     url: str
     reference: str
 
 
 def moved_branches(requirements: Requirements, lock: str) -> Iterator[str]:
-    """One sentence for each branch or tag that `requirements` name and whose commit is no longer that of `lock`, a
-    lock's text. Repositories are asked over the network; what does not answer is passed over. What a uv.lock has is
-    meant to stay.
+    """Yields one sentence for each branch or tag of `requirements` whose commit is no longer the one in `lock`, a
+    lock's text.
+
+    It asks the repositories over the network, and skips those that do not answer. A uv.lock is meant to keep its
+    commits, so it is not checked.
     """
     if requirements.file and requirements.file.lock:
         return
@@ -60,7 +62,9 @@ def _asked(requirements: Requirements) -> Iterator[_Asked]:
 
 
 def _in(data: object) -> Iterator[_Asked]:
-    """Those in requirements (`x @ git+URL@REF`), and in the tables of uv and poetry (`{git = URL, branch = REF}`)."""
+    """Yields the repositories in requirements (`x @ git+URL@REF`), and in tables of uv and poetry (`{git = URL, branch
+    = REF}`).
+    """
     if isinstance(data, str):
         for found in _REFERENCE.finditer(data):
             # An `@` before the path belongs to a user's name.

@@ -1,4 +1,4 @@
-"""The Python that a project runs on: the one that runs homeport, or another one of this machine."""
+"""Finds the Python that a project runs on: the one that runs homeport, or another one of this machine."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from .model import Interpreter
 
 
 def find_interpreter(request: str | None, cache: Path) -> Interpreter:
-    """The interpreter for `request`: a version (`3.11`, `3.11.7`), a PEP 440 specifier (`>=3.11`), or None for any.
+    """Returns the interpreter for `request`: a version (`3.11`, `3.11.7`), a PEP 440 specifier (`>=3.11`), or None for
+    any.
 
-    The Python that runs homeport is taken when it satisfies the request, else the one that uv finds, else one of
-    pyenv's, else the one that uv can install. What was found is remembered below `cache` for as long as that file
-    stays the same. Raises InputError when the request makes no sense or no such Python can be had.
+    The Python that runs homeport is taken if it satisfies the request, else the one that uv finds, else one of pyenv's,
+    else one that uv can install. What was found is cached below `cache` for as long as its file is unchanged. Raises
+    InputError when the request is malformed or no such Python can be had.
     """
     own = _running()
     if request is None:
         return own
-    # Late: most projects run on any Python, and a redeploy has no time for what it does not use.
+    # Imported late, since most projects run on any Python, and a redeploy would wait for it.
     from .pythons import search, specifiers
 
     wanted = specifiers(request)
@@ -49,7 +50,9 @@ def _running() -> Interpreter:
 
 
 def platform_tag(name: str, machine: str) -> str:
-    """`linux-x86_64`, `macos-arm64`, ... from sysconfig.get_platform(), whose macOS form also names the SDK."""
+    """Returns the tag (`linux-x86_64`, `macos-arm64`) for sysconfig.get_platform(), whose macOS form also names the
+    SDK.
+    """
     return f"macos-{machine}" if name.startswith("macosx") else name
 
 

@@ -1,4 +1,4 @@
-"""Lock -> Layer: packages installed into a folder named by the lock's hash, complete as soon as it has that name."""
+"""Installs the packages of a lock into a layer, a folder named by the lock's hash, atomically."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ FICLONE = 0x40049409
 
 
 def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Layer, bool]:
-    """The layer of `lock` below `layers`, and whether it was there already.
+    """Returns the layer of `lock` below `layers`, and whether it existed before.
 
-    It has no bytecode yet (supervisor.bytecode). Two builders of one layer do not meet: the first to finish names it.
-    A package that is not what it says of itself is taken anew, past uv's cache. Raises LayerError when a package cannot
-    be installed, or not anew, or the disk is full; nothing stays behind then, nor after an interrupt.
+    It has no bytecode yet (supervisor.bytecode). Of two builders of the same layer, the first to finish names it. A
+    package whose files differ from its RECORD is installed again without uv's cache. Raises LayerError when a package
+    cannot be installed, or the disk is full; then nothing is left, nor after an interrupt.
     """
     final = layers / lock.hash
     layer = Layer(final, lock.hash)
     if final.is_dir():
-        # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+        # The time of the last use: the platform removes what no release has used for long (controlplane.garbage).
         os.utime(final)
         return layer, True
-    # Late, here and below: a redeploy has its layer.
+    # Imported late, here and below, since a redeploy has its layer.
     from .record import changed_files
 
     layers.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,14 +56,15 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
 def _arguments(lock: Lock, interpreter: Interpreter, folder: Path) -> list[str]:
     args = ["pip", "install", "--target", str(folder), *interpreter.uv_options, "--no-deps"]
     if "--extra-index-url" in lock.text:
-        # The lock says which version with which hash: it does not matter which index has others of that name.
+        # The lock has the version and the hash, so it does not matter which index has other versions of that name.
         args += ["--index-strategy", "unsafe-best-match"]
     return args
 
 
 def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages: Iterable[str]) -> None:
-    """Something has changed these packages in uv's cache. What comes anew has the lock's hash, so that what is still
-    not as its RECORD says was published so.
+    """Installs `packages`, whose files were changed in uv's cache, without the cache.
+
+    What is fetched anew has the lock's hash, so a file that still differs from its RECORD was published so.
     """
     from .record import check_records
 
@@ -77,8 +78,8 @@ def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages:
 
 
 def _part(lock: str, packages: Iterable[str]) -> str:
-    """The lines of a lock that are about these packages, and its options."""
-    # Late: only what is not as its RECORD says is fetched again.
+    """Returns the lines of a lock about these packages, and its options."""
+    # Imported late, since only packages that differ from their RECORD are fetched again.
     from packaging.utils import canonicalize_name
 
     names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
@@ -107,8 +108,8 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
 
 
 def _run(args: list[str], lock: str, folder: Path) -> None:
-    """A lock leaves nothing to ask an index when uv has all of it: it is asked only if it has not."""
-    # Started in the new folder: uv would read the configuration of whatever project it is started in.
+    """Installs the lock, and asks an index only if uv's cache does not have all of it."""
+    # uv is started in the new folder, since it would read the configuration of the project that it is started in.
     args = [*args, "--requirements", "-"]
     try:
         run_uv(with_wheels([*args, "--offline"]), input=lock, cwd=folder)
@@ -119,8 +120,10 @@ def _run(args: list[str], lock: str, folder: Path) -> None:
 
 
 def _link_mode(folder: Path) -> str:
-    """uv's word for files that share no content with its cache that anybody could change: a server may write to the
-    cache, or to another environment that uv made of it. Copy-on-write costs nothing, where the file system has it.
+    """Returns uv's link mode under which installed files and the cache cannot change each other.
+
+    A server might write to the cache, or to another environment that uv made from it. Where the file system has
+    copy-on-write, it costs nothing.
     """
     source, clone = folder / ".source", folder / ".clone"
     source.touch()
@@ -136,7 +139,7 @@ def _link_mode(folder: Path) -> str:
 
 
 def _sweep(layers: Path, name: str) -> None:
-    """Removes what builders of this layer left behind when they were killed."""
+    """Removes what builders of this layer left when they were killed."""
     for folder in layers.glob(f".{name}.*"):
         if is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)

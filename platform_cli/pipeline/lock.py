@@ -1,4 +1,4 @@
-"""Requirements -> Lock: exact versions with hashes for one Python and platform, resolved once and remembered."""
+"""Locks Requirements: exact versions with hashes for one Python and platform, resolved once and then cached."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
 
 
 def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path) -> tuple[Lock, bool]:
-    """The lock of `requirements` and the runtime's own, and whether it was remembered below `cache`.
+    """Returns the lock of `requirements` and the runtime's own, and whether it was found below `cache`.
 
     Raises LockError with uv's own reason when there is no solution or no index can be reached.
     """
@@ -27,7 +27,7 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     known = _recall(remembered)
     if known is not None and requirements.upgrade is None:
         return _lock(known, interpreter), True
-    # Late: what is remembered is not resolved, and a redeploy has no time for what it does not use.
+    # Imported late, since a redeploy finds its lock in the cache and would wait for it.
     from .resolve import resolve
 
     try:
@@ -39,7 +39,7 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
 
 
 def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
-    """Names all that decides about the resolution, where the project's folder is and what it is called left out."""
+    """Returns a hash of everything that decides the resolution, without the place and name of the project's folder."""
     file = requirements.file
     decides = [
         requirements.text,
@@ -54,7 +54,7 @@ def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
 
 
 def _recall(remembered: Path) -> Resolved | None:
-    """What was resolved, unless a local package that it holds has changed since."""
+    """Returns what was resolved, unless a local package that it contains has changed since."""
     try:
         data = json.loads(remembered.read_bytes())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The manifest of a bundle as the platform reads it: only as it was built, for it decides which programs are run."""
+"""Reads the manifest of a bundle, and refuses one that was changed, since it decides which programs are run."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..errors import BuildError
 
-# Twice as many hexadecimal digits as anybody will ever type, and still short in a path.
+# The hexadecimal digits of a bundle's name: 128 bits, and still short in a path.
 HASH_DIGITS = 32
-# What the inspection adds.
+# The keys that the inspection adds.
 INSPECTED = frozenset({"server", "contract", "imports"})
 
 
 def bundle_hash(manifest: Mapping[str, Any]) -> str:
-    """Same hash, same release: the inspection follows from the rest and is no part of it."""
+    """Returns the hash that names a bundle; what the inspection adds follows from the rest and is no part of it."""
     decisive = {key: value for key, value in manifest.items() if key not in INSPECTED}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the bundle, or the draft of one, in `folder`, whose name has its hash.
+    """Returns the manifest of the bundle, or of the draft of one, in `folder`, whose name contains its hash.
 
-    What it says decides which programs the platform runs. Raises BuildError where it is not there, or not what was
-    built.
+    Raises BuildError if it does not exist, or is not what was built.
     """
     name = folder.name.removeprefix(".").partition(".")[0]
     try:

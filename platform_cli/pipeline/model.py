@@ -1,4 +1,4 @@
-"""The values that flow through the build pipeline. Each is frozen and names its content by hash."""
+"""Defines the values that flow through the build pipeline, each of them frozen and named by a hash of its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import Untried, limit
 
-# What homeport_runtime itself needs beside the user's packages.
+# The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
 # What is taken of it where the user's own requirements let it be.
 RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
@@ -18,10 +18,11 @@ RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python on this machine. `version` is `3.11.7`; `platform` a tag such as `linux-x86_64`.
+    """Is a Python on this machine.
 
-    With `foreign` it stands for the same Python elsewhere: `platform` is uv's name of that machine's kind, for which
-    only ready-made wheels can be taken.
+    `version` is like `3.11.7`, `platform` a tag like `linux-x86_64`. With `foreign` it stands for the same Python on
+    another kind of machine: `platform` is then uv's name of that kind, for which only ready-made wheels can be
+    installed.
     """
 
     path: Path
@@ -31,23 +32,23 @@ class Interpreter:
 
     @property
     def minor(self) -> str:
-        """`3.11`: what compiled packages are built for."""
+        """Returns the minor version (`3.11`), for which compiled packages are built."""
         return ".".join(self.version.split(".")[:2])
 
     @property
     def uv_options(self) -> list[str]:
-        """What tells uv to work for this interpreter."""
+        """Returns the options with which uv works for this interpreter."""
         elsewhere = ["--python-platform", self.platform, "--python-version", self.minor, "--only-binary", ":all:"]
         return ["--python", str(self.path), *(elsewhere if self.foreign else ())]
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
-    """A pyproject.toml, setup.py, setup.cfg or script from which uv itself resolves: it knows sources, indexes and
-    build backends. `path` is relative to the project folder `root`; `content` is the hash of all that decides with it.
+    """Is a pyproject.toml, setup.py, setup.cfg or script from which uv itself resolves.
 
-    `lock` is the uv.lock that has the versions, relative to `root`, empty without one. `indexes` are where the
-    installation finds what was resolved, in requirements.txt form.
+    uv knows its sources, indexes and build backends. `path` is relative to the project folder `root`; `content` is the
+    hash of all files that decide the resolution. `lock` is the path of the uv.lock with the versions, relative to
+    `root`, empty without one. `indexes` are where the installation finds what was resolved, in requirements.txt form.
     """
 
     root: Path
@@ -61,7 +62,7 @@ class ProjectFile:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """The versions that another tool's lock `file` holds, as constraints (`six==1.17.0`)."""
+    """Holds the versions in another tool's lock `file` as constraints (`six==1.17.0`)."""
 
     file: str
     constraints: tuple[str, ...]
@@ -69,12 +70,12 @@ class Pins:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What has to be installed: `text` in requirements.txt form, and what `file` says. `origin` tells a person where
-    it comes from, `passed_over` what lies beside it and was not read.
+    """Holds what has to be installed: `text` in requirements.txt form, and what `file` declares.
 
-    `inferred` are the requirements guessed from imports; they are shown. `bounds` are limits that the code needs
-    (`mcp<2`), tried when the resolution goes beyond them. `upgrade` are packages to resolve anew, all of them when it
-    is empty; None keeps what was resolved before.
+    `origin` tells a person where it comes from, `passed_over` which files beside it were not read. `inferred` are the
+    requirements guessed from imports. `bounds` are limits that the code needs (`mcp<2`), applied when the resolution
+    exceeds them. `upgrade` are packages to resolve anew, all of them when it is empty; None keeps what was resolved
+    before.
     """
 
     text: str
@@ -89,8 +90,10 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class NodePackages:
-    """What npm installs: the texts of package.json (without its scripts), package-lock.json and .npmrc, and the major
-    version of Node.
+    """Holds what npm installs.
+
+    That is the texts of package.json (without its scripts), package-lock.json and .npmrc, and the major version of
+    Node.
     """
 
     package: str
@@ -101,8 +104,9 @@ class NodePackages:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What uv resolved: `text` in requirements.txt form; `local` the content hashes of the local packages in it, by
-    path; `notes` what a person may want to know.
+    """Holds what uv resolved, as `text` in requirements.txt form.
+
+    `local` are the content hashes of the local packages in it, by path; `notes` are sentences for the person.
     """
 
     text: str
@@ -112,8 +116,9 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Exact versions with hashes for one interpreter and platform: `text` in requirements.txt form, `hash` its name.
-    `packages` are npm's, for a program of Node; `notes` are what a person may want to know of how it came to be.
+    """Holds exact versions with hashes for one interpreter and platform, as `text` in requirements.txt form.
+
+    `hash` is its name. `packages` are those of npm, for a program of Node; `notes` are sentences for the person.
     """
 
     text: str
@@ -126,7 +131,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Installed dependencies, shared by every release with the same lock: `path` holds the packages."""
+    """Is a folder of installed dependencies, shared by every release with the same lock."""
 
     path: Path
     hash: str
@@ -134,7 +139,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of the app part: `path` relative to the project folder (POSIX form), `sha256` of its content."""
+    """Is one file of the app: its `path` relative to the project folder (POSIX form) and its content's `sha256`."""
 
     path: str
     sha256: str
@@ -143,7 +148,9 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The app part. `folders` are those of the project of which no file is taken: the server finds them, empty."""
+    """Holds the app's files, and as `folders` those of the project that are deployed empty, because the server may need
+    them.
+    """
 
     files: tuple[SourceFile, ...]
     folders: tuple[str, ...] = ()
@@ -151,11 +158,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a server said of itself. `chosen` says to the person what is served, and why it is that. `contract` has
-    name, version, instructions, capabilities, tools, prompts, resources and resourceTemplates; None for an ASGI app
-    without /mcp. `modules` were loaded in the end; `packages` are the ten slowest to import, with seconds; `seconds` is
-    the import time of all. `untried` and `gaps` are what is to be said of its
-    libraries.
+    """Holds what a server told of itself when it was inspected.
+
+    `chosen` tells the person what is served, and why. `contract` has name, version, instructions, capabilities, tools,
+    prompts, resources and resourceTemplates; it is None for an ASGI app without /mcp. `modules` are those that were
+    loaded in the end, `packages` the ten slowest to import, with seconds, and `seconds` is the time of all imports.
+    `untried` and `gaps` are what is to be said of its libraries.
     """
 
     kind: str
@@ -171,7 +179,9 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """App source, the manifest and, by hash, the layer and the runtime: all that a release needs. `path` holds it."""
+    """Is a folder with all that a release needs: the app's source, and a manifest that names the layer
+    and the runtime.
+    """
 
     path: Path
     hash: str

@@ -1,4 +1,4 @@
-"""Packages of npm: locked once, installed into the layer beside Python's, and the program that is built with them."""
+"""Locks packages of npm, installs them into the layer beside Python's, and builds the app with them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ from .source import copy_source
 from .uv import mask
 
 MODULES = "node_modules"
-# Programs that look for packages in the folder they are started in.
+# The programs that look for packages in the folder they are started in.
 PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
 TIMEOUT_S = 900.0
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
-# Lines of a failed program that are shown.
+# The number of lines of a failed program's output that are shown.
 _SHOWN = 6
 
 
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
-    """What npm installs for a program of Node, None for any other; and whether it was known without asking npm.
+    """Returns what npm installs for a program of Node, None for any other, and whether npm did not have to be asked.
 
-    It is what the project's own lock says, else what npm resolves, which is remembered below `cache`. Raises LockError.
+    It is the project's own lock, else what npm resolves, which is cached below `cache`. Raises LockError when npm
+    cannot resolve the packages.
     """
     declared = read_package(project.folder)
     if not project.command or project.command[0] not in PROGRAMS or declared is None:
         return None, True
-    # Its own scripts would run without its files; what they make belongs to the app.
+    # The project's own scripts would run without its files here; `build_app` runs its build script.
     package = json.dumps({key: value for key, value in declared.items() if key != "scripts"})
     npmrc = _text(project.folder / ".npmrc") or ""
     lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
@@ -55,13 +56,16 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
 
 
 def with_packages(lock: Lock, packages: NodePackages) -> Lock:
-    """`lock` with packages of npm: together they are one layer."""
+    """Returns `lock` with packages of npm, which are in the same layer."""
     identity = _hash(lock.hash, packages.package, packages.lock, packages.npmrc, packages.node)
     return replace(lock, packages=packages, hash=identity)
 
 
 def install_packages(packages: NodePackages, folder: Path) -> None:
-    """node_modules in `folder`, the layer's, as `npm ci` makes it. Raises LayerError."""
+    """Installs node_modules into `folder`, the layer's, as `npm ci` does.
+
+    Raises LayerError when npm fails.
+    """
     _write(packages.package, packages.lock, packages.npmrc, folder)
     try:
         _npm(["ci", "--ignore-scripts"], folder)
@@ -74,7 +78,7 @@ def install_packages(packages: NodePackages, folder: Path) -> None:
 
 
 def find_program(project: Project, layer: Path) -> Project:
-    """The project with `npx NAME` as the program of the package NAME that is installed in `layer`."""
+    """Returns the project with `npx NAME` replaced by the program of the package NAME that is installed in `layer`."""
     words = [word for word in project.command or () if word not in ("-y", "--yes")]
     if words[:1] != ["npx"] or len(words) < 2:
         return project
@@ -88,8 +92,10 @@ def find_program(project: Project, layer: Path) -> Project:
 
 
 def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Path | None:
-    """A folder with `files` and what the package's build script makes of them, where the program is not among them;
-    None where nothing is to be built. Raises BuildError.
+    """Runs the package's build script on a copy of `files` if that is to make the program, and returns the copy's
+    folder.
+
+    Returns None when there is nothing to build. Raises BuildError when the script fails, or does not make the program.
     """
     command = project.command or ()
     package = read_package(project.folder) or {}
@@ -146,23 +152,27 @@ def _resolve(package: str, npmrc: str) -> str:
 
 
 def _version() -> str:
-    """Node's major version: compiled packages are made for one."""
+    """Returns Node's major version, for which compiled packages are built."""
     return _run(["node", "--version"]).partition(".")[0]
 
 
 def _has_scripts(lock: str) -> bool:
-    """Whether one of its packages has scripts that run when it is installed; locks of version 1 do not say so."""
+    """Tells whether a package in the lock has scripts that run when it is installed; a lock of version 1
+    may have some.
+    """
     packages = json.loads(lock).get("packages")
     return packages is None or any(package.get("hasInstallScript") for package in packages.values())
 
 
 def _npm(args: Sequence[str], folder: Path) -> None:
-    """Runs no code of packages, and so may use npm's cache."""
+    """Runs npm with its shared cache, for commands that run no code of packages."""
     _run(["npm", *args], folder, cache=npm_cache())
 
 
 def _npm_with_scripts(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
-    """Runs code of packages, with a cache of its own: what it wrote into npm's would be installed for others."""
+    """Runs npm with a cache of its own, for commands that run code of packages, which could change the cache for
+    others.
+    """
     with temporary_folder("npm") as cache:
         _run(["npm", *args], folder, layer, cache, {"npm_config_cache": str(cache)})
 
@@ -174,7 +184,10 @@ def _run(
     cache: Path | None = None,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """What `command` printed. It may write to `folder`, and to `cache`."""
+    """Runs `command`, which may write to `folder` and `cache`, and returns its output.
+
+    Raises BuildError if it fails, takes too long, or is not installed.
+    """
     program = shutil.which(command[0])
     if program is None:
         raise BuildError(f"{command[0]} is not installed", hint="Install Node.js: https://nodejs.org")
@@ -204,7 +217,7 @@ def _run(
 
 
 def _reason(stdout: str, stderr: str) -> list[str]:
-    """The last words of the script that npm ran, else npm's own, which come behind a code."""
+    """Returns the last lines of the script that npm ran, else npm's own lines, which follow an error code."""
     script = [line for line in stdout.splitlines() if line.strip() and not line.startswith("> ")]
     others = [line for line in stderr.splitlines() if line.strip() and not line.startswith("npm ")]
     own = [line.removeprefix("npm error ") for line in stderr.splitlines() if line.startswith("npm error")]

@@ -1,5 +1,6 @@
-"""The wheel of the project itself, built to see which of its files the source has, and under which folder; the others
-(metadata with the entry points, a generated _version.py, data from elsewhere) are what is added to the app.
+"""Builds the wheel of the project itself, to find the files that an installation has and the source does not.
+
+These are added to the app: metadata with the entry points, a generated _version.py, data from elsewhere.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from .wheel import build_wheel
 
 
 def remember(final: Path, root: Path, prefix: str, interpreter: Interpreter) -> None:
-    """Builds the wheel of the project at `prefix` below `root`, and keeps in the folder `final` what of it the source
-    does not have. Raises UvError when it cannot be built.
+    """Builds the wheel of the project at `prefix` below `root`, and stores in `final` the files that the source does
+    not have.
+
+    Raises UvError when it cannot be built.
     """
     source = collect_source(root, None).files
     final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,8 +45,11 @@ def remember(final: Path, root: Path, prefix: str, interpreter: Interpreter) -> 
 
 
 def _compare(wheel: Path, source: Sequence[SourceFile], prefix: str, folder: Path) -> dict[str, object]:
-    """The roots under which `source` has files of the wheel; the others are written below `folder`. `copied` are source
-    files that the wheel has in another place: a change to one of them changes the wheel.
+    """Writes the files of the wheel that `source` does not have below `folder`, and returns the roots of those that it
+    has.
+
+    `copied` in the result are source files that the wheel has in another place: a change to one of them changes the
+    wheel.
     """
     by_content: dict[str, list[str]] = {}
     for file in source:
@@ -56,7 +62,7 @@ def _compare(wheel: Path, source: Sequence[SourceFile], prefix: str, folder: Pat
         same = by_content.get(hashlib.sha256(content).hexdigest(), ())
         above = [path.removesuffix(name).rstrip("/") for path in same if f"/{path}".endswith(f"/{name}")]
         if above:
-            # Not what an earlier build left in build/lib.
+            # The shortest path, so that copies of an earlier build in build/lib are not taken.
             identical[name] = min(above, key=lambda folder: (folder.count("/"), len(folder)))
     roots.update(identical.values())
     main = roots.most_common(1)[0][0] if roots else prefix.rstrip("/")
@@ -74,14 +80,15 @@ def _compare(wheel: Path, source: Sequence[SourceFile], prefix: str, folder: Pat
 
 
 def _members(zipped: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
-    """The files of a wheel with the path that they are installed at; those that belong elsewhere than to the modules
-    are left out. https://packaging.python.org/en/latest/specifications/binary-distribution-format/
+    """Yields the files of a wheel with the path at which they are installed, if that is beside the modules.
+
+    See https://packaging.python.org/en/latest/specifications/binary-distribution-format/.
     """
     for info in zipped.infolist():
         name = info.filename
         if match := re.match(r"[^/]+\.data/(purelib|platlib)/(.+)$", name):
             name = match[2]
-        # The record has hashes of code that is not built again when it changes.
+        # RECORD has hashes of code, and would be out of date as soon as that changes.
         if info.is_dir() or re.match(r"[^/]+\.data/", name) or name.endswith(".dist-info/RECORD"):
             continue
         if ".." in Path(name).parts or name.startswith("/"):

@@ -1,7 +1,8 @@
-"""The project itself as a package: what an installation would have beside its source, and where imports find it.
+"""Treats the project itself as a package: what an installation has beside its source, and where imports find its
+modules.
 
 Its modules stay where they are in the app, so that a change to code alone builds nothing. What else its wheel has
-(own_wheel.py) is remembered by what decides about it.
+(own_wheel.py) is cached by a hash of the files that decide it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .model import Interpreter, SourceFile
 from .pyproject import has_build_system, load_toml
 from .uv import UvError
 
-# What backends read by convention, and what they compile.
+# Files that build backends read by convention, and source that they compile.
 _DECIDING = re.compile(
     r"(?i)(?:^|/)(?:readme|licen[cs]e|copying|notice|authors|version|manifest)[^/]*$|(?:^|/)(?:setup|pyproject|uv|hatch)"
     r"[^/]*\.(?:py|cfg|toml)$|\.(?:c|cc|cpp|h|hpp|pyx|pxd|rs)$"
@@ -31,8 +32,10 @@ _FROM_VERSION_CONTROL = re.compile(r"(?i)scm|vcs|versioning|versioneer|pbr|dunam
 
 @dataclass(frozen=True, slots=True)
 class OwnPackage:
-    """`roots` are the app's folders from which the project's modules are imported, "" for the app itself; `files` are
-    what an installation has beside the source, relative to the app, and lie below `folder`.
+    """Describes the project as a package.
+
+    `roots` are the app's folders from which the project's modules are imported, "" for the app itself. `files` are what
+    an installation has beside the source, relative to the app; they lie in `folder`.
     """
 
     roots: tuple[str, ...] = ()
@@ -43,8 +46,10 @@ class OwnPackage:
 def own_package(
     project: Project, paths: Sequence[str], interpreter: Interpreter, cache: Path, note: Callable[[str], None]
 ) -> OwnPackage:
-    """The package that the project is, of whose files the app has `paths`; empty when it has no build system. When it
-    cannot be built, `note` is told why: `python server.py` may do without.
+    """Returns the package that the project is; it is empty when it has no build system or cannot be built.
+
+    `paths` are the app's files. `note` gets the reason when it cannot be built, since `python server.py` may do
+    without.
     """
     server = project.entrypoint.file if project.entrypoint else None
     start = (project.folder / server).parent if server else project.folder / project.member
@@ -57,7 +62,7 @@ def own_package(
     remembered = cache / "packages" / key
     known = _recall(remembered, project.folder)
     if known is None:
-        # Late: what is remembered is not built, and a redeploy has no time for what it does not use.
+        # Imported late, since a redeploy finds its package in the cache and would wait for it.
         from .own_wheel import remember
 
         try:
@@ -70,7 +75,7 @@ def own_package(
 
 
 def _key(root: Path, home: Path, prefix: str, paths: Sequence[str], interpreter: Interpreter) -> str:
-    """Names what the build backend may look at, so far as that is known before it has run."""
+    """Returns a hash of what the build backend may read, as far as that is known before it has run."""
     settings = load_toml(home / "pyproject.toml") if (home / "pyproject.toml").is_file() else {}
     text = (home / "pyproject.toml").read_text(errors="replace") if settings else ""
     dynamic = table(settings, "project").get("dynamic", [])
@@ -93,7 +98,7 @@ def _key(root: Path, home: Path, prefix: str, paths: Sequence[str], interpreter:
 
 
 def _is_below(path: str, packages: set[str], settings: str) -> bool:
-    """Whether a folder on the way to `path` is a package, or named in the settings of the build."""
+    """Tells whether a folder on the way to `path` is a package, or named in the settings of the build."""
     above = [parent.as_posix() for parent in Path(path).parents][:-1]
     return any(folder in packages or folder in settings for folder in above)
 

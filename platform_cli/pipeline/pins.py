@@ -1,4 +1,4 @@
-"""The versions in the lock files of poetry, pdm and pipenv, as constraints for uv."""
+"""Reads the versions in the lock files of poetry, pdm and pipenv as constraints for uv."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from .pyproject import load_toml
 
 
 def toml_pins(folder: Path) -> Pins | None:
-    """Those of the poetry.lock or pdm.lock in `folder`; packages that come from elsewhere than an index are left to
-    the project file. https://python-poetry.org/docs/basic-usage/#installing-with-poetrylock
+    """Returns the versions in the poetry.lock or pdm.lock in `folder`, None if it has neither.
+
+    Packages from elsewhere than an index are left to the project file. See
+    https://python-poetry.org/docs/basic-usage/#installing-with-poetrylock.
     """
     for name in ("poetry.lock", "pdm.lock"):
         if (folder / name).is_file():
@@ -33,7 +35,10 @@ def toml_pins(folder: Path) -> Pins | None:
 
 
 def pipfile_pins(folder: Path) -> Pins | None:
-    """Those of the Pipfile.lock in `folder`. https://pipenv.pypa.io/en/latest/pipfile.html"""
+    """Returns the versions in the Pipfile.lock in `folder`, None without one.
+
+    See https://pipenv.pypa.io/en/latest/pipfile.html. Raises ConfigError if it is malformed.
+    """
     file = folder / "Pipfile.lock"
     if not file.is_file():
         return None
@@ -45,7 +50,7 @@ def pipfile_pins(folder: Path) -> Pins | None:
 
 
 def _pins(file: str, versions: Iterable[tuple[str, str]]) -> Pins:
-    # Late: few projects have such a lock file.
+    # Imported late, since few projects have such a lock file.
     from packaging.requirements import InvalidRequirement, Requirement
 
     def is_valid(name: str, version: str) -> bool:
@@ -56,7 +61,7 @@ def _pins(file: str, versions: Iterable[tuple[str, str]]) -> Pins:
         return True
 
     found = list(versions)
-    # A package with several versions has one for each kind of machine: those are left to the resolution.
+    # A package with several versions has one for each kind of machine; uv has to choose between them.
     times = Counter(name for name, _ in found)
     return Pins(
         file,

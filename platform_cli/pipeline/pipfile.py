@@ -1,4 +1,4 @@
-"""A Pipfile in requirements.txt form: https://pipenv.pypa.io/en/latest/pipfile.html."""
+"""Converts a Pipfile into the form of requirements.txt: https://pipenv.pypa.io/en/latest/pipfile.html."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .pyproject import load_toml
 
 
 def pipfile_text(file: Path) -> str:
-    """Its sources and its [packages]. Raises ConfigError for what is no Pipfile."""
+    """Returns the sources and [packages] of a Pipfile.
+
+    Raises ConfigError if it is malformed.
+    """
     data = load_toml(file)
     return "".join(f"{line}\n" for line in [*_sources(data), *_packages(table(data, "packages"))])
 

@@ -1,4 +1,4 @@
-"""A pyproject.toml in poetry's older form, reduced to what its backend needs to tell the dependencies."""
+"""Reduces a pyproject.toml in poetry's older form to what its backend needs to tell the dependencies."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ..errors import ConfigError
 
 
 def dependencies_only(data: dict[str, Any], groups: tuple[str, ...]) -> str:
-    """The text of a pyproject.toml with the dependencies of `data` and of its `groups`: neither package-mode = false, a
-    missing name, nor files that are not there keep poetry-core from reading them.
+    """Returns the text of a pyproject.toml with nothing but the dependencies of `data` and of its `groups`.
+
+    So poetry-core reads them even if there is package-mode = false, no name, or a file that does not exist. Raises
+    ConfigError for a group that is not defined.
     """
     poetry = table(data, "tool", "poetry")
     dependencies = dict(table(poetry, "dependencies"))

@@ -1,4 +1,4 @@
-"""The programs that installed packages bring."""
+"""Finds the programs of installed packages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def program_of(layer: Path, name: str) -> Program:
-    """The program in `layer` that a person calls `name`: a console script, the console script of the distribution of
-    that name, or a module for `python -m`. Raises SourceError.
+    """Returns the program in `layer` that a person calls `name`.
 
-    Of several scripts of a distribution it is the one that is called as it is, else the only one with mcp in its name;
-    names for the same program count as one.
+    That is a console script, the console script of the distribution of that name, or a module for `python -m`. Of a
+    distribution's scripts it is the one with its name, else the only one with "mcp" in its name; two names of the same
+    program count as one. Raises SourceError when there is none, or several that could be meant.
     """
-    # Late: a deploy of a project's own program needs none of it.
+    # Imported late, since a deploy of a project's own program does not need it.
     from importlib.metadata import distributions
 
     installed = list(distributions(path=[str(layer)]))

@@ -1,5 +1,6 @@
-"""pyproject.toml, setup.py and the files beside them, as far as it takes to know whether uv has to ask them, and what
-decides together with them. What they mean is uv's business.
+"""Reads pyproject.toml, setup.py and the files beside them as far as homeport has to; their meaning is left to uv.
+
+It finds out whether uv has to resolve from them, and which files decide the result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _BESIDE = ("pyproject.toml", "setup.py", "setup.cfg", "uv.toml")
 
 
 def load_toml(file: Path, shown: str = "") -> dict[str, Any]:
-    """Raises ConfigError that says where `file` is not TOML."""
+    """Returns the content of a TOML file.
+
+    Raises ConfigError, with the place, if it is malformed or cannot be read.
+    """
     shown = shown or file.name
     try:
         return tomli.loads(file.read_text(encoding="utf-8-sig"))
@@ -32,7 +36,7 @@ def load_toml(file: Path, shown: str = "") -> dict[str, Any]:
 
 
 def own_names(folder: Path) -> list[str]:
-    """What the project in `folder` calls itself."""
+    """Returns the names that the project in `folder` gives itself."""
     file = folder / "pyproject.toml"
     data = load_toml(file) if file.is_file() else {}
     names = [table(data, "project").get("name"), table(data, "tool", "poetry").get("name")]
@@ -40,12 +44,12 @@ def own_names(folder: Path) -> list[str]:
 
 
 def uses_poetry(data: dict[str, Any]) -> bool:
-    """Whether the dependencies are in poetry's own form, older than [project]."""
+    """Tells whether the dependencies are in poetry's own form, older than [project]."""
     return bool(table(data, "tool", "poetry", "dependencies")) and "dependencies" not in table(data, "project")
 
 
 def has_build_system(folder: Path) -> bool:
-    """Whether the folder is a package that can be built and installed."""
+    """Tells whether the folder is a package that can be built and installed."""
     file = folder / "pyproject.toml"
     if file.is_file():
         data = load_toml(file)
@@ -60,7 +64,9 @@ def has_build_system(folder: Path) -> bool:
 
 
 def says_dependencies(data: dict[str, Any], extras: tuple[str, ...], groups: tuple[str, ...]) -> bool:
-    """Whether a pyproject.toml tells of any dependency: an empty list must not hide what a requirements.txt lists."""
+    """Tells whether a pyproject.toml lists any dependency; an empty list must not hide what
+    a requirements.txt lists.
+    """
     project = table(data, "project")
     if extras or groups or project.get("dependencies"):
         return True
@@ -71,7 +77,7 @@ def says_dependencies(data: dict[str, Any], extras: tuple[str, ...], groups: tup
 def project_file(
     root: Path, file: Path, *, lock: Path | None = None, extras: tuple[str, ...] = (), groups: tuple[str, ...] = ()
 ) -> ProjectFile:
-    """`file` of the project in `root` as uv is to read it, with the hash of all that decides beside it."""
+    """Returns `file` of the project in `root` as uv is to read it, with the hash of all files that decide beside it."""
     data = load_toml(file, _shown(root, file)) if file.suffix == ".toml" else {}
     folders = list(folders_up(file.parent, root))
     deciding = [file, *(folder / name for folder in folders for name in _BESIDE), *([lock] if lock else [])]
@@ -93,7 +99,7 @@ def project_file(
 
 
 def workspace_lock(root: Path, folder: Path) -> Path | None:
-    """The uv.lock that holds the project in `folder`: its own, or that of the workspace which it is a member of."""
+    """Returns the uv.lock of the project in `folder`: its own, or that of its workspace; None if there is none."""
     if (folder / "uv.lock").is_file():
         return folder / "uv.lock"
     for above in folders_up(folder, root):
@@ -108,7 +114,9 @@ def workspace_lock(root: Path, folder: Path) -> Path | None:
 
 
 def paths_outside(data: object, folder: Path, root: Path) -> Iterator[Path]:
-    """The folders and files outside of `root` that the sources of a pyproject.toml in `folder` lead to by `path`."""
+    """Yields the folders and files outside of `root` to which `path` leads in the sources of a pyproject.toml in
+    `folder`.
+    """
     if isinstance(data, list):
         data = dict(enumerate(data))
     if not isinstance(data, dict):
@@ -128,14 +136,16 @@ def _matches(place: str, patterns: object) -> bool:
 
 
 def _dynamic(data: dict[str, Any]) -> list[str]:
-    """What of a package's dependencies only its build backend knows."""
+    """Returns which kinds of a package's dependencies only its build backend knows."""
     dynamic = table(data, "project").get("dynamic", [])
     named = dynamic if isinstance(dynamic, list) else []
     return [str(key) for key in named if key in ("dependencies", "optional-dependencies")]
 
 
 def _read_by_backends(folder: Path, data: dict[str, Any]) -> Iterator[Path]:
-    """Any of the files beside it, for all that is known of a build backend, and those that setuptools is told."""
+    """Yields the files that a build backend may read: any beside the project file, and those that
+    setuptools is told.
+    """
     yield from (child for child in folder.iterdir() if child.is_file())
     yield from (folder / "requirements").glob("*.txt")
     for value in table(data, "tool", "setuptools", "dynamic").values():
@@ -152,8 +162,9 @@ def _hash(root: Path, files: Iterable[Path]) -> str:
 
 
 def _indexes(data: dict[str, Any]) -> Iterator[str]:
-    """The package indexes of uv, poetry and pdm. The installation may also ask the explicit ones: it takes nothing
-    whose hash the lock does not have.
+    """Yields the package indexes of uv, poetry and pdm.
+
+    The installation may also ask the explicit ones, since it takes nothing whose hash is not in the lock.
     """
     for index in [
         *_tables(table(data, "tool", "uv").get("index")),

@@ -1,4 +1,4 @@
-"""The Pythons of this machine that can serve: those that uv finds, pyenv's, and one that uv installs."""
+"""Searches this machine for Pythons: those that uv finds, those of pyenv, and one that uv can install."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _PROBE = (
 
 
 def specifiers(request: str) -> SpecifierSet:
-    """The versions that `request` allows. Raises InputError for what is neither a version nor a specifier, or old."""
+    """Returns the versions that `request` allows.
+
+    Raises InputError for what is neither a version nor a specifier, and for a version that is too old.
+    """
     text = request.strip()
     try:
         if not text[:1].isdigit():
@@ -50,7 +53,10 @@ def specifiers(request: str) -> SpecifierSet:
 
 
 def search(request: str, wanted: SpecifierSet) -> Interpreter:
-    """The first one in `wanted`. Raises InputError, which names those that are there, when there is none."""
+    """Returns the first Python that `wanted` allows.
+
+    Raises InputError, which lists the Pythons of this machine, when there is none.
+    """
     for path in _candidates(wanted):
         found = _probe(path)
         if found and wanted.contains(found.version, prereleases=True):
@@ -72,7 +78,7 @@ def _candidates(wanted: SpecifierSet) -> Iterator[Path]:
     versions = [v for v in _pyenv() if wanted.contains(v, prereleases=True)]
     for version in sorted(versions, key=Version, reverse=True):
         yield _pyenv_root() / "versions" / version / "bin" / "python3"
-    # Where the user's settings allow it (UV_PYTHON_DOWNLOADS) and it can be reached.
+    # uv installs one if the user's settings allow it (UV_PYTHON_DOWNLOADS) and the network does.
     try:
         run_uv(["python", "install", "--no-bin", str(wanted)])
         yield Path(run_uv(["python", "find", "--managed-python", "--no-project", str(wanted)]).strip())

@@ -1,4 +1,4 @@
-"""Installed packages are compared with what their wheels say of themselves."""
+"""Compares installed packages with the hashes in their RECORD."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from ..errors import LayerError
 from ..hostile_files import digest
 
 ALGORITHM = "sha256="
-# Of the files that differ.
+# The number of changed files that a message lists.
 SHOWN = 5
 
 
 def check_records(layer: Path) -> None:
-    """Raises LayerError where files are not what the RECORD of their package says (PyPA, "Recording installed
-    projects").
-    """
+    """Raises LayerError for files that differ from their package's RECORD (PyPA, "Recording installed projects")."""
     changed = changed_files(layer)
     if changed:
         files = [path for paths in changed.values() for path in paths]
@@ -31,10 +29,10 @@ def check_records(layer: Path) -> None:
 
 
 def changed_files(layer: Path) -> dict[str, list[str]]:
-    """The files that are not what a RECORD says, by package.
+    """Returns the files that differ from their package's RECORD, by package.
 
-    Files that have no hash there, which installers make, are not looked at, and neither is bytecode, which is compiled
-    anew. Where packages bring one file each to the same place, it may be any one's.
+    It skips files without a hash, which installers write, and bytecode, which is compiled anew. A file that several
+    packages contain may be that of any of them.
     """
     expected: dict[str, dict[str, str]] = {}
     for record in sorted(layer.glob("*.dist-info/RECORD")):

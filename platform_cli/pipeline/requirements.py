@@ -1,4 +1,4 @@
-"""Project -> Requirements: what has to be installed, from the first place that says so. Nothing is resolved here."""
+"""Finds out what a project needs to have installed, from the first place that says so; nothing is resolved here."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ from .pyproject import (
 )
 from .requirements_txt import ITSELF, read_file, read_text
 
-# Building a source distribution runs what is in it: never for a package that was only guessed.
+# Building a source distribution runs its code, which a package that was only guessed must not do.
 ONLY_WHEELS = "--only-binary :all:"
 
 
 def resolve_requirements(project: Project) -> Requirements:
-    """What `project` needs. The first that says so decides: the file its configuration names, the metadata in the
-    server file (PEP 723), then beside the server (else in the nearest folder above, up to the project's) pyproject.toml
-    with the versions of its uv.lock, requirements.txt, setup.py, setup.cfg or Pipfile, and last the imports.
+    """Returns what `project` needs, from the first place that says so.
 
-    Dependencies that the configuration lists are added to the file that it names, or else to what `uv run --with` adds
-    them to: the metadata in the server file or the nearest pyproject.toml.
+    The places are the file that its configuration names, the metadata in the server file (PEP 723), then beside the
+    server (else in the nearest folder above, up to the project's) pyproject.toml with the versions of its uv.lock,
+    requirements.txt, setup.py, setup.cfg or Pipfile, and last the imports.
+
+    Dependencies in the configuration are added to the file that it names, or else to what `uv run --with` adds them to:
+    the metadata in the server file or the nearest pyproject.toml.
 
     Raises ConfigError when what was found is missing or malformed, and SourceError when the server cannot be read or
-    imports what nobody knows.
+    imports a module that nobody knows.
     """
     if project.dependencies:
         below = _named(project, project.requirements) if project.requirements is not None else _beneath(project)
@@ -64,7 +66,7 @@ def resolve_requirements(project: Project) -> Requirements:
 
 
 def _server(project: Project) -> tuple[str | None, Path]:
-    """The server's file, None without one, and the folder from which files are looked for upward."""
+    """Returns the server's file, None without one, and the folder from which files are searched for upward."""
     server = project.entrypoint.file if project.entrypoint else None
     return server, (project.folder / server).parent if server else project.folder / project.member
 
@@ -149,7 +151,9 @@ def _requirements_txt(project: Project, file: Path) -> Requirements:
 
 
 def _text(project: Project, text: str, origin: str, folder: Path | None = None) -> Requirements:
-    """Of `text`; where it asks for the project itself (`-e .`), of the project file in `folder` as well."""
+    """Returns requirements from `text`, with those of the project file in `folder` if it requires
+    the project itself.
+    """
     folder = folder or project.folder
     itself = [line.removeprefix(ITSELF) for line in text.splitlines() if line.startswith(ITSELF)]
     if not itself:
@@ -190,7 +194,7 @@ _READERS: dict[str, Callable[[Project, Path], Requirements | None]] = {
 
 
 def _passed_over(folder: Path, found: Requirements) -> tuple[str, ...]:
-    """The files in `folder` of which `found` says nothing, though they may list packages."""
+    """Returns the files in `folder` that may list packages and are no part of `found`."""
     used = {found.origin.rpartition("/")[2], *([found.file.path.rpartition("/")[2]] if found.file else [])}
     if "pyproject.toml" in used:
         used |= {"setup.py", "setup.cfg"}  # its build backend reads them

@@ -1,7 +1,8 @@
-"""requirements.txt, checked and made self-contained: other files put in place, local packages named by full path.
+"""Checks a requirements.txt and makes it self-contained: nested files are inserted, local packages get full paths.
 
-The format: https://pip.pypa.io/en/stable/reference/requirements-file-format/. What uv resolves from is the text
-that `read_file` and `read_text` return: requirements, `--` options about indexes, and three kinds of comments of ours.
+The format is https://pip.pypa.io/en/stable/reference/requirements-file-format/. uv resolves from the text that
+`read_file` and `read_text` return: requirements, `--` options about indexes, and three kinds of homeport's own
+comments.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ _COMMENT = re.compile(r"(^|\s+)#.*$")
 _HASHES = re.compile(r"(\s+--hash[=\s]\S+)+\s*$")
 _URL = re.compile(r"^(?:(?:git|hg|svn|bzr)\+[\w+]+://|https?://)", re.IGNORECASE)
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tgz")
-# What nearly every requirement looks like (PEP 508 allows much more).
+# The form of nearly every requirement; PEP 508 allows much more.
 _BOUND = r" ?(==|>=|<=|!=|>|<) ?\d+(\.\d+)*"
 PLAIN = re.compile(rf"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?(\[[a-z0-9]+(-[a-z0-9]+)*\])?({_BOUND}(,{_BOUND})*)?", re.ASCII)
 _ITSELF = re.compile(r"^\./?(?:\[([\w\s,.-]*)\])?$")
 
 
 def read_file(folder: Path, file: Path) -> str:
-    """The checked text of requirements file `file` in the project `folder`.
+    """Returns the checked text of requirements file `file` in the project `folder`.
 
     Raises ConfigError, with file and line, for what is malformed, unsupported, or includes a file from outside.
     """
@@ -47,16 +48,22 @@ def read_file(folder: Path, file: Path) -> str:
 
 
 def read_text(folder: Path, text: str, origin: str) -> str:
-    """The same for `text` that was found in `origin`, whose paths are relative to `folder`."""
+    """Returns the checked form of `text` that was found in `origin`, whose paths are relative to `folder`.
+
+    Raises ConfigError as `read_file` does.
+    """
     reader = _Reader(folder.resolve(), folder.resolve())
     return _join(reader.text(text, reader.root, origin, ()))
 
 
 def check_requirement(requirement: str, where: str) -> str:
-    """`requirement` when it is one by PEP 508; else raises ConfigError that says where it stands."""
+    """Returns `requirement` if it is one by PEP 508.
+
+    Raises ConfigError otherwise, which says where it stands.
+    """
     if PLAIN.fullmatch(requirement):
         return requirement
-    # Late: `packaging` takes a twentieth of the time of a redeploy, which seldom needs it.
+    # Imported late: `packaging` takes a twentieth of the time of a redeploy, which seldom needs it.
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -159,13 +166,13 @@ class _Reader:
 
 
 def _decoded(data: bytes) -> str:
-    """Windows PowerShell writes `pip freeze > requirements.txt` in UTF-16."""
+    """Decodes a file as UTF-8, or as UTF-16, in which Windows PowerShell writes `pip freeze > requirements.txt`."""
     is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines with continuations joined and comments removed, each with the number of its first line."""
+    """Yields the lines with continuations joined and comments removed, each with the number of its first line."""
     held, start = "", 0
     for number, raw in enumerate(text.splitlines(), 1):
         start = start if held else number
@@ -181,7 +188,9 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _option(line: str) -> tuple[str, str]:
-    """The option that a line begins with, empty if it is none, and its value: `-r x`, `-rx` and `--name=x` alike."""
+    """Returns the option at the start of a line, empty if there is none, and its value, for `-r x`, `-rx` and
+    `--name=x`.
+    """
     if not line.startswith("-"):
         return "", line
     if not line.startswith("--"):
@@ -191,7 +200,7 @@ def _option(line: str) -> tuple[str, str]:
 
 
 def _local_path(line: str) -> str | None:
-    """The path that a requirement names, None when it names a package of an index."""
+    """Returns the path that a requirement names, None if it names a package of an index."""
     bare = line.partition(";")[0].strip()
     if " @ " in bare:
         target = bare.partition(" @ ")[2].strip()
@@ -202,7 +211,7 @@ def _local_path(line: str) -> str | None:
 
 
 def content_hash(path: Path) -> str:
-    """The hash of a local package: of an archive, or of the files of a folder that belong to it."""
+    """Returns the hash of a local package: of an archive, or of the files of a folder that belong to it."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     from .source import collect_source

@@ -1,4 +1,4 @@
-"""Requirements -> exact versions, by uv, which reads the project's own files in a copy of the project."""
+"""Resolves Requirements into exact versions with uv, which reads the project's own files in a copy of the project."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .scratch import scratch_copy
 from .uv import UvError, resolve_with_uv, run_uv
 from .wheel import local_wheel
 
-# What fastmcp 2 and 3 are for, and not all of their releases say.
+# fastmcp 2 and 3 need mcp 1, and some of their releases do not say so.
 OLD_SDK = ("mcp<2",)
 _OLD_FASTMCP = re.compile(r"(?m)^fastmcp==[23]\.")
 
@@ -33,7 +33,7 @@ _REGISTRY = re.compile(r'registry = "([^"]+)"')
 
 
 def resolve(requirements: Requirements, interpreter: Interpreter, cache: Path, previous: str) -> Resolved:
-    """Where only some packages are upgraded, the others stay as in `previous`, a lock's text.
+    """Resolves `requirements`; if only some packages are upgraded, the others stay as in `previous`, a lock's text.
 
     Raises UvError when there is no solution, and LockError when a local package cannot be built.
     """
@@ -46,8 +46,9 @@ def resolve(requirements: Requirements, interpreter: Interpreter, cache: Path, p
 
 @contextmanager
 def _place(file: ProjectFile | None) -> Iterator[Path]:
-    """A copy of the project that uv reads, or an empty folder: uv would read the configuration of whatever project it
-    is started in.
+    """Yields a copy of the project for uv to read, or an empty folder.
+
+    uv would otherwise read the configuration of the project that it is started in.
     """
     if file is None:
         with temporary_folder("lock") as folder:
@@ -73,7 +74,7 @@ class _Resolution:
         self.notes: list[str] = []
 
     def compiled(self) -> str:
-        """Resolved by `uv pip compile`, within the pins of another tool's lock file where they fit."""
+        """Resolves with `uv pip compile`, within the pins of another tool's lock file if they fit."""
         requirements = self._requirements
         lines = self._localized(requirements.text, self._place).splitlines()
         constraints = [line.removeprefix(CONSTRAINT) for line in lines if line.startswith(CONSTRAINT)]
@@ -87,13 +88,13 @@ class _Resolution:
             text = self._compile(lines, constraints)
             self.notes.append(f"{requirements.pins.file} does not fit {requirements.origin}: resolved without it")
         text = self._within_bounds(text, lines, [*constraints])
-        # Where packages come from, and what local ones hold, belongs to the lock as much as their versions do.
+        # The lock's hash has to cover where packages come from, and the content of local ones.
         kept = [line for line in lines if line.startswith(("--", CONTENT))]
         used = _ANNOTATION.findall(text)
         return "\n".join([*kept, *self._indexes(used), _ANNOTATION.sub("", text).strip(), ""])
 
     def exported(self, file: ProjectFile) -> str:
-        """The versions of the project's uv.lock, brought up to date when it is older than its pyproject.toml."""
+        """Returns the versions of the project's uv.lock, updated when it is older than its pyproject.toml."""
         folder = (self._place / file.path).parent
         python = ["--python", str(self._interpreter.path), "--no-python-downloads"]
         self._refresh(file, folder, python)
@@ -141,12 +142,12 @@ class _Resolution:
         return self._localized(resolved, folder, resolved=True)
 
     def _named(self, file: ProjectFile, folder: Path) -> str:
-        """The file that uv is given, written anew where it cannot read the user's."""
+        """Returns the name of the file that uv gets, which is rewritten if uv cannot read the user's."""
         path = self._place / file.path
         if self._is_poetry(file):
             path.write_text(dependencies_only(load_toml(file.root / file.path), file.groups))
         elif path.suffix == ".py" and path.name != "setup.py":
-            # `uv pip compile` overlooks a script's sources.
+            # `uv pip compile` ignores the sources in a script's metadata.
             metadata = inline_metadata(path, file.path)
             project = {"name": "script", "version": "0", "dependencies": metadata.get("dependencies", [])}
             import tomlkit
@@ -168,7 +169,9 @@ class _Resolution:
         return [pin for pin in pins if freed and canonicalize_name(pin.partition("==")[0]) not in freed]
 
     def _within_bounds(self, text: str, lines: Sequence[str], constraints: Sequence[str]) -> str:
-        """`text`, or another resolution when it has an SDK that is too new for the code, and an older one will do."""
+        """Returns `text`, or another resolution if it has an SDK that is too new for the code and an older
+        one will do.
+        """
         bounds = {*self._requirements.bounds, *(OLD_SDK if _OLD_FASTMCP.search(text) else ()), *RUNTIME_BOUNDS}
         over = exceeded(sorted(bounds), text)
         if not over:
@@ -183,14 +186,15 @@ class _Resolution:
         return bounded
 
     def _indexes(self, used: Sequence[str]) -> list[str]:
-        """Those that something comes from: the others need not even be there."""
+        """Returns the indexes that a package comes from, since the others may not even exist."""
         indexes = self._requirements.file.indexes if self._requirements.file else ()
         places = {_place_of(url) for url in used}
         return [line for line in indexes if _place_of(line.partition(" ")[2]) in places]
 
     def _localized(self, text: str, base: Path, *, resolved: bool = False) -> str:
-        """`text` with local packages replaced by their wheels, which nothing writes to and nobody changes. Once
-        `resolved`, whatever has no version is a path.
+        """Returns `text` with local packages replaced by their wheels, which nobody changes.
+
+        Once `resolved`, whatever has no version is a path.
         """
         return "\n".join(self._wheel_line(line, base, resolved) for line in text.splitlines())
 
@@ -211,7 +215,7 @@ class _Resolution:
         return f"{parse_wheel_filename(wheel.name)[0]}{extras} @ {wheel.as_uri()}{rest}"
 
     def _real(self, path: Path) -> Path:
-        """What the user has at `path` in the copy."""
+        """Returns the user's path for a path in the copy."""
         file = self._requirements.file
         if file is None:
             return path
@@ -222,7 +226,7 @@ class _Resolution:
 
 
 def _local_reference(line: str, resolved: bool) -> tuple[str, str, str] | None:
-    """The path, the extras and what follows of a line that names a local package, None for any other."""
+    """Returns the path, the extras and the rest of a line that names a local package, None for any other line."""
     body = re.sub(r"^(?:-e|--editable)[\s=]+", "", line)
     if not body.strip() or body.startswith(("-", "#", " ")):
         return None
@@ -242,14 +246,14 @@ def _local_reference(line: str, resolved: bool) -> tuple[str, str, str] | None:
 
 
 def _missing(text: str) -> list[str]:
-    """The runtime's requirements that no pin of the text satisfies."""
+    """Returns the runtime's requirements that no pin of the text satisfies."""
     return [
         str(runtime) for runtime in map(Requirement, RUNTIME_REQUIREMENTS) if not _keeps(text, runtime, absent=False)
     ]
 
 
 def exceeded(bounds: Iterable[str], text: str) -> list[str]:
-    """Those of the bounds (`mcp<2`) beyond which a lock's text has a version."""
+    """Returns the bounds (`mcp<2`) that a version in a lock's text exceeds."""
     return [bound for bound in bounds if not _keeps(text, Requirement(bound))]
 
 
@@ -259,7 +263,7 @@ def _keeps(text: str, wanted: Requirement, *, absent: bool = True) -> bool:
 
 
 def _place_of(url: str) -> str:
-    """An index without the credentials that may be in its URL."""
+    """Returns the place of an index without the credentials that may be in its URL."""
     split = urlsplit(url)
     return f"{split.hostname}:{split.port}{split.path.rstrip('/')}"
 

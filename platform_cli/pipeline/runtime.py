@@ -1,4 +1,4 @@
-"""The runtime adapter as a content-addressed folder, so that an upgrade of homeport does not change old releases."""
+"""Stores the runtime in a content-addressed folder, so that an upgrade of homeport does not change old releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import homeport_runtime
 
 
 def store_runtime(runtimes: Path) -> str:
-    """Copies the installed runtime to `runtimes/<hash>/homeport_runtime` if it is not there; returns the hash."""
+    """Copies the installed runtime to `runtimes/<hash>/homeport_runtime` if it does not exist, and returns the hash."""
     source = Path(homeport_runtime.__file__).parent
     files = sorted(path for path in source.rglob("*.py"))
     digest = hashlib.sha256()
@@ -21,10 +21,10 @@ def store_runtime(runtimes: Path) -> str:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     name = digest.hexdigest()[:32]
     if (runtimes / name).exists():
-        # It is needed again: the platform removes what no release has had for long (controlplane.garbage).
+        # The time of the last use: the platform removes what no release has used for long (controlplane.garbage).
         os.utime(runtimes / name)
         return name
-    # Late: only the first deploy with a version of homeport has to compile it.
+    # Imported late, since only the first deploy with a version of homeport has to compile it.
     import compileall
 
     runtimes.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Copies of projects for build backends, which write beside what they read: the user's folder is never written to."""
+"""Copies projects for build backends, which write beside what they read: the user's folder is never written to."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .source import collect_source, copy_source
 
 @contextmanager
 def scratch_copy(root: Path, needed: Iterable[str] = (), outside: Iterable[Path] = ()) -> Iterator[Path]:
-    """The project in `root`, copied to a place that is removed afterwards; version control is there as a link, for
-    backends that take the version from it. `needed` files come along though ignored; packages `outside` of the root are
-    where relative paths lead to.
+    """Yields a copy of the project in `root`, which is removed afterwards.
+
+    Version control is linked into it, for backends that read the version from it. `needed` files are copied though
+    ignored, and so are `outside` packages, to which relative paths lead.
     """
     with temporary_folder("scratch") as top:
         base = top.resolve()
@@ -33,12 +34,14 @@ def scratch_copy(root: Path, needed: Iterable[str] = (), outside: Iterable[Path]
 
 
 def place_in(base: Path, path: Path) -> Path:
-    """Where the copy below `base` has `path`; relative paths lead from one copy to another as they did before."""
+    """Returns the copy's path below `base` for `path`; relative paths lead from one copy to another as
+    they did before.
+    """
     return base.joinpath(*path.resolve().parts[1:])
 
 
 def _link_version_control(git: Path, link: Path) -> None:
-    """`git describe --dirty` writes the index, so files are copies; git follows links only to folders."""
+    """Makes a .git of copied files, since `git describe --dirty` writes the index, and of linked folders."""
     if not git.is_dir():
         if git.exists():  # a worktree's or a submodule's
             link.symlink_to(git.resolve())

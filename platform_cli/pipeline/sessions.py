@@ -1,4 +1,4 @@
-"""Whether a server needs sessions: what it keeps for a client, or asks a client, has to meet the same worker again."""
+"""Decides whether a server needs sessions, so that a client's requests reach the worker that keeps its state."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ..config.project import Project
 from ..project_files.syntax import dotted, keyword, last_name
 from .code import Code
 
-# Methods of an SDK's context that keep something for the session, or send the client a request of the server's.
+# Methods of an SDK's context that send the client a request of the server's.
 _CONTEXT = frozenset({"elicit", "elicit_url", "sample", "sample_step", "list_roots"})
-# Of fastmcp 3 on, where they are awaited; those of fastmcp 2 last for one request.
+# Methods that keep state for the session from fastmcp 3 on, where they are awaited; in fastmcp 2 it lasts for one
+# request.
 _STATE = frozenset({"set_state", "get_state", "delete_state"})
-# Those of a session itself, beside everything that it sends by itself (send_*).
+# Methods of a session that send the client a request, beside those called send_*.
 _SESSION = frozenset({"create_message", "elicit", "elicit_form", "elicit_url", "list_roots"})
-# They belong to the request under way.
+# Methods that belong to a request under way, and need no session.
 _OF_REQUEST = frozenset({"send_progress_notification"})
 _WORDS = tuple(name.encode() for name in (*_CONTEXT, *_STATE, *_SESSION, "send_", "subscribe_resource"))
 _CONTEXTS = ("ctx", "context", "get_context")
@@ -24,14 +25,17 @@ _CONTEXTS = ("ctx", "context", "get_context")
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """`reason` says why they are on, or off against what the code wants; None where nothing was decided by the code."""
+    """Says whether a project has sessions.
+
+    `reason` is what in the code decided it, None if the code did not.
+    """
 
     on: bool
     reason: str | None = None
 
 
 def decide_sessions(project: Project, code: Iterable[Code]) -> Sessions:
-    """What the project says, else what its server chose itself, else whether its code needs them."""
+    """Returns what the project says, else what its server chose itself, else whether its code needs sessions."""
     if project.sessions is not None:
         return Sessions(project.sessions)
     code = tuple(code)
@@ -42,7 +46,7 @@ def decide_sessions(project: Project, code: Iterable[Code]) -> Sessions:
 
 
 def with_sessions(project: Project, code: Iterable[Code], note: Callable[[str], None]) -> Project:
-    """The project with sessions on or off; `note` is told where its code decides that they are on."""
+    """Returns the project with sessions on or off; `note` gets the reason when its code turns them on."""
     decided = decide_sessions(project, code)
     if decided.reason:
         note(f"sessions: on, {decided.reason}; sessions = false under [deployment] in fastmcp.toml turns them off")
@@ -57,7 +61,9 @@ def _is_stateless(project: Project, code: Iterable[Code]) -> bool:
 
 
 def _chooses_stateless(node: ast.AST) -> bool:
-    """`stateless_http=True` of a constructor or of run(), or `mcp.settings.stateless_http = True`."""
+    """Tells whether a node is `stateless_http=True` of a constructor or of run(), or `mcp.settings.stateless_http =
+    True`.
+    """
     if isinstance(node, ast.Call):
         return _is_true(keyword(node, "stateless_http"))
     return (
@@ -72,7 +78,7 @@ def _is_true(node: ast.expr | None) -> bool:
 
 
 def _uses(code: Code) -> Iterator[str]:
-    """`server.py:12 uses ctx.elicit`, for each place."""
+    """Yields each use that needs a session, as `server.py:12 uses ctx.elicit`."""
     if not code.mentions(*_WORDS):
         return
     awaited = {id(node.value) for node in ast.walk(code.tree) if isinstance(node, ast.Await)}
@@ -91,12 +97,12 @@ def _uses(code: Code) -> Iterator[str]:
 
 
 def _owner(node: ast.expr) -> str:
-    """The last name of `server.request_context.session`, and of `get_context()`."""
+    """Returns the last name of `server.request_context.session`, and of `get_context()`."""
     return last_name(node.func if isinstance(node, ast.Call) else node)
 
 
 def _annotated(tree: ast.Module) -> Iterator[str]:
-    """The names of parameters whose type is a Context."""
+    """Yields the names of parameters whose type is a Context."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arg) and node.annotation is not None:
             of = node.annotation.value if isinstance(node.annotation, ast.Subscript) else node.annotation

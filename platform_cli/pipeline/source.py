@@ -1,4 +1,4 @@
-"""The app part of a bundle: the project's own files, chosen, hashed and copied. Paths are hostile until checked."""
+"""Selects, hashes and copies the project's own files, the app part of a bundle. Paths are hostile until checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A regular file to take: `path` relative to the project folder, `real` where its content is."""
+    """Is a regular file to take: `path` is relative to the project folder, `real` is where its content is."""
 
     path: str
     real: str
@@ -33,14 +33,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What was found of a project folder: the files to take, and the folders of which none is taken."""
+    """Holds the files of a project folder that are taken, and the folders from which no file is taken."""
 
     files: tuple[Found, ...]
     folders: tuple[str, ...] = ()
 
 
 def collect_source(folder: Path, entrypoint: str | None, include: Sequence[str] = ()) -> Source:
-    """What of `folder` belongs to the app, with the hash of the files' content; raises as `find_source`."""
+    """Returns the files and empty folders of the app with their hashes, and raises SourceError
+    as `find_source` does.
+    """
     tree = find_source(folder, entrypoint, include)
     return Source(hash_source(folder, tree.files), tree.folders)
 
@@ -51,14 +53,15 @@ def hash_source(folder: Path, found: Sequence[Found]) -> tuple[SourceFile, ...]:
 
 
 def find_source(folder: Path, entrypoint: str | None, include: Sequence[str] = ()) -> Tree:
-    """What of `folder` belongs to the app, sorted by path.
+    """Returns the files and empty folders of `folder` that belong to the app, sorted by path.
 
-    Ignored are what .gitignore files say, what .homeportignore in the project folder says (it wins over them), and
-    always version control, .env files, virtual environments, caches and node_modules; `include` names paths that are
-    taken nevertheless. Symlinks within the folder become the files they point to. Of a home folder or `/` only the
+    Left out are what .gitignore files ignore, what .homeportignore in the project folder ignores (it takes precedence),
+    and always version control, .env files, virtual environments, caches and node_modules; `include` names paths that
+    are taken nevertheless. Symlinks within the folder become the files they point to. Of a home folder or `/` only the
     server and the local modules it imports are taken.
-    Raises SourceError: an entry point that is missing or ignored, a path to include that is not there, a symlink that
-    leaves the folder, too much to take.
+
+    Raises SourceError for an entry point that is missing or ignored, a path in `include` that does not exist, a symlink
+    that leaves the folder, and for too many files or bytes.
     """
     root = folder.resolve()
     if entrypoint is not None and not (root / entrypoint).is_file():
@@ -82,7 +85,7 @@ def find_source(folder: Path, entrypoint: str | None, include: Sequence[str] = (
 def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) -> None:
     """Copies `files` below `destination`, which is created, with modes 0644 and 0755 and one fixed time.
 
-    Raises SourceError when a file is no longer what was collected, or has come to lead out of the folder.
+    Raises SourceError when a file is no longer what was collected, or now leads out of the folder.
     """
     root = folder.resolve()
     destination.mkdir(parents=True, exist_ok=True)
@@ -102,7 +105,7 @@ def copy_source(folder: Path, files: Sequence[SourceFile], destination: Path) ->
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk through the project folder `root`."""
+    """Is one walk through the project folder `root`."""
 
     root: Path
     included: Included
@@ -121,7 +124,9 @@ class _Walk:
         return Tree(tuple(found), tuple(self.folders))
 
     def _files(self, prefix: str, directory: str, rules: IgnoreRules, above: tuple[str, ...]) -> Iterator[Found]:
-        """The files below `directory`, which is `prefix` in the app; `above` are the real folders on the way here."""
+        """Yields the files below `directory`, which is `prefix` in the app; `above` are the real folders on the way to
+        it.
+        """
         try:
             with os.scandir(directory) as entries:
                 children = sorted(entries, key=lambda entry: entry.name)
@@ -156,7 +161,9 @@ class _Walk:
             self.folders.append(path)
 
     def _leave(self, child: os.DirEntry[str], path: str) -> None:
-        """An ignored folder is there, empty: servers write into it, and few of them make it first."""
+        """Notes an ignored folder, which is deployed empty: servers write into such folders, and few of them create
+        them.
+        """
         if child.is_dir(follow_symlinks=False) and not _is_of_a_tool(child.path):
             self.folders.append(path)
 
@@ -164,8 +171,9 @@ class _Walk:
         return bool(self.included.paths) and (self.included.takes(path) or self.included.leads_to(path))
 
     def _follow(self, link: str, path: str) -> str | None:
-        """What a symlink stands for; None when that is not there, or never deployed. Raises SourceError when it leaves
-        the folder.
+        """Returns what a symlink points to; None when that does not exist, or is never deployed.
+
+        Raises SourceError when it leaves the folder.
         """
         real = os.path.realpath(link)
         if not Path(real).exists():
@@ -180,7 +188,7 @@ class _Walk:
 
 
 def _hides_itself(prefix: str, rules: IgnoreRules) -> bool:
-    """Whether the .gitignore of a folder ignores itself: so programs keep what they made out of everybody's sight."""
+    """Tells whether the .gitignore of a folder ignores itself, by which programs hide what they wrote."""
     return rules.match(f"{prefix}.gitignore", is_dir=False) is not None
 
 
@@ -189,7 +197,7 @@ def _hides(path: str, real: str, rules: IgnoreRules) -> bool:
 
 
 def _is_of_a_tool(directory: str) -> bool:
-    """Whether a folder is a cache, a virtual environment or the like, which no server misses."""
+    """Tells whether a folder is a cache, a virtual environment or the like, which no server misses."""
     path = Path(directory)
     named = path.name.startswith((".", "__")) or path.suffix == ".egg-info" or never_taken(path.name)
     return named or (path / "pyvenv.cfg").exists()
@@ -209,7 +217,7 @@ def _hash(root: Path, file: Found) -> str:
 
 
 def _read(root: Path, path: str, real: str) -> Iterator[bytes]:
-    """The content of `real`, which was checked: a symlink or a pipe put in its place since is refused, not followed."""
+    """Yields the content of `real`, and refuses a symlink or a pipe that took its place since it was checked."""
     if not _within(root, real):
         raise SourceError(f"{path} now leads out of the project folder, to {real}", hint="Run the command again.")
     try:

@@ -1,4 +1,4 @@
-"""The stages of a deploy as they run: what took how long, and what was there already."""
+"""Measures the stages of a deploy as they run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage that is done, in seconds; `cached` says that its result was there already."""
+    """Is one stage that has ended; `cached` means that its result existed before."""
 
     name: str
     seconds: float
@@ -19,7 +19,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Running:
-    """The stage that runs; it sets `cached` itself."""
+    """Is the stage that runs, whose code sets `cached`."""
 
     cached: bool = False
 
@@ -41,7 +41,7 @@ class Stages:
         self.ended(Stage(name, round(time.perf_counter() - started, 3), running.cached))
 
     def started(self, name: str) -> None:
-        """A stage that runs elsewhere."""
+        """Reports the start of a stage that runs elsewhere."""
         self._on_start(name)
 
     def ended(self, stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""uv, called as a process: resolution, installation and the search for interpreters are its work."""
+"""Calls uv as a process, to resolve, to install, and to search for interpreters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMEOUT_S = 1200.0
 LONGEST_REASON = 700
 FREE_DISK = "Free some disk space (`uv cache prune` clears what uv no longer needs), then run the command again."
 
-# What would make uv act on the environment or project that homeport happens to be started from.
+# Variables that would make uv act on the environment or project that homeport happens to be started from.
 _FOREIGN = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "FORCE_COLOR")
 _CROSS = "\N{MULTIPLICATION SIGN}"  # what uv before 0.13 puts before its error
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
@@ -32,7 +32,10 @@ _CONCLUSION = re.compile(
 
 
 class UvError(BuildError):
-    """uv failed; `stderr` is all that it said, with credentials masked, and the message its reason, shortened."""
+    """Says that uv failed.
+
+    `stderr` is its output with credentials masked, and the message is its reason, shortened.
+    """
 
     def __init__(self, stderr: str) -> None:
         super().__init__(shorten(stderr) or "uv failed without saying why")
@@ -40,13 +43,15 @@ class UvError(BuildError):
 
     @property
     def build_reason(self) -> str:
-        """The last words of a build backend, which uv prints before its own error; uv's without any."""
+        """Returns the last line of a build backend, which uv prints before its own error; the message if
+        there is none.
+        """
         said = self.stderr.partition("\nerror:")[0].strip().splitlines()
         return said[-1].strip() if len(said) > 1 else self.message
 
     @property
     def wants_build(self) -> bool:
-        """Whether it would have gone further if packages might be built."""
+        """Tells whether uv could have continued if it were allowed to build packages."""
         return _NO_BUILD.search(self.stderr) is not None
 
     @property
@@ -55,18 +60,19 @@ class UvError(BuildError):
 
 
 def run_uv(args: Sequence[str], *, input: str | None = None, cwd: Path | None = None) -> str:
-    """Runs uv and returns its stdout. Raises UvError when it fails; when interrupted, uv is gone before this returns.
+    """Runs uv and returns its stdout; when interrupted, it ends uv first.
 
     The user's own UV_* variables stay, so private indexes, proxies and certificates work as they do for uv itself.
-    For what runs code of packages there is `build_with_uv`.
+    Commands that run code of packages need `build_with_uv`. Raises UvError when uv fails.
     """
     return _run([_binary(), *args], _environment(), input, cwd)
 
 
 def build_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path, out: Path | None = None) -> str:
-    """As `run_uv`, where packages may have to be built: their code sees of the platform's folder nothing but `cwd`,
-    `out` and the wheels that `input` names, and has a cache of its own, since what it writes into the shared one would
-    be installed for others.
+    """Runs uv as `run_uv` does, but confined, for commands that may build packages and so run their code.
+
+    Of the platform's folder that code sees only `cwd`, `out` and the wheels that `input` names. It has a cache of its
+    own, since what it writes into the shared one would be installed for others.
     """
     with temporary_folder("uv") as folder:
         wheels = {Path(unquote(path)).parent for path in _FILE_URL.findall(input or "")}
@@ -81,7 +87,7 @@ def build_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path, o
 
 
 def resolve_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path) -> str:
-    """As `run_uv` with wheels alone; where those are not enough, as `build_with_uv`."""
+    """Runs uv as `run_uv` does with wheels alone, and if those are not enough as `build_with_uv` does."""
     try:
         return run_uv(with_wheels(args), input=input, cwd=cwd)
     except UvError as error:
@@ -91,12 +97,12 @@ def resolve_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path)
 
 
 def with_wheels(args: Sequence[str]) -> list[str]:
-    """`args` such that nothing is built, and so no code of a package runs."""
+    """Returns `args` such that nothing is built, and so no code of a package runs."""
     return [*args, *(() if "--only-binary" in args else ("--no-build",))]
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], input: str | None, cwd: Path | None) -> str:
-    # A process group of its own: uv starts build backends, and an interrupt has to end those as well.
+    # uv gets a process group of its own, since an interrupt has to end the build backends that it starts, too.
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
@@ -123,7 +129,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], input: str | No
 
 
 def shorten(stderr: str) -> str:
-    """uv's own reason in a sentence or two: warnings and progress dropped, cause ladders cut, credentials masked."""
+    """Returns uv's own reason in a sentence or two, without warnings and progress, and with credentials masked."""
     lines = _error_lines(mask(stderr))
     if not lines:
         return ""
@@ -136,14 +142,14 @@ def shorten(stderr: str) -> str:
         said = [line.strip() for line in lines[1:] if line.startswith(" ") and not _CAUSE.match(line) and line.strip()]
         reason = f"{head}: {said[-1]}" if said else ": ".join([head, *causes[-1:]])
     else:
-        # The ladder's first rung says what was asked for, its last one what went wrong.
+        # The first cause names what was asked for, the last one what went wrong.
         reason = ": ".join(dict.fromkeys([head, *causes[:1], *causes[-1:]]))
     text = ". ".join([reason, *(hint.removeprefix("hint: ") for hint in hints)])
     return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"
 
 
 def mask(text: str) -> str:
-    """`text` with the user and password of every URL replaced by `***`."""
+    """Returns `text` with the user and password of every URL replaced by `***`."""
     return _CREDENTIALS.sub("***@", text)
 
 
@@ -176,7 +182,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _error_lines(stderr: str) -> list[str]:
-    """The lines from the first error on; all of what is not a warning when uv named none."""
+    """Returns the lines from the first error on, else the last line that is no warning."""
     lines: list[str] = []
     in_warning = False
     for line in stderr.splitlines():
@@ -191,7 +197,7 @@ def _error_lines(stderr: str) -> list[str]:
 
 
 def _causes(lines: Sequence[str]) -> Iterator[str]:
-    """Each cause on one line; uv before 0.13 wraps them, newer ones put a program's output below."""
+    """Yields each cause as one line; uv before 0.13 wraps them, newer versions put a program's output below."""
     cause: list[str] = []
     for line in lines:
         if _CAUSE.match(line):

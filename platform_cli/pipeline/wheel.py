@@ -1,4 +1,4 @@
-"""Local packages as wheels, built from a copy and named by content: what a lock refers to stays what it was."""
+"""Builds local packages as wheels, from a copy, and names them by content: what a lock refers to never changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .uv import UvError, build_with_uv
 
 
 def local_wheel(package: Path, interpreter: Interpreter, cache: Path) -> Path:
-    """The wheel of `package` (a folder, or an archive that is copied) below `cache`, built if it is not there.
+    """Returns the wheel of `package` (a folder, or an archive that is copied) below `cache`, and builds it if
+    necessary.
 
     Raises LockError when it cannot be built, or is for this kind of machine only and another one is wanted.
     """
@@ -56,7 +57,7 @@ def _build(package: Path, interpreter: Interpreter, out: Path) -> None:
 
 
 def build_wheel(copy: Path, interpreter: Interpreter, out: Path) -> None:
-    """Builds the wheel of the project in `copy`, where its backend may write, into the folder `out`."""
+    """Builds the wheel of the project in `copy`, to which its backend may write, into the folder `out`."""
     args = ["build", "--wheel", "--python", str(interpreter.path), "--out-dir", str(out), str(copy)]
     build_with_uv(args, cwd=copy, out=out)
     (out / ".gitignore").unlink(missing_ok=True)

@@ -16,9 +16,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from .. import __version__, errors
+from .. import __version__
+from ..api.failure import read_error
 from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
@@ -26,6 +27,18 @@ from ..interrupts import interrupt_later
 from ..origin import this_user
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
+
+if TYPE_CHECKING:
+    from ..api.build_event import BuildEvent
+    from ..api.deployment import BuildLog, DeploymentEntry
+    from ..api.difference import ToolsDifference
+    from ..api.inspection import Inspected
+    from ..api.link import ListedLink, Unlinked, WantedLink
+    from ..api.log_record import LogRecord
+    from ..api.platform import DomainSet, ListedToken, NewToken, PlatformState, PublicName, WastePiece
+    from ..api.release import Release
+    from ..api.secret import ListedSecret, SecretsSet, SecretUnset
+    from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 
 # Seconds that a control plane has to come up.
 START_TIMEOUT_S = 30.0
@@ -143,7 +156,7 @@ class PlatformClient:
         except PlatformError:
             return False
 
-    def restart(self) -> dict[str, Any]:
+    def restart(self) -> PlatformState:
         """Has the control plane started anew, from the code that its master finds now, and waits for it; what it serves
         is not interrupted.
         """
@@ -172,34 +185,34 @@ class PlatformClient:
             time.sleep(POLL_S)
         return True
 
-    def platform(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("GET", "/v1/platform")
+    def platform(self) -> PlatformState:
+        answer: PlatformState = self._request("GET", "/v1/platform")
         return answer
 
-    def clean(self, *, dry_run: bool) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("POST", "/v1/platform/clean", {"dry_run": dry_run})
+    def clean(self, *, dry_run: bool) -> list[WastePiece]:
+        answer: list[WastePiece] = self._request("POST", "/v1/platform/clean", {"dry_run": dry_run})
         return answer
 
-    def build(self, archive: IO[bytes]) -> Iterator[dict[str, Any]]:
+    def build(self, archive: IO[bytes]) -> Iterator[BuildEvent]:
         """Uploads a project (see upload.pack) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
-    def set_domain(self, domain: str | None) -> list[dict[str, Any]]:
+    def set_domain(self, domain: str | None) -> list[StatusWithToken]:
         """Returns the status of each project that got a token, with that `token`: everyone could call it before."""
-        closed: list[dict[str, Any]] = self._request("PUT", "/v1/domain", {"domain": domain})["closed"]
-        return closed
+        answer: DomainSet = self._request("PUT", "/v1/domain", {"domain": domain})
+        return answer["closed"]
 
     def open_edge(self) -> str | None:
         """Has Caddy serve the public names; returns the domain. Raises PlatformError if it does not."""
-        domain: str | None = self._request("POST", "/v1/edge")["domain"]
-        return domain
+        answer: PublicName = self._request("POST", "/v1/edge")
+        return answer["domain"]
 
     def create_token(self, name: str) -> str:
-        token: str = self._request("POST", "/v1/tokens", {"name": name})["token"]
-        return token
+        answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
+        return answer["token"]
 
-    def tokens(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", "/v1/tokens")
+    def tokens(self) -> list[ListedToken]:
+        answer: list[ListedToken] = self._request("GET", "/v1/tokens")
         return answer
 
     def revoke_token(self, name: str) -> None:
@@ -207,87 +220,87 @@ class PlatformClient:
             raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path, project: str | None, place: str) -> dict[str, Any]:
+    def inspect(self, draft: Path, project: str | None, place: str) -> Inspected:
         body = {"draft": draft.name, "project": project, "folder": place, "path": self._programs()}
-        answer: dict[str, Any] = self._request("POST", "/v1/inspections", body)
+        answer: Inspected = self._request("POST", "/v1/inspections", body)
         return answer
 
-    def secrets(self, project: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", _path(project, "secrets"))
+    def secrets(self, project: str) -> list[ListedSecret]:
+        answer: list[ListedSecret] = self._request("GET", _path(project, "secrets"))
         return answer
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("PUT", _path(project, "secrets"), {"values": dict(values)})
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
+        answer: SecretsSet = self._request("PUT", _path(project, "secrets"), {"values": dict(values)})
         return answer
 
     def keep_secrets(self, project: str, values: Mapping[str, str]) -> None:
         """Sets them for the releases to come: what serves goes on with those it has."""
         self._request("PUT", _path(project, "secrets"), {"values": dict(values), "apply": False})
 
-    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("DELETE", _path(project, f"secrets/{name}"))
+    def unset_secret(self, project: str, name: str) -> SecretUnset:
+        answer: SecretUnset = self._request("DELETE", _path(project, f"secrets/{name}"))
         return answer
 
-    def projects(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", "/v1/projects")
+    def projects(self) -> list[Status]:
+        answer: list[Status] = self._request("GET", "/v1/projects")
         return answer
 
-    def status(self, project: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("GET", _path(project))
+    def status(self, project: str) -> Status:
+        answer: Status = self._request("GET", _path(project))
         return answer
 
-    def versions(self, project: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", _path(project, "releases"))
+    def versions(self, project: str) -> list[Release]:
+        answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> dict[str, Any]:
+    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> DeployedStatus:
         body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
-        answer: dict[str, Any] = self._request("POST", _path(project, "releases"), body)
+        answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 
     def _programs(self) -> str | None:
         """Where the person's shell finds programs; a platform on another machine has its own."""
         return os.environ.get("PATH") if self.remote is None else None
 
-    def renew_token(self, project: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("POST", _path(project, "token"))
+    def renew_token(self, project: str) -> StatusWithToken:
+        answer: StatusWithToken = self._request("POST", _path(project, "token"))
         return answer
 
-    def rollback(self, project: str, release: int | None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("POST", _path(project, "rollback"), {"release": release})
+    def rollback(self, project: str, release: int | None) -> ChangedStatus:
+        answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})
         return answer
 
-    def link(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("POST", "/v1/github/links", dict(wanted))
+    def link(self, wanted: WantedLink) -> ListedLink:
+        answer: ListedLink = self._request("POST", "/v1/github/links", dict(wanted))
         return answer
 
-    def links(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", "/v1/github/links")
+    def links(self) -> list[ListedLink]:
+        answer: list[ListedLink] = self._request("GET", "/v1/github/links")
         return answer
 
-    def unlink(self, project: str) -> dict[str, Any]:
+    def unlink(self, project: str) -> Unlinked:
         if not is_name(project):
             raise NotFoundError(f"no repository deploys {project!r}", hint="`homeport repos` shows those that do")
-        answer: dict[str, Any] = self._request("DELETE", f"/v1/github/links/{project}")
+        answer: Unlinked = self._request("DELETE", f"/v1/github/links/{project}")
         return answer
 
-    def deployments(self, project: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._request("GET", _path(project, "deployments"))
+    def deployments(self, project: str) -> list[DeploymentEntry]:
+        answer: list[DeploymentEntry] = self._request("GET", _path(project, "deployments"))
         return answer
 
-    def build_log(self, project: str, release: int | None) -> dict[str, Any]:
+    def build_log(self, project: str, release: int | None) -> BuildLog:
         query = f"?release={release}" if release is not None else ""
-        answer: dict[str, Any] = self._request("GET", _path(project, "builds") + query)
+        answer: BuildLog = self._request("GET", _path(project, "builds") + query)
         return answer
 
-    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("GET", _path(project, f"difference?old={old}&new={new}"))
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
+        answer: ToolsDifference = self._request("GET", _path(project, f"difference?old={old}&new={new}"))
         return answer
 
     def destroy(self, project: str) -> None:
         self._request("DELETE", _path(project))
 
-    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[LogRecord]:
         """Records from about `since` on, seconds since 1970."""
         lines = self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}&since={since}")
         return (record for line in lines if (record := read_record(line)) is not None)
@@ -331,18 +344,12 @@ def _path(project: str, rest: str = "") -> str:
 def _error(response: http.client.HTTPResponse) -> HomeportError:
     """The error that the control plane raised, as the same class."""
     try:
-        detail = json.loads(response.read())["error"]
-    except (ValueError, KeyError, TypeError):
+        error = read_error(json.loads(response.read()))
+    except ValueError:
+        error = None
+    if error is None:
         return PlatformError(f"the platform answered with HTTP {response.status}", hint="see its log: platform.log")
-    return error_from(detail)
-
-
-def error_from(detail: dict[str, Any]) -> HomeportError:
-    """An error as the API writes it, as the class it was."""
-    for kind in vars(errors).values():
-        if isinstance(kind, type) and issubclass(kind, HomeportError) and kind.category == detail["category"]:
-            return kind(detail["message"], hint=detail["hint"])
-    return HomeportError(detail["message"], hint=detail["hint"])
+    return error
 
 
 def _payload(body: object) -> tuple[bytes | IO[bytes] | None, dict[str, str]]:

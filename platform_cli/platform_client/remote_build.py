@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from ..api.failure import error_of
 from ..config.names import slugify
 from ..config.project import Project
 from ..config.root import CONFIGS, MARKERS
@@ -12,7 +13,7 @@ from ..errors import PlatformError
 from ..pipeline.model import Bundle, Source
 from ..pipeline.source import collect_source
 from ..pipeline.stages import Stage, Stages
-from .client import PlatformClient, error_from
+from .client import PlatformClient
 from .upload import Description, pack
 
 # What decides how the project is built is needed there even when the ignore files leave it out of the app.
@@ -40,7 +41,7 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
             case "note":
                 note(event["text"])
             case "error":
-                raise error_from(event)
+                raise error_of(event)
             case "bundle":
                 return Bundle(Path(event["hash"]), event["hash"], {"contract": event["contract"]})
         event = next(events, None)

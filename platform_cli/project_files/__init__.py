@@ -1,5 +1,5 @@
-"""What a project's files say without being run: imports, SDKs, what .gitignore names, which package an import is.
+"""Reads what a project's files say without running them: imports, SDKs, ignore rules, and the package of an import.
 
-Reading alone, of source that may be anything: no project model, no network, no uv. The rooms that choose an entry
+The source may be anything. Nothing here knows the project model, the network or uv. The rooms that choose an entry
 point (config), infer requirements (pipeline) and look for what is missing (findings) import it.
 """

@@ -1,12 +1,13 @@
-"""Which distribution brings a module: a table of known names, since a name that nobody knows may be anybody's.
+"""Maps modules to the distributions that contain them, by a table of known names.
 
 Anyone can register a free name on PyPI, and what is installed from there runs as the user. So a module that is not in
-this table is never taken from an index because of its name (https://medium.com/@alex.birsan/dependency-confusion-4a5d60fec610).
+this table is never installed from an index because of its name
+(https://medium.com/@alex.birsan/dependency-confusion-4a5d60fec610).
 """
 
 from __future__ import annotations
 
-# Where the two names differ. The longest dotted prefix wins.
+# Modules whose distribution has another name. The longest dotted prefix decides.
 DISTRIBUTIONS = {
     "AppKit": "pyobjc-framework-cocoa",
     "Bio": "biopython",
@@ -169,7 +170,7 @@ DISTRIBUTIONS = {
     "zmq": "pyzmq",
 }
 
-# Where they are the same but for `-`, `_` and `.`: the widely used ones.
+# Widely used modules whose distribution has the same name, but for `-`, `_` and `.`.
 _SAME_NAME = frozenset(
     """
 accelerate agno aio_pika aioboto3 aiobotocore aiocache aiocsv aiodns aiofile aiofiles aiogram aiohappyeyeballs aiohttp
@@ -298,10 +299,11 @@ youtube_transcript_api yt_dlp ytmusicapi zarr zeep zenml zep_cloud zeroconf zhip
 
 
 def distribution(module: str) -> str | None:
-    """The distribution, perhaps with a limit, that is known to bring `module` (dotted; what follows the module is
-    harmless). None when the table does not have it.
+    """Returns the distribution, perhaps with a version limit, that is known to contain `module`; None if none is known.
+
+    `module` is dotted, and may be followed by the name of something in the module.
     """
-    # Late, as in imports.py.
+    # Imported late, as in imports.py.
     from packaging.utils import canonicalize_name
 
     parts = module.split(".")

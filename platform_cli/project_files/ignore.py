@@ -1,4 +1,4 @@
-"""What of a project folder stays behind: .gitignore, .homeportignore, and what is never deployed."""
+"""Decides which files of a project folder are not deployed: by .gitignore, by .homeportignore, and by fixed rules."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ _NEVER = _VERSION_CONTROL | frozenset(
 
 
 def never_taken(name: str) -> bool:
-    """Whether a file or folder of this name is left out whatever the ignore files say."""
+    """Tells whether a file or folder of this name is left out whatever the ignore files say."""
     return name in _NEVER or name.endswith(".pyc") or (name.startswith(".env.") and name != ".env.example")
 
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """The paths that are taken though something above leaves them out, relative to the project folder."""
+    """Holds the paths, relative to the project folder, that are deployed even if a rule leaves them out."""
 
     paths: tuple[str, ...]
 
     def takes(self, path: str) -> bool:
-        """Whether `path` is one of them or lies in one. Secrets are taken only by their own path, version control
-        never.
+        """Tells whether `path` is one of them or lies in one.
+
+        Secrets are only taken by their own path, and version control never.
         """
         name = path.rpartition("/")[2]
         if name in _VERSION_CONTROL:
@@ -39,13 +40,14 @@ class Included:
         return path in self.paths or (below and not name.startswith(".env"))
 
     def leads_to(self, path: str) -> bool:
-        """Whether one of them lies below the folder `path`."""
+        """Tells whether one of them lies below the folder `path`."""
         return any(included.startswith(f"{path}/") for included in self.paths)
 
 
 def why_left(root: Path, path: str, included: Included) -> str | None:
-    """What keeps `path` out of a deploy, as words that follow its name; None for nothing. One that ends with a slash is
-    a folder, also where it is not there.
+    """Returns what keeps `path` out of a deploy, as words that follow its name; None if nothing does.
+
+    A path that ends with a slash is a folder, even if it does not exist.
     """
     rules, prefix, parts = IgnoreRules(root), "", path.split("/")
     for index, part in enumerate(parts):
@@ -62,7 +64,7 @@ def why_left(root: Path, path: str, included: Included) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """The rule that leaves a path out."""
+    """Names the rule that ignores a path."""
 
     file: str
     line: int
@@ -74,7 +76,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class _IgnoreFile:
-    """One ignore file; `base` is the path of its folder, empty or with a final slash."""
+    """Is one ignore file; `base` is the path of its folder, empty or with a final slash."""
 
     name: str
     base: str
@@ -83,10 +85,10 @@ class _IgnoreFile:
 
 
 class IgnoreRules:
-    """The ignore files that apply in one folder, as git reads them: the deepest with a matching rule decides.
+    """Holds the ignore files that apply in one folder, of which the deepest with a matching rule decides, as in git.
 
-    .homeportignore, in the project folder only, is asked before all of them. An ignored folder is not entered, so
-    nothing within it can be taken back.
+    .homeportignore, in the project folder only, takes precedence over all of them. An ignored folder is not entered, so
+    no rule can bring back what is in it.
     """
 
     def __init__(self, root: Path, files: tuple[_IgnoreFile, ...] | None = None) -> None:
@@ -94,7 +96,7 @@ class IgnoreRules:
         self._files = _read(root / ".homeportignore", "") if files is None else files
 
     def enter(self, base: str, directory: str) -> IgnoreRules:
-        """The rules within `directory`, whose path in the project is `base`."""
+        """Returns the rules within `directory`, whose path in the project is `base`."""
         nested = _read(Path(directory) / ".gitignore", base)
         if not nested:
             return self
@@ -102,7 +104,7 @@ class IgnoreRules:
         return IgnoreRules(self._root, (*own, *nested, *self._files[len(own) :]))
 
     def match(self, path: str, *, is_dir: bool) -> Ignored | None:
-        """The rule that ignores `path` (relative to the project folder), None when it is to be taken."""
+        """Returns the rule that ignores `path` (relative to the project folder), None if the path is deployed."""
         for file in self._files:
             result = file.spec.check_file(path[len(file.base) :] + ("/" if is_dir else ""))
             if result.include is not None:
@@ -114,7 +116,7 @@ class IgnoreRules:
 
 
 def _read(file: Path, base: str) -> tuple[_IgnoreFile, ...]:
-    # A symlinked ignore file is not followed, as git does not follow one.
+    # Like git, this does not follow an ignore file that is a symlink.
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a server imports, read from its text and never by importing it: its local modules and its requirements.
+"""Reads from a server's source which local modules and which requirements it imports, and imports nothing.
 
-Local is what lies in the project: beside the server file, in a folder on the way up to the project's, in its src/, or
-(where no known distribution brings it) anywhere else in it, since programs extend sys.path. A project's own name too.
+A module is local if it lies beside the server file, in a folder on the way up to the project's, in the project's src/,
+or, when no known distribution contains it, anywhere else in the project, since programs extend sys.path.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ _EXITS = {"exit", "_exit", "quit", "abort"}
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """`name` is dotted, with the imported name as its last part (`from a.b import c` is `a.b.c`); `level` counts the
-    dots of a relative import; `optional` says that the code goes on without it."""
+    """Is one import statement's name.
+
+    `name` is dotted, with the imported name as its last part (`from a.b import c` is `a.b.c`). `level` counts the dots
+    of a relative import. `optional` means that the code can do without it.
+    """
 
     name: str
     level: int
@@ -36,7 +39,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One parsed file of the project; `text` is its content."""
+    """Is one parsed file of the project; `text` is its content."""
 
     file: Path
     text: bytes
@@ -45,16 +48,17 @@ class Module:
 
 
 def infer_requirements(folder: Path, entrypoint: str, own_names: Collection[str] = ()) -> tuple[str, ...]:
-    """The requirements of `entrypoint` (relative to `folder`) and of the local modules it imports, sorted.
+    """Returns the sorted requirements of `entrypoint` (relative to `folder`) and of the local modules it imports.
 
-    Left out: the standard library, local modules, the distributions that the project itself is (`own_names`), what
-    only type checkers import, and imports the code can do without (`try: import x` / `except ImportError: x = None`).
-    An import whose handler raises or exits is needed; of two alternatives the first is taken. Limits on mcp and
-    fastmcp: see sdk_requirements.
-    Raises SourceError when the file cannot be read or parsed, or needs a module that nobody knows: a guessed name is
-    never installed (see distributions).
+    It leaves out the standard library, local modules, the project's own distributions (`own_names`), what only type
+    checkers import, and imports the code can do without (`try: import x` / `except ImportError: x = None`). An import
+    whose handler raises or exits is needed; of two alternatives the first is taken. For the limits on mcp and fastmcp
+    see sdk_requirements.
+
+    Raises SourceError when the file cannot be read or parsed, or needs a module that the table of distributions does
+    not have, since a guessed name is never installed.
     """
-    # Late: `packaging` takes a twentieth of the time of a redeploy, which seldom needs it.
+    # Imported late: `packaging` takes a twentieth of the time of a redeploy, which seldom needs it.
     from packaging.utils import canonicalize_name
 
     root = folder.resolve()
@@ -75,7 +79,7 @@ def infer_requirements(folder: Path, entrypoint: str, own_names: Collection[str]
                 needed.setdefault(found.name, f"{module.file.relative_to(root).as_posix()}, line {found.line}")
     wanted = set(needed)
     if not any(_top(name) in SDK_MODULES for name in wanted):
-        # A server without an SDK would be no server: `try: from fastmcp import ...` means that it is wanted.
+        # A server needs an SDK, so `try: from fastmcp import ...` means that it wants this one.
         wanted |= {name for name in guarded if _top(name) in SDK_MODULES}
     others = {name: distribution(name) for name in wanted if _top(name) not in SDK_MODULES}
     _refuse_unknown({name: needed[name] for name, known in others.items() if known is None}, root)
@@ -98,7 +102,7 @@ def _refuse_unknown(unknown: dict[str, str], root: Path) -> None:
 
 
 def _anywhere(root: Path, name: str) -> bool:
-    """Whether any folder of the project holds the module: the program may have put that folder into sys.path."""
+    """Tells whether any folder of the project contains the module, since the program may extend sys.path."""
     if root in (Path.home().resolve(), Path(root.anchor)):
         return False
     for folder, folders, files in os.walk(root):
@@ -112,7 +116,9 @@ def _anywhere(root: Path, name: str) -> bool:
 
 
 def imported_names(folder: Path, modules: Sequence[Module]) -> tuple[str, ...]:
-    """Dotted names that `modules`, the server's first, import from installed packages, sorted: `fastmcp.FastMCP`."""
+    """Returns the sorted dotted names that `modules`, the server's first, import from installed packages:
+    `fastmcp.FastMCP`.
+    """
     if not modules:
         return ()
     root = folder.resolve()
@@ -130,16 +136,18 @@ def imported_names(folder: Path, modules: Sequence[Module]) -> tuple[str, ...]:
 
 
 def local_files(folder: Path, entrypoint: str) -> tuple[str, ...]:
-    """`entrypoint` and the local modules it imports, directly or not, relative to `folder` in POSIX form, sorted."""
+    """Returns `entrypoint` and the local modules it imports, directly or not, as sorted POSIX paths relative to
+    `folder`.
+    """
     root = folder.resolve()
     return tuple(sorted({module.file.relative_to(root).as_posix() for module in walk_modules(folder, entrypoint)}))
 
 
 def walk_modules(folder: Path, entrypoint: str) -> list[Module]:
-    """The server's module first, then each local module that it imports, transitively, within `folder`.
+    """Returns the server's module, followed by each local module within `folder` that it imports, directly or not.
 
-    Raises SourceError when the server's file is missing, leaves the folder, or has a syntax error; a local module
-    that cannot be parsed is left to the inspection, which says so only if it is really imported.
+    Raises SourceError when the server's file is missing, outside of the folder, or has a syntax error. A local module
+    that cannot be parsed is skipped: the inspection reports it if it is really imported.
     """
     root = folder.resolve()
     start = (root / entrypoint).resolve()
@@ -163,7 +171,7 @@ def walk_modules(folder: Path, entrypoint: str) -> list[Module]:
 
 
 def parse_module(file: Path, shown: str) -> Module:
-    """Raises SourceError when `file` is not Python as this interpreter knows it."""
+    """Parses a file, and raises SourceError when it is not Python of this interpreter's version."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's escapes; Python shows them where the file is imported
@@ -200,7 +208,7 @@ def _imports(nodes: list[ast.stmt], *, optional: bool) -> Iterator[Import]:
 
 
 def _inner(node: ast.AST) -> list[ast.stmt]:
-    """The statements directly within a compound statement, those of handlers and match cases too."""
+    """Returns the statements directly within a compound statement, including those of handlers and match cases."""
     found: list[ast.stmt] = []
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
@@ -222,7 +230,7 @@ def _catches_import_error(handler: ast.ExceptHandler) -> bool:
 
 
 def _needed(node: ast.Try | ast.TryStar) -> bool:
-    """Whether the code cannot go on without what the try imports: its handler ends it, or imports a replacement."""
+    """Tells whether the code needs what the `try` imports: its handler ends the program, or imports a replacement."""
     for handler in node.handlers:
         for inner in ast.walk(handler):
             if isinstance(inner, ast.Raise):
@@ -273,9 +281,10 @@ def _imported_files(module: Module, roots: list[Path], root: Path) -> Iterator[P
 
 
 def _files_of(roots: list[Path], name: str, root: Path) -> Iterator[Path]:
-    """The files that importing dotted `name` runs, from the first of `roots` that has it; none when it is not local.
+    """Yields the files that importing dotted `name` runs, from the first of `roots` that has it; none if it is not
+    local.
 
-    A folder without __init__.py counts only by the module found within it: an installed package would win over it.
+    A folder without __init__.py counts only by the module found within it, since an installed package takes precedence.
     """
     for place in roots:
         files: list[Path] = []

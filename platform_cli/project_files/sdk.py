@@ -1,4 +1,6 @@
-"""Which versions of mcp and fastmcp a server's text runs on (the SDKs' import compatibility, measured)."""
+"""Infers from a server's source which versions of mcp and fastmcp it runs on; the rules were measured
+with those SDKs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from .syntax import called
 
 SDK_MODULES = frozenset({"mcp", "mcp_types", "fastmcp"})
 
-# mcp 1.x: the low-level Server registers handlers by decorator; 2.x takes them as `on_...=` arguments.
+# In mcp 1.x the low-level Server registers handlers by decorators; 2.x takes them as `on_...=` arguments.
 _V1_DECORATORS = {
     "list_tools", "call_tool", "list_prompts", "get_prompt", "list_resources", "list_resource_templates",
     "read_resource", "subscribe_resource", "unsubscribe_resource", "set_logging_level", "completion",
@@ -18,7 +20,7 @@ _V1_DECORATORS = {
 _V1_MODULES = ("mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.client.websocket", "mcp.server.websocket")
 _V2_MODULES = ("mcp.server.mcpserver", "mcp.server.MCPServer", "mcp.MCPServer", "mcp_types")
 _LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")
-# fastmcp 3 refuses these in the constructor (its server.py, _REMOVED_KWARGS).
+# The arguments that fastmcp 3 refuses in the constructor (its server.py, _REMOVED_KWARGS).
 _FASTMCP_2_ARGUMENTS = {
     "host", "port", "sse_path", "message_path", "streamable_http_path", "json_response", "stateless_http", "debug",
     "log_level", "on_duplicate_tools", "on_duplicate_resources", "on_duplicate_prompts", "tool_serializer",
@@ -28,10 +30,10 @@ _FASTMCP_3_METHODS = {"import_server", "as_proxy", "get_tools"}
 
 
 def sdk_requirements(trees: Iterable[ast.Module], imported: Collection[str]) -> set[str]:
-    """The requirements on mcp and fastmcp for `trees`, which import the dotted names `imported`.
+    """Returns the requirements on mcp and fastmcp for `trees`, which import the dotted names `imported`.
 
-    A sign of mcp 1.x wins over one of 2.x: code that supports both runs on 1.x too. mcp 1.x beside fastmcp means
-    fastmcp 3 at most, since 4 needs mcp 2.
+    A sign of mcp 1.x takes precedence over one of 2.x, since code that supports both runs on 1.x too. mcp 1.x beside
+    fastmcp means fastmcp 3 at most, since 4 needs mcp 2.
     """
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found: set[str] = set()
@@ -48,7 +50,7 @@ def sdk_requirements(trees: Iterable[ast.Module], imported: Collection[str]) -> 
 def _is_v1(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
     if any(_within(name, _V1_MODULES) or (name.startswith("mcp.") and name.endswith(".McpError")) for name in imported):
         return True
-    # `@server.list_tools()`: a call without arguments, or with options that only 1.x has.
+    # A decorator such as `@server.list_tools()` has no positional argument.
     return _lowlevel(imported) and any(
         isinstance(call.func, ast.Attribute) and call.func.attr in _V1_DECORATORS and not call.args for call in calls
     )

@@ -1,4 +1,4 @@
-"""What expressions of Python's syntax tree say, for everything that reads source and imports none of it."""
+"""Interprets expressions of Python's syntax tree, for everything that reads source without importing it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ast
 
 
 def dotted(node: ast.expr) -> str:
-    """`os.environ.get` of an expression that is a name with attributes; the empty text of any other."""
+    """Returns the dotted name that an expression is, such as `os.environ.get`; an empty text for
+    any other expression.
+    """
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.insert(0, node.attr)
@@ -15,17 +17,19 @@ def dotted(node: ast.expr) -> str:
 
 
 def last_name(node: ast.expr) -> str:
-    """`session` of `server.request_context.session`, whatever it is an attribute of; empty where it has no name."""
+    """Returns `session` for `server.request_context.session`, whatever it is an attribute of; empty if there is no
+    name.
+    """
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def called(call: ast.Call) -> str:
-    """The last part of what is called: `Thread` of `threading.Thread(...)`."""
+    """Returns the last part of the name that is called: `Thread` for `threading.Thread(...)`."""
     return last_name(call.func)
 
 
 def text_of(node: ast.expr | None) -> str | None:
-    """The text that a literal is."""
+    """Returns the text of a string literal, None for any other expression."""
     value: object = node.value if isinstance(node, ast.Constant) else None
     return value if isinstance(value, str) else None
 

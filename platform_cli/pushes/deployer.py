@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..api.build_event import Progress
 from ..config.project import Project
 from ..origin import Origin
 from ..pipeline.stages import Stages
 
-# `start` and `end` of a stage, or a `note`.
-Event = dict[str, Any]
-Emit = Callable[[Event], None]
+Emit = Callable[[Progress], None]
 # Puts a project's source into the folder that it is given.
 Read = Callable[[Path], Project]
 
@@ -54,5 +53,6 @@ def token_note(project: str, options: str = "") -> str:
 def told_stages(emit: Emit) -> Stages:
     """Stages that are told as events."""
     return Stages(
-        lambda name: emit({"event": "start", "name": name}), lambda stage: emit({"event": "end", **asdict(stage)})
+        lambda name: emit({"event": "start", "name": name}),
+        lambda stage: emit({"event": "end", "name": stage.name, "seconds": stage.seconds, "cached": stage.cached}),
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from ..api.deployment import BuildLog, DeploymentEntry
+from ..api.difference import ToolsDifference
 from ..contract import compare
 from ..errors import NotFoundError
 from .deployments import Deployments
@@ -14,18 +16,18 @@ from .deployments import Deployments
 
 def deployment_routes(
     known: Deployments,
-    listed: Callable[[str], list[dict[str, Any]]],
+    listed: Callable[[str], list[DeploymentEntry]],
     contract: Callable[[str, int], Mapping[str, Any] | None],
 ) -> APIRouter:
     """`listed` says what was deployed to a project; `contract` is that of a release."""
     routes = APIRouter()
 
     @routes.get("/v1/projects/{name}/deployments")
-    async def deployments(name: str) -> list[dict[str, Any]]:
+    async def deployments(name: str) -> list[DeploymentEntry]:
         return listed(name)
 
     @routes.get("/v1/projects/{name}/builds")
-    async def build_log(name: str, release: int | None = None) -> dict[str, Any]:
+    async def build_log(name: str, release: int | None = None) -> BuildLog:
         """The newest build's log, or that of the release."""
         chosen = [d for d in known.of(name) if d.started_at and release in (None, d.release)]
         if not chosen:
@@ -36,7 +38,7 @@ def deployment_routes(
         return {"log": known.log(chosen[0]), "sha": chosen[0].sha, "state": chosen[0].state}
 
     @routes.get("/v1/projects/{name}/difference")
-    async def difference(name: str, old: int, new: int) -> dict[str, Any]:
+    async def difference(name: str, old: int, new: int) -> ToolsDifference:
         return compare(contract(name, old), contract(name, new)).data()
 
     return routes

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..api.deployment import DeploymentEntry
+from ..api.release import Release
 from ..origin import describe_release
 
 # For how long a delivery is remembered, in seconds; GitHub delivers again what is up to three days old.
@@ -143,13 +145,13 @@ class Deployments(ABC):
     def set_comment(self, preview: str, github_id: int) -> None: ...
 
 
-def list_deployments(commits: Sequence[Deployment], versions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def list_deployments(commits: Sequence[Deployment], versions: Iterable[Release]) -> list[DeploymentEntry]:
     """What came from where, newest first: the commits, and of a project's `versions` those that came from laptops."""
     laptop = [describe_release(version) for version in versions if version["origin"]["sha"] is None]
     return sorted([*laptop, *map(_describe, commits)], key=lambda one: -one["at"])
 
 
-def _describe(deployment: Deployment) -> dict[str, Any]:
+def _describe(deployment: Deployment) -> DeploymentEntry:
     started, ended = deployment.started_at, deployment.ended_at
     return {
         "release": f"v{deployment.release}" if deployment.release else None,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, SecretStr
 
+from ..api.gate import WEBHOOK_PATH
+from ..api.link import ListedLink, Unlinked
 from ..config.paths import CONTROL
 from ..errors import InputError
 from ..github.repository import GitHub, Repository, check_address, is_full_name
-from ..github.webhook import WEBHOOK_PATH
 from .deployments import Deployments
 from .linking import Linking, LinkRequest
 from .links import Link, Links
@@ -46,7 +46,7 @@ def link_routes(
     routes = APIRouter()
 
     @routes.post("/v1/github/links")
-    async def link(body: NewLink, request: Request) -> dict[str, Any]:
+    async def link(body: NewLink, request: Request) -> ListedLink:
         if body.poll and not polls:
             raise InputError(
                 "this platform runs only while it is asked something: it cannot look for new commits by itself",
@@ -55,11 +55,11 @@ def link_routes(
         return _described(deployments, await linking.link(_request(body, public_url(request))))
 
     @routes.get("/v1/github/links")
-    async def list_links() -> list[dict[str, Any]]:
+    async def list_links() -> list[ListedLink]:
         return [_described(deployments, link) for link in links.all()]
 
     @routes.delete("/v1/github/links/{project}")
-    async def unlink(project: str) -> dict[str, Any]:
+    async def unlink(project: str) -> Unlinked:
         return {"unlinked": project, "webhook_left": await linking.unlink(project)}
 
     return routes
@@ -89,7 +89,7 @@ def _request(body: NewLink, public_url: str | None) -> LinkRequest:
     )
 
 
-def _described(deployments: Deployments, link: Link) -> dict[str, Any]:
+def _described(deployments: Deployments, link: Link) -> ListedLink:
     newest = deployments.newest(link.project)
     return {
         "project": link.project,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..api.build_event import Progress
 from ..config.load import load_project
 from ..config.project import Project
 from ..contract import compare
@@ -17,7 +18,7 @@ from ..errors import BuildError, HomeportError, NotFoundError, RateLimitError, R
 from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
 from ..origin import Origin
-from .deployer import Deployer, Event
+from .deployer import Deployer
 from .deployments import Deployment, Deployments, Wanted
 from .links import Link, Links
 
@@ -129,7 +130,7 @@ class PushDeploys:
             checked.project = replace(project, domains=()) if deployment.pull else project
             return checked.project
 
-        def emit(event: Event) -> None:
+        def emit(event: Progress) -> None:
             if line := _line(event):
                 deployments.append_log(deployment, line)
 
@@ -166,7 +167,7 @@ def _current_name(link: Link, token: str) -> str:
         return current_name(client, link.repository.repository)[1]
 
 
-def _line(event: Event) -> str | None:
+def _line(event: Progress) -> str | None:
     match event["event"]:
         case "end":
             return f"{event['name']:<8} {event['seconds']:6.2f} s{'  cached' if event['cached'] else ''}"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from homeport_runtime.asgi import Receive, Scope, Send, header, send_json
 
-from ..errors import HomeportError
+from ..api.failure import error_answer
+from ..errors import HomeportError, InputError, PlatformError
 from ..github.webhook import MAX_BODY
 from .deliveries import Deliveries
 
@@ -52,8 +53,8 @@ class Webhook:
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
-    error = {"category": "input" if status < 500 else "platform", "message": message, "hint": None}
-    await send_json(send, status, {"error": error}, [(b"connection", b"close")])
+    error = InputError(message) if status < 500 else PlatformError(message)
+    await send_json(send, status, error_answer(error), [(b"connection", b"close")])
 
 
 async def _received(scope: Scope, receive: Receive) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What every store of secrets can do, and the rules for names and values."""
+"""Defines what every store of secrets can do, and the rules for names and values."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ MAX_VALUE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SecretVersion:
-    """One version of a secret, without its value. `set_at` is in seconds since the epoch. `unset` says that from here
-    on there is no value.
+    """Describes one version of a secret, without its value.
+
+    `set_at` is in seconds since 1970. `unset` means that the secret has no value from this version on.
     """
 
     name: str
@@ -27,31 +28,38 @@ class SecretVersion:
 
 
 class SecretStore(Protocol):
-    """Write-only but for `values`, which is for starting a worker. Names belong to a project, whether or not it has
-    been deployed. Versions count 1, 2, ... and are kept: older releases are pinned to them.
+    """Stores secrets that can only be read back by `values`, which is for starting a worker.
+
+    Names belong to a project, whether or not it has been deployed. Versions count 1, 2, ... and are kept, since older
+    releases are pinned to them.
     """
 
     def set(self, project: str, values: Mapping[str, str]) -> list[str]:
-        """Stores a new version of each value that differs from the current one, all or none; returns their names."""
+        """Stores a new version of each value that differs from the current one, all or none, and
+        returns their names.
+        """
 
     def unset(self, project: str, name: str) -> bool:
-        """False when it was not set."""
+        """Stores that the secret has no value from now on, and returns whether it had one."""
 
     def versions(self, project: str) -> list[SecretVersion]:
-        """By name, oldest first."""
+        """Returns all versions, sorted by name and then by age, the oldest first."""
 
     def current(self, project: str) -> dict[str, int]:
-        """The newest version of each secret that is set."""
+        """Returns the newest version of each secret that is set."""
 
     def values(self, project: str, versions: Mapping[str, int]) -> dict[str, str]:
-        """The values of these versions. Raises PlatformError when they cannot be read."""
+        """Returns the values of these versions.
+
+        Raises PlatformError when they cannot be read.
+        """
 
     def forget(self, project: str) -> None:
         """Deletes all versions of all secrets of the project."""
 
 
 def check_secret(name: str, value: str) -> None:
-    """Raises InputError; it never contains the value."""
+    """Raises InputError for a bad name or value, with a message that never contains the value."""
     check_secret_name(name)
     if not value:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A .env file: KEY=VALUE lines as shells, Docker Compose and python-dotenv agree on them."""
+"""Parses .env files: the KEY=VALUE lines on which shells, Docker Compose and python-dotenv agree."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$"}
 
 
 def parse_dotenv(text: str, where: str) -> dict[str, str]:
-    """The values by name; the last of several wins. Quoted values may have several lines; only double quotes know
-    escapes; nothing is expanded. Raises InputError with `where` and the line, never with its content.
+    """Returns the values by name, of several with one name the last.
+
+    Quoted values may have several lines, only double quotes allow escapes, and nothing is expanded. Raises InputError
+    with `where` and the line, never with its content.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n") + "\n"
     values: dict[str, str] = {}

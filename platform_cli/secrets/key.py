@@ -1,4 +1,4 @@
-"""The key that encrypts the store: in the OS keyring where there is one that answers by itself, else in a file."""
+"""Stores the key that encrypts secrets: in an OS keyring that can be used without a person, else in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_NAME = "secrets.key"
 
 
 class Keyring(Protocol):
-    """What is used of a `keyring` backend."""
+    """Declares the part of a `keyring` backend that is used."""
 
     def get_password(self, service: str, username: str) -> str | None: ...
 
@@ -25,7 +25,10 @@ class Keyring(Protocol):
 
 
 def load_key(home: Home) -> bytes | None:
-    """The key of this home; None if there is none yet. Raises PlatformError if it cannot be read."""
+    """Returns the key of this home; None if it has none yet.
+
+    Raises PlatformError if it cannot be read, is malformed, or others can read it.
+    """
     path = key_file(home)
     try:
         text: str | None = path.read_text("ascii", "replace")
@@ -47,7 +50,7 @@ def load_key(home: Home) -> bytes | None:
 
 
 def create_key(home: Home) -> bytes:
-    """A new key, kept before it is returned."""
+    """Stores a new key and returns it."""
     key = secrets.token_bytes(KEY_BYTES)
     text = base64.b64encode(key).decode()
     backend = usable_keyring()
@@ -75,8 +78,9 @@ def _from_keyring(home: Home) -> str | None:
 
 
 def usable_keyring() -> Keyring | None:
-    """The macOS keychain, or a Secret Service whose collection is open. Others store in plain text, or ask somebody
-    for a password, and nobody sits in front of the platform.
+    """Returns the macOS keychain, or a Secret Service that is unlocked; None if there is neither.
+
+    Other backends store in plain text, or ask somebody for a password, and nobody sits in front of the platform.
     """
     try:
         import keyring.backend
@@ -90,7 +94,7 @@ def usable_keyring() -> Keyring | None:
                 found: Keyring = backend
                 return found
     except Exception:
-        # Which errors a broken desktop session raises is not known beforehand; a file always works.
+        # A broken desktop session may raise any error, and a file always works.
         return None
     return None
 

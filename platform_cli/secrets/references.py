@@ -1,4 +1,4 @@
-"""`${secrets.NAME}` in the variables of a server: which there are, and what they become."""
+"""Finds and resolves `${secrets.NAME}` in the variables of a server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ConfigError
 
 
 def referenced(environment: Mapping[str, str]) -> dict[str, str]:
-    """The secrets that these variables need, each with the first variable that does."""
+    """Returns the secrets that these variables need, each with the first variable that does."""
     found: dict[str, str] = {}
     for variable, value in environment.items():
         for name in REFERENCE.findall(value):
@@ -20,8 +20,10 @@ def referenced(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_needed(project: Project, name: str | None, available: Iterable[str], options: str = "") -> str:
-    """The name of the project that the secrets belong to. Raises ConfigError without one, or if a secret is needed that
-    is not `available`; `options` stand behind the command that sets it.
+    """Returns the name of the project that the secrets belong to.
+
+    Raises ConfigError if it has no name, or if a secret is needed that is not `available`; `options` are appended to
+    the command that sets it.
     """
     origin = project.config_file.name if project.config_file else "--env"
     if name is None:
@@ -37,8 +39,9 @@ def check_needed(project: Project, name: str | None, available: Iterable[str], o
 def check_set(
     environment: Mapping[str, str], available: Iterable[str], project: str, where: str = "", options: str = ""
 ) -> None:
-    """Raises ConfigError if a secret is needed that is not `available`. `where` stands before the variable's name,
-    `options` behind the command that sets it.
+    """Raises ConfigError if a secret is needed that is not `available`.
+
+    `where` is put before the variable's name, `options` after the command that sets the secret.
     """
     known = set(available)
     for name, variable in referenced(environment).items():
@@ -50,9 +53,10 @@ def check_set(
 
 
 def resolve(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """The variables with the values in place. What looks like a reference inside a value is left alone.
+    """Returns the variables with the values of secrets in place; a value that looks like a reference is not resolved
+    again.
 
-    Raises ConfigError where a value is missing, as all are when no project is deployed (`homeport dev`).
+    Raises ConfigError if a value is missing, as all are when no project is deployed (`homeport dev`).
     """
     for name, variable in referenced(environment).items():
         if name not in values:

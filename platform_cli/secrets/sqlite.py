@@ -1,4 +1,4 @@
-"""Secrets in SQLite, each value encrypted with AES-256-GCM (NIST SP 800-38D)."""
+"""Stores secrets in SQLite, each value encrypted with AES-256-GCM (NIST SP 800-38D)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..home import Home
 from .base import SecretVersion
 from .key import create_key, key_file, load_key
 
-# The length that SP 800-38D, section 8.2.2, recommends for nonces drawn at random, in bytes.
+# The length in bytes that SP 800-38D, section 8.2.2, recommends for nonces drawn at random.
 NONCE_BYTES = 12
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS secrets (
@@ -31,9 +31,9 @@ CREATE TABLE IF NOT EXISTS secrets (
 
 
 class SQLiteSecretStore:
-    """A SecretStore in a file of its own, 0600. A version without ciphertext is where the secret was unset.
+    """Is a SecretStore in a file of its own with mode 0600, in which a version without ciphertext is a tombstone.
 
-    The key is read when the first value is needed, and made when the first one is stored.
+    The key is read when the first value is needed, and created when the first one is stored.
     """
 
     def __init__(self, home: Home) -> None:

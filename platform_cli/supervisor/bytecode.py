@@ -1,4 +1,4 @@
-"""Bytecode of whole layers, compiled beside what is going on: a deploy waits for what its server imports, no more."""
+"""Compiles the bytecode of whole layers in the background: a deploy only waits for that of what its server imports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from homeport_runtime.loading.environment import QUIET
 from .launch import PYTHON_FLAGS
 from .release import RunnableRelease
 
-# Ends between two files when its platform is gone.
+# The process ends, between two files, when its platform has ended.
 SCRIPT = """
 import compileall, os, pathlib, sys
 platform = os.getppid()
@@ -24,7 +24,7 @@ for file in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
 
 
 class Bytecode:
-    """One process at a time, of the lowest priority."""
+    """Runs one process at a time, with the lowest priority."""
 
     def __init__(self) -> None:
         self._seen: set[Path] = set()
@@ -32,7 +32,7 @@ class Bytecode:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def compile(self, release: RunnableRelease) -> None:
-        """Sees to it that all modules of the release's layer are compiled in a while, once in a platform's life."""
+        """Starts compiling all modules of the release's layer, once in a platform's life."""
         if release.layer not in self._seen:
             self._seen.add(release.layer)
             task = asyncio.ensure_future(self._run(release))
@@ -48,7 +48,7 @@ class Bytecode:
                     stdin=silent, stdout=silent, stderr=silent, start_new_session=True, cwd="/", env=QUIET,
                 )  # fmt: skip
             except OSError:
-                # Without it modules are compiled when they are first imported.
+                # Modules are then compiled when they are first imported.
                 return
             try:
                 await process.wait()

@@ -1,4 +1,4 @@
-"""The supervisor's end of the control channel to one worker: JSON, one object a line, over a socket pair."""
+"""Implements the supervisor's end of the control channel to a worker: JSON, one object a line, over a socket pair."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from .messages import MAX_MESSAGE, Message, read_message
 from .pace import Pace
 
-# What a worker says gets a tenth of the loop's time; the rest of a flood waits in the socket, and so does its writer.
+# A worker's messages get a tenth of the loop's time; a flood waits in the socket, and so does its writer.
 OTHERS = 9.0
-# Who has always more to say for so many seconds, faster than it is heard, floods it.
+# The seconds for which messages must come faster than they are read to count as a flood.
 FLOOD_S = 2.0
-# Bytes that wait for a worker which does not read; what comes then is lost to it.
+# The bytes that are buffered for a worker that does not read; further messages are dropped.
 MAX_UNSENT = 64 * 1024 * 1024
 
 
@@ -25,7 +25,7 @@ class ControlChannel:
         self._reader = reader
         self._writer = writer
         self._pace = Pace(OTHERS)
-        # How much longer there was something to hear than nothing.
+        # The seconds for which messages were waiting, less those without any.
         self._flooded_s = 0.0
 
     @classmethod
@@ -35,17 +35,17 @@ class ControlChannel:
 
     @property
     def is_flooded(self) -> bool:
-        """What its worker itself has to say waits behind what something in it writes without an end."""
+        """Tells whether the worker's own messages wait behind those that something in it writes without end."""
         return self._flooded_s > FLOOD_S
 
     def send(self, **message: Any) -> None:
-        """To a worker that is gone it says nothing."""
+        """Sends a message, or does nothing if the worker is gone."""
         transport = self._writer.transport
         if not transport.is_closing() and transport.get_write_buffer_size() <= MAX_UNSENT:
             self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     async def messages(self) -> AsyncIterator[Message | None]:
-        """Until the worker is gone; None stands for what is no message, and nothing that it says ends this."""
+        """Yields messages until the worker is gone, and None for what is no message."""
         while True:
             asked = time.monotonic()
             try:
@@ -53,7 +53,7 @@ class ControlChannel:
             except OSError:
                 return
             except ValueError:
-                # Too long: the reader has dropped what it had of it.
+                # The line was too long, and the reader has dropped what it had of it.
                 line = b"\n"
             if not line:
                 return

@@ -1,7 +1,7 @@
-"""Descriptors that outlive the control plane: its master (controlplane.master) has them too, and hands them to the next
-one. What they lead to notices nothing: a listening socket goes on listening, a worker is not left alone.
+"""Keeps file descriptors beyond the control plane's life, through its master, which gives them to the next one.
 
-It works as systemd's file descriptor store does (FDSTORE=1 in sd_notify(3)), which not every system has.
+Nothing is interrupted: a listening socket still listens, and a worker keeps its channel (controlplane.master). It works
+as systemd's file descriptor store does (FDSTORE=1 in sd_notify(3)), which not every system has.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from .store_messages import STARTED, Kept, drop, keep, read_inheritance
 
-# What the system says when too many descriptors are on their way already, to one process or of one user (unix(7)).
+# The errors for too many descriptors on their way, to one process or of one user (unix(7)).
 CROWDED = (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS)
-# Seconds until what did not fit is sent again; those in which a process that ends waits for that.
+# The seconds until a message that did not fit is sent again, and those for which a process that ends waits for it.
 RETRY_S = 0.05
 FLUSH_S = 2.0
 
 
 class DescriptorStore:
-    """The control plane's end of the connection to its `master`; without one nothing is kept. `kept` is what the last
-    control plane left.
+    """Is the control plane's end of the connection to its `master`, without which nothing is kept.
 
-    Nobody waits for the master: a message for which there is no room is sent later.
+    `kept` is what the last control plane has left. Nobody waits for the master: a message that does not fit is sent
+    later.
     """
 
     def __init__(self, master: socket.socket | None = None, kept: Sequence[Kept] = ()) -> None:
@@ -36,7 +36,7 @@ class DescriptorStore:
 
     @classmethod
     def inherit(cls, number: int) -> DescriptorStore:
-        """The store at the descriptor `number`, which the master gave this process when it started it."""
+        """Returns the store at the descriptor `number`, which the master gave this process when it started it."""
         master = socket.socket(fileno=number)
         with master.makefile("rb") as lines:
             kept = read_inheritance(lines.readline())
@@ -46,18 +46,20 @@ class DescriptorStore:
         return cls(master, kept)
 
     def tell_started(self) -> None:
-        """From now on the master starts another control plane when this one ends by itself."""
+        """Tells the master to start another control plane when this one ends by itself, from now on."""
         self._send(STARTED)
 
     def keep(self, name: str, descriptors: Sequence[int] = (), note: str = "") -> None:
-        """Without descriptors: what is kept has another `note` now."""
+        """Keeps descriptors under a name; without descriptors it changes the `note` of those that are kept."""
         self._send(keep(name, note, len(descriptors)), descriptors)
 
     def drop(self, name: str) -> None:
         self._send(drop(name))
 
     def take(self, name: str) -> Kept | None:
-        """What the last control plane had kept; the descriptors are the caller's to close, the name goes on."""
+        """Returns what the last control plane kept under a name; the caller closes the descriptors, and the name stays
+        in use.
+        """
         return self._kept.pop(name, None)
 
     def take_below(self, folder: str) -> Iterator[Kept]:
@@ -65,18 +67,18 @@ class DescriptorStore:
             yield self._kept.pop(name)
 
     def drop_rest(self) -> None:
-        """Nobody knows what has not been taken any more."""
+        """Drops what nobody has taken, since nobody will."""
         for name in list(self._kept):
             self.close(self._kept.pop(name))
 
     def close(self, kept: Kept) -> None:
-        """What was taken, and is of no use."""
+        """Closes and drops something that was taken and is of no use."""
         self.drop(kept.name)
         for descriptor in kept.descriptors:
             os.close(descriptor)
 
     def on_end(self, tell: Callable[[], object]) -> None:
-        """`tell` is called, on the running event loop, when the master has ended."""
+        """Calls `tell`, on the running event loop, when the master has ended."""
         if self._master is not None:
             asyncio.get_running_loop().add_reader(self._master.fileno(), tell)
 
@@ -95,14 +97,14 @@ class DescriptorStore:
                 if error.errno in CROWDED:
                     asyncio.get_running_loop().call_later(RETRY_S, self._send_all, master)
                     return
-                # What was to be kept has been closed meanwhile, or the master is gone, and so will this process be.
+                # Either the descriptor has been closed meanwhile, or the master is gone, and this process will be.
                 sent = len(message)
             self._unsent.popleft()
             if sent < len(message):
                 self._unsent.appendleft((message[sent:], ()))
 
     async def flush(self) -> None:
-        """Returns when the master has been told everything, or has not listened for too long."""
+        """Waits until the master has received everything, but no longer than FLUSH_S."""
         for _ in range(round(FLUSH_S / RETRY_S)):
             if not self._unsent:
                 return

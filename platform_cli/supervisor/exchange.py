@@ -1,8 +1,8 @@
-"""Connections on their way from one worker to the next, and those that wait while no worker runs.
+"""Passes connections from one worker to the next, and holds them while no worker runs.
 
 All workers of a project share a socket pair over which they hand keep-alive connections to each other
-(homeport_runtime.hosts.handover). When the last worker ends, the supervisor takes what it gave and watches it: the
-next request on any of these connections starts a worker, as a new connection would, and the worker gets them all.
+(homeport_runtime.hosts.handover). When the last worker ends, the supervisor takes the connections from it and watches
+them: the next request on any of them starts a worker, as a new connection would, and the worker gets them all.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from collections.abc import Callable
 from .descriptor_store import CROWDED
 from .parking import Parked, Parking
 
-# Seconds until connections are given again that did not fit between two reads.
+# The seconds until connections are passed on again that did not fit between two reads.
 RETRY_S = 0.05
 
 
 class Exchange:
-    """`ends` are handed to every worker: connections are given into the first and taken out of the second."""
+    """Is a project's exchange; every worker gets its `ends`, the first to pass connections on, the second
+    to take them.
+    """
 
     def __init__(self, project: str, parking: Parking, ends: tuple[socket.socket, socket.socket]) -> None:
         self.ends = ends
@@ -32,7 +34,7 @@ class Exchange:
         self._on_request: Callable[[], None] | None = None
 
     def watch(self, on_request: Callable[[], None]) -> None:
-        """No worker runs: `on_request` is called when a request arrives on a connection that one left."""
+        """Calls `on_request` when a request arrives on a waiting connection, while no worker runs."""
         loop = asyncio.get_running_loop()
         self._on_request = on_request
         loop.add_reader(self.ends[1].fileno(), self._take)
@@ -40,11 +42,11 @@ class Exchange:
             loop.add_reader(parked.connection.fileno(), self._readable, parked)
 
     def collect(self) -> None:
-        """Workers leave and none follows yet: what they give waits here, whatever is asked on it."""
+        """Takes in the connections of workers that leave before others follow, and does not watch them."""
         asyncio.get_running_loop().add_reader(self.ends[1].fileno(), self._take)
 
     def unwatch(self) -> None:
-        """A worker is about to run: it takes what is given from here on."""
+        """Stops taking connections in, because a worker is about to take them."""
         loop = asyncio.get_running_loop()
         self._on_request = None
         loop.remove_reader(self.ends[1].fileno())
@@ -52,7 +54,7 @@ class Exchange:
             loop.remove_reader(parked.connection.fileno())
 
     def release(self) -> None:
-        """Gives the workers everything that waited here."""
+        """Passes all waiting connections on to the workers."""
         for parked in list(self._parked):
             try:
                 socket.send_fds(self.ends[0], [b"\0"], [parked.connection.fileno(), *parked.told])
@@ -65,18 +67,18 @@ class Exchange:
 
     @property
     def parked(self) -> list[tuple[int, ...]]:
-        """The descriptors of what waits here: a connection, and what goes with it."""
+        """Returns the descriptors of each waiting connection: its own, and those that belong to it."""
         return [(parked.connection.fileno(), *parked.told) for parked in self._parked]
 
     def close(self) -> None:
-        """Closes everything that waits, and what is on its way."""
+        """Closes all waiting connections, and those on their way."""
         for parked in list(self._parked):
             self._drop(parked)
         for end in self.ends:
             end.close()
 
     def _take(self) -> None:
-        # Before, not after: the system closes a connection for which there is no descriptor.
+        # Room is made first, since the system closes a connection for which there is no descriptor.
         self._parking.make_room()
         try:
             _byte, descriptors, _flags, _address = socket.recv_fds(self.ends[1], 1, 2)
@@ -86,7 +88,7 @@ class Exchange:
             self.park(*descriptors)
 
     def park(self, descriptor: int, *told: int) -> None:
-        """Takes a connection that no worker has, with what goes with it."""
+        """Holds a connection that no worker has, with the descriptors that belong to it."""
         connection = socket.socket(fileno=descriptor)
         connection.setblocking(False)
         parked = Parked(connection, (self._project, _peer(connection)), self._drop, told)
@@ -96,7 +98,7 @@ class Exchange:
             asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, parked)
 
     def _readable(self, parked: Parked) -> None:
-        """A request, or the client's end of the connection."""
+        """Handles a request on a waiting connection, or its end."""
         if parked.is_gone():
             self._drop(parked)
         elif self._on_request is not None:
@@ -112,7 +114,7 @@ class Exchange:
 
 
 def _peer(connection: socket.socket) -> str:
-    """The address of a client; none where it has gone already."""
+    """Returns the address of a client, empty if it has gone."""
     try:
         address = connection.getpeername()
     except OSError:

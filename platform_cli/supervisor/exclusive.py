@@ -1,4 +1,4 @@
-"""Servers of which one alone can run: they hold a lock (DuckDB, embedded Qdrant) or listen on a fixed port."""
+"""Supports servers that cannot run twice at a time, because of a lock (DuckDB, embedded Qdrant) or a fixed port."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import HomeportError
 
 T = TypeVar("T")
 
-# What libraries and the system (errno(3)) say when another process has what they need.
+# The messages of libraries and the system (errno(3)) when another process holds something.
 _HELD = re.compile(
     r"address already in use|EADDRINUSE|\block(ed)?\b|already accessed|another instance|"
     r"resource temporarily unavailable|BlockingIOError",
@@ -20,7 +20,7 @@ _HELD = re.compile(
 
 
 class Pausable(Protocol):
-    """Workers that can make room: a project's service."""
+    """Is a project's service, whose workers can pause."""
 
     @property
     def workers(self) -> int: ...
@@ -29,13 +29,13 @@ class Pausable(Protocol):
 
 
 def is_exclusive(error: HomeportError) -> bool:
-    """Whether a server failed, as far as its words tell, because another process holds what it needs."""
+    """Tells whether a server's error says that another process holds something that it needs."""
     return _HELD.search(error.message) is not None
 
 
 async def beside(services: Iterable[Pausable], work: Callable[[], Awaitable[T]]) -> T:
-    """What `work` answers. Where it fails because workers of `services` may hold what it needs, they pause for a second
-    try.
+    """Returns the result of `work`, and tries it again with the workers of `services` paused if they may be
+    in its way.
     """
     try:
         return await work()

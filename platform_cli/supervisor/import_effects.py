@@ -1,4 +1,4 @@
-"""What importing a layer's modules does that matters to a fork, as zygotes have found it; kept beside the layer."""
+"""Records effects of importing a layer's modules that matter to a fork; zygotes find them, and a file keeps them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 from ..home import write_atomic
 from .zygote_messages import Loaded
 
-# Read by C libraries when they are loaded, where nobody sees it.
+# Prefixes of variables that C libraries read when they are loaded, which cannot be observed.
 EARLY_VARIABLES = ("LD_", "MALLOC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "GOTO_", "BLIS_")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportEffects:
-    """`unforkable` modules start threads that stay when they are imported. `names` are variables that were looked at
-    meanwhile; `packages` looked at all of them, for those that begin with the package's name.
+    """Holds the effects of importing a layer's modules.
+
+    `unforkable` modules start threads that stay. `names` are variables that were read; `packages` read all variables,
+    for those that begin with the package's name.
     """
 
     unforkable: tuple[str, ...] = ()
@@ -25,7 +27,7 @@ class ImportEffects:
     packages: tuple[str, ...] = ()
 
     def with_loaded(self, answer: Loaded, modules: Sequence[str]) -> ImportEffects:
-        """These and what a zygote answered when it had loaded `modules`."""
+        """Adds the effects that a zygote reported when it had loaded `modules`."""
         packages = answer.packages
         if packages is None:
             packages = tuple(module.partition(".")[0] for module in modules)
@@ -36,7 +38,7 @@ class ImportEffects:
         )
 
     def early(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Those variables of a server that its modules look at when they are loaded."""
+        """Returns those variables of a server that its modules read when they are loaded."""
         return {name: text for name, text in sorted(environment.items()) if self._is_early(name)}
 
     def _is_early(self, name: str) -> bool:
@@ -57,7 +59,7 @@ def write_effects(layer: Path, runtime: Path, effects: ImportEffects) -> None:
 
 
 def _file(layer: Path, runtime: Path) -> Path:
-    """A runtime's own, since another one may fork what this one cannot."""
+    """Returns a file of this runtime's own, since another one may fork what this one cannot."""
     return layer.with_name(f"{layer.name}.{runtime.name}.effects.json")
 
 

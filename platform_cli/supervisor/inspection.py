@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from homeport_runtime.libraries.tried import untried
 
 from .. import __version__
+from ..api.inspection import Inspected, Libraries
 from ..errors import InspectError, ReleaseError
 from ..temporary import temporary_folder
+from .jobs import inspection_job
 from .launch import Launcher
 from .release import RunnableRelease
 from .workdir import WorkDir
-from .worker import START_GRACE_S, inspection_job, start_worker
+from .worker import START_GRACE_S, start_worker
 
 
-async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> dict[str, Any]:
+async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
     """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
     last it printed.
     """
@@ -32,15 +35,13 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
 
 
-async def inspect_in(
-    workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False
-) -> dict[str, Any]:
+async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
     """As `inspect_release`, in a working folder that is there."""
     worker = await start_worker(
         launcher, release, inspection_job(release, workdir, record=record), sockets=(), sink=lambda *_: None
     )
     try:
-        return await worker.expect("inspected", release.start_timeout_s + START_GRACE_S)
+        return _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
     except InspectError as error:
         raise _with_newer_libraries(error.message, error.hint, release.layer) from error
     except ReleaseError as error:
@@ -51,8 +52,38 @@ async def inspect_in(
         await worker.gone.wait()
 
 
+def _inspected(said: Mapping[str, Any]) -> Inspected:
+    """What the worker said and nothing else, since the server may have put more into the message."""
+    return {
+        "kind": said["kind"],
+        "object": said["object"],
+        # An older runtime does not say.
+        "chosen": said.get("chosen", ""),
+        "contract": said["contract"],
+        "modules": list(said["modules"]),
+        "packages": [{"package": each["package"], "seconds": each["seconds"]} for each in said["packages"]],
+        "seconds": said["seconds"],
+        "discovery": said.get("discovery"),
+        "libraries": _libraries(said.get("libraries", {})),
+    }
+
+
+def _libraries(said: Mapping[str, Any]) -> Libraries:
+    """An older runtime says nothing of them."""
+    return {
+        "untried": [{"library": each["library"], "version": each["version"]} for each in said.get("untried", ())],
+        "gaps": [
+            {"library": each["library"], "part": each["part"], "effect": each["effect"]}
+            for each in said.get("gaps", ())
+        ],
+    }
+
+
 def _with_newer_libraries(message: str, hint: str | None, layer: Path) -> InspectError:
-    """A server that does not start may be right, and built with a library that this homeport does not know yet."""
+    """Returns the error with what is newer than homeport was tried with.
+
+    A server that does not start may be right, and built with a library that this homeport does not know yet.
+    """
     newer = list(untried(layer))
     message = "\n".join([message, *(each.sentence(__version__) for each in newer)])
     ways = [f"require {', '.join(each.pin for each in newer)}, or upgrade homeport"] if newer else []

@@ -1,4 +1,4 @@
-"""What of one project outlives the control plane (descriptor_store.py): its sockets, and what leads to its workers."""
+"""Keeps a project's sockets and workers beyond the control plane's life (descriptor_store.py)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from .release import RunnableRelease
 from .store_messages import Kept
 from .worker import State, Worker
 
-# The release of a number, as it is run now; None where there is none any more.
+# Returns the release of a number as it would run now; None if it does not exist any more.
 Known = Callable[[int], RunnableRelease | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """`worker` serves, unless it `leaves`; it `is_current` if a worker that is started now would be the same."""
+    """Is a worker that was adopted.
+
+    It serves, unless it `leaves`; it `is_current` if a worker that is started now would be the same.
+    """
 
     worker: Worker
     leaves: bool
@@ -32,7 +35,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """Of a worker: which release it serves, and as what (RunnableRelease.fingerprint)."""
+    """Says of a worker which release it serves, and with which fingerprint (RunnableRelease.fingerprint)."""
 
     release: int
     fingerprint: str
@@ -48,7 +51,7 @@ class KeptProject:
         self._parked = f"parked/{project}"
 
     def take_sockets(self) -> tuple[socket.socket, tuple[socket.socket, socket.socket]] | None:
-        """The listener, and the two ends of the exchange, which its workers have."""
+        """Returns the listener, and the two ends of the exchange, which the workers have; None if nothing was kept."""
         kept = self._store.take(self._sockets)
         if kept is None:
             return None
@@ -63,23 +66,23 @@ class KeptProject:
         self._store.drop(self._sockets)
 
     def keep_parked(self, connections: Iterable[tuple[int, ...]]) -> None:
-        """Connections that wait for a worker, each with what goes with it: for the next control plane alone."""
+        """Keeps waiting connections, each with its descriptors, for the next control plane only."""
         for number, descriptors in enumerate(connections):
             self._store.keep(f"{self._parked}/{number}", descriptors)
 
     def take_parked(self) -> Iterator[tuple[int, ...]]:
         for kept in self._store.take_below(self._parked):
-            # Whoever closes it must be the last who has it.
+            # The connection must close with its last descriptor, so the master may not keep one.
             self._store.drop(kept.name)
             yield kept.descriptors
 
     def keep_worker(self, worker: Worker) -> None:
-        """To be called before it accepts: from then on somebody waits for its answers."""
+        """Keeps a worker; called before it accepts, since from then on clients wait for its answers."""
         self._store.keep(self._name(worker), worker.descriptors, _note(worker))
         worker.on_gone = self._drop
 
     def leaves(self, worker: Worker) -> None:
-        """To be called before it is told: one that does not accept any more must not be taken for one that does."""
+        """Notes that a worker leaves; called before it is told, since it must not be taken for one that accepts."""
         self._store.keep(self._name(worker), note=_note(worker, leaves=True))
 
     def _drop(self, worker: Worker) -> None:
@@ -94,7 +97,7 @@ class KeptProject:
             try:
                 note = _Note(**json.loads(kept.note))
             except (TypeError, ValueError):
-                # Of another version. It ends by itself when nobody has its control channel any more.
+                # The note is of another version. The worker ends by itself when its control channel is closed.
                 self._store.close(kept)
             else:
                 adopted.append(await self._adopt(kept, note, active, known, log))
@@ -105,7 +108,7 @@ class KeptProject:
         secrets = _secrets(release)
 
         def sink(line: bytes, level: str, pid: int) -> None:
-            # Where nobody knows its secrets any more, its output is not for anybody.
+            # Without its secrets, which cannot be removed from it, its output must not be logged.
             if secrets is not None:
                 log.write_line(line, level=level, release=note.release, worker=pid)
 
@@ -125,11 +128,11 @@ class KeptProject:
 
 
 async def _unseen() -> None:
-    """Its parent is gone: nobody sees how it ends."""
+    """Returns None at once: the worker's parent is gone, and nobody sees how it ends."""
 
 
 def _secrets(release: RunnableRelease | None) -> dict[str, str] | None:
-    """None where they are not known."""
+    """Returns the release's secrets, None if they are not known."""
     if release is None:
         return None
     try:

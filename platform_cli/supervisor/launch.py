@@ -1,4 +1,4 @@
-"""Starting a worker's process: plainly, or by a fork of a zygote. Both give the same handle."""
+"""Starts a worker's process, plainly or by a fork of a zygote; both return the same handle."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ BOOT = (
     "import sys, socket; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.worker import main; "
     "fds = [socket.socket(fileno=int(fd)) for fd in sys.argv[1:]]; main(fds[0], fds[1:])"
 )
-# Isolated and without site-packages of the interpreter's own: a worker sees its layer and nothing else.
+# Isolated and without the interpreter's own site-packages, so that a worker sees only its layer.
 PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A process that was started: its id, our end of its control channel, its output, and its end (the exit code,
-    negative for a signal, None if nobody could tell).
+    """Is a process that was started.
+
+    It has the process id, the supervisor's end of the control channel, the output, and the end: the exit code, negative
+    for a signal, None if nobody could tell.
     """
 
     pid: int
@@ -39,13 +41,13 @@ class Launcher(Protocol):
     async def launch(
         self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
     ) -> Launched:
-        """`shown` is what the worker may see of what is hidden from what it is made of."""
+        """Starts a worker; `shown` are the folders that it may see of those that are hidden from its zygote."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """What a worker's process is given, and our ends of it."""
+    """Holds the pipes of a worker's process, with both ends of each."""
 
     control: tuple[socket.socket, socket.socket]
     stdout: tuple[int, int]
@@ -53,7 +55,7 @@ class Pipes:
 
     @classmethod
     def open(cls) -> Pipes:
-        """All of them or none: what is left of a failed start would be left for good."""
+        """Opens all of the pipes or none, since those of a failed start would never be closed."""
         with contextlib.ExitStack() as opened:
             control = socket.socketpair()
             stdout = os.pipe()
@@ -75,7 +77,7 @@ class Pipes:
 
 
 class PlainLauncher:
-    """A new process of the release's interpreter."""
+    """Starts a new process of the release's interpreter."""
 
     async def launch(
         self, release: RunnableRelease, sockets: Sequence[socket.socket], _shown: Sequence[Path] = ()
@@ -93,9 +95,11 @@ class PlainLauncher:
                 cwd="/",
                 env=release.start_environment(),
             )  # fmt: skip
-        except OSError as error:
+        except BaseException as error:
             pipes.close_ours()
-            raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+            if isinstance(error, OSError):
+                raise ReleaseError(f"{release.interpreter} cannot be started: {error.strerror}") from error
+            raise
         finally:
             pipes.close_theirs()
         return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())

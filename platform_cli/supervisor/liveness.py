@@ -1,32 +1,30 @@
-"""Whether a worker's event loop still turns: while it does, the worker says at least every second or two how many
-requests it has.
+"""Detects whether a worker's event loop still turns, by the load that the worker reports every second or two.
 
-Silence is not death. Some SDKs run a synchronous tool on the event loop itself (mcp 1, fastmcp 2), so that a slow call
-and a deadlock look the same from here, and nobody can tell them apart. So silence costs a worker its place and not its
-life: another one takes over what is new, and the silent one may finish the call that keeps it, for longer than any
-client waits.
+Silence is not death. Some SDKs run a synchronous tool on the event loop itself (mcp 1, fastmcp 2), so a slow call and a
+deadlock look the same from here. So a silent worker loses its place and not its life: another one takes new requests,
+and the silent one may finish the call that keeps it, for longer than any client waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-# How often it is looked whether a worker has been heard.
+# The interval, in seconds, in which workers are checked.
 LOOK_S = 1.0
-# Seconds of silence that other workers are there for, where a project may have more: no busy loop is so slow.
+# The seconds of silence after which another worker is started, where a project may have more: no busy loop is so slow.
 NOTICED_S = 4.0
-# Seconds in which a worker that was only stopped is heard again, once it has been told to continue.
+# The seconds in which a worker that was only stopped reports again, once it has been told to continue.
 CONTINUE_S = 3.0
-# How many times `unresponsive_s` a call may take that keeps its worker from everything else, before it is ended.
+# The multiple of `unresponsive_s` that a call may block its worker before that is killed.
 PATIENCE = 10
 
 
 class Pulse:
-    """Seconds are counted in looks of our own: where the platform stood still itself, its workers were not silent."""
+    """Counts silence in checks of its own, so that workers do not seem silent after the platform itself stood still."""
 
     def __init__(self) -> None:
         self._beats = 0
-        # Not heard for NOTICED_S, and for the `unresponsive_s` of its release.
+        # Silent for NOTICED_S, and for the `unresponsive_s` of its release.
         self.is_silent = False
         self.is_unresponsive = False
 
@@ -35,7 +33,7 @@ class Pulse:
         self.is_silent = self.is_unresponsive = False
 
     async def silence(self, seconds: float) -> None:
-        """Returns when there was no beat for so long."""
+        """Waits until there was no beat for so many seconds."""
         while await self.beats_within(seconds):
             pass
 

@@ -1,4 +1,4 @@
-"""A project's log: JSON lines in files that rotate by size, readable while they are written."""
+"""Writes a project's log: JSON lines in files that rotate by size, readable while they are written."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from collections import deque
 from collections.abc import AsyncIterator
 from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from ..api.log_record import LogRecord
 from ..hostile_files import open_regular
 from ..records import read_record
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
-# What telemetry puts before a line that is a record already (homeport_runtime.telemetry.RECORD).
+# The character with which telemetry starts a line that is a record (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
 _NAME = re.compile(r"[0-9]{8,12}")
-# A longer record is taken for text, and of a text so many characters are kept: no line pushes out the others.
-# What the runtime makes one record of has MAX_LINE characters (homeport_runtime.telemetry.lines).
+# A longer record is treated as text, and a longer text is cut, so that no line pushes out the others. The runtime's own
+# records have up to MAX_LINE characters (homeport_runtime.telemetry.lines).
 MAX_RECORD = 512 * 1024
 MAX_TEXT = 128 * 1024
-# Bytes that are read before others get a turn.
+# The bytes that are read before other tasks get a turn.
 CHUNK_BYTES = 256 * 1024
 
 
 class LogBook:
-    """Files `00000001.jsonl`, `00000002.jsonl`, ...: the last is being written, the oldest go when there are many."""
+    """Is a log in files `00000001.jsonl`, `00000002.jsonl`, ...: the last is being written, the oldest are removed."""
 
     def __init__(self, folder: Path, project: str) -> None:
         self._folder = folder
@@ -49,7 +50,7 @@ class LogBook:
         self._changed = asyncio.Event()
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
-        """Takes one line of a worker's output, a record or plain text, and writes it as a record."""
+        """Writes one line of a worker's output, a record or plain text, as a record."""
         if (release, worker) != self._writer:
             self._writer = release, worker
             self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
@@ -62,7 +63,7 @@ class LogBook:
             self._append(self._record(level, text))
 
     def write(self, level: str, message: str, *, release: int) -> None:
-        """A line of the platform's own about this project."""
+        """Writes a line of the platform's own about this project."""
         self.write_line(message.encode(), level=level, release=release, worker=os.getpid())
 
     def _record(self, level: str, text: str) -> bytes:
@@ -74,7 +75,7 @@ class LogBook:
     def _append(self, record: bytes) -> None:
         self._waiting.append(record)
         if not self._flushing:
-            # Once for all the lines that came together.
+            # One flush writes all lines that came together.
             self._flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -85,7 +86,9 @@ class LogBook:
         self._changed = asyncio.Event()
 
     def _write_waiting(self) -> None:
-        """A full disk costs log lines, never the server. How many it cost is said as soon as there is room again."""
+        """Writes the buffered lines; on a full disk they are dropped, and their number is logged as soon as there is
+        room.
+        """
         lines, self._waiting = deque(self._waiting), []
         if self._lost and lines:
             lines.appendleft(
@@ -100,7 +103,10 @@ class LogBook:
             self._close_file()
 
     def _write_some(self, lines: deque[bytes]) -> None:
-        """Moves as many of `lines` as there is room for into the file. Raises OSError when that is none."""
+        """Moves as many of `lines` into the file as it has room for.
+
+        Raises OSError if there is room for none.
+        """
         file = self._writable(len(lines[0]))
         room = max(MAX_FILE_BYTES - self._size, len(lines[0]))
         data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
@@ -126,7 +132,7 @@ class LogBook:
         try:
             self._number, self._file = self._opened(newest + (1 if rotate else 0))
         except OSError as error:
-            # Something else lies there: its place is not ours.
+            # Something that is no log file has this name, so the next one is used.
             if error.errno not in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
                 raise
             self._number, self._file = self._opened(newest + 2)
@@ -160,8 +166,8 @@ class LogBook:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
 
-    async def read(self, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
-        """Every record from the oldest; with `follow` also those to come, each once, through rotations."""
+    async def read(self, *, follow: bool) -> AsyncIterator[LogRecord]:
+        """Yields every record from the oldest on; with `follow` also new ones, each once, through rotations."""
         async for chunk in self.chunks(follow=follow):
             for line in chunk.split(b"\n"):
                 record = read_record(line)
@@ -169,8 +175,9 @@ class LogBook:
                     yield record
 
     async def chunks(self, *, follow: bool, since: float = 0.0) -> AsyncIterator[bytes]:
-        """The same as lines that nobody has looked into yet, many at once: that is for whoever asked, and not for the
-        platform's loop. What is older than `since`, seconds since 1970, is left out as far as that is cheap to tell.
+        """Yields the log as chunks of whole lines, which the reader parses and not the platform's loop.
+
+        It omits what is older than `since`, seconds since 1970, as far as that is cheap to tell.
         """
         number = 0
         while True:
@@ -178,7 +185,7 @@ class LogBook:
             later = [n for n in self._numbers() if n > number]
             if later:
                 number = later[0]
-                # It may have gone meanwhile, or be nothing that a log has written.
+                # The file may have been removed meanwhile, or be none that a log has written.
                 with contextlib.suppress(OSError):
                     descriptor = open_regular(self._path(number), os.O_RDONLY)
                     with os.fdopen(descriptor, "rb") as file:
@@ -195,7 +202,7 @@ class LogBook:
     async def _read_file(self, file: IO[bytes], number: int, *, follow: bool) -> AsyncIterator[bytes]:
         rest = b""
         while True:
-            # Both are looked at before reading: what is written after that wakes us up.
+            # Both are taken before reading, so that later lines wake this up.
             changed = self._changed
             complete = not follow or self._numbers()[-1:] != [number]
             while data := file.read(CHUNK_BYTES):
@@ -209,7 +216,9 @@ class LogBook:
 
 
 def _is_record(body: bytes) -> bool:
-    """Any program may begin a line with this character: it begins each text of a JSON sequence (RFC 7464)."""
+    """Tells whether a line is a record; any program may begin one with that character, as JSON sequences
+    do (RFC 7464).
+    """
     return (
         body.startswith(RECORD)
         and body.endswith(b"}")
@@ -219,7 +228,7 @@ def _is_record(body: bytes) -> bool:
 
 
 def text_of(line: bytes) -> str:
-    """What a person reads in a line of a worker's output: the message of a record, or the plain text."""
+    """Returns what a person reads in a line of a worker's output: the message of a record, or the plain text."""
     body = line.rstrip(b"\r\n")
     if _is_record(body):
         return str(json.loads(body[len(RECORD) :])["message"])
@@ -227,7 +236,7 @@ def text_of(line: bytes) -> str:
 
 
 def _start_of(file: IO[bytes], since: float) -> int:
-    """Where to read from to meet every record from `since` on: found from the end, since it is mostly near."""
+    """Returns a position before every record from `since` on, searched from the end, since it is mostly near."""
     end = file.seek(0, os.SEEK_END) if since else 0
     while end > 0:
         start = max(end - CHUNK_BYTES, 0)

@@ -1,5 +1,6 @@
-"""The calls that a worker's end cut off: the worker keeps those that it answers in a file that both have open
-(homeport_runtime.guard.open_calls), and the server's code may write there what it likes.
+"""Records the calls that a worker's end cut off, which the worker keeps in a shared file while it answers them.
+
+The server's code may write anything into that file (homeport_runtime.guard.open_calls).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ EMPTY = bytes(SLOTS * SLOT_BYTES)
 
 
 class OpenCalls:
-    """Made before the worker starts, with a file at `path` that is there until `hide`. It is read and not mapped, since
-    the worker may cut it.
+    """Is the file of open calls, made before the worker starts, and at `path` until `hide`.
+
+    It is read and not mapped, since the worker may truncate it.
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
@@ -30,7 +32,10 @@ class OpenCalls:
 
     @classmethod
     def make(cls, path: Path) -> OpenCalls:
-        """Raises OSError."""
+        """Creates the file.
+
+        Raises OSError if it cannot be written.
+        """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         made = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -44,14 +49,14 @@ class OpenCalls:
         return made
 
     def hide(self) -> None:
-        """The worker has opened it, or never will."""
+        """Removes the file's name, because the worker has opened it or never will."""
         self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         os.close(self.descriptor)
 
     def left(self, reason: str) -> Iterator[bytes]:
-        """A record, as a line of output, for each call that is open; `reason` says how the worker ended."""
+        """Yields a record, as a line of output, for each open call; `reason` says how the worker ended."""
         now = time.time()
         for slot in range(SLOTS):
             record = read_record(os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
@@ -65,7 +70,9 @@ class OpenCalls:
 
 
 def keep_open_calls(path: Path) -> OpenCalls | None:
-    """None where nothing can be written: a worker serves all the same."""
+    """Creates the file of open calls, and returns None if it cannot be written, in which case the worker serves without
+    it.
+    """
     try:
         return OpenCalls.make(path)
     except OSError:

@@ -1,16 +1,16 @@
-"""How many descriptors a process of the platform may have."""
+"""Raises the limit on the platform's file descriptors."""
 
 from __future__ import annotations
 
 import contextlib
 import resource
 
-# What the platform asks the system for: as infra/systemd does, else what macOS grants (OPEN_MAX of <sys/syslimits.h>).
+# The limits to ask for: that of infra/systemd, else what macOS grants (OPEN_MAX of <sys/syslimits.h>).
 OPEN_FILES = (65_536, 10_240)
 
 
 def raise_open_files() -> int:
-    """Raises the limit to what the system allows, and returns it."""
+    """Raises the limit as far as the system allows, and returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in OPEN_FILES:
         if soft == resource.RLIM_INFINITY or soft >= wanted:

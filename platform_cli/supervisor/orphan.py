@@ -1,4 +1,4 @@
-"""A process that an earlier control plane has started, and this one goes on with (Linux, pidfd_open(2))."""
+"""Follows a process that an earlier control plane has started (Linux, pidfd_open(2))."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import signal
 
 
 class Orphan:
-    """As much of an asyncio.subprocess.Process as there is of a process whose parent has ended.
+    """Offers the part of asyncio.subprocess.Process that works for a process whose parent has ended.
 
-    Its number may be another's once it has ended, so that it is known by a descriptor. To be made on an event loop.
+    It identifies the process by a descriptor, since its number may be another's once it has ended. It must be made on
+    an event loop.
     """
 
     returncode = None

@@ -1,5 +1,6 @@
-"""A worker's standard output or error as lines, read in rounds: a reader that is woken for each line costs the worker a
-switch of processes a line wherever processors are few.
+"""Reads a worker's standard output or error as lines, in rounds.
+
+A reader that is woken for each line would cost the worker a context switch for each where processors are few.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from collections.abc import Callable
 from .logbook import RECORD
 from .pace import Pace
 
-# Seconds between two rounds; who follows a log sees a line within 100 ms.
+# The seconds between two rounds, which show a line to followers of a log within 100 ms.
 PAUSE_S = 0.04
-# What a server may print between two rounds without waiting for us (Linux): not more, since all pipes of a user share a
-# budget of 64 MB (pipe(7), pipe-user-pages-soft).
+# The bytes that a server may print between two rounds without waiting (Linux); not more, since all pipes of a user
+# share a budget of 64 MB (pipe(7), pipe-user-pages-soft).
 PIPE_BYTES = 256 * 1024
 ROUND_BYTES = PIPE_BYTES
-# A longer line is left out: in pieces of it nobody could tell a secret.
+# A longer line is dropped, since nobody could recognise a secret in pieces of it.
 MAX_LINE = 1024 * 1024
 LEFT_OUT = b"[a line of %d bytes is left out]\n"
-# What a worker prints gets a third of the loop's time.
+# A worker's output gets a third of the loop's time.
 OTHERS = 2.0
 
 
 class OutputPipe:
-    """`take` gets each line as it was written; the last one may lack its newline.
+    """Calls `take` with each line as it was written; the last one may lack its newline.
 
-    `amid` a line somebody else has stopped to read: the rest of one is left out, since nobody could tell a secret in
-    it.
+    With `amid` an earlier reader has stopped in the middle of a line, whose rest is dropped, since nobody could
+    recognise a secret in it.
     """
 
     def __init__(self, descriptor: int, take: Callable[[bytes], None], *, amid: bool = False) -> None:
@@ -39,18 +40,18 @@ class OutputPipe:
         self._amid = amid
         self._take = take
         self._lines: deque[bytes] = deque()
-        # What has no end yet, and how many bytes of it were left out.
+        # The unfinished line, and how many of its bytes were dropped.
         self._rest = bytearray()
         self._left_out = 0
         self._pace = Pace(OTHERS)
         os.set_blocking(descriptor, False)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
-            # Refused where that is used up.
+            # The system refuses it when the budget is used up.
             with contextlib.suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     async def follow(self) -> None:
-        """Reads until nobody can write any more, or it is cancelled."""
+        """Reads until all writers have closed the pipe, or it is cancelled."""
         while True:
             await self._readable()
             read = self._read()
@@ -64,7 +65,7 @@ class OutputPipe:
                 await asyncio.sleep(PAUSE_S)
 
     def finish(self) -> None:
-        """Reads what is there, and closes the pipe."""
+        """Reads what there is, and closes the pipe."""
         self.drain()
         os.close(self._descriptor)
         if self._rest or self._left_out:
@@ -72,8 +73,8 @@ class OutputPipe:
         self._take_all()
 
     def drain(self) -> None:
-        """Reads what is there; what has no end yet is not taken."""
-        # Not for ever: a process that its worker left behind may write as fast as this reads.
+        """Reads what there is, and leaves an unfinished line."""
+        # This is limited, since a process that the worker left behind may write as fast as this reads.
         for _ in range(PIPE_BYTES // ROUND_BYTES + 1):
             if not self._read():
                 break
@@ -84,7 +85,7 @@ class OutputPipe:
             self._take(self._lines.popleft())
 
     def _read(self) -> int | None:
-        """How many bytes were there; None if there will be some, 0 if there are none to come."""
+        """Returns the number of bytes read; None if there may be more later, 0 at the end."""
         try:
             data = os.read(self._descriptor, ROUND_BYTES)
         except BlockingIOError:
@@ -103,7 +104,7 @@ class OutputPipe:
             self._rest = bytearray()
 
     def _end_line(self, end: bytes) -> None:
-        # A record says where it begins.
+        # A record can be recognised by its first character.
         if not self._amid or self._rest.startswith(RECORD):
             self._lines.append(LEFT_OUT % self._left_out if self._left_out else bytes(self._rest) + end)
         self._amid = False

@@ -1,4 +1,4 @@
-"""Work on the event loop that a server causes, such as taking in what it prints: in small pieces, with pauses."""
+"""Limits the event loop's work for a server, such as reading its output, to small pieces with pauses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-# Seconds of work in one piece: everybody else on the loop waits for so long.
+# The seconds of work in one piece, for which everybody else on the loop waits.
 PIECE_S = 0.002
 
 
 class Pace:
-    """Lets the others have `others` times what the work has taken: with 9 it gets a tenth of the loop's time."""
+    """Lets other tasks have `others` times the time of the work: with 9 the work gets a tenth of the loop's time."""
 
     def __init__(self, others: float) -> None:
         self._others = others
@@ -27,7 +27,7 @@ class Pace:
             self._worked += time.perf_counter() - started
 
     async def rest(self) -> None:
-        """Returns at once until a piece is done."""
+        """Pauses if a piece of work is done, else returns at once."""
         if self._worked >= PIECE_S:
             worked, self._worked = self._worked, 0.0
             await asyncio.sleep(worked * self._others)

@@ -1,7 +1,7 @@
-"""The connections of all sleeping projects, as many as the platform has descriptors for.
+"""Limits the waiting connections of all sleeping projects to what the platform has descriptors for.
 
-Each one that a worker leaves behind takes a descriptor of the control plane, which needs some to start the next worker.
-So they are bounded, and nobody pays for what another holds: the oldest of whoever holds most are closed first.
+Each connection that a worker leaves takes a descriptor of the control plane, which needs some to start the next worker.
+Beyond the limit the oldest connections of whoever holds most are closed first, so that nobody pays for another.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 from .open_files import raise_open_files
 
-# Descriptors that are made free when the system has refused one: more than a worker's start takes.
+# The descriptors that are freed when the system has refused one: more than a worker's start needs.
 SPARE = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parked:
-    """A connection that waits. `owner` is its project and the address of its peer; `close` gives it up; `told` are
-    descriptors that go with it, for the next worker.
+    """Is a connection that waits.
+
+    `owner` is its project and the address of its peer; `close` gives it up; `told` are descriptors that belong to it.
     """
 
     connection: socket.socket
@@ -30,7 +31,7 @@ class Parked:
     told: tuple[int, ...] = ()
 
     def is_gone(self) -> bool:
-        """Whether its client has closed it. Reads nothing."""
+        """Tells whether its client has closed it, without reading anything."""
         try:
             return not self.connection.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -40,7 +41,7 @@ class Parked:
 
 
 class Parking:
-    """Holds `most` connections at a time."""
+    """Holds up to `most` connections at a time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -59,11 +60,13 @@ class Parking:
         self._count -= 1
 
     def make_room(self, spare: int = 2) -> None:
-        """Closes what there is beyond `most`, with room for `spare` more."""
+        """Closes connections beyond `most`, so that `spare` more fit."""
         self._shrink(self._most - spare)
 
     def relieve(self, error: BaseException) -> None:
-        """Where `error` says that there are no descriptors left: gives up those that wait for nobody, or else some."""
+        """Frees descriptors if `error` says that there are none left: of connections whose clients are gone, else of
+        others.
+        """
         if not is_out_of_descriptors(error):
             return
         before = self._count
@@ -80,12 +83,12 @@ class Parking:
 
 
 def open_parking() -> Parking:
-    """Half of the descriptors that this process may have, once it has raised its limit to what the system allows."""
+    """Returns a parking for half of the descriptors that this process may have, once its limit is raised."""
     return Parking(raise_open_files() // 2)
 
 
 def is_out_of_descriptors(error: BaseException | None) -> bool:
-    """Whether that is what `error` says, or what it was made from."""
+    """Tells whether `error`, or one of its causes, says that there are no descriptors left."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True

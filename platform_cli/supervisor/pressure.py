@@ -1,4 +1,4 @@
-"""When a project wants another worker, or one less."""
+"""Decides when a project needs another worker, or one less."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Pressure:
-    """Since when there have been too many requests for the workers, or so few that one could go."""
+    """Records since when there have been too many requests for the workers, or so few that one could end."""
 
     def __init__(self) -> None:
         self._crowded_since: float | None = None

@@ -12,13 +12,13 @@ from homeport_runtime.relay.workers import ANSWER_S, TAKE_S
 from .messages import Relay, Relayed
 from .worker import Worker
 
-# Questions without an answer that one worker may have.
+# The number of unanswered messages that one worker may have.
 MAX_OPEN = 256
 
 
 @dataclass(slots=True)
 class _Question:
-    """Whose session is this? Those who are `asked` have not said yet."""
+    """Is a message of `asker`, whose session one of the workers `asked` may have."""
 
     asker: Worker
     number: int
@@ -31,14 +31,14 @@ class Relays:
         self._next = 0
 
     def handle(self, worker: Worker, message: Relay | Relayed, others: Sequence[Worker]) -> None:
-        """A question goes to all the others; the first who has the session settles it, or all who have not."""
+        """Passes a message to all other workers, and returns to its sender whether one of them has taken it."""
         if isinstance(message, Relay):
             self._ask(worker, message, others)
         else:
             self._settle(message.number, worker, taken=message.taken)
 
     def ended(self, worker: Worker) -> None:
-        """It has no session any more, and says nothing."""
+        """Counts a worker that has ended as one that does not have the session."""
         for number in list(self._questions):
             self._settle(number, worker, taken=False)
 
@@ -50,12 +50,12 @@ class Relays:
         self._next += 1
         number = self._next
         self._questions[number] = _Question(worker, message.number, set(others))
-        # The clock is the same for all processes of a machine.
+        # All processes of a machine share this clock.
         asked = {"query": message.query, "headers": message.headers, "body": message.body}
         until = time.monotonic() + TAKE_S
         for other in others:
             other.tell(do="relay", number=number, until=until, **asked)
-        # Its asker waits no longer.
+        # The sender does not wait any longer.
         asyncio.get_running_loop().call_later(ANSWER_S, self._questions.pop, number, None)
 
     def _settle(self, number: int, worker: Worker, *, taken: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the supervisor has to know of a release to run it."""
+"""Describes a release as far as the supervisor has to know it to run it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ from ..secrets.references import resolve
 
 
 def base_environment() -> dict[str, str]:
-    """What every server's processes have before its own variables."""
+    """Returns the variables that every server's processes have before its own."""
     return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **QUIET}
 
 
 @dataclass(frozen=True, slots=True)
 class RunnableRelease:
-    """`manifest` is what the runtime reads of it; `environment` is the server's own, as configured; `idle_s` the
-    seconds without requests before scaling to zero, None to stay; `unresponsive_s` those without a sign of life before
-    another worker takes over; `stop_first` says that no two workers can run at a
-    time; `domains` are host names it answers to beside the loopback ones; `modules` are the library modules its server
-    imports, as inspected, or as its source says before it was; `tools` what its server listed then, None where it has
-    no list; `endpoints` are the paths at which clients connect, none where the server's own guard decides. `secrets`
-    decrypts the values that `environment` refers to; it is called when a worker starts, and may raise PlatformError.
-    `hidden` are the folders of which its processes may see no more than what is theirs; none where the system does not
-    let them be hidden. `auth` is what the configuration says of callers, `guarded` that the server itself asks them who
-    they are, `path` where who deployed it finds programs, `token_hash` that of the token which the project has.
+    """Is a release that can be run.
+
+    `manifest` is what the runtime reads of it, `environment` the server's own variables as configured. After `idle_s`
+    seconds without requests a worker stops, and after `unresponsive_s` without a sign of life another takes over.
+    `stop_first` means that no two workers can run at a time. `domains` are host names it answers to beside the loopback
+    ones.
+
+    `modules` are the library modules its server imports, as inspected, or before that as its source says. `tools` are
+    those that its server listed, None if it has no list. `endpoints` are the paths at which clients connect, none where
+    the server's own guard decides.
+
+    `secrets` decrypts the values that `environment` refers to; it is called when a worker starts, and may raise
+    PlatformError. `hidden` are the folders of which its processes see only what is theirs, none where the system cannot
+    hide folders. `path` is the PATH of whoever deployed it.
+
+    `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
+    `token_hash` is the hash of the project's token.
     """
 
     project: str
@@ -68,12 +75,16 @@ class RunnableRelease:
     unresponsive_s: float = 60.0
 
     def fingerprint(self) -> str:
-        """What a worker of it is started as: of two that have the same, either may serve."""
+        """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
+        serve.
+        """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
 
     def start_environment(self) -> dict[str, str]:
-        """What a process of its own is started with, where everybody may see it: for what C libraries read at once."""
+        """Returns the variables that a plain process is started with, for C libraries that read them early; everybody
+        can see them.
+        """
         open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
         return {**base_environment(), **open_to_all}
 
@@ -84,14 +95,14 @@ class RunnableRelease:
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
-    """Reads the manifest in the bundle's folder; everything a release needs is named there by content hash.
+    """Reads a release from the manifest in the bundle's folder, which names everything it needs by content hash.
 
-    `names` are host names that the platform gives the project, beside those of its own. Raises BuildError where the
-    bundle is not there, or has been changed.
+    `names` are host names that the platform gives the project, beside its own. Raises BuildError if the bundle does not
+    exist, or has been changed.
     """
     manifest = read_manifest(bundle)
     scaling = manifest["scaling"]
-    # Sessions live in one process; without auto_scaling one worker is what was asked for.
+    # Sessions live in one process, and without auto_scaling one worker is what was asked for.
     stop_first = manifest.get("stop_first", False)
     alone = manifest["sessions"] or not scaling["auto"] or stop_first
     return RunnableRelease(
@@ -109,7 +120,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         min_workers=min(scaling["min"], 1) if alone else scaling["min"],
         max_workers=1 if alone else scaling["max"],
         concurrency=scaling["concurrency"],
-        # Releases that were made by an earlier homeport say nothing of it.
+        # Releases of earlier versions do not have it.
         unresponsive_s=scaling.get("unresponsive_s", 60.0),
         start_timeout_s=manifest["start_timeout_s"],
         files=manifest["files"],

@@ -1,4 +1,4 @@
-"""What a worker sees of the platform's folders: its bundle, and of its project what is its server's."""
+"""Decides what a worker sees of the platform's folders: its bundle, and its server's part of the project's folder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from ..own_code import own_code
 from ..pipeline.confined import shared_folders
 from .release import RunnableRelease
 
-# Of a project's folder these are its server's, beside the working folder: what the platform keeps there is its own.
+# The server's folders in a project's folder, beside the working folder; everything else there is the platform's.
 SESSIONS, HOME, CACHE = "sessions", "home", "cache"
 
 
 def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> Room:
-    """Its folders are there when this returns. With `compiles` Python keeps there what it compiles of the bundle: when
-    the server is inspected; it is read ever after.
+    """Returns the room of a worker, whose folders it creates.
+
+    With `compiles` Python may write the bytecode of the bundle there, which is so when the server is inspected.
     """
     if not release.hidden:
         return Room(())
@@ -34,21 +35,21 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
 
 
 def layer_room(release: RunnableRelease) -> Room | None:
-    """Where a layer is imported, before there is a worker; None where nothing can be hidden."""
+    """Returns the room in which a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
     return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code(), *shared_folders()))
 
 
 def shown(room: Room) -> list[Path]:
-    """What lies in the folders that are hidden, but for what lies in another of these."""
+    """Returns the outermost folders that the room shows in those that are hidden."""
     inside = {path for path in (*room.writable, *room.read_only) if any(map(path.is_relative_to, room.hidden))}
     return sorted(path for path in inside if inside.isdisjoint(path.parents))
 
 
 def own_caches(workdir: Path) -> dict[str, str]:
-    """The variables that say where uv and npm keep what the server itself has them install: it may not change the
-    caches that other projects are made of.
+    """Returns the variables for uv's and npm's caches of the server itself, which may not change those of other
+    projects.
     """
     caches = workdir.parent / CACHE
     return {"UV_CACHE_DIR": str(caches / "uv"), "npm_config_cache": str(caches / "npm")}

@@ -1,8 +1,8 @@
-"""What the control plane and its master tell each other: JSON, one object or list a line, over a socket pair.
+"""Defines the messages between the control plane and its master: JSON, one object or list a line, over a socket pair.
 
-The first line is the master's, and says under which names a new control plane has inherited which descriptors. All
-others are the control plane's; the descriptors of a `keep` come with it (SCM_RIGHTS, unix(7)). Master and control plane
-may be of different versions.
+The first line is the master's, and lists the names and descriptors that a new control plane inherits. All others are
+the control plane's; the descriptors of a `keep` come with it (SCM_RIGHTS, unix(7)). Master and control plane may be of
+different versions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Descriptors with one message, and bytes of one.
+# The most descriptors, and the most bytes, of one message.
 MAX_DESCRIPTORS = 8
 MAX_MESSAGE = 64 * 1024
 
@@ -20,7 +20,7 @@ STARTED = b'{"started": true}\n'
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept under a `name`; `note` is for the control plane that comes next."""
+    """Is what is kept under a `name`; `note` is for the next control plane."""
 
     name: str
     note: str
@@ -36,7 +36,7 @@ def read_inheritance(line: bytes) -> list[Kept]:
 
 
 def keep(name: str, note: str, count: int) -> bytes:
-    """With `count` descriptors; with none what is kept under `name` has another note now."""
+    """Returns the message that keeps `count` descriptors under a name; with none it changes the note."""
     return json.dumps({"keep": name, "note": note, "count": count}).encode() + b"\n"
 
 

@@ -1,11 +1,11 @@
-"""All projects of the embedded platform."""
+"""Runs all projects of the embedded platform."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterable
-from typing import Any
 
+from ..api.inspection import Inspected
 from ..home import Home
 from .bytecode import Bytecode
 from .descriptor_store import DescriptorStore
@@ -15,7 +15,7 @@ from .parking import open_parking
 from .release import RunnableRelease
 from .service import Service
 from .sockets import first_port, open_new_listener
-from .zygote import Zygotes
+from .zygotes import Zygotes
 
 
 class Supervisor:
@@ -28,14 +28,14 @@ class Supervisor:
         self.services: dict[str, Service] = {}
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
-        """A service on the first free port that is not in `taken`."""
+        """Adds a service on the first free port that is not in `taken`."""
         port, listener = open_new_listener(taken, first_port(self._home.root))
         service = self.add_existing(project, state_key, port)
         service.open(listener)
         return service
 
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
-        """A service on its own port; `resume` opens it."""
+        """Adds a service on its own port, which `resume` opens."""
         folder = self._home.project(project)
         service = Service(folder, project, port, state_key, self._zygotes, self._parking, self._store)
         self.services[project] = service
@@ -51,24 +51,24 @@ class Supervisor:
         await self._bytecode.close()
 
     def resume(self) -> None:
-        """Goes on with the zygotes that the last control plane has left."""
+        """Takes over the zygotes that the last control plane has left."""
         self._zygotes.keep_in(self._store)
 
     async def leave(self) -> None:
-        """The control plane is started anew: workers, zygotes and connections are left to the next one."""
+        """Leaves workers, zygotes and connections to the next control plane."""
         await asyncio.gather(*(service.leave() for service in self.services.values()))
         await self._store.flush()
         await self._bytecode.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
-        """Switches the project to `release`; raises with the old release still serving."""
+        """Switches the project to `release`; if that raises, the old release still serves."""
         await self.services[project].activate(release)
         self._zygotes.keep(self._releases())
 
-    async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> dict[str, Any]:
-        """Loads a release that serves nobody yet and returns what its server says of itself; raises InspectError.
+    async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
+        """Loads a release that does not serve yet, and returns what its server tells of itself.
 
-        Workers of `projects` pause where they are in its way.
+        Workers of `projects` pause if they are in its way. Raises InspectError with the server's own reason.
         """
         self._bytecode.compile(release)
         services = [self.services[project] for project in sorted(projects)]

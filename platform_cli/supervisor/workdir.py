@@ -1,9 +1,11 @@
-"""A project's working folder: it outlives releases, and the files of the release that serves are seen in it.
+"""Manages a project's working folder, which outlives releases and contains the files of the one that serves.
 
-A file that a release put there follows the releases. A file that the server made or changed is the server's: it
-stays as it is through deploys and rollbacks. What was put there is remembered by content hash, to tell the two apart.
+A file that a release brought is replaced by the next release. A file that the server created or changed is the
+server's: it stays as it is through deploys and rollbacks. A content hash of each file that was placed tells the two
+apart.
 
-All of it is hostile: the server may have put links, pipes and huge files into the way, and may do so meanwhile.
+The whole folder is hostile: the server may have put symlinks, pipes and huge files into the way, and may do so
+meanwhile.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from ..errors import ReleaseError
 from ..home import write_atomic
 from ..hostile_files import digest, open_folder, open_regular
 
-# More than all files of a release may have together (build.source).
+# More than all files of a release may have together (pipeline.source).
 MAX_BYTES = 500 * 1000 * 1000
 MAX_RECORD = 32 * 1024 * 1024
-# What is no file, or behind something that is no folder, and what nobody may read.
+# The errors for something that is no file, or is below something that is no folder, or cannot be read.
 _NOT_OURS = (errno.ELOOP, errno.ENOTDIR, errno.EINVAL, errno.EEXIST, errno.EACCES, errno.EPERM, errno.ENXIO)
 _OTHER = "not a file of a release"
 
@@ -35,9 +37,10 @@ class WorkDir:
         self._record = project_folder / "placed.json"
 
     def place(self, app: Path, files: Mapping[str, str], folders: Iterable[str] = ()) -> None:
-        """Makes the release's files (path -> sha256, content under `app`) and folders visible, leaving the server's own
-        alone. Folders stay: what is written into them is the server's. Raises ReleaseError where there is a link in
-        place of the working folder.
+        """Makes the release's files (path -> sha256, content under `app`) and folders visible, but keeps the server's
+        own.
+
+        Folders stay, since what is in them is the server's. Raises ReleaseError if the working folder is a symlink.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         placed = self._placed()
@@ -80,12 +83,12 @@ class _Placing:
         self._rest = 2 * MAX_BYTES
 
     def all(self, files: Mapping[str, str]) -> dict[str, str]:
-        """What is remembered of them."""
+        """Places the files, and returns the hashes to record."""
         kept: dict[str, str] = {}
         for name in sorted({*self._placed, *files}):
             current, wanted = self._content(name), files.get(name)
             if current is not None and current != self._placed.get(name) and current != wanted:
-                # The server's own, or changed by it: remember what we once put there, so that it stays its own.
+                # It is the server's own, or changed by it. The hash stays recorded, so that it remains the server's.
                 if name in self._placed:
                     kept[name] = self._placed[name]
                 continue
@@ -98,7 +101,9 @@ class _Placing:
         return kept
 
     def _content(self, name: str) -> str | None:
-        """The sha256 of a file, None if there is none. Of the server's no more is read than releases can have."""
+        """Returns the sha256 of a file, None if there is none; of the server's files it reads no more than releases can
+        have.
+        """
         path = PurePosixPath(name)
         with _leaving_others():
             try:
@@ -124,7 +129,7 @@ class _Placing:
             try:
                 with os.fdopen(made, "wb") as writer, source.open("rb") as reader:
                     shutil.copyfileobj(reader, writer)
-                    # The server may want to change a file it brought: it is the owner's to write.
+                    # The server may change a file of the release, so it has to be writable.
                     os.fchmod(made, os.fstat(reader.fileno()).st_mode & 0o777 | 0o600)
                 os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
@@ -134,7 +139,7 @@ class _Placing:
 
 
 def _is_within(name: object) -> bool:
-    """Whether `name` is a path of a file that leads nowhere else."""
+    """Tells whether `name` is a relative path of a file that leads nowhere else."""
     if not isinstance(name, str) or not name or "\0" in name:
         return False
     path = PurePosixPath(name)
@@ -143,8 +148,9 @@ def _is_within(name: object) -> bool:
 
 @contextlib.contextmanager
 def _inside(root: int, path: PurePosixPath | str, *, make: bool = False) -> Iterator[int]:
-    """The folder `path` below the descriptor `root`, through folders alone; with `make` those that are missing are
-    made. Raises OSError.
+    """Opens the folder `path` below the descriptor `root` without following symlinks, and with `make` creates it.
+
+    Raises OSError if something on the way is no folder.
     """
     current = os.dup(root)
     try:
@@ -162,7 +168,7 @@ def _inside(root: int, path: PurePosixPath | str, *, make: bool = False) -> Iter
 
 @contextlib.contextmanager
 def _leaving_others() -> Iterator[None]:
-    """What the server put in the place of a file or on the way there is the server's own."""
+    """Ignores what the server has put in the place of a file or on the way to it."""
     try:
         yield
     except OSError as error:

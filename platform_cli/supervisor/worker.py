@@ -1,4 +1,4 @@
-"""One worker process as the supervisor sees it: started, ready, accepting, draining, gone."""
+"""Represents one worker process in the supervisor: starting, ready, accepting, draining, gone."""
 
 from __future__ import annotations
 
@@ -8,59 +8,54 @@ import enum
 import os
 import signal
 import socket
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .control_channel import ControlChannel
+from .jobs import told
 from .launch import Launched, Launcher
 from .liveness import Pulse
-from .logbook import text_of
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
-from .output_pipe import OutputPipe
 from .release import RunnableRelease
-from .room import own_caches, shown, worker_room
+from .room import shown, worker_room
+from .worker_output import LineSink, WorkerOutput
 
-# A process that says nothing has the time its manifest gives it and this much more, in seconds.
+# The seconds that a silent process has beyond the time that its manifest gives it.
 START_GRACE_S = 15.0
 # Longer than a worker gives its own requests to finish (homeport_runtime.hosts.http_server.DRAIN_S).
 DRAIN_LIMIT_S = 40.0
-# One that does not even stop accepting is not waited for.
+# The seconds for which a worker that does not stop accepting is waited for.
 STOP_LIMIT_S = 2.0
-# Lines of a server's output that are shown when it does not start.
-SHOWN_LINES = 15
-
-# More than one order's answer is never waited for.
+# The number of answers that are kept; only one is ever waited for.
 MAX_ANSWERS = 8
 GONE = Answer("gone", {})
 UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
-LineSink = Callable[[bytes, str, int], None]
-
 
 class State(enum.Enum):
-    """STARTING: loads and warms up. READY: warm, does not accept yet. SERVING: accepts. DRAINING: finishes what it
-    has. GONE: the process has ended.
+    """Is the state of a worker.
+
+    STARTING: it loads and warms up. SERVING: it accepts. DRAINING: it finishes its requests. GONE: its process has
+    ended.
     """
 
     STARTING = "starting"
-    READY = "ready"
     SERVING = "serving"
     DRAINING = "draining"
     GONE = "gone"
 
 
 class Worker:
-    """Made by `start_worker`. `sink` gets each line of output with its level and the process id.
+    """Represents a worker, which `start_worker` makes; `sink` gets each line of output with its level and the process
+    id.
 
-    Whatever the process says comes through here, and leaves without the values of its secrets.
+    Everything that the process writes passes through here, where the values of its secrets are removed.
     """
 
     def __init__(
@@ -84,17 +79,16 @@ class Worker:
         self._launched = launched
         self._calls = calls
         self._exit_code: int | None = None
-        # What was not asked for is not kept.
+        # Answers to orders; others are not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
-        self._output: list[OutputPipe] = []
+        self._output: WorkerOutput | None = None
         self._channel: ControlChannel | None = None
         self._scrubber = Scrubber({})
-        self._said: deque[str] = deque(maxlen=SHOWN_LINES)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What leads to it: for whoever goes on with it when this process has ended."""
+        """Returns the descriptors with which another process can take over when this one has ended."""
         launched = self._launched
         calls = (self._calls.descriptor,) if self._calls is not None else ()
         return (launched.control.fileno(), launched.stdout, launched.stderr, *calls)
@@ -102,24 +96,12 @@ class Worker:
     async def open(self, secrets: Mapping[str, str], sink: LineSink) -> None:
         """Connects the control channel and follows the output."""
         self._scrubber = Scrubber(secrets)
-        clean = self._scrubber.line
         self._channel = await ControlChannel.open(self._launched.control)
-
-        def hear(line: bytes, level: str) -> None:
-            line = clean(line)
-            if self.state is State.STARTING:
-                self._said.append(text_of(line))
-            sink(line, level, self.pid)
-
-        # Whoever followed it before may have ended in the middle of a line, and of a message.
-        amid = self.state is not State.STARTING
-        self._output = [
-            OutputPipe(self._launched.stdout, lambda line: hear(line, "info"), amid=amid),
-            OutputPipe(self._launched.stderr, lambda line: hear(line, "error"), amid=amid),
-        ]
-        following = [asyncio.create_task(pipe.follow()) for pipe in self._output]
-        listening = asyncio.create_task(self._listen(self._channel, sink, forgives=amid))
-        self._tasks = [*following, listening, asyncio.create_task(self._reap(listening, following, hear))]
+        is_starting = self.state is State.STARTING
+        output = self._output = WorkerOutput(self._launched, self._scrubber, sink, is_starting=is_starting)
+        # An earlier control plane may have stopped in the middle of a message.
+        listening = asyncio.create_task(self._listen(self._channel, sink, forgives=not is_starting))
+        self._tasks = [listening, asyncio.create_task(self._reap(listening, output))]
 
     async def _listen(self, channel: ControlChannel, sink: LineSink, *, forgives: bool) -> None:
         warned = forgives
@@ -151,23 +133,17 @@ class Worker:
                 if self._answers.qsize() < MAX_ANSWERS:
                     self._answers.put_nowait(message)
 
-    async def _reap(
-        self, listening: asyncio.Task[None], following: list[asyncio.Task[None]], hear: Callable[[bytes, str], None]
-    ) -> None:
+    async def _reap(self, listening: asyncio.Task[None], output: WorkerOutput) -> None:
         self._exit_code = await self._launched.ended
         if self._exit_code is None:
-            # Its zygote died before it: the end of the control channel is the end of the process.
+            # Its zygote died before it, so the end of the control channel is the end of the process.
             await listening
-        # A program that the server left behind goes with its group.
+        # A program that the server left behind ends with its process group.
         self._signal(signal.SIGKILL)
-        for task in following:
-            task.cancel()
-        await asyncio.wait(following)
-        for pipe in self._output:
-            pipe.finish()
+        await output.finish()
         if self._calls is not None:
             for record in self._calls.left(self.exit_reason()):
-                hear(record, "error")
+                output.hear(record, "error")
             self._calls.close()
         self.state = State.GONE
         self._stopped.set()
@@ -177,15 +153,18 @@ class Worker:
         self.gone.set()
 
     async def leave(self) -> None:
-        """It goes on without this process: what it has printed until now is heard."""
+        """Lets the worker continue without this process, after reading what it has printed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
-        for pipe in self._output:
-            pipe.drain()
+        if self._output is not None:
+            await self._output.leave()
 
     async def expect(self, event: str, timeout: float) -> dict[str, Any]:
-        """Waits for the worker to say `event`; raises ReleaseError with its own reason if it cannot."""
+        """Waits until the worker reports `event`, and returns what belongs to it.
+
+        Raises InspectError with the server's own reason, and ReleaseError if the worker does not answer, or ends.
+        """
         try:
             answer = await asyncio.wait_for(self._answer(event), timeout)
         except TimeoutError:
@@ -205,29 +184,28 @@ class Worker:
             raise InspectError(reason, hint=hint and self._scrubber.text(hint))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
-        # The server may have closed the channel and go on.
+        # The server may have closed the channel and continue.
         self.kill()
         await self.gone.wait()
         reason = f"the server's process ended while it started ({self.exit_reason()})"
         raise ReleaseError(await self._with_last_words(reason), hint=f"see `homeport logs {self.release.project}`")
 
     async def _answer(self, event: str) -> Answer:
-        """The next that is `event`, or says that it will not come."""
+        """Returns the next answer that is `event`, or that says that it will not come."""
         while (answer := await self._answers.get()).event not in (event, "failed", "gone"):
             pass
         return answer
 
     async def _with_last_words(self, reason: str) -> str:
-        """`reason`, and below it what the process printed before its end, which often says more."""
+        """Returns `reason`, followed by what the process printed before its end, which often says more."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone.wait(), STOP_LIMIT_S)
-        words = [line for line in self._said if line.strip() and line.strip() not in reason]
-        return "\n".join([reason, "it printed:", *(f"  {line}" for line in words)] if words else [reason])
+        return self._output.with_last_words(reason) if self._output is not None else reason
 
     def exit_reason(self) -> str:
         code = self._exit_code
         if code is not None and code < 0:
-            # Those for real-time use have no names.
+            # Real-time signals have no names.
             names = {number.value: number.name for number in signal.Signals}
             return f"killed by {names.get(-code, f'signal {-code}')}"
         return "its end was not seen" if code is None else f"exit {code}"
@@ -236,36 +214,42 @@ class Worker:
         self.tell(do="accept")
         await self.expect("accepting", START_GRACE_S)
         self.state = State.SERVING
+        if self._output is not None:
+            self._output.is_starting = False
 
     def tell(self, **order: Any) -> None:
-        """Gives it an order, which `expect` may wait for an answer to."""
+        """Sends the worker an order, whose answer `expect` may wait for."""
         if self._channel is not None:
             self._channel.send(**order)
 
     def share(self, workers: int) -> None:
-        """It hands its part of its connections to another worker: they are `workers` now."""
+        """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""
         self.tell(do="share", workers=workers)
 
     def ask_where(self) -> None:
-        """It has been silent: it goes on if it was only stopped, and writes where its threads are."""
+        """Lets a silent worker continue, if it was only stopped, and print where its threads are."""
         self._signal(signal.SIGCONT)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(self.pid, WHERE)
 
     async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Its connections go to the project's other workers, or wait in the exchange; returns when it has ended."""
+        """Lets its connections go to the project's other workers, or wait in the exchange; returns when
+        it has ended.
+        """
         await self._end("hand_over", limit_s)
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Nobody goes on: it finishes its requests and closes its connections; returns when it has ended."""
+        """Lets it finish its requests and close its connections, since no other worker continues; returns when it has
+        ended.
+        """
         await self._end("close", limit_s)
 
     async def _end(self, order: str, limit_s: float) -> None:
-        """What does not end in time is killed."""
+        """Gives the order to end, and kills a worker that does not do so in time."""
         if self.state is State.GONE:
             return
         self.state = State.DRAINING
-        # A process that was stopped does not end, nor see that another has.
+        # A stopped process does not end, and does not notice that another has ended.
         self._signal(signal.SIGCONT)
         self.tell(do=order)
         try:
@@ -275,7 +259,7 @@ class Worker:
             await self.gone.wait()
 
     async def stopped(self) -> None:
-        """Returns when it takes no new connections any more: a moment after it was told to."""
+        """Waits until it takes no new connections any more, shortly after it was told so."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), STOP_LIMIT_S)
 
@@ -283,13 +267,13 @@ class Worker:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        # The worker leads its own process group, so that programs it started go with it.
+        # The worker leads its own process group, so that programs it started end with it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 
 def _ignore(_worker: Worker) -> None:
-    """Nobody has asked to be told."""
+    """Does nothing, until somebody else is to be called."""
 
 
 async def start_worker(
@@ -301,9 +285,9 @@ async def start_worker(
     sink: LineSink,
     calls: OpenCalls | None = None,
 ) -> Worker:
-    """Starts a process for `job`; it is STARTING when this returns. The calls that it answers are in `calls`."""
+    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
-    job = {**job, **_told(room), "calls": str(calls.path) if calls is not None else None}
+    job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
@@ -317,38 +301,3 @@ async def start_worker(
             raise
         opened.pop_all()
     return worker
-
-
-def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
-    """A worker of a release that is `proven` need not warm up before it accepts: another one has done it."""
-    alone = release.max_workers == 1 and release.min_workers <= 1
-    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
-    serving["token_hash"] = release.token_hash
-    return {**_job(release, workdir), **serving}
-
-
-def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
-    """With `record` the answer to be told has the discovery, too (homeport_runtime.protocol.discovery)."""
-    return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
-
-
-def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
-    secrets = release.secrets()
-    environment = release.worker_environment(secrets)
-    if release.hidden:
-        environment = {**own_caches(workdir), **environment}
-    return {
-        "manifest": release.manifest,
-        "bundle": str(release.bundle),
-        "workdir": str(workdir),
-        "layer": str(release.layer),
-        "environment": environment,
-        "secrets": secrets,
-        "names": list(release.domains),
-        "idle_s": release.idle_s,
-    }
-
-
-def _told(room: Room) -> dict[str, list[str]]:
-    named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
-    return {name: [str(folder) for folder in folders] for name, folders in named.items()}

@@ -1,7 +1,5 @@
-"""Zygotes as the supervisor sees them: one per layer, interpreter and runtime, kept while a project uses it.
-
-Libraries read their configuration when they are imported: a server that sets a variable which its layer's modules look
-at (FASTMCP_LOG_LEVEL, HF_HOME, OMP_NUM_THREADS) has a zygote of its own.
+"""Represents one zygote in the supervisor, which starts it and orders it to import and to fork
+(homeport_runtime.hosts.zygote).
 """
 
 from __future__ import annotations
@@ -9,28 +7,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
-import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from homeport_runtime.hosts.confinement import Room
 
 from ..errors import ReleaseError
-from ..secrets.references import referenced
-from .descriptor_store import DescriptorStore
-from .import_effects import ImportEffects, read_effects, write_effects
-from .launch import PYTHON_FLAGS, Launched, Pipes, PlainLauncher
+from .launch import PYTHON_FLAGS, Launched, Pipes
 from .orphan import Orphan
 from .release import RunnableRelease, base_environment
-from .room import layer_room
+from .zygote_key import ZygoteKey
 from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
 
-# Runtimes of releases that an earlier homeport made have no keeper: their zygotes are in no room.
+# Runtimes of releases of earlier versions have no keeper, so their zygotes are in no room.
 BOOT = """
 import socket, sys
 sys.path.append(sys.argv.pop(1))
@@ -43,66 +34,17 @@ except ImportError:
 else:
     main(*sys.argv[1:])
 """
-# Under this are zygotes among what outlives the control plane.
-KEPT = "zygote"
-# Seconds for importing everything once, and for a fork.
+# The seconds for importing everything once, and for a fork.
 LOAD_TIMEOUT_S = 120.0
 FORK_TIMEOUT_S = 10.0
-# Idle zygotes of layers that no project serves any more, kept for the next deploy.
-SPARE = 2
-# Zygotes at most: each holds what one layer's servers import, 30 to 100 MB.
-MOST = 16
-# Zygotes that are started to find which modules of a layer cannot be forked.
-MAX_TRIES = 8
 
 
 class ZygoteEnded(ReleaseError):
-    """It ended before it answered: its work is for another one, or for a plain process."""
-
-
-class Key(NamedTuple):
-    """Workers with the same key can be forked from the same zygote. `variables` are those that its modules look at when
-    they are loaded.
-    """
-
-    interpreter: Path
-    layer: Path
-    runtime: Path
-    variables: tuple[tuple[str, str], ...] = ()
-
-    def write(self) -> str:
-        """For `read`."""
-        return json.dumps([*map(str, self[:3]), self.variables])
-
-    @classmethod
-    def read(cls, text: str) -> Key:
-        """Raises ValueError or TypeError."""
-        interpreter, layer, runtime, variables = json.loads(text)
-        return cls(Path(interpreter), Path(layer), Path(runtime), tuple((name, value) for name, value in variables))
-
-    @property
-    def shared(self) -> Key:
-        """The same without a server's own variables."""
-        return self._replace(variables=())
-
-
-def key_of(release: RunnableRelease, effects: ImportEffects) -> Key | None:
-    """None where a fork would not serve `release` as a plain process does: a secret decides how its modules are loaded,
-    and a zygote never sees secrets.
-    """
-    early = effects.early(release.environment)
-    if referenced(early):
-        return None
-    return Key(release.interpreter, release.layer, release.runtime, tuple(early.items()))
-
-
-def forkable(release: RunnableRelease) -> bool:
-    """Linux only: on macOS system frameworks refuse to be forked."""
-    return release.cold_start_optimization and sys.platform == "linux"
+    """Says that a zygote ended before it answered: another one, or a plain process, has to do its work."""
 
 
 class Child(NamedTuple):
-    """A process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
+    """Is a process that was forked; `ended` has its exit code, negative for a signal, or None if nobody could tell."""
 
     pid: int
     ended: asyncio.Future[int | None]
@@ -112,17 +54,17 @@ Answer = TypeVar("Answer", Loaded, Child)
 
 
 class Zygote:
-    """A running zygote. Orders are given one at a time."""
+    """Represents a running zygote, which gets one order at a time."""
 
     def __init__(self, process: asyncio.subprocess.Process | Orphan, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
-        # None when there will be no more.
+        # None when there will be no more answers.
         self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
-        # Of an orphan nobody knows what it was told before.
+        # Nobody knows which orders an orphan has had.
         self._is_known = not isinstance(process, Orphan)
         self.on_end: Callable[[], None] = lambda: None
         self.usable = True
@@ -131,8 +73,8 @@ class Zygote:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, key: Key, log: int, room: Room | None) -> Zygote:
-        """In `room`, if there is one, before it imports anything of a layer."""
+    async def start(cls, key: ZygoteKey, log: int, room: Room | None) -> Zygote:
+        """Starts a zygote, which enters `room`, if there is one, before it imports anything of a layer."""
         ours, theirs = socket.socketpair()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -155,8 +97,9 @@ class Zygote:
         return cls(process, ours)
 
     async def load(self, layer: Path, modules: Sequence[str], skip: Sequence[str]) -> Loaded | None:
-        """Imports what is not imported yet, but for `skip`, and returns what was found meanwhile. A module that starts
-        threads makes the zygote unusable. Raises ZygoteEnded.
+        """Imports the missing modules, except `skip`, and returns what was found, None if nothing was to be done.
+
+        A module that starts threads makes the zygote unusable. Raises ZygoteEnded if it does not answer.
         """
         missing = [name for name in modules if name not in self._loaded]
         if not self.lacks(modules) or not self.usable:
@@ -198,7 +141,7 @@ class Zygote:
             try:
                 given = await asyncio.shield(exchange)
             except asyncio.CancelledError:
-                # The answer that nobody waits for any more must not be taken for the next order's.
+                # The answer that nobody waits for must not be taken for that to the next order.
                 await asyncio.wait({exchange})
                 raise
         if not isinstance(given, answer):
@@ -221,7 +164,7 @@ class Zygote:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         rest = b""
-        # What is no message ends it, as its own end does.
+        # Something that is no message ends the zygote, as its own end does.
         with contextlib.suppress(OSError, ValueError):
             while (data := await loop.sock_recv(self._control, 64 * 1024)) and len(rest) < MAX_MESSAGE:
                 *lines, rest = (rest + data).split(b"\n")
@@ -230,7 +173,9 @@ class Zygote:
         self.close()
 
     def _hear(self, message: Loaded | Forked | Exited) -> None:
-        """A process id is a child's until its end is told: then the system may give it to another one."""
+        """Handles a message; a process id belongs to a child until its end is reported, after which the system may
+        reuse it.
+        """
         match message:
             case Exited():
                 ended = self._children.pop(message.pid, None)
@@ -246,12 +191,13 @@ class Zygote:
                 self._answers.put_nowait(message)
 
     def close(self) -> None:
-        """Workers that were forked go on. Whoever waits for an answer, or for the end of one of them, is told now:
-        nobody will be later.
+        """Ends the zygote, but not the workers that it has forked.
+
+        Whoever waits for an answer, or for a worker's end, gets None now, since nothing more will be reported.
         """
         self.usable, self.alive = False, False
         self._reader.cancel()
-        # Not before: the loop must not take another socket of the same number for it.
+        # Only then, since the loop must not mistake another socket with the same number for it.
         self._reader.add_done_callback(lambda _: self._control.close())
         if self._process.returncode is None:
             self._process.kill()
@@ -271,126 +217,3 @@ class Zygote:
 
     async def ended(self) -> None:
         await self._process.wait()
-
-
-class Zygotes:
-    """The quickest launcher for a release: its layer's zygote where there is one, else a plain process."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        self._zygotes: dict[Key, Zygote] = {}
-        self._starting: dict[Key, asyncio.Task[Zygote]] = {}
-        self._loading: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._awaited: Counter[Key] = Counter()
-        self._plain = PlainLauncher()
-        self._store = DescriptorStore()
-
-    def keep_in(self, store: DescriptorStore) -> None:
-        """What is in `store` from the last control plane goes on; what is started from here on outlives this one."""
-        self._store = store
-        for kept in store.take_below(KEPT):
-            try:
-                key = Key.read(kept.note)
-            except (ValueError, TypeError):
-                store.close(kept)
-                continue
-            control = socket.socket(fileno=kept.descriptors[0])
-            control.setblocking(False)
-            zygote = self._zygotes[key] = Zygote(Orphan(int(kept.name.rpartition("/")[2])), control)
-            zygote.on_end = partial(store.drop, kept.name)
-
-    async def launch(
-        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
-    ) -> Launched:
-        if forkable(release):
-            with self._kept(release), contextlib.suppress(ZygoteEnded):
-                if zygote := await self.prepare(release):
-                    return await zygote.launch(release, sockets, shown)
-        return await self._plain.launch(release, sockets)
-
-    @contextlib.contextmanager
-    def _kept(self, release: RunnableRelease) -> Iterator[None]:
-        """Meanwhile `keep` leaves the layer's zygotes alone: somebody waits for one."""
-        key = Key(release.interpreter, release.layer, release.runtime)
-        self._awaited[key] += 1
-        try:
-            yield
-        finally:
-            self._awaited[key] -= 1
-
-    async def prepare(self, release: RunnableRelease) -> Zygote | None:
-        """A zygote that has the modules of `release`; None where there cannot be one. Raises ZygoteEnded."""
-        async with self._loading[Key(release.interpreter, release.layer, release.runtime)]:
-            effects = read_effects(release.layer, release.runtime)
-            for _ in range(MAX_TRIES):
-                key = key_of(release, effects)
-                if key is None:
-                    return None
-                zygote = await self._get(key, layer_room(release))
-                known, effects = effects, await self._load(key, zygote, release, effects)
-                if effects.unforkable != known.unforkable:
-                    # Found by trying: the next zygote of this layer goes without it.
-                    zygote.close()
-                    await zygote.ended()
-                elif key == key_of(release, effects):
-                    return zygote if zygote.usable else None
-        return None
-
-    async def _load(self, key: Key, zygote: Zygote, release: RunnableRelease, known: ImportEffects) -> ImportEffects:
-        """Returns what is known of the layer afterwards."""
-        name = f"{KEPT}/{zygote.pid}"
-        if zygote.lacks(release.modules):
-            # Of one that is interrupted nobody would know which answer is to what.
-            self._store.drop(name)
-        answer = await zygote.load(release.layer, release.modules, known.unforkable)
-        if answer and zygote.usable:
-            self._store.keep(name, [zygote.control], key.write())
-            zygote.on_end = partial(self._store.drop, name)
-        effects = known.with_loaded(answer, release.modules) if answer else known
-        if effects != known:
-            write_effects(release.layer, release.runtime, effects)
-        return effects
-
-    async def _get(self, key: Key, room: Room | None) -> Zygote:
-        zygote = self._zygotes.get(key)
-        if zygote is None or not zygote.alive:
-            starting = self._starting.get(key)
-            if starting is None:
-                starting = self._starting[key] = asyncio.create_task(self._start(key, room))
-            zygote = await asyncio.shield(starting)
-        return zygote
-
-    async def _start(self, key: Key, room: Room | None) -> Zygote:
-        try:
-            with open(self._log, "ab", opener=_private) as log:
-                self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
-        finally:
-            del self._starting[key]
-        return self._zygotes[key]
-
-    def keep(self, used: Iterable[RunnableRelease]) -> None:
-        """Ends zygotes whose layer none of `used` needs, but for the newest few, and the least recently used ones
-        beyond MOST: they are started again when a worker is needed.
-        """
-        awaited = {key for key, count in self._awaited.items() if count}
-        needed = {key_of(release, read_effects(release.layer, release.runtime)) for release in used}
-        free = {key: zygote for key, zygote in self._zygotes.items() if key.shared not in awaited}
-        spare = sorted((zygote.last_used, key) for key, zygote in free.items() if key not in needed)
-        for _, key in spare[:-SPARE]:
-            self._zygotes.pop(key).close()
-        oldest = sorted((zygote.last_used, key) for key, zygote in self._zygotes.items())
-        for _, key in oldest[:-MOST]:
-            if key in free:
-                self._zygotes.pop(key).close()
-
-    async def close(self) -> None:
-        await asyncio.gather(*self._starting.values(), return_exceptions=True)
-        zygotes = list(self._zygotes.values())
-        self._zygotes.clear()
-        for zygote in zygotes:
-            zygote.close()
-        await asyncio.gather(*(zygote.ended() for zygote in zygotes))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

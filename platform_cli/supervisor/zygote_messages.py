@@ -1,6 +1,4 @@
-"""What a zygote may say. Packages that it has imported may speak in its place, so that each message is checked before
-anybody acts on it.
-"""
+"""Checks the messages of a zygote before anybody acts on them, since packages that it has imported may write them."""
 
 from __future__ import annotations
 
@@ -18,8 +16,10 @@ MAX_MESSAGE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What it found while it imported modules: how many threads are left, whose `offender` started one, and which
-    variables were looked at (import_effects.py). Zygotes of an earlier homeport do not tell `packages`.
+    """Reports what a zygote found while it imported modules.
+
+    It contains the number of remaining threads, the `offender` that started one, and the variables that were read
+    (import_effects.py). Zygotes of earlier versions do not report `packages`.
     """
 
     threads: int
@@ -35,14 +35,17 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """`code` is negative for a signal."""
+    """Reports the end of a child; `code` is negative for a signal."""
 
     pid: int
     code: int
 
 
 def read_message(line: bytes) -> Loaded | Forked | Exited:
-    """Raises ValueError for what no zygote says."""
+    """Returns the message in a line.
+
+    Raises ValueError for a line that no zygote writes.
+    """
     try:
         fields = json.loads(line)
         match fields["event"]:
@@ -58,12 +61,14 @@ def read_message(line: bytes) -> Loaded | Forked | Exited:
 
 
 def is_below(pid: int, ancestor: int) -> bool:
-    """Whether `ancestor` has started the process `pid`, or its parent: a zygote may name no other."""
+    """Tells whether `ancestor` has started the process `pid`, or its parent; a zygote may report no other."""
     return ancestor in (parent := _parent(pid), _parent(parent))
 
 
 def _parent(pid: int) -> int:
-    """0 where there is none (proc_pid_stat(5)): the name, in parentheses, may have any character in it."""
+    """Returns the parent's id, 0 without one (proc_pid_stat(5)); the name, in parentheses, may
+    contain any character.
+    """
     try:
         return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
     except (OSError, IndexError):

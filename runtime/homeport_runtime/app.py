@@ -1,4 +1,6 @@
-"""One ASGI app per deployment: /mcp, /sse + /messages/, /health, the server's own other paths, the guard in front."""
+"""Composes a deployment's ASGI app: the guard in front of /mcp, /sse + /messages/, /health and the
+server's own paths.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,12 @@ MCP_PATH, SSE_PATH = "/mcp", "/sse"
 
 
 class App:
-    """The deployment. `guard` counts its requests; `lifespan` is entered once, before the first of them.
+    """Is the ASGI app of a deployment, whose `guard` counts its requests, and whose `lifespan` is entered before the
+    first.
 
-    `sessions` is the folder that keeps stateful sessions, None to serve without; `token_hash` that of the bearer
-    token that every request must bring, None to serve everyone. Without `listens` nobody may hold a
-    connection open to be told of changes (subscriptions/listen, 2026-07-28).
+    `sessions` is the folder that keeps stateful sessions, None to serve without sessions; `token_hash` is the hash of
+    the bearer token that every request needs, None to serve everyone. Without `listens` no client may hold a connection
+    open for notifications of changes (subscriptions/listen, 2026-07-28).
     """
 
     def __init__(
@@ -49,13 +52,13 @@ class App:
         self._is_own = adapter.kind == "asgi"
         self._sessions = sessions
         self._listens = listens
-        # Of everyone it tells nothing but that the deployment is up, where all else wants a token.
+        # If callers need a token, /health answers only that the deployment is up, and not what the app says there.
         self._asks_for_health = token_hash is None
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = sessions is None and not self._is_own
         self._app = adapter.http if listens else NoSubscriptions(adapter.http)
         self.guard = Guard(self._route, names, token_hash)
-        # What has the routes.
+        # The app whose routes are read; an ASGI app of the user's own may wrap it in middleware.
         self._routed = getattr(adapter, "app", adapter.http)
         found = find_endpoints(self._routed)
         if not self._is_own:
@@ -64,7 +67,7 @@ class App:
         self._settle(found)
 
     def _settle(self, endpoints: Sequence[Endpoint]) -> None:
-        """Decides what answers /mcp and /sse, and under which other paths."""
+        """Decides which app answers /mcp and /sse, and under which other paths."""
         self._endpoints = tuple(endpoints)
         http = [each for each in endpoints if each.transport == HTTP]
         streams = [each for each in endpoints if each.transport == SSE]
@@ -80,7 +83,7 @@ class App:
             self._own_mcp = at(self._adapter.http, main.path) if main else self._adapter.http
             self._mcp = self._layered(self._translated(main.path)) if main else None
         self._sse = self._sse_app(stream, has_main=main is not None)
-        # Where only middleware knows /sse, that is the stream's own.
+        # An endpoint at /sse that no route declares belongs to HTTP+SSE.
         is_hidden = main is None or (main.path == SSE_PATH and not self._is_own)
         self._mcp_paths = _forms(MCP_PATH) if main is None or is_hidden else _forms(MCP_PATH) | _forms(main.path)
         self._stream_paths = frozenset((SSE_PATH, *((stream.path,) if stream else ())))
@@ -107,7 +110,7 @@ class App:
         if stream is not None:
             return _stream_app(self._adapter.http, stream)
         if has_main and not (self._is_own and has_route(self._routed, SSE_PATH)):
-            # Each message goes through the app, at the path that its guards know.
+            # Each message is routed through the app again, at the path that the app's own guards expect.
             return SSEFacade(self._route)
         return self._adapter.http
 
@@ -147,9 +150,10 @@ class App:
             yield
 
     async def warm_up(self, tools: Sequence[Mapping[str, Any]] | None = None) -> dict[str, Any] | None:
-        """Asks the server what every client asks first; returns its contract.
+        """Asks the server what every client asks first, and returns its contract.
 
-        With the `tools` that the same server has listed before, nothing is asked: the first request comes sooner.
+        With `tools`, the list from an earlier contract of the same server, it asks nothing and returns None, so that
+        the first request is answered sooner.
         """
         if not self._endpoints:
             self._settle(await probe_endpoints(self._adapter.http))
@@ -169,33 +173,33 @@ class App:
                 record_gap("mcp", "the check of Host headers", effect)
 
     async def record(self) -> dict[str, Any]:
-        """What the server says to every client alike (discovery.py)."""
+        """Records the answers that the server gives to every client alike (discovery.py)."""
 
-        # Through the guard: what is behind it goes by the message that the guard has read.
+        # Asks through the guard, since the apps behind it use the message that the guard has parsed.
         async def ask(headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
             return await exchange(self.guard, "POST", MCP_PATH, headers, body)
 
         return await record(ask)
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """One call from inside, of which there is no record."""
+        """Calls a tool from inside the process, without a call record."""
         await Probe(self._route, PROBE_HOST).request("tools/call", {"name": tool, "arguments": arguments})
 
 
 def _forms(path: str) -> frozenset[str]:
-    """The path with and without a slash at its end: not every client follows the redirect from one to the other."""
+    """Returns the path with and without a final slash, since some clients do not follow a redirect between the two."""
     bare = path.rstrip("/")
     return frozenset((bare or "/", f"{bare}/"))
 
 
 def _main(endpoints: Sequence[Endpoint], path: str) -> Endpoint | None:
-    """The one that `path` leads to: the one that is there, or the only one."""
+    """Returns the endpoint for `path`: the one at that path, else the only one, else None."""
     there = [each for each in endpoints if each.path in _forms(path)]
     return (there or list(endpoints))[0] if there or len(endpoints) == 1 else None
 
 
 def _stream_app(app: ASGIApp, stream: Endpoint) -> ASGIApp:
-    """HTTP+SSE as the app has it, also where every deployment has it."""
+    """Serves the app's HTTP+SSE endpoint at the paths that every deployment has, too."""
     get = at(app, stream.path)
 
     async def routed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -210,7 +214,7 @@ def _stream_app(app: ASGIApp, stream: Endpoint) -> ASGIApp:
 
 
 async def _answer_health(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """The app's own answer if it has one: what is refused is not there."""
+    """Sends the app's own answer, or {"status": "ok"} if the app redirects or refuses the request."""
     passing = False
 
     async def watched(message: Message) -> None:

@@ -1,4 +1,6 @@
-"""The ASGI types this package uses (https://asgi.readthedocs.io/en/latest/specs/main.html), and two small answers."""
+"""Defines the ASGI types of this package (https://asgi.readthedocs.io/en/latest/specs/main.html),
+and simple answers.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first header called `name` (lower case), or None."""
+    """Returns the first header called `name` (lower case), None without one."""
     for key, value in scope["headers"]:
         if key == name:
             return bytes(value).decode("latin-1")
@@ -31,13 +33,13 @@ async def send_json(send: Send, status: int, body: object, headers: Headers | No
 
 
 async def send_error(send: Send, status: int, code: int, message: str, headers: Headers | None = None) -> None:
-    """An HTTP error whose body is a JSON-RPC error without an id, as the SDKs answer before a message is read."""
+    """Sends an HTTP error whose body is a JSON-RPC error without an id, as the SDKs do before a message is read."""
     error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
     await send_json(send, status, error, headers)
 
 
 def at(app: ASGIApp, path: str) -> ASGIApp:
-    """The app, asked at `path` whatever the path of the request."""
+    """Returns an app that calls `app` with `path`, whatever the request's path is."""
 
     async def moved(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != path:

@@ -1,12 +1,13 @@
-"""What the person's server did wrong, said in a way they can act on."""
+"""Defines the error that tells people what is wrong with their server."""
 
 from __future__ import annotations
 
 
 class ServerError(Exception):
-    """The server cannot be loaded or does not answer: `message` says what and where, `hint` what to do next.
+    """Says that the server cannot be loaded or does not answer.
 
-    `trace` is the person's own traceback, trimmed to their frames, or empty.
+    `message` says what happened and where, `hint` what to do next. `trace` is the traceback, trimmed to the person's
+    own frames, or empty.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, trace: str = "") -> None:

@@ -129,6 +129,13 @@ def test_one_peer_has_a_bounded_number_of_requests_that_never_end(
         wait_for(lambda: sum(map(is_closed, clients)) == len(clients))
 
 
+def test_one_peer_has_a_bounded_number_of_orders_to_the_platform_that_never_end(platform: Platform) -> None:
+    address = platform.run("platform", "status")["api_url"]
+    with ExitStack() as opened:
+        clients = open_sockets(address, MOST_OF_ONE_PEER + 20, b"GET /v1/platform HTTP/1.1\r\nX-Slow: ", opened)
+        wait_for(lambda: sum(map(is_closed, clients)) == 20)
+
+
 def test_answers_that_nobody_reads_take_bounded_memory(platform: Platform, tmp_path: Path) -> None:
     url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", "", tmp_path), name="unread").url
     (platform.home / "projects" / "unread" / "files" / "notes.txt").write_text("z" * UNREAD)

@@ -26,7 +26,7 @@ def merged(text: str) -> str:
         '{"servers":{"old":{"a":[1,2]}},"inputs":[]}',
         '{\n    "x": 1.50,\n    "servers": {\n        "old": {"é": "\\u00e9 \\" } ,"}\n    }\n}',
         '{\r\n  "servers": {\r\n    "new": {"gone": true},\r\n    "old": {}\r\n  }\r\n}\r\n',
-        '{"nested": {"servers": {"new": 1}}, "big": 1e400, "lone": "\\ud800", "servers": {"s": "servers"}}',
+        '{"nested": {"servers": {"new": 1}}, "big": 1e300, "lone": "\\ud800", "servers": {"s": "servers"}}',
         '\t{"a": "servers", "servers": {"old": {"servers": {"new": {}}}}, "z": null}',
     ],
 )
@@ -38,14 +38,15 @@ def test_only_the_entry_changes(text: str) -> None:
     assert merged(merged(text)) == merged(text)
 
 
-def test_the_form_of_the_file_is_kept() -> None:
-    text = '{\n    "x": 1.50,\n    "servers": {\n        "old": {"a": [1,  2]}\n    }\n}'
+def test_the_manner_of_the_file_is_kept() -> None:
+    text = '{\n    "x": "é",\n    "servers": {\n        "old": {"a": 1}\n    }\n}'
     assert merged(text) == (
-        '{\n    "x": 1.50,\n    "servers": {\n        "old": {"a": [1,  2]},\n        "new": {\n'
+        '{\n    "x": "é",\n    "servers": {\n        "old": {\n            "a": 1\n        },\n        "new": {\n'
         '            "url": "http://127.0.0.1:8700/mcp"\n        }\n    }\n}'
     )
     assert merged("{}") + "\n" == merged("") == merged(" \n")
     assert "\n" not in merged('{\r\n  "servers": {}\r\n}').replace("\r\n", "")
+    assert '"\\u00e9"' in merged('{"x": "\\u00e9"}')
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,7 @@ def test_the_form_of_the_file_is_kept() -> None:
         '{"servers": {} /* mine */}',
         '{"servers": {}, "servers": {}}',
         '{"servers": {"a": NaN}}',
+        '{"servers": {"a": 1e400}}',
         "[" * 100_000,
         "\ufeff{}",
     ],

@@ -70,13 +70,13 @@ def test_write_makes_the_file(run: Run, tiny: Deployment, tmp_path: Path, client
 def test_write_keeps_what_is_there_and_a_backup(run: Run, tiny: Deployment, tmp_path: Path) -> None:
     path = tmp_path / PATHS["cursor"]
     path.parent.mkdir()
-    old = '{\n\t"theme": "dark",\n\t"mcpServers": {\n\t\t"other": {"command": "x", "args": ["-y", "z"]}\n\t}\n}\n'
+    old = '{\n\t"theme": "dark",\n\t"mcpServers": {\n\t\t"other": {\n\t\t\t"command": "x"\n\t\t}\n\t}\n}\n'
     path.write_text(old)
     answer = run("connect", PROJECT, "--client", "cursor", "--write", "--json").json
     assert Path(answer["backup"]).read_text() == old
     assert Path(answer["backup"]).parent == path.parent
     entry = f'\t\t"{PROJECT}": {{\n\t\t\t"url": "{tiny.mcp_url}"\n\t\t}}'
-    assert path.read_text() == old.replace("]}\n", f"]}},\n{entry}\n")
+    assert path.read_text() == old.replace('"x"\n\t\t}', f'"x"\n\t\t}},\n{entry}')
     again = run("connect", PROJECT, "--client", "cursor", "--write", "--json").json
     assert (again["written"], again["backup"]) == (True, None)
     assert len(list(path.parent.iterdir())) == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from platform_cli.api.log_record import LogRecord
 from platform_cli.commands.logs import record_text
 from tests.commands.conftest import DEADLINE_S, PROJECT, Run, ends_in_time, environment, error_of
 from tests.support import ROOT, Deployment, Platform
@@ -79,7 +80,12 @@ def test_wrong_filters(run: Run, tiny: Deployment, arguments: list[str]) -> None
 
 
 def test_only_the_platform_begins_a_line() -> None:
-    record = {"time": 0, "level": "info", "release": "v1", "message": "one\n12:00:00 v9 error   FAKE\x1b[2J\x9b"}
+    record: LogRecord = {
+        "time": 0,
+        "level": "info",
+        "release": "v1",
+        "message": "one\n12:00:00 v9 error   FAKE\x1b[2J\x9b",
+    }
     first, second = record_text(record).split("\n")
     assert first.endswith("v1 info    one")
     assert second == r"    12:00:00 v9 error   FAKE\x1b[2J\x9b"

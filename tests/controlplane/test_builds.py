@@ -32,7 +32,7 @@ def archive() -> Any:
 
 async def events_of(builds: Builds) -> list[dict[str, Any]]:
     async with asyncio.timeout(DEADLINE_S):
-        return [event async for event in builds.run(archive())]
+        return [{**event} async for event in builds.run(archive())]
 
 
 def until(condition: Any) -> None:

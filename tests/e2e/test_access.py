@@ -92,6 +92,10 @@ def test_a_deploy_that_fails_makes_no_token(platform: Platform, tmp_path: Path) 
     with pytest.raises(CommandFailedError):
         platform.deploy(folder, name="opened")
     assert status_of(url, None)[0] == 200
+    # Nobody was told a token: the deploy that works makes one, and tells it.
+    (folder / "server.py").write_text(good)
+    token = platform.run("deploy", str(folder), "--name", "opened")["token"]
+    assert (status_of(url, None)[0], status_of(url, f"Bearer {token}")[0]) == (401, 200)
 
 
 def test_clients_with_the_token_in_their_headers(platform: Platform, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ import pytest
 
 from ..support import CommandFailedError, Platform, with_packages
 from .load import Load
-from .probing import call
+from .probing import DEADLINE_S, call, control_plane, wait_for
 
 # A database that one process may have open, found by relative path; `HELD` another, which an inspection finds as well.
 SERVER = """
@@ -103,3 +105,30 @@ def test_an_inspection_has_what_the_server_holds_and_gives_it_back(
             platform.deploy(project, name="alone-held", env=env)
         assert call(url, "version") == "2"
     assert not load.failures
+
+
+def test_the_control_plane_is_killed_in_the_middle_of_a_switch(
+    platform: Platform, project: Path, tmp_path: Path
+) -> None:
+    """The old release has stopped and the new one has what one alone can have, but does not serve yet."""
+    (project / "fastmcp.toml").write_text(TOML)
+    url = platform.deploy(project, name="alone-killed").url
+    begun, goes_on = tmp_path / "begun", tmp_path / "goes-on"
+    waits = f"while not os.path.exists({str(goes_on)!r}):\n        time.sleep(0.02)"
+    # Only where it serves, so that the inspection passes.
+    change(
+        project,
+        "@mcp.tool()\ndef add",
+        f"import time\nif os.path.getsize('data.db'):\n    open({str(begun)!r}, 'w').close()\n    {waits}\n"
+        "os.write(database, b'1')\n\n\n@mcp.tool()\ndef add",
+    )
+    change(project, 'VERSION = "1"', 'VERSION = "2"')
+    (platform.home / "projects" / "alone-killed" / "files" / "data.db").write_text("served before")
+    deploy = platform.start("deploy", str(project), "--name", "alone-killed")
+    wait_for(begun.exists)
+    os.kill(control_plane(platform), signal.SIGKILL)
+    assert deploy.wait(DEADLINE_S).returncode != 0
+    assert call(url, "version") == "1"
+    goes_on.touch()
+    assert platform.deploy(project, name="alone-killed").changed
+    assert call(url, "version") == "2"

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from platform_cli.api.log_record import LogRecord
 from platform_cli.commands.logs import record_text
 from platform_cli.records import read_record
 from platform_cli.supervisor.logbook import LogBook, text_of
@@ -41,7 +42,7 @@ def test_a_record_can_be_shown(line: bytes) -> None:
 def test_each_line_of_a_server_is_one_record_of_its_own_project(lines: list[bytes]) -> None:
     whole = [line.replace(b"\n", b"") for line in lines]
 
-    async def written(folder: Path) -> list[dict[str, object]]:
+    async def written(folder: Path) -> list[LogRecord]:
         log = LogBook(folder, "own")
         for line in whole:
             log.write_line(line + b"\n", level="info", release=1, worker=7)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from platform_cli.api.inspection import Inspected
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.errors import BuildError
 from platform_cli.home import Home
@@ -133,8 +134,9 @@ def test_a_manifest_that_was_changed_is_not_believed(project: Project, tmp_path:
 
 
 def test_an_inspection_is_read(tmp_path: Path) -> None:
-    answer = {
-        "kind": "fastmcp", "object": "mcp", "chosen": FOUND.chosen, "contract": FOUND.contract, "modules": ["json"],
-        "packages": [{"package": "json", "seconds": 0.1}], "seconds": 0.2,
+    answer: Inspected = {
+        "kind": "fastmcp", "object": "mcp", "chosen": FOUND.chosen, "contract": dict(FOUND.contract or {}),
+        "modules": ["json"], "packages": [{"package": "json", "seconds": 0.1}], "seconds": 0.2, "discovery": None,
+        "libraries": {"untried": [], "gaps": []},
     }  # fmt: skip
     assert inspect_draft(tmp_path, lambda _draft: answer) == FOUND

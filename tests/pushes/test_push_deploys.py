@@ -13,6 +13,7 @@ import pytest
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
 from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
 from platform_cli.controlplane.store import Store
+from platform_cli.errors import RateLimitError
 from platform_cli.github.commits import Commit
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
@@ -117,3 +118,18 @@ def test_a_breaking_change_is_blocked_where_that_is_wanted(
     source = Repositories({PULL: SHA}, config)
     (done,), _ = work(kept, Wanted("one-pr-7", "one", SHA, 7), source, tmp_path)
     assert (done.state, done.blocked, (done.difference or {})["removed"]) == ("live", blocked, ["add"])
+
+
+def test_what_github_wants_to_be_asked_for_later_waits_again(
+    kept: tuple[SQLiteLinks, SQLiteDeployments], tmp_path: Path
+) -> None:
+    class Busy(Repositories):
+        def list_refs(self, *_: object) -> dict[str, str]:
+            raise RateLimitError("GitHub's rate limit is reached")
+
+    wanted = Wanted("one", "one", SHA)
+    with pytest.raises(RateLimitError):
+        work(kept, wanted, Busy({}), tmp_path)
+    assert [(one.state, one.error) for one in kept[1].of("one")] == [("waiting", None)]
+    found, _ = work(kept, wanted, Repositories({"refs/heads/main": SHA}), tmp_path)
+    assert [one.state for one in found] == ["live"]

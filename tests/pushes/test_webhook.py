@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import httpx
 
+from platform_cli.api.gate import WEBHOOK_PATH
 from platform_cli.errors import AWSError
-from platform_cli.github.webhook import MAX_BODY, WEBHOOK_PATH
+from platform_cli.github.webhook import MAX_BODY
 from platform_cli.pushes.deliveries import Deliveries
 from platform_cli.pushes.webhook import Webhook
 

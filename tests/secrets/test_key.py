@@ -112,3 +112,15 @@ def test_a_keyring_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("keyring.get_keyring", broken)
     assert usable_keyring() is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
+def test_a_key_file_that_is_open_to_others_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
+    use(monkeypatch, None)
+    made = create_key(home)
+    key_file(home).chmod(mode)
+    with pytest.raises(PlatformError, match="is open to others") as caught:
+        load_key(home)
+    assert caught.value.hint == f"chmod 600 {key_file(home)}"
+    key_file(home).chmod(0o600)
+    assert load_key(home) == made

@@ -12,7 +12,8 @@ from platform_cli.errors import InspectError
 from platform_cli.supervisor.import_effects import read_effects
 from platform_cli.supervisor.inspection import inspect_release
 from platform_cli.supervisor.release import RunnableRelease
-from platform_cli.supervisor.zygote import Zygote, Zygotes
+from platform_cli.supervisor.zygote import Zygote
+from platform_cli.supervisor.zygotes import Zygotes
 
 from .releases import release_of, release_with
 

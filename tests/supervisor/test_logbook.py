@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.api.log_record import LogRecord
 from platform_cli.supervisor import logbook
 from platform_cli.supervisor.logbook import LogBook, text_of
 
@@ -38,14 +39,14 @@ async def messages(log: LogBook) -> list[str]:
 
 
 def test_lines_become_records(log: LogBook) -> None:
-    async def read() -> list[dict[str, object]]:
+    async def read() -> list[LogRecord]:
         log.write_line(b'\x1e{"time":1.0,"level":"warning","message":"own"}\n', level="info", release=2, worker=8)
         await written(log, "printed", "", "  ")
         return [record async for record in log.read(follow=False)]
 
     second, first = asyncio.run(read())
     origin = {"project": "tiny", "release": "v1", "worker": 7}
-    assert {key: first[key] for key in ("level", "message", *origin)} == {
+    assert {key: dict(first)[key] for key in ("level", "message", *origin)} == {
         "level": "info", "message": "printed", **origin,
     }  # fmt: skip
     assert (second["level"], second["message"], second["release"], second["time"]) == ("warning", "own", "v2", 1.0)
@@ -166,7 +167,7 @@ def test_what_begins_like_a_record_and_is_none_is_text(log: LogBook, odd: str) -
 
 
 def test_a_record_cannot_say_that_it_is_of_another_project(log: LogBook) -> None:
-    async def run() -> list[dict[str, object]]:
+    async def run() -> list[LogRecord]:
         forged = '{"time":1.0,"level":"info","message":"own","project":"other","release":"v9","worker":1}'
         await written(log, f"\x1e{forged}")
         return [record async for record in log.read(follow=False)]

@@ -14,12 +14,13 @@ from typing import Any, cast
 
 import pytest
 
-from platform_cli.supervisor import zygote as module
 from platform_cli.supervisor.import_effects import ImportEffects
 from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
-from platform_cli.supervisor.zygote import SPARE, Child, Key, Zygote, ZygoteEnded, Zygotes, forkable, key_of
+from platform_cli.supervisor.zygote import Child, Zygote, ZygoteEnded
+from platform_cli.supervisor.zygote_key import ZygoteKey, forkable, key_of
 from platform_cli.supervisor.zygote_messages import read_message
+from platform_cli.supervisor.zygotes import SPARE, Zygotes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for Linux")
 
@@ -46,7 +47,7 @@ def release(
     return RunnableRelease(**{field.name: known.get(field.name) for field in fields(RunnableRelease)})  # type: ignore[arg-type]
 
 
-def key(layer: str = "layer") -> Key:
+def key(layer: str = "layer") -> ZygoteKey:
     """That of a release of this layer without variables of its own."""
     made = key_of(release(layer), ImportEffects())
     assert made is not None
@@ -126,7 +127,7 @@ def test_threads_that_no_module_explains_mean_a_plain_process(monkeypatch: pytes
         async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
-        monkeypatch.setattr(module.Zygote, "start", start)
+        monkeypatch.setattr(Zygote, "start", start)
         zygotes = Zygotes(tmp_path / "log")
         assert await zygotes.prepare(release()) is None
         assert await zygotes.prepare(release()) is None
@@ -247,7 +248,7 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
         async def start(_key: object, _log: int, _room: object) -> Zygote:
             return zygote
 
-        monkeypatch.setattr(module.Zygote, "start", start)
+        monkeypatch.setattr(Zygote, "start", start)
         zygotes = Zygotes(tmp_path / "log")
         newer = zygote.last_used + 1
         zygotes._zygotes = {key(f"layer-{i}"): cast(Any, Spare(newer)) for i in range(SPARE)}
@@ -281,7 +282,7 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
         async def launch(_self: object, *_arguments: object) -> str:
             return "plain"
 
-        monkeypatch.setattr(module.Zygote, "start", start)
+        monkeypatch.setattr(Zygote, "start", start)
         monkeypatch.setattr(PlainLauncher, "launch", launch)
         assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), (), ())) == "plain"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from homeport_runtime.telemetry.scrub import Scrubber
 
+from ...api.inspection import Inspected
 from ...config.names import default_name
 from ...config.project import Project
 from ...findings.libraries import find_library_changes
@@ -99,9 +100,9 @@ class _Inspection:
         self._home = home
         self._secrets = secrets
         self._record = record
-        self._said: dict[str, Any] | None = None
+        self._said: Inspected | None = None
 
-    def __call__(self, folder: Path) -> dict[str, Any]:
+    def __call__(self, folder: Path) -> Inspected:
         """What the server in the bundle or its draft in `folder` says. Raises InspectError."""
         release = replace(read_release(self._home, "inspection", 0, folder), secrets=lambda: self._secrets)
         self._said = asyncio.run(inspect_release(PlainLauncher(), release, record=self._record))

@@ -173,7 +173,8 @@ def hidden_errors() -> Iterator[None]:
 
 def code_of(error: BaseException) -> str:
     """AWS's name of what a ClientError says."""
-    response: dict[str, Any] = getattr(error, "response", {})
+    # A connection that ended has the attribute, and None in it.
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 

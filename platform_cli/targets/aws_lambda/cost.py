@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from ...api.status import Cost
 from .client import AWS, absent
 from .names import ALIAS, function_name
 from .versions import Version
@@ -23,7 +24,7 @@ NOT_INCLUDED = (
 )  # fmt: skip
 
 
-def estimate(aws: AWS, project: str, version: Version) -> dict[str, Any] | None:
+def estimate(aws: AWS, project: str, version: Version) -> Cost | None:
     """None when CloudWatch knows of no call in the last days, or may not be asked."""
     measured = _measured(aws, project)
     if measured is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...api.status import Front
 
 
-def front_lines(front: Mapping[str, Any]) -> list[str]:
+def front_lines(front: Front) -> list[str]:
     """What DNS has to have for the names that lead to a project."""
     proven = front["certificate"] == "ISSUED"
     said = "lead here" if proven else "have to be proven; once AWS has seen their records, deploy again"

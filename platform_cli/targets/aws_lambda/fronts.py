@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
+from ...api.status import Front as FrontShape
 from .certificates import ISSUED, PENDING, Certificate, Record, read_certificate, request_certificate
 from .challenges import make_challenge, remove_challenge
 from .client import AWS, MISSING, absent
@@ -48,7 +48,7 @@ class LiveFront:
         aliases = sorted(ours.config["Aliases"].get("Items", ())) if ours else ()
         return (*proofs, *(Record(name, ours.domain) for name in aliases if ours))
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> FrontShape:
         return {
             "names": sorted(self.certificate.names) if self.certificate else [],
             "certificate": self.certificate.status if self.certificate else None,

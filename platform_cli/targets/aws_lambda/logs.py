@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...api.log_record import Level, LogRecord
 from ...log_query import LogQuery
 from ...records import read_record
 from .client import AWS
@@ -27,7 +28,7 @@ LEVEL_WORDS = {"error": ERROR_WORDS, "warning": f"warning|{ERROR_WORDS}"}
 LITERAL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
     """Oldest first, each once; with `follow` it has no end. CloudWatch picks out what `query` wants as far as it can:
     there may be others among it.
     """
@@ -59,11 +60,11 @@ def filter_pattern(query: LogQuery) -> str:
     return f"%{query.release}%" if query.release and LITERAL.fullmatch(query.release) else ""
 
 
-def _record(event: dict[str, Any]) -> dict[str, Any]:
+def _record(event: Mapping[str, Any]) -> LogRecord:
     """A record of the runtime's telemetry as it is; a line of Lambda's own as the message of one."""
     text = str(event["message"]).rstrip("\n")
     said = read_record(text)
     if said is not None:
         return said
-    level = "error" if FAILURES.search(text) else "info"
+    level: Level = "error" if FAILURES.search(text) else "info"
     return {"time": event["timestamp"] / 1000, "level": level, "release": "-", "message": text}

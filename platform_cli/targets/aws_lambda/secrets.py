@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
+from ...api.secret import ListedSecret, ListedVersion, SecretsSet, SecretUnset
 from ...errors import HomeportError, NotFoundError, ReleaseError
 from ...secrets.base import check_secret
 from .client import AWS
@@ -21,7 +21,7 @@ def pin_of(document: Document, names: tuple[str, ...]) -> Pin | None:
     return Pin(document.arn, document.version, names) if names else None
 
 
-def set_secrets(aws: AWS, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+def set_secrets(aws: AWS, project: str, values: Mapping[str, str]) -> SecretsSet:
     """Stores the values that are new. A release that serves with others is followed by one that has these.
 
     Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
@@ -64,7 +64,7 @@ def _apply(aws: AWS, project: str, live: Live, names: Collection[str]) -> str | 
     return f"v{release}"
 
 
-def unset_secret(aws: AWS, project: str, name: str) -> dict[str, Any]:
+def unset_secret(aws: AWS, project: str, name: str) -> SecretUnset:
     """Releases that are pinned to the secret keep it; no new one gets it."""
     if not ProjectSecrets(aws, project).unset(name):
         hint = f"`homeport list-secrets --project {project} --target lambda` shows those it has"
@@ -74,18 +74,18 @@ def unset_secret(aws: AWS, project: str, name: str) -> dict[str, Any]:
     return {"project": project, "name": name, "in_use": in_use}
 
 
-def list_secrets(aws: AWS, project: str) -> list[dict[str, Any]]:
+def list_secrets(aws: AWS, project: str) -> list[ListedSecret]:
     """Each secret that is set or that a release is pinned to, with its versions and their releases."""
     secrets = ProjectSecrets(aws, project)
     now = secrets.current()
     if now is None:
         return []
     documents = {now.version: now}
-    found: dict[str, dict[int, dict[str, Any]]] = {}
+    found: dict[str, dict[int, ListedVersion]] = {}
 
     def note(document: Document, name: str, release: str | None) -> None:
         version, set_at = document.history[name]
-        shown = {"version": version, "set_at": set_at, "releases": []}
+        shown: ListedVersion = {"version": version, "set_at": set_at, "releases": []}
         used = found.setdefault(name, {}).setdefault(version, shown)["releases"]
         used += [release] if release else []
 

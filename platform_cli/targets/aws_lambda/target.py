@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from typing import Any
 
+from ...api.deployment import DeploymentEntry
+from ...api.difference import ToolsDifference
+from ...api.log_record import LogRecord
+from ...api.release import Release
+from ...api.secret import ListedSecret, SecretsSet, SecretUnset
+from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...bearer import hash_of, make_token
 from ...contract import compare
 from ...errors import InputError, NotFoundError
@@ -37,7 +41,7 @@ class LambdaTarget:
     def __init__(self, aws: AWS) -> None:
         self._aws = aws
 
-    def list_projects(self) -> list[dict[str, Any]]:
+    def list_projects(self) -> list[Status]:
         with aws_errors():
             pages = self._aws.functions.get_paginator("list_functions").paginate()
             names = [one["FunctionName"] for page in pages for one in page["Functions"]]
@@ -45,14 +49,14 @@ class LambdaTarget:
             found = [(project, read_live(self._aws, project)) for project in ours]
         return [_status(project, live) for project, live in found if live.leads_to]
 
-    def status(self, project: str) -> dict[str, Any]:
+    def status(self, project: str) -> Status:
         with aws_errors():
             live = self._read(project)
             cost = estimate(self._aws, project, live.active) if live.active else None
             front = read_front(self._aws, live.tags)
         return {**_status(project, live), "cost": cost, "front": front.data() if front else None}
 
-    def versions(self, project: str) -> list[dict[str, Any]]:
+    def versions(self, project: str) -> list[Release]:
         with aws_errors():
             live = self._read(project)
             origins = read_origins(self._aws, project)
@@ -63,23 +67,24 @@ class LambdaTarget:
                 "created_at": version.made_at,
                 "bundle": version.identity,
                 "reason": version.reason,
+                "secrets": dict.fromkeys(version.pin.names) if version.pin else {},
                 "error": None,
-                "origin": asdict(origins.get(version.release, Origin())),
+                "origin": origins.get(version.release, Origin()).data(),
             }
             for version in reversed(live.releases)
         ]
 
-    def deployments(self, project: str) -> list[dict[str, Any]]:
+    def deployments(self, project: str) -> list[DeploymentEntry]:
         """The releases; which commits did not become one the platform that builds them knows."""
         return [describe_release(version) for version in self.versions(project)]
 
-    def difference(self, project: str, old: int, new: int) -> dict[str, Any]:
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
         with aws_errors():
             live = self._read(project)
             before, after = (contract_of(self._aws, project, _release(project, live, number)) for number in (old, new))
         return compare(before, after).data()
 
-    def rollback(self, project: str, release: int | None) -> dict[str, Any]:
+    def rollback(self, project: str, release: int | None) -> ChangedStatus:
         """The release is as it was, with the secrets it had; who may call stays as it is now."""
         with aws_errors():
             self._read(project)
@@ -95,7 +100,7 @@ class LambdaTarget:
                     self._again(project, live, wanted, now)
             return {**_status(project, self._read(project)), "changed": wanted != live.active}
 
-    def renew_token(self, project: str) -> dict[str, Any]:
+    def renew_token(self, project: str) -> StatusWithToken:
         """The project's new token, with its status. Raises InputError where everyone may call."""
         token = make_token()
         with aws_errors():
@@ -124,15 +129,15 @@ class LambdaTarget:
             pin=version.pin,
         )
 
-    def secrets(self, project: str) -> list[dict[str, Any]]:
+    def secrets(self, project: str) -> list[ListedSecret]:
         with aws_errors():
             return list_secrets(self._aws, project)
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> dict[str, Any]:
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
         with aws_errors():
             return set_secrets(self._aws, project, values)
 
-    def unset_secret(self, project: str, name: str) -> dict[str, Any]:
+    def unset_secret(self, project: str, name: str) -> SecretUnset:
         with aws_errors():
             return unset_secret(self._aws, project, name)
 
@@ -153,7 +158,7 @@ class LambdaTarget:
             raise _missing(project)
         return live, removal
 
-    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[dict[str, Any]]:
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         with aws_errors():
             self._read(project)
             yield from read_logs(self._aws, project, follow=follow, query=query)
@@ -191,21 +196,28 @@ def _release(project: str, live: Live, number: int | None) -> Version:
     return found
 
 
-def _status(project: str, live: Live) -> dict[str, Any]:
+def _status(project: str, live: Live) -> Status:
+    """What can be said without a question for this project alone: neither `cost` nor `front`."""
     active = live.active
     configuration = active.configuration if active else live.function or {}
     return {
         "project": project,
         "release": f"v{active.release}" if active else None,
+        "bundle": active.identity if active else None,
         "state": "serving" if active else f"serving version {live.leads_to}, published by hand",
         "target": "lambda",
-        "url": live.url,
-        "local_url": live.url,
-        "mcp_url": f"{live.url}/mcp",
-        "sse_url": f"{live.url}/sse",
+        "url": live.url or "",
+        "local_url": live.url or "",
+        "mcp_url": f"{live.url}/mcp" if live.url else "",
+        "sse_url": f"{live.url}/sse" if live.url else "",
         "workers": None,
+        "processes": [],
         "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
         "auth": ("token" if active.token_hash else "none") if active else None,
+        "confined": None,
+        "folder": None,
+        "deployed_at": active.made_at if active else None,
+        "outdated_secrets": None,
         "memory_mb": configuration["MemorySize"],
         "architecture": configuration["Architectures"][0],
         "instances": {
@@ -214,4 +226,6 @@ def _status(project: str, live: Live) -> dict[str, Any]:
             "max": live.reserved,
         },
         "hand_made": [{"version": one.number, "description": one.description} for one in live.hand_made],
+        "cost": None,
+        "front": None,
     }

@@ -1,4 +1,4 @@
-"""The two AWS services that a server needs while it runs, without boto3: importing that costs more than a cold start.
+"""Calls the two AWS services that a running server needs, without boto3, whose import takes longer than a cold start.
 
-Blocking; an event loop calls it through asyncio.to_thread.
+The calls block, so an event loop makes them through asyncio.to_thread.
 """

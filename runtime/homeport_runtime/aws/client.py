@@ -1,4 +1,4 @@
-"""Calls of one AWS service over its JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)."""
+"""Calls an AWS service over its JSON protocol (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .signing import signed_headers
 
 TIMEOUT_S = 10.0
 ATTEMPTS = 6
-# Seconds before the first repeat; each one waits up to twice as long as the one before, at random
-# (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+# The longest wait, in seconds, before the first repeat; each further limit is twice the one before, and the wait is
+# random (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 BACKOFF_S = 0.05
 LONGEST_BACKOFF_S = 2.0
 THROTTLED = frozenset(
@@ -33,7 +33,9 @@ THROTTLED = frozenset(
 
 @dataclass(frozen=True)
 class Service:
-    """`name` is the one in host names and signatures, `target` the prefix of X-Amz-Target, `version` of the protocol,
+    """Names an AWS service.
+
+    `name` is the one in host names and signatures, `target` the prefix of X-Amz-Target, `version` that of the protocol,
     `variable` the end of AWS_ENDPOINT_URL_....
     """
 
@@ -48,7 +50,7 @@ DYNAMODB = Service("dynamodb", "DynamoDB_20120810", "1.0", "DYNAMODB")
 
 
 class Client:
-    """Calls one service; may be used by several threads at once. Connections are kept and used again."""
+    """Calls one service from any number of threads, and keeps connections for further calls."""
 
     def __init__(self, service: Service, region: str | None = None, environment: Mapping[str, str] | None = None):
         environment = os.environ if environment is None else environment
@@ -65,15 +67,17 @@ class Client:
         self._idle: SimpleQueue[http.client.HTTPConnection] = SimpleQueue()
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The result. What may be temporary (throttling, 5xx, no answer) is tried again, so an operation that must
-        not happen twice carries a condition. Raises AWSError.
+        """Returns the result of an operation.
+
+        Failures that may be temporary (throttling, 5xx, no answer) are retried, so an operation that is not idempotent
+        needs a condition. Raises AWSError for every other failure, and after the last attempt.
         """
         body = json.dumps(arguments, separators=(",", ":")).encode()
         for attempt in range(ATTEMPTS):
             try:
                 status, answer = self._send(operation, body)
             except (OSError, http.client.HTTPException) as problem:
-                # From None: a connection's error may have the request in its frames.
+                # Raised from None, since a connection's error may have the request in its frames.
                 error, again = AWSError("NotReachable", f"{self._service.name} ({type(problem).__name__})"), True
             else:
                 if status == 200:
@@ -86,7 +90,7 @@ class Client:
         raise AssertionError
 
     def close(self) -> None:
-        """Closes the connections that nothing uses now."""
+        """Closes the idle connections."""
         while True:
             try:
                 self._idle.get_nowait().close()
@@ -112,7 +116,7 @@ class Client:
             try:
                 response = _exchange(connection, self._path, body, headers)
             except (http.client.RemoteDisconnected, ConnectionError):
-                # A kept connection that the other side has closed meanwhile; a new one says whether it is there.
+                # The other side may have closed a kept connection; a new one shows whether it can be reached.
                 connection.close()
                 if not kept:
                     raise
@@ -132,7 +136,7 @@ class Client:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Reading the certificates takes longer than a call."""
+        """Returns one context for all connections, since reading the certificates takes longer than a call."""
         return ssl.create_default_context()
 
     @property
@@ -161,6 +165,6 @@ def _exchange(
 
 
 def _error(operation: str, status: int, answer: Mapping[str, Any]) -> AWSError:
-    """AWS's code alone: its message may quote what was sent."""
+    """Returns an error with AWS's code only, since its message may quote what was sent."""
     code = str(answer.get("__type") or f"HTTP {status}").rpartition("#")[2].partition(":")[0]
     return AWSError(code, operation)

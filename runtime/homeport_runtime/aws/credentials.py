@@ -1,4 +1,4 @@
-"""Who signs: the function's role, as Lambda gives it to the process."""
+"""Finds the credentials of the function's role, with which requests are signed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from urllib.parse import urlsplit
 
 from .errors import AWSError
 
-# Temporary credentials are fetched again when they have fewer seconds left.
+# The remaining seconds at which temporary credentials are fetched again.
 RENEW_S = 300.0
 TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """`expires` is None where the environment gave them: those last as long as the process."""
+    """Holds credentials; `expires` is None for those from the environment, which last as long as the process."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -30,8 +30,9 @@ class Credentials:
 
 
 class CredentialProvider:
-    """Credentials from AWS_ACCESS_KEY_ID and its companions; without them from the container endpoint, which is how a
-    function restored from a SnapStart snapshot gets its own
+    """Returns credentials from AWS_ACCESS_KEY_ID and its companions, or from the container endpoint.
+
+    A function that was restored from a SnapStart snapshot gets its own from there
     (https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html).
     """
 
@@ -41,7 +42,10 @@ class CredentialProvider:
         self._lock = threading.Lock()
 
     def get(self) -> Credentials:
-        """Raises AWSError where there are none."""
+        """Returns valid credentials.
+
+        Raises AWSError if there are none.
+        """
         environment = self._environment
         if "AWS_CONTAINER_CREDENTIALS_FULL_URI" in environment:
             with self._lock:

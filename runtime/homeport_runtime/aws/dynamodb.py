@@ -1,4 +1,4 @@
-"""The few calls of DynamoDB that a mailbox needs. Values are str, bytes or int; an item is a dict of them.
+"""Makes the few calls of DynamoDB that a mailbox needs. Values are str, bytes or int; an item is a dict of them.
 
 Names in expressions must not be among the reserved words, which `session`, `sequence`, `count` and `ttl` are
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html).
@@ -15,19 +15,19 @@ from .errors import AWSError
 
 Value = str | int | bytes
 Item = Mapping[str, Value]
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+# The limit of https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 MAX_BATCH = 25
 
 
 class Table:
-    """One table. Each method may raise AWSError; throttled calls are repeated first (see Client)."""
+    """Is one table, whose methods may raise AWSError after the retries of Client."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._client = Client(DYNAMODB)
 
     def put(self, item: Item, condition: str | None = None, values: Item | None = None) -> bool:
-        """Writes an item; False where `condition` does not hold and nothing was written."""
+        """Writes an item, and returns False if `condition` does not hold and nothing was written."""
         arguments: dict[str, Any] = {"TableName": self._name, "Item": _encoded(item)}
         if condition is not None:
             arguments["ConditionExpression"] = condition
@@ -42,7 +42,7 @@ class Table:
         return True
 
     def query(self, condition: str, values: Item) -> Iterator[dict[str, Value]]:
-        """Items of one partition in the order of their sort keys, as they are now (strongly consistent)."""
+        """Yields the items of one partition in the order of their sort keys, read strongly consistent."""
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": condition,
@@ -57,7 +57,10 @@ class Table:
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def update(self, key: Item, update: str, values: Item, condition: str | None = None) -> dict[str, Value]:
-        """Changes an item and returns it as it is then. Raises AWSError ConditionalCheckFailedException."""
+        """Changes an item and returns its new content.
+
+        Raises AWSError with the code ConditionalCheckFailedException if `condition` does not hold.
+        """
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "Key": _encoded(key),

@@ -1,11 +1,13 @@
-"""What AWS refuses."""
+"""Defines the error of calls to AWS."""
 
 from __future__ import annotations
 
 
 class AWSError(Exception):
-    """A call that failed. `code` is AWS's own name for it (`ResourceNotFoundException`), or NoCredentials,
-    NotReachable; never anything of the request or of the answer's content.
+    """Says that a call failed.
+
+    `code` is AWS's own name of the error (`ResourceNotFoundException`), or NoCredentials, NotReachable. It contains
+    nothing of the request or of the answer's content.
     """
 
     def __init__(self, code: str, message: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Reading the project's secret from Secrets Manager."""
+"""Reads the project's secret from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .errors import AWSError
 
 
 def fetch_secret(arn: str, version: str | None = None) -> dict[str, str]:
-    """The values by name: the secret is a JSON object of texts. `version` is a VersionId, None the current one.
+    """Returns the values by name from a secret that is a JSON object of texts.
 
-    The region is the one in the ARN, else the function's own. Raises AWSError, never with a value in it.
+    `version` is a VersionId, None for the current one. The region is the one in the ARN, else the function's own.
+    Raises AWSError, never with a value in it, if the secret cannot be read or has another form.
     """
     parts = arn.split(":")
     region = parts[3] if len(parts) > 6 else None

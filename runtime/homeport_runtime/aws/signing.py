@@ -1,5 +1,7 @@
-"""AWS Signature Version 4 of one request
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html)."""
+"""Signs a request with AWS Signature Version 4.
+
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,10 @@ def signed_headers(
     service: str,
     now: datetime.datetime,
 ) -> dict[str, str]:
-    """`headers` with Host, X-Amz-Date, X-Amz-Security-Token where there is one, and Authorization; all are signed.
+    """Returns `headers` with Host, X-Amz-Date, any X-Amz-Security-Token and Authorization added, and all of them
+    signed.
 
-    The path of `url` is taken as it is written and encoded once more, as every service but S3 wants it.
+    The path of `url` is taken as it is written and encoded once more, as every service but S3 requires.
     """
     parts = urlsplit(url)
     time = now.astimezone(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")

@@ -1,4 +1,4 @@
-"""What stands in front of every server: each request is checked once, and each JSON-RPC message is parsed once.
+"""Guards every server: each request is checked once, and each JSON-RPC message is parsed once.
 
-The parsed message is left in the scope under MESSAGE for everything that hangs off that parse.
+The parsed message is in the scope under MESSAGE, for everything that needs it. App and hosts import this room.
 """

@@ -1,4 +1,4 @@
-"""A bearer token in front of a deployment (RFC 6750): only its hash is here."""
+"""Checks the bearer token of a deployment (RFC 6750), of which only the hash is known here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import hmac
 
 from ..asgi import ASGIApp, Headers, Receive, Scope, Send, header
 
-# Open to everyone: it tells that the deployment is up, and nothing else.
+# These paths are open to everyone, and tell only that the deployment is up.
 OPEN_PATHS = ("/health",)
 CHALLENGE = (b"www-authenticate", b'Bearer realm="homeport"')
 
 
 class BearerToken:
-    """`token_hash` is the sha256 of the token, in hexadecimal digits; or of several, with commas between them."""
+    """Allows requests with a token whose SHA-256, in hexadecimal digits, is in `token_hash`, where commas separate
+    several.
+    """
 
     def __init__(self, token_hash: str) -> None:
         self._hashes = token_hash.split(",")
@@ -21,10 +23,20 @@ class BearerToken:
     def allows(self, scope: Scope) -> bool:
         if scope["path"] in OPEN_PATHS:
             return True
-        scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
-        given = hashlib.sha256(token.strip().encode("latin-1")).hexdigest()
+        token = bearer_token(scope)
+        if token is None:
+            return False
+        given = hashlib.sha256(token.encode("latin-1")).hexdigest()
+        # All are compared in constant time, so that the duration tells nothing.
         known = [hmac.compare_digest(given, one) for one in self._hashes]
-        return any(known) and scheme.lower() == "bearer"
+        return any(known)
+
+
+def bearer_token(scope: Scope) -> str | None:
+    """Returns the token of the Authorization header (RFC 6750, section 2.1), None if it has none."""
+    # The scheme is case-insensitive: RFC 9110, section 11.1.
+    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def no_authorization(headers: Headers) -> Headers:
@@ -32,7 +44,7 @@ def no_authorization(headers: Headers) -> Headers:
 
 
 def without_authorization(app: ASGIApp) -> ASGIApp:
-    """The server behind the guard does not see the token."""
+    """Returns an app that does not see the token."""
 
     async def stripped(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "headers": no_authorization(scope["headers"])}, receive, send)

@@ -1,28 +1,29 @@
-"""One call record per tools/call: tool, client, status, milliseconds, cold or warm."""
+"""Writes one call record per tools/call: tool, client, status, milliseconds, cold or warm."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..asgi import Message, Scope, Send, header
+from ..protocol.jsonrpc import messages_in
 from ..telemetry import encode, write_record
 from .open_calls import OpenCalls
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
-# An error is a short answer; a longer one is a result.
+# The bytes of an answer that are searched for an error; a longer answer is a result.
 MAX_ERROR_BODY = 64 * 1024
-# Characters of a caller's words: a record of a megabyte would push a thousand others out of the log.
+# The characters of a caller's texts that are recorded: a record of a megabyte would push a thousand others out of the
+# log.
 MAX_SHOWN = 200
 
 
 class CallRecord:
-    """Watches the answer to one tools/call go by and writes the record when it is complete.
+    """Watches the answer to one tools/call and writes the record when it is complete.
 
     Its status is `ok`, `error` (a JSON-RPC error, a result with isError, or an HTTP error), or `abandoned` when the
-    client went away before its answer. While it is open, `open_calls` has it.
+    client left before its answer. `open_calls` holds it until then.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class CallRecord:
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
         self.message_id = message.get("id")
-        # Both are JSON.
+        # Both are encoded as JSON.
         self._tool = encode(shown(params.get("name")))
         self._client = encode(_client(scope, params))
         self._request = request
@@ -46,7 +47,7 @@ class CallRecord:
         self._tail = b""
         self._finished = False
         self._open_calls = open_calls
-        # What is read where nobody answers the call: `time` is when it came.
+        # The record that is written if this process dies; its `time` is when the call came.
         self._slot = open_calls.begin(self._record("error", "error", 0).encode()) if open_calls is not None else None
 
     def watch(self, send: Send) -> Send:
@@ -56,7 +57,7 @@ class CallRecord:
             elif body := message.get("body", b""):
                 self._tail = body if len(body) < MAX_ERROR_BODY else b""
             await send(message)
-            # Behind the answer, since nobody waits for its record.
+            # The record is written after the answer, since nobody waits for it.
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 self.finish("error" if self._http_status >= 400 else outcome(self._tail))
 
@@ -66,7 +67,7 @@ class CallRecord:
         return _watch_refusal(self, send)
 
     def finish(self, status: str) -> None:
-        """Writes the record; what happens after the first end is not its business."""
+        """Writes the record, unless it has been written."""
         if self._finished:
             return
         self._finished = True
@@ -76,7 +77,7 @@ class CallRecord:
         write_record(self._record(level, status, (time.perf_counter() - self._started) * 1000))
 
     def _record(self, level: str, status: str, ms: float) -> str:
-        """As `emit` makes it. It is made twice for each call."""
+        """Returns the record as `emit` would write it, formatted by hand because that is done twice for each call."""
         return (
             f'{{"time":{time.time():.3f},"level":"{level}","message":"tools/call {self._tool[1:-1]}: {status}",'
             f'"request":"{self._request}","call":{{"tool":{self._tool},"client":{self._client},"status":"{status}",'
@@ -85,7 +86,7 @@ class CallRecord:
 
 
 class BatchRecords:
-    """The records of a JSON array's calls, which one response answers (2025-03-26, basic, "Batching")."""
+    """Holds the records of a JSON array's calls, which one response answers (2025-03-26, basic, "Batching")."""
 
     def __init__(self, records: Iterable[CallRecord]) -> None:
         self._records = tuple(records)
@@ -105,7 +106,7 @@ class BatchRecords:
         return watched
 
     def _answered(self) -> None:
-        problems = [message["id"] for message in _messages(self._said) if "id" in message and failed(message)]
+        problems = [message["id"] for message in messages_in(self._said) if "id" in message and failed(message)]
         for record in self._records:
             is_error = self._http_status >= 400 or record.message_id in problems
             record.finish("error" if is_error else "ok")
@@ -119,7 +120,7 @@ class BatchRecords:
 
 
 def _watch_refusal(record: CallRecord | BatchRecords, send: Send) -> Send:
-    """For calls whose answers come on another stream, unless they are refused at once."""
+    """Watches the answer to a POST whose calls are answered on another stream, unless it is an error."""
 
     async def watched(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= 400:
@@ -130,7 +131,9 @@ def _watch_refusal(record: CallRecord | BatchRecords, send: Send) -> Send:
 
 
 def shown(text: object) -> str:
-    """A caller's word as a record has it: cut, and what would not be seen, or would steer a terminal, as an escape."""
+    """Returns a caller's text as it is recorded: cut, and with escapes for what is invisible or could
+    steer a terminal.
+    """
     if not isinstance(text, str):
         return "None" if text is None else "?"
     text = text[:MAX_SHOWN]
@@ -140,7 +143,7 @@ def shown(text: object) -> str:
 
 
 def _client(scope: Scope, params: Mapping[str, Any]) -> str:
-    """Who calls: clientInfo of the request's _meta (2026-07-28), else the User-Agent."""
+    """Returns who calls: clientInfo of the request's _meta (2026-07-28), else the User-Agent."""
     meta = params.get("_meta")
     info = meta.get(CLIENT_INFO) if isinstance(meta, Mapping) else None
     if isinstance(info, Mapping) and "name" in info:
@@ -150,26 +153,15 @@ def _client(scope: Scope, params: Mapping[str, Any]) -> str:
 
 
 def outcome(body: bytes) -> str:
-    """`ok` or `error` from the last piece of an answer, JSON or SSE. Most answers are told by a byte search."""
-    # What the SDKs write, without a space; in a text these bytes would have backslashes before the quotes.
+    """Returns `ok` or `error` for the last piece of an answer, JSON or SSE, mostly by a byte search."""
+    # The SDKs write it without a space; within a text these quotes would have backslashes.
     said_ok = b'"isError":false' in body and b'"isError":true' not in body
     if (said_ok or b'"isError"' not in body) and b'"error"' not in body:
         return "ok"
-    return "error" if any(map(failed, _messages(body))) else "ok"
-
-
-def _messages(body: bytes) -> Iterator[Mapping[str, Any]]:
-    """The JSON-RPC messages of an answer, or of its last piece."""
-    text = body.decode("utf-8", "replace")
-    for document in [line[5:] for line in text.split("\n") if line.startswith("data:")] or [text]:
-        try:
-            said = json.loads(document)
-        except (ValueError, RecursionError):
-            continue
-        yield from (each for each in (said if isinstance(said, list) else [said]) if isinstance(each, dict))
+    return "error" if any(map(failed, messages_in(body))) else "ok"
 
 
 def failed(message: Mapping[str, Any]) -> bool:
-    """Whether a JSON-RPC response is an error or a tool result with isError."""
+    """Tells whether a JSON-RPC response is an error or a tool result with isError."""
     result = message.get("result")
     return "error" in message or (isinstance(result, Mapping) and result.get("isError") is True)

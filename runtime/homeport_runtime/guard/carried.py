@@ -1,6 +1,6 @@
-"""An HTTP+SSE stream on its way to another worker, where it goes on: its client notices nothing.
+"""Describes an HTTP+SSE stream that is handed over to another worker, without its client noticing.
 
-Ending the stream would race with the client's next message, which then had no stream to be answered on.
+Ending the stream instead would race with the client's next message, which would have no stream to be answered on.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from typing import Any
 from ..asgi import Headers, Scope
 from ..relay.base import Posted
 
-# What makes a session what it is, so that a server that knows nothing of it has to be told again.
+# The messages that set a session's state, which are repeated for a server that does not have it.
 SAID_FOR_GOOD = frozenset(
     ("initialize", "notifications/initialized", "logging/setLevel", "resources/subscribe", "resources/unsubscribe")
 )
-# Bytes of that.
+# The most bytes of such messages that are kept.
 MAX_SAID = 8 * 1024
 _OF_SCOPE = ("http_version", "scheme", "path", "root_path", "client", "server")
 
 
 @dataclass(frozen=True)
 class Carried:
-    """`name` is the session's, as its client knows it; `scope` of the request that opened the stream; `said` the
-    messages of the client's that count for good.
+    """Holds what is handed over of a stream.
+
+    `name` is the session's, as its client knows it; `scope` is that of the request that opened the stream; `said` are
+    the client's messages that set the session's state.
     """
 
     name: str
@@ -40,7 +42,10 @@ class Carried:
 
     @classmethod
     def unpack(cls, packed: bytes) -> Carried:
-        """Raises ValueError."""
+        """Returns the stream that `pack` has encoded.
+
+        Raises ValueError for anything else.
+        """
         try:
             return cls._read(json.loads(packed))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -1,17 +1,15 @@
-"""CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): the app's own, by which an Origin is let through, and what
-browsers want to hear for those Origins that the configuration lets through.
-"""
+"""Applies CORS (https://fetch.spec.whatwg.org/#http-cors-protocol): the app's own, else that of the configuration."""
 
 from __future__ import annotations
 
 from ..asgi import ASGIApp, Headers, Message, Scope, Send, header
 from ..protocol.probe import exchange
 
-# How many of the app's answers are remembered: a browser asks again and again for the same page.
+# The number of the app's answers that are cached, since a browser asks again and again for the same page.
 MAX_REMEMBERED = 100
 REQUEST_METHOD = b"access-control-request-method"
 ALLOW_ORIGIN = b"access-control-allow-origin"
-# Seconds for which a browser need not ask again.
+# The seconds for which a browser may cache an answer.
 MAX_AGE_S = 600
 
 
@@ -20,7 +18,7 @@ def is_preflight(scope: Scope) -> bool:
 
 
 class OwnCORS:
-    """What the app answers to a preflight, which it is asked in this process."""
+    """Asks the app, within this process, how it answers a preflight."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,7 +44,7 @@ class OwnCORS:
 
 
 def allowing(scope: Scope, origin: str, send: Send) -> Send:
-    """A `send` that tells the browser that `origin` may call, unless the app itself has said who may."""
+    """Returns a `send` that tells the browser that `origin` may call, unless the app itself has said who may."""
     preflight, replaced = is_preflight(scope), False
 
     async def told(message: Message) -> None:

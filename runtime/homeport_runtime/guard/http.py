@@ -1,4 +1,4 @@
-"""The guard as ASGI middleware."""
+"""Implements the guard as ASGI middleware."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..protocol.messages import (
     MAX_BODY,
     MESSAGE,
     BodyTooLarge,
-    Disconnected,
+    ClientGoneError,
     calls_in,
     declared_length,
     decoded,
@@ -40,12 +40,12 @@ from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
 TOO_LARGE = f"a message may have {MAX_BODY} bytes"
-# Characters of the app's own words that are told on a stream.
+# The characters of an app's error that are sent on a stream.
 MAX_TOLD = 500
 
 
 class Counted:
-    """Counts what is done within it: `open` now, and `ever`. Entered for each request, so it is no generator."""
+    """Counts the requests within it: `open` now, and `ever`. It is no generator, for speed."""
 
     def __init__(self) -> None:
         self.open = 0
@@ -60,10 +60,10 @@ class Counted:
 
 
 class Guard:
-    """Checks Host, Origin, token and size, parses each message once, and keeps one record per tools/call.
+    """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
-    `streams` are the GET streams that are open. `relay` is set where other processes may serve the project, too, and
-    `open_calls` where somebody looks after this one.
+    `streams` are the open GET streams. `relay` is set where other processes may serve the project, too, and
+    `open_calls` where a supervisor watches this one.
     """
 
     def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
@@ -82,12 +82,12 @@ class Guard:
 
     @property
     def open_requests(self) -> int:
-        """How many requests are being answered now."""
+        """Returns how many requests are being answered now."""
         return self._counted.open
 
     @property
     def served(self) -> int:
-        """How many requests there ever were."""
+        """Returns how many requests there have been."""
         return self._counted.ever
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,9 +95,10 @@ class Guard:
             await self._check(scope, receive, send)
 
     async def deliver(self, posted: Posted) -> None:
-        """Takes in what was posted to another process, whose guard has checked it, for a session that is open here.
+        """Takes a message that was posted to another process, and checked by its guard, for a session that is open
+        here.
 
-        Its sender has its 202 already, so what is wrong with the message is said on the session's stream.
+        Its sender already has its 202, so an error is sent on the session's stream.
         """
 
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,7 +112,7 @@ class Guard:
                 )
             problem = answer.decode("utf-8", "replace")[:MAX_TOLD] or f"HTTP {status}"
         except Exception as raised:
-            # What it says is for the log, where secrets are taken out.
+            # The error's text is for the log, from which secrets are removed.
             status, problem = 500, "Internal Server Error"
             emit("error", f"POST /messages/: {type(raised).__name__}: {raised}")
         message = parse(posted.body)
@@ -120,15 +121,17 @@ class Guard:
             await self._calls.say(session_of(posted.query), event(error(message["id"], code, problem)))
 
     def carry(self, give: Callable[[Carried], bool | None]) -> None:
-        """Gives the HTTP+SSE streams on which nothing is waited for to another worker (see StreamCalls.carry)."""
+        """Hands the HTTP+SSE streams on which nobody waits for an answer over to another worker (see
+        StreamCalls.carry).
+        """
         self._calls.carry(give)
 
     def announce(self, session: str) -> None:
-        """Another worker has given an HTTP+SSE session away, and it is about to go on here."""
+        """Notes that another worker has handed over an HTTP+SSE session, which will continue here."""
         self._calls.announce(session)
 
     async def carry_on(self, carried: Carried, receive: Receive, send: Send) -> None:
-        """Goes on with a stream that was announced."""
+        """Continues a stream that was announced."""
         with self._counted:
             await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.deliver)
 
@@ -140,7 +143,7 @@ class Guard:
         if origin is not None and self._names.allows_foreign(origin):
             send = allowing(scope, origin, send)
         if is_preflight(scope) and (self._token is None or scope["path"] in self.paths.mcp):
-            # It carries no token, and nothing that could be called: who may call, the app's own CORS says.
+            # A preflight has no token and calls nothing: the app's own CORS decides who may call.
             await self._app(scope, replay(b"", receive), send)
             return
         if origin is not None and not await self._allows_origin(scope, origin):
@@ -152,7 +155,7 @@ class Guard:
         await self._pass(scope, receive, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Gives the app a request that may come in."""
+        """Passes a request that is allowed to the app."""
         path = scope["path"]
         if path in self.paths.streams and scope["type"] == "http":
             await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)
@@ -161,7 +164,7 @@ class Guard:
         elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         elif may_call(scope):
-            # An app of the user's own may have its MCP anywhere; what else is posted there is its own business.
+            # An app of the user's own may have MCP at any path, and what else is posted there is not checked.
             body, receive = await peek_body(receive)
             await self._answer(scope, decoded(body) if body is not None else None, receive, send)
         else:
@@ -171,13 +174,13 @@ class Guard:
         return path in self.paths.mcp or self.paths.take_messages(path)
 
     def _is_posted(self, scope: Scope) -> bool:
-        """Whether it is a message of HTTP+SSE."""
+        """Tells whether the request is a message of HTTP+SSE."""
         return scope["path"] not in self.paths.mcp and self.paths.take_messages(scope["path"])
 
     async def _allows_origin(self, scope: Scope, origin: str) -> bool:
         if self._names.allows_origin(origin):
             return True
-        # The app is asked nothing on behalf of those whom it would not hear.
+        # The app is only asked for callers that may use it.
         heard = self._token is None or self._token.allows(scope)
         return heard and scope["type"] == "http" and await self._cors.allows(scope, origin)
 
@@ -192,7 +195,7 @@ class Guard:
             elif not await self._refuse_posted(scope, refused, receive, send):
                 await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
             return
-        except Disconnected:
+        except ClientGoneError:
             return
         if self._is_posted(scope):
             try:
@@ -207,24 +210,27 @@ class Guard:
         await self._take(scope, body, receive, send)
 
     async def _relayed(self, scope: Scope, body: bytes) -> bool:
-        """Whether the message is for a session in another process, and that has taken it."""
+        """Tells whether the message was for a session in another process, which has taken it."""
         query = scope["query_string"]
         if self.relay is None or self.has_session(query):
             return False
-        # A token that is ours has been checked here, and goes no further; any other is the server's own business.
+        # homeport's own token has been checked and is not passed on; any other is meant for the server itself.
         headers = no_authorization(scope["headers"]) if self._token else scope["headers"]
         return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
 
     def has_session(self, query: bytes) -> bool:
-        """Whether the HTTP+SSE session that a message's query names is open here, or about to be."""
+        """Tells whether the HTTP+SSE session that a message's query names is open here, or about to be."""
         return self.is_here(session_of(query))
 
     def is_here(self, session: str) -> bool:
         return self._calls.knows(session)
 
     async def _refuse_posted(self, scope: Scope, refused: BodyTooLarge, receive: Receive, send: Send) -> bool:
-        """Says on the session's stream that a message is too large: clients of mcp 1.x wait for ever after an HTTP
-        error. False where the message's id is not found, or its session is not open here.
+        """Sends an error on the session's stream for a message that is too large, and returns whether that was
+        possible.
+
+        Clients of mcp 1.x would wait for ever after an HTTP error. It is not possible if the message's id is not found,
+        or its session is not open here.
         """
         query = scope["query_string"]
         request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
@@ -235,14 +241,16 @@ class Guard:
         return True
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        """Gives the app a message that has passed."""
+        """Passes a message that is allowed to the app."""
         said = decoded(body)
         if self._is_posted(scope):
             send = self._calls.post(scope, body, said, send)
         await self._answer(scope, said, replay(body, receive), send)
 
     async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
-        """`said` is what the body says as JSON; what is wrong with it the server says."""
+        """Passes a request to the app, and records its calls; `said` is the body decoded as JSON, None if it is not
+        JSON.
+        """
         if isinstance(said, dict):
             scope[MESSAGE] = said
         if calls := calls_in(said):
@@ -263,7 +271,7 @@ class Guard:
                 await self._app(scope, receive, record.watch_refusal(send))
             else:
                 await self._app(scope, receive, record.watch(send))
-                # The answer never ended: nobody was there to take it.
+                # The answer was not completed, because the client had left.
                 record.finish("abandoned")
         except asyncio.CancelledError:
             record.finish("abandoned")
@@ -276,13 +284,13 @@ class Guard:
 
 
 async def _accept(send: Send) -> None:
-    """The answer to what was posted, whatever becomes of it on the stream."""
+    """Answers a POST before its message is handled; errors are sent on the stream."""
     await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
     await send({"type": "http.response.body", "body": b"Accepted"})
 
 
 async def _refuse_body(refused: BodyTooLarge, receive: Receive, send: Send) -> None:
-    """Answers at once, and lets a client that reads only after it has written all come to read."""
+    """Answers at once, but keeps reading, for clients that read only after they have written everything."""
 
     async def send_and_wait(part: Message) -> None:
         if part["type"] == "http.response.body":

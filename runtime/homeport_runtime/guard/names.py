@@ -1,4 +1,4 @@
-"""Host and Origin against the deployment's own names, so that no web page can rebind its name to this server.
+"""Compares Host and Origin with the deployment's own names, against DNS rebinding by web pages.
 
 MCP 2026-07-28, basic/transports: servers MUST validate the Origin header and answer 403 to an invalid one.
 """
@@ -15,7 +15,7 @@ MAX_NAME = 253
 
 
 class Names:
-    """The host names a deployment answers to; ports do not matter, since a proxy in front has its own."""
+    """Holds the host names of a deployment, without ports, since a proxy in front has a port of its own."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names: set[str] = set()
@@ -28,8 +28,8 @@ class Names:
         self._names.add(_folded(name))
 
     def let_in(self, origins: Iterable[str]) -> None:
-        """Foreign Origins that may call: whole, or the scheme of an app alone (`app://`), whose hosts are then all let
-        in.
+        """Adds foreign Origins that may call: whole ones, or an app's scheme alone (`app://`), which allows all of its
+        hosts.
         """
         self._origins |= {origin.lower() for origin in origins}
 
@@ -40,7 +40,7 @@ class Names:
         return self.allows_foreign(origin) or ("://" in origin and self._allows(origin))
 
     def allows_foreign(self, origin: str) -> bool:
-        """Whether it was let in by its own value."""
+        """Tells whether the Origin was added by `let_in`."""
         scheme, separator, _ = origin.lower().partition("://")
         return origin.lower() in self._origins or scheme + separator in self._origins
 
@@ -50,14 +50,14 @@ class Names:
         name = host_name(url)
         if name is None or name not in self._names:
             return False
-        # Only allowed names are remembered, and they come with few ports: nobody can grow this by asking.
+        # Only allowed names are cached, and these come with few ports, so no client can make this grow.
         if len(self._known) < 100:
             self._known.add(url)
         return True
 
 
 def host_name(url: str) -> str | None:
-    """The host in `//host:port` or an origin, as names are compared; None if there is none."""
+    """Returns the host in `//host:port` or an origin in the form in which names are compared; None if there is none."""
     try:
         name = urlsplit(url).hostname
     except ValueError:
@@ -66,7 +66,7 @@ def host_name(url: str) -> str | None:
 
 
 def _folded(name: str) -> str:
-    """An IP address in its one form, anything else in lower case."""
+    """Returns an IP address in its canonical form, anything else in lower case."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:

@@ -1,5 +1,7 @@
-"""The calls that are being answered, in memory that outlives the process: whoever started it makes a record of each
-call that its end cut off (platform_cli.supervisor.open_calls). Writing there costs no system call.
+"""Keeps the open calls in memory that outlives the process, so that those it could not answer are recorded
+nevertheless.
+
+platform_cli.supervisor.open_calls writes these records. Writing to the memory costs no system call.
 """
 
 from __future__ import annotations
@@ -7,15 +9,17 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
-# So many calls at once are remembered. Each has a slot for its record, which is JSON, and a zero byte behind it; a slot
-# that begins with a zero byte is free.
+# The number of calls that are kept at once. Each has a slot with its record, which is JSON, followed by a zero byte; a
+# slot that begins with a zero byte is free.
 SLOTS = 64
 SLOT_BYTES = 2048
 
 
 class OpenCalls:
-    """`path` is a file of SLOTS * SLOT_BYTES bytes, none of them a hole: on a full disk, touching one is a signal. It
-    is needed until this is made.
+    """Maps the file at `path` of SLOTS * SLOT_BYTES bytes, without holes, since touching one on a full disk raises
+    SIGBUS.
+
+    The file is only needed until it is mapped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,7 +28,7 @@ class OpenCalls:
         self._free = list(range(SLOTS))
 
     def begin(self, record: bytes) -> int | None:
-        """The slot that has the record now; None where there is no room."""
+        """Writes the record into a free slot and returns it; None if there is no room."""
         if not self._free or len(record) >= SLOT_BYTES:
             return None
         slot = self._free.pop()

@@ -1,4 +1,4 @@
-"""GET streams that stay open until somebody ends them: a worker that goes ends them so that their clients resume."""
+"""Holds the open GET streams, which a worker ends when it stops, so that their clients reconnect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 
-# Tells the client to connect again after so many milliseconds
+# Tells the client to reconnect after so many milliseconds
 # (https://html.spec.whatwg.org/multipage/server-sent-events.html, "retry").
 RECONNECT_HINT = b"retry: 500\r\n\r\n"
 
@@ -24,14 +24,14 @@ class OpenStreams:
             self._streams.discard(stream)
 
     async def end_quiet(self) -> None:
-        """Ends the streams on which nothing is being waited for."""
+        """Ends the streams on which nobody waits for an answer."""
         for stream in list(self._streams):
             if not stream.is_busy():
                 await stream.end()
 
 
 class Stream:
-    """One of them; while `is_busy` somebody still waits for an answer on it."""
+    """Is one stream; while `is_busy` a client waits for an answer on it."""
 
     def __init__(self, receive: Receive, send: Send, is_busy: Callable[[], bool] = lambda: False) -> None:
         self.is_busy = is_busy
@@ -41,7 +41,7 @@ class Stream:
         self._ended = asyncio.Event()
 
     async def receive(self) -> Message:
-        """What the client says, or that it is gone once the stream was ended."""
+        """Returns the client's next message, or a disconnect once the stream was ended."""
         incoming = asyncio.ensure_future(self._receive())
         ended = asyncio.ensure_future(self._ended.wait())
         try:
@@ -60,7 +60,7 @@ class Stream:
         await self._send(message)
 
     def leave(self) -> None:
-        """It goes on elsewhere: the app is told that the client is gone, and the client nothing."""
+        """Tells the app, but not the client, that the stream has ended, since another worker continues it."""
         self._ended.set()
 
     async def end(self) -> None:

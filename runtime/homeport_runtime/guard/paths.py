@@ -1,4 +1,4 @@
-"""Where a deployment speaks MCP: an app of the user's own may have paths of its own."""
+"""Names the paths at which a deployment speaks MCP; an app of the user's own may have paths of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paths:
-    """`mcp` are those of streamable HTTP. Of HTTP+SSE, `streams` are those of GET, and what lies at or below `messages`
-    is posted for them.
+    """Holds the paths of MCP.
+
+    `mcp` are those of streamable HTTP. Of HTTP+SSE, clients open streams by GET of `streams`, and post at or below
+    `messages`.
     """
 
     mcp: frozenset[str] = frozenset(("/mcp", "/mcp/"))

@@ -1,11 +1,11 @@
-"""What is said of a Host or Origin that is refused: whoever runs the server reads how to let it in, once for each."""
+"""Explains a refused Host or Origin once in the log, where whoever runs the server reads how to allow it."""
 
 from __future__ import annotations
 
 from ..telemetry import emit
 from .names import MAX_NAME, host_name
 
-# So many are told of: nobody can fill the log by asking.
+# The most of them that are logged, so that no client can fill the log.
 MAX_TOLD = 50
 
 
@@ -14,7 +14,7 @@ class Strangers:
         self._told: set[str] = set()
 
     def host(self, host: str | None) -> str:
-        """Why the request is refused, and the way out."""
+        """Returns why the request is refused, and how to allow it."""
         name = host_name(f"//{host}") if host else None
         if name is None:
             return "this server does not answer to that Host"
@@ -32,5 +32,7 @@ class Strangers:
 
 
 def _shown(value: str) -> str:
-    """As it is written in fastmcp.toml; what could be no name there is cut, and cannot end its line."""
+    """Returns a name in quotes, as it is written in fastmcp.toml, cut and without characters that could
+    end its line.
+    """
     return '"' + "".join(each for each in value[:MAX_NAME] if each.isprintable() and each not in '"\\') + '"'

@@ -1,37 +1,40 @@
-"""Legacy HTTP+SSE: what is said comes by POST /messages/, its answer on the open GET /sse stream."""
+"""Tracks calls over legacy HTTP+SSE: a message comes by POST /messages/, its answer goes to the open
+GET /sse stream.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
-from ..protocol.jsonrpc import is_request_id
+from ..protocol.jsonrpc import is_request_id, messages_in
 from ..relay.base import Posted, Relay
 from .calls import CallRecord, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
 
-# Seconds that a server has to take in again what was said for good.
+# The seconds in which a server has to take the messages that set a session's state.
 REPEAT_S = 10.0
 
 
 def session_of(query: bytes) -> str:
-    """The session that a message is for: POST /messages/?session_id=..."""
+    """Returns the session that a message is for: POST /messages/?session_id=..."""
     return parse_qs(query.decode("latin-1")).get("session_id", [""])[0]
 
 
 @dataclass(eq=False)
 class _Session:
-    """`name` is what its client calls it, `own` what the app does, which is another one where the stream was opened in
-    another worker. `waiting` are the requests without an answer, by their messages' ids, calls with their records;
-    `said` is what counts for good, None where it is too much to be told again. While it `is_silent` the client hears
-    nothing of the app's; while it `leaves` it waits to go to another worker.
+    """Is one session.
+
+    `name` is what its client calls it, `own` what the app does, which differs if another worker opened the stream.
+    `waiting` are the requests without an answer by their ids, calls with their records. `said` are the messages that
+    set the session's state, None if they are too many to repeat. While it `is_silent` the client gets nothing from the
+    app; while it `leaves` it waits to be handed over to another worker.
     """
 
     scope: Scope
@@ -55,40 +58,39 @@ class _Session:
     def read(self, text: bytes) -> None:
         *lines, self._rest = (self._rest + text).split(b"\n")
         for line in lines:
-            if not self.waiting or not line.startswith(b"data:"):
-                continue
-            try:
-                answer = json.loads(line[5:])
-            except (ValueError, RecursionError):
-                continue
-            answered = answer.get("id") if isinstance(answer, dict) else None
-            record = self.waiting.pop(answered, None) if is_request_id(answered) else None
-            if record is not None:
-                record.finish("error" if failed(answer) else "ok")
+            if self.waiting and line.startswith(b"data:"):
+                for answer in messages_in(line):
+                    self._hear(answer)
+
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        answered = answer.get("id")
+        record = self.waiting.pop(answered, None) if is_request_id(answered) else None
+        if record is not None:
+            record.finish("error" if failed(answer) else "ok")
 
 
 class StreamCalls:
-    """The sessions whose stream is open in this process, and their calls."""
+    """Holds the sessions whose stream is open in this process, and their calls."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
         self._arriving: dict[str, asyncio.Event] = {}
 
     def knows(self, session: str) -> bool:
-        """Whether it is open here, or about to be."""
+        """Tells whether the session is open here, or about to be."""
         return session in self._sessions or session in self._arriving
 
     def announce(self, session: str) -> None:
-        """It comes from another worker."""
+        """Notes that the session will come from another worker."""
         self._arriving[session] = asyncio.Event()
 
     async def arrival(self, session: str) -> None:
-        """Waits until a session that is about to be open here can be posted to."""
+        """Waits until messages can be posted to a session that is about to be open here."""
         if session in self._arriving:
             await self._arriving[session].wait()
 
     def post(self, scope: Scope, body: bytes, said: object, send: Send) -> Send:
-        """Notes what is about to be posted; the answer to the post goes through what this returns."""
+        """Notes a message before it is posted, and returns a `send` that watches the answer to the POST."""
         query = scope["query_string"]
         session = self._sessions.get(session_of(query))
         if session is None:
@@ -116,14 +118,15 @@ class StreamCalls:
             session.waiting[record.message_id] = record
 
     async def say(self, session: str, event: bytes) -> None:
-        """Puts an event onto the session's stream, if that is still open."""
+        """Sends an event on the session's stream, if that is still open."""
         if session in self._sessions:
             part = {"type": "http.response.body", "body": event, "more_body": True}
             await self._sessions[session].stream.send(part)
 
     def carry(self, give: Callable[[Carried], bool | None]) -> None:
-        """Gives the streams on which nothing is waited for to another worker. `give` says whether one is gone, and None
-        where it cannot go.
+        """Hands the streams on which nobody waits for an answer over to another worker.
+
+        `give` returns whether one was taken, and None if it cannot be handed over.
         """
         for session in set(self._sessions.values()):
             if session.waiting or session.is_silent or session.said is None:
@@ -137,10 +140,10 @@ class StreamCalls:
     async def follow(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, streams: OpenStreams, relay: Relay | None
     ) -> None:
-        """Follows one stream: its first event names the session, each later one may answer a call. The relay knows the
-        session before the client does.
+        """Follows one stream: its first event names the session, each later one may answer a call.
 
-        Calls without an answer when the stream ends, for whatever reason, were abandoned.
+        The relay knows the session before the client does. Calls without an answer when the stream ends are recorded as
+        abandoned.
         """
         held = AsyncExitStack()
         session = _Session(scope)
@@ -153,7 +156,7 @@ class StreamCalls:
         async def told() -> Message:
             message = await receive()
             if message["type"] == "http.disconnect":
-                # The app may take its time to end, and nothing can be answered any more.
+                # The app may take long to end, and nothing can be answered any more.
                 await held.aclose()
             return message
 
@@ -171,8 +174,10 @@ class StreamCalls:
         streams: OpenStreams,
         deliver: Callable[[Posted], Awaitable[None]],
     ) -> None:
-        """Follows a stream that was announced, whose client knows its name. What was said for good is delivered to the
-        app once more, and what it says until then goes nowhere: the client has heard it.
+        """Follows a stream that was handed over, whose client knows its name.
+
+        The messages that set the session's state are delivered to the app again; its answers are dropped, since the
+        client has had them.
         """
         session = _Session(carried.scope, carried.name, is_silent=True)
         repeating: list[asyncio.Future[None]] = []

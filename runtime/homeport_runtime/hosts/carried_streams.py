@@ -1,6 +1,6 @@
-"""HTTP+SSE streams that change workers in the middle of their answer, with what the next worker has to know of them.
+"""Hands HTTP+SSE streams over to another worker in the middle of their answer, with what it has to know of them.
 
-The answer's head and what was said so far have been sent; what follows are chunks (RFC 9112, section 7.1).
+The answer's head and its first part have been sent; chunks follow (RFC 9112, section 7.1).
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ..guard.carried import Carried
 from ..guard.http import Guard
 from .handover import Exchange
 
-# Bytes that every system keeps in a pipe until they are read (pipe(7); macOS begins with 16 KB).
+# The bytes that a pipe holds on every system until they are read (pipe(7); macOS begins with 16 KB).
 MAX_TOLD = 16 * 1024
 
 
 class CarriedStreams:
-    """Gives streams to the project's other workers, and goes on with those that they give."""
+    """Hands streams over to the project's other workers, and continues those that they hand over."""
 
     def __init__(self, guard: Guard, exchange: Exchange, state: ServerState) -> None:
         self._guard = guard
         self._exchange = exchange
         self._state = state
-        # Of the streams that came from elsewhere, by the identity of their request's scope.
+        # The transports of streams that came from other workers, by the identity of their request's scope.
         self._transports: dict[int, asyncio.WriteTransport] = {}
 
     def give(self) -> None:
-        """Gives away those that are quiet and can go; to be called until there are none."""
+        """Hands over the streams that are quiet and can be carried; it is called until none is left."""
         self._guard.carry(self._give)
 
     def _give(self, carried: Carried) -> bool | None:
@@ -50,7 +50,7 @@ class CarriedStreams:
         finally:
             os.close(reading)
             os.close(writing)
-        # Closes this process's descriptor only, as in handover.py.
+        # This closes this process's descriptor only, as in handover.py.
         transport.abort()
         return True
 
@@ -63,7 +63,7 @@ class CarriedStreams:
         return self._transports.get(id(scope))
 
     def take(self, connection: socket.socket, told: int) -> None:
-        """Goes on with a stream: `told` is the descriptor from which what is known of it is read."""
+        """Continues a stream, whose description is read from the descriptor `told`."""
         try:
             os.set_blocking(told, False)
             carried = Carried.unpack(os.read(told, MAX_TOLD))

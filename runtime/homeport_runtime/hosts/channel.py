@@ -1,4 +1,4 @@
-"""The control channel between a worker and the supervisor: JSON, one object a line, over a socket pair."""
+"""Implements the control channel between a worker and the supervisor: JSON, one object a line, over a socket pair."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class Channel:
         self._lock = threading.Lock()
 
     def send(self, **message: Any) -> None:
-        """A supervisor that is gone is not an error: the worker notices by the end of the channel."""
+        """Sends a message; if the supervisor is gone this does nothing, since the worker notices by the end of the
+        channel.
+        """
         data = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
             with self._lock:
@@ -24,7 +26,7 @@ class Channel:
             return
 
     def receive(self) -> dict[str, Any] | None:
-        """The next message; None when the supervisor is gone. Blocks."""
+        """Waits for the next message and returns it; None when the supervisor is gone."""
         try:
             line = self._file.readline()
         except OSError:

@@ -1,10 +1,9 @@
-"""What a server does not get to see of the platform that runs it: its home, with the store, the key, other projects.
+"""Hides from a server the platform that runs it: its home, with the store, the key and other projects.
 
-On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which that folder has nothing in it but
-what belongs to the server, and a PID namespace, in which it sees no process but those that it has started. Without
-privileges this takes a user namespace (user_namespaces(7)), which some distributions do not allow. What is left of its
-capabilities neither undoes this nor opens the memory or the folders of processes outside (ptrace(2), "Ptrace access
-mode checking").
+On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which that folder contains only what
+belongs to the server, and a PID namespace, in which it sees only processes that it has started. Without privileges this
+takes a user namespace (user_namespaces(7)), which some distributions do not allow. The capabilities that it keeps
+neither undo this nor open the memory or the folders of processes outside (ptrace(2), "Ptrace access mode checking").
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from . import linux
 from .init import go_on_inside, keep_numbering
 from .limits import limit_processes
 
-# What root keeps: what containers have (chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
-# net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
+# The capabilities that root keeps: those of containers (chown, dac_override, fowner, fsetid, kill, setgid, setuid,
+# setpcap, net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
 
-# What a fork has from its zygote (enter_for_forks).
+# Set in a zygote by enter_for_forks, and inherited by its forks.
 _devices_are_protected = False
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a process and its children may see and change.
+    """Describes what a process and its children may see and change.
 
-    Of the folders in `hidden` there is nothing but what is below `writable` and `read_only`. What is `read_only` cannot
-    be changed, wherever it is.
+    Of the folders in `hidden` they see only what is below `writable` and `read_only`. What is `read_only` cannot be
+    changed, even outside of `hidden`.
     """
 
     hidden: tuple[Path, ...]
@@ -53,29 +52,30 @@ class Room:
 
 
 def enter(room: Room) -> None:
-    """Returns in a process that is in `room`, with all that it starts; this one waits for it, and ends as it does.
+    """Returns in a child process that is in `room`, with all that it starts; this process waits for it and ends as it
+    does.
 
-    All of it ends when this process does, which must have one thread. Raises OSError where the kernel does not allow
-    it.
+    The room ends with this process, which must have one thread. Raises OSError if the kernel does not allow it.
     """
     enter_empty_room().furnish(room)
 
 
 @dataclass(frozen=True)
 class EmptyRoom:
-    """Namespaces of its own, in which a process sees what it saw before: what is the same for every room.
+    """Is a set of namespaces that still show everything, the part of a room that is the same for every server.
 
-    `kept` are the capabilities that may be kept in them, `first` leads to the first process.
+    `kept` are the capabilities that may be kept in them, `first` is a socket to their first process.
     """
 
     kept: frozenset[int]
     first: socket.socket
 
     def furnish(self, room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
-        """This process is in `room` from now on, with all that it starts.
+        """Puts this process into `room`, with all that it will start.
 
-        What it does not see itself `trees` has: mounts by the path at which they are shown (linux.clone_tree). All of
-        it ends soon after nobody holds the other end of the socket `lifeline` any more. Raises OSError.
+        `trees` are mounts of what it cannot see itself, by the path at which they are shown (linux.clone_tree).
+        Everything in the room ends soon after the other end of the socket `lifeline` was closed. Raises OSError if the
+        kernel does not allow it.
         """
         _show_only(room, trees or {})
         linux.keep_capabilities(self.kept)
@@ -88,13 +88,13 @@ class EmptyRoom:
 
 
 def enter_empty_room() -> EmptyRoom:
-    """As `enter` does."""
+    """Returns in a child process that is in an empty room, as `enter` does."""
     kept = _enter_namespaces()
     return EmptyRoom(kept, go_on_inside(_prepare))
 
 
 def stay_outside() -> None:
-    """This process may make mounts from now on that no other sees, and sees itself what it saw before."""
+    """Gives this process a mount namespace of its own, in which it sees what it saw before and can make mounts."""
     try:
         linux.unshare(linux.CLONE_NEWNS)
     except PermissionError:
@@ -103,11 +103,11 @@ def stay_outside() -> None:
 
 
 def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
-    """This process is in `room` from now on. It and its forks may enter rooms within that one, and nothing that they
-    do there shows what is hidden: its mounts belong to the user namespace outside (mount_namespaces(7), "Restrictions
-    on mount namespaces"). `map_users` has somebody outside say whom the users of the new one are.
+    """Puts this process into `room`, where it and its forks may enter rooms within that one.
 
-    Of what a room of its own takes, it does for its forks what is the same for all: that takes the longest.
+    Nothing that they do there shows what is hidden, since its mounts belong to the user namespace outside
+    (mount_namespaces(7), "Restrictions on mount namespaces"). `map_users` lets a process outside map the users of the
+    new user namespace. What is the same for every room of a fork is done here, since that takes the longest.
     """
     global _devices_are_protected  # noqa: PLW0603 - what all forks of this process have
     keep_numbering()
@@ -119,7 +119,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     _show_only(room, {})
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
     map_users()
-    # It sees the processes outside, unlike its forks in their rooms.
+    # This process sees the processes outside, unlike its forks in their rooms.
     with contextlib.suppress(OSError):
         linux.keep_signals_inside()
 
@@ -131,7 +131,7 @@ def _prepare() -> None:
         flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | (linux.MS_RDONLY if is_root else 0)
         linux.mount("proc", Path("/proc"), "proc", flags)
     except PermissionError:
-        # In a container that hides parts of /proc: processes outside are still seen, and no more.
+        # A container that hides parts of /proc does not allow this: processes outside can still be seen, but not more.
         if is_root:
             _protect_settings()
     if is_root and not _devices_are_protected:
@@ -140,29 +140,29 @@ def _prepare() -> None:
 
 def _own_mounts() -> None:
     linux.unshare(linux.CLONE_NEWNS)
-    # Nothing propagates out; what is unmounted outside goes here too.
+    # Nothing propagates to the outside; what is unmounted there is unmounted here, too.
     linux.mount(None, Path("/"), None, linux.MS_REC | linux.MS_SLAVE)
 
 
 def _protect_settings() -> None:
-    """What root may write without any capability reaches all of the machine: the kernel's settings, and its programs
-    for core dumps.
+    """Makes read-only what root may write without any capability: the kernel's settings, such as programs for core
+    dumps.
     """
     processes = Path("/proc")
     linux.make_read_only(processes)
     for point in linux.list_mounts(processes):
-        # What is to be mounted when somebody looks may not be there.
+        # The target of an automount may not exist.
         with contextlib.suppress(OSError):
             linux.make_read_only(point)
 
 
 def _protect_devices() -> None:
-    """So do programs for hot-plug events, and the disks."""
+    """Makes /sys, with programs for hot-plug events, read-only, and hides disks from /dev."""
     for point in linux.list_mounts(Path("/sys")):
         linux.make_read_only(point)
     devices = Path("/dev")
     kept = [entry for entry in devices.iterdir() if entry.is_symlink() or entry.is_dir() or _is_for_all(entry)]
-    # It looks for its neighbour pts where it was made.
+    # ptmx looks for pts beside the place where it was made.
     kept = [entry for entry in kept if entry.name != "ptmx"]
     opened = [(entry, os.open(entry, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) for entry in kept]
     linux.mount("tmpfs", devices, "tmpfs", linux.MS_NOSUID | linux.MS_NOEXEC, "mode=0755,size=64k")
@@ -186,7 +186,7 @@ def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
     shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, room.hidden))
     outermost = [path for path in shown if not _is_inside(path.parent, shown) and path not in trees]
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in outermost}
-    # Those that are in others come after them.
+    # Nested folders come after the folders that contain them.
     for folder in sorted(room.hidden):
         if _is_inside(folder.parent, room.hidden):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
             linux.bind(f"/proc/self/fd/{opened[path]}" if path in opened else str(path), path)
     for descriptor in opened.values():
         os.close(descriptor)
-    # A zygote's room has most of it so already.
+    # Most of it is already read-only in a zygote's room.
     writable = [path for path in (*room.read_only, *room.hidden) if not linux.is_read_only(path)]
     for path in {*writable} - {*shown, *room.hidden}:
         linux.bind(str(path), path)
@@ -212,7 +212,7 @@ def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
 
 
 def keep_memory_private() -> None:
-    """No process of the same user reads the memory or the environment of this one, and no core dump has them."""
+    """Prevents other processes of the same user from reading this one's memory and environment, and core dumps."""
     if sys.platform == "linux":
         linux.set_undumpable()
 
@@ -233,12 +233,12 @@ def can_hide(home: Path) -> bool:
 
 
 def _enter_namespaces() -> frozenset[int]:
-    """Returns the capabilities that may be kept in them."""
+    """Unshares the namespaces, and returns the capabilities that may be kept in them."""
     flags = linux.CLONE_NEWPID | linux.CLONE_NEWIPC
     if os.getuid() == 0:
         with contextlib.suppress(PermissionError):
             linux.unshare(flags)
-            # Servers that root runs do not read each other's memory either. In a user namespace of its own none does.
+            # Servers of root must not read each other's memory; in user namespaces of their own they cannot.
             keep_memory_private()
             return ROOT_KEEPS
     _own_user_namespace(flags)

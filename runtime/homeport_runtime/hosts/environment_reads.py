@@ -1,6 +1,6 @@
-"""Which variables a zygote's modules look at while they are loaded: what they find there, they keep.
+"""Records which environment variables a zygote's modules read while they are loaded, since they keep what they found.
 
-What C libraries read with getenv(3) is not seen.
+What C libraries read with getenv(3) is not recorded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import FrameType
 
 
 class EnvironmentReads:
-    """`names` were asked for one by one; `packages` went through all there are, as settings with a prefix do."""
+    """Holds the `names` that were read one by one, and the `packages` that read all, as settings with a prefix do."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -21,7 +21,7 @@ class EnvironmentReads:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """By another class for os.environ, since modules keep the object itself (`from os import environ`)."""
+        """Replaces the class of os.environ, and not the object, which modules may hold (`from os import environ`)."""
         names, packages = self.names, self.packages
 
         class Watched(os._Environ[str]):
@@ -42,7 +42,7 @@ class EnvironmentReads:
 
 
 def _calling_packages() -> Iterator[str]:
-    """Every one on the stack: a settings library reads on behalf of the package that uses it."""
+    """Yields every package on the stack, since a settings library reads on behalf of the package that uses it."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]

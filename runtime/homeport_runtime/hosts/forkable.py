@@ -1,7 +1,7 @@
-"""Modules that a zygote leaves out: a fork copies one thread only, so what starts others on import is lost in it.
+"""Finds modules that a zygote must not import: a fork copies one thread only, so threads that they start would be lost.
 
-Not those of a library that ends its threads before a fork and starts them again on demand (pthread_atfork(3)), as
-OpenBLAS does, which comes with numpy.
+A library may end its threads before a fork and start them again on demand (pthread_atfork(3)), as numpy's OpenBLAS
+does; its modules can be imported.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from typing import Any
 
 from ..loading.import_profile import ExecModule, around_imports
 
-# Seconds that the kernel may take to remove a thread that was joined.
+# The seconds that the kernel may take to remove a thread that was joined.
 SETTLE_S = 0.2
 
 
-# jemalloc's own thread, which gives memory back to the system and has nothing to do in a fork: that goes without
-# (jemalloc, src/background_thread.c, background_thread_postfork_child). pyarrow comes with it.
+# jemalloc's own thread returns memory to the system, which a fork can do without (jemalloc, src/background_thread.c,
+# background_thread_postfork_child). pyarrow contains it.
 BENIGN = "jemalloc_bg_thd"
 
 
 def threads() -> int:
-    """The threads of this process that a fork would miss, those of C libraries included, and the one that forks."""
+    """Counts the threads that a fork would lose, including those of C libraries, and the one that forks."""
     try:
         names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     except OSError:
-        # Not Linux, or a thread has just ended.
+        # Either this is not Linux, or a thread has just ended.
         return 1 if not Path("/proc/self/task").exists() else threads()
     return len(names) - names.count(BENIGN)
 
 
 def lasting_threads(before: int = 1) -> int:
-    """The threads that a fork leaves, found by a fork where there are more than `before`."""
+    """Counts the threads that remain after a fork, which is tried if there are more than `before`."""
     if threads() > before:
         child = os.fork()
         if child == 0:
@@ -52,7 +52,7 @@ def lasting_threads(before: int = 1) -> int:
 
 
 class ThreadWatch:
-    """Finds the module whose own code started a thread that a fork leaves: `offender`, None if there is none."""
+    """Finds the module whose own code started a lasting thread: `offender`, None if there is none."""
 
     def __init__(self) -> None:
         self.offender: str | None = None
@@ -66,7 +66,7 @@ class ThreadWatch:
             try:
                 original(loader, module)
             finally:
-                # The innermost module is done first: those around it see a thread that was there already.
+                # The innermost module is finished first: those around it find the thread existing before and after.
                 if self.offender is None and lasting_threads(before) > before:
                     self.offender = module.__name__
 
@@ -74,11 +74,11 @@ class ThreadWatch:
 
 
 class LeftOut(BaseException):
-    """Nobody takes it for a package that is not installed: what would go on without it would have to do so for ever."""
+    """Stops an import in a way that no code takes for a missing package, which it would then do without for ever."""
 
 
 class Blocked(MetaPathFinder):
-    """While entered, the modules called `names` cannot be imported: what wants them is left to the workers."""
+    """Prevents, while entered, the import of the modules `names`, which workers import themselves."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(names)

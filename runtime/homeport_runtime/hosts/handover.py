@@ -1,8 +1,8 @@
-"""Keep-alive connections that change workers: handed over between two requests, the client notices nothing.
+"""Hands keep-alive connections over to other workers, between two requests and unnoticed by their clients.
 
-Closing an idle connection races with the client's next request on it, which is then lost. So a worker that stops
-passes its open connections on, over a socket pair that all workers of a project share (SCM_RIGHTS): like the listening
-socket, but for connections that are established already. What a client has sent meanwhile waits in the kernel.
+Closing an idle connection would race with the client's next request on it, which would be lost. So a worker that stops
+passes its open connections on, over a socket pair that all workers of a project share (SCM_RIGHTS). What a client has
+sent meanwhile waits in the kernel.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .http_connection import Connection
 from .limits import open_files
 from .patience import Patience
 
-# Many turns of the event loop, where asyncio needs three to make a connection of an accepted socket.
+# The seconds that allow many turns of the event loop; asyncio needs three to make a connection of an accepted socket.
 SETTLE_S = 0.05
-# Connections taken in one turn of the event loop by a worker that has nobody to leave some to. Requests that come
-# together are then worked on side by side, step by step, which is a fifth cheaper than one behind the other.
+# The connections that a worker takes in one turn of the event loop if there is no other worker. Requests that come
+# together are then interleaved, which is a fifth cheaper than one after the other.
 ALONE = 64
-# Seconds without accepting after the system has refused a descriptor.
+# The seconds without accepting after the system has refused a descriptor.
 ACCEPT_PAUSE_S = 1.0
-# Seconds between two looks for clients that are waited for.
+# The interval, in seconds, in which clients that keep the worker waiting are looked for.
 LOOK_S = 1.0
-# Idle connections that are closed at a time where there are as many as there may be.
+# The number of idle connections that are closed at a time when the limit is reached.
 CLOSED_AT_ONCE = 16
 
 Use = Callable[[socket.socket], None]
@@ -37,7 +37,8 @@ CarryOn = Callable[[socket.socket, int], None]
 
 
 class Exchange:
-    """Both ends of the project's socket pair: `give` connections to whoever serves, `take` those that others gave.
+    """Holds both ends of the project's socket pair: `give` passes connections on, `take` receives those of other
+    workers.
 
     `at_once` connections are taken in one turn of the event loop, from here as from the listening socket.
     """
@@ -50,18 +51,22 @@ class Exchange:
         self.at_once = at_once
 
     def give(self, *descriptors: int) -> bool:
-        """A connection, and what goes with it. False when too many are on their way already: try again in a moment."""
+        """Passes a connection on, with descriptors that belong to it, and returns False if too many are on their way
+        already.
+        """
         try:
             socket.send_fds(self._give, [b"\0"], descriptors)
         except OSError as error:
-            # The last two are said of all that a user has on the way (unix(7)).
+            # The last two errors concern all descriptors that the user has on the way (unix(7)).
             if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS):
                 return False
             raise
         return True
 
     def start_taking(self, use: Use, carry_on: CarryOn) -> None:
-        """`use` gets each connection; `carry_on` those that come in the middle of an answer, with what tells of it."""
+        """Calls `use` with each connection, and `carry_on` with one in the middle of an answer and
+        what describes it.
+        """
         asyncio.get_running_loop().add_reader(self._take.fileno(), self._receive, use, carry_on)
 
     def stop_taking(self) -> None:
@@ -70,7 +75,7 @@ class Exchange:
     def _receive(self, use: Use, carry_on: CarryOn) -> None:
         for _ in range(self.at_once):
             try:
-                # One byte goes with each connection, so that several workers can read without mixing them up.
+                # Each connection comes with one byte, so that several workers can read without mixing them up.
                 _byte, descriptors, _flags, _address = socket.recv_fds(self._take, 1, 2)
             except BlockingIOError:
                 return
@@ -85,7 +90,9 @@ class Exchange:
 
 
 class Connections:
-    """The open HTTP connections of a worker; while `leaving` each is handed over as soon as no request is on it."""
+    """Holds the open HTTP connections of a worker; while `leaving`, each is handed over as soon as it
+    has no request.
+    """
 
     def __init__(self, config: uvicorn.Config, exchange: Exchange) -> None:
         self.state = ServerState()
@@ -95,23 +102,23 @@ class Connections:
         self._arriving: set[asyncio.Task[Any]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._patience = Patience()
-        # The server wants some for its own files, and to connect elsewhere.
+        # The server needs the others for its own files and connections.
         self._most = open_files() * 7 // 8
 
     def make(self) -> asyncio.Protocol:
-        """The protocol for a new connection."""
+        """Returns the protocol for a new connection."""
         return Connection(
             config=self._config, server_state=self.state, app_state={}, between_requests=self._hand_over_idle
         )
 
     @property
     def _open(self) -> list[Connection]:
-        """The HTTP connections, the one that was used last at the end; those that became WebSockets are not ours."""
+        """Returns the HTTP connections, the one used last at the end, without those that became WebSockets."""
         found = [each for each in self.state.connections if isinstance(each, Connection)]
         return sorted(found, key=lambda connection: connection.used_at)
 
     async def look_after(self) -> None:
-        """Closes, as long as it runs, connections whose client has not done its part for long."""
+        """Closes, for as long as it runs, connections whose client has kept the worker waiting for too long."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_S)
@@ -119,7 +126,7 @@ class Connections:
                 connection.reset()
 
     def start_accepting(self, listener: socket.socket) -> None:
-        """Not by an asyncio.Server: when that is closed it drops what it has accepted in the same turn of the loop."""
+        """Accepts connections without an asyncio.Server, which drops what it has just accepted when it is closed."""
         listener.setblocking(False)
         asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
 
@@ -135,7 +142,7 @@ class Connections:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
-                # Out of descriptors: the connection waits, here or for another worker.
+                # There are no descriptors left: the connection waits, for this or another worker.
                 loop = asyncio.get_running_loop()
                 loop.remove_reader(listener.fileno())
                 self._pause = loop.call_later(ACCEPT_PAUSE_S, self.start_accepting, listener)
@@ -144,10 +151,10 @@ class Connections:
             self.take(connection)
 
     def take(self, connection: socket.socket) -> None:
-        """Goes on with a connection that was accepted, here or by another worker."""
+        """Serves a connection that was accepted, here or by another worker."""
         if len(self.state.connections) >= self._most:
             self._close_oldest()
-        # asyncio does so only for sockets that were opened with their protocol's number.
+        # asyncio sets it only for sockets that were opened with their protocol's number.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
         task = loop.create_task(loop.connect_accepted_socket(self.make, connection))
@@ -155,7 +162,9 @@ class Connections:
         task.add_done_callback(self._arriving.discard)
 
     async def settle(self) -> None:
-        """Waits until what was accepted or taken a moment ago is among the connections: asyncio does so in steps."""
+        """Waits until what has just been accepted or taken is among the connections, which takes
+        asyncio several steps.
+        """
         await asyncio.sleep(SETTLE_S)
         while self._arriving:
             await asyncio.wait(set(self._arriving))
@@ -166,12 +175,14 @@ class Connections:
         self.leave_idle()
 
     def leave_idle(self) -> None:
-        """The one that was idle for longest goes first, here as wherever it waits."""
+        """Hands over the idle connections, the one that was idle for longest first."""
         for connection in self._open:
             self._hand_over_idle(connection)
 
     def _close_oldest(self) -> None:
-        """Their clients connect again when they need one: those who come now need one already."""
+        """Closes connections that were idle for longest, whose clients can connect again, in favour of those who
+        connect now.
+        """
         idle = [connection for connection in self._open if connection.is_idle()]
         for connection in idle[:CLOSED_AT_ONCE]:
             connection.transport.close()
@@ -185,6 +196,6 @@ class Connections:
             return False
         if not self._exchange.give(transport.get_extra_info("socket").fileno()):
             return False
-        # Closes this process's descriptor only: the connection lives on in the one that was given.
+        # This closes this process's descriptor only; the connection lives on in the other process.
         transport.abort()
         return True

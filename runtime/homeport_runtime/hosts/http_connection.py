@@ -1,7 +1,7 @@
-"""One HTTP connection of a worker: uvicorn's, which tells what it waits for.
+"""Extends uvicorn's HTTP connection, so that a worker can tell what it waits for.
 
-h11 whatever the layer has: with httptools uvicorn bounds no header (it kept 197 MB of one) and loses the body of a
-request that proposes HTTP/2 in passing (`Upgrade: h2c`, RFC 7540 section 3.2), as Java's client and `curl --http2` do.
+It is always based on h11: with httptools uvicorn limits no header (it kept 197 MB of one) and loses the body of a
+request that proposes HTTP/2 (`Upgrade: h2c`, RFC 7540 section 3.2), as Java's client and `curl --http2` do.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .joined_writes import JoinedWrites
 
 LOOPBACK = ("127.0.0.1", "::1")
-# By whom the reverse proxy in front of us, which is on this machine, has been asked.
+# The header with the client of the reverse proxy, which is on this machine.
 FORWARDED = b"x-forwarded-for"
 
 
 class Turn(Enum):
-    """Whose it is, where it is the client's: to send the rest of a request, or to read an answer."""
+    """Says what the client has to do: to send the rest of a request, or to read an answer."""
 
     SENDS = "sends"
     READS = "reads"
 
 
 class Progress(NamedTuple):
-    """`moved` bytes have been in the `number`th turn of this connection's client; only differences mean something."""
+    """Counts the bytes `moved` in the `number`th turn of a connection's client; only differences mean something."""
 
     turn: Turn
     number: int
@@ -39,7 +39,7 @@ class Progress(NamedTuple):
 
 
 class Connection(H11Protocol):
-    """`between_requests` is told when no request is on it any more."""
+    """Is one HTTP connection, which calls `between_requests` when it has no request any more."""
 
     def __init__(self, *arguments: Any, between_requests: Callable[[Connection], None], **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -50,7 +50,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, JoinedWrites(transport, self.loop)))
-        # uvicorn waits for the first request for ever.
+        # uvicorn itself has no time limit for the first request.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
@@ -69,24 +69,24 @@ class Connection(H11Protocol):
 
     @property
     def unread(self) -> int:
-        """Bytes that the client has not taken yet, and the system neither."""
+        """Returns the number of bytes that neither the client nor the system has taken yet."""
         return self.transport.get_write_buffer_size()
 
     def reset(self) -> None:
-        """Ends it at once, with what the system still has for a client that reads nothing."""
+        """Ends the connection at once, and drops what the system still holds for a client that does not read."""
         no_time = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
         self.transport.abort()
 
     def is_idle(self) -> bool:
-        """No request begun, none waiting, none being answered."""
+        """Tells whether no request has begun, is waiting or is being answered."""
         if self.cycle is not None and not self.cycle.response_complete:
             return False
         conn = self.conn
         return conn.our_state is conn.their_state is h11.IDLE and not conn.trailing_data[0]
 
     def progress(self) -> Progress | None:
-        """None where it is not the client that has to do something."""
+        """Returns the client's progress, None if the connection does not wait for the client."""
         if self.flow.write_paused or (self.transport.is_closing() and self.unread):
             return Progress(Turn.READS, self._turns, -self.unread)
         begun = self.conn.their_state is h11.SEND_BODY or (
@@ -97,7 +97,7 @@ class Connection(H11Protocol):
         return None
 
     def peer(self) -> str:
-        """The address of whoever asks."""
+        """Returns the client's address, which the reverse proxy names if there is one."""
         host = self.client[0] if self.client else ""
         if host in LOOPBACK and self.conn.their_state is not h11.IDLE:
             forwarded = [value for name, value in self.headers or () if name == FORWARDED]

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol on a socket that the supervisor owns: accept when told, stop and finish when told."""
+"""Runs uvicorn's HTTP protocol on a socket that the supervisor owns, and accepts, stops and drains on its orders."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from .channel import Channel
 from .handover import Connections, Exchange
 from .whereabouts import tell_where_when_asked
 
-# Seconds that open requests have to end once the worker drains.
+# The seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
-# The same when the platform itself is gone: a worker never outlives it by more than seconds.
+# The seconds that open requests have when the platform itself is gone: a worker never outlives it for long.
 ORPHAN_DRAIN_S = 2.0
-# Seconds in which connections without a request may still bring one, once the worker drains.
+# The seconds in which connections without a request may still bring one, once the worker drains.
 GRACE_S = 0.3
-# Seconds from the end of the last request to the end of the process.
+# The seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
-# Seconds between reports while there are requests, between those without, and for giving connections to a new worker.
+# The seconds between reports while there are requests, between reports without, and for handing connections to a new
+# worker.
 TICK_S = 0.5
 BEAT_S = 1.5
 SHARE_S = 0.5
-# More connections than a worker can have.
+# A number that is larger than that of any worker's connections.
 ALL = 1 << 30
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
@@ -62,7 +63,7 @@ class HTTPServer:
         self._carried = CarriedStreams(app.guard, exchange, self._state)
 
     async def run(self, channel: Channel) -> None:
-        """Serves until the supervisor says hand_over (others go on), close (nobody does) or goes away."""
+        """Serves until the supervisor orders hand_over (other workers continue) or close (none does), or is gone."""
         tell_where_when_asked()
         loop = asyncio.get_running_loop()
         orders: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -106,8 +107,9 @@ class HTTPServer:
                 clock.cancel()
 
     async def _tick(self, channel: Channel) -> None:
-        """The Date header (RFC 9110, section 6.6.1), how many requests are open, which is the worker's sign of life,
-        and whether nobody asks any more.
+        """Updates the Date header (RFC 9110, section 6.6.1), and reports open requests and idleness.
+
+        The number of open requests is also the worker's sign of life.
         """
         served, reported, reported_at, quiet_since = -1, 0, 0.0, time.monotonic()
         while True:
@@ -129,7 +131,9 @@ class HTTPServer:
         self._state.default_headers = [date, (b"connection", b"close")] if self._closing else [date]
 
     def _exit_after(self, seconds: float) -> None:
-        """Ends the process whatever the server still does: a thread that runs a tool cannot be stopped."""
+        """Ends the process after a time, whatever the server still does, since a thread that runs a tool cannot be
+        stopped.
+        """
         timer = threading.Timer(seconds, os._exit, [1])
         timer.daemon = True
         timer.start()
@@ -140,7 +144,7 @@ class HTTPServer:
         self._connections.stop_accepting(self._listener)
 
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
-        """While it drains: messages for streams that are still open here go on coming."""
+        """Relays messages for streams that are still open here while the worker drains."""
         while (order := await orders.get()) is not None:
             if order["do"] in ("relay", "relayed"):
                 self._while_serving[order["do"]](order)
@@ -150,7 +154,7 @@ class HTTPServer:
         channel.send(event="relayed", number=order["number"], taken=taken)
 
     def _share(self, workers: int) -> None:
-        """Gives another worker its part of the connections, and takes none back meanwhile."""
+        """Hands another worker its part of the connections, and takes none back meanwhile."""
         self._exchange.stop_taking()
         self._connections.leave(len(self._state.connections) // workers)
 
@@ -162,12 +166,12 @@ class HTTPServer:
         asyncio.get_running_loop().call_later(SHARE_S, take_again)
 
     async def _hand_over(self, relay: WorkerRelay) -> None:
-        """Passes every connection on to the project's other workers, those with a request when it is answered."""
+        """Hands every connection over to the project's other workers, those with a request when it is answered."""
         self._exit_after(DRAIN_S + EXIT_S)
         deadline = time.monotonic() + DRAIN_S
         self._connections.leave(ALL)
         await self._connections.settle()
-        # A request whose answer is out may still have something to do behind it.
+        # The app may still have work to do after its answer was sent.
         while (self._state.connections or self._state.tasks) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
             if not relay.is_delivering:
@@ -177,12 +181,12 @@ class HTTPServer:
         await self._abort()
 
     async def _close(self, seconds: float) -> None:
-        """Nobody goes on: lets open requests finish, and closes what is still open after `seconds`."""
+        """Lets open requests finish when no worker continues, and closes what is still open after `seconds`."""
         self._exit_after(seconds + EXIT_S)
         self._closing = True
         self._set_headers()
         await self._connections.settle()
-        # A request that is on its way to us on an open connection is answered, and told that it was the last.
+        # A request that is on its way is still answered, with the header that says that it was the last.
         grace = time.monotonic() + min(GRACE_S, seconds)
         while self._state.connections and time.monotonic() < grace:
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The memory of a zygote in huge pages: a fork copies the page tables, which have 512 times fewer entries then."""
+"""Moves a zygote's memory into huge pages, so that a fork copies page tables with 512 times fewer entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ HUGE = 2 << 20
 
 
 def use_huge_pages() -> None:
-    """Of what this process has by now. Kernels before 6.1 and other systems do nothing (madvise(2), MADV_COLLAPSE)."""
+    """Moves the memory that this process has by now; kernels before 6.1 and other systems do nothing.
+
+    See madvise(2), MADV_COLLAPSE.
+    """
     if sys.platform != "linux":
         return
     from .linux import collapse
@@ -22,7 +25,7 @@ def use_huge_pages() -> None:
 
 
 def _own_memory() -> Iterator[tuple[int, int]]:
-    """What is mapped to no file, by address (proc_pid_maps(5))."""
+    """Yields the ranges of memory that no file is mapped to (proc_pid_maps(5))."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, rights, _offset, _device, _inode, *file = line.split(maxsplit=5)
         if rights == "rw-p" and file in ([], ["[heap]"]):

@@ -1,8 +1,8 @@
-"""The first process of a PID namespace (pid_namespaces(7)): whatever is started in it ends with it.
+"""Implements the first process of a PID namespace (pid_namespaces(7)), with which everything in the namespace ends.
 
-A worker cannot be that process itself: signals that it sends itself, or that its programs send it, would do nothing,
-and it would have to collect every orphan. So it is the child of a process that does nothing else, which is the child of
-one outside: that one ends as the worker has ended, for whoever waits for it.
+A worker cannot be that process itself: signals from itself or its programs would do nothing, and it would have to reap
+every orphan. So the worker is its child, and its own parent is a process outside, which ends as the worker has ended,
+for whoever waits for it.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from typing import NoReturn
 from .linux import die_with_parent, set_undumpable
 from .whereabouts import WHERE
 
-# Seconds that a worker has to end when nobody holds the other end of its lifeline any more. What it is told then
+# The seconds that a worker has to end once the other end of its lifeline is closed. It is told to drain then, which
 # takes less (http_server.ORPHAN_DRAIN_S).
 ORPHAN_S = 10.0
-# What a shell says of a program that a signal has ended: 128 and its number.
+# A shell reports a program that a signal has ended with 128 and the signal's number.
 BY_SIGNAL = 128
-# What the platform tells a worker by signals: to continue, and to say where it is.
+# The signals that the platform sends a worker: to continue, and to say where it is.
 FORWARDED = (signal.SIGCONT, WHERE)
 LAST_NUMBER = "/proc/sys/kernel/ns_last_pid"
 
-# What a fork has from its zygote (keep_numbering).
+# Set in a zygote by keep_numbering, and inherited by its forks.
 _numbering: int | None = None
 
 
 def keep_numbering() -> None:
-    """A fork of this process can say which number the next process has, also when /proc is read-only by then."""
+    """Lets forks of this process choose the number of their next process, even if /proc is read-only by then."""
     global _numbering  # noqa: PLW0603 - what all forks of this process have
     with contextlib.suppress(OSError):
         _numbering = os.open(LAST_NUMBER, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def go_on_inside(furnish: Callable[[], None]) -> socket.socket:
-    """Returns in a process of the PID namespace that was unshared, when its first one has called `furnish`.
+    """Returns in a process of the PID namespace that was unshared, after its first process has called `furnish`.
 
-    Its number there is this process's own outside: what is logged of a worker is what it sees itself. All of them end
-    when this process ends. So they do when nobody holds the other end any more of the socket that is sent over the
-    one that this returns. Raises OSError of `furnish`.
+    Its number there is this process's number outside, so that logs show the number that the worker itself sees. All
+    processes inside end when this process ends. They also end when the other end is closed of a socket that is sent
+    over the socket which this returns. Raises the OSError of `furnish`.
     """
     number = os.getpid()
     failed, fail = os.pipe()
@@ -78,16 +78,16 @@ def go_on_inside(furnish: Callable[[], None]) -> socket.socket:
 
 
 def _give_next(number: int) -> None:
-    """To the next process. Where that cannot be said, it has the next number that is free."""
+    """Chooses the number of the next process; where that is not possible, it gets the next free one."""
     with contextlib.suppress(OSError):
         descriptor = os.open(LAST_NUMBER, os.O_WRONLY) if _numbering is None else _numbering
-        # Its position is that of the forks before, too.
+        # The position in the file is shared with the forks before.
         os.pwrite(descriptor, str(number - 1).encode(), 0)
         os.close(descriptor)
 
 
 def _end_as(child: int) -> NoReturn:
-    """Outside: ends when `child` does, and as it did."""
+    """Waits, outside, for `child` and ends as it did."""
     _close_all_but()
     _forward(child)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -100,7 +100,7 @@ def _end_as(child: int) -> NoReturn:
 
 
 def _stay(worker: int, told: socket.socket) -> NoReturn:
-    """As the first process: collects what has ended, until `worker` has. It is `told` its lifeline, if it has one."""
+    """Reaps processes, as the first one, until `worker` has ended; its lifeline may be sent over `told`."""
     ended, end = os.pipe()
     os.set_blocking(end, False)
     os.set_blocking(ended, False)
@@ -123,7 +123,7 @@ def _stay(worker: int, told: socket.socket) -> NoReturn:
             poll.unregister(descriptor)
             if descriptor == told.fileno():
                 for lifeline in socket.recv_fds(told, 1, 1)[1]:
-                    # Not what is said on it: that is the worker's to read.
+                    # Messages on it are for the worker to read.
                     poll.register(lifeline, select.POLLRDHUP)
             else:
                 deadline = time.monotonic() + ORPHAN_S
@@ -148,7 +148,7 @@ def _forward(child: int) -> None:
 
 
 def _close_all_but(*kept: int | None) -> None:
-    """Of the descriptors beyond standard error: sockets and pipes are the worker's."""
+    """Closes the descriptors beyond standard error, since sockets and pipes belong to the worker."""
     for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
         if descriptor > 2 and descriptor not in kept:
             with contextlib.suppress(OSError):

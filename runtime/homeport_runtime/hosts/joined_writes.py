@@ -1,5 +1,6 @@
-"""The head of an answer and the start of its body in one piece: uvicorn writes one behind the other, and each write is
-a system call that wakes the client.
+"""Joins the head of an answer and the start of its body into one write.
+
+uvicorn writes them separately, and each write is a system call that wakes the client.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ import asyncio
 from typing import Any
 
 HEAD = b"HTTP/1.1 "
-# A larger body is sent by itself: joining copies it.
+# A larger body is written separately, since joining copies it.
 MAX_JOINED = 64 * 1024
 
 
 class JoinedWrites:
-    """An asyncio transport that holds a head until more is written, but not longer than the loop takes to come round:
-    the head of a stream may be all there is for a while.
+    """Is an asyncio transport that holds a head until more is written, for one turn of the event loop at most.
+
+    The head of a stream may be all there is for a while.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -50,5 +52,5 @@ class JoinedWrites:
         return len(self._held) + self._transport.get_write_buffer_size()
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the transport's own."""
+        """Returns all other attributes of the transport."""
         return getattr(self._transport, name)

@@ -1,4 +1,5 @@
-"""The process outside of a zygote's room: it opens for each worker what that one may see, and the zygote may not.
+"""Runs outside of a zygote's room, and opens for each worker the folders that the worker may see and the zygote may
+not.
 
 Importing a package runs its code, so a zygote is in a room before it imports anything, and what is hidden there cannot
 be shown by a process within. A worker therefore gets its project's folders from here, as mounts. No package's code runs
@@ -21,12 +22,14 @@ from . import linux
 from .confinement import Room, enter_for_forks, stay_outside
 from .orders import receive_order, send_order
 
-# Bytes of a zygote's output that are kept: what packages print when they are imported.
+# The bytes of a zygote's output that are logged, such as what packages print when they are imported.
 MAX_OUTPUT = 1024 * 1024
 
 
 def main(control: str, room: str = "") -> None:
-    """Runs a zygote that takes orders from the descriptor `control`; in `room`, as JSON, where one is given."""
+    """Runs a zygote that takes orders from the descriptor `control`, in the room that `room` describes as
+    JSON, if any.
+    """
     orders = socket.socket(fileno=int(control))
     if room:
         _keep(orders, Room.from_json(room))
@@ -35,7 +38,7 @@ def main(control: str, room: str = "") -> None:
 
 
 def _run_zygote(orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
-    # Late: what workers are made of is large, and the process outside has no use for it.
+    # Imported late, since the process outside does not need the large modules of workers.
     from . import worker  # noqa: F401 - its forks have it
     from .zygote import Zygote
 
@@ -43,13 +46,13 @@ def _run_zygote(orders: socket.socket, answers: socket.socket, *, in_room: bool)
 
 
 def _keep(control: socket.socket, room: Room) -> None:
-    """To the end of whoever gives the orders."""
+    """Serves until the sender of the orders has ended."""
     with _explained():
         stay_outside()
         os.close(linux.clone_tree(Path("/dev")))
     inner, theirs = socket.socketpair()
     output = _Output()
-    # Without its zygote it is of no use, and neither is a zygote without it.
+    # The keeper ends with its zygote, and the zygote with it.
     signal.signal(signal.SIGCHLD, lambda *_: output.end())
     zygote = os.fork()
     if zygote == 0:
@@ -77,7 +80,7 @@ def _keep(control: socket.socket, room: Room) -> None:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Ends the process where the kernel does not allow a room."""
+    """Ends the process, with a message, if the kernel does not allow a room."""
     try:
         yield
     except OSError as error:
@@ -86,7 +89,9 @@ def _explained() -> Iterator[None]:
 
 
 class _Output:
-    """What the zygote prints: over a pipe, since whoever has the platform's log open may read and change all of it."""
+    """Copies the zygote's output, which comes over a pipe, since a process with the platform's log open could change
+    it.
+    """
 
     def __init__(self) -> None:
         self._ours, self._theirs = os.pipe()
@@ -95,18 +100,18 @@ class _Output:
         self.readable = [self._ours]
 
     def take(self) -> None:
-        """In the zygote."""
+        """Connects the pipe, in the zygote."""
         for standard in (1, 2):
             os.dup2(self._theirs, standard)
         os.close(self._theirs)
         os.close(self._ours)
 
     def keep(self) -> None:
-        """Here."""
+        """Closes the zygote's end, in the keeper."""
         os.close(self._theirs)
 
     def copy(self) -> None:
-        """What is there, up to the bound."""
+        """Copies the available output, up to MAX_OUTPUT bytes in all."""
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._ours, 64 * 1024):
                 os.write(2, data[: self._left])
@@ -114,13 +119,13 @@ class _Output:
             self.readable = []
 
     def end(self) -> NoReturn:
-        """When the zygote has ended."""
+        """Ends the keeper when the zygote has ended."""
         self.copy()
         os._exit(1)
 
 
 def _open_trees(paths: Iterable[str]) -> Iterable[tuple[str, int]]:
-    """Who misses one of them says so itself."""
+    """Yields mounts of the paths that exist; a worker without one of them reports that itself."""
     for path in paths:
         with contextlib.suppress(OSError):
             yield path, linux.clone_tree(Path(path))
@@ -147,7 +152,9 @@ def _asking(outside: socket.socket) -> Callable[[], None]:
 
 
 def _map_users(inner: socket.socket, zygote: int) -> None:
-    """As soon as it asks: the users of its user namespace are those of this one (user_namespaces(7))."""
+    """Maps, when the zygote asks for it, the users of its user namespace to the same
+    users here (user_namespaces(7)).
+    """
     if not inner.recv(1):
         return
     for name in ("uid_map", "gid_map"):

@@ -1,4 +1,4 @@
-"""System calls of Linux that Python's standard library does not have, or not yet in 3.10."""
+"""Makes system calls of Linux that Python's standard library does not have, or not yet in 3.10."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
-    """unshare(2)."""
+    """Calls unshare(2)."""
     _call("unshare", flags)
 
 
 def mount(source: str | None, target: Path, kind: str | None, flags: int, data: str | None = None) -> None:
-    """mount(2)."""
+    """Calls mount(2)."""
     texts = [None if text is None else os.fsencode(text) for text in (source, str(target), kind, data)]
     _call("mount", *texts[:3], ctypes.c_ulong(flags), texts[3])
 
@@ -47,22 +47,23 @@ def bind(source: str, target: Path) -> None:
 
 
 def make_read_only(target: Path) -> None:
-    """Of what is mounted at `target`."""
-    # A user namespace may not take away what the mount it came from forbids.
+    """Makes the mount at `target` read-only."""
+    # A user namespace may not allow what the original mount forbids.
     forbidden = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | forbidden)
 
 
 def clone_tree(path: Path) -> int:
-    """A descriptor of what is at `path`, with what is mounted below it, as a mount that is in no namespace: whoever
-    gets it may show it in its own. Kernels before 5.2 do not have it.
+    """Returns a descriptor of a mount of `path`, with what is mounted below it, that is in no namespace yet.
+
+    Whoever gets it may show it in their own. Kernels before 5.2 do not support this.
     """
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE | _AT_SYMLINK_NOFOLLOW
     return _system_call(_OPEN_TREE, _AT_FDCWD, os.fsencode(path), flags)
 
 
 def attach(tree: int, target: Path) -> None:
-    """Shows at `target` what `clone_tree` has made."""
+    """Shows at `target` a mount that `clone_tree` has made."""
     _system_call(_MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
 
 
@@ -71,36 +72,38 @@ def is_read_only(target: Path) -> bool:
 
 
 def collapse(start: int, length: int) -> bool:
-    """Puts memory into huge pages now; false where the kernel does not know how (madvise(2), MADV_COLLAPSE)."""
+    """Moves memory into huge pages; False if the kernel does not support it (madvise(2), MADV_COLLAPSE)."""
     done = _LIBRARY.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_COLLAPSE) == 0
     return done or ctypes.get_errno() != errno.EINVAL
 
 
 def die_with_parent(signal: int) -> None:
-    """This process gets `signal` when the thread that started it ends."""
+    """Lets this process get `signal` when the thread that started it ends."""
     _call("prctl", _PR_SET_PDEATHSIG, signal, 0, 0, 0)
 
 
 def list_mounts(below: Path) -> list[Path]:
-    """What is mounted at `below` and in it, outermost first (proc_pid_mountinfo(5))."""
+    """Returns the mount points at and below `below`, outermost first (proc_pid_mountinfo(5))."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     points = {Path(line.split(" ")[4].encode().decode("unicode_escape")) for line in lines}
     return sorted(point for point in points if point.is_relative_to(below))
 
 
 def set_undumpable() -> None:
-    """No process of the same user reads the memory or the environment of this one, until it executes a program."""
+    """Prevents other processes of the same user from reading this one's memory and environment, until it calls
+    execve(2).
+    """
     _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def set_no_new_privileges() -> None:
-    """Programs that this process executes, and those that they do, gain no privileges by it (prctl(2))."""
+    """Prevents programs that this process executes, directly or not, from gaining privileges (prctl(2))."""
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def keep_signals_inside() -> None:
-    """This process and what it starts signal nobody but each other from now on. Kernels before 6.12 do not have it."""
-    # struct landlock_ruleset_attr: files and the network are left as they are.
+    """Limits this process and what it starts to signalling each other; kernels before 6.12 do not support this."""
+    # In struct landlock_ruleset_attr, files and the network are left unrestricted.
     rules = struct.pack("QQQ", 0, 0, _LANDLOCK_SCOPE_SIGNAL)
     ruleset = _system_call(_LANDLOCK_CREATE_RULESET, rules, len(rules), 0)
     try:
@@ -113,7 +116,7 @@ def seccomp_filter(steps: int, address: int) -> None:
     """Adds a filter of system calls: a BPF program of so many steps at `address` (seccomp(2))."""
     program = struct.pack("HxxxxxxQ", steps, address)
     buffer = ctypes.create_string_buffer(program)
-    # Without the flag old kernels slow all of the process's memory accesses down, against Spectre's fourth variant.
+    # Without the flag old kernels slow down all memory accesses of the process, against Spectre's fourth variant.
     flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_SPEC_ALLOW)
     number = _SECCOMP_CALLS.get(os.uname().machine)
     if number is None:
@@ -123,7 +126,7 @@ def seccomp_filter(steps: int, address: int) -> None:
 
 
 def keep_capabilities(kept: frozenset[int]) -> None:
-    """This process and what it starts never have another capability again, in the user namespace it is in."""
+    """Drops all other capabilities, for ever, of this process and what it starts, in its user namespace."""
     for number in range(_CAPABILITIES):
         if number not in kept:
             try:
@@ -131,10 +134,10 @@ def keep_capabilities(kept: frozenset[int]) -> None:
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
-                # Beyond the last one that this kernel knows.
+                # This is beyond the last capability that the kernel knows.
                 break
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    # Effective, permitted and inheritable of the first 32, then of the others.
+    # The effective, permitted and inheritable capabilities, first the lower 32, then the others.
     sets = (ctypes.c_uint32 * 6)()
     _call("capget", header, sets)
     allowed = sum(1 << number for number in kept)
@@ -144,7 +147,7 @@ def keep_capabilities(kept: frozenset[int]) -> None:
 
 
 def _system_call(number: int, *arguments: int | bytes) -> int:
-    """One that the C library has no function for, or not everywhere."""
+    """Makes a system call for which the C library has no function, or not on every system."""
     words = [ctypes.c_long(word) if isinstance(word, int) else ctypes.c_char_p(word) for word in arguments]
     result = int(_LIBRARY.syscall(ctypes.c_long(number), *words))
     if result < 0:
@@ -154,7 +157,7 @@ def _system_call(number: int, *arguments: int | bytes) -> int:
 
 
 def _call(name: str, *arguments: object) -> None:
-    """A function of the C library that answers 0 when it has worked."""
+    """Calls a function of the C library that returns 0 when it has succeeded."""
     if getattr(_LIBRARY, name)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")

@@ -1,4 +1,4 @@
-"""What a zygote is told, over a socket pair: JSON, one object a line, with descriptors that belong to it."""
+"""Transfers orders to a zygote over a socket pair: JSON, one object a line, with file descriptors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ MAX_FDS = 16
 
 
 def receive_order(sock: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """The next order, None at the end; whoever sends one waits for its answer, so that they never run together."""
+    """Returns the next order with its descriptors, None at the end.
+
+    Orders never run together, since each sender waits for the answer before sending another.
+    """
     data, descriptors = b"", []
     while not data.endswith(b"\n"):
         part, ancillary, _flags, _address = sock.recvmsg(MAX_MESSAGE, socket.CMSG_LEN(MAX_FDS * 4))

@@ -1,7 +1,7 @@
-"""How long a worker waits for its clients: for one that sends its request slowly, or does not read its answer.
+"""Limits how long a worker waits for clients that send a request slowly, or do not read their answer.
 
-Either costs memory and a descriptor here, and nothing there. The rule is that of Apache's mod_reqtimeout (20 seconds,
-and one more for each 500 bytes), for what is read from us as for what is sent.
+Such a client costs memory and a descriptor here, and itself nothing. The rule is that of Apache's mod_reqtimeout (20
+seconds, and one more for each 500 bytes), for requests as for answers.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from dataclasses import dataclass
 
 from .http_connection import Connection, Progress
 
-# Seconds that a request, or an answer, may take in any case; bytes that earn another one.
+# The seconds that a request, or an answer, may take in any case, and the bytes that earn another second.
 PATIENCE_S = 20.0
 RATE = 500
-# Seconds after which it is slow, and counts against the bounds below.
+# The seconds after which a client is slow, and counts against the limits below.
 SLOW_S = 3.0
-# Slow clients of the same address.
+# The most slow clients of one address.
 MOST_OF_ONE_PEER = 100
-# What all slow clients may leave unread. The objects that an answer was made from can be several times as large.
+# The bytes that all slow clients may leave unread. The objects that an answer was made from can be several times as
+# large.
 MOST_UNREAD = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Since when a client has been waited for, and how far it was."""
+    """Says since when a client has been waited for, and its progress at that time."""
 
     since: float
     start: Progress
@@ -39,7 +40,7 @@ class Patience:
         self._waits: dict[Connection, Wait] = {}
 
     def exhausted(self, connections: Iterable[Connection], now: float) -> set[Connection]:
-        """Those of all open `connections` that are not waited for any longer at `now` (seconds of the event loop)."""
+        """Returns those of all open `connections` to close at the time `now` (seconds of the event loop)."""
         late, slow = set(), []
         waits: dict[Connection, Wait] = {}
         for connection in connections:
@@ -54,7 +55,7 @@ class Patience:
             elif now - wait.since >= SLOW_S:
                 slow.append(connection)
         self._waits = waits
-        # The newest first: the oldest are beyond the bound.
+        # The newest first, so that the oldest exceed the limits.
         slow.sort(key=lambda connection: -waits[connection].since)
         return late | _beyond_their_share(slow) | _beyond_memory(slow)
 

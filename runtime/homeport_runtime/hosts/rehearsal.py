@@ -1,5 +1,6 @@
-"""A zygote serves once before it forks: what an SDK makes on first use (validators, caches, specialised bytecode) is
-made there, and shared by all its workers. No code of a user's runs here.
+"""Lets a zygote serve once before it forks, so that its workers share what an SDK creates on first use.
+
+That is validators, caches and specialised bytecode. No code of a user's runs here.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from ..guard.names import Names
 from ..servers import adapt
 from ..servers.base import ServeOptions
 
-# Where the SDKs of a layer keep the class that most servers are made of; fastmcp comes with one of the others.
+# The modules and classes that most servers of an SDK are made of; fastmcp contains one of the others.
 SERVER_CLASSES = (("fastmcp", "FastMCP"), ("mcp.server.mcpserver", "MCPServer"), ("mcp.server.fastmcp", "FastMCP"))
 
 
 def rehearse() -> bool:
-    """Answers what every client asks first, and one call, for a small server of the SDK that is loaded, if one is."""
+    """Serves a small server of the SDK that is loaded: what every client asks first, and one call.
+
+    Returns False if no SDK is loaded, or it cannot be used before a fork.
+    """
     for module, name in SERVER_CLASSES:
         sdk: Any = sys.modules.get(module)
         if hasattr(sdk, name):
-            # fastmcp 2 starts a thread when it serves, and no thread survives a fork.
+            # fastmcp 2 starts a thread when it serves, which a fork would lose.
             if str(getattr(sdk, "__version__", "")).startswith("2."):
                 return False
             with _quietly():
@@ -44,7 +48,7 @@ async def _serve(server: Any, context: type[Any]) -> None:
 
 
 def _tools(context: type[Any]) -> Iterator[Callable[..., Any]]:
-    """The kinds of arguments and results that most tools have."""
+    """Yields tools with the kinds of arguments and results that most tools have."""
 
     async def search(text: str, limit: int = 10, words: list[str] | None = None) -> list[str]:
         """Finds."""
@@ -59,7 +63,7 @@ def _tools(context: type[Any]) -> Iterator[Callable[..., Any]]:
         """Tells."""
         return f"{name} {options}"
 
-    # As objects, since the context's class is not known to this module.
+    # Annotations are objects, since this module does not know the context's class.
     search.__annotations__ = {"text": str, "limit": int, "words": list[str] | None, "return": list[str]}
     store.__annotations__ = {"key": str, "value": float, "ctx": context, "exact": bool, "return": dict[str, Any]}
     describe.__annotations__ = {"name": str, "options": dict[str, str] | None, "return": str}
@@ -68,7 +72,7 @@ def _tools(context: type[Any]) -> Iterator[Callable[..., Any]]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Some SDKs configure logging when a server is made: that is left to the servers that will be served."""
+    """Restores the configuration of logging, which some SDKs change when a server is made."""
     root, disabled = logging.getLogger(), logging.root.manager.disable
     handlers, level = root.handlers[:], root.level
     logging.disable(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""A program that runs in a room of its own: what a build starts, as a server's worker does."""
+"""Runs a program in a room of its own, for builds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .limits import limit_process
 from .seccomp import confine_calls
 
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.room_command import main; main()"
-# As env(1) and timeout(1) end when they cannot do what they are there for, or cannot start the program.
+# The exit codes of env(1) and timeout(1) for their own failure, and for a program that cannot be started.
 NO_ROOM, NO_PROGRAM = 125, 127
 
 
 def command_in(room: Room, command: Sequence[str], memory_mb: int) -> list[str]:
-    """The words that run `command` in `room`, where none of its processes may take more than `memory_mb`.
+    """Returns the command that runs `command` in `room`, with up to `memory_mb` of memory for each process.
 
-    They end as it does; with 125, and the reason on standard error, where the kernel does not allow a room.
+    It ends as `command` does, or with 125 and the reason on standard error if the kernel does not allow a room.
     """
     runtime = str(Path(__file__).parents[2])
     return [sys.executable, "-I", "-S", "-c", BOOT, runtime, room.to_json(), str(memory_mb), *command]

@@ -1,8 +1,8 @@
-"""A filter of system calls (seccomp(2)) that a server and all that it starts have, and that nobody can take off.
+"""Filters the system calls (seccomp(2)) of a server and all that it starts; the filter cannot be removed.
 
-It refuses what no server needs and what has opened the kernel to attackers again and again; the keyrings, which
-processes of one user share; and it tells the platform whose process it is that speaks to it: one that has it is a
-server's (/proc/PID/status, "Seccomp_filters").
+It refuses calls that no server needs and that have opened the kernel to attackers again and again, and the keyrings,
+which processes of one user share. It also marks a server's processes, so that the platform recognises them when they
+connect to it (/proc/PID/status, "Seccomp_filters").
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sys
 
 from .linux import seccomp_filter, set_no_new_privileges
 
-# <linux/audit.h>: the machine; <asm/unistd.h>: the calls of x86-64, and the generic ones of arm64.
+# The machines of <linux/audit.h>, and the numbers of the calls in <asm/unistd.h>: x86-64's, and the generic ones of
+# arm64.
 _MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CALLS = {
     "bpf": (321, 280),
@@ -32,20 +33,21 @@ _CALLS = {
     "kexec_load": (246, 104),
     "kexec_file_load": (320, 294),
 }
-# <linux/bpf_common.h>: a load of 32 bits, jumps if equal and if greater or equal, a return; <linux/seccomp.h>.
+# From <linux/bpf_common.h>: a load of 32 bits, jumps if equal and if greater or equal, a return. The actions are from
+# <linux/seccomp.h>.
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCHITECTURE = 0, 4
-# Calls of x86-64's ABI with pointers of 32 bits are numbered from here on.
+# The first number of calls of x86-64's ABI with 32-bit pointers.
 _X32 = 0x40000000
 
 
-# A fork has the filter of its zygote.
+# A fork inherits the filter of its zygote.
 _is_confined = False
 
 
 def confine_calls() -> None:
-    """From now on, for this process and what it starts. Kernels without it and other systems do nothing."""
+    """Filters the calls of this process and what it starts; kernels without seccomp and other systems do nothing."""
     global _is_confined  # noqa: PLW0603 - what all forks of this process have
     if sys.platform != "linux" or _is_confined:
         return
@@ -61,7 +63,7 @@ def confine_calls() -> None:
 
 
 def _program(machine: str) -> bytes:
-    """Calls of another machine, and those of 32 bits, are as if the kernel did not have them."""
+    """Returns the filter, which refuses calls of other machines and of 32 bits as if the kernel did not have them."""
     if machine not in _MACHINES:
         return _step(_RETURN, _ALLOW)
     refused = [numbers[list(_MACHINES).index(machine)] for numbers in _CALLS.values()]
@@ -79,5 +81,5 @@ def _program(machine: str) -> bytes:
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-    """struct sock_filter; `yes` and `no` are how many steps are left out."""
+    """Returns a struct sock_filter; `yes` and `no` are how many steps are skipped."""
     return struct.pack("HBBI", code, yes, no, value)

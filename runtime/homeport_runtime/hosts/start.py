@@ -1,4 +1,4 @@
-"""From a manifest to an app that serves: the same for every host."""
+"""Turns a manifest into an app that serves, in the same way for every host."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ from ..takeover.program import command, run_program
 
 @dataclass(frozen=True)
 class Folders:
-    """`app` is what was bundled, `work` where the server runs, `layer` holds the packages, `sessions` is None unless
-    they are kept.
+    """Holds the folders of a server.
+
+    `app` is what was bundled, `work` where the server runs, `layer` holds the packages; `sessions` is None unless
+    sessions are kept.
     """
 
     app: Path
@@ -41,8 +43,10 @@ class Folders:
 
 @dataclass(frozen=True)
 class Served:
-    """What is to be served: the `server` object, called `name` where it was found by name, as the program has `given`
-    it; or without one the stdio `command`. `chosen` says it to the person, and why it is that.
+    """Describes what is to be served: the `server` object, or without one the stdio `command`.
+
+    `name` is the name under which the object was found, None if a program has served it, with the options `given`.
+    `chosen` tells the person what is served, and why.
     """
 
     chosen: str
@@ -54,7 +58,9 @@ class Served:
 
 @dataclass(frozen=True)
 class Prepared:
-    """`kind` is the adapter's, `name` the server's in its module, `chosen` why it is this one."""
+    """Holds an app before its lifespan, with the adapter's `kind`, the server's `name` in its module, and why it was
+    chosen.
+    """
 
     app: App
     kind: str
@@ -62,16 +68,16 @@ class Prepared:
     chosen: str
 
 
-# Serves until the end, on the loop of whoever awaits it.
+# Serves until the end, on the event loop of its caller.
 Live = Callable[[Served], Coroutine[Any, Any, None]]
 Fail = Callable[[ServerError], NoReturn]
 
 
 def run(manifest: Manifest, folders: Folders, live: Live, fail: Fail) -> None:
-    """Runs the server to its end; `live` is called where it comes to serve.
+    """Runs the server to its end, and calls `live` when it is to be served.
 
-    Raises ServerError for what goes wrong before that. `fail` is told what `live` raises within a program, which might
-    take it for an error of its own and go on.
+    Raises ServerError for a failure before that. `fail` gets the ServerError of `live` within a program, which might
+    otherwise take it for an error of its own and continue.
     """
     program = manifest.program
     if program is None:
@@ -108,7 +114,7 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
                 module = run_program(program, AppImports(folders.app, folders.work, roots))
         except ServerError as error:
             if takeover.taken:
-                # What it does when it has served is its own business.
+                # What the program does after serving does not matter.
                 return
             if not NotServable.is_in(error.__cause__):
                 raise
@@ -124,8 +130,8 @@ async def _serve_found(module: ModuleType, file: str, name: str | None, folders:
 
 
 async def _serve_found_or_bridge(module: ModuleType | None, program: Program, folders: Folders, live: Live) -> None:
-    """The program has ended without serving: serves the server that its main module has; without one the program, over
-    stdio.
+    """Serves what a program that has ended without serving has in its main module, else the program
+    itself over stdio.
     """
     try:
         if module is None:
@@ -150,7 +156,9 @@ def _loading() -> Iterator[None]:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Hardly anything that an import makes is garbage: looking for it is a sixth of the time."""
+    """Turns garbage collection off, since imports make hardly any garbage, and collecting takes a sixth
+    of their time.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -170,7 +178,10 @@ def prepare(
     *,
     listens: bool = True,
 ) -> Prepared:
-    """The app before its lifespan. Raises ServerError."""
+    """Returns the app before its lifespan.
+
+    Raises ServerError if the server cannot be served.
+    """
     with _starting(folders):
         sessions = manifest.sessions and not served.given.stateless
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
@@ -190,8 +201,9 @@ def _adapter(served: Served, folders: Folders, options: ServeOptions) -> ServerA
 async def started(
     app: App, folders: Folders, tools: Sequence[Mapping[str, Any]] | None
 ) -> AsyncIterator[Mapping[str, Any] | None]:
-    """The app within its lifespan, warm; what it said of itself while it warmed up. Raises ServerError for what happens
-    before that, and only for that.
+    """Enters the app's lifespan, warms the app up, and yields its contract, None if `tools` made asking unnecessary.
+
+    Raises ServerError for failures before the yield, and only for those.
     """
     with _starting(folders):
         lifespan = app.lifespan()

@@ -1,7 +1,7 @@
-"""One worker: loads the server, warms it up, accepts on the project's socket when told, and drains when told.
+"""Runs one worker: loads the server, warms it up, accepts on the project's socket when told, and drains when told.
 
-The same start serves inspection at deploy time: such a worker reports the contract and ends. What a worker is told
-first is its Job; environment and secrets come in there, so they are in no command line and never in a zygote.
+The same start serves inspection at deploy time: such a worker reports the contract and ends. The first order of a
+worker is its Job, which contains environment and secrets, so that they are in no command line and never in a zygote.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +32,8 @@ from ..telemetry import capture_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
+from .deadline import Deadline
+from .job import Job
 from .libraries_report import libraries_report
 from .limits import limit_process
 from .seccomp import confine_calls
@@ -41,63 +42,8 @@ from .start import Fail, Folders, Prepared, Served, prepare, run, started
 if TYPE_CHECKING:
     from .confinement import EmptyRoom
 
-# Seconds that a program has to clean up when it has served.
+# The seconds that a program has to clean up after it has served.
 END_S = 5.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the supervisor tells a worker first. `mode` is `serve` or `inspect`; `names` are host names beside the
-    loopback ones; `idle_s` the seconds without requests after which it says that it is idle; `alone` that it shares its
-    project's sockets with no other; `secrets` the values in `environment` that no output may show, by name; `hidden`
-    the platform's folders of which it may see nothing but what is `writable`, and `protected`, which it may not change;
-    `tools` what the server has listed in a worker that warmed up before; `token_hash` that of the bearer token which
-    callers must have, if any; `record` that an inspection also tells what the server says to every client alike;
-    `calls` the file that has the calls which it answers.
-    """
-
-    mode: str
-    manifest: Manifest
-    bundle: Path
-    workdir: Path
-    layer: Path
-    environment: Mapping[str, str]
-    secrets: Mapping[str, str]
-    names: tuple[str, ...]
-    idle_s: float
-    alone: bool
-    state_key: bytes | None
-    hidden: tuple[Path, ...]
-    writable: tuple[Path, ...]
-    protected: tuple[Path, ...]
-    tools: Sequence[Mapping[str, Any]] | None
-    token_hash: str | None
-    record: bool
-    calls: Path | None
-
-    @classmethod
-    def read(cls, message: Mapping[str, Any]) -> Job:
-        key = message.get("state_key")
-        return cls(
-            mode=message["mode"],
-            manifest=Manifest.read(message["manifest"]),
-            bundle=Path(message["bundle"]),
-            workdir=Path(message["workdir"]),
-            layer=Path(message["layer"]),
-            environment=message["environment"],
-            secrets=message.get("secrets", {}),
-            names=tuple(message["names"]),
-            idle_s=message["idle_s"],
-            alone=message["alone"],
-            state_key=bytes.fromhex(key) if key else None,
-            hidden=tuple(map(Path, message.get("hidden", ()))),
-            writable=tuple(map(Path, message.get("writable", ()))),
-            protected=tuple(map(Path, message.get("protected", ()))),
-            tools=message.get("tools"),
-            token_hash=message.get("token_hash"),
-            record=message.get("record", False),
-            calls=Path(message["calls"]) if message.get("calls") else None,
-        )
 
 
 def main(
@@ -106,9 +52,11 @@ def main(
     trees: Mapping[Path, int] = MappingProxyType({}),
     empty_room: EmptyRoom | None = None,
 ) -> NoReturn:
-    """The whole life of a worker process. `sockets` are the listener and the two ends of the exchange of connections
-    (see handover.py); none for an inspection. `trees` are mounts of what it may see, where it does not see it yet, and
-    `empty_room` is where it is, if it is in one.
+    """Runs a worker process from start to end.
+
+    `sockets` are the listener and the two ends of the exchange of connections (see handover.py), none for an
+    inspection. `trees` are mounts of the folders that it may see and does not see yet. `empty_room` is the room that it
+    is in, None if it is in none.
     """
     install_takeover()
     code = 1
@@ -124,7 +72,7 @@ def main(
 
 
 def _leave(code: int) -> NoReturn:
-    """Ends the process as Python does, but waits for no thread: one that the server left would keep it for ever."""
+    """Ends the process after its exit handlers, without waiting for threads, which might never end."""
     with contextlib.suppress(BaseException):
         atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -160,7 +108,7 @@ def _work(
         os.close(tree)
     confine_calls()
     _settle(job)
-    deadline = _Deadline(manifest.start_timeout_s, job, channel)
+    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
 
     def fail(error: ServerError) -> NoReturn:
         deadline.reached_start()
@@ -174,27 +122,27 @@ def _work(
 
 
 def _place(path: Path, trees: Mapping[Path, int]) -> Path:
-    """Where `path` is before this process is in its room."""
+    """Returns where `path` can be opened before this process is in its room."""
     return Path("/proc/self/fd", str(trees[path])) if path in trees else path
 
 
 def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
-    """Before the first line of the server's own code, and before there is a second thread."""
+    """Confines the process before the server's code runs, and before there is a second thread."""
     from .confinement import Room, enter_empty_room
 
-    # Below the layer and the runtime is code that servers of other projects run, too.
+    # Servers of other projects run the code below the layer and the runtime, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
     room = Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected))
     (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
 def _settle(job: Job) -> None:
-    """Makes the process the server's own: environment, folder, path, output."""
+    """Sets the process up for the server: environment, folder, path and output."""
     roots = job.manifest.roots
     environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
     os.environ.update(environment)
-    # A fork has the time zone of its zygote.
+    # A fork inherits the time zone of its zygote.
     time.tzset()
     os.chdir(job.workdir)
     capture_output(Scrubber(job.secrets))
@@ -220,12 +168,12 @@ class Worker:
         self._sockets = sockets
         self._open_calls = open_calls
         self._reached_start = reached_start
-        # Sessions are kept beside the working folder: they belong to the project and not to the server.
+        # Sessions are kept beside the working folder, since the server must not see them.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
         self._folders = Folders(job.bundle / APP_FOLDER, job.workdir, job.layer, sessions)
 
     def run(self, fail: Fail) -> None:
-        """To the end of the server's own program."""
+        """Runs the server's program to its end."""
         run(self._manifest, self._folders, self._serve, fail)
 
     async def _serve(self, served: Served) -> None:
@@ -238,7 +186,7 @@ class Worker:
             names,
             (lambda: key) if (key := job.state_key) else None,
             job.token_hash,
-            # What is recorded a function says, where nobody may.
+            # A function answers from the record, and does not allow subscriptions.
             listens=not job.record,
         )
         async with started(server.app, self._folders, job.tools) as contract:
@@ -261,7 +209,7 @@ class Worker:
                 libraries=libraries_report(self._folders.layer),
             )
             return
-        # uvicorn comes from the layer, which is on the path only now.
+        # Imported late, since uvicorn is in the layer, which is only now on the path.
         from .handover import ALONE, Exchange
         from .http_server import HTTPServer
 
@@ -276,43 +224,7 @@ class Worker:
 
 
 def _end_within(seconds: float) -> None:
-    """Ends the process, when it has served, whatever its program still does behind its run()."""
+    """Ends the process after it has served, whatever its program does after its run() has returned."""
     timer = threading.Timer(seconds, _leave, [0])
     timer.daemon = True
     timer.start()
-
-
-class _Deadline:
-    """Ends a process that does not finish its start in time, and says where the server's code was waiting."""
-
-    def __init__(self, seconds: float, job: Job, channel: Channel) -> None:
-        self._seconds = seconds
-        self._app_folder = job.bundle / APP_FOLDER
-        self._channel = channel
-        self._started = threading.Event()
-        self._main = threading.get_ident()
-        threading.Thread(target=self._watch, name="start-deadline", daemon=True).start()
-
-    def reached_start(self) -> None:
-        self._started.set()
-
-    def _watch(self) -> None:
-        if self._started.wait(self._seconds):
-            return
-        self._channel.send(
-            event="failed",
-            message=f"the server did not finish starting within {self._seconds:g} s{self._where()}",
-            hint="do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
-            'a server that is run when its file is imported belongs under `if __name__ == "__main__":`',
-            trace="",
-        )
-        os._exit(1)
-
-    def _where(self) -> str:
-        frame = sys._current_frames().get(self._main)
-        prefix = f"{self._app_folder}/"
-        while frame is not None:
-            if frame.f_code.co_filename.startswith(prefix):
-                return f"; it waits in {frame.f_code.co_filename.removeprefix(prefix)}, line {frame.f_lineno}"
-            frame = frame.f_back
-        return ""

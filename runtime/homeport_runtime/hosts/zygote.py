@@ -1,9 +1,9 @@
-"""A zygote: one process per layer that has imported what servers import, and forks workers that need not.
+"""Implements a zygote: one process per layer that has imported what servers import, and from which workers are forked.
 
 It imports library modules only, never the user's own; environment, secrets and sockets reach a worker after the fork.
-The variables that modules looked at are told: a server that sets one of them wants a zygote that has it. When it forks
-it has a single thread, so a fork copies a whole process; a library that starts threads on import and keeps them makes
-the zygote say so, and is then left to the workers.
+It reports the variables that modules read: a server that sets one of them needs a zygote that has it. When it forks it
+has a single thread, so a fork copies the whole process. It reports a library that starts threads on import and keeps
+them, which is then left to the workers.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from .seccomp import confine_calls
 if TYPE_CHECKING:
     from .confinement import EmptyRoom
 
-# Seconds without an order after which a zygote puts its own house in order.
+# The seconds without an order after which a zygote moves its memory into huge pages.
 QUIET_S = 1.0
-# The same before it forks the worker that waits for the next order: a deploy wants two soon after each other.
+# The seconds before it preforks the worker for the next order: a deploy needs two soon after each other.
 PREFORK_S = 0.01
-# Left out like a module, where an SDK starts threads that stay.
+# This module is left out, too, if an SDK starts threads that stay.
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
-# What every worker needs to serve; an inspection does not, and so does not report it.
+# The modules that every worker needs to serve; an inspection does not, and so does not report them.
 SERVING_MODULES = (
     "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",
@@ -53,16 +53,17 @@ SERVING_MODULES = (
 
 @dataclass(frozen=True)
 class Preforked:
-    """A worker that waits for its order: its process, and the socket over which it gets that."""
+    """Is a worker that waits for its order on a socket."""
 
     pid: int
     orders: socket.socket
 
 
 class Zygote:
-    """Carries out one order at a time, which come from `orders`, and says on `answers` what has become of it: load
-    modules, or fork a worker onto the descriptors sent along. `in_room` says that workers have rooms: then one waits in
-    an empty one for the next order.
+    """Carries out one order from `orders` at a time, and reports the result on `answers`.
+
+    An order is to load modules, or to fork a worker with the descriptors that are sent along. With `in_room` workers
+    have rooms, and one is preforked in an empty room for the next order.
     """
 
     def __init__(self, orders: socket.socket, answers: socket.socket, *, in_room: bool) -> None:
@@ -70,9 +71,9 @@ class Zygote:
         self._answers = answers
         self._rehearsed = False
         self._reads = EnvironmentReads()
-        # Whether there is memory that is not yet in huge pages: that takes longer than a deploy should wait.
+        # Whether there is memory that is not in huge pages yet, which takes longer than a deploy should wait.
         self._scattered = False
-        # Whether a worker is forked before it is ordered, and the one that waits.
+        # Whether workers are preforked, and the one that waits.
         self._preforks = False
         self._preforked: Preforked | None = None
         self._in_room = in_room
@@ -104,7 +105,7 @@ class Zygote:
 
     @property
     def _patience(self) -> float | None:
-        """Seconds until it has something to do that nobody has ordered."""
+        """Returns the seconds until it does something without an order, None if there is nothing to do."""
         if self._scattered:
             return QUIET_S
         return PREFORK_S if self._preforks and self._preforked is None else None
@@ -121,7 +122,7 @@ class Zygote:
         try:
             pid = os.fork()
         except OSError:
-            # Out of memory or processes: nobody has asked for it, and whoever does is told.
+            # There is no memory, or too many processes; the next order to fork will report it.
             ours.close()
             theirs.close()
             self._preforks = False
@@ -172,7 +173,7 @@ class Zygote:
         self._answer(event="forked", pid=pid)
 
     def _give_to_preforked(self, order: dict[str, Any], descriptors: list[int]) -> int | None:
-        """Its process id, if there is one."""
+        """Passes the order to the preforked worker and returns its process id; None if there is none."""
         preforked, self._preforked = self._preforked, None
         if preforked is None:
             return None
@@ -182,7 +183,7 @@ class Zygote:
         return None
 
     def _end_preforked(self) -> None:
-        """It lacks what is loaded now."""
+        """Ends the preforked worker, which lacks the modules that are loaded now."""
         if self._preforked is not None:
             self._preforked.orders.close()
             self._preforked = None
@@ -197,13 +198,13 @@ class Zygote:
                 if pid == 0:
                     return
                 if self._preforked is not None and pid == self._preforked.pid:
-                    # What it could not do the next one could not either.
+                    # The next one would fail, too.
                     self._preforks = False
                     self._end_preforked()
                 self._answer(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
 
     def close(self) -> None:
-        """In the child: the zygote's own descriptors are not the worker's."""
+        """Closes the zygote's own descriptors in a child."""
         signal.set_wakeup_fd(-1)
         for end in (self._orders, self._answers, self._woken, self._wake):
             end.close()
@@ -235,8 +236,10 @@ def _become_preforked(zygote: Zygote, orders: socket.socket) -> NoReturn:
 
 
 def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room: EmptyRoom | None = None) -> NoReturn:
-    """`descriptors` are control channel, standard output, standard error, to serve its sockets, and what is at the
-    paths `trees` of the order, of what this process does not see.
+    """Runs a worker in this process.
+
+    `descriptors` are the control channel, standard output, standard error, the sockets to serve, and mounts for the
+    paths `trees` of the order, which this process cannot see.
     """
     try:
         control, out, err, *rest = descriptors
@@ -249,7 +252,8 @@ def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room
         os.close(err)
         gc.enable()
         if "numpy.random" in sys.modules:
-            # Seeded when it was imported, for all workers alike; the standard library's own is seeded by the fork.
+            # numpy's generator was seeded when it was imported, for all workers alike; the standard library's is seeded
+            # by the fork.
             sys.modules["numpy.random"].seed()
         from .worker import main
 
@@ -262,7 +266,7 @@ def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room
 
 
 def _import(name: str) -> None:
-    """Imports a module, or the module that has the last part of `name` as an attribute, which may import more."""
+    """Imports a module, or a module of which the last part of `name` is an attribute, which may import more."""
     with contextlib.suppress(Exception, LeftOut):
         try:
             importlib.import_module(name)

@@ -1,5 +1,6 @@
-"""From a bundle to the object that is served: its manifest, its environment, its imports, and the server it names.
+"""Loads the server of a bundle: its manifest, its environment, its imports, and the object that it serves.
 
-The code is imported from the bundle, as if it lay in the project's folder; packages may come out of one packed file
-(packed). The runtime's hosts and takeover import it, and the platform for the manifest and the environment.
+The code is imported from the bundle, as if it lay in the project's folder; packages may come from one packed file
+(packed.py). The runtime's hosts and takeover import this room, and the platform does for the manifest and the
+environment.
 """

@@ -1,4 +1,4 @@
-"""The variables that a server runs with."""
+"""Prepares the environment variables with which a server runs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-# Names of variables and secrets that begin so are homeport's own: they are not for the server.
+# The prefix of homeport's own variables and secrets, which the server does not get.
 RESERVED = "HOMEPORT_"
-# `${secrets.NAME}`, also inside longer text.
+# A reference `${secrets.NAME}`, which may be inside longer text.
 REFERENCE = re.compile(r"\$\{secrets\.([A-Za-z_][A-Za-z0-9_]*)\}")
-# What a worker gets of the platform's own environment: where programs and certificates are, never anything else.
+# The variables that a worker inherits from the platform: the places of programs and certificates, and nothing else.
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-# Log lines instead of boxes and colours, no look for newer versions, and no check of a library's own types (fastmcp's
-# key_value), which makes its import slower and finds nothing in the user's code.
+# Settings for log lines instead of boxes and colours, no check for newer versions, and no type check within a library
+# (fastmcp's key_value), which slows its import and finds nothing in the user's code.
 QUIET = {
     "FASTMCP_CHECK_FOR_UPDATES": "off",
     "FASTMCP_ENABLE_RICH_LOGGING": "false",
@@ -30,14 +30,14 @@ QUIET = {
     "PYTHONUNBUFFERED": "1",
 }
 
-# What login(1) sets: getpass.getuser(), Path.home() and many libraries cannot do without.
+# The variables that login(1) sets, which getpass.getuser(), Path.home() and many libraries need.
 LOGIN = ("HOME", "USER", "LOGNAME")
 
 
 def fill(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
-    """The variables with the secrets in place. What looks like a reference inside a value is left alone.
+    """Returns the variables with the secrets in place; a value that looks like a reference is not resolved again.
 
-    Raises KeyError where a value is missing.
+    Raises KeyError if a value is missing.
     """
     return {key: REFERENCE.sub(lambda match: secrets[match[1]], text) for key, text in environment.items()}
 
@@ -45,10 +45,10 @@ def fill(environment: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str
 def process_environment(
     environment: Mapping[str, str], *, layer: Path, project: Path, roots: Sequence[str]
 ) -> dict[str, str]:
-    """`environment` with what an activated virtual environment and a login give a process by hand.
+    """Returns `environment` with what an activated virtual environment and a login would add.
 
-    Programs of `layer` and its interpreter come first on PATH. On PYTHONPATH, for interpreters that the server starts,
-    are its own entries, seen from `project` (the folder it runs in), the project's `roots`, and the layer.
+    Programs of `layer` and its interpreter come first on PATH. PYTHONPATH, for interpreters that the server starts, has
+    the server's own entries, relative to `project` (the folder it runs in), the project's `roots`, and the layer.
     """
     programs = [str(layer / "bin"), str(Path(sys.executable).parent), environment.get("PATH") or os.defpath]
     own = [project / entry for entry in module_folders(environment)]
@@ -62,13 +62,14 @@ def process_environment(
 
 
 def module_folders(environment: Mapping[str, str]) -> Iterator[str]:
-    """The server's own entries on PYTHONPATH, as written: relative ones are relative to the project folder."""
+    """Returns the server's own entries on PYTHONPATH as written; relative ones are relative to the project folder."""
     return filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
 
 
 def login(project: Path) -> dict[str, str]:
-    """The variables of LOGIN. Without a home folder the user has one beside `project` from now on: a container's user
-    may have no entry in its passwd file, and a function none that is true.
+    """Returns the variables of LOGIN, and creates a home folder beside `project` for a user without one.
+
+    A container's user may have no entry in its passwd file, and a function's user has a wrong one.
     """
     try:
         entry = pwd.getpwuid(os.getuid())

@@ -1,4 +1,4 @@
-"""What importing a server costs: seconds by top-level package, and the modules that were loaded in the end."""
+"""Measures what importing a server costs: seconds by top-level package, and the modules that were loaded in the end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-# What executes a module's code: the loader and the module are its arguments.
+# Executes a module's code; its arguments are the loader and the module.
 ExecModule = Callable[[Any, ModuleType], None]
 
 
 @contextmanager
 def around_imports(wrap: Callable[[ExecModule], ExecModule]) -> Iterator[None]:
-    """While entered, each module that is imported is executed by what `wrap` makes of the usual function."""
+    """Wraps, while entered, the function that executes each imported module in what `wrap` returns."""
     loaders: tuple[Any, ...] = (SourceFileLoader, ExtensionFileLoader)
     originals = [loader.exec_module for loader in loaders]
     for loader, original in zip(loaders, originals, strict=True):
@@ -31,7 +31,7 @@ def around_imports(wrap: Callable[[ExecModule], ExecModule]) -> Iterator[None]:
 
 
 class ImportProfile:
-    """Times the execution of each module; what a module imports itself is not counted twice."""
+    """Measures the execution of each module, without the imports within it."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
@@ -64,13 +64,15 @@ class ImportProfile:
         return round(sum(self._seconds.values()), 4)
 
 
-# One per process: what a zygote has imported is part of the profile of the workers it forks.
+# There is one per process: what a zygote has imported is part of the profile of the workers it forks.
 PROFILE = ImportProfile()
 
 
 def loaded_modules(app: Path) -> list[str]:
-    """Modules a fresh process can import beforehand for any server of this layer: not the app's, not ours, and not what
-    an import hook has made otherwise than from its file (such as beartype's), since the hook must be there before.
+    """Returns the loaded modules that a fresh process can import beforehand for any server of this layer.
+
+    It omits the app's and the runtime's own modules, and those that an import hook (such as beartype's) has not loaded
+    from their files as they are, since the hook would have to be installed before.
     """
     names = []
     for name, module in list(sys.modules.items()):
@@ -86,5 +88,5 @@ def loaded_modules(app: Path) -> list[str]:
 
 
 def _unchanged(name: str) -> bool:
-    """Whether the hook that made the module leaves it as it is: key_value's does, unless the user turns it on."""
+    """Tells whether the module's import hook leaves it as it is: key_value's does, unless the user turns it on."""
     return name.startswith("key_value.") and os.environ.get("PY_KEY_VALUE_DISABLE_BEARTYPE") == "true"

@@ -1,6 +1,6 @@
-"""How the app's modules are imported: code from the bundle, which never changes; `__file__` in the project's folder.
+"""Imports the app's modules from the bundle, which never changes, with a `__file__` in the project's folder.
 
-A server that writes beside itself (`Path(__file__).parent / "expenses.db"`) or by relative path means one place that
+A server that writes beside itself (`Path(__file__).parent / "expenses.db"`) or to relative paths expects one place that
 outlives its releases. So modules are read from the bundle, where two releases can run side by side, but their
 `__file__` names the same file in the project's working folder.
 """
@@ -27,7 +27,7 @@ _RELATIVE_IMPORT = re.compile(rb"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 
 class AppImports:
-    """The app's place on the import path: `roots` are folders of the app from which its own packages are imported."""
+    """Puts the app on the import path; `roots` are folders of the app from which its own packages are imported."""
 
     def __init__(self, app: Path, workdir: Path, roots: Sequence[str] = ()) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class AppImports:
         self._loader = _make_loader(app, workdir)
 
     def install(self, first: Sequence[Path] = (), last: Sequence[Path] = ()) -> None:
-        """Behind `first`, and before `last`, come the roots, the project folder and its src."""
+        """Puts the roots, the project folder and its src on the path, after `first` and before `last`."""
         sys.path_hooks.insert(0, _make_path_hook(self._app, self._loader))
         sys.path_importer_cache.clear()
         paths = dict.fromkeys((*first, *self._roots, self._app, self._app / "src", *last))
@@ -59,7 +59,7 @@ class AppImports:
     def run_file(self, file: str) -> ModuleType:
         """Runs `file` as `python FILE` does: as __main__, with its own folder first on the path.
 
-        A file that imports relatively is part of its package, as with `python -m`.
+        A file with relative imports is part of its package, as with `python -m`.
         """
         source = self._app / file
         root, name = _module_name(source)
@@ -83,7 +83,7 @@ class AppImports:
 
 
 def _keep_standard(name: str) -> None:
-    """Libraries that import the standard module of that name get it, whatever the server's file is called."""
+    """Imports the standard module of that name, if there is one, so that libraries get it and not the server's file."""
     if name in sys.stdlib_module_names:
         importlib.import_module(name)
 
@@ -93,8 +93,8 @@ def _imports_relatively(source: Path) -> bool:
 
 
 def _module_name(source: Path) -> tuple[Path, str]:
-    """The folder to import from and the dotted name: `pkg/server.py` in a package is `pkg.server`."""
-    # `my-server` is a module name like any other, only no statement can import it.
+    """Returns the folder to import from and the dotted name: `pkg/server.py` in a package is `pkg.server`."""
+    # A module may be called `my-server`, only no import statement can name it.
     parts = [source.stem.replace(".", "_")]
     folder = source.parent
     while (folder / "__init__.py").exists():
@@ -105,7 +105,7 @@ def _module_name(source: Path) -> tuple[Path, str]:
 
 def _make_loader(app: Path, workdir: Path) -> type[SourceFileLoader]:
     class AppLoader(SourceFileLoader):
-        """Reads a module from the bundle and says that it is in the working folder."""
+        """Loads a module from the bundle and sets its `__file__` to the working folder."""
 
         def exec_module(self, module: ModuleType) -> None:
             module.__file__ = str(workdir / Path(self.path).relative_to(app))
@@ -115,7 +115,7 @@ def _make_loader(app: Path, workdir: Path) -> type[SourceFileLoader]:
 
 
 def _make_path_hook(app: Path, loader: type[SourceFileLoader]) -> Callable[[str], PathEntryFinder]:
-    """A function, as beartype's own import hooks insist on one."""
+    """Returns the hook as a function, since beartype's own import hooks require one."""
     hook = FileFinder.path_hook((ExtensionFileLoader, EXTENSION_SUFFIXES), (loader, SOURCE_SUFFIXES))
 
     def app_path_hook(entry: str) -> PathEntryFinder:

@@ -1,4 +1,4 @@
-"""Finds the server in the user's file: by name, by being the only one of a known kind, or by calling a factory."""
+"""Finds the server in the user's file: by name, as the only one of a known kind, or by calling a factory."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..protocol.endpoints import find_endpoints
 from ..servers import is_server
 from ..servers.asgi_app import ASGIAppServer
 
-# The names that fastmcp's own loader tries, in its order.
+# The names that fastmcp's own loader tries, in the same order.
 WELL_KNOWN_NAMES = ("mcp", "server", "app")
 
 
 class NoServer(ServerError):
-    """The program `file` serves nothing, and has nothing that could be served."""
+    """Says that the program `file` serves nothing, and has nothing that could be served."""
 
     def __init__(self, file: str) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class NoServer(ServerError):
 
 @contextmanager
 def explaining(file: str, app: Path, when: str) -> Iterator[None]:
-    """Whatever the person's code raises becomes a ServerError that shows their frames only."""
+    """Turns every exception of the person's code into a ServerError that shows their frames only."""
     try:
         yield
     except ServerError:
@@ -44,7 +44,7 @@ def explaining(file: str, app: Path, when: str) -> Iterator[None]:
         raise ServerError(
             f"{file} ended {when}: {said}",
             hint="give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret",
-            # What a program wrote before it exits with a number says why, and no traceback does.
+            # A program that exits with a number has printed the reason, which no traceback shows.
             trace=user_trace(stop, app) if isinstance(stop.code, str) else "",
         ) from stop
     except BaseException as error:
@@ -77,13 +77,13 @@ def _hint(error: BaseException) -> str:
 
 
 def _is_variable(error: KeyError) -> bool:
-    """Whether it was os.environ that had no such key."""
+    """Tells whether the key was missing in os.environ."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and frames[-1].name == "__getitem__" and frames[-1].filename in (os.__file__, "<frozen os>")
 
 
 def user_trace(error: BaseException, app: Path) -> str:
-    """The traceback as Python prints it, without frames of libraries and of the runtime."""
+    """Returns the traceback as Python prints it, without frames of libraries and of the runtime."""
     linecache.checkcache()
     report = traceback.TracebackException.from_exception(error)
     prefix = f"{app}/"
@@ -93,13 +93,13 @@ def user_trace(error: BaseException, app: Path) -> str:
         if current is None:
             continue
         current.stack = traceback.StackSummary.from_list([f for f in current.stack if f.filename.startswith(prefix)])
-        # Groups of exceptions are there from Python 3.11 on.
+        # Exception groups exist from Python 3.11 on.
         pending += [current.__cause__, current.__context__, *(getattr(current, "exceptions", None) or ())]
     return "".join(report.format()).replace(prefix, "").rstrip()
 
 
 def start_error(error: BaseException, app: Path, doing: str, hint: str) -> ServerError:
-    """What the server's own code raised after its import, while it was `doing` something."""
+    """Returns the error for an exception of the server's own code after its import, while it was `doing` something."""
     cause = error
     inner: Sequence[BaseException]
     while len(inner := getattr(cause, "exceptions", ())) == 1:
@@ -111,7 +111,10 @@ def start_error(error: BaseException, app: Path, doing: str, hint: str) -> Serve
 
 
 async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[str, object]:
-    """The server and what it is called in the module. Factories are called on the loop that will serve them."""
+    """Returns the server's name in the module and the server; factories are called on the loop that will serve them.
+
+    Raises ServerError if there is none, or several that could be meant.
+    """
     if name is not None:
         return name, await _named(module, file, name)
     if app := _serving_app(module):
@@ -134,8 +137,9 @@ async def find_server(module: ModuleType, file: str, name: str | None) -> tuple[
 
 
 def _serving_app(module: ModuleType) -> tuple[str, object] | None:
-    """The module's own ASGI app that has an MCP endpoint, for which `uvicorn module:app` was made: what it adds to its
-    server (keys, middleware) counts.
+    """Returns the module's own ASGI app with an MCP endpoint, as for `uvicorn module:app`.
+
+    It comes before the server in it, since what it adds (keys, middleware) matters.
     """
     apps = {name: each for name, each in _servers(module).items() if ASGIAppServer.infer(each) and find_endpoints(each)}
     name = next(iter(apps), "") if len(apps) == 1 else "app"
@@ -166,7 +170,7 @@ def _suggestion(module: ModuleType, file: str) -> str:
 
 
 def _servers(module: ModuleType) -> dict[str, object]:
-    """Every server in the module's namespace, each once."""
+    """Returns every server in the module's namespace, each once."""
     found: dict[str, object] = {}
     for name, value in list(vars(module).items()):
         if not name.startswith("_") and is_server(value) and not any(value is other for other in found.values()):
@@ -175,7 +179,7 @@ def _servers(module: ModuleType) -> dict[str, object]:
 
 
 def _is_factory(candidate: object, module: ModuleType) -> bool:
-    """A function of this very module that can be called without arguments."""
+    """Tells whether a function of this module can be called without arguments."""
     if not inspect.isfunction(candidate) or candidate.__module__ != module.__name__:
         return False
     return all(p.default is not p.empty for p in inspect.signature(candidate).parameters.values())

@@ -1,4 +1,4 @@
-"""manifest.json: what a bundle says about itself to the runtime that serves it."""
+"""Reads manifest.json, which describes a bundle to the runtime that serves it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FORMAT = 1
-# What a Manifest is read from. The rest (contract, modules, files) can be a hundred times as long.
+# The keys that a Manifest is read from; the others (contract, modules, files) can be a hundred times as long.
 KEYS = (
     "format", "entrypoint", "program", "args", "roots", "command", "server", "origins", "sessions", "start_timeout_s",
     "memory_mb",
@@ -18,8 +18,10 @@ APP_FOLDER = "app"
 
 @dataclass(frozen=True)
 class Program:
-    """A Python program: `python file` (relative to the app folder), or without a file `python -m module`, or with
-    `function` the console script `module:function`. `name` is what the person calls it, `args` are its arguments.
+    """Is a Python program: `python file`, or without a file `python -m module` or, with `function`, a console script.
+
+    `file` is relative to the app folder. The console script is `module:function`. `name` is what the person calls the
+    program, `args` are its arguments.
     """
 
     file: str | None
@@ -31,12 +33,12 @@ class Program:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The part of manifest.json that the runtime reads. Exactly one of `program` and `command` is set.
+    """Holds the part of manifest.json that the runtime reads; exactly one of `program` and `command` is set.
 
-    With `object` the program's file is not run but imported, for the server of that name. `roots` are the folders of
-    the app from which its packages are imported. `bridged` says that the program serves over stdio alone, as inspected.
-    `origins` are foreign Origins that may call. `start_timeout_s` bounds loading and warming up; `memory_mb` what the
-    process may allocate.
+    With `object` the program's file is imported instead of run, for the server of that name. `roots` are the folders of
+    the app from which its packages are imported. `bridged` means that the inspection found a program that serves only
+    over stdio. `origins` are foreign Origins that may call. `start_timeout_s` limits loading and warming up,
+    `memory_mb` what the process may allocate.
     """
 
     program: Program | None
@@ -51,7 +53,10 @@ class Manifest:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Manifest:
-        """Raises ValueError for a manifest of another format."""
+        """Returns the manifest in `data`.
+
+        Raises ValueError for a manifest of another format.
+        """
         if data["format"] != FORMAT:
             raise ValueError(f"the manifest has format {data['format']}, this runtime reads {FORMAT}")
         entrypoint = data["entrypoint"] or {}
@@ -73,7 +78,7 @@ def _program(data: Mapping[str, Any]) -> Program | None:
     if data["entrypoint"]:
         file = data["entrypoint"]["file"]
         return Program(file, "", None, file, args)
-    # Releases that were made by an earlier homeport have no programs.
+    # Releases of earlier versions have no programs.
     program = data.get("program")
     if not program:
         return None

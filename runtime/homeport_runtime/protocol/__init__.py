@@ -1,5 +1,5 @@
-"""The Model Context Protocol on the wire: JSON-RPC, event streams, sessions, and one era translated into another.
+"""Implements the Model Context Protocol on the wire: JSON-RPC, event streams, sessions, and translation between eras.
 
-Protocol 2026-07-28 is put in front of servers of the older era here (modern), and what every client asks first is
-recorded (discovery). No SDK is imported and no process is known; everything above, from guard to hosts, imports it.
+It serves protocol 2026-07-28 for servers of the older era (modern.py), and records what every client asks first
+(discovery.py). It imports no SDK and knows no process; everything above, from guard to hosts, imports it.
 """

@@ -1,4 +1,4 @@
-"""What the server offers, read at deploy time from what it says on the wire."""
+"""Reads a server's contract, what it offers, at deploy time and over its own protocol."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..errors import ServerError
 from .endpoints import HTTP, SSE, Endpoint
 from .probe import LISTS, MAX_TOLD, Guarded, NoMCPEndpoint, Probe, has_stream
 
-# What requests from inside the process say they were sent to; the SDKs' own check wants a port.
+# The Host of requests from inside the process; the SDKs' own check wants a port.
 PROBE_HOST = "127.0.0.1:80"
-# Where apps have their endpoints whose routes say nothing.
+# The usual paths of endpoints, for apps whose routes do not show them.
 USUAL_HTTP = ("/mcp", "/mcp/", "/")
 USUAL_SSE = ("/sse", "/sse/")
 
@@ -24,7 +24,10 @@ Contract = dict[str, Any]
 
 
 async def probe_endpoints(app: ASGIApp) -> tuple[Endpoint, ...]:
-    """Those of an app whose routes cannot be read. Raises ServerError if there are none."""
+    """Finds the endpoints of an app whose routes cannot be read, by requests to the usual paths.
+
+    Raises ServerError if there are none.
+    """
     http, guarded = None, None
     for path in USUAL_HTTP:
         try:
@@ -32,7 +35,7 @@ async def probe_endpoints(app: ASGIApp) -> tuple[Endpoint, ...]:
         except NoMCPEndpoint:
             continue
         except Guarded:
-            # A guard in front says so of every path.
+            # The app's own guard answers so on every path.
             guarded = guarded or path
             continue
         except ServerError:
@@ -57,7 +60,9 @@ async def probe_endpoints(app: ASGIApp) -> tuple[Endpoint, ...]:
 
 
 async def read_contract(app: ASGIApp, endpoints: Sequence[Endpoint]) -> Contract:
-    """The contract of the only endpoint, or what all offer together, and `endpoints`, which says who has what."""
+    """Returns the contract of the only endpoint, or what all of them offer together and, as `endpoints`, who offers
+    what.
+    """
     contracts = {endpoint.path: await _contract(app, endpoint) for endpoint in endpoints}
     if len(contracts) == 1:
         return next(iter(contracts.values()))
@@ -103,7 +108,7 @@ async def _contract(app: ASGIApp, endpoint: Endpoint) -> Contract:
 
 
 async def _behind_the_guard(endpoint: Endpoint, refusal: str) -> Contract:
-    """What can be known by asking the server itself, as nobody else may."""
+    """Returns what the server behind the app's own guard says when it is asked directly."""
     if endpoint.inside is None:
         return _unasked(None)
     try:
@@ -111,13 +116,13 @@ async def _behind_the_guard(endpoint: Endpoint, refusal: str) -> Contract:
     except (Guarded, NoMCPEndpoint) as problem:
         told = str(problem) if isinstance(problem, Guarded) else refusal
     except Exception as problem:
-        # The handler may need what its guard would have left for it.
+        # The handler may need something that its guard puts into the request.
         told = f"{type(problem).__name__}: {problem}"
     return {**_unasked(endpoint.inside), "problems": [{"method": "initialize", "message": told[:MAX_TOLD]}]}
 
 
 def _unasked(inside: Any) -> Contract:
-    """What the SDK's server says of itself before it is asked; it lists nothing."""
+    """Returns what the SDK's server object declares of itself, without any lists."""
     manager = getattr(inside, "__self__", None) or getattr(inside, "session_manager", None)
     lowlevel: Any = getattr(manager, "app", None)
     said = lowlevel.create_initialization_options() if hasattr(lowlevel, "create_initialization_options") else None

@@ -1,8 +1,8 @@
-"""What a server says to every client alike, recorded when it was deployed: a function answers it before its module is
-imported, for most clients only look.
+"""Records what a server answers to every client alike, so that a function can answer it before it imports the server.
 
-Recorded is the HTTP answer as it was, with a name in the place of the request's id. An answer that differs between two
-clients, or between two moments, is not recorded, and neither is a request that has more in it than the method needs.
+Most clients only ask for that. The HTTP answer is recorded with a placeholder for the request's id. An answer that
+differs between two clients, or between two moments, is not recorded, and a request that has more in it than the method
+needs is not answered from the record.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ FILE_NAME = "discovery.json"
 CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 LISTS = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
 INITIALIZED = "notifications/initialized"
-# Stands where the request's id was.
+# The placeholder for the request's id.
 ID = "homeport-recorded"
 
-# Headers and body to status, headers and body.
+# Sends headers and a body, and returns status, headers and body.
 Ask = Callable[[Headers, bytes], Awaitable[tuple[int, Headers, bytes]]]
 
 
@@ -34,7 +34,10 @@ class Answer(NamedTuple):
 
 
 def key_of(headers: Mapping[str, str], message: object) -> str | None:
-    """The name of what is asked; None if the answer may depend on more than that. Header names are in lower case."""
+    """Returns the name under which the answer to a message is recorded; None if it may depend on more than the method.
+
+    Header names are in lower case.
+    """
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or not _is_usual(headers):
         return None
     method, params, request_id = message.get("method"), message.get("params", {}), message.get("id")
@@ -84,7 +87,7 @@ def _is_modern(method: str, headers: Mapping[str, str], params: Mapping[str, Any
 
 
 async def record(ask: Ask) -> dict[str, Any]:
-    """What goes into discovery.json: the answers of a server that is served without sessions."""
+    """Returns the content of discovery.json: the answers of a server that is served without sessions."""
     answers: dict[str, int] = {}
     kept: list[tuple[int, list[list[str]], str]] = []
     for key, headers, message in recorded_requests():
@@ -119,7 +122,9 @@ def recorded_requests() -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
 
 
 def as_asked(headers: Mapping[str, str], message: Mapping[str, Any], client: str) -> tuple[Headers, bytes]:
-    """Two clients differ in their names, their capabilities and their User-Agent."""
+    """Returns a request as `client` sends it; two clients differ in their names, their capabilities and their
+    User-Agent.
+    """
     info = {"name": client, "version": str(len(client))}
     params = dict(message.get("params", {}))
     if message["method"] == "initialize":
@@ -140,14 +145,14 @@ def as_asked(headers: Mapping[str, str], message: Mapping[str, Any], client: str
 
 
 class Discovery:
-    """The recorded answers."""
+    """Holds the recorded answers."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._answers: Mapping[str, int] = data["answers"]
         self._kept = data["kept"]
 
     def answer(self, headers: Mapping[str, str], message: Any) -> Answer | None:
-        """What the server would say; None if that was not recorded."""
+        """Returns the recorded answer to a message, None if there is none."""
         key = key_of(headers, message)
         if key is None or key not in self._answers:
             return None

@@ -1,6 +1,6 @@
-"""The MCP endpoints of a Starlette or FastAPI app, read from its routes: nothing is called, and nothing is imported.
+"""Finds the MCP endpoints of a Starlette or FastAPI app in its routes, without calling or importing anything.
 
-An endpoint is recognised by what its handler reaches: the classes of the SDKs by their names, and the methods of theirs
+It recognises an endpoint by what its handler reaches: classes of the SDKs, by their names, and those methods of theirs
 that a handler of the user's own calls.
 """
 
@@ -20,14 +20,16 @@ MESSAGES_PATH = "/messages/"
 # The classes that serve streamable HTTP in mcp, fastmcp and fastapi-mcp.
 HTTP_HANDLERS = ("StreamableHTTPASGIApp", "StreamableHTTPSessionManager", "FastApiHttpSessionManager")
 SSE_TRANSPORT = "SseServerTransport"
-# A handler is a few layers around what it hands its request to: middleware, bound methods, closures.
+# The number of layers (middleware, bound methods, closures) between a handler and what it passes its request to.
 MAX_DEPTH = 6
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`path` answers the transport, "http" or "sse"; in the latter clients post to `messages`. `inside` is the same
-    endpoint without the guards in front of it, None where that is not known: it is for inspection alone.
+    """Is an MCP endpoint at `path`, of the transport "http" or "sse".
+
+    With "sse" clients post to `messages`. `inside` is the same endpoint without the app's own guards, for inspection
+    only; it is None where that is not known.
     """
 
     path: str
@@ -37,12 +39,12 @@ class Endpoint:
 
 
 def find_endpoints(app: object) -> tuple[Endpoint, ...]:
-    """Each endpoint once, in the order of the routes."""
+    """Returns each endpoint once, in the order of the routes."""
     found: dict[str, Endpoint] = {}
     messages: dict[int, str] = {}
     streams: dict[str, int] = {}
     router = _routed(app)
-    # Behind all middleware of the app, for where the handler's own guard cannot be told from it.
+    # The app without its middleware, for handlers that cannot be told from their own guard.
     past_middleware = getattr(router, "router", None)
     for path, handler in _handlers(router, ""):
         reached = list(_reached(handler))
@@ -62,12 +64,12 @@ def find_endpoints(app: object) -> tuple[Endpoint, ...]:
 
 
 def has_route(app: object, path: str) -> bool:
-    """Whether one of the app's routes is for just this path."""
+    """Tells whether one of the app's routes is for exactly this path."""
     return any(known.rstrip("/") == path for known, _ in _handlers(_routed(app), ""))
 
 
 def _routed(app: object) -> Any:
-    """The app with routes behind middleware that is wrapped around it by hand."""
+    """Returns the app with routes inside any middleware that was wrapped around it by hand."""
     for _ in range(MAX_DEPTH):
         if isinstance(getattr(app, "routes", None), list):
             break
@@ -76,7 +78,7 @@ def _routed(app: object) -> Any:
 
 
 def _handlers(app: Any, prefix: str) -> Iterator[tuple[str, object]]:
-    """Each handler and the path that leads to it."""
+    """Yields each handler with its path."""
     routes = getattr(app, "routes", None)
     for route in routes if isinstance(routes, list) else ():
         path = prefix + getattr(route, "path", "")
@@ -88,12 +90,12 @@ def _handlers(app: Any, prefix: str) -> Iterator[tuple[str, object]]:
         elif isinstance(getattr(_routed(inner), "routes", None), list):
             yield from _handlers(_routed(inner), path)
         elif inner is not None:
-            # A mount without routes takes what is below its path; Starlette redirects from the path itself.
+            # A mount without routes gets everything below its path; Starlette redirects from the path itself.
             yield f"{path}/", inner
 
 
 def _reached(handler: object) -> Iterator[object]:
-    """The handler, and what it hands its requests to."""
+    """Yields the handler, and the objects that it passes its requests to."""
     pending, seen = [(handler, 0)], set()
     while pending:
         current, depth = pending.pop(0)
@@ -102,7 +104,7 @@ def _reached(handler: object) -> Iterator[object]:
         seen.add(id(current))
         yield current
         with suppress(Exception):
-            # An object that stands for another may raise whatever it likes.
+            # A proxy object may raise any error.
             pending += [(each, depth + 1) for each in _next(current)]
 
 
@@ -114,7 +116,8 @@ def _next(current: Any) -> Iterator[object]:
         yield current.__self__
         yield current.__func__
     elif kind is FunctionType:
-        # Not what a library's own functions know: that would be nearly everything.
+        # Only names that a function uses are followed, since the globals of a library's functions lead nearly
+        # everywhere.
         names = [name for name in current.__code__.co_names if name in current.__globals__]
         yield from (value for value in map(current.__globals__.get, names) if _is_of_interest(value))
         for cell in current.__closure__ or ():
@@ -140,7 +143,7 @@ def _is_a(candidate: object, *names: str) -> bool:
 
 
 def _names_used(reached: object) -> tuple[str, ...]:
-    """The attributes that a function uses, and the name of a method."""
+    """Returns the attributes that a function uses, or the name of a method."""
     if type(reached) is MethodType:
         return (reached.__name__,)
     return reached.__code__.co_names if type(reached) is FunctionType else ()

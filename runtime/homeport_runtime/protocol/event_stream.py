@@ -1,4 +1,4 @@
-"""A stream of server-sent events, written while its client is there to read it."""
+"""Writes streams of server-sent events for as long as their client reads them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import asyncio
 from typing import Any
 
 from ..asgi import Headers, Receive, Send, send_json
-from .jsonrpc import KEEP_ALIVE, RPC, SSE_HEADERS, ClientGoneError, disconnected, event
+from .jsonrpc import KEEP_ALIVE, RPC, SSE_HEADERS, disconnected, event
+from .messages import ClientGoneError
 
 # Proxies close a connection on which nothing is sent for a minute or less.
 KEEP_ALIVE_S = 15.0
 
 
 async def next_message(messages: asyncio.Queue[RPC], gone: asyncio.Future[Any]) -> RPC | None:
-    """The next message, or None after KEEP_ALIVE_S without one. Raises ClientGoneError when `gone` is done first."""
+    """Returns the next message, or None after KEEP_ALIVE_S seconds without one.
+
+    Raises ClientGoneError when `gone` is done first.
+    """
     if not messages.empty():
         return messages.get_nowait()
     getter = asyncio.ensure_future(messages.get())
@@ -38,8 +42,10 @@ async def send_events(
     headers: Headers | None = None,
     first: bytes = b"",
 ) -> None:
-    """Answers with `first`, then each message as an event, up to the response if `until_response`, else until the
-    client goes away. A quiet stream is kept open with comments.
+    """Sends `first`, then each message as an event, until the response if `until_response`, else until the client
+    leaves.
+
+    Comments keep a quiet stream open.
     """
     await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS + (headers or [])})
     if first or not until_response:

@@ -1,15 +1,15 @@
-"""JSON-RPC messages over HTTP: what is read from a request, and the bytes of an answer."""
+"""Reads JSON-RPC messages from HTTP requests, and encodes those of answers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..asgi import Headers, Receive, Scope, header
-from .messages import MESSAGE
+from .messages import MESSAGE, read_body
 
-# One JSON-RPC message (https://www.jsonrpc.org/specification), decoded.
+# A decoded JSON-RPC message (https://www.jsonrpc.org/specification).
 RPC = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
@@ -18,7 +18,7 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 EVENT_STREAM = b"text/event-stream"
-# What the SDKs send: a proxy in between must neither keep nor change the stream.
+# The headers that the SDKs send, so that no proxy keeps or changes the stream.
 SSE_HEADERS: Headers = [
     (b"content-type", EVENT_STREAM),
     (b"cache-control", b"no-cache, no-transform"),
@@ -28,17 +28,27 @@ SSE_HEADERS: Headers = [
 KEEP_ALIVE = b": ping\r\n\r\n"
 
 
-class ClientGoneError(Exception):
-    """The client closed its connection before it was answered."""
-
-
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One line without a newline in it, ASCII, so that any program can read it."""
+    """Encodes a message as one line of ASCII, without a newline in it, so that any program can read it."""
     return json.dumps(message, separators=(",", ":")).encode()
 
 
 def event(message: Mapping[str, Any]) -> bytes:
     return b"event: message\r\ndata: " + encode(message) + b"\r\n\r\n"
+
+
+def messages_in(body: bytes) -> Iterator[RPC]:
+    """Yields the messages of an answer, or of a part of one; what is no message is skipped.
+
+    They are in the data lines of an event stream, else the body is JSON, which may be an array of them.
+    """
+    lines = [line[5:] for line in body.split(b"\n") if line.startswith(b"data:")]
+    for document in lines or [body]:
+        try:
+            said = json.loads(document)
+        except (ValueError, RecursionError):
+            continue
+        yield from (each for each in (said if isinstance(said, list) else [said]) if isinstance(each, dict))
 
 
 def error(request_id: object, code: int, message: str, data: object = None) -> RPC:
@@ -53,14 +63,16 @@ def is_request_id(value: object) -> bool:
 
 
 def meta_of(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message's `params._meta`, empty if it has none."""
+    """Returns the message's `params._meta`, empty if it has none."""
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     return meta if isinstance(meta, dict) else {}
 
 
 def accepted(scope: Scope) -> tuple[bool, bool, bool]:
-    """Whether the Accept header allows JSON and an event stream, and whether it asks for the stream by name."""
+    """Tells whether the Accept header allows JSON, whether it allows an event stream, and whether it
+    names the stream.
+    """
     types = [part.split(";")[0].strip().lower() for part in (header(scope, b"accept") or "*/*").split(",")]
     anything = "*/*" in types
     as_json = anything or "application/json" in types or "application/*" in types
@@ -68,20 +80,11 @@ def accepted(scope: Scope) -> tuple[bool, bool, bool]:
     return as_json, anything or by_name, by_name
 
 
-async def read_body(receive: Receive) -> bytes:
-    """The whole body; its size is the guard's business. Raises ClientGoneError."""
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
 async def read_json(scope: Scope, receive: Receive) -> Any:
-    """The body, decoded; `scope["homeport.message"]` is the guard's work. Raises ValueError, ClientGoneError."""
+    """Returns the decoded body, which `scope["homeport.message"]` holds if the guard has parsed it.
+
+    Raises ValueError if it is not JSON, and ClientGoneError if the client leaves before it is complete.
+    """
     if scope.get(MESSAGE) is not None:
         return scope[MESSAGE]
     try:
@@ -91,6 +94,6 @@ async def read_json(scope: Scope, receive: Receive) -> Any:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the client goes away."""
+    """Returns when the client leaves."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Reading a request's body up to a limit, parsing it once, and giving it back to the app unchanged."""
+"""Reads a request's body up to a limit, parses it once, and passes it on to the app unchanged."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ MESSAGE = "homeport.message"
 # The SDKs' own limit (mcp.server.transport_security.DEFAULT_MAX_REQUEST_BODY_SIZE).
 MAX_BODY = 4 * 1024 * 1024
 MAX_DISCARDED = 16 * MAX_BODY
-# Bytes of both ends of a refused message in which its id is looked for.
+# The bytes at both ends of a refused message in which its id is searched for.
 MAX_PART = 4096
 _ID = rb'"id"\s*:\s*(-?\d{1,18}|"[^"\\]{1,256}")'
 _FIRST_ID = re.compile(rb"\s*\{[^{}\[\]]*?" + _ID)
 _LAST_ID = re.compile(_ID + rb"\s*(?:,[^{}\[\]]*)?\}\s*\Z")
-# Calls of one JSON array that have a record; no SDK answers arrays of more.
+# The calls of one JSON array that get a record; no SDK answers larger arrays.
 MAX_CALLS = 50
 JSON_TYPES = ("application/json", "application/json-rpc")
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than MAX_BODY bytes: `start` is what was read of it, and `is_whole` that nothing follows."""
+    """Says that a body has more than MAX_BODY bytes, of which `start` was read; `is_whole` means that there
+    is no more.
+    """
 
     def __init__(self, start: bytes = b"", *, is_whole: bool = False) -> None:
         super().__init__()
@@ -34,8 +36,8 @@ class BodyTooLarge(Exception):
         self.is_whole = is_whole
 
 
-class Disconnected(Exception):
-    """The client went away before its request was complete."""
+class ClientGoneError(Exception):
+    """Says that the client closed its connection before its request was complete, or before it was answered."""
 
 
 def declared_length(scope: Scope) -> int:
@@ -46,9 +48,13 @@ def declared_length(scope: Scope) -> int:
 
 
 async def read_body(receive: Receive) -> bytes:
+    """Returns the whole body.
+
+    Raises BodyTooLarge beyond MAX_BODY bytes, and ClientGoneError if the client leaves before it is complete.
+    """
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Disconnected
+        raise ClientGoneError
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
         if len(body) > MAX_BODY:
@@ -58,7 +64,7 @@ async def read_body(receive: Receive) -> bytes:
     while message.get("more_body"):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise ClientGoneError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY:
@@ -67,9 +73,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def discard_body(receive: Receive) -> bytes:
-    """Reads what is left of a body that is refused and returns its last bytes; a client that goes on beyond
-    MAX_DISCARDED bytes is left alone.
-    """
+    """Reads the rest of a refused body, up to MAX_DISCARDED bytes, and returns its last bytes."""
     size, last = 0, b""
     while size < MAX_DISCARDED:
         message = await receive()
@@ -82,21 +86,22 @@ async def discard_body(receive: Receive) -> bytes:
 
 
 def id_of_part(start: bytes, end: bytes) -> Any:
-    """The id of a request of which only the beginning and the end are known: it stands before the first thing that is
-    nested in it, or behind the last, where the SDKs write it. None if it is not found.
+    """Returns the id of a request of which only the beginning and the end are known, None if it is not found.
+
+    The SDKs write it before the first nested object or array, or after the last.
     """
     found = _FIRST_ID.match(start[:MAX_PART]) or _LAST_ID.search((start + end)[-MAX_PART:])
     return json.loads(found[1]) if found else None
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
-    """The message, or None for what is not a JSON object: the SDK says what is wrong with that."""
+    """Returns the message; None for what is not a JSON object, about which the SDK reports."""
     message = decoded(body)
     return message if isinstance(message, dict) else None
 
 
 def decoded(body: bytes) -> object:
-    """What the body says as JSON; None for what is none."""
+    """Returns the body decoded as JSON, None if it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -104,7 +109,7 @@ def decoded(body: bytes) -> object:
 
 
 def calls_in(said: object) -> list[dict[str, Any]]:
-    """The calls of tools in what a client posted, a message or an array of them: the first MAX_CALLS."""
+    """Returns the first MAX_CALLS tool calls in what a client posted, a message or an array of messages."""
     if isinstance(said, list):
         return list(islice(filter(_is_call, said), MAX_CALLS))
     return [said] if _is_call(said) else []
@@ -115,7 +120,7 @@ def _is_call(message: object) -> TypeGuard[dict[str, Any]]:
 
 
 def may_call(scope: Scope) -> bool:
-    """Whether what is posted to a path of the app's own may be a JSON-RPC message."""
+    """Tells whether a POST to any path of the app's own may be a JSON-RPC message."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return False
     media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
@@ -123,9 +128,9 @@ def may_call(scope: Scope) -> bool:
 
 
 async def peek_body(receive: Receive) -> tuple[bytes | None, Receive]:
-    """The body, if it has at most MAX_BODY bytes, and a `receive` that gives all there is of it.
+    """Returns the body if it has at most MAX_BODY bytes, else None, and a `receive` that returns all of it.
 
-    What is larger goes to the app as it comes.
+    A larger body is passed to the app as it arrives.
     """
     parts: list[Message] = []
     size = 0
@@ -145,7 +150,7 @@ async def peek_body(receive: Receive) -> tuple[bytes | None, Receive]:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body in one piece and then what the connection says."""
+    """Returns a `receive` that returns the body in one piece and then the connection's messages."""
     pending = True
 
     async def replayed() -> Message:

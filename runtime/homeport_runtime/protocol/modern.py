@@ -1,6 +1,6 @@
-"""Protocol 2026-07-28 in front of a server that knows only the handshake revisions and is run without sessions.
+"""Serves protocol 2026-07-28 for a server that knows only the handshake revisions and is run without sessions.
 
-Each request of the modern era becomes one request of the older one, and the answer is translated back event by event.
+Each request of the modern era becomes one request of the older era, and the answer is translated back event by event.
 The checks, their order, codes and HTTP statuses are those of mcp 2.3 and of the specification (2026-07-28,
 basic/transports/streamable-http, basic/versioning, server/discover).
 """
@@ -19,7 +19,6 @@ from .jsonrpc import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RPC,
-    ClientGoneError,
     accepted,
     encode,
     error,
@@ -27,7 +26,7 @@ from .jsonrpc import (
     meta_of,
     read_json,
 )
-from .messages import MESSAGE
+from .messages import MESSAGE, ClientGoneError
 from .modern_answer import Answer, http_status, read_response, translate_response
 from .modern_request import MODERN_VERSIONS, TRANSLATED, envelope_error, unsupported_version
 from .subscriptions import without_subscriptions
@@ -39,14 +38,16 @@ _MODERN_META = "io.modelcontextprotocol/"
 
 
 class ModernTranslator:
-    """ASGI middleware at /mcp. A request of a handshake revision goes to `app` untouched; one of the modern era is
-    translated for `stateless`, the same server without sessions, which this era does not have.
+    """Is ASGI middleware at /mcp that translates requests of the modern era.
+
+    A request of a handshake revision is passed to `app` untouched. One of the modern era is translated for `stateless`,
+    the same server without sessions, which this era does not have.
     """
 
     def __init__(self, app: ASGIApp, stateless: ASGIApp) -> None:
         self._app = app
         self._stateless = stateless
-        # The server's InitializeResult: who it is, and the newest revision it speaks.
+        # The server's InitializeResult, which names the server and the newest revision it speaks.
         self._server: RPC | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +73,7 @@ class ModernTranslator:
             text = "Body must be a single JSON-RPC request or notification object"
             await _refuse(send, error(None, INVALID_REQUEST, text))
         elif "id" not in message:
-            # This era has no notifications from clients; those that are sent all the same are taken and dropped.
+            # This era has no notifications from clients; those that are sent nevertheless are accepted and dropped.
             if version in MODERN_VERSIONS:
                 await _send_empty(send, 202)
             else:
@@ -109,7 +110,9 @@ class ModernTranslator:
         await answer.finish()
 
     async def _initialize(self, scope: Scope) -> list[Message] | None:
-        """Asks the server who it is. Gives its own answer instead if that is a refusal, such as a 401."""
+        """Initializes the server; if it refuses, with a 401 for example, returns its answer, to be sent
+        to the client.
+        """
         params = {
             "protocolVersion": HANDSHAKE_VERSIONS[-1],
             "capabilities": {},
@@ -140,7 +143,7 @@ class ModernTranslator:
 
 
 def _is_call(message: Any) -> bool:
-    """Whether this is one well-formed request or notification."""
+    """Tells whether this is one well-formed request or notification."""
     return (
         isinstance(message, dict)
         and message.get("jsonrpc") == "2.0"
@@ -151,7 +154,7 @@ def _is_call(message: Any) -> bool:
 
 
 def _discovered(server: RPC) -> RPC:
-    """DiscoverResult from InitializeResult, without what the older era cannot give: subscriptions, tasks."""
+    """Returns the DiscoverResult for an InitializeResult, without what the older era lacks: subscriptions and tasks."""
     capabilities = without_subscriptions(server.get("capabilities", {}))
     capabilities.pop("tasks", None)
     result: RPC = {"supportedVersions": list(MODERN_VERSIONS), "capabilities": capabilities}
@@ -180,7 +183,7 @@ def _legacy_scope(scope: Scope, message: RPC, version: str | None) -> Scope:
 
 
 def _replay(scope: Scope, receive: Receive) -> Receive:
-    """The body that `scope` was made for, then whatever else the client does: it can only go away."""
+    """Returns a `receive` with the body that `scope` was made for, after which the client can only leave."""
     waiting = [scope.pop("homeport.body")]
 
     async def replay() -> Message:

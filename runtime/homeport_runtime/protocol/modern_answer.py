@@ -1,4 +1,4 @@
-"""The answer of a server of the handshake era, turned into one of protocol 2026-07-28 while it arrives."""
+"""Translates the answer of a server of the handshake era into one of protocol 2026-07-28 while it arrives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_PARAMS, KEEP_ALIVE, R
 from .modern_request import CACHEABLE, LOG_LEVEL_KEY, LOG_LEVELS
 
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
-# Retired with the older era, which called a missing resource so.
+# The older era's code for a missing resource, which the modern era no longer has.
 RESOURCE_NOT_FOUND = -32002
 
 # mcp 2.3, `ERROR_CODE_HTTP_STATUS`; every other code is answered with 200.
@@ -26,7 +26,7 @@ def http_status(response: RPC) -> int:
 
 
 def translate_response(response: RPC, cacheable: bool, server: RPC) -> RPC:
-    """The response with what 2026-07-28 requires of it; what the server says itself is kept."""
+    """Returns the response with the fields that 2026-07-28 requires; values that the server has set are kept."""
     if "error" in response:
         problem = response["error"]
         code = INVALID_PARAMS if problem.get("code") == RESOURCE_NOT_FOUND else problem.get("code")
@@ -36,19 +36,19 @@ def translate_response(response: RPC, cacheable: bool, server: RPC) -> RPC:
         result = {"ttlMs": 0, "cacheScope": "private", **result}
     result["_meta"] = {SERVER_INFO_KEY: server.get("serverInfo"), **(result.get("_meta") or {})}
     for tool in result.get("tools", []) if isinstance(result.get("tools"), list) else []:
-        # Tasks are an extension now, and not one that this server has.
+        # Tasks are an extension in this era, and not one that this server has.
         tool.pop("execution", None)
     return {**response, "result": result}
 
 
 class Events:
-    """Cuts a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    """Splits a stream into server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     def __init__(self) -> None:
         self._buffer = b""
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:
-        """The data of each event that ends here; None for a comment."""
+        """Yields the data of each event that is complete with `data`; None for a comment."""
         *ended, self._buffer = _EVENT_END.split(self._buffer + data)
         for block in ended:
             lines = [line for line in block.splitlines() if line.startswith(b"data:")]
@@ -60,10 +60,10 @@ class Events:
 
 
 class Answer:
-    """Takes what the server sends for one request, and sends it on translated.
+    """Receives what the server sends for one request, and sends it on translated.
 
-    As mcp 2.3 does, a stream begins only with its first notification, so that a response without any is plain JSON
-    and an error has its HTTP status. A refusal that is no JSON-RPC response (401, 429 ...) passes as it is.
+    As in mcp 2.3, a stream begins only with its first notification, so that a response without any is plain JSON and an
+    error has its HTTP status. A refusal that is no JSON-RPC response (401, 429 ...) is passed on as it is.
     """
 
     def __init__(self, send: Send, request: RPC, server: RPC) -> None:
@@ -75,12 +75,12 @@ class Answer:
         self._events: Events | None = None
         self._streaming = False
         self._done = False
-        # Set when the server asked what nobody can answer; `on_abort` then ends its work.
+        # Set when the server sends the client a request, which nobody can answer; `on_abort` then ends its work.
         self.aborted = False
         self.on_abort: Callable[[], Any] = lambda: None
 
     async def send(self, message: Message) -> None:
-        """The ASGI `send` that the server gets."""
+        """Is the ASGI `send` of the server."""
         if self._done:
             return
         if message["type"] == "http.response.start":
@@ -96,7 +96,7 @@ class Answer:
                 await self._send_plain()
 
     async def finish(self) -> None:
-        """The server has returned: whoever still waits is told that there is no answer."""
+        """Responds with an error if the server has returned without a response."""
         if not self._done:
             await self._respond(error(None, INTERNAL_ERROR, "the server ended without an answer"))
 
@@ -130,7 +130,7 @@ class Answer:
             wanted = meta_of(self._request).get(LOG_LEVEL_KEY)
             level = (notification.get("params") or {}).get("level")
             return wanted is not None and level in LOG_LEVELS[LOG_LEVELS.index(wanted) :]
-        # Nothing else may be sent but what is about this request.
+        # Only notifications about this request may be sent.
         return bool(notification["method"] == "notifications/progress")
 
     async def _stream(self, data: bytes, *, more: bool = True) -> None:
@@ -150,7 +150,7 @@ class Answer:
 
 
 def read_response(parts: list[Message]) -> RPC | None:
-    """The JSON-RPC response in a whole HTTP answer, or None if there is none."""
+    """Returns the JSON-RPC response in a whole HTTP answer, None if there is none."""
     if not parts or parts[0]["status"] != 200:
         return None
     body = b"".join(part.get("body", b"") for part in parts[1:])

@@ -1,4 +1,4 @@
-"""What a request of protocol 2026-07-28 must carry, checked in the order of mcp 2.3 (`mcp/shared/inbound.py`)."""
+"""Checks what a request of protocol 2026-07-28 must carry, in the order of mcp 2.3 (`mcp/shared/inbound.py`)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 # Least severe first (RFC 5424).
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
-# Methods whose results say how long they may be kept (specification, server/utilities/caching).
+# Methods whose results say how long they may be cached (specification, server/utilities/caching).
 CACHEABLE = frozenset(
     ("tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read", "server/discover")
 )
-# What both eras have. Everything else is not found.
+# The methods that both eras have; every other method is not found.
 TRANSLATED = CACHEABLE - {"server/discover"} | {"tools/call", "prompts/get", "completion/complete"}
 
 # Method -> the parameter that the Mcp-Name header repeats.
@@ -36,7 +36,7 @@ def unsupported_version(request_id: object, version: object) -> RPC:
 
 
 def envelope_error(scope: Scope, request: RPC) -> RPC | None:
-    """The first thing wrong with the request's headers and `_meta`, as the error to answer, or None."""
+    """Returns the error for the first thing wrong with the request's headers and `_meta`, None if nothing is."""
     request_id = request["id"]
     headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
@@ -60,7 +60,7 @@ def envelope_error(scope: Scope, request: RPC) -> RPC | None:
 
 
 def _mismatch(headers: dict[bytes, str], request: RPC, version: object) -> str | None:
-    """The header that contradicts the body, or is missing."""
+    """Returns the name of the header that contradicts the body, or is missing; None if all match."""
     if headers.get(b"mcp-protocol-version") != version:
         return "mcp-protocol-version"
     if headers.get(b"mcp-method") != request["method"]:
@@ -73,7 +73,7 @@ def _mismatch(headers: dict[bytes, str], request: RPC, version: object) -> str |
 
 
 def _decoded(value: str | None) -> str | None:
-    """A header value, out of `=?base64?...?=` if it is in it; None if that cannot be read (Value Encoding)."""
+    """Returns a header's value, decoded if it is `=?base64?...?=` (Value Encoding); None if that is malformed."""
     if value is None or not (value.startswith("=?base64?") and value.endswith("?=")):
         return value
     payload = value[len("=?base64?") : -len("?=")]

@@ -1,7 +1,7 @@
-"""A client inside the process: asks the composed app what any MCP client asks first.
+"""Asks an app, inside its process, what any MCP client asks first.
 
-Used to warm a worker up, so that nobody's first request pays for what is imported on first use, and to read the
-contract at deploy time: what the wire says is what the server offers, whatever kind it is.
+That warms a worker up, so that nobody's first request pays for what is imported on first use, and it reads the contract
+at deploy time: a server offers what it answers over the protocol, whatever kind of server it is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from ..asgi import ASGIApp, Headers, Message, Scope
 from ..errors import ServerError
-from .jsonrpc import HANDSHAKE_VERSIONS
+from .jsonrpc import HANDSHAKE_VERSIONS, messages_in
 
 CLIENT_INFO = {"name": "homeport", "version": "1"}
-# Method, the capability that promises it, the key of its result.
+# A method, the capability that announces it, and the key of its result.
 LISTS = (
     ("tools/list", "tools", "tools"),
     ("prompts/list", "prompts", "prompts"),
@@ -26,36 +26,35 @@ LISTS = (
 MAX_PAGES = 100
 NOT_HERE = (301, 302, 307, 308, 404, 405)
 NOT_FOR_EVERYONE = (401, 403)
-# Characters of a list handler's own words that are kept.
+# The characters of a list handler's error that are kept.
 MAX_TOLD = 500
 
 
 class NoMCPEndpoint(Exception):
-    """There is no MCP endpoint at that path: 404, 405, or a redirect, which is the argument."""
+    """Says that there is no MCP endpoint at a path, which answered with the status that is the argument."""
 
 
 class Guarded(Exception):
-    """There is an endpoint, and it is not for everyone: it answers initialize with 401, 403 or a JSON-RPC error."""
+    """Says that an endpoint is not open to everyone: it answers initialize with 401, 403 or a JSON-RPC error."""
 
 
 class Probe:
-    """One conversation with the app over streamable HTTP at `path`, in memory."""
+    """Is one conversation with the app over streamable HTTP at `path`, in memory."""
 
     def __init__(self, app: ASGIApp, host: str, path: str = "/mcp") -> None:
         self._app = app
         self._host = host
         self._path = path
         self._session: str | None = None
-        # What initialize has agreed on: an older SDK refuses requests that name a version which it does not know.
+        # The version that initialize agreed on: an older SDK refuses requests with a version that it does not know.
         self._version: str | None = None
         self._next_id = 0
 
     async def contract(self) -> dict[str, Any]:
-        """Initialize, then every list the server's capabilities promise, all pages.
+        """Initializes, and returns all pages of every list that the server's capabilities announce.
 
-        A list that fails, since it needs a database or a key that only a caller has, is no reason to serve nothing:
-        what was said is among the contract's `problems`. Raises NoMCPEndpoint, Guarded, or ServerError where initialize
-        gets no answer.
+        A list that fails, because it needs a database or a caller's key, does not stop the deploy: its error is one of
+        the contract's `problems`. Raises NoMCPEndpoint, Guarded, or ServerError if initialize gets no answer.
         """
         hello = await self._initialize()
         await self._post({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -84,7 +83,7 @@ class Probe:
             await self._send("DELETE", b"")
 
     async def greet(self) -> None:
-        """Initialize alone. Raises as `contract` does."""
+        """Initializes only, and raises the errors that `contract` raises."""
         await self._initialize()
         await self._leave()
 
@@ -114,7 +113,10 @@ class Probe:
         raise ServerError(f"{method} has more than {MAX_PAGES} pages", hint="check that the cursor comes to an end")
 
     async def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The result. Raises MethodNotFound, or ServerError for any other JSON-RPC error."""
+        """Returns the result of a request.
+
+        Raises MethodNotFound if the server does not have the method, and ServerError for any other JSON-RPC error.
+        """
         self._next_id += 1
         answer = await self._post({"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params})
         if "error" in answer:
@@ -139,7 +141,7 @@ class Probe:
         if status in NOT_FOR_EVERYONE and message["method"] == "initialize":
             raise Guarded(f"HTTP {status}")
         self._session = headers.get("mcp-session-id", self._session)
-        answer = _answer(headers.get("content-type", ""), body, message["id"])
+        answer = next((said for said in messages_in(body) if said.get("id") == message["id"] or "error" in said), None)
         if answer is None:
             raise ServerError(f"{message['method']} was answered with HTTP {status} and no JSON-RPC message")
         return answer
@@ -160,13 +162,13 @@ class Probe:
 
 
 class MethodNotFound(Exception):
-    """The server does not have the method, whatever its capabilities say."""
+    """Says that the server does not have the method, whatever its capabilities announce."""
 
 
 async def call_app(
     app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
-    """One request to an ASGI app without a socket; returns status, headers by name and the whole body."""
+    """Sends one request to an ASGI app without a socket, and returns status, headers by name and the whole body."""
     status, fields, answer = await exchange(app, method, path, headers, body, query)
     names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in fields}
     return status, names, answer
@@ -175,7 +177,7 @@ async def call_app(
 async def exchange(
     app: ASGIApp, method: str, path: str, headers: Headers, body: bytes, query: bytes = b""
 ) -> tuple[int, Headers, bytes]:
-    """As `call_app`, with the headers as they were sent."""
+    """Sends one request as `call_app` does, and returns the headers as they were sent."""
     fields: Headers = []
     scope = {**_scope(method, path, headers), "query_string": query}
     incoming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -224,7 +226,7 @@ def _scope(method: str, path: str, headers: Headers) -> Scope:
 
 
 async def has_stream(app: ASGIApp, path: str, host: str) -> bool:
-    """Whether GET `path` opens an event stream; it is left as soon as it has begun."""
+    """Tells whether GET `path` opens an event stream, which is closed as soon as it has begun."""
     begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     scope = _scope("GET", path, [(b"host", host.encode()), (b"accept", b"text/event-stream")])
 
@@ -242,20 +244,3 @@ async def has_stream(app: ASGIApp, path: str, host: str) -> bool:
     request.cancel()
     await asyncio.gather(request, return_exceptions=True)
     return begun.done() and begun.result()
-
-
-def _answer(content_type: str, body: bytes, request_id: int) -> dict[str, Any] | None:
-    """The JSON-RPC response in a JSON body or an SSE stream."""
-    text = body.decode("utf-8", "replace")
-    if content_type.startswith("text/event-stream"):
-        documents = [line[5:] for line in text.split("\n") if line.startswith("data:")]
-    else:
-        documents = [text]
-    for document in documents:
-        try:
-            message = json.loads(document)
-        except ValueError:
-            continue
-        if isinstance(message, dict) and (message.get("id") == request_id or "error" in message):
-            return message
-    return None

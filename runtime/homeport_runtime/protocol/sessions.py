@@ -1,8 +1,8 @@
-"""Stateful sessions that outlive their worker: the same session id goes on after a redeploy or a restart.
+"""Keeps stateful sessions beyond their worker: a session id stays valid after a redeploy or a restart.
 
-Each session's initialize is saved in a file. A worker that meets an id it does not know initializes its server with
-what was saved and goes on under the old id; the client notices nothing but that the server's own memory is fresh. The
-same happens to those that were used least where more are open than a worker has memory for.
+Each session's initialize is saved in a file. A worker that gets an id it does not know initializes its server with the
+saved message and continues under the old id; the client notices nothing, but the server's own memory of the session is
+gone. The same happens to the least used sessions when more are open than a worker has memory for.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .messages import MESSAGE
 from .probe import call_app
 
 SESSION_HEADER = b"mcp-session-id"
-# Seconds after which a session that nobody used is forgotten: a day.
+# The seconds after which an unused session is forgotten: a day.
 KEEP_S = 86400.0
-# Sessions that are open at a time, for the SDKs take some 45 KB for each.
+# The most sessions that are open at a time; the SDKs need some 45 KB for each.
 MOST_OPEN = 2000
-# How often, in seconds, the file of a session in use is marked as used.
+# The interval, in seconds, in which the file of a session in use is marked as used.
 TOUCH_S = 3600.0
 # Headers that belong to one request, not to the client.
 _REQUEST_HEADERS = frozenset((SESSION_HEADER, b"content-length", b"accept", b"last-event-id", b"mcp-protocol-version"))
@@ -36,8 +36,10 @@ _REQUEST_HEADERS = frozenset((SESSION_HEADER, b"content-length", b"accept", b"la
 
 @dataclass
 class OpenSession:
-    """One that the server in this process knows, as `inner`. `headers` are its client's own, as they last were;
-    `requests` are being answered; `touched` is when its file was last marked as used.
+    """Is a session that the server in this process knows as `inner`.
+
+    `headers` are its client's own, as they last were; `requests` is how many are being answered; `touched` is when its
+    file was last marked as used.
     """
 
     inner: str
@@ -47,12 +49,12 @@ class OpenSession:
 
 
 class SessionKeeper:
-    """ASGI middleware at /mcp for a server with sessions. `folder` holds one file per session, mode 0600."""
+    """Is ASGI middleware at /mcp for a server with sessions; `folder` holds one file per session, mode 0600."""
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
         self._app = app
         self._saved = SavedSessions(folder)
-        # By the id that the client knows; the one that was used last at the end.
+        # Sessions by the id that the client knows, the one used last at the end.
         self._open: dict[str, OpenSession] = {}
         self._restoring: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -66,7 +68,7 @@ class SessionKeeper:
         elif opened := self._open.get(session) or await self._restore(session, scope):
             await self._go_on(session, opened, scope, receive, send)
         else:
-            # It is for the server to say that it does not know it.
+            # The server itself answers that it does not know the session.
             await self._app(scope, receive, send)
         await self._close_unused()
 
@@ -107,7 +109,7 @@ class SessionKeeper:
                     self._open.pop(session, None)
                     self._saved.forget(session)
                 elif part["status"] == 404:
-                    # The server has ended it by itself: the next request begins anew from what was saved.
+                    # The server has ended the session by itself; the next request restores it from its file.
                     self._open.pop(session, None)
                 part = {**part, "headers": _replace(part["headers"], inner, session)}
             await send(part)
@@ -115,7 +117,7 @@ class SessionKeeper:
         return watched
 
     async def _restore(self, session: str, scope: Scope) -> OpenSession | None:
-        """A session that another worker opened; None if nothing was saved."""
+        """Returns a session that another worker opened; None if nothing was saved."""
         lock = self._restoring.setdefault(session, asyncio.Lock())
         async with lock:
             if session in self._open:
@@ -131,14 +133,14 @@ class SessionKeeper:
             return opened
 
     async def _close_unused(self) -> None:
-        """Ends what is open beyond the bound; a client that comes back begins anew from what was saved."""
+        """Ends the least used sessions beyond MOST_OPEN; they are restored when their clients come back."""
         while len(self._open) > MOST_OPEN:
             unused = next((session for session, opened in self._open.items() if not opened.requests), None)
             if unused is None:
                 return
             opened = self._open.pop(unused)
             known = (SESSION_HEADER, opened.inner.encode())
-            # Whoever has just been answered is not told what the server has against it.
+            # The client that has just been answered must not get this session's errors.
             with contextlib.suppress(Exception):
                 await call_app(self._app, "DELETE", "/mcp", [*opened.headers, known], b"")
 
@@ -158,11 +160,13 @@ class SessionKeeper:
 
 
 class SavedSessions:
-    """The initialize message of each session, in a file named by the hash of its id: the id itself opens it."""
+    """Saves the initialize message of each session in a file named by the hash of its id, since the id itself gives
+    access.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # A full disk costs sessions their next life, not this one.
+        # On a full disk sessions work, but do not outlive their worker.
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file in folder.glob("*.json"):

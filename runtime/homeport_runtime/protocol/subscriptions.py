@@ -1,7 +1,7 @@
-"""Where nobody may hold a connection open to be told of changes (subscriptions/listen, protocol 2026-07-28).
+"""Refuses subscriptions (subscriptions/listen, protocol 2026-07-28) where no client may hold a connection open.
 
-Whoever asks for it is refused, and server/discover does not offer it: news of changes travels on these streams alone
-(SEP-2575), so that a server without them promises none; mcp 2.3 does the same (`Server.get_capabilities`).
+server/discover then announces none: notifications of changes are only sent on these streams (SEP-2575), as in mcp 2.3
+(`Server.get_capabilities`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .modern_answer import read_response
 LISTEN, DISCOVER = "subscriptions/listen", "server/discover"
 _OFFERS = ("tools", "prompts", "resources")
 _PROMISES = ("listChanged", "subscribe")
-# The headers that an answer written anew has of its own.
+# The headers that a rewritten answer sets itself.
 _OF_BODY = (b"content-type", b"content-length")
 
 
 class NoSubscriptions:
-    """ASGI middleware at /mcp."""
+    """Is ASGI middleware at /mcp that refuses subscriptions."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -55,7 +55,7 @@ class NoSubscriptions:
 
 
 def without_subscriptions(capabilities: Mapping[str, Any]) -> RPC:
-    """Capabilities that promise to tell of no change."""
+    """Returns the capabilities without notifications of changes."""
     return {
         name: {key: value for key, value in options.items() if key not in _PROMISES}
         if name in _OFFERS and isinstance(options, dict)

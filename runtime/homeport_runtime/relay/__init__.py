@@ -1,1 +1,5 @@
-"""Messages of legacy HTTP+SSE that reach the wrong process: POST /messages/ may land where GET /sse is not open."""
+"""Relays messages of legacy HTTP+SSE: POST /messages/ may reach a process in which GET /sse is not open.
+
+One relay serves the workers of a machine (workers.py), the other the instances of a function (instances.py,
+mailbox.py). Guard and hosts import this room.
+"""

@@ -1,4 +1,4 @@
-"""What the guard asks of a relay, and what relays hand over."""
+"""Defines what the guard requires of a relay, and what relays transfer."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from ..asgi import Headers
 
 
 class Posted(NamedTuple):
-    """A message as it was posted; `query` names its session."""
+    """Is a message as it was posted; `query` names its session."""
 
     query: bytes
     headers: Headers
     body: bytes
 
 
-# Takes a message in where its session's stream is open.
+# Takes a message in the process in which its session's stream is open.
 Deliver = Callable[[Posted], Awaitable[None]]
 
 
 class NotHandedOver(Exception):
-    """The message has a session, and could not be brought to it."""
+    """Says that a message is for a known session and could not be transferred to it."""
 
 
 class Relay(Protocol):
-    """The way from the process that a message was posted to, to the one that has its session's stream."""
+    """Transfers messages from the process that they were posted to, to the one with their session's stream."""
 
     async def pass_on(self, session: str, posted: Posted) -> bool:
-        """Whether another process has the session, and has taken the message. Raises NotHandedOver."""
+        """Returns whether another process has the session and has taken the message.
+
+        Raises NotHandedOver if it has the session and the message cannot be transferred.
+        """
 
     def holding(self, session: str, end: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
-        """Makes the session known, for as long as its stream is open here. `end` ends the stream, where it can no
-        longer be told what is posted for it.
+        """Registers the session for as long as its stream is open here.
+
+        `end` ends the stream, for when messages can no longer be transferred to it.
         """

@@ -1,4 +1,4 @@
-"""Between the instances of a function, none of which can reach another: by way of a table (mailbox.py)."""
+"""Relays messages between a function's instances, which cannot reach each other, through a table (mailbox.py)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from ..telemetry import emit
 from .base import Deliver, NotHandedOver, Posted
 from .mailbox import Mailbox, MessageLost, Taken
 
-# Seconds between two looks at the mailbox: a tenth of the time in which nothing came, within these.
+# The interval, in seconds, in which the mailbox is polled: a tenth of the time since the last message, within these
+# limits.
 SOONEST_S = 0.025
 LATEST_S = 0.5
-# Seconds between two renewals of a session.
+# The seconds between two renewals of a session's lease.
 RENEW_S = 10.0
-# Seconds that a number may be without its message, before those behind it go on.
+# The seconds for which a missing message holds back those with higher numbers.
 MISSING_S = 5.0
-# Seconds that the app may work on one message before the next comes.
+# The seconds for which the app may work on a message before it gets the next one, too.
 PATIENCE_S = 1.0
-# A session's name is chosen by its server; what is longer comes from elsewhere.
+# No server chooses longer names for its sessions.
 MAX_NAME = 200
 THREADS = 4
 
@@ -31,7 +32,10 @@ _R = TypeVar("_R")
 
 
 class InstanceRelay:
-    """`deliver` takes in a message whose session's stream is open here. While none is, the table is left alone."""
+    """Is the relay of an instance; `deliver` takes a message whose session's stream is open here.
+
+    While no stream is open here, it does not use the table.
+    """
 
     def __init__(self, mailbox: Mailbox, deliver: Deliver) -> None:
         self._mailbox = mailbox
@@ -60,7 +64,8 @@ class InstanceRelay:
             yield
         finally:
             held.cancel()
-            # Who posts from here on is told that there is no such session; at the latest when it expires.
+            # Whoever posts from now on gets the answer that there is no such session, at the latest when its lease
+            # expires.
             with suppress(AWSError):
                 await self._do(self._mailbox.close, session)
 
@@ -72,7 +77,7 @@ class InstanceRelay:
             await end()
 
     async def _collect(self, session: str) -> None:
-        """Takes in message after message."""
+        """Takes one message after the other, until the session ends."""
         next_number = 1
         renewed, heard, missed = time.time(), time.monotonic(), 0.0
         while True:
@@ -93,14 +98,16 @@ class InstanceRelay:
             await asyncio.sleep(min(max((time.monotonic() - heard) / 10, SOONEST_S), LATEST_S))
 
     async def _renew(self, session: str, renewed: float) -> float:
-        """Unix times of the last renewal: a clock that stands still with the sandbox would not do."""
+        """Renews the lease if it is time, and returns the Unix time of the last renewal, which goes on while a sandbox
+        is frozen.
+        """
         if time.time() - renewed < RENEW_S:
             return renewed
         await self._do(self._mailbox.renew, session)
         return time.time()
 
     async def _take_in(self, taken: Taken) -> None:
-        """In the order of their numbers; an app that works on one for longer does not hold the others back."""
+        """Delivers messages in the order of their numbers, but does not wait longer than PATIENCE_S for any of them."""
         if taken.posted is None:
             return
         delivering = asyncio.ensure_future(self._deliver(taken.posted))

@@ -1,12 +1,12 @@
-"""A table that holds what was posted for sessions in other instances, until those take it.
+"""Holds messages for sessions in other instances in a table, until those take them.
 
 All items of a session have its name as `pk`; `sk` says what they are:
 
     s               the session: known until `expires`; `written` is the number of the last message
-    m000000000001   a message; without a `body` it is a stone, for a number whose message never came
+    m000000000001   a message; without a `body` it is a tombstone, for a number whose message never came
     pID.01          a piece of a body that is too large for one item
 
-`expires` is in seconds since the epoch. It is the table's TTL attribute as well: what nobody took is removed in time.
+`expires` is in seconds since 1970. It is the table's TTL attribute as well, so that DynamoDB removes what nobody took.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from ..aws.dynamodb import Item, Table, Value
 from ..aws.errors import AWSError
 from .base import Posted
 
-# Seconds that a session is known for after it was last renewed.
+# The seconds of a session's lease.
 LEASE_S = 25
-# Seconds that a message is kept for: no function serves a stream for longer.
+# The seconds for which a message is kept: no function serves a stream for longer.
 KEPT_S = 900
-# Bytes; an item may have 400 KB, headers included
+# The most bytes of a piece; an item may have 400 KB, headers included
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 MAX_PIECE = 350_000
-# Numbers that a message is given before its sender gives up.
+# The number of attempts to write a message, each under a new number.
 TRIES = 3
 REFUSED = "ConditionalCheckFailedException"
 
 
 class SessionLost(Exception):
-    """The session is no longer known: nobody can post to it."""
+    """Says that the session's lease has ended, so that nobody can post to it."""
 
 
 class MessageLost(Exception):
-    """The message came too late for each number that it was given."""
+    """Says that a message came too late for each number that it got."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """A message in its place; `posted` is None for a stone. `items` are those that it is made of, by their `sk`."""
+    """Is a message with its number; `posted` is None for a tombstone, and `items` are the `sk` of its items."""
 
     number: int
     posted: Posted | None
@@ -52,7 +52,9 @@ class Taken:
 
 
 class Mailbox:
-    """Blocking; several threads may use it at once. Each method may raise AWSError."""
+    """Is the mailbox of a project. Its methods block, several threads may call them at once, and each may raise
+    AWSError.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -61,7 +63,10 @@ class Mailbox:
         self._table.put({"pk": session, "sk": "s", "written": 0, "expires": _in(LEASE_S)})
 
     def renew(self, session: str) -> None:
-        """Raises SessionLost where the item is gone, and with it the numbers."""
+        """Renews the session's lease.
+
+        Raises SessionLost if the item is gone, and with it the numbers of its messages.
+        """
         values: Item = {":expires": _in(LEASE_S)}
         try:
             self._table.update(_key(session, "s"), "SET expires = :expires", values, "attribute_exists(pk)")
@@ -69,27 +74,33 @@ class Mailbox:
             raise SessionLost if error.code == REFUSED else error from None
 
     def close(self, session: str) -> None:
-        """From here on it is unknown, and nothing is kept of it."""
+        """Removes the session and all its messages."""
         self._table.delete([_key(session, "s")])
         left = self._table.query("pk = :pk", {":pk": session})
         self._table.delete([_key(session, str(item["sk"])) for item in left])
 
     def post(self, session: str, posted: Posted) -> bool:
-        """Whether the session is known; then the message is there. Raises MessageLost."""
+        """Returns whether the session is known, in which case the message has been written.
+
+        Raises MessageLost if each number that it got was given up before it was written.
+        """
         sender = uuid.uuid4().hex
         item = self._write(session, sender, posted)
         for _ in range(TRIES):
             number = self._next_number(session)
             if number is None:
                 return False
-            # The same again is no conflict: its answer may have been lost.
+            # Writing the same message again is no conflict, since the answer to the first write may have been lost.
             free = "attribute_not_exists(sk) OR sender = :sender"
             if self._table.put({**item, "sk": _message(number)}, free, {":sender": sender}):
                 return True
         raise MessageLost
 
     def _write(self, session: str, sender: str, posted: Posted) -> dict[str, Value]:
-        """The message's item, after what does not fit into it. Nothing refers to that before the message is there."""
+        """Returns the message's item, after writing the pieces of a body that does not fit into it.
+
+        No item refers to these before the message itself is written.
+        """
         headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in posted.headers]
         pieces = [posted.body[start : start + MAX_PIECE] for start in range(0, len(posted.body), MAX_PIECE)]
         if len(pieces) > 1:
@@ -117,7 +128,7 @@ class Mailbox:
         return int(after["written"])
 
     def read(self, session: str, first: int) -> tuple[list[Taken], bool]:
-        """The messages from number `first` on, as far as none is missing; and whether one is, with others behind it."""
+        """Returns the messages from number `first` on up to the first missing one, and whether one is missing."""
         found: list[Taken] = []
         values: Item = {":pk": session, ":first": _message(first), ":last": "m~"}
         for item in self._table.query("pk = :pk AND sk BETWEEN :first AND :last", values):
@@ -143,12 +154,14 @@ class Mailbox:
         return Taken(number, Posted(_bytes(item["query"]), headers, body), names)
 
     def give_up(self, session: str, number: int) -> None:
-        """Puts a stone where a message is missing: it cannot come any more. One that has come meanwhile stays."""
+        """Writes a tombstone in place of a missing message, which cannot be written any more, unless it has come
+        meanwhile.
+        """
         stone: Item = {"pk": session, "sk": _message(number), "expires": _in(KEPT_S)}
         self._table.put(stone, "attribute_not_exists(sk)")
 
     def remove(self, session: str, taken: Sequence[Taken]) -> None:
-        """What was taken is not kept: it may have a user's own token in its headers."""
+        """Removes messages that were taken, since their headers may have a user's token."""
         self._table.delete([_key(session, name) for one in taken for name in one.items])
 
 

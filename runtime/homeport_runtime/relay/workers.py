@@ -1,6 +1,4 @@
-"""Between the workers of one machine: the supervisor asks the others, and the one with the stream takes the message in,
-so that its answer goes onto that stream.
-"""
+"""Relays messages between the workers of one machine: through the supervisor, to the worker that has the stream."""
 
 from __future__ import annotations
 
@@ -16,18 +14,20 @@ from typing import Any
 
 from .base import Deliver, Posted
 
-# Seconds in which another worker may take a message.
+# The seconds in which another worker may take a message.
 TAKE_S = 2.0
-# Seconds until then and until it is heard of. Nobody is asked again after that: it may have been taken.
+# The seconds until the answer must have come. After that nobody is asked again, since the message may have been taken.
 ANSWER_S = 5.0
-# How often they are asked, and the seconds in between: a session may be on its way from one worker to another.
+# The number of attempts, and the seconds between them: a session may be on its way from one worker to another.
 TRIES = 3
 BETWEEN_S = 0.1
 
 
 class WorkerRelay:
-    """`tell` sends a message to the supervisor, which passes it on to the project's other workers. `is_here` says
-    whether a session is open here, or about to be.
+    """Is the relay of a worker.
+
+    `tell` sends a message to the supervisor, which passes it on to the project's other workers. `is_here` tells whether
+    a session is open here, or about to be.
     """
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], is_here: Callable[[str], bool]) -> None:
@@ -48,7 +48,7 @@ class WorkerRelay:
         return False
 
     async def _ask(self, posted: Posted) -> bool | None:
-        """Whether somebody has taken it; None where that is not said in time."""
+        """Returns whether a worker has taken the message; None if no answer came in time."""
         number = next(self._numbers)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in posted.headers]
@@ -63,22 +63,22 @@ class WorkerRelay:
             del self._asked[number]
 
     def holding(self, session: str, end: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
-        """Every worker is asked: there is nothing to make known."""
+        """Does nothing, since every worker is asked."""
         return contextlib.nullcontext()
 
     @property
     def is_delivering(self) -> bool:
-        """Whether what another worker was told is taken is not with its session yet."""
+        """Tells whether a message taken for another worker has not reached its session yet."""
         return bool(self._tasks)
 
     def answered(self, order: dict[str, Any]) -> None:
-        """The supervisor says how it went."""
+        """Receives the supervisor's answer to a message of this worker."""
         asked = self._asked.get(order["number"])
         if asked is not None and not asked.done():
             asked.set_result(order["taken"])
 
     def take(self, order: dict[str, Any], deliver: Deliver) -> bool:
-        """Another worker's message for a session that is open here; false where it comes too late."""
+        """Takes another worker's message for a session that is open here, and returns False if it comes too late."""
         if time.monotonic() > order.get("until", math.inf):
             return False
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in order["headers"]]

@@ -1,4 +1,4 @@
-"""The kinds of server, in the order in which they are tried: the first whose `infer` agrees serves the object."""
+"""Adapts every kind of server to one interface; the first kind whose `infer` recognises an object serves it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def is_server(candidate: object) -> bool:
 
 
 def adapt(server: object, options: ServeOptions) -> ServerAdapter:
-    """The adapter of the first kind that recognises `server`; raises LookupError if none does."""
+    """Returns the adapter of the first kind that recognises `server`.
+
+    Raises LookupError if none does.
+    """
     for kind in KINDS:
         if kind.infer(server):
             adapter: ServerAdapter = kind(server, options)

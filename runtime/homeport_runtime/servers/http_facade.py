@@ -1,7 +1,7 @@
-"""Streamable HTTP in front of an app that has only HTTP+SSE: each POST becomes one HTTP+SSE session with it.
+"""Serves streamable HTTP for an app that has only HTTP+SSE, by opening one HTTP+SSE session with it for each POST.
 
-The session is opened, and everything in it posted, through the app itself and with the caller's headers, so that what
-guards the app guards this too (specification 2024-11-05, basic/transports, HTTP with SSE).
+The session is opened, and everything in it posted, through the app itself and with the caller's headers, so that the
+app's own guards protect this too (specification 2024-11-05, basic/transports, HTTP with SSE).
 """
 
 from __future__ import annotations
@@ -21,26 +21,25 @@ from ..protocol.jsonrpc import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     RPC,
-    ClientGoneError,
     accepted,
     encode,
     error,
     read_json,
 )
-from ..protocol.messages import MESSAGE, parse
+from ..protocol.messages import MESSAGE, ClientGoneError, parse
 from ..protocol.modern_answer import Events
 from ..protocol.probe import CLIENT_INFO, exchange
 
-# Headers of one request of streamable HTTP, which say nothing of who sent it.
+# Headers that belong to one request of streamable HTTP, and do not identify its sender.
 _OWN_HEADERS = frozenset((b"accept", b"content-length", b"content-type", b"mcp-session-id", b"mcp-protocol-version"))
-# The id of what is asked here before the caller's own request.
+# The id of the handshake that precedes the caller's own request.
 _HANDSHAKE = "homeport-handshake"
-# Seconds that the app has to end a session that is over.
+# The seconds that the app has to end a session.
 GRACE_S = 1.0
 
 
 class HTTPFacade:
-    """The ASGI app for /mcp, without sessions; `path` is where `app` answers GET with its event stream."""
+    """Is the ASGI app for /mcp, without sessions; `path` is where `app` answers GET with its event stream."""
 
     def __init__(self, app: ASGIApp, path: str) -> None:
         self._app = app
@@ -69,9 +68,9 @@ class HTTPFacade:
 
 
 async def _converse(session: Session, scope: Scope, message: RPC, receive: Receive, send: Send) -> None:
-    """Gives the caller the answer to one message."""
+    """Sends the caller the answer to one message."""
     if "method" not in message or "id" not in message:
-        # The session that it is about is over.
+        # A notification or a response is about a session that has ended.
         await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
         return
@@ -87,7 +86,7 @@ async def _converse(session: Session, scope: Scope, message: RPC, receive: Recei
 
 
 class Refused(Exception):
-    """The app's own answer to the stream, or to a message, that it did not take."""
+    """Holds the app's own answer to a stream, or to a message, that it refused."""
 
     def __init__(self, start: Message, body: bytes) -> None:
         super().__init__(start["status"])
@@ -97,7 +96,10 @@ class Refused(Exception):
 
 @asynccontextmanager
 async def _opened(app: ASGIApp, scope: Scope, path: str) -> AsyncIterator[Session]:
-    """A session with the app, ended at the end. Raises Refused."""
+    """Opens a session with the app, which ends with the context.
+
+    Raises Refused if the app does not open a stream.
+    """
     session = Session(app, scope)
     stream = asyncio.ensure_future(
         app(session.scope("GET", path, scope["query_string"]), session.receive, session.send)
@@ -115,7 +117,7 @@ async def _opened(app: ASGIApp, scope: Scope, path: str) -> AsyncIterator[Sessio
 
 
 class Session:
-    """One event stream of the app's, and what is posted for it."""
+    """Is one event stream of the app's, with the messages that are posted for it."""
 
     def __init__(self, app: ASGIApp, caller: Scope) -> None:
         self._app = app
@@ -124,7 +126,7 @@ class Session:
         self._start: Message = {}
         self._events: Events | None = None
         self._body = b""
-        # Each event's data; None is the end.
+        # The data of each event; None at the end.
         self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._target = urlsplit("")
         self.over = asyncio.Event()
@@ -155,7 +157,10 @@ class Session:
         self._heard.put_nowait(None)
 
     async def find_endpoint(self) -> None:
-        """The first event says where messages are posted. Raises Refused."""
+        """Reads from the first event where messages are posted.
+
+        Raises Refused if the app does not open a stream.
+        """
         first = await self._heard.get()
         if first is None:
             missing: Message = {"type": "http.response.start", "status": 502, "headers": []}
@@ -174,11 +179,14 @@ class Session:
         await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
     async def post(self, message: RPC) -> None:
-        """Raises Refused for what the app does not take."""
+        """Posts a message.
+
+        Raises Refused if the app does not take it.
+        """
         body, path = encode(message), self._target.path
         scope = self.scope("POST", path, self._target.query.encode())
         scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        # What the guard has read is the caller's message, not this one.
+        # The message that the guard has parsed is the caller's, and not this one.
         scope.pop(MESSAGE, None)
 
         async def as_caller(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,7 +197,7 @@ class Session:
             raise Refused({"type": "http.response.start", "status": status, "headers": fields}, answer)
 
     async def pass_on(self, request_id: object, replies: asyncio.Queue[RPC]) -> None:
-        """Puts what the app says into `replies`, up to the response to the request."""
+        """Puts the app's messages into `replies`, up to the response to the request."""
         while True:
             data = await self._heard.get()
             if data is None:
@@ -205,7 +213,7 @@ class Session:
                 return
 
     async def _answer(self, request: RPC) -> None:
-        """A ping, or what only a client with a session could be asked."""
+        """Answers a ping, and with an error every request that only a client with a session could answer."""
         answer: RPC = {"jsonrpc": "2.0", "id": request["id"], "result": {}}
         if request["method"] != "ping":
             text = f"{request['method']} is not available without a session"

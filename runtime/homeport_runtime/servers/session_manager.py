@@ -1,4 +1,4 @@
-"""The SDK's session manager for a low-level server: the same class with the same arguments in mcp 1.x and 2.x."""
+"""Wraps the SDK's session manager for a low-level server, whose class and arguments are the same in mcp 1.x and 2.x."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..asgi import Receive, Scope, Send
 
 
 class SessionManager:
-    """Streamable HTTP for `lowlevel`. `run` may be entered again by whoever shares it: it runs once."""
+    """Serves streamable HTTP for `lowlevel`; several users may enter `run`, which runs it once."""
 
     def __init__(self, lowlevel: Any, *, sessions: bool) -> None:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager

@@ -1,4 +1,4 @@
-"""Legacy HTTP+SSE for a low-level server: GET /sse is the session, POST /messages/ carries what the client says."""
+"""Serves legacy HTTP+SSE for a low-level server: GET /sse is the session, POST /messages/ has the client's messages."""
 
 from __future__ import annotations
 

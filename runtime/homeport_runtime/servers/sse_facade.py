@@ -1,6 +1,6 @@
-"""Legacy HTTP+SSE in front of an app that has only /mcp: each posted message becomes one request to it.
+"""Serves legacy HTTP+SSE for an app that has only /mcp, by sending it each posted message as one request.
 
-What the app answers, JSON or stream, goes event by event onto the client's open GET /sse, errors too: clients on
+The app's answers, JSON or stream, are put event by event on the client's open GET /sse, including errors: clients on
 mcp 1.x wait for ever after an HTTP error to their POST (specification 2024-11-05, basic/transports, HTTP with SSE).
 """
 
@@ -14,28 +14,21 @@ from uuid import uuid4
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, send_error
 from ..protocol.event_stream import send_events
-from ..protocol.jsonrpc import (
-    EVENT_STREAM,
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    RPC,
-    ClientGoneError,
-    error,
-    meta_of,
-    read_body,
-)
-from ..protocol.messages import parse
+from ..protocol.jsonrpc import EVENT_STREAM, INTERNAL_ERROR, INVALID_REQUEST, RPC, error, meta_of
+from ..protocol.messages import ClientGoneError, parse, read_body
 from ..protocol.modern_answer import Events
 from ..protocol.probe import exchange
 
 PING = b'{"jsonrpc":"2.0","id":0,"method":"ping"}'
-# Headers that say how the message was posted, not who posted it.
+# Headers that describe how the message was posted, and not its sender.
 _OWN_HEADERS = frozenset((b"accept", b"content-length", b"mcp-session-id", b"mcp-protocol-version"))
 
 
 @dataclass
 class _Session:
-    """One client: what waits for its stream, the requests under way, and the app's own session id if it has one."""
+    """Is one client: the messages for its stream, the requests under way, and the app's own session id if
+    it has one.
+    """
 
     stream: asyncio.Queue[RPC] = field(default_factory=asyncio.Queue)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
@@ -58,7 +51,7 @@ class SSEFacade:
             await self._post(scope, receive, send)
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Whom the app's guard keeps from /mcp it keeps from the stream.
+        # The app's own guard protects the stream as it does /mcp.
         headers = [*_own(scope["headers"]), (b"content-length", str(len(PING)).encode())]
         status, fields, body = await exchange(self._app, "POST", "/mcp", headers, PING)
         if status in (401, 403):
@@ -116,7 +109,7 @@ class SSEFacade:
 
 
 class _Answer:
-    """Takes the app's HTTP answer apart and puts its messages onto the stream."""
+    """Puts the messages in the app's HTTP answer on the stream."""
 
     def __init__(self, session: _Session, request_id: object) -> None:
         self._session = session
@@ -160,13 +153,13 @@ class _Answer:
 
 
 def _own(headers: Headers) -> Headers:
-    """The caller's headers for a message of its own to /mcp."""
+    """Returns the caller's headers for a request to /mcp."""
     kept = [(name, value) for name, value in headers if name not in (*_OWN_HEADERS, b"content-type")]
     return [*kept, (b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream")]
 
 
 def _modern_headers(message: RPC) -> Headers:
-    """What protocol 2026-07-28 wants to see in headers over HTTP, and HTTP+SSE has only in the message."""
+    """Returns the headers that protocol 2026-07-28 requires over HTTP, from the message, since HTTP+SSE has none."""
     version = meta_of(message).get("io.modelcontextprotocol/protocolVersion")
     if not isinstance(version, str):
         return []
@@ -178,7 +171,9 @@ def _modern_headers(message: RPC) -> Headers:
 
 
 def _header_value(text: str) -> bytes:
-    """Plain if it can be, else as the specification encodes it (2026-07-28, basic/transports/streamable-http)."""
+    """Returns plain text if possible, else the encoding of the specification (2026-07-28,
+    basic/transports/streamable-http).
+    """
     if text.isascii() and text.isprintable() and text == text.strip():
         return text.encode()
     return b"=?base64?" + base64.b64encode(text.encode()) + b"?="

@@ -1,4 +1,4 @@
-"""A plain stdio program, run as the server's own process would start it."""
+"""Serves a plain stdio program, which it starts as the server's own process would."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path, PurePath
 from .base import ServeOptions
 from .stdio_bridge import StdioBridge
 
-# `python` in a command means the interpreter that the layer was installed for.
+# Names that mean the interpreter for which the layer was installed.
 PYTHON_NAMES = ("python", "python3", f"python3.{sys.version_info.minor}")
-# These run Python programs in environments of their own, with which the layer's packages must not be mixed.
+# These run Python programs in environments of their own, which must not see the layer's packages.
 ENVIRONMENT_MANAGERS = ("uv", "uvx", "pipx", "poetry", "pdm", "hatch", "pixi", "conda")
 
 
 def serve_command(command: Sequence[str], layer: Path, options: ServeOptions) -> StdioBridge:
-    """The bridge to `command`, run in the current folder with this process's variables."""
+    """Returns the bridge to `command`, run in the current folder with this process's variables."""
     program = sys.executable if command[0] in PYTHON_NAMES else command[0]
     modules = layer / "node_modules"
     environment = {}
@@ -31,8 +31,10 @@ def serve_command(command: Sequence[str], layer: Path, options: ServeOptions) ->
 
 
 def _link(modules: Path, name: Path) -> None:
-    """Node looks for packages in the folder of a program and those above it, and nowhere else for ES modules:
-    https://nodejs.org/api/esm.html#no-node_path. A folder that the project has there already is its own.
+    """Links node_modules into the working folder, unless the project has its own there.
+
+    Node looks for packages of ES modules only in the folder of a program and those above it:
+    https://nodejs.org/api/esm.html#no-node_path.
     """
     if name.exists() and not name.is_symlink():
         return

@@ -1,4 +1,4 @@
-"""A plain MCP stdio program, in any language, served over HTTP: one child per process, shared by all clients."""
+"""Serves a plain MCP stdio program, in any language, over HTTP: one child per process, shared by all clients."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from .stdio_sse import StdioSSE
 
 
 class Bridge:
-    """`http` answers /mcp (protocols 2024-11-05 to 2025-11-25), `sse` answers /sse and /messages/. `sessions` gives
-    each client a session, and a stream for what the program says of its own accord; the program is one in either case,
-    so clients share what it remembers.
+    """Serves a program: `http` answers /mcp (protocols 2024-11-05 to 2025-11-25), `sse` answers /sse and /messages/.
+
+    `sessions` gives each client a session, and a stream for the program's notifications. There is one program in either
+    case, so clients share its state.
     """
 
     kind: str
@@ -33,7 +34,10 @@ class Bridge:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Starts the program and shakes hands with it; ends it afterwards. Raises ServerError if it cannot be used."""
+        """Starts and initializes the program, and ends it afterwards.
+
+        Raises ServerError if it cannot be started or initialized.
+        """
         try:
             await self._program.start()
             yield
@@ -41,11 +45,11 @@ class Bridge:
             await self._program.end()
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """The program answers for itself."""
+        """Does nothing, since the program answers for its tools itself."""
 
 
 class StdioBridge(Bridge):
-    """`command` is run in `cwd`, with `environment` added to this process's own."""
+    """Runs `command` in `cwd`, with `environment` added to this process's own."""
 
     kind = "stdio"
 

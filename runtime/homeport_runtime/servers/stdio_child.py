@@ -1,4 +1,4 @@
-"""One run of a stdio program: its process group, and its two streams of lines."""
+"""Runs a stdio program once, in its own process group, and reads its two streams of lines."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from typing import cast
 from ..errors import ServerError
 from ..protocol.jsonrpc import RPC, encode
 
-# Seconds for each step of ending the program: after its stdin is closed, after SIGTERM, after SIGKILL.
+# The seconds for each step of ending the program: after its stdin is closed, after SIGTERM, after SIGKILL.
 GRACE_S = 2.0
-# A grandchild may hold the program's stdout open for ever: how long to read on after the program itself has ended.
+# The seconds for which output is read after the program itself has ended, since a grandchild may hold its stdout open
+# for ever.
 LAST_WORDS_S = 0.5
 REMEMBERED_LINES = 20
 
 STDOUT = 1
 
-# <linux/prctl.h>. Looked up before any fork: a child between fork and exec must not load libraries.
+# From <linux/prctl.h>. The function is looked up before any fork, since a child must not load libraries before exec.
 PR_SET_PDEATHSIG = 1
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class Lines:
-    """Cuts a stream into lines of any length; each byte is looked at once."""
+    """Splits a stream into lines of any length, and reads each byte once."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -47,8 +48,10 @@ class Lines:
 
 
 class StdioChild(asyncio.SubprocessProtocol):
-    """A started program. `on_message` gets each JSON-RPC message it writes; `exited` resolves to its exit code,
-    negative for a signal, after all it wrote has been read. `said` holds the last lines of its stderr.
+    """Is a started program.
+
+    `on_message` gets each JSON-RPC message that it writes. `exited` resolves to its exit code, negative for a signal,
+    after all of its output was read. `said` holds the last lines of its stderr.
     """
 
     def __init__(self, on_message: Callable[[RPC], None]) -> None:
@@ -92,18 +95,18 @@ class StdioChild(asyncio.SubprocessProtocol):
     def _finish(self) -> None:
         if not self.exited.done():
             self.exited.set_result(self._transport.get_returncode() or 0)
-            # Whatever the program started and did not end itself.
+            # This ends processes that the program has started and not ended.
             self._signal(signal.SIGKILL)
             self._transport.close()
 
     def write(self, message: Mapping[str, object]) -> None:
-        """Queues one message for the program; what is written after its end is lost."""
+        """Queues one message for the program; a message after its end is lost."""
         stdin = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
         if not stdin.is_closing():
             stdin.write(encode(message) + b"\n")
 
     async def end(self) -> None:
-        """Closes its stdin, then SIGTERM, then SIGKILL, to its whole process group (specification, stdio, Shutdown)."""
+        """Closes its stdin, then sends SIGTERM, then SIGKILL to its process group (specification, stdio, Shutdown)."""
         stdin = self._transport.get_pipe_transport(0)
         if stdin is not None:
             stdin.close()
@@ -120,7 +123,7 @@ class StdioChild(asyncio.SubprocessProtocol):
 
 
 def _die_with_parent() -> None:
-    """Linux ends the program with the worker that started it, even if that is killed and can end nothing itself."""
+    """Lets Linux end the program with the worker that started it, even if that is killed and can end nothing itself."""
     if _PRCTL is not None:
         _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -128,7 +131,10 @@ def _die_with_parent() -> None:
 async def start_child(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str], on_message: Callable[[RPC], None]
 ) -> StdioChild:
-    """Starts the program in a process group of its own. Raises ServerError if it cannot be started."""
+    """Starts the program in a process group of its own.
+
+    Raises ServerError if it cannot be started.
+    """
     shown = shlex.join(command)
     try:
         _, child = await asyncio.get_running_loop().subprocess_exec(

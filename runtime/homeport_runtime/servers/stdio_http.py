@@ -1,4 +1,4 @@
-"""Streamable HTTP in front of a stdio program (specification 2025-11-25, basic/transports, Streamable HTTP)."""
+"""Serves streamable HTTP for a stdio program (specification 2025-11-25, basic/transports, Streamable HTTP)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ from uuid import uuid4
 
 from ..asgi import Headers, Receive, Scope, Send, header, send_error
 from ..protocol.event_stream import send_events, send_replies
-from ..protocol.jsonrpc import (
-    HANDSHAKE_VERSIONS,
-    INVALID_REQUEST,
-    PARSE_ERROR,
-    RPC,
-    ClientGoneError,
-    accepted,
-    is_request_id,
-    read_json,
-)
+from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, INVALID_REQUEST, PARSE_ERROR, RPC, accepted, is_request_id, read_json
+from ..protocol.messages import ClientGoneError
 from .stdio_program import StdioProgram
 
-# The session that was opened first is forgotten when there are more; its client opens a new one, as for any 404.
+# The most sessions; beyond them the oldest is forgotten, and its client opens a new one, as for any 404.
 MAX_SESSIONS = 10_000
 
 
 class StdioHTTP:
-    """The ASGI app for /mcp. Without sessions, each POST stands for itself and there is no GET stream."""
+    """Is the ASGI app for /mcp; without sessions each POST is independent and there is no GET stream."""
 
     def __init__(self, program: StdioProgram, *, sessions: bool) -> None:
         self._program = program
@@ -49,7 +41,7 @@ class StdioHTTP:
                 await self._get(scope, receive, send, session)
 
     async def _in_session(self, scope: Scope, send: Send) -> bool:
-        """Whether the request belongs to a session, or needs none; the answer is sent if not."""
+        """Tells whether the request belongs to a session, or needs none; if not, the answer is sent."""
         if not self._stateful:
             return True
         session = header(scope, b"mcp-session-id")
@@ -62,7 +54,7 @@ class StdioHTTP:
         return False
 
     async def _get(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
-        """The stream for what the program says of its own accord: changed lists, log lines."""
+        """Streams the program's notifications that belong to no request: changed lists, log lines."""
         if not accepted(scope)[1]:
             await send_error(send, 406, INVALID_REQUEST, "Not Acceptable: Client must accept text/event-stream")
             return
@@ -122,7 +114,7 @@ class StdioHTTP:
 
 
 def _refusal(scope: Scope, message: Any) -> str | None:
-    """Why this message is not taken at all, or None."""
+    """Returns why a message is refused, None if it is not."""
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
         return "Invalid Request: the body must be a single JSON-RPC 2.0 message"
     if "id" in message and not is_request_id(message["id"]):
@@ -135,7 +127,9 @@ def _refusal(scope: Scope, message: Any) -> str | None:
 
 
 def _caller(scope: Scope) -> str:
-    """Who calls, as far as it can be known without sessions: ids of requests are unique only within one client."""
+    """Identifies the caller as well as possible without sessions, since request ids are unique only
+    within one client.
+    """
     host = (scope.get("client") or ("",))[0]
     return f"{host} {header(scope, b'authorization')} {header(scope, b'user-agent')}"
 

@@ -1,4 +1,4 @@
-"""A program kept running and shared: many exchanges with many clients over its one pair of streams."""
+"""Keeps a program running and shares it: many clients have exchanges over its one pair of streams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FO
 HANDSHAKE_TIMEOUT_S = 120.0
 LONGEST_PAUSE_S = 60.0
 CLIENT_INFO = {"name": "homeport", "version": "1"}
-# What the SDKs answer to a request that was cancelled.
+# The code with which the SDKs answer a request that was cancelled.
 CANCELLED = 0
 
 
 class Exchange:
-    """One request on its way, `owner` the client that made it, None for homeport itself. `replies` gets what the
-    program says about it, the response last.
+    """Is one request under way.
+
+    `owner` is the client that made it, None for homeport itself. `replies` gets the program's messages about it, the
+    response last.
     """
 
     def __init__(self, request: RPC, owner: str | None) -> None:
@@ -34,7 +36,7 @@ class Exchange:
 
 
 class Child(Protocol):
-    """One run of a program: what it is, and is told, is StdioChild's."""
+    """Is one run of a program, as StdioChild describes."""
 
     exited: asyncio.Future[int]
 
@@ -46,14 +48,14 @@ class Child(Protocol):
     async def end(self) -> None: ...
 
 
-# Starts a run that gives each of its messages to the function. Raises ServerError if it cannot be started.
+# Starts a run that passes each of its messages to the function, and raises ServerError if it cannot be started.
 StartChild = Callable[[Callable[[RPC], None]], Awaitable[Child]]
 
 
 class StdioProgram:
-    """Runs what `start` starts; restarts it, at the next request, when it has exited. `shown` is it in messages.
+    """Runs a program by `start`, and restarts it at the next request after it has exited; `shown` names it in messages.
 
-    Ids and progress tokens are replaced on the way in and put back on the way out, since each client counts for itself.
+    Ids and progress tokens are replaced on the way in and restored on the way out, since each client counts for itself.
     """
 
     def __init__(self, start: StartChild, shown: str) -> None:
@@ -62,7 +64,7 @@ class StdioProgram:
         self._starting = asyncio.Lock()
         self._exchanges: dict[int, Exchange] = {}
         self._last_id = 0
-        # Runs in a row that ended without having answered a request, and when the next may begin (loop time).
+        # The number of consecutive runs that answered no request, and the loop time at which the next may begin.
         self._failures = 0
         self._not_before = 0.0
         # The program's InitializeResult.
@@ -71,7 +73,10 @@ class StdioProgram:
         self._ended = False
 
     async def start(self) -> Child:
-        """The running program, started and initialized if need be. Raises ServerError."""
+        """Returns the running program, and starts and initializes it if necessary.
+
+        Raises ServerError if that fails, and during the back-off after several failures.
+        """
         async with self._starting:
             if self._child is not None and not self._child.exited.done():
                 return self._child
@@ -130,8 +135,10 @@ class StdioProgram:
 
     @asynccontextmanager
     async def exchange(self, request: RPC, owner: str) -> AsyncIterator[asyncio.Queue[RPC]]:
-        """Sends `request` for the client `owner` and gives the queue of replies; a response, which has no `method`, is
-        the last. Left before that, the request is cancelled. Whatever goes wrong arrives as a JSON-RPC error.
+        """Sends `request` for the client `owner` and yields the queue of replies, of which the response, without
+        `method`, is last.
+
+        If the context is left before that, the request is cancelled. Every failure arrives as a JSON-RPC error.
         """
         try:
             child = await self.start()
@@ -148,7 +155,7 @@ class StdioProgram:
                 self._tell_cancelled(number, "the client closed the connection")
 
     def answer_at_once(self, request: RPC) -> RPC | None:
-        """The answer to what the program need not be asked: initialize, which it knows once, and ping."""
+        """Returns the answer to initialize, which is known, and ping; None for requests to the program."""
         if request["method"] == "ping":
             return {"jsonrpc": "2.0", "id": request["id"], "result": {}}
         if request["method"] != "initialize":
@@ -160,14 +167,14 @@ class StdioProgram:
         return {"jsonrpc": "2.0", "id": request["id"], "result": {**self.initialized, "protocolVersion": version}}
 
     def take_notification(self, message: RPC, owner: str) -> None:
-        """A notification or response from a client. Only a cancellation means anything to a program that is shared."""
+        """Takes a client's notification or response, of which only a cancellation concerns a shared program."""
         params = message.get("params")
         if message.get("method") == "notifications/cancelled" and isinstance(params, dict):
             self._cancel(owner, params.get("requestId"), str(params.get("reason", "")))
 
     @contextmanager
     def listening(self, queue: asyncio.Queue[RPC]) -> Iterator[None]:
-        """Meanwhile `queue` gets the notifications that belong to no request."""
+        """Passes notifications that belong to no request to `queue` for as long as the context lasts."""
         self._listeners.append(queue)
         try:
             yield
@@ -175,7 +182,9 @@ class StdioProgram:
             self._listeners.remove(queue)
 
     def _cancel(self, owner: str, request_id: object, reason: str) -> None:
-        """Cancels the request that `owner` knows as `request_id`; not if two could be meant: one may be another's."""
+        """Cancels the request that `owner` knows as `request_id`, unless there are two, since one may be another
+        client's.
+        """
         meant = [number for number, each in self._exchanges.items() if (each.owner, each.id) == (owner, request_id)]
         if len(meant) == 1:
             self._tell_cancelled(meant[0], reason)
@@ -207,7 +216,7 @@ class StdioProgram:
         if exchange is not None:
             del self._exchanges[message["id"]]
             exchange.answer(message)
-            # To have answered initialize alone does not end a crash loop.
+            # An answer to initialize alone does not end a crash loop.
             if exchange.owner is not None:
                 self._failures = 0
 
@@ -221,7 +230,7 @@ class StdioProgram:
         return self._exchanges.get(number) if isinstance(number, int) else None
 
     def _answer(self, request: RPC) -> None:
-        """A ping, or something only a client with a way back could do: sampling, elicitation, roots."""
+        """Answers a ping, and with an error requests that only a client could answer: sampling, elicitation, roots."""
         if request["method"] == "ping":
             self._notify({"jsonrpc": "2.0", "id": request["id"], "result": {}})
         else:
@@ -231,7 +240,8 @@ class StdioProgram:
     def _exited(self, exited: asyncio.Future[int]) -> None:
         code = exited.result()
         how = f"exited with code {code}" if code >= 0 else f"was ended by signal {-code}"
-        # The first restart is immediate; then 1, 2, 4 ... seconds, as long as no run answers anything.
+        # The first restart is immediate, the next ones are after 1, 2, 4 ... seconds, as long as no run answers
+        # anything.
         pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S) if self._failures else 0.0
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause

@@ -1,4 +1,4 @@
-"""Legacy HTTP+SSE in front of a stdio program (specification 2024-11-05, basic/transports, HTTP with SSE)."""
+"""Serves legacy HTTP+SSE for a stdio program (specification 2024-11-05, basic/transports, HTTP with SSE)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from uuid import uuid4
 
 from ..asgi import Receive, Scope, Send, send_error
 from ..protocol.event_stream import send_events
-from ..protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, ClientGoneError, error, is_request_id, read_json
+from ..protocol.jsonrpc import INVALID_REQUEST, PARSE_ERROR, RPC, error, is_request_id, read_json
+from ..protocol.messages import ClientGoneError
 from .stdio_program import StdioProgram
 
 
 class StdioSSE:
-    """The ASGI app for /sse and /messages/: GET /sse is the session, and every answer is on its stream.
+    """Is the ASGI app for /sse and /messages/: GET /sse is the session, whose stream has every answer.
 
-    A message to a known session is always accepted; what is wrong with it is said on the stream, because
-    clients on mcp 1.x wait for ever after an HTTP error here.
+    A message to a known session is always accepted, and an error is sent on the stream, because clients on mcp 1.x wait
+    for ever after an HTTP error here.
     """
 
     def __init__(self, program: StdioProgram) -> None:

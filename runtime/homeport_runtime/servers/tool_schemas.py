@@ -1,9 +1,9 @@
-"""Input schemas known beforehand, so that a tools/call does not run a tools/list first.
+"""Provides input schemas that are known beforehand, so that a tools/call does not run a tools/list first.
 
 mcp 2.x validates `Mcp-Param-*` headers against the tool's input schema before each tools/call. A server without
 `get_tool_input_schema` is asked for its whole list each time: user middleware sees two requests, and with a hundred
-tools most of the throughput is gone. A tool that appears later is not in here; its headers are then not compared
-with its arguments, as the SDK itself does when a listing fails.
+tools most of the throughput is lost. A tool that appears later has no schema here, and its headers are not compared
+with its arguments, which the SDK does not do either when a listing fails.
 """
 
 from __future__ import annotations

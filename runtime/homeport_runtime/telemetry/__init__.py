@@ -1,7 +1,7 @@
-"""Log lines: what a server prints and what the platform knows of its calls, as JSON, one object a line.
+"""Writes log records, JSON objects, one a line, for what a server prints and for the calls that it answers.
 
-A line that this runtime made starts with RECORD, so that whoever reads the worker's output can tell it from text that
-the server, or a program it started, wrote straight to the file descriptor.
+A line that this runtime made starts with RECORD, which distinguishes it from text that the server, or a program it
+started, wrote directly to the file descriptor.
 """
 
 from __future__ import annotations
@@ -24,25 +24,27 @@ RECORD = "\x1e"
 
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_request_id", default=None)
 
-# The level of what is being written now, where the writer (logging, warnings) knows it.
+# The level of the text that is being written, where its writer (logging, warnings) knows it.
 _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
-# json.dumps with options makes an encoder for each call.
+# One encoder for all calls, since json.dumps with options makes a new one each time.
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-# What `store_output` has set: for records that nobody completes and scrubs on their way.
+# Set by `store_output`, for records that nobody completes and scrubs on their way.
 _scrubber: Scrubber | None = None
 _origin = ""
-# Lines of the logging record that is being written now, where that is to be one record.
+# The lines of the logging record that is being written, where they are to be one record.
 _gathered: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("homeport_gathered", default=None)
 _raw: RawOutput | None = None
 
 
 def store_output(scrubber: Scrubber, **origin: Any) -> None:
-    """As `capture_output` where output is kept as it is: all of it is scrubbed, and records say where they are from;
-    what logging writes at once is one record, a traceback included.
+    """Captures output as `capture_output` does, for hosts that store it as it is, such as Lambda.
+
+    All of it is scrubbed, records have the fields `origin`, and what logging writes at once is one record, with its
+    traceback.
     """
     global _scrubber, _origin, _raw
     raw = RawOutput(scrubber) if scrubber.longest else None
@@ -51,25 +53,25 @@ def store_output(scrubber: Scrubber, **origin: Any) -> None:
 
 
 def drain_output(*, whole: bool = False) -> None:
-    """Hands on what is still on its way, before the process is frozen or, with `whole`, ends."""
+    """Writes output that is still buffered, before the process is frozen or, with `whole`, ends."""
     if _raw is not None:
         _raw.drain(whole=whole)
 
 
 def scrubbed(text: object) -> str:
-    """For what leaves by another way than as a record."""
+    """Returns text without secrets, for text that is not written as a record."""
     return _scrubber.text(str(text)) if _scrubber else str(text)
 
 
 def emit(level: str, message: str, **fields: Any) -> None:
     """Writes one record."""
-    # Put together here, since the encoder is slow with anything but a text: it makes another one each time.
+    # Put together by hand, since the encoder is slow with anything but a text.
     more = "".join(f',"{name}":{encode(value)}' for name, value in fields.items())
     write_record(f'{{"time":{time.time():.3f},"level":"{level}","message":{encode(message)}{more}}}')
 
 
 def write_record(record: str) -> None:
-    """Writes a record, a JSON object in one line, to standard output in one piece."""
+    """Writes a record, a JSON object in one line, to standard output."""
     if _origin:
         record = f"{record[:-1]},{_origin}"
     data = f"{RECORD}{record}\n".encode("utf-8", "replace")
@@ -81,14 +83,15 @@ def write_record(record: str) -> None:
         except BlockingIOError:
             time.sleep(0.001)
         except OSError:
-            # Nobody reads any more: the platform is gone, and so will this worker be in a moment.
+            # The platform is gone, and this worker will be in a moment.
             return
 
 
 def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
-    """From here on print(), logging and warnings make records. Programs that the server starts write plain lines.
+    """Makes records of what print(), logging and warnings write; programs that the server starts still write plain
+    lines.
 
-    `scrubber` knows the secrets: none is ever divided between two records, where nobody could find it any more.
+    `scrubber` knows the secrets, so that none is ever split between two records, where it could not be found.
     """
     before = sys.stdout, sys.stderr
     sys.stdout = _stream(1, "<stdout>", "info", scrubber)
@@ -111,7 +114,7 @@ def _emit_text(default: str, line: str, request: str | None) -> None:
 
 
 def _move_handlers(streams: Mapping[int, Any]) -> None:
-    """What was imported before (fastmcp, in a zygote) has handlers that hold on to the streams of that time."""
+    """Gives the new streams to logging handlers that hold the old ones, such as those of fastmcp in a zygote."""
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
     for handler in {handler for logger in loggers for handler in getattr(logger, "handlers", ())}:
         if isinstance(handler, logging.StreamHandler) and id(handler.stream) in streams:
@@ -130,7 +133,7 @@ _LEVELS = {
 
 
 def _named_level(line: str) -> str | None:
-    """The level that a log line of the usual forms names at its start: `ERROR:root:...`, `[INFO] ...`."""
+    """Returns the level that a log line of the usual forms names at its start: `ERROR:root:...`, `[INFO] ...`."""
     for word in line[:60].replace("[", " ").replace("]", " ").replace(":", " ").split()[:5]:
         if word in _LEVELS:
             return _LEVELS[word]
@@ -138,7 +141,10 @@ def _named_level(line: str) -> str | None:
 
 
 def _tell_levels() -> None:
-    """Formats often leave the level out (the SDKs' own is `%(message)s`), and nearly all handlers write to stderr."""
+    """Notes the level of what logging and warnings write.
+
+    Log formats often omit it (that of the SDKs is `%(message)s`), and nearly all handlers write to stderr.
+    """
     handle, showwarning = logging.Handler.handle, warnings.showwarning
 
     def handle_with_level(handler: logging.Handler, record: logging.LogRecord) -> Any:

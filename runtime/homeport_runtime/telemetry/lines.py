@@ -1,4 +1,4 @@
-"""Text streams that hand over whole lines, in the place of sys.stdout and sys.stderr."""
+"""Replaces sys.stdout and sys.stderr by text streams that pass on whole lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from .scrub import Scrubber
 
-# Characters of a line without an end that are kept; a longer one is handed over in pieces.
+# The characters of an unfinished line that are kept; a longer one is passed on in pieces.
 MAX_LINE = 64 * 1024
 NO_SECRETS = Scrubber({})
 
@@ -21,9 +21,9 @@ class _Rest(NamedTuple):
 
 
 class LineStream(io.TextIOBase):
-    """Gives each line that is not blank to `sink`, with the request that wrote it.
+    """Passes each line that is not blank to `sink`, with the request that wrote it.
 
-    What has no newline yet is kept by thread, since tools that run side by side in threads write side by side.
+    An unfinished line is kept by thread, since tools in different threads write at the same time.
     """
 
     encoding = "utf-8"
@@ -58,10 +58,10 @@ class LineStream(io.TextIOBase):
         *lines, last = ((rest.text if rest else "") + text).split("\n")
         for line in lines:
             self._hand_over(line, request)
-        # A progress bar writes its line again and again from the start; only how it looks in the end is a line.
+        # A progress bar rewrites its line from the start; only its last state is a line.
         last = last[max(last.rfind("\r", 0, -1), 0) :]
         if len(last) > MAX_LINE + self._scrubber.longest:
-            # Nobody could tell a secret by its halves.
+            # Nobody could recognise the halves of a secret.
             cut = self._scrubber.whole(last)
             self._hand_over(last[:cut], request)
             last = last[cut:]
@@ -78,19 +78,19 @@ class LineStream(io.TextIOBase):
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """A record is a whole line; what is not one yet waits for its end."""
+        """Does nothing, since a record is a whole line."""
 
     def finish(self) -> None:
-        """Hands over what has no end: the process ends."""
+        """Passes unfinished lines on, since the process ends."""
         while self._rests:
             _, rest = self._rests.popitem()
             self._hand_over(rest.text, rest.request)
 
     def close(self) -> None:
-        """Standard streams stay open: the platform logs what comes after, too."""
+        """Does nothing, since the platform logs later output, too."""
 
     def reconfigure(self, **_options: Any) -> None:
-        """Encoding and line ends are the records' own."""
+        """Does nothing, since records decide on encoding and line ends."""
 
     def fileno(self) -> int:
         return self._fd
@@ -103,7 +103,7 @@ class LineStream(io.TextIOBase):
 
 
 class _Bytes(io.BufferedIOBase):
-    """`sys.stdout.buffer`: bytes for the same lines."""
+    """Is `sys.stdout.buffer`, whose bytes become the same lines."""
 
     def __init__(self, stream: LineStream) -> None:
         self.raw = self
@@ -116,10 +116,10 @@ class _Bytes(io.BufferedIOBase):
         return size
 
     def flush(self) -> None:
-        """As for the text."""
+        """Does nothing, as for the text."""
 
     def close(self) -> None:
-        """As for the text."""
+        """Does nothing, as for the text."""
 
     def fileno(self) -> int:
         return self._stream.fileno()

@@ -1,5 +1,6 @@
-"""What goes straight to the descriptors 1 and 2, from programs that the server starts and from libraries in C: scrubbed
-on its way, where the platform does not read the output itself.
+"""Scrubs what is written directly to the descriptors 1 and 2, by programs of the server or by libraries in C.
+
+It is used where the platform does not read the output itself.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import threading
 from .scrub import Scrubber
 
 ROUND_BYTES = 64 * 1024
-# A line without an end that is longer is left out: in pieces of it nobody could tell a secret.
+# A longer line without an end is dropped, since nobody could recognise a secret in pieces of it.
 MAX_LINE = 64 * 1024
 
 
 class RawOutput:
-    """From here on both descriptors are pipes, which a thread reads; `records` is where output went before."""
+    """Replaces both descriptors by pipes, which a thread reads; `records` is the original standard output."""
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
@@ -41,7 +42,7 @@ class RawOutput:
             self.drain(whole=False)
 
     def drain(self, *, whole: bool) -> None:
-        """Hands on what is there by now; `whole` also a last line without an end."""
+        """Passes on what has been written so far, with `whole` including an unfinished line."""
         with self._lock:
             for key, _events in self._selector.select(0):
                 if not key.data.read(self._scrubber):
@@ -58,7 +59,7 @@ class _Pipe:
         self._rest = b""
 
     def read(self, scrubber: Scrubber) -> bool:
-        """False when nobody can write any more."""
+        """Reads what there is, and returns False when all writers have closed the pipe."""
         while True:
             try:
                 data = os.read(self._reading, ROUND_BYTES)

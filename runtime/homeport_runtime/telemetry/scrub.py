@@ -1,9 +1,9 @@
-"""Takes secret values out of text, in every form in which programs commonly print them.
+"""Removes secret values from text, in every form in which programs commonly print them.
 
-Found are a value as it is, percent-encoded, escaped as JSON, repr() and HTML do it (JSON and repr() to any depth), in
+It finds a value as it is, percent-encoded, escaped as JSON, repr() and HTML do it (JSON and repr() to any depth), in
 hexadecimal digits, in base64 at each of the three alignments in both alphabets, and the lines of a value that has
-several. Each is replaced by `[secret NAME]`.
-Values shorter than MIN_CHARACTERS stay: taking `42` or `on` out of everything would leave no log to read.
+several. Each is replaced by `[secret NAME]`. Values shorter than MIN_CHARACTERS stay: without every `42` or `on` a log
+could not be read.
 """
 
 from __future__ import annotations
@@ -17,35 +17,37 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus, unquote
 
 MIN_CHARACTERS = 4
-# A line of a value with several lines is looked for by itself when it has as many characters.
+# The characters from which a line of a value with several lines is searched for by itself.
 MIN_LINE = 8
-# Characters of a line of MIME base64 (RFC 2045, section 6.8), as base64(1) and openssl write it.
+# The characters of a line of MIME base64 (RFC 2045, section 6.8), as base64(1) and openssl write it.
 MIME_LINE = 76
-# A longer value is looked for in its usual forms only: a pattern for all of them takes seconds to compile.
+# A longer value is searched for in its usual forms only: a pattern for all of them takes seconds to compile.
 MAX_TOLERANT = 4096
-# The backslashes of nested escapes, which may be percent-encoded in turn, and how long they make a character
-# beyond U+FFFF at most: two times 8 of them with `u00e9` behind.
+# The backslashes of nested escapes, which may be percent-encoded in turn, and the most bytes that they make of a
+# character beyond U+FFFF: two times 8 of them followed by `u00e9`.
 ESCAPES = rb"(?:\\|%5[Cc]){1,8}"
 MAX_ESCAPED = 2 * (8 * 3 + 5)
 
-# Of so many bytes that an anchor begins with there is an index, where there are more than MANY pieces (of a long value,
-# or of one with many lines): looking for each takes longer than looking each place of a line up.
+# If there are more than MANY pieces (of a long value, or of one with many lines), an index over the first INDEXED bytes
+# of their anchors finds those in a line faster than a search for each.
 INDEXED = 8
 MANY = 64
 
-# Starts a line that is a record (homeport_runtime.telemetry.RECORD). These of its fields hold no text of the server.
+# The first byte of a record (homeport_runtime.telemetry.RECORD), and the fields that hold no text of the server's.
 RECORD = b"\x1e"
 OWN_FIELDS = ("time", "level", "request")
-# Of JSON (RFC 8259, section 7).
+# The short escapes of JSON (RFC 8259, section 7).
 SHORT_ESCAPES = {"\b": b"b", "\f": b"f", "\n": b"n", "\r": b"r", "\t": b"t"}
 HTML_NAMES = {"&": "amp|", "<": "lt|", ">": "gt|", '"': "quot|", "'": "apos|"}
-# What of a contract is prose or data; its names and shapes have to stay as they are.
+# The keys of a contract whose values are prose or data; names and shapes have to stay as they are.
 PROSE = ("description", "instructions", "title", "default", "examples")
 
 
 class _Piece(NamedTuple):
-    """One form of a value. Only where `anchor` occurs can it be: that search is many times faster than the pattern,
-    which is not even compiled (by `re`, into its cache) before it is needed.
+    """Is one form of a value, which can only be where `anchor` occurs.
+
+    Searching the anchor is many times faster than the pattern, which `re` compiles, into its cache, only when it is
+    needed.
     """
 
     anchor: bytes
@@ -54,16 +56,17 @@ class _Piece(NamedTuple):
 
 
 class Scrubber:
-    """`secrets` are values by name. Without any it costs nothing."""
+    """Removes `secrets`, values by name, from text; without any it costs nothing."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         names = {piece: name for name, value in secrets.items() for piece in _pieces(value)}
-        # The longer first: a value may begin with another one.
+        # Longer values first, since a value may begin with another.
         self._pieces = [
             _Piece(anchor, pattern, f"[secret {names[anchor, pattern]}]".encode())
             for anchor, pattern in sorted(names, key=lambda piece: len(piece[1]), reverse=True)
         ]
-        # Pieces by how their anchors begin, as their places in the list; the others are always looked for.
+        # The places of pieces in the list, by the beginning of their anchors; pieces with short anchors are always
+        # searched for.
         self._index: dict[bytes, list[int]] = {}
         self._always = list(range(len(self._pieces)))
         if len(self._pieces) > MANY:
@@ -71,7 +74,7 @@ class Scrubber:
             for at, piece in enumerate(self._pieces):
                 if len(piece.anchor) >= INDEXED:
                     self._index.setdefault(piece.anchor[:INDEXED], []).append(at)
-        # The most characters that one value can take up.
+        # The most characters that one value can take up in any form.
         self.longest = max((len(value) * MAX_ESCAPED for value in secrets.values()), default=0) if names else 0
 
     def data(self, data: bytes) -> bytes:
@@ -81,7 +84,7 @@ class Scrubber:
         return data
 
     def _candidates(self, data: bytes) -> Iterable[_Piece]:
-        """The pieces that may be in `data`, in their order."""
+        """Returns the pieces that may be in `data`, in their order."""
         if not self._index:
             return self._pieces
         index = self._index
@@ -95,7 +98,9 @@ class Scrubber:
         return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def line(self, line: bytes) -> bytes:
-        """A line of output, a record or plain text. A record stays one, whatever the secrets are."""
+        """Returns a line of output, a record or plain text, without secrets; a record stays a record, whatever the
+        secrets are.
+        """
         clean = self.data(line)
         if clean == line or not line.startswith(RECORD):
             return clean
@@ -107,7 +112,7 @@ class Scrubber:
         return RECORD + json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
     def value(self, value: Any) -> Any:
-        """The same JSON value with every text in it scrubbed; keys stay."""
+        """Returns a JSON value with every text in it scrubbed, except keys."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -117,7 +122,7 @@ class Scrubber:
         return value
 
     def prose(self, value: Any) -> Any:
-        """The same JSON value with what PROSE names scrubbed."""
+        """Returns a JSON value in which the values of the keys PROSE are scrubbed."""
         if not self._pieces:
             return value
         if isinstance(value, list):
@@ -127,7 +132,7 @@ class Scrubber:
         return value
 
     def whole(self, text: str) -> int:
-        """How many characters from the start can be handed over by themselves without taking a value apart."""
+        """Returns how many characters from the start can be passed on without splitting a value."""
         cut = max(len(text) - self.longest, 0)
         if not self._pieces:
             return cut
@@ -141,12 +146,12 @@ class Scrubber:
 
 
 def _is_schema(value: Any) -> bool:
-    """A tool's parameter may be called `title`: then its schema stands there."""
+    """Tells whether a value is the schema of a parameter, which may itself be called `title`."""
     return isinstance(value, dict) and ("type" in value or "anyOf" in value or "$ref" in value)
 
 
 def _pieces(value: str) -> Iterator[tuple[bytes, bytes]]:
-    """The anchors and patterns of one value."""
+    """Yields the anchors and patterns of one value."""
     core = value.strip()
     if len(core) < MIN_CHARACTERS:
         return
@@ -165,7 +170,7 @@ def _pieces(value: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _encoded(data: bytes, offset: int) -> str:
-    """The characters of base64 that depend on `data` alone when `offset` bytes (modulo 3) stand before it."""
+    """Returns the base64 characters that depend on `data` alone when `offset` bytes (modulo 3) precede it."""
     first = (offset * 8 + 5) // 6
     last = (offset + len(data)) * 8 // 6
     return base64.b64encode(bytes(offset) + data).decode()[first:last]
@@ -185,7 +190,7 @@ def _literal(text: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _escaped(text: str) -> tuple[bytes, bytes]:
-    # One run of backslashes for another: each escaping doubles them.
+    # A run of backslashes matches longer ones, since each escaping doubles them.
     parts = re.split(r"(\\+)", text)
     pattern = b"".join(
         rb"(?:\\|%%5[Cc]){1,%d}" % (8 * len(part)) if part.startswith("\\") else b"".join(map(_character, part))

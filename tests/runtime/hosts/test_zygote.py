@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.hosts.zygote import REHEARSAL
 from homeport_runtime.loading.environment import QUIET
 from platform_cli.supervisor.launch import PYTHON_FLAGS
 from platform_cli.supervisor.zygote import BOOT
@@ -38,16 +40,17 @@ SOURCE = MCP2 + (
 
 
 class Zygote:
-    def __init__(self, folder: Path, python: str) -> None:
+    def __init__(self, folder: Path, python: str, boot: str = BOOT) -> None:
         self.python = python
         self.folder = folder
         self.control, theirs = socket.socketpair()
         self.control.settimeout(DEADLINE_S)
         self.process = subprocess.Popen(
-            [self.python, *PYTHON_FLAGS, "-c", BOOT, str(ROOT / "runtime"), str(theirs.fileno())],
+            [self.python, *PYTHON_FLAGS, "-c", boot, str(ROOT / "runtime"), str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             start_new_session=True,
             env={**QUIET, "OF_THE_ZYGOTE": "1"},
+            stdout=subprocess.PIPE,
             text=True,
         )
         theirs.close()
@@ -81,7 +84,7 @@ class Zygote:
         self._answers.close()
         self.control.close()
         self.process.kill()
-        self.process.wait(DEADLINE_S)
+        self.process.communicate(timeout=DEADLINE_S)
 
 
 @pytest.fixture
@@ -185,3 +188,41 @@ def test_a_thread_that_stays_names_its_module(zygote: Zygote, tmp_path: Path) ->
     )
     loaded = zygote.order(do="load", layer=str(tmp_path), skip=[], modules=["threads_at_import"])
     assert (loaded["threads"], loaded["offender"]) == (2, "threads_at_import")
+
+
+# Without memory or processes for the first one.
+POOR = """
+import os, socket, sys
+sys.path.append(sys.argv[1])
+from homeport_runtime.hosts.zygote import Zygote
+
+fork, refused = os.fork, []
+
+def poor():
+    if refused:
+        return fork()
+    refused.append(True)
+    print("refused", flush=True)
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+os.fork = poor
+orders = socket.socket(fileno=int(sys.argv[2]))
+Zygote(orders, orders, in_room=True).run()
+"""
+
+
+def test_one_that_cannot_fork_ahead_goes_on_without(tmp_path: Path) -> None:
+    zygote = Zygote(tmp_path, sys.executable, POOR)
+    try:
+        assert zygote.order(do="load", layer=str(tmp_path), skip=[REHEARSAL], modules=[])["threads"] == 1
+        assert zygote.process.stdout is not None
+        assert zygote.process.stdout.readline() == "refused\n"
+        ours, theirs = socket.socketpair()
+        with (tmp_path / "out").open("wb") as out, ours, theirs:
+            forked = zygote.order((theirs.fileno(), out.fileno(), out.fileno()), do="fork")
+            assert forked["event"] == "forked"
+        # Nobody told the worker what it is.
+        ended = zygote.answer()
+        assert (ended["event"], ended["pid"]) == ("exited", forked["pid"])
+    finally:
+        zygote.close()

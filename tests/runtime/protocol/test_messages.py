@@ -12,7 +12,7 @@ from homeport_runtime.asgi import Receive
 from homeport_runtime.protocol.messages import (
     MAX_BODY,
     BodyTooLarge,
-    Disconnected,
+    ClientGoneError,
     declared_length,
     parse,
     read_body,
@@ -45,7 +45,7 @@ def test_a_body_may_have_the_limit_and_not_a_byte_more() -> None:
 
 @pytest.mark.parametrize("parts", [[], [b"{"]])
 def test_a_client_that_goes_away_is_no_message(parts: list[bytes]) -> None:
-    with pytest.raises(Disconnected):
+    with pytest.raises(ClientGoneError):
         asyncio.run(read_body(receiving(parts, ends=False)))
 
 

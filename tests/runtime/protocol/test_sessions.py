@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from homeport_runtime.asgi import Receive, Scope, Send, header
 from homeport_runtime.protocol import sessions as module
 from homeport_runtime.protocol.messages import MESSAGE
 from homeport_runtime.protocol.probe import call_app
-from homeport_runtime.protocol.sessions import SESSION_HEADER, SessionKeeper
+from homeport_runtime.protocol.sessions import KEEP_S, SESSION_HEADER, TOUCH_S, SessionKeeper
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
 
@@ -95,5 +97,22 @@ def test_a_session_whose_start_cannot_be_kept_is_served(tmp_path: Path) -> None:
 
     async def work() -> None:
         assert await client.ask(await client.open()) == 200
+
+    run(work())
+
+
+def test_a_session_goes_on_in_the_next_worker_until_nobody_has_used_it_for_a_day(tmp_path: Path) -> None:
+    first = Client(tmp_path)
+
+    async def work() -> None:
+        kept, forgotten = await first.open(), await first.open()
+        now = time.time()
+        for session, age in ((kept, KEEP_S - 60), (forgotten, KEEP_S + 60)):
+            os.utime(first.keeper._saved._file(session), (now - age, now - age))
+        second = Client(tmp_path)
+        assert [await second.ask(session) for session in (kept, forgotten)] == [200, 404]
+        # It was used: the next worker knows it for another day.
+        assert first.keeper._saved._file(kept).stat().st_mtime > now - TOUCH_S
+        assert len(list(tmp_path.iterdir())) == 1
 
     run(work())

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from platform_cli.api.status import Front
 from platform_cli.config.project import LambdaSettings
 from platform_cli.targets.aws_lambda import certificates, distributions
 from platform_cli.targets.aws_lambda.client import AWS
@@ -52,6 +53,12 @@ def left(aws: AWS, plane: ControlPlane) -> tuple[int, int, int]:
     return len(listed.get("Items", ())), len(asked), len(plane.header_policies)
 
 
+def front_of(aws: AWS) -> Front:
+    front = LambdaTarget(aws).status("named")["front"]
+    assert front is not None
+    return front
+
+
 def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
@@ -60,7 +67,7 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     wanted = replace(plain, domains=(NAME, "try.example.com", "raspberrypi"))
     assert "certificate" in steps(aws, wanted)
     deploy(aws, wanted)
-    front = LambdaTarget(aws).status("named")["front"]
+    front = front_of(aws)
     assert (front["certificate"], front["distribution"]) == ("PENDING_VALIDATION", None)
     assert front["names"] == [NAME, "try.example.com"], "nobody can prove a name of one's own network"
     assert len(front["records"]) == 2
@@ -71,7 +78,7 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     assert steps(aws, wanted) == ["front"]
     deploy(aws, wanted)
     assert steps(aws, wanted) == []
-    front = LambdaTarget(aws).status("named")["front"]
+    front = front_of(aws)
     (made,) = aws.fronts.list_distributions()["DistributionList"]["Items"]
     assert {"type": "CNAME", "name": NAME, "value": made["DomainName"]} in front["records"]
     config = aws.fronts.get_distribution_config(Id=made["Id"])["DistributionConfig"]
@@ -89,7 +96,7 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     issue()
     deploy(aws, other)
     assert left(aws, unasked) == (1, 1, 0)
-    assert LambdaTarget(aws).status("named")["front"]["names"] == [NAME]
+    assert front_of(aws)["names"] == [NAME]
 
     removal = LambdaTarget(aws).removal("named")
     assert any(made["DomainName"] in line for line in removal.gone)

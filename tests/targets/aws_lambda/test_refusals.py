@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 from platform_cli.errors import AWSError
 from platform_cli.targets.aws_lambda.client import AWS, aws_errors
@@ -131,3 +131,8 @@ def test_each_refusal_has_its_reason(code: str, message: str, said: str) -> None
     with pytest.raises(AWSError, match=said) as caught, aws_errors():
         raise ClientError(answer, "CreateRole")
     assert caught.value.hint
+
+
+def test_a_connection_that_ends_without_an_answer() -> None:
+    with pytest.raises(AWSError), aws_errors():
+        raise ConnectionClosedError(endpoint_url="https://lambda.eu-central-1.amazonaws.com")

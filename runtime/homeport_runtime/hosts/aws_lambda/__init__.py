@@ -1,5 +1,5 @@
-"""A deployed server as a function on AWS Lambda, streaming, without awslambdaric and without boto3.
+"""Serves a deployed server as a function on AWS Lambda, with streaming, without awslambdaric and without boto3.
 
-`host` asks the Runtime API for events and answers them; `buffered` is the same behind plain awslambdaric. An event of a
-Function URL becomes an ASGI request (events, exchange). Workers never import this.
+host.py takes events from the Runtime API and answers them; buffered.py does the same under plain awslambdaric. An event
+of a Function URL becomes an ASGI request (events.py, exchange.py). Workers never import this room.
 """

@@ -1,4 +1,4 @@
-"""Who is let in to a function: its names, and the hash of its token, from its environment."""
+"""Reads from a function's environment who may call it: its host names, and the hash of its token."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class LambdaAccess:
         self.token_hash = os.environ.get("HOMEPORT_TOKEN_HASH") or None
 
     def learn(self, event: Mapping[str, Any]) -> None:
-        """Lambda itself answers to no other name than the one in its events."""
+        """Adds the host name of an event, which is the only one that Lambda itself answers to."""
         self.names.add(event["requestContext"]["domainName"])
 
     def allows(self, event: Mapping[str, Any]) -> bool:
-        """As the guard decides, which has the last word on whom it does not let in."""
+        """Tells whether the guard would allow a request; the guard itself answers those that it refuses."""
         self.learn(event)
         headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
         origin = headers.get("origin")

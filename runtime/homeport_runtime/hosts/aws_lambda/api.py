@@ -1,6 +1,6 @@
-"""The Lambda Runtime API as a runtime uses it: the next event, its answer as a stream, and what went wrong.
+"""Speaks Lambda's Runtime API as a runtime does: it takes the next event, streams its answer, and reports errors.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. The streamed answer is what AWS's own runtimes for
+See https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. The streamed answer is what AWS's own runtimes for
 Node.js and Rust send: a chunked POST whose errors come as trailers.
 """
 
@@ -26,8 +26,10 @@ STREAMED = {
 
 
 class Invocation(NamedTuple):
-    """One event. `deadline_s` is the Unix time at which the function is ended, in seconds; `trace_id` is X-Ray's, empty
-    where there is none.
+    """Is one event.
+
+    `deadline_s` is the Unix time, in seconds, at which the function is ended; `trace_id` is X-Ray's, empty where there
+    is none.
     """
 
     request_id: str
@@ -37,7 +39,9 @@ class Invocation(NamedTuple):
 
 
 class RuntimeAPI:
-    """Blocking, one event at a time. `address` is what AWS_LAMBDA_RUNTIME_API says: `host:port`."""
+    """Speaks to the Runtime API at `address` (`host:port`, from AWS_LAMBDA_RUNTIME_API), blocking, one event
+    at a time.
+    """
 
     def __init__(self, address: str) -> None:
         self._connection = Connection(address)
@@ -47,7 +51,7 @@ class RuntimeAPI:
         try:
             reply = self._get("/invocation/next")
         except ConnectionError:
-            # Closed while nothing was asked of it: nothing is lost by asking again.
+            # The idle connection was closed, so no event is lost by asking again.
             self._connection.close()
             reply = self._get("/invocation/next")
         return Invocation(
@@ -58,9 +62,9 @@ class RuntimeAPI:
         )
 
     def restored(self) -> None:
-        """Tells that all is ready to be put into a snapshot (SnapStart); returns in each copy restored from it."""
+        """Reports that a snapshot can be taken (SnapStart), and returns in each copy restored from it."""
         self._get("/restore/next")
-        # The connection is one of the process that the snapshot was made of.
+        # The connection belongs to the process from which the snapshot was taken.
         self._connection.close()
         self._phase = "restore"
 
@@ -72,11 +76,11 @@ class RuntimeAPI:
         return AnswerStream(self._connection, f"{RUNTIME}/invocation/{request_id}/response")
 
     def fail(self, request_id: str, kind: str, message: str, trace: str = "") -> None:
-        """The event has no answer at all."""
+        """Reports that an event has no answer at all."""
         self._post(f"/invocation/{request_id}/error", kind, message, trace)
 
     def fail_start(self, kind: str, message: str, trace: str = "") -> None:
-        """No event will ever be answered."""
+        """Reports that no event will ever be answered."""
         self._post(f"/{self._phase}/error", kind, message, trace)
 
     def _post(self, path: str, kind: str, message: str, trace: str) -> None:
@@ -96,7 +100,7 @@ def error_body(kind: str, message: str, trace: str = "") -> bytes:
 
 
 class AnswerStream:
-    """One answer. Nothing is sent before `start`; its pieces go out with `flush`, `end` and `abort`."""
+    """Is one answer. Nothing is sent before `start`; its pieces are sent by `flush`, `end` and `abort`."""
 
     def __init__(self, connection: Connection, path: str) -> None:
         self._connection = connection
@@ -120,7 +124,7 @@ class AnswerStream:
         self._finish(b"")
 
     def abort(self, kind: str, message: str) -> None:
-        """The answer breaks off: what was sent stays sent, and Lambda tells that it is not whole."""
+        """Breaks the answer off: what was sent stays sent, and Lambda reports that it is incomplete."""
         body = base64.b64encode(error_body(kind, message))
         self._finish(
             b"Lambda-Runtime-Function-Error-Type: %b\r\nLambda-Runtime-Function-Error-Body: %b\r\n"

@@ -1,7 +1,6 @@
-"""The same function under AWS's own Python runtime (awslambdaric): `handler` answers each event in one piece.
+"""Serves the function under AWS's own Python runtime (awslambdaric): `handler` answers each event in one piece.
 
-This is what the function's Handler names. Where the wrapper is not run, clients get their answers all the same, but no
-streams.
+The function's Handler names it. Where the wrapper is not run, clients get answers nevertheless, but no streams.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .server import LambdaServer
 
 
 class WholeAnswer:
-    """Gathers what a stream would send."""
+    """Collects what a stream would send."""
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
@@ -39,10 +38,10 @@ class WholeAnswer:
         self._body += data
 
     def flush(self) -> None:
-        """There is nothing to send it to."""
+        """Does nothing, since the answer is returned as a whole."""
 
     def end(self) -> None:
-        """All is there."""
+        """Does nothing, since the answer is complete."""
 
     def abort(self, kind: str, message: str) -> None:
         raise RuntimeError(f"{kind}: {message}")
@@ -52,7 +51,7 @@ class WholeAnswer:
 
 
 class _Running:
-    """The server on an event loop of its own; awslambdaric has the main thread."""
+    """Runs the server on an event loop in its own thread, since awslambdaric has the main thread."""
 
     def __init__(self) -> None:
         self.server = LambdaServer(Path(os.environ["LAMBDA_TASK_ROOT"]), LambdaAccess(), SecretsFetch())
@@ -80,7 +79,7 @@ class _Running:
 
 
 def _told(error: BaseException) -> RuntimeError:
-    """What awslambdaric may log of it, the user's own frames included."""
+    """Returns the error as awslambdaric may log it, with the user's own frames."""
     return RuntimeError(scrubbed(f"{type(error).__name__}: {error}\n{getattr(error, 'trace', '')}".rstrip()))
 
 
@@ -91,8 +90,9 @@ except Exception as error:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One Function URL event (payload format 2.0), answered whole. Raises RuntimeError with what the app raised, and
-    NotARequest.
+    """Answers one Function URL event (payload format 2.0) as a whole.
+
+    Raises RuntimeError with what the app raised, and NotARequest for an event of another kind.
     """
     deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer = WholeAnswer()
@@ -100,7 +100,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     exchange = _running.server.begin(_running.app, _running.loop, event, deadline_s)
     error = exchange.write(answer)
     if exchange.end is not None:
-        # Nothing answers any more: awslambdaric ends with this, and Lambda starts another sandbox.
+        # Nothing can be answered any more: this ends awslambdaric, and Lambda starts another sandbox.
         raise SystemExit(str(error))
     if error is not None:
         raise _told(error)

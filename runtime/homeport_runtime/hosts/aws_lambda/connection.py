@@ -1,7 +1,7 @@
-"""HTTP/1.1 as the Runtime API speaks it (RFC 9112), over one connection that stays open.
+"""Speaks HTTP/1.1 (RFC 9112) to the Runtime API, over one connection that stays open.
 
-Of http.client a function would need little, but its import takes a fifth of the time to a first recorded answer, and
-every answer that it reads goes through a parser of e-mail.
+A function needs little of http.client, whose import takes a fifth of the time to a first recorded answer, and which
+reads every answer with a parser of e-mail.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Reply(NamedTuple):
-    """Names of `headers` are in lower case."""
+    """Is an answer; names of `headers` are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -21,7 +21,9 @@ class Reply(NamedTuple):
 
 
 class Connection:
-    """Blocking. `address` is `host:port`. Raises ConnectionError when the other side has closed."""
+    """Is a blocking connection to `address` (`host:port`), which raises ConnectionError when the other side has closed
+    it.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -33,18 +35,18 @@ class Connection:
             host, _, port = self._address.rpartition(":")
             self._socket = socket.socket()
             self._socket.connect((host, int(port)))
-            # No piece of an answer waits for the next one.
+            # Each piece of an answer is sent at once.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._replies = self._socket.makefile("rb")
         self._socket.sendall(data)
 
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
-        """What a request begins with."""
+        """Returns the first lines of a request."""
         fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"{method} {path} HTTP/1.1\r\nHost: {self._address}\r\n{fields}\r\n".encode("latin-1", "replace")
 
     def reply(self) -> Reply:
-        """To the request that was sent."""
+        """Returns the answer to the request that was sent."""
         status = int(self._line().split(b" ", 2)[1])
         headers = {}
         while line := self._line():
@@ -59,7 +61,7 @@ class Connection:
         return Reply(status, headers, body)
 
     def close(self) -> None:
-        """The next request opens another."""
+        """Closes the connection; the next request opens another."""
         if self._socket is not None and self._replies is not None:
             self._replies.close()
             self._socket.close()

@@ -1,7 +1,7 @@
-"""Why a function failed, for its log and for the Runtime API.
+"""Reports why a function failed, to its log and to the Runtime API.
 
-What the Runtime API is told is in no log: Lambda writes the kind of the error at most, and a managed runtime prints the
-rest itself (awslambdaric does, for the same reason).
+What the Runtime API gets appears in no log: Lambda writes at most the kind of the error, and a managed runtime prints
+the rest itself (awslambdaric does, for the same reason).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ...telemetry import emit, scrubbed
 
 
 class Told(NamedTuple):
-    """As the Runtime API takes it: the kind of error, its message, and a traceback in one piece."""
+    """Describes an error for the Runtime API: its kind, its message, and its traceback as one text."""
 
     kind: str
     message: str
@@ -22,7 +22,7 @@ class Told(NamedTuple):
 
 
 def tell(error: BaseException) -> Told:
-    """Writes one record that says why, with the traceback; of a ServerError only the user's own frames."""
+    """Writes a record with the reason and the traceback, of which a ServerError has the user's own frames only."""
     if isinstance(error, ServerError):
         message, trace = error.message, error.trace
         parts = [message, f"hint: {error.hint}" if error.hint else "", trace]

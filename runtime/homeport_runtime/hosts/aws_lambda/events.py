@@ -1,6 +1,6 @@
-"""HTTP as Function URLs put it into events (payload format 2.0), and back.
+"""Converts between ASGI and the events of Function URLs (payload format 2.0).
 
-https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
+See https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from urllib.parse import unquote
 
 from ...asgi import Headers, Scope
 
-# Of the connection to Lambda, not of the answer: its length is not known when it starts.
+# These headers belong to the connection to Lambda and not to the answer, whose length is unknown when it starts.
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"connection", b"keep-alive")
-# An answer without a body must not be without a byte: clients of a Function URL that streams would wait for it for
-# minutes (node RIC #95, aws-lambda-go #593). These have no body by definition (RFC 9110, section 6.4.1).
+# An answer without a body gets one byte: clients of a Function URL that streams would wait for one for minutes (node
+# RIC #95, aws-lambda-go #593). The statuses in NO_BODY have no body by definition (RFC 9110, section 6.4.1).
 EMPTY = b"\n"
 NO_BODY = (204, 304)
 
 
 class NotARequest(Exception):
-    """The event is none of a URL's: a test event of the console's, a schedule's, another service's."""
+    """Says that an event does not come from a URL, but from the console's tests, a schedule or another service."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -31,7 +31,7 @@ class NotARequest(Exception):
 
 
 def check_request(event: Any) -> None:
-    """Raises NotARequest."""
+    """Raises NotARequest for an event that is no HTTP request."""
     context = event.get("requestContext") if isinstance(event, dict) else None
     http = context.get("http") if isinstance(context, dict) else None
     if not (
@@ -45,10 +45,11 @@ def check_request(event: Any) -> None:
 
 
 def read_request(event: Mapping[str, Any]) -> tuple[Scope, bytes]:
-    """The ASGI scope of the request in `event`, and its body."""
+    """Returns the ASGI scope of the request in `event`, and its body."""
     context = event["requestContext"]
     http = context["http"]
-    # Blanks around a value are not part of it (RFC 9110, 5.5); that Lambda takes them off is not said anywhere.
+    # Blanks around a value are not part of it (RFC 9110, section 5.5), and Lambda does not document whether it removes
+    # them.
     headers: Headers = [
         (name.lower().encode("latin-1"), value.strip(" \t").encode("latin-1", "replace"))
         for name, value in event.get("headers", {}).items()
@@ -75,7 +76,7 @@ def read_request(event: Mapping[str, Any]) -> tuple[Scope, bytes]:
 
 
 def answer_fields(status: int, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Status and headers as Lambda takes them; a header that comes several times is joined, but for cookies."""
+    """Returns status and headers in Lambda's form, in which repeated headers are joined, except cookies."""
     fields: dict[str, str] = {}
     cookies = []
     for raw_name, raw_value in headers:

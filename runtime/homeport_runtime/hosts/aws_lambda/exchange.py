@@ -1,4 +1,4 @@
-"""One request to the app on its event loop, whose answer leaves piece by piece in another thread."""
+"""Passes one request to the app on its event loop, while its answer is sent piece by piece from another thread."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ...servers.exits import EndedItself
 from .errors import tell
 from .events import EMPTY, NO_BODY
 
-# Seconds before the function is ended in which an answer that is not complete is brought to an end that clients
-# understand: at most so many, and at most this part of the time that there is.
+# The last part of the time limit, in which an incomplete answer is ended in a form that clients understand: at most so
+# many seconds, and at most this part of the time that is left.
 MARGIN_S = 3.0
 MARGIN_PART = 0.1
-# The part of those that an app has to end when its stream is over.
+# The part of that time which an app has to end its stream.
 ENDING_PART = 1 / 3
-# A stream that a client holds open (GET) is billed by the second: it ends after so many, and the client comes again.
+# An open stream (GET) is billed by the second, so it ends after so many seconds, and the client reconnects.
 MAX_STREAM_S = 300.0
-# Seconds of silence after which an event stream gets a comment, so that nothing on the way gives it up.
+# The seconds after which a quiet event stream gets a comment, so that no proxy closes it.
 KEEP_ALIVE_S = 15.0
-# Small pieces have been seen to be held back until the next one (node RIC #102, hono #1678): one is sent after them.
+# Small pieces can be held back until the next one (node RIC #102, hono #1678), so a comment is sent after them.
 PUSH_S = 0.05
 KEEP_ALIVE = b": keep-alive\n\n"
 PUSH = b":\n\n"
-# Pieces that wait to be sent before the app is made to wait.
+# The number of unsent pieces from which the app has to wait.
 MAX_WAITING = 64
 
 
 class Answer(Protocol):
-    """Where an answer goes: started, then its pieces, then ended or broken off. Pieces may wait for `flush`."""
+    """Receives an answer: its start, its pieces, then its end or its abort. Pieces may be buffered until `flush`."""
 
     def start(self, status: int, headers: Headers) -> None: ...
 
@@ -48,7 +48,7 @@ class Answer(Protocol):
 
 
 class Exchange:
-    """`run` belongs to the event loop, `write` to the thread that speaks with the Runtime API."""
+    """Is one request with its answer: `run` is called on the event loop, `write` in the thread of the Runtime API."""
 
     def __init__(self, scope: Scope, body: bytes, deadline_s: float) -> None:
         self._scope = scope
@@ -56,9 +56,9 @@ class Exchange:
         self._deadline_s = deadline_s
         if scope["method"] == "GET":
             self._deadline_s = min(deadline_s, time.time() + MAX_STREAM_S)
-        # The start of the answer, pieces of its body, None at its end, or what the app raised.
+        # The start of the answer, the pieces of its body, None at its end, or the app's error.
         self._parts: queue.Queue[Message | bytes | BaseException | None] = queue.Queue()
-        # What has ended the event loop, and so all that is served here.
+        # The reason for which the event loop has ended, after which nothing can be served here.
         self.end: BaseException | None = None
         self._gone = asyncio.Event()
         self._streams = False
@@ -70,10 +70,10 @@ class Exchange:
         try:
             await app(self._scope, self._receive, self._send)
         except (SystemExit, KeyboardInterrupt) as stop:
-            # The app's own, which is this request's error and nobody else's.
+            # The app has raised it, so it is this request's error and no other's.
             self._parts.put(EndedItself(stop))
         except asyncio.CancelledError as end:
-            # Nobody cancels a request but the end of the loop.
+            # Only the end of the loop cancels requests.
             self.end = end
             self._parts.put(RuntimeError("the server has ended itself"))
         except Exception as error:
@@ -87,7 +87,7 @@ class Exchange:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        # Lambda does not tell when a client has gone (node RIC #145); it is gone once there is no time left.
+        # Lambda does not tell when a client leaves (node RIC #145), so that is only assumed once the time is over.
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
@@ -103,8 +103,9 @@ class Exchange:
                 await asyncio.sleep(0.005)
 
     def _expire(self, ending_s: float) -> None:
-        """The client of a stream is told to come again, that of a call that it has no answer; `ending_s` are the
-        seconds that the app of a stream has to end it.
+        """Tells the client of a stream to reconnect, and the client of a call that there is no answer.
+
+        The app of a stream has `ending_s` seconds to end it.
         """
         call = self._scope.get(MESSAGE)
         if isinstance(call, dict) and "id" in call:
@@ -114,7 +115,7 @@ class Exchange:
         elif self._streams:
             self._parts.put(RECONNECT_HINT)
         self._gone.set()
-        # With the end of its answer the sandbox stands still, and with it what a stream still has to put in order.
+        # The sandbox is frozen at the end of its answer, so a stream gets time before that to clean up.
         asyncio.get_running_loop().call_later(ending_s if self._streams and not call else 0, self._parts.put, None)
 
     def _last_words(self, error: bytes) -> None:
@@ -126,7 +127,9 @@ class Exchange:
             self._parts.put(error)
 
     def write(self, answer: Answer) -> BaseException | None:
-        """Sends the answer as it comes. Returns what the app raised before there was any: nothing was sent then."""
+        """Sends the answer as it comes, and returns the app's error if it came before any answer, so that nothing was
+        sent.
+        """
         start = self._parts.get()
         if isinstance(start, BaseException):
             return start
@@ -136,7 +139,7 @@ class Exchange:
         sent = False
         pause = KEEP_ALIVE_S
         while True:
-            # What is there already goes out together, which costs a call less for each piece.
+            # Pieces that are ready are sent together, which saves a call for each.
             if self._parts.empty():
                 answer.flush()
             try:

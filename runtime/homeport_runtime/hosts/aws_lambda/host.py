@@ -1,6 +1,6 @@
-"""The app as a Lambda function: started by the wrapper through AWS_LAMBDA_EXEC_WRAPPER, or as an image's command.
+"""Runs the app as a Lambda function, started by the wrapper through AWS_LAMBDA_EXEC_WRAPPER or as an image's command.
 
-The server is loaded and served by the main thread, as everywhere; another thread takes events from the Runtime API and
+The main thread loads and serves the server, as in every host; another thread takes events from the Runtime API and
 sends the answers as they come. Event loop and lifespan last as long as the sandbox.
 """
 
@@ -28,24 +28,22 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .server import LambdaServer
 
-# Seconds between two threads' turns while the server is imported: who only looks does not wait for an import to pause.
+# The interval, in seconds, in which threads alternate during the import, so that recorded answers need not wait for it.
 SWITCH_S = 0.0005
-# As AWS_LAMBDA_INITIALIZATION_TYPE says it
+# The values of AWS_LAMBDA_INITIALIZATION_TYPE
 # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 ON_DEMAND, SNAP_START = "on-demand", "snap-start"
-# Seconds that the record may take of why the event loop has ended, and the error where none came.
+# The seconds that are waited for the reason why the event loop has ended, and the error if none came.
 TELLING_S = 5.0
-# Until a function asks for events it has more of a processor than its memory pays for, and does not stand still: a
-# server that is to be imported then is so for as many seconds, since a start may take 10
-# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and goes on with the first event.
+# Until a function asks for events it gets more of a processor than its memory pays for, and is not frozen. A server
+# with import_first is imported then, for as many seconds, since a start may take 10
+# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and continues with the first event.
 IMPORT_FIRST, INIT_S = "HOMEPORT_IMPORT_FIRST", 8.0
 ENDED = ("Runtime.ExitError", "the server has ended", "")
 
 
 def main() -> NoReturn:
-    """The whole life of a sandbox. Why a server cannot be loaded is in the log and told to Lambda, with the user's own
-    frames.
-    """
+    """Runs a sandbox from start to end; why a server cannot be loaded is logged and reported to Lambda."""
     api = RuntimeAPI(os.environ["AWS_LAMBDA_RUNTIME_API"])
     events = Events(api, Path(os.environ["LAMBDA_TASK_ROOT"]))
     try:
@@ -56,12 +54,13 @@ def main() -> NoReturn:
 
 
 def _serve(api: RuntimeAPI, events: Events) -> None:
-    # Whoever asks for events has started, and is frozen: an instance that is kept ready would not be.
+    # An instance that asks for events counts as started, and is frozen; only one that is started on demand may do so
+    # early.
     kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
     if events.discovery and kind == ON_DEMAND:
         sys.setswitchinterval(SWITCH_S)
         events.start(INIT_S if IMPORT_FIRST in os.environ else 0.0)
-    # Only now what takes its time.
+    # Slow imports come after events can be answered.
     from .secrets import SecretsFetch
 
     secrets = SecretsFetch()
@@ -90,7 +89,7 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
 
 
 class Events:
-    """Takes events in a thread of its own, and answers what was recorded for as long as the server is not there."""
+    """Takes events in a thread of its own, and answers them from the record until the server is ready."""
 
     def __init__(self, api: RuntimeAPI, task: Path) -> None:
         self.task = task
@@ -103,12 +102,12 @@ class Events:
         self._failed = threading.Event()
         self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
         self._error: Told | None = None
-        # What is being answered by the server.
+        # The exchange that the server answers now.
         self._exchange: Exchange | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self, after_s: float = 0.0) -> None:
-        """At once, or after so many seconds if it is not started until then."""
+        """Starts at once, or after so many seconds unless it has been started by then."""
         if after_s:
             later = threading.Timer(after_s, self.start)
             later.daemon = True
@@ -124,7 +123,7 @@ class Events:
         self.start()
 
     def fail(self, error: BaseException) -> None:
-        """Tells why no event will be answered: at once, or with the next event where events are being taken already."""
+        """Reports why no event will be answered: at once, or with the next event if events are being taken already."""
         from ...telemetry import drain_output
         from .errors import tell
 
@@ -134,7 +133,7 @@ class Events:
             self._api.fail_start(*told)
             return
         if self._ready.is_set() and self._exchange is None:
-            # The server has ended between two events: the next one finds another sandbox.
+            # The server has ended between two events, so the next one is answered by another sandbox.
             return
         self._error = told
         self._failed.set()
@@ -146,14 +145,14 @@ class Events:
             while True:
                 self._take(self._api.next())
         except BaseException as error:
-            # Without events there is nothing to do; Lambda starts another sandbox.
+            # Without events there is nothing to do, and Lambda starts another sandbox.
             from .errors import tell
 
             tell(error)
             os._exit(1)
 
     def _take(self, invocation: Invocation) -> None:
-        # Where X-Ray's SDK and OpenTelemetry look for it
+        # X-Ray's SDK and OpenTelemetry read it there
         # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
         os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
         try:
@@ -176,7 +175,7 @@ class Events:
         self._exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
         error = self._exchange.write(self._api.answer(invocation.request_id))
         if self._exchange.end is not None:
-            # Why it has ended the main thread tells.
+            # The main thread reports why it has ended.
             self._failed.wait(TELLING_S)
             if error is not None:
                 self._api.fail(invocation.request_id, *(self._error or ENDED))
@@ -184,7 +183,7 @@ class Events:
         if error is not None:
             self._fail(invocation, error)
         self._exchange = None
-        # Between two events the sandbox may be frozen.
+        # The sandbox may be frozen between two events.
         from ...telemetry import drain_output
 
         drain_output()
@@ -195,7 +194,9 @@ class Events:
         self._api.fail(invocation.request_id, *tell(error))
 
     def _recorded(self, event: dict[str, Any]) -> Answer | None:
-        """Only to who would be let in: everyone else waits for the guard."""
+        """Returns the recorded answer to a request that the guard would allow; all others have to wait
+        for the guard.
+        """
         http = event["requestContext"]["http"]
         path = event["rawPath"].rstrip("/")
         if self.discovery is None or (http["method"], path) != ("POST", "/mcp") or event.get("isBase64Encoded"):

@@ -1,4 +1,4 @@
-"""The project's secrets in a function: fetched while everything is imported that does not need them."""
+"""Fetches the project's secrets of a function while everything that does not need them is imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PERMISSION = "secretsmanager:GetSecretValue"
 
 
 class SecretsFetch(threading.Thread):
-    """Begins at once, where the function has secrets at all."""
+    """Starts fetching at once, if the function has secrets at all."""
 
     def __init__(self) -> None:
         super().__init__(name="secrets", daemon=True)
@@ -31,7 +31,10 @@ class SecretsFetch(threading.Thread):
             self._error = error
 
     def values(self) -> dict[str, str]:
-        """The server's own, by name. Raises ServerError."""
+        """Returns the server's secrets by name, once they have been fetched.
+
+        Raises ServerError if they cannot be read.
+        """
         if self._arn:
             self.join()
         if self._error is not None:

@@ -1,4 +1,4 @@
-"""The user's server in a Lambda sandbox, whoever takes the events."""
+"""Runs the user's server in a Lambda sandbox, for whichever host takes the events."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from .state_key import StateKey
 if TYPE_CHECKING:
     from ...aws.dynamodb import Table
 
-# Where the packages of the function's layers are.
+# The folder with the packages of the function's layers.
 PACKAGES = Path("/opt/python")
 
 
 class LambdaServer:
-    """`task` is the function's own folder (LAMBDA_TASK_ROOT)."""
+    """Loads and serves the server in `task`, the function's own folder (LAMBDA_TASK_ROOT)."""
 
     def __init__(self, task: Path, access: LambdaAccess, secrets: SecretsFetch) -> None:
         self._data: dict[str, Any] = json.loads((task / FILE_NAME).read_bytes())
@@ -51,16 +51,17 @@ class LambdaServer:
         self._secrets = secrets
 
     def run(self, live: Live, fail: Fail) -> None:
-        """Makes the process the server's own and runs it to its end; `live` is called where it comes to serve. Raises
-        ServerError.
+        """Prepares the process for the server and runs it to its end; `live` is called when the server is to be served.
+
+        Raises ServerError for a server that cannot be loaded.
         """
-        # Until all is there that stays.
+        # Garbage collection is off until everything that stays in memory has been loaded.
         gc.disable()
         self._settle()
         run(self._manifest, self._folders, live, fail)
 
     def _settle(self) -> None:
-        """Variables, output, folder, path."""
+        """Sets up variables, output, working folder and import path."""
         origin = {name: os.environ.get(f"HOMEPORT_{name.upper()}") for name in ("project", "release")}
         try:
             secrets = self._secrets.values()
@@ -77,22 +78,22 @@ class LambdaServer:
             process_environment(given, layer=PACKAGES, project=self._folders.work, roots=self._manifest.roots)
         )
         time.tzset()
-        # Lambda's own folder for code is read-only, and what a server writes by relative path must have a place: it
-        # lasts as long as the sandbox.
+        # Lambda's own folder for code is read-only, and a server that writes to relative paths needs a writable one,
+        # which lasts as long as the sandbox.
         shutil.copytree(self._folders.app, self._folders.work, dirs_exist_ok=True, copy_function=shutil.copyfile)
         for folder in self._data.get("folders", ()):
             (self._folders.work / folder).mkdir(parents=True, exist_ok=True)
         os.chdir(self._folders.work)
         site.addsitedir(str(PACKAGES))
         packed.install(PACKAGES)
-        # What the managed runtime brings (boto3) comes last: the layer's own versions go before it.
+        # The packages of the managed runtime (boto3) come last, so that the layer's own versions are found first.
         libraries = f"{sys.prefix}/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
         sys.path += ["/var/runtime", libraries]
         sys.path[:0] = [str(self._folders.app / entry) for entry in module_folders(variables)]
         install_takeover()
 
     def prepare(self, served: Served) -> App:
-        """The app before its lifespan."""
+        """Returns the app, before its lifespan."""
         table = _mailbox_table()
         prepared = prepare(
             served,
@@ -101,7 +102,7 @@ class LambdaServer:
             self._access.names,
             StateKey(table) if table else None,
             self._access.token_hash,
-            # Each connection that is held to be told of changes would be billed by the second.
+            # A connection that is held open for notifications would be billed by the second.
             listens=False,
         )
         app = prepared.app
@@ -110,7 +111,7 @@ class LambdaServer:
 
     @asynccontextmanager
     async def serving(self, app: App) -> AsyncIterator[None]:
-        """Within the app's lifespan. It has proven itself when it was deployed, and does not warm up again."""
+        """Enters the app's lifespan, without warming up, since the server was checked when it was deployed."""
         contract: Mapping[str, Any] | None = self._data.get("contract")
         async with started(app, self._folders, contract["tools"] if contract else None):
             gc.freeze()
@@ -118,7 +119,7 @@ class LambdaServer:
             yield
 
     def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
-        """Gives the request in `event` to the app; the answer comes out of the exchange, in the caller's thread."""
+        """Passes the request in `event` to the app; the caller's thread reads the answer from the exchange."""
         scope, body = read_request(event)
         self._access.learn(event)
         exchange = Exchange(scope, body, deadline_s)
@@ -127,7 +128,7 @@ class LambdaServer:
 
 
 def _mailbox_table() -> Table | None:
-    """The project's own, which nobody asks anything yet. A function that was made by hand may have none."""
+    """Returns the project's own table, without calling it; None for a function that was made by hand without one."""
     name = os.environ.get("HOMEPORT_MAILBOX_TABLE")
     if not name:
         return None

@@ -1,6 +1,6 @@
-"""SnapStart: Lambda keeps an image of the process as it is before its lifespan, and starts instances as copies of it.
+"""Supports SnapStart, for which Lambda keeps an image of the process before its lifespan, and starts instances from it.
 
-What the server opens in its lifespan is each copy's own; what its module opened while it was imported is not.
+What the server opens in its lifespan is each copy's own; what its module opened while it was imported is shared.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 
 async def restored(api: RuntimeAPI) -> None:
-    """Has the snapshot taken; returns in each copy of it, as if that were the only one."""
+    """Lets the snapshot be taken, and returns in each copy of it."""
     with suppress(Exception):
-        # What an SDK makes on first use is in the snapshot, too.
+        # What an SDK creates on first use is then in the snapshot, too.
         await asyncio.to_thread(rehearse)
     await asyncio.to_thread(api.restored)
     _diverge()
 
 
 def _diverge() -> None:
-    """Copies must not draw the same random numbers. The kernel's own, and so secrets and uuid4, differ anyway
+    """Seeds random generators anew, since copies must not draw the same numbers.
+
+    The kernel's own, and so secrets and uuid4, differ anyway
     (https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html).
     """
     modules: dict[str, Any] = dict(sys.modules)

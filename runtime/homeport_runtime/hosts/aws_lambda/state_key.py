@@ -1,5 +1,6 @@
-"""The key that all instances of a function seal requestState with: in the project's own table, made by the instance
-that looks for it first.
+"""Shares the key with which a function's instances seal requestState, in the project's table.
+
+The instance that looks for it first creates it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from ...telemetry import emit
 if TYPE_CHECKING:
     from ...aws.dynamodb import Table
 
-# No session is called so, and nothing says when the item expires.
+# No session has this name, and the item never expires.
 KEY = {"pk": "homeport", "sk": "state-key"}
-# Seconds that a call waits for a table that does not answer. A table answers in a few milliseconds.
+# The seconds that a call waits for a table that does not answer; a table answers in a few milliseconds.
 PATIENCE_S = 2.0
 
 
 class StateKey:
-    """Gives the key to whoever seals or opens something: only then is the table asked, so that no start waits for it.
+    """Returns the key when something is sealed or opened, and reads the table only then, so that no start waits for it.
 
-    An instance that cannot read it in time seals with a key of its own, and asks again the next time.
+    An instance that cannot read it in time seals with a key of its own, and tries again the next time.
     """
 
     def __init__(self, table: Table) -> None:
@@ -32,12 +33,12 @@ class StateKey:
         self._reading: threading.Thread | None = None
 
     def __call__(self) -> bytes:
-        """32 bytes."""
+        """Returns the 32 bytes of the key."""
         if self._shared is None:
             self._read()
         if self._shared is not None:
             return self._shared
-        # Made here, not with the object: copies of a snapshot (SnapStart) would have it in common.
+        # Created here and not with the object, which copies of a snapshot (SnapStart) would share.
         self._own = self._own or secrets.token_bytes(32)
         return self._own
 
@@ -57,7 +58,10 @@ class StateKey:
 
 
 def shared_key(table: Table) -> bytes:
-    """32 bytes, the same for everyone who asks. Raises AWSError."""
+    """Returns 32 bytes, the same for all instances.
+
+    Raises AWSError if the table cannot be used.
+    """
     for item in table.query("pk = :pk", {":pk": KEY["pk"]}):
         return bytes.fromhex(str(item["sealing"]))
     made = secrets.token_bytes(32)

@@ -1,0 +1,51 @@
+"""Makes the first order to a worker: what to load, and whether to serve or to
+inspect it (homeport_runtime.hosts.job).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from homeport_runtime.hosts.confinement import Room
+
+from .release import RunnableRelease
+from .room import own_caches
+
+
+def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
+    """Returns the job of a serving worker, which need not warm up if another worker of its release has done so
+    (`proven`).
+    """
+    alone = release.max_workers == 1 and release.min_workers <= 1
+    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    serving["token_hash"] = release.token_hash
+    return {**_job(release, workdir), **serving}
+
+
+def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:
+    """Returns the job of an inspection, with `record` including the discovery (homeport_runtime.protocol.discovery)."""
+    return {**_job(release, workdir), "mode": "inspect", "alone": True, "record": record}
+
+
+def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
+    secrets = release.secrets()
+    environment = release.worker_environment(secrets)
+    if release.hidden:
+        environment = {**own_caches(workdir), **environment}
+    return {
+        "manifest": release.manifest,
+        "bundle": str(release.bundle),
+        "workdir": str(workdir),
+        "layer": str(release.layer),
+        "environment": environment,
+        "secrets": secrets,
+        "names": list(release.domains),
+        "idle_s": release.idle_s,
+    }
+
+
+def told(room: Room) -> dict[str, list[str]]:
+    """Returns the part of a job that says what the worker sees."""
+    named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
+    return {name: [str(folder) for folder in folders] for name, folders in named.items()}

@@ -1,0 +1,69 @@
+"""Describes the first order of the supervisor to a worker (platform_cli.supervisor.jobs)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..loading.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Job:
+    """Says what a worker has to do.
+
+    `mode` is `serve` or `inspect`. `names` are host names beside the loopback ones. After `idle_s` seconds without
+    requests the worker reports that it is idle. `alone` means that it shares its project's sockets with no other
+    worker.
+
+    `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
+    sees only what is `writable`; it cannot change what is `protected`. `tools` are those of an earlier contract of the
+    server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
+    With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
+    the calls that are being answered.
+    """
+
+    mode: str
+    manifest: Manifest
+    bundle: Path
+    workdir: Path
+    layer: Path
+    environment: Mapping[str, str]
+    secrets: Mapping[str, str]
+    names: tuple[str, ...]
+    idle_s: float
+    alone: bool
+    state_key: bytes | None
+    hidden: tuple[Path, ...]
+    writable: tuple[Path, ...]
+    protected: tuple[Path, ...]
+    tools: Sequence[Mapping[str, Any]] | None
+    token_hash: str | None
+    record: bool
+    calls: Path | None
+
+    @classmethod
+    def read(cls, message: Mapping[str, Any]) -> Job:
+        key = message.get("state_key")
+        return cls(
+            mode=message["mode"],
+            manifest=Manifest.read(message["manifest"]),
+            bundle=Path(message["bundle"]),
+            workdir=Path(message["workdir"]),
+            layer=Path(message["layer"]),
+            environment=message["environment"],
+            secrets=message.get("secrets", {}),
+            names=tuple(message["names"]),
+            idle_s=message["idle_s"],
+            alone=message["alone"],
+            state_key=bytes.fromhex(key) if key else None,
+            hidden=tuple(map(Path, message.get("hidden", ()))),
+            writable=tuple(map(Path, message.get("writable", ()))),
+            protected=tuple(map(Path, message.get("protected", ()))),
+            tools=message.get("tools"),
+            token_hash=message.get("token_hash"),
+            record=message.get("record", False),
+            calls=Path(message["calls"]) if message.get("calls") else None,
+        )
