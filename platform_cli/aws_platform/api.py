@@ -73,7 +73,7 @@ def create_app(aws: AWS) -> FastAPI:
     app.include_router(link_routes(linking, links, deployments, public_url, polls=False))
     app.include_router(deployment_routes(deployments, listed, Contracts(table).of))
 
-    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"], include_in_schema=False)
     def elsewhere(path: str) -> JSONResponse:
         hint = "with AWS credentials, without --platform: add --target lambda"
         return error_response(InputError(f"the platform on AWS does not answer /{path}", hint=hint))

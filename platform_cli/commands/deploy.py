@@ -21,6 +21,7 @@ from ..config.stages import in_stage
 from ..errors import InputError
 from ..findings.libraries import find_library_changes
 from ..findings.missing import explained
+from ..findings.model import Finding
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import open_home
@@ -97,9 +98,10 @@ def deploy(
         if dry_run:
             return plan_data(plan, stages), plan_text(plan)
         applied = carry_out(target, plan, lambda: Origin(this_user(), seconds=time.monotonic() - begun), stages, output)
-    found = look_at(project, candidate.code, os.environ) if applied.changed else ()
-    libraries = find_library_changes(candidate.manifest) if applied.changed else ()
-    report = Report(target.where, applied, candidate.contract, (*libraries, *found))
+    found: tuple[Finding, ...] = ()
+    if applied.changed:
+        found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))
+    report = Report(target.where, applied, candidate.contract, found)
     return report.data(stages), report.text()
 
 

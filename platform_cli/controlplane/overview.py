@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from ..api.deployment import DeploymentEntry
@@ -74,7 +74,7 @@ class Overview:
             for row in self._stores.store.releases(project)
         ]
 
-    def contract(self, project: str, number: int | None = None) -> dict[str, Any] | None:
+    def contract(self, project: str, number: int | None = None) -> Mapping[str, Any] | None:
         """What the active release offers, or release `number`; None before there is one, or where nobody knows any more
         what it was.
         """
@@ -83,8 +83,7 @@ class Overview:
         if chosen is None:
             return None
         with contextlib.suppress(BuildError):
-            contract: dict[str, Any] | None = read_manifest(self._stores.home.bundles / chosen.bundle)["contract"]
-            return contract
+            return read_manifest(self._stores.home.bundles / chosen.bundle)["contract"]
         return None
 
     def list_deployments(self, project: str) -> list[DeploymentEntry]:

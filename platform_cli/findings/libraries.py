@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
+from homeport_runtime.loading.manifest import ManifestData
 
 from .. import __version__
 from .model import Finding
 
 
-def find_library_changes(manifest: Mapping[str, Any]) -> Iterator[Finding]:
+def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
     """`manifest` is a bundle's; one that an earlier homeport has made says nothing of them."""
-    server = manifest.get("server") or {}
+    server = manifest["server"]
     for each in server.get("untried", ()):
         if each["library"] in TRIED:
             known = Untried(**each)

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from homeport_runtime.loading.manifest import ManifestData
+
 from ..config.project import Project
 from ..log_query import LogQuery
 from ..origin import Origin
@@ -35,19 +37,18 @@ KeepToken: TypeAlias = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; of a bundle that was built
-    elsewhere it has the contract alone. `code` is the server's own source.
+    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; `code` is the server's own
+    source.
     """
 
     project: Project
-    manifest: Mapping[str, Any]
+    manifest: ManifestData
     code: tuple[Code, ...]
 
     @property
     def contract(self) -> Mapping[str, Any] | None:
-        """What the server offers; None for an app without MCP."""
-        contract: Mapping[str, Any] | None = self.manifest["contract"]
-        return contract
+        """What the server offers, in MCP's own words; None for an app without MCP."""
+        return self.manifest["contract"]
 
 
 @dataclass(frozen=True, slots=True)

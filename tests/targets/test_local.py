@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from homeport_runtime.loading.manifest import ManifestData
 from platform_cli.config.project import Project
 from platform_cli.errors import NotFoundError
 from platform_cli.home import Home
 from platform_cli.pipeline.model import Bundle
 from platform_cli.targets.local.target import LocalCandidate, LocalTarget
 
-BUNDLE = Bundle(Path("bundle"), "b" * 32, {})
+BUNDLE = Bundle(Path("bundle"), "b" * 32, cast("ManifestData", {"contract": None}))
 PROJECT = Project(folder=Path("folder"), entrypoint=None, name="tiny")
 
 
@@ -56,5 +57,5 @@ def project(bundle: str, state: str = "running", release: str | None = "v1") -> 
 )
 def test_steps(current: dict[str, Any] | None, actions: list[str]) -> None:
     target = LocalTarget(cast(Any, Client(current)), Home(Path("home")), lambda _: None)
-    plan = target.plan(LocalCandidate(PROJECT, {"contract": None}, (), BUNDLE))
+    plan = target.plan(LocalCandidate(PROJECT, BUNDLE.manifest, (), BUNDLE))
     assert [step.action for step in plan.steps] == actions

@@ -20,7 +20,7 @@ from ...app import App
 from ...errors import ServerError
 from ...loading import packed
 from ...loading.environment import QUIET, fill, module_folders, process_environment
-from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
+from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest, ManifestData
 from ...relay.base import Deliver, Relay
 from ...takeover.transports import install as install_takeover
 from ...telemetry import store_output
@@ -43,7 +43,7 @@ class LambdaServer:
     """Loads and serves the server in `task`, the function's own folder (LAMBDA_TASK_ROOT)."""
 
     def __init__(self, task: Path, access: LambdaAccess, secrets: SecretsFetch) -> None:
-        self._data: dict[str, Any] = json.loads((task / FILE_NAME).read_bytes())
+        self._data: ManifestData = json.loads((task / FILE_NAME).read_bytes())
         self._manifest = Manifest.read(self._data)
         work = Path(tempfile.gettempdir()) / "homeport" / "files"
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
