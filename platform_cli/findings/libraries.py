@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
@@ -13,8 +14,9 @@ from .model import Finding
 
 
 def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
-    """`manifest` is a bundle's; one that an earlier homeport has made says nothing of them."""
-    server = manifest["server"]
+    """`manifest` is a bundle's; one that an earlier homeport has made, or another machine, says nothing of
+    them."""
+    server: Mapping[str, Any] = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:
             known = Untried(**each)

@@ -37,8 +37,8 @@ KeepToken: TypeAlias = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; `code` is the server's own
-    source.
+    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; of a bundle that was built
+    elsewhere it has the contract alone. `code` is the server's own source.
     """
 
     project: Project
