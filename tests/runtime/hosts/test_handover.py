@@ -87,7 +87,7 @@ def test_where_no_more_may_be_open_the_ones_idle_for_longest_are_closed(
     monkeypatch.setattr(module, "CLOSED_AT_ONCE", 1)
 
     async def run() -> None:
-        config = uvicorn.Config(answer, http="h11", lifespan="off", log_config=None)
+        config = uvicorn.Config(answer, http="h11", lifespan="off", log_config=None, timeout_keep_alive=3600)
         config.load()
         connections = Connections(config, Exchange(*pair, at_once=1))
         connections._most = 2
@@ -122,7 +122,7 @@ def test_a_leaving_worker_gives_idle_connections_away_and_others_when_they_are_a
         await answer(scope, receive, send)
 
     async def run() -> None:
-        config = uvicorn.Config(app, http="h11", lifespan="off", log_config=None)
+        config = uvicorn.Config(app, http="h11", lifespan="off", log_config=None, timeout_keep_alive=3600)
         config.load()
         exchange = Exchange(*pair, at_once=1)
         connections = Connections(config, exchange)
