@@ -41,7 +41,7 @@ class Made:
     @property
     def recorded(self) -> list[tuple[int, str | None]]:
         """Number and error of each release, oldest first."""
-        return [(row.number, row.error) for row in reversed(self.platform.state.store.releases("p"))]
+        return [(row.number, row.error) for row in reversed(self.platform.stores.store.releases("p"))]
 
 
 Work = Callable[[Made], Awaitable[None]]
@@ -81,7 +81,7 @@ def test_a_first_deploy_that_fails_leaves_nothing(run: Callable[[Work], None]) -
         made.workers.fails[1] = lambda: "no database"
         with pytest.raises(InspectError, match="no database"):
             await made.deploy("one")
-        state = made.platform.state
+        state = made.platform.stores
         assert (state.store.projects(), state.access.token_hash("p"), made.serving) == ([], None, None)
         made.workers.fails.clear()
         assert (await made.deploy("one"))["token"].startswith("homeport_")
@@ -97,7 +97,7 @@ def test_a_later_one_that_fails_keeps_what_serves_and_no_new_token(run: Callable
         with pytest.raises(InspectError):
             await made.deploy("two")
         assert (made.serving, made.recorded) == ("one", [(1, None), (2, "no database")])
-        assert made.platform.state.access.token_hash("p") is None
+        assert made.platform.stores.access.token_hash("p") is None
         await made.deploy("three")
         assert (made.serving, made.recorded[-1]) == ("three", (3, None))
 
@@ -111,7 +111,7 @@ def test_one_that_no_client_can_connect_to_is_undone(run: Callable[[Work], None]
         with pytest.raises(ReleaseError, match="no client can connect"):
             await made.deploy("two")
         assert made.serving == "one"
-        active = made.platform.state.store.active_release("p")
+        active = made.platform.stores.store.active_release("p")
         assert active is not None
         assert active.number == 1
 
