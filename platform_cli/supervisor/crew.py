@@ -128,7 +128,7 @@ class Crew:
             await asyncio.wait_for(worker.gone.wait(), SHORT_LIFE_S)
             self._health.crashes += 1 if worker in self.serving else 0
         except TimeoutError:
-            self._health.recovered()
+            self._health.lasted(past)
             await worker.gone.wait()
         finally:
             attending.cancel()
