@@ -12,18 +12,26 @@ from ..findings.model import Finding
 from ..findings.offers import find_failed_lists, offer_lines
 from ..findings.replacement import find_replacement
 from ..pipeline.stages import Stages
+from ..target_table import target_argument
+from ..targets.base import Applied
 from .output import visible
+from .token import token_line
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`status` is the project's, with `changed`, and a `token` if one was made; `contract` is None for an app without
-    MCP; `found` is what its source says.
+    """What a deploy says: `where` is the target's word for its place, `contract` is None for an app without MCP, and
+    `found` is what its source says.
     """
 
-    status: Mapping[str, Any]
+    where: str
+    applied: Applied
     contract: Mapping[str, Any] | None
     found: Sequence[Finding] = ()
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        return self.applied.status
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -37,36 +45,36 @@ class Report:
 
     def data(self, stages: Stages) -> dict[str, Any]:
         """`endpoints` is there for an app with several servers alone."""
-        status = self.status
-        shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "auth", "changed"]
+        status, token = self.status, self.applied.token
+        shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "auth"]
         endpoints = (self.contract or {}).get("endpoints")
         return {
             "ok": True,
             **{key: status[key] for key in shown},
-            **({"token": status["token"]} if "token" in status else {}),
+            "changed": self.applied.changed,
+            **({"token": token} if token else {}),
             **({"endpoints": _with_urls(endpoints, status["url"])} if endpoints else {}),
             "findings": [asdict(finding) for finding in self.findings],
             "stages": [asdict(stage) for stage in stages.done],
         }
 
     def text(self) -> str:
-        status = self.status
-        state = "is live" if status["changed"] else "is live already: no changes"
-        on_lambda = status["target"] == "lambda"
+        status, applied = self.status, self.applied
+        state = "is live" if applied.changed else "is live already: no changes"
         lines = [
             "",
-            f"{status['project']} {status['release']} {state}{' on Lambda' if on_lambda else ''}",
+            f"{status['project']} {status['release']} {state} {self.where}".rstrip(),
             "",
             f"  {status['mcp_url']}",
             "",
             *offer_lines(self.contract, status["url"]),
         ]
-        if "token" in status:
-            lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
+        if applied.token:
+            lines.append(token_line(applied.token))
         for finding in self.findings:
             lines += [f"note:  {finding.text}", f"  try: {finding.hint}"]
-        options = " --target lambda" if on_lambda else ""
-        lines.append(f"next:  homeport connect {status['project']}{options} --client claude-code")
+        argument = target_argument(status["target"])
+        lines.append(f"next:  homeport connect {status['project']}{argument} --client claude-code")
         return "\n".join(map(visible, lines))
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from ..config.mcp_servers import ServerEntry, entry_project, read_entries
+from ..config.project import Project
 from ..errors import HomeportError, InputError
 from ..home import open_home
 from .deploy import deploy
-from .options import asked_target, json_option, local_client, target_option
+from .options import json_option, target_of, target_option
 from .output import Output
 
 
@@ -26,8 +27,8 @@ def import_command(file: Path, only: tuple[str, ...], dry_run: bool, as_json: bo
 
     Each becomes a project of its name; the values of its `env` become secrets. One that fails does not stop the others.
     """
-    if asked_target() != "lambda":
-        local_client()  # a platform elsewhere could not read the commands of this machine
+    # A platform elsewhere could not read the commands of this machine.
+    target_of(Project(folder=Path.cwd(), entrypoint=None)).check_builds_here()
     output = Output(as_json=as_json)
     answers = [_import(entry, output, dry_run=dry_run) for entry in _chosen(read_entries(file), only, file)]
     failed = [answer["server"] for answer in answers if not answer["ok"]]

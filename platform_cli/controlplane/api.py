@@ -27,7 +27,7 @@ from .builds import Builds
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 
 # Seconds between looks whether the client of a long operation is still there.
@@ -67,7 +67,7 @@ class Rollback(BaseModel):
     release: int | None = None
 
 
-def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Ending) -> FastAPI:  # noqa: C901
+def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending: Ending) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
     answer_errors(app)
@@ -149,9 +149,9 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(public_routes(platform, builds))
-    app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
+    app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
-        deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)
+        deployment_routes(platform.stores.deployments, platform.overview.list_deployments, platform.overview.contract)
     )
     app.include_router(secret_routes(platform.secrets))
     return app

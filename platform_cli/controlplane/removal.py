@@ -6,16 +6,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .state import State
+from .stores import Stores
 
 # The folder of a project that is being destroyed has this before its name: the project's tombstone.
 TOMBSTONE = ".destroyed."
 
 
 class Removal:
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._home = state.home
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._home = stores.home
 
     def bury(self, project: str) -> None:
         """From now on the project is gone, whatever interrupts the rest."""
@@ -26,10 +26,10 @@ class Removal:
 
     def forget(self, project: str) -> None:
         """What the platform knows of a project that was buried."""
-        self._state.secrets.forget(project)
-        self._state.deployments.forget(project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        self._stores.secrets.forget(project)
+        self._stores.deployments.forget(project)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def remove_files(self, project: str) -> None:
         """The last of it: until this has ended, the tombstone stands."""
@@ -41,8 +41,8 @@ class Removal:
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def carry_on(self) -> None:
         """Brings to an end what a kill interrupted."""
@@ -50,7 +50,7 @@ class Removal:
             project = tombstone.name.removeprefix(TOMBSTONE)
             self.forget(project)
             self.remove_files(project)
-        for row in self._state.store.projects():
+        for row in self._stores.store.projects():
             if row.active is None:
                 self.undo_creation(row.name)
 

@@ -20,7 +20,7 @@ def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None)
             "callers need the token, since the platform has a public name",
             'mode = "none" under [auth] in fastmcp.toml opens it to everyone',
         )
-    reachable = status["target"] != "local" or not is_loopback(urlsplit(status["url"]).hostname or "")
+    reachable = not is_loopback(urlsplit(status["url"]).hostname or "")
     if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
         yield Finding(
             "open",

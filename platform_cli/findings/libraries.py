@@ -7,14 +7,16 @@ from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
+from homeport_runtime.loading.manifest import ManifestData
 
 from .. import __version__
 from .model import Finding
 
 
-def find_library_changes(manifest: Mapping[str, Any]) -> Iterator[Finding]:
-    """`manifest` is a bundle's; one that an earlier homeport has made says nothing of them."""
-    server = manifest.get("server") or {}
+def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
+    """`manifest` is a bundle's; one that an earlier homeport has made, or another machine, says nothing of
+    them."""
+    server: Mapping[str, Any] = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:
             known = Untried(**each)

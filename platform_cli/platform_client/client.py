@@ -24,7 +24,7 @@ from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
 from ..interrupts import interrupt_later
-from ..origin import this_user
+from ..origin import Origin
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
 
@@ -194,7 +194,7 @@ class PlatformClient:
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[BuildEvent]:
-        """Uploads a project (see upload.pack) and yields what happens while it is built there."""
+        """Uploads a project (see upload.pack_project) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
     def set_domain(self, domain: str | None) -> list[StatusWithToken]:
@@ -253,8 +253,9 @@ class PlatformClient:
         answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> DeployedStatus:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
+    def deploy(self, project: str, bundle: str, place: str, origin: Origin) -> DeployedStatus:
+        said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
+        body = {"bundle": bundle, "folder": place, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 

@@ -19,5 +19,5 @@ from platform_cli.findings.exposure import find_exposure
 def test_only_what_others_reach_and_nobody_guards(
     url: str, auth: str, contract: dict[str, object] | None, told: bool
 ) -> None:
-    found = list(find_exposure({"target": "local", "url": url, "mcp_url": f"{url}/mcp", "auth": auth}, contract))
+    found = list(find_exposure({"url": url, "mcp_url": f"{url}/mcp", "auth": auth}, contract))
     assert [finding.kind for finding in found] == (["open"] if told else [])
