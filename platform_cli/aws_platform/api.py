@@ -13,6 +13,7 @@ from ..api.error_responses import answer_errors, error_response
 from ..api.platform import PlatformState
 from ..api.release import Release
 from ..api.status import Status
+from ..api.version import API_VERSION
 from ..errors import InputError, NotFoundError
 from ..github.archives import Archives
 from ..pushes.deployment_routes import deployment_routes
@@ -38,6 +39,7 @@ def create_app(aws: AWS) -> FastAPI:
     def describe_platform(request: Request) -> PlatformState:
         return {
             "version": __version__,
+            "api": API_VERSION,
             "pid": None,
             "master": None,
             "projects": len(target.list_projects()),

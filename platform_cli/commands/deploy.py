@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,6 +32,10 @@ from .options import ServerArguments, json_option, server_arguments, stage_optio
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
 from .upgrade import read_upgrade, upgrade_option
+
+if TYPE_CHECKING:
+    from ..api.deploy_report import DeployReport
+    from ..api.plan import ShownPlan
 
 
 @click.command("deploy", cls=ServerArguments)
@@ -78,7 +82,7 @@ def deploy_command(
 
 def deploy(
     read: Callable[[], tuple[Project, Mapping[str, str]]], output: Output, *, allow_empty: bool, dry_run: bool
-) -> tuple[dict[str, Any], str]:
+) -> tuple[DeployReport | ShownPlan, str]:
     """Deploys the project that `read` returns with the values of its secrets; what came of it, as data and as text."""
     stages, begun = output.stages(), time.monotonic()
     with ExitStack() as during:

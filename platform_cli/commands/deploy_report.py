@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..findings.confinement import find_unconfined
 from ..findings.exposure import find_exposure
@@ -15,7 +15,12 @@ from ..pipeline.stages import Stages
 from ..target_table import target_argument
 from ..targets.base import Applied
 from .output import visible
+from .plans import timed
 from .token import token_line
+
+if TYPE_CHECKING:
+    from ..api.deploy_report import DeployReport, ShownEndpoint
+    from ..api.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Report:
     found: Sequence[Finding] = ()
 
     @property
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> Status:
         return self.applied.status
 
     @property
@@ -43,20 +48,26 @@ class Report:
             *find_unconfined(self.status),
         )
 
-    def data(self, stages: Stages) -> dict[str, Any]:
-        """`endpoints` is there for an app with several servers alone."""
-        status, token = self.status, self.applied.token
-        shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "auth"]
-        endpoints = (self.contract or {}).get("endpoints")
-        return {
+    def data(self, stages: Stages) -> DeployReport:
+        status = self.status
+        report: DeployReport = {
             "ok": True,
-            **{key: status[key] for key in shown},
+            "project": status["project"],
+            "release": status["release"],
+            "target": status["target"],
+            "url": status["url"],
+            "mcp_url": status["mcp_url"],
+            "sse_url": status["sse_url"],
+            "auth": status["auth"],
             "changed": self.applied.changed,
-            **({"token": token} if token else {}),
-            **({"endpoints": _with_urls(endpoints, status["url"])} if endpoints else {}),
-            "findings": [asdict(finding) for finding in self.findings],
-            "stages": [asdict(stage) for stage in stages.done],
+            "findings": [{"kind": one.kind, "text": one.text, "hint": one.hint} for one in self.findings],
+            "stages": timed(stages),
         }
+        if self.applied.token:
+            report["token"] = self.applied.token
+        if endpoints := (self.contract or {}).get("endpoints"):
+            report["endpoints"] = _with_urls(endpoints, status["url"])
+        return report
 
     def text(self) -> str:
         status, applied = self.status, self.applied
@@ -78,5 +89,8 @@ class Report:
         return "\n".join(map(visible, lines))
 
 
-def _with_urls(endpoints: Sequence[Mapping[str, Any]], url: str) -> list[dict[str, Any]]:
-    return [{**endpoint, "url": f"{url}{endpoint['path']}"} for endpoint in endpoints]
+def _with_urls(endpoints: Sequence[Mapping[str, Any]], url: str) -> list[ShownEndpoint]:
+    return [
+        {"path": each["path"], "name": each["name"], "tools": each["tools"], "url": f"{url}{each['path']}"}
+        for each in endpoints
+    ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from ..api.failure import error_answer
 from ..config.mcp_servers import ServerEntry, entry_project, read_entries
 from ..config.project import Project
 from ..errors import HomeportError, InputError
@@ -46,7 +46,7 @@ def _chosen(entries: list[ServerEntry], only: tuple[str, ...], file: Path) -> li
     return [entry for entry in entries if not only or entry.name in only]
 
 
-def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, Any]:
+def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, object]:
     """What came of it; a failure is shown, and does not stop what comes after it."""
     if not entry.command:
         output.note(f"{entry.name}: has a URL already, passed over")
@@ -57,8 +57,7 @@ def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, A
     except HomeportError as error:
         if not output.as_json:
             output.error(error)
-        detail = {"category": error.category, "message": error.message, "hint": error.hint}
-        return {"server": entry.name, "ok": False, "error": detail}
+        return {"server": entry.name, "ok": False, **error_answer(error)}
     if not output.as_json:
         output.result(data, text)
     return {"server": entry.name, **data}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..origin import Origin
 from ..pipeline.stages import Stages
 from ..targets.base import AnyTarget, Applied, Candidate, Plan, Step
 from .output import Output
 from .token import kept_token_shown
+
+if TYPE_CHECKING:
+    from ..api.plan import ShownPlan, TimedStage
 
 
 def make_plan(target: AnyTarget, candidate: Candidate, stages: Stages, output: Output) -> Plan:
@@ -31,14 +33,19 @@ def carry_out(target: AnyTarget, plan: Plan, origin: Callable[[], Origin], stage
     return applied
 
 
-def plan_data(plan: Plan, stages: Stages) -> dict[str, Any]:
+def plan_data(plan: Plan, stages: Stages) -> ShownPlan:
     return {
         "ok": True,
         "project": plan.project,
         "changed": bool(plan.steps),
         "plan": [{"action": step.action, "detail": step.detail} for step in plan.steps],
-        "stages": [asdict(stage) for stage in stages.done],
+        "stages": timed(stages),
     }
+
+
+def timed(stages: Stages) -> list[TimedStage]:
+    """How long the stages took that are done."""
+    return [{"name": one.name, "seconds": one.seconds, "cached": one.cached} for one in stages.done]
 
 
 def plan_text(plan: Plan) -> str:

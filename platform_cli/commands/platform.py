@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -69,7 +69,7 @@ def _open_edge(client: PlatformClient) -> None:
         raise PlatformError(message, hint=error.hint) from error
 
 
-def _running_data(platform: PlatformState) -> dict[str, Any]:
+def _running_data(platform: PlatformState) -> dict[str, object]:
     return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
@@ -153,7 +153,7 @@ def login(url: str, as_json: bool) -> None:
     home, url = open_home(), check_url(url)
     token = click.prompt("token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     remote = Remote(url, check_token(token.strip()))
-    PlatformClient(home, remote=remote).platform()
+    running(PlatformClient(home, remote=remote), changes=False)
     keep_token(remote.url, remote.token, home)
     Output(as_json=as_json).result({"ok": True, "platform": url}, f"next:  homeport --platform {url} deploy server.py")
 

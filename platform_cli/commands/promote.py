@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,10 @@ from .options import json_option, target_of, target_option
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
 from .token import token_line
+
+if TYPE_CHECKING:
+    from ..api.deploy_report import PromoteReport
+    from ..api.plan import ShownPlan
 
 # The stage that a project is without one.
 PRODUCTION = "production"
@@ -52,7 +56,7 @@ def _staged(project: Project, stage: str) -> Project:
     return project
 
 
-def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> tuple[dict[str, Any], str]:
+def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> tuple[PromoteReport | ShownPlan, str]:
     target, stages = target_of(to), output.stages()
     with ExitStack() as during:
         during.callback(output.stop_spinner)
@@ -64,13 +68,22 @@ def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> 
     return _told(promotion, applied)
 
 
-def _told(promotion: Promotion, applied: Applied) -> tuple[dict[str, Any], str]:
+def _told(promotion: Promotion, applied: Applied) -> tuple[PromoteReport, str]:
     status, before = applied.status, f"{promotion.source} {promotion.release}"
-    shown = {key: status[key] for key in ("project", "release", "url", "mcp_url", "auth")}
-    token = {"token": applied.token} if applied.token else {}
+    report: PromoteReport = {
+        "ok": True,
+        "from": before,
+        "project": status["project"],
+        "release": status["release"],
+        "url": status["url"],
+        "mcp_url": status["mcp_url"],
+        "auth": status["auth"],
+        "changed": applied.changed,
+    }
     lines = [f"{status['project']} {status['release']} is {before}: {status['mcp_url']}"]
     if not applied.changed:
         lines = [f"{status['project']} serves that release already: no changes"]
     if applied.token:
+        report["token"] = applied.token
         lines.append(token_line(applied.token))
-    return {"ok": True, "from": before, **shown, "changed": applied.changed, **token}, "\n".join(lines)
+    return report, "\n".join(lines)

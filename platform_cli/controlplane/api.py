@@ -18,6 +18,7 @@ from ..api.inspection import Inspected
 from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+from ..api.version import API_VERSION
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -83,6 +84,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def describe_platform() -> PlatformState:
         return {
             "version": __version__,
+            "api": API_VERSION,
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),

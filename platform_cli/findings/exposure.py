@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..addresses import is_loopback
 from .model import Finding
 
+if TYPE_CHECKING:
+    from ..api.status import DeployedStatus, Status
 
-def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
+
+def find_exposure(status: Status | DeployedStatus, contract: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Yields a token that is required by default, and a reachable URL that neither homeport nor the server itself
     guards.
     """

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from homeport_runtime.loading.manifest import (
@@ -149,8 +148,8 @@ class BundleDraft:
                 "kind": found.kind,
                 "object": found.object,
                 "chosen": found.chosen,
-                "untried": [asdict(each) for each in found.untried],
-                "gaps": [asdict(each) for each in found.gaps],
+                "untried": [{"library": each.library, "version": each.version} for each in found.untried],
+                "gaps": [{"library": each.library, "part": each.part, "effect": each.effect} for each in found.gaps],
             },
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},

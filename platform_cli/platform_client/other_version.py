@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .. import __version__
 from .client import PlatformClient
+from .versions import same_version
 
 
 def connect(client: PlatformClient, note: Callable[[str], None], *, changes: bool) -> None:
@@ -22,7 +23,8 @@ def note_other_version(client: PlatformClient, note: Callable[[str], None], *, r
     if other is None:
         return
     if client.remote is not None:
-        text = f"the platform at {client.remote.url} is homeport {other}, this command is {__version__}"
+        difference = f"the platform at {client.remote.url} is homeport {other}, this command is {__version__}"
+        text = f"{difference}: {same_version(other)}"
     elif replaced:
         text = f"the platform was homeport {other} and is started anew as {__version__}"
     else:

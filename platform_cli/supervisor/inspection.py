@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.libraries.tried import SDKS, untried
+from homeport_runtime.libraries.tried import untried
 
 from .. import __version__
 from ..api.inspection import Inspected, Libraries
@@ -43,10 +43,10 @@ async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease
     try:
         return _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
     except InspectError as error:
-        raise InspectError(error.message, hint=_with_newer_libraries(error.hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, error.hint, release.layer) from error
     except ReleaseError as error:
         hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
-        raise InspectError(error.message, hint=_with_newer_libraries(hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, hint, release.layer) from error
     finally:
         worker.kill()
         await worker.gone.wait()
@@ -79,13 +79,12 @@ def _libraries(said: Mapping[str, Any]) -> Libraries:
     }
 
 
-def _with_newer_libraries(hint: str | None, layer: Path) -> str | None:
-    """A server that does not start may be right, and built with a library that this homeport does not know yet: most
-    likely with an SDK, which is said first.
+def _with_newer_libraries(message: str, hint: str | None, layer: Path) -> InspectError:
+    """Returns the error with what is newer than homeport was tried with.
+
+    A server that does not start may be right, and built with a library that this homeport does not know yet.
     """
-    newer = {
-        each.library: f"{each.sentence(__version__)}: require {each.pin}, or upgrade homeport"
-        for each in untried(layer)
-    }
-    sdks = [newer.pop(library) for library in SDKS if library in newer]
-    return "; ".join([*sdks, *([hint] if hint else []), *newer.values()]) or None
+    newer = list(untried(layer))
+    message = "\n".join([message, *(each.sentence(__version__) for each in newer)])
+    ways = [f"require {', '.join(each.pin for each in newer)}, or upgrade homeport"] if newer else []
+    return InspectError(message, hint="; ".join([*ways, *([hint] if hint else [])]) or None)

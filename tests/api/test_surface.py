@@ -7,6 +7,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from platform_cli import errors
+from platform_cli.api.version import API_VERSION
 from platform_cli.aws_platform.api import create_app as create_app_on_aws
 from platform_cli.aws_platform.names import QUEUE_VARIABLE
 from platform_cli.config.schema import TABLES
@@ -14,6 +15,10 @@ from platform_cli.controlplane.api import create_app
 from platform_cli.errors import HomeportError
 
 from .surface import EXPECTED, SHAPES, bodies, routes, written
+
+
+def test_version_of_the_api() -> None:
+    assert EXPECTED["api_version"] == API_VERSION
 
 
 def test_exit_codes_by_category() -> None:

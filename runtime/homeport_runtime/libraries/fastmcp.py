@@ -23,6 +23,8 @@ def import_for_first_call() -> None:
             importlib.import_module(name)
 
 
-def set_stateless(server: Any, stateless: bool) -> None:
-    """Before fastmcp 2.8 it is a setting, and no argument of `http_app`."""
-    change_settings(server.settings, stateless_http=stateless)
+def set_options(server: Any, **options: Any) -> None:
+    """Sets what `http_app` is given, too: settings before fastmcp 2.8, and 2.8.0 passes over its arguments."""
+    for name in ("settings", "_deprecated_settings"):
+        if name in vars(server):
+            change_settings(vars(server)[name], **options)

@@ -52,18 +52,31 @@ class InterpreterData(TypedDict):
     version: str
 
 
-class ServerData(TypedDict):
-    """What the inspection found: the server's kind, its name in the file, and in words why it is what is served.
+class UntriedData(TypedDict):
+    """A library whose version is newer than homeport was tried with (homeport_runtime.libraries.tried)."""
 
-    `untried` are its libraries that are newer than what homeport was tried with (libraries/tried.py), `gaps` what was
-    looked for in them in vain (libraries/gaps.py), field by field.
+    library: str
+    version: str
+
+
+class GapData(TypedDict):
+    """A part of a library that homeport did not find, and what that means (homeport_runtime.libraries.gaps)."""
+
+    library: str
+    part: str
+    effect: str
+
+
+class ServerData(TypedDict):
+    """What the inspection found: the server's kind, its name in the file, and in words why it is what is served;
+    `untried` and `gaps` are what is to be said of its libraries.
     """
 
     kind: str
     object: str | None
     chosen: str
-    untried: list[dict[str, str]]
-    gaps: list[dict[str, str]]
+    untried: list[UntriedData]
+    gaps: list[GapData]
 
 
 class ImportsData(TypedDict):

@@ -69,6 +69,7 @@ def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux runs what Lambda runs")
+@pytest.mark.whole
 def test_a_machine_like_lambda_loads_the_server_with_what_is_uploaded(tmp_path: Path) -> None:
     """One layer, and its bytecode stays for the next inspection. For another processor it takes a layer of its own."""
     like_this = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
@@ -99,6 +100,7 @@ def test_a_package_that_was_changed_after_it_was_installed_is_not_uploaded(tmp_p
     assert "uv cache clean" in (caught.value.hint or "")
 
 
+@pytest.mark.whole
 def test_function_and_layers_together_are_never_more_than_lambda_takes(tmp_path: Path) -> None:
     folder = with_config(SERVERS / "mcp2_lowlevel", "", tmp_path)
     with (folder / "model.bin").open("wb") as file:
