@@ -14,6 +14,28 @@ class SlowPackage(Shape):
     seconds: float
 
 
+class UntriedLibrary(Shape):
+    """A library of the server that is newer than what homeport was tried with."""
+
+    library: str
+    version: str
+
+
+class LibraryGap(Shape):
+    """A `part` of a library that homeport looked for in vain, and what that means (`effect`)."""
+
+    library: str
+    part: str
+    effect: str
+
+
+class Libraries(Shape):
+    """What a deploy is told of the libraries that the server is built with."""
+
+    untried: list[UntriedLibrary]
+    gaps: list[LibraryGap]
+
+
 class Inspected(Shape):
     """The server's `kind`, the name of its `object` (None where it was taken from what its program runs), and in words
     why it is what is served (`chosen`).
@@ -31,3 +53,4 @@ class Inspected(Shape):
     packages: list[SlowPackage]
     seconds: float
     discovery: dict[str, Any] | None
+    libraries: Libraries

@@ -18,6 +18,7 @@ from ..config.project import Project
 from ..config.sources import is_source, opened
 from ..config.stages import in_stage
 from ..errors import InputError
+from ..findings.libraries import find_library_changes
 from ..findings.missing import explained
 from ..findings.offers import check_offers
 from ..findings.source import look_at
@@ -147,7 +148,7 @@ def deploy(
             client.end_unused()
     if "token" in status:
         keep_project_token(status, home)
-    found = look_at(project, code, os.environ) if status["changed"] else ()
+    found = (*find_library_changes(bundle.manifest), *look_at(project, code, os.environ)) if status["changed"] else ()
     report = Report(status, contract, found)
     return report.data(stages), report.text()
 

@@ -122,7 +122,13 @@ class BundleDraft:
 
     def finish(self, found: Inspection) -> Bundle:
         self._manifest |= {
-            "server": {"kind": found.kind, "object": found.object, "chosen": found.chosen},
+            "server": {
+                "kind": found.kind,
+                "object": found.object,
+                "chosen": found.chosen,
+                "untried": [asdict(each) for each in found.untried],
+                "gaps": [asdict(each) for each in found.gaps],
+            },
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
         }

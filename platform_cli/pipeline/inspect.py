@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homeport_runtime.libraries.gaps import Gap
+from homeport_runtime.libraries.tried import Untried
+
 from .model import Inspection
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ Inspector = Callable[[Path], "Inspected"]
 
 def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
     answer = inspector(draft)
+    libraries = answer["libraries"]
     return Inspection(
         kind=answer["kind"],
         object=answer["object"],
@@ -25,4 +29,6 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
         modules=tuple(answer["modules"]),
         packages=tuple((entry["package"], entry["seconds"]) for entry in answer["packages"]),
         seconds=answer["seconds"],
+        untried=tuple(Untried(**each) for each in libraries["untried"]),
+        gaps=tuple(Gap(**each) for each in libraries["gaps"]),
     )

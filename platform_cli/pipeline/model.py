@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.libraries.gaps import Gap
+from homeport_runtime.libraries.tried import Untried, limit
+
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+# What is taken of it where the user's own requirements let it be.
+RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,7 @@ class Inspection:
     `chosen` tells the person what is served, and why. `contract` has name, version, instructions, capabilities, tools,
     prompts, resources and resourceTemplates; it is None for an ASGI app without /mcp. `modules` are those that were
     loaded in the end, `packages` the ten slowest to import, with seconds, and `seconds` is the time of all imports.
+    `untried` and `gaps` are what is to be said of its libraries.
     """
 
     kind: str
@@ -167,6 +173,8 @@ class Inspection:
     modules: tuple[str, ...]
     packages: tuple[tuple[str, float], ...]
     seconds: float
+    untried: tuple[Untried, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

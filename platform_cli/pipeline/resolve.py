@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from ..config.inline_metadata import inline_metadata
 from ..errors import LockError
 from ..temporary import temporary_folder
-from .model import RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
+from .model import RUNTIME_BOUNDS, RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
 from .poetry import dependencies_only
 from .pyproject import load_toml, paths_outside, uses_poetry
 from .requirements_txt import CONSTRAINT, CONTENT, content_hash
@@ -172,7 +172,7 @@ class _Resolution:
         """Returns `text`, or another resolution if it has an SDK that is too new for the code and an older
         one will do.
         """
-        bounds = {*self._requirements.bounds, *(OLD_SDK if _OLD_FASTMCP.search(text) else ())}
+        bounds = {*self._requirements.bounds, *(OLD_SDK if _OLD_FASTMCP.search(text) else ()), *RUNTIME_BOUNDS}
         over = exceeded(sorted(bounds), text)
         if not over:
             return text
@@ -181,7 +181,8 @@ class _Resolution:
         except UvError:
             return text
         origin = self._requirements.origin
-        self.notes.append(f"{', '.join(over)} was added: {origin} sets no limit, and the code is for that generation")
+        if sdks := ", ".join(bound for bound in over if bound not in RUNTIME_BOUNDS):
+            self.notes.append(f"{sdks} was added: {origin} sets no limit, and the code is for that generation")
         return bounded
 
     def _indexes(self, used: Sequence[str]) -> list[str]:

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..api.inspection import Inspected
+from homeport_runtime.libraries.tried import SDKS, untried
+
+from .. import __version__
+from ..api.inspection import Inspected, Libraries
 from ..errors import InspectError, ReleaseError
 from ..temporary import temporary_folder
 from .jobs import inspection_job
@@ -39,9 +42,11 @@ async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease
     )
     try:
         return _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
+    except InspectError as error:
+        raise InspectError(error.message, hint=_with_newer_libraries(error.hint, release.layer)) from error
     except ReleaseError as error:
         hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
-        raise InspectError(error.message, hint=hint) from error
+        raise InspectError(error.message, hint=_with_newer_libraries(hint, release.layer)) from error
     finally:
         worker.kill()
         await worker.gone.wait()
@@ -59,4 +64,28 @@ def _inspected(said: Mapping[str, Any]) -> Inspected:
         "packages": [{"package": each["package"], "seconds": each["seconds"]} for each in said["packages"]],
         "seconds": said["seconds"],
         "discovery": said.get("discovery"),
+        "libraries": _libraries(said.get("libraries", {})),
     }
+
+
+def _libraries(said: Mapping[str, Any]) -> Libraries:
+    """An older runtime says nothing of them."""
+    return {
+        "untried": [{"library": each["library"], "version": each["version"]} for each in said.get("untried", ())],
+        "gaps": [
+            {"library": each["library"], "part": each["part"], "effect": each["effect"]}
+            for each in said.get("gaps", ())
+        ],
+    }
+
+
+def _with_newer_libraries(hint: str | None, layer: Path) -> str | None:
+    """A server that does not start may be right, and built with a library that this homeport does not know yet: most
+    likely with an SDK, which is said first.
+    """
+    newer = {
+        each.library: f"{each.sentence(__version__)}: require {each.pin}, or upgrade homeport"
+        for each in untried(layer)
+    }
+    sdks = [newer.pop(library) for library in SDKS if library in newer]
+    return "; ".join([*sdks, *([hint] if hint else []), *newer.values()]) or None

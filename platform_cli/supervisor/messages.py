@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homeport_runtime.libraries.gaps import Gap
+from homeport_runtime.libraries.tried import Untried
+
 # The longest message, in bytes: an inspection's answer holds all that a server offers.
 MAX_MESSAGE = 16 * 1024 * 1024
 # Decoding takes as long as there are values; a posted message of 4 MiB is one of them.
@@ -99,10 +102,19 @@ def _inspected(fields: Mapping[str, Any]) -> Answer:
         text(package["package"])
         _check_seconds(package["seconds"])
     _check_seconds(fields["seconds"])
+    _check_libraries(fields.get("libraries", {}))
     if not all(isinstance(fields.get(key), dict | None) for key in ("contract", "discovery")):
         raise TypeError("no contract")
     _check_depth(fields)
     return Answer("inspected", fields)
+
+
+def _check_libraries(said: Mapping[str, Any]) -> None:
+    """An older runtime says nothing of them."""
+    for each in _list(said.get("untried", [])):
+        Untried(text(each["library"]), text(each["version"]))
+    for each in _list(said.get("gaps", [])):
+        Gap(text(each["library"]), text(each["part"]), text(each["effect"]))
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {

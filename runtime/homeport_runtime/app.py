@@ -14,7 +14,9 @@ from .guard.cors import is_preflight
 from .guard.http import Guard
 from .guard.names import Names
 from .guard.paths import Paths
-from .protocol.contract import PROBE_HOST, probe_endpoints, read_contract
+from .libraries.gaps import record_gap
+from .libraries.sse_starlette import forget_ended_loops
+from .protocol.contract import PROBE_HOST, probe_endpoints, read_contract, refuses_names
 from .protocol.discovery import record
 from .protocol.endpoints import HTTP, MESSAGES_PATH, SSE, Endpoint, find_endpoints, has_route
 from .protocol.modern import ModernTranslator
@@ -22,7 +24,6 @@ from .protocol.probe import Probe, exchange
 from .protocol.sessions import SessionKeeper
 from .protocol.subscriptions import NoSubscriptions
 from .servers.base import ServerAdapter
-from .servers.ended_loops import forget_ended_loops
 from .servers.http_facade import HTTPFacade
 from .servers.sse_facade import SSEFacade
 
@@ -161,7 +162,15 @@ class App:
             return None
         contract = await read_contract(self._route, self._asked)
         self._adapter.learn_tools(contract["tools"])
+        await self._check_names()
         return contract
+
+    async def _check_names(self) -> None:
+        """The guard has checked names where an SDK's own check would let in localhost alone."""
+        for endpoint in self._asked[:1]:
+            if await refuses_names(self._route, endpoint):
+                effect = "clients that use the deployment's own name get HTTP 421"
+                record_gap("mcp", "the check of Host headers", effect)
 
     async def record(self) -> dict[str, Any]:
         """Records the answers that the server gives to every client alike (discovery.py)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import homeport_runtime
 import platform_cli
 from homeport_runtime.hosts.confinement import can_hide
 
-from ..e2e.probing import call, wait_for, workers
+from ..e2e.probing import call, control_plane, master, wait_for, workers
 from ..support import Platform, require, with_packages
 
 SERVER = '''
@@ -48,6 +50,8 @@ def here(code: str) -> str:
 if __name__ == "__main__":
     mcp.run()
 '''
+# A socket that listens, in /proc/net/tcp (<net/tcp_states.h>).
+LISTEN = "0A"
 # Keeps every descriptor of the server, among them its listening socket, and answers whoever connects.
 KEEPER = """
 import os, signal, socket, stat, time
@@ -198,6 +202,22 @@ def test_it_reaches_no_process_but_its_own(platform: Platform, folder: Path) -> 
     assert call(url, "here", code="answer = 'alive'") == "alive"
 
 
+def test_it_gains_no_rights_and_no_io_uring(platform: Platform, folder: Path) -> None:
+    url = platform.deploy(folder, name="hostile").url
+    status = "answer = [line for line in open('/proc/self/status') if line.startswith('NoNewPrivs')][0].split()[1]"
+    assert call(url, "here", code=status) == "1", "setuid programs such as sudo have no effect"
+    # <asm/unistd.h>: 425 is io_uring_setup on every machine.
+    setup = "import ctypes, os; ctypes.CDLL(None, use_errno=True).syscall(425, 8, 0); answer = ctypes.get_errno()"
+    assert int(call(url, "here", code=setup)) == errno.ENOSYS
+
+
+def test_nothing_listens_beyond_loopback(platform: Platform, folder: Path) -> None:
+    require(Path("/proc/net/tcp").exists(), "Linux")
+    call(platform.deploy(folder, name="hostile").url, "here", code="answer = 1")
+    running = {control_plane(platform), master(platform), *workers(platform)}
+    assert {host for pid in running for host in listening(pid)} == {"127.0.0.1"}
+
+
 def test_a_crash_leaves_no_secrets(platform: Platform, folder: Path) -> None:
     url = platform.deploy(folder, name="hostile").url
     assert call(url, "here", code="import resource as r; answer = r.getrlimit(r.RLIMIT_CORE)") == "(1, 1)"
@@ -221,6 +241,24 @@ def test_root_reaches_nothing_of_the_machine(platform: Platform, folder: Path) -
     assert devices == "[]"
     assert "refused" in call(url, "here", code="import os, stat; os.mknod('disk', 0o600 | stat.S_IFBLK, 0x700)")
     assert call(url, "here", code="import pty; answer = len(pty.openpty())") == "2"
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses at which a process listens (proc_pid_net(5)); one of IPv6 as the kernel writes it."""
+    held = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            held.add(str(descriptor.readlink()))
+        except OSError:
+            continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, address, _, state, *rest = line.split()
+            if state == LISTEN and f"socket:[{rest[5]}]" in held:
+                host = bytes.fromhex(address.partition(":")[0])
+                found.add(socket.inet_ntoa(host[::-1]) if table == "tcp" else host.hex())
+    return found
 
 
 def running_in(folder: Path) -> set[int]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.probing import wait_for
 from tests.support import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 300
+# What looks at deployments, and for how long they may be under way.
 LOOKS = ("homeport deployments", "homeport repos")
+DEADLINE_S = 90.0
 # What differs between two runs, and what stands for it.
 DIFFERS = (
     (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
@@ -85,13 +87,12 @@ def run_page(page: Path, folder: Path, environment: Mapping[str, str], said: Map
 
 
 def _check(step: Step, folder: Path, environment: Mapping[str, str], said: Mapping[str, str]) -> None:
-    """Runs it. What only looks at deployments that are under way is asked again until they are done."""
-    command = _replaced(step.command, said)
-    if command.startswith(LOOKS):
-        wait_for(lambda: _matches(step, _run(command, folder, environment), said))
-    else:
+    """Runs it. What looks at deployments that are under way is asked again until they are done."""
+    command, end = _replaced(step.command, said), time.monotonic() + DEADLINE_S
+    printed = _run(command, folder, environment)
+    while not (is_same := _matches(step, printed, said)) and command.startswith(LOOKS) and time.monotonic() < end:
         printed = _run(command, folder, environment)
-        assert _matches(step, printed, said), f"{step.where}: `{command}` printed\n{printed}\nand not\n{step.output}"
+    assert is_same, f"{step.where}: `{command}` printed\n{printed}\nand not\n{step.output}"
 
 
 def _run(command: str, folder: Path, environment: Mapping[str, str]) -> str:

@@ -22,10 +22,23 @@ from .pages import run_page
 GUIDES = ROOT / "docs" / "guides"
 
 
+INSTALLED = ("layers", "cache")
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all guides: what the first deploy installs serves the others."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home") / "homeport"
+
+
+@pytest.fixture
+def home(shared: Path) -> Iterator[Path]:
+    """A new one for each page, but that what the first deploy has installed serves the others."""
+    yield shared
+    for path in shared.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif path.name not in INSTALLED:
+            shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -55,6 +68,7 @@ def test_secrets(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "secrets.md", folder, platform.environment)
 
 
+@pytest.mark.whole
 def test_push_to_deploy(platform: Platform, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "github").mkdir()
     try:
@@ -84,6 +98,7 @@ def _git(url: str, token: str) -> dict[str, str]:
 PERSON = {"NAME": "Mona", "EMAIL": "mona@example.com"}
 
 
+@pytest.mark.whole
 def test_team_host(platform: Platform, folder: Path, tmp_path: Path) -> None:
     domain = f"mcp.localhost:{free_port()}"
     with running_caddy(platform, tmp_path / "caddy") as authority:

@@ -137,5 +137,6 @@ def test_an_inspection_is_read(tmp_path: Path) -> None:
     answer: Inspected = {
         "kind": "fastmcp", "object": "mcp", "chosen": FOUND.chosen, "contract": dict(FOUND.contract or {}),
         "modules": ["json"], "packages": [{"package": "json", "seconds": 0.1}], "seconds": 0.2, "discovery": None,
+        "libraries": {"untried": [], "gaps": []},
     }  # fmt: skip
     assert inspect_draft(tmp_path, lambda _draft: answer) == FOUND

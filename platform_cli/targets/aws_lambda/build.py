@@ -13,6 +13,7 @@ from homeport_runtime.telemetry.scrub import Scrubber
 from ...api.inspection import Inspected
 from ...config.names import default_name
 from ...config.project import Project
+from ...findings.libraries import find_library_changes
 from ...home import Home
 from ...pipeline.build import build
 from ...pipeline.code import read_code
@@ -55,6 +56,8 @@ def make_wanted(
     inspection = _Inspection(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     check_served_there(built.bundle.manifest["server"]["kind"])
+    for finding in find_library_changes(built.bundle.manifest):
+        note(f"{finding.text}; {finding.hint}")
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract: dict[str, Any] | None = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)

@@ -15,13 +15,13 @@ from typing import Any, NoReturn
 from ..app import App
 from ..errors import ServerError
 from ..guard.names import Names
+from ..libraries.mcp import StateKey
 from ..loading.import_profile import PROFILE
 from ..loading.importing import AppImports
 from ..loading.loader import NoServer, explaining, find_server, start_error
 from ..loading.manifest import Manifest, Program
 from ..servers import adapt
 from ..servers.base import Given, ServeOptions, ServerAdapter
-from ..servers.request_state import StateKey
 from ..servers.stdio import serve_command
 from ..takeover.point import NotServable, Takeover
 from ..takeover.program import command, run_program

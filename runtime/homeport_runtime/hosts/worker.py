@@ -34,6 +34,7 @@ from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .deadline import Deadline
 from .job import Job
+from .libraries_report import libraries_report
 from .limits import limit_process
 from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
@@ -205,6 +206,7 @@ class Worker:
                 packages=PROFILE.slowest(),
                 seconds=PROFILE.total(),
                 discovery=await server.app.record() if self._job.record else None,
+                libraries=libraries_report(self._folders.layer),
             )
             return
         # Imported late, since uvicorn is in the layer, which is only now on the path.

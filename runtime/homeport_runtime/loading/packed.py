@@ -16,7 +16,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from .deferred_models import DeferredModels
+from ..libraries.pydantic import DeferredModels
 
 FILE_NAME = "homeport.pack"
 # Of a .pyc: magic number, flags, and the source's date and size or its hash (PEP 552).

@@ -16,6 +16,10 @@ PROBE_HOST = "127.0.0.1:80"
 USUAL_HTTP = ("/mcp", "/mcp/", "/")
 USUAL_SSE = ("/sse", "/sse/")
 
+# A name that no server would let in unless it lets in all, as the guard wants it to.
+OTHER_HOST = "homeport.invalid"
+MISDIRECTED = 421
+
 Contract = dict[str, Any]
 
 
@@ -77,6 +81,14 @@ async def read_contract(app: ASGIApp, endpoints: Sequence[Endpoint]) -> Contract
             for path, each in contracts.items()
         ],
     }
+
+
+async def refuses_names(app: ASGIApp, endpoint: Endpoint) -> bool:
+    """Whether it answers by a check of Host headers of its own, as the SDKs' for DNS rebinding does (HTTP 421).
+
+    What is sent is no message: whoever checks names does so before, and no other server would wait for more.
+    """
+    return await Probe(app, OTHER_HOST, endpoint.path).status(b"?") == MISDIRECTED
 
 
 def _union(capabilities: Any) -> Mapping[str, Any]:

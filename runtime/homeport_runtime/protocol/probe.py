@@ -87,6 +87,11 @@ class Probe:
         await self._initialize()
         await self._leave()
 
+    async def status(self, body: bytes) -> int:
+        """The HTTP status that a POST of `body` is answered with, whatever else the answer says."""
+        status, _, _ = await self._send("POST", body)
+        return status
+
     async def _initialize(self) -> dict[str, Any]:
         params = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
         hello = await self.request("initialize", params)

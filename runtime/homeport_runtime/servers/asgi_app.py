@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ServerError
+from ..libraries.mcp import leave_names_to_the_guard
 from .base import ServeOptions, class_names
 
 
@@ -41,7 +41,7 @@ class ASGIAppServer:
         self._state: dict[str, Any] = {}
         self.http: ASGIApp = self._serve
         self.sse: ASGIApp | None = None
-        _leave_names_to_the_guard()
+        leave_names_to_the_guard()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app({**scope, "state": {**scope.get("state", {}), **self._state}}, receive, send)
@@ -77,14 +77,3 @@ class ASGIAppServer:
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
         """Nothing to learn: the app's tools are its own business."""
-
-
-def _leave_names_to_the_guard() -> None:
-    """An SDK app made without a host allows localhost only and answers 421 to the deployment's real names.
-
-    The guard has compared Host and Origin with these names before the app sees a request.
-    """
-    security = sys.modules.get("mcp.server.transport_security")
-    if security is not None:
-        security.TransportSecurityMiddleware._validate_host = lambda _self, _host: True
-        security.TransportSecurityMiddleware._validate_origin = lambda _self, _origin: True

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..asgi import ASGIApp
-from .request_state import StateKey
+from ..libraries.mcp import StateKey
 
 
 @dataclass(frozen=True)
@@ -72,39 +72,3 @@ def known_arguments(function: Callable[..., Any], **arguments: Any) -> dict[str,
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return arguments
     return {name: value for name, value in arguments.items() if name in parameters}
-
-
-def change_settings(settings: Any, **changes: Any) -> None:
-    """Sets those of the settings that this release of the SDK has already."""
-    for name, value in changes.items():
-        if hasattr(settings, name):
-            setattr(settings, name, value)
-
-
-def settle_version(lowlevel: Any) -> None:
-    """A server without a version of its own has its SDK's, which the SDK would look up among the installed packages
-    for each session: in stateless mode for each request.
-    """
-    if not lowlevel.version:
-        lowlevel.version = lowlevel.create_initialization_options().server_version
-
-
-@asynccontextmanager
-async def shared_lifespan(lowlevel: Any) -> AsyncIterator[None]:
-    """Enters the server's own lifespan once and hands its state to everything that would enter it again.
-
-    mcp 1.x enters the lifespan for each session, which in stateless mode is each request; mcp 2.x for each
-    HTTP+SSE connection.
-    """
-    original: Callable[[Any], AbstractAsyncContextManager[Any]] = lowlevel.lifespan
-    async with original(lowlevel) as state:
-
-        @asynccontextmanager
-        async def shared(_server: Any) -> AsyncIterator[Any]:
-            yield state
-
-        lowlevel.lifespan = shared
-        try:
-            yield
-        finally:
-            lowlevel.lifespan = original

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
+from ..libraries.mcp import Handler, wrap_handlers
+
 logger = logging.getLogger("homeport")
 
 
@@ -20,14 +22,9 @@ class EndedItself(Exception):
 
 def contain_exits(lowlevel: Any) -> None:
     """Turns SystemExit and KeyboardInterrupt of a low-level server's handlers into an exception that its SDK answers
-    with. Handlers that are registered later are left as they are by mcp 1.x.
+    with, and that all other middleware knows.
     """
-    if hasattr(lowlevel, "middleware"):
-        # Innermost, so that all other middleware sees an exception that it knows.
-        lowlevel.middleware.append(_contained)
-        return
-    for kind, handler in lowlevel.request_handlers.items():
-        lowlevel.request_handlers[kind] = _containing(handler)
+    wrap_handlers(lowlevel, _contained, _containing)
 
 
 async def _contained(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -37,7 +34,7 @@ async def _contained(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -
         raise EndedItself(stop) from stop
 
 
-def _containing(handler: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+def _containing(handler: Handler) -> Handler:
     @wraps(handler)
     async def contained(request: Any) -> Any:
         try:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import Given, ServeOptions, change_settings, class_names, known_arguments
+from ..libraries.fastmcp import import_for_first_call, set_stateless
+from ..libraries.mcp import know_tool_schemas, lowlevel_of, seal_request_state, speaks_modern
+from .base import Given, ServeOptions, class_names, known_arguments
 from .exits import contain_exits
-from .request_state import seal_request_state
 from .tool_schemas import ToolSchemas
-
-# Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
-FIRST_CALL_MODULES = (
-    "fastmcp.server.tasks.handlers",
-    "fastmcp.server.tasks.routing",
-    "fastmcp.server.providers.prefab_payload",
-)
 
 
 class FastMCPServer:
@@ -29,22 +22,21 @@ class FastMCPServer:
         return "fastmcp.server.server.FastMCP" in class_names(candidate)
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
-        lowlevel = server._mcp_server
+        lowlevel = lowlevel_of(server)
         contain_exits(lowlevel)
-        speaks_modern = hasattr(lowlevel, "streamable_http_app")
+        is_modern = speaks_modern(lowlevel)
         given = options.given
         self.http = _http_app(server, given, stateless=not options.sessions)
         self._stateless = self.http
-        if options.sessions and not speaks_modern:
+        if options.sessions and not is_modern:
             self._stateless = _http_app(server, given, stateless=True)
-        self.stateless = None if speaks_modern else self._stateless
+        self.stateless = None if is_modern else self._stateless
         # Middleware may go by the path: what it would not see must not be there.
         self.sse: ASGIApp | None = None if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
-        if speaks_modern:
+        if is_modern:
             seal_request_state(lowlevel, options.state_key, server.name)
-            if getattr(lowlevel, "get_tool_input_schema", "not yet") is None:
-                lowlevel.get_tool_input_schema = self._schemas.lookup
+            know_tool_schemas(lowlevel, self._schemas.lookup)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -56,9 +48,7 @@ class FastMCPServer:
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
         self._schemas.learn(tools)
-        for name in FIRST_CALL_MODULES:
-            with suppress(ImportError):
-                importlib.import_module(name)
+        import_for_first_call()
 
 
 def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
@@ -70,8 +60,7 @@ def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
         options["json_response"] = given.json_response
     arguments = known_arguments(server.http_app, **options)
     if "stateless_http" not in arguments:
-        # Before fastmcp 2.8 it is a setting.
-        change_settings(server.settings, stateless_http=stateless)
+        set_stateless(server, stateless)
     return server.http_app(path=_path(given), **arguments)
 
 

@@ -7,9 +7,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp, Receive, Scope, Send, send_error
-from .base import ServeOptions, class_names, settle_version, shared_lifespan
+from ..libraries.mcp import (
+    know_tool_schemas,
+    say_of_itself,
+    seal_request_state,
+    settle_version,
+    shared_lifespan,
+    speaks_modern,
+)
+from .base import ServeOptions, class_names
 from .exits import contain_exits
-from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .sse import sse_app
 from .tool_errors import log_tool_errors
@@ -31,21 +38,18 @@ class LowLevelServer:
         contain_exits(server)
         initialization = options.given.initialization
         if initialization is not None:
-            # What the program hands to run() is what it says of itself.
-            server.create_initialization_options = lambda *_args, **_kwargs: initialization
-        speaks_modern = hasattr(server, "streamable_http_app")
+            # What the program hands to run().
+            say_of_itself(server, initialization)
+        is_modern = speaks_modern(server)
         self._http = SessionManager(server, sessions=options.sessions)
-        self._stateless = (
-            self._http if speaks_modern or not options.sessions else SessionManager(server, sessions=False)
-        )
+        self._stateless = self._http if is_modern or not options.sessions else SessionManager(server, sessions=False)
         self.http: ASGIApp = self._serve
-        self.stateless: ASGIApp | None = None if speaks_modern else self._stateless.handle
+        self.stateless: ASGIApp | None = None if is_modern else self._stateless.handle
         self.sse: ASGIApp | None = sse_app(server)
         self._schemas = ToolSchemas()
-        if speaks_modern:
+        if is_modern:
             seal_request_state(server, options.state_key)
-            if getattr(server, "get_tool_input_schema", "not yet") is None:
-                server.get_tool_input_schema = self._schemas.lookup
+            know_tool_schemas(server, self._schemas.lookup)
         else:
             log_tool_errors(server)
 

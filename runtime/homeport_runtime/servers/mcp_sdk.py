@@ -7,9 +7,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from .base import ServeOptions, change_settings, class_names, settle_version, shared_lifespan
+from ..libraries.mcp import (
+    change_settings,
+    forget_app,
+    has_auth,
+    lowlevel_of,
+    seal_request_state,
+    settle_version,
+    shared_lifespan,
+)
+from .base import ServeOptions, class_names
 from .exits import contain_exits
-from .request_state import seal_request_state
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
 
@@ -37,15 +45,16 @@ class FastMCP1Server:
         if options.given.json_response is not None:
             change_settings(server.settings, json_response=options.given.json_response)
         # Made with the old settings if the server's own module asked for an app already.
-        server._session_manager = None
-        contain_exits(server._mcp_server)
-        log_tool_errors(server._mcp_server)
-        settle_version(server._mcp_server)
+        forget_app(server)
+        self._lowlevel = lowlevel_of(server)
+        contain_exits(self._lowlevel)
+        log_tool_errors(self._lowlevel)
+        settle_version(self._lowlevel)
         self._server = server
         self.http: ASGIApp = server.streamable_http_app()
-        self._stateless = SessionManager(server._mcp_server, sessions=False)
+        self._stateless = SessionManager(self._lowlevel, sessions=False)
         self.stateless: ASGIApp | None = self._stateless.handle if options.sessions else self.http
-        if options.sessions and server.settings.auth:
+        if options.sessions and has_auth(server):
             # The app checks tokens, and a session manager beside it would not: this server is left to its own era.
             self.stateless = None
         self.sse: ASGIApp | None = server.sse_app()
@@ -53,7 +62,7 @@ class FastMCP1Server:
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         manager = self._server.session_manager
-        async with shared_lifespan(self._server._mcp_server), manager.run(), self._stateless.run():
+        async with shared_lifespan(self._lowlevel), manager.run(), self._stateless.run():
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
@@ -75,7 +84,7 @@ class MCPServer2:
 
         # Host and Origin are the guard's business; the SDK's default knows only localhost and answers 421.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-        self._lowlevel = server._lowlevel_server
+        self._lowlevel = lowlevel_of(server)
         contain_exits(self._lowlevel)
         seal_request_state(self._lowlevel, options.state_key, server.name)
         settle_version(self._lowlevel)

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from ..errors import ServerError
+from ..libraries.mcp import has_auth, has_streamable_http, lowlevel_of, session_message
 from ..protocol.jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
 from .base import ServeOptions, class_names
 from .exits import contain_exits
@@ -37,11 +37,11 @@ class OlderServer(Bridge):
         names = class_names(candidate)
         if any(name in names for name in FASTMCP):
             return not hasattr(candidate, "http_app")
-        return (MCP_FASTMCP in names or any(name in names for name in LOWLEVEL)) and not _has_streamable_http()
+        return (MCP_FASTMCP in names or any(name in names for name in LOWLEVEL)) and not has_streamable_http()
 
     def __init__(self, server: Any, options: ServeOptions) -> None:
         _check_open(server)
-        lowlevel = getattr(server, "_mcp_server", server)
+        lowlevel = lowlevel_of(server)
         contain_exits(lowlevel)
         log_tool_errors(lowlevel)
         initialization = options.given.initialization or lowlevel.create_initialization_options()
@@ -49,14 +49,9 @@ class OlderServer(Bridge):
         super().__init__(StdioProgram(start, "the server"), sessions=options.sessions)
 
 
-def _has_streamable_http() -> bool:
-    return find_spec("mcp.server.streamable_http_manager") is not None
-
-
 def _check_open(server: Any) -> None:
     """What such an SDK checks in its own HTTP app would be checked by nobody."""
-    settings = getattr(server, "settings", None)
-    if getattr(settings, "auth", None) or getattr(server, "_auth_server_provider", None):
+    if has_auth(server):
         raise ServerError(
             "the server has auth, and its SDK is from before streamable HTTP, so that homeport cannot keep it",
             hint="require mcp>=1.9.4 or fastmcp>=2.5, which have both",
@@ -82,7 +77,7 @@ class ObjectChild:
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._to_server, read = make_stream(math.inf)
         write, self._from_server = make_stream(math.inf)
-        self._wrap = _session_message()
+        self._wrap = session_message()
         self._run = asyncio.ensure_future(self._serve(server, initialization, read, write))
         self._heard = asyncio.ensure_future(self._listen())
         self._run.add_done_callback(self._finish)
@@ -125,22 +120,6 @@ class ObjectChild:
         await asyncio.wait([self._run], timeout=1.0)
         self._run.cancel()
         await asyncio.gather(self._run, self._heard, return_exceptions=True)
-
-
-def _session_message() -> Callable[[Any], Any] | None:
-    """What mcp 1.8 and later wrap each message into on these streams, and 1.4.0 alone before them."""
-    try:
-        from mcp.shared.message import SessionMessage
-    except ImportError:
-        from mcp import types
-
-        frame = getattr(types, "MessageFrame", None)
-        return partial(_framed, frame) if frame else None
-    return SessionMessage  # type: ignore[no-any-return]
-
-
-def _framed(frame: Any, message: Any) -> Any:
-    return frame(message=message, raw=None)
 
 
 async def start_object(server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> ObjectChild:

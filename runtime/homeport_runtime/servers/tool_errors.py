@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
 from typing import Any
+
+from ..libraries.mcp import watch_tool_errors
 
 logger = logging.getLogger("homeport")
 
@@ -17,19 +18,15 @@ ARGUMENTS = "Arguments"
 
 def log_tool_errors(lowlevel: Any) -> None:
     """Logs the traceback of each crash of a tool that the server is about to answer with."""
-    make: Callable[[str], Any] | None = getattr(lowlevel, "_make_error_result", None)
-    if make is None:
-        return
+    watch_tool_errors(lowlevel, _log)
 
-    def make_and_log(error_message: str) -> Any:
-        error = sys.exc_info()[1]
-        # FastMCP wraps what the tool raised into an error of its own.
-        raised = (error.__cause__ or error) if error is not None else None
-        if raised is not None and not _is_callers(raised, wrapped=raised is not error):
-            logger.error("a tool raised %s", type(raised).__name__, exc_info=raised)
-        return make(error_message)
 
-    lowlevel._make_error_result = make_and_log
+def _log() -> None:
+    error = sys.exc_info()[1]
+    # FastMCP wraps what the tool raised into an error of its own.
+    raised = (error.__cause__ or error) if error is not None else None
+    if raised is not None and not _is_callers(raised, wrapped=raised is not error):
+        logger.error("a tool raised %s", type(raised).__name__, exc_info=raised)
 
 
 def _is_callers(error: BaseException, *, wrapped: bool) -> bool:

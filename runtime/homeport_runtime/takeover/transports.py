@@ -1,21 +1,35 @@
 """Where libraries start to serve: the SDKs' own run methods, stdio, and the ASGI servers.
 
 Everything is patched for the whole life of the process, and does what it always does as long as no takeover is set: a
-zygote is patched before it imports a library from which others import names (`from mcp.server.stdio import ...`).
+zygote is patched before it imports a library from which others import names (`from mcp.server.stdio import ...`). What
+is not found in a library that has it otherwise is recorded (libraries.gaps).
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import cache, wraps
+from importlib.util import find_spec
 from typing import Any
 
+from ..libraries.gaps import record_gap
+from ..libraries.mcp import has_streamable_http
 from ..servers.base import Given
 from .hooks import Hooks
 from .point import StandIn, Takeover
+
+# Where each library has had what is replaced, in one or another of its versions.
+PLACES = {
+    "fastmcp": (("fastmcp.server.server",),),
+    "mcp": (("mcp.server.stdio",), ("mcp.server.lowlevel.server", "mcp.server")),
+    "uvicorn": (("uvicorn.server",),),
+    "hypercorn": (("hypercorn.asyncio",),),
+}
+NOT_TAKEN = "a program that starts to serve there is not taken over, but run as a program of its own over stdio"
 
 
 @cache
@@ -35,10 +49,19 @@ def install() -> None:
     Hooks(hooks).install()
 
 
-def _replace(owner: Any, name: str, take: Callable[..., Any]) -> None:
+def check_places() -> None:
+    """Records the modules that a library no longer has, of the libraries that this process has imported."""
+    for library, groups in PLACES.items():
+        for names in groups if library in sys.modules else ():
+            if not any(name in sys.modules or find_spec(name) for name in names):
+                record_gap(library, names[0], NOT_TAKEN)
+
+
+def _replace(library: str, owner: Any, name: str, take: Callable[..., Any]) -> None:
     """While a takeover is set, `take` is called with it and the arguments that the method was called with, by name."""
     original = getattr(owner, name, None)
     if original is None:
+        record_gap(library, f"{getattr(owner, '__qualname__', 'class')}.{name}", NOT_TAKEN)
         return
     signature = inspect.signature(original)
 
@@ -77,29 +100,37 @@ def _given(transport: str, options: dict[str, Any]) -> Given:
 
 def _patch_fastmcp(module: Any) -> None:
     """fastmcp 2, 3 and 4: everything that runs comes to one of these two."""
-    _replace(module.FastMCP, "run_stdio_async", _high_level("stdio"))
-    _replace(module.FastMCP, "run_http_async", _high_level("http"))
-    # In fastmcp 2.2 and before these are no other name for run_http_async.
-    if not hasattr(module.FastMCP, "run_http_async"):
-        _replace(module.FastMCP, "run_sse_async", _high_level("sse"))
+    server = getattr(module, "FastMCP", None)
+    _replace("fastmcp", server, "run_stdio_async", _high_level("stdio"))
+    # In fastmcp 2.2 and before that is no other name for run_http_async.
+    if hasattr(server, "run_sse_async") and not hasattr(server, "run_http_async"):
+        _replace("fastmcp", server, "run_sse_async", _high_level("sse"))
+    else:
+        _replace("fastmcp", server, "run_http_async", _high_level("http"))
 
 
 def _patch_fastmcp1(module: Any) -> None:
     """mcp 1.x: what is not in the call is in the server's settings."""
-    _replace(module.FastMCP, "run_stdio_async", _high_level("stdio"))
-    _replace(module.FastMCP, "run_sse_async", _high_level("sse"))
-    _replace(module.FastMCP, "run_streamable_http_async", _high_level("http"))
+    server = getattr(module, "FastMCP", None)
+    _replace("mcp", server, "run_stdio_async", _high_level("stdio"))
+    _replace("mcp", server, "run_sse_async", _high_level("sse"))
+    if has_streamable_http():
+        _replace("mcp", server, "run_streamable_http_async", _high_level("http"))
 
 
 def _patch_mcpserver2(module: Any) -> None:
-    _replace(module.MCPServer, "run_stdio_async", _high_level("stdio"))
-    _replace(module.MCPServer, "run_sse_async", _high_level("sse"))
-    _replace(module.MCPServer, "run_streamable_http_async", _high_level("http"))
+    server = getattr(module, "MCPServer", None)
+    _replace("mcp", server, "run_stdio_async", _high_level("stdio"))
+    _replace("mcp", server, "run_sse_async", _high_level("sse"))
+    _replace("mcp", server, "run_streamable_http_async", _high_level("http"))
 
 
 def _patch_stdio(module: Any) -> None:
     """The streams of a program that hands them to a low-level server."""
-    original = module.stdio_server
+    original = getattr(module, "stdio_server", None)
+    if original is None:
+        record_gap("mcp", "stdio_server of mcp.server.stdio", NOT_TAKEN)
+        return
 
     @wraps(original)
     @contextlib.asynccontextmanager
@@ -123,10 +154,13 @@ def _patch_lowlevel(module: Any) -> None:
 
     server = getattr(module, "Server", None)
     if server is not None and server.__module__ == module.__name__:
-        _replace(server, "run", take)
+        _replace("mcp", server, "run", take)
 
 
 def _patch_uvicorn(module: Any) -> None:
+    if not hasattr(module, "Server"):
+        record_gap("uvicorn", "Server of uvicorn.server", NOT_TAKEN)
+        return
     original_init = module.Server.__init__
 
     @wraps(original_init)
@@ -147,7 +181,7 @@ def _patch_uvicorn(module: Any) -> None:
         await takeover.serve(app, Given(transport="app"))
 
     module.Server.__init__ = init
-    _replace(module.Server, "serve", take)
+    _replace("uvicorn", module.Server, "serve", take)
 
 
 def _uvicorn_app(config: Any) -> Any:
@@ -165,7 +199,7 @@ def _patch_hypercorn(module: Any) -> None:
         else:
             await original(**given)
 
-    _replace(module, "serve", take)
+    _replace("hypercorn", module, "serve", take)
 
 
 def _may_take(takeover: Takeover, app: object) -> bool:

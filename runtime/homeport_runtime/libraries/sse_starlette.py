@@ -1,4 +1,4 @@
-"""What an event loop that has ended leaves behind in a library, and the next loop would wait on for ever."""
+"""What an event loop that has ended leaves behind in sse-starlette, and the next loop would wait on for ever."""
 
 from __future__ import annotations
 

@@ -1,0 +1,28 @@
+"""Parts of libraries that homeport relies on and did not find; without a record, what they are for fails silently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gap:
+    """`part` of `library` is not where it was in all versions that were tried; `effect` is what that means to clients
+    or to the program.
+    """
+
+    library: str
+    part: str
+    effect: str
+
+
+# Of this process, each once and in the order in which they were met; a fork has those of its zygote.
+_FOUND: dict[Gap, None] = {}
+
+
+def record_gap(library: str, part: str, effect: str) -> None:
+    _FOUND[Gap(library, part, effect)] = None
+
+
+def recorded_gaps() -> tuple[Gap, ...]:
+    return tuple(_FOUND)

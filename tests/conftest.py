@@ -1,0 +1,58 @@
+"""How the tests are spread over processes (`--dist loadfile`), and what holds for all of them."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# What shares the environment that takes longest to make, once in each process, is run by one process.
+SHARING = (
+    ("tests/aws_platform/",),
+    ("tests/github/",),
+    ("tests/e2e/test_clients.py", "tests/e2e/test_conformance.py", "tests/e2e/test_shapes.py"),
+)
+# What takes longest is begun first, in this order: nobody waits for it when everything else is done.
+SLOW = (
+    "tests/e2e/test_clients.py",
+    "tests/aws_platform/",
+    "tests/github/",
+    "tests/targets/aws_lambda/test_clients.py",
+    "tests/targets/aws_lambda/test_secrets.py",
+    "tests/targets/aws_lambda/test_deploy.py",
+    "tests/targets/aws_lambda/test_target.py",
+    "tests/targets/aws_lambda/",
+    "tests/e2e/",
+    "tests/attacks/",
+    "tests/runtime/hosts/",
+    "tests/runtime/",
+    "tests/commands/",
+)
+
+
+class SlowestFirst(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return next((shared[0] for shared in SHARING if nodeid.startswith(shared)), super()._split_scope(nodeid))
+
+
+# xdist's hook is there where xdist is.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    # By the number of tests, the few long ones would come last.
+    config.option.loadscopereorder = False
+    return SlowestFirst(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {prefix: place for place, prefix in enumerate(SLOW)}
+    items.sort(key=lambda item: min((places[prefix] for prefix in SLOW if item.nodeid.startswith(prefix)), default=99))
+
+
+def pytest_configure() -> None:
+    # A shell's background job ignores Ctrl-C (POSIX, "Signals and Error Handling"), and so would what tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
