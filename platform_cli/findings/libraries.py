@@ -1,4 +1,4 @@
-"""Libraries of a server that are newer than what homeport was tried with, and what homeport did not find in them."""
+"""Finds libraries of a server that are newer than what homeport was tried with, and what homeport misses in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .model import Finding
 
 
 def find_library_changes(manifest: Mapping[str, Any]) -> Iterator[Finding]:
-    """`manifest` is a bundle's; one that an earlier homeport has made says nothing of them."""
+    """Yields a finding for each such library and part; the `manifest` of an earlier version's bundle does not list
+    them.
+    """
     server = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:

@@ -1,4 +1,4 @@
-"""What is known of fastmcp 2, 3 and 4 from inside; its low-level server is mcp's."""
+"""Uses internals of fastmcp 2, 3 and 4, whose low-level server is mcp's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .mcp import change_settings
 
-# Imported by the first tools/call: by fastmcp 3 before it, by fastmcp 4 after it.
+# The modules that the first tools/call imports: in fastmcp 3 before it, in fastmcp 4 after it.
 FIRST_CALL_MODULES = (
     "fastmcp.server.tasks.handlers",
     "fastmcp.server.tasks.routing",
@@ -17,12 +17,12 @@ FIRST_CALL_MODULES = (
 
 
 def import_for_first_call() -> None:
-    """Releases differ in which of the modules they have."""
+    """Imports those of the modules that this release has."""
     for name in FIRST_CALL_MODULES:
         with suppress(ImportError):
             importlib.import_module(name)
 
 
 def set_stateless(server: Any, stateless: bool) -> None:
-    """Before fastmcp 2.8 it is a setting, and no argument of `http_app`."""
+    """Sets a server's statelessness before fastmcp 2.8, where it is a setting and no argument of `http_app`."""
     change_settings(server.settings, stateless_http=stateless)
