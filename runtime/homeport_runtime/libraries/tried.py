@@ -49,7 +49,7 @@ def limit(library: str) -> str:
 
 
 def untried(layer: Path) -> Iterator[Untried]:
-    """The libraries in `layer` that are newer than what was tried, by their metadata."""
+    """Yields the libraries in `layer` that are newer than what was tried, by their metadata."""
     for path in sorted(layer.glob("*.dist-info")):
         name, _, version = path.name.removesuffix(".dist-info").partition("-")
         library = name.lower().replace("_", "-")
