@@ -20,11 +20,12 @@ class PublicSide(Shape):
 
 
 class PlatformState(PublicSide):
-    """A running platform, of homeport `version`, with so many `projects`. Its processes are `pid` and the `master` that
-    started it; on AWS both are None.
+    """A running platform, of homeport `version`, which speaks the API in version `api` and has so many `projects`. Its
+    processes are `pid` and the `master` that started it; on AWS both are None.
     """
 
     version: str
+    api: int
     pid: int | None
     master: int | None
     projects: int

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..targets.aws_lambda.client import AWS, absent
+from ..targets.aws_lambda.desired import function_policy
 from ..targets.aws_lambda.names import secret_name, tag_list
 from ..targets.aws_lambda.ownership import foreign_policy, refuse_foreign
 from ..targets.aws_lambda.places import Place, arn, iam_arn
 from ..targets.aws_lambda.roles import of_region
-from ..targets.aws_lambda.wanted import policy
 from .names import BOUNDARY, TAGS, in_region
-from .resources import State
+from .resources import ResourceState
 from .team_statements import Statements, of_team
 
 NO_POLICY = "NoSuchEntity"
@@ -29,7 +29,7 @@ def boundary_arn(place: Place) -> str:
 
 def boundary_policy(place: Place, allowed: Statements = ()) -> dict[str, Any]:
     """What the functions of all projects may do together, with what the team has allowed them."""
-    document = policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+    document = function_policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
     return {**document, "Statement": [*document["Statement"], *allowed]}
 
 
@@ -51,15 +51,15 @@ class BoundaryResource:
     def shown(self) -> str:
         return f"policy {in_region(BOUNDARY, self.aws.region)}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(NO_POLICY):
-            return "there" if _document(self.aws, boundary_arn(self.aws)) == self._wanted() else "different"
+            return "there" if _document(self.aws, boundary_arn(self.aws)) == self._desired() else "different"
         return "missing"
 
     def make(self) -> None:
         """Raises InputError where there is one that is not homeport's."""
         roles, name = self.aws.roles, boundary_arn(self.aws)
-        document = json.dumps(self._wanted(), separators=(",", ":"))
+        document = json.dumps(self._desired(), separators=(",", ":"))
         with absent("EntityAlreadyExists"):
             roles.create_policy(
                 PolicyName=in_region(BOUNDARY, self.aws.region), PolicyDocument=document, Tags=tag_list(TAGS)
@@ -69,7 +69,7 @@ class BoundaryResource:
         _delete_old_versions(self.aws, name)
         roles.create_policy_version(PolicyArn=name, PolicyDocument=document, SetAsDefault=True)
 
-    def _wanted(self) -> dict[str, Any]:
+    def _desired(self) -> dict[str, Any]:
         return boundary_policy(self.aws, allowed_by_team(self.aws) if self.allowed is None else self.allowed)
 
 

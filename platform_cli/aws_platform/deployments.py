@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import AWSError
-from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted
+from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, DeploymentRequest, Deployments, DeploymentState
 from .table import Item, Put, Table, Update, fields_of
 
 PREFIX, HEAD = "deployment#", "head"
@@ -29,8 +29,8 @@ class DynamoDeployments(Deployments):
         items = self._table.query(_pk(project), PREFIX, newest_first=True)
         return [_deployment(item) for item in items]
 
-    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
-        chosen = list(wanted)
+    def insert(self, requests: Iterable[DeploymentRequest], decide: Decide, delivery: str | None) -> list[str]:
+        chosen = list(requests)
         for attempt in range(ATTEMPTS):
             now = time.time()
             remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
@@ -67,11 +67,11 @@ class DynamoDeployments(Deployments):
         self._table.delete(_pk(deployment.project), _sk(deployment))
         self._table.delete(*_log(deployment))
 
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         condition = {"state": only_if} if only_if else {}
         return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
         """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
         super().end(deployment, state, **fields)
         if state == "gone":
@@ -109,15 +109,17 @@ class DynamoDeployments(Deployments):
         self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id, "expires": expires})
 
 
-def _actions(wanted: Wanted, number: int, overtaken: Sequence[Deployment], now: float) -> list[Put | Update]:
-    pk = _pk(wanted.project)
-    new = Deployment(number + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
+def _actions(
+    request: DeploymentRequest, number: int, overtaken: Sequence[Deployment], now: float
+) -> list[Put | Update]:
+    pk = _pk(request.project)
+    new = Deployment(number + 1, request.project, request.link, request.pull, request.sha, "waiting", now)
     actions: list[Put | Update] = [
         Update(pk, HEAD, {"newest": new.id}, {"newest": number} if number else None),
         Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
     ]
-    if wanted.pull is not None:
-        actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
+    if request.pull is not None:
+        actions.append(Put({"pk": f"previews#{request.link}", "sk": request.project}))
     return actions + [
         Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
     ]

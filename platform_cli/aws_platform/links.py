@@ -22,7 +22,7 @@ class DynamoLinks(Links):
 
     def repositories(self) -> list[LinkedRepository]:
         found = [_repository(item) for item in self._table.query(REPOSITORIES)]
-        return sorted(found, key=lambda repository: repository.repository.name)
+        return sorted(found, key=lambda repository: repository.on_github.name)
 
     def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
         return [

@@ -10,7 +10,7 @@ from ..targets.aws_lambda.client import AWS, absent, code_of
 from ..targets.aws_lambda.creation import when_known
 from ..targets.aws_lambda.places import arn
 from .names import TAGS
-from .resources import State
+from .resources import ResourceState
 
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 # For a minute after its end nobody can have a queue of that name
@@ -56,7 +56,7 @@ class QueueResource:
             **({"RedrivePolicy": json.dumps(redrive)} if redrive else {}),
         }
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(*NO_QUEUE):
             found = self.aws.queues.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
             same = all(_read(found.get(name)) == _read(value) for name, value in self._attributes.items())
@@ -91,7 +91,7 @@ class SourceResource:
         mappings: list[dict[str, Any]] = answer["EventSourceMappings"]
         return [one for one in mappings if one["FunctionArn"].split(":")[6] == self.function]
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self._found() else "missing"
 
     def make(self) -> None:

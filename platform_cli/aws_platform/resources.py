@@ -27,7 +27,7 @@ from ..targets.aws_lambda.ownership import foreign_function, foreign_role, forei
 from ..targets.aws_lambda.places import iam_arn
 from .names import PLATFORM, TAGS
 
-State = Literal["missing", "different", "there"]
+ResourceState = Literal["missing", "different", "there"]
 LOG_DAYS = 30
 
 
@@ -35,7 +35,7 @@ class Resource(Protocol):
     @property
     def shown(self) -> str: ...
 
-    def state(self) -> State: ...
+    def state(self) -> ResourceState: ...
 
     def make(self) -> None: ...
 
@@ -49,7 +49,7 @@ class TableResource:
     def shown(self) -> str:
         return f"table {self.name}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(MISSING):
             table = self.aws.tables.describe_table(TableName=self.name)["Table"]
             if table["TableStatus"] == "DELETING":
@@ -75,7 +75,7 @@ class LogGroupResource:
     def shown(self) -> str:
         return f"logs in {self.name} for {LOG_DAYS} days"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         groups = self.aws.logs.describe_log_groups(logGroupNamePrefix=self.name)["logGroups"]
         found = next((group for group in groups if group["logGroupName"] == self.name), None)
         if found is None:
@@ -100,7 +100,7 @@ class RoleResource:
     def arn(self) -> str:
         return iam_arn(self.aws, f"role/{self.name}")
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent("NoSuchEntity"):
             refuse_foreign(foreign_role(self.aws.roles.get_role(RoleName=self.name)["Role"], TAGS))
             with absent("NoSuchEntity"):
@@ -135,7 +135,7 @@ class LayerResource:
     def arn(self) -> str | None:
         return layer_arn(self.aws, self.name)
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self.arn else "missing"
 
     def make(self) -> None:
@@ -161,7 +161,7 @@ class FunctionResource:
     def shown(self) -> str:
         return f"function {self.name}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(MISSING):
             found = self.aws.functions.get_function_configuration(FunctionName=self.name)
             tags = self.aws.functions.list_tags(Resource=found["FunctionArn"])["Tags"]
@@ -220,7 +220,7 @@ class URLResource:
             return str(found["FunctionUrl"]).rstrip("/")
         return None
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self.url else "missing"
 
     def make(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..targets.aws_lambda.places import Place, arn, iam_arn
-from ..targets.aws_lambda.policies import allow, policy, project_statements
+from ..targets.aws_lambda.policies import allow, policy_document, project_statements
 from .boundary import boundary_arn
 from .names import BUILDER, DEAD_QUEUE, QUEUE, SECRETS, TABLE, WEB
 
@@ -25,7 +25,7 @@ MESSAGES = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMess
 
 
 def web_policy(place: Place) -> dict[str, Any]:
-    return policy(
+    return policy_document(
         _own_logs(place, WEB),
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
         allow("sqs", ("SendMessage",), arn(place, "sqs", QUEUE)),
@@ -35,7 +35,7 @@ def web_policy(place: Place) -> dict[str, Any]:
 
 
 def builder_policy(place: Place) -> dict[str, Any]:
-    return policy(
+    return policy_document(
         _own_logs(place, BUILDER),
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
         allow("sqs", MESSAGES, arn(place, "sqs", QUEUE), arn(place, "sqs", DEAD_QUEUE)),

@@ -13,7 +13,7 @@ from typing import Any
 from ..config.aws import ACTION
 from ..config.project import LambdaSettings
 from ..errors import ConfigError, InputError
-from ..targets.aws_lambda.wanted import asked_statements
+from ..targets.aws_lambda.desired import asked_statements
 
 # What the id of each begins with, so that they are told from homeport's own.
 TEAM = "Team"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ..config.environment import check_variable
-from ..config.project import Project
 from ..errors import InputError
 from ..secrets.base import check_secret
 from ..secrets.dotenv import parse_dotenv
-from ..secrets.references import referenced
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -39,20 +35,3 @@ def check_env_file(path: Path) -> dict[str, str]:
         if value:
             check_secret(name, value)
     return values
-
-
-def with_env_file(
-    project: Project, values: Mapping[str, str], store: Callable[[str, Mapping[str, str]], object]
-) -> Project:
-    """The named project with each of `values` as a secret, handed to `store`, and as a variable that refers to it.
-
-    An empty value is no secret, so it is an empty variable. What --env and [environment] say of a name stays.
-    """
-    needed = referenced(project.environment)
-    secrets = {
-        name: value for name, value in values.items() if value and (name in needed or name not in project.environment)
-    }
-    if secrets:
-        store(project.name or "", secrets)
-    taken = {name: f"${{secrets.{name}}}" if value else "" for name, value in values.items()}
-    return replace(project, environment={**taken, **project.environment})

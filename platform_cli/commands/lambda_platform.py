@@ -66,7 +66,7 @@ def destroy_platform(output: Output, *, yes: bool) -> None:
         links = DynamoLinks(Table(aws), SecretsManagerVault(aws))
         for repository in links.repositories():
             if reason := asyncio.run(forget_repository(links, repository)):
-                left.append(f"{repository.repository.url}: {reason}")
+                left.append(f"{repository.on_github.url}: {reason}")
         remove_platform(aws)
     for line in left:
         output.note(f"a webhook is still in the settings of {line}")

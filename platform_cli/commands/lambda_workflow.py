@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from ..github.repository import chosen_github, is_full_name
 from ..home import open_home, write_atomic
 from ..targets.aws_lambda.names import PREFIX
 from ..targets.aws_lambda.places import NamedPlace, iam_arn
-from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
+from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy_document, trust_workflow, workflow_statements
 from .output import Output
 from .pinned import pinned_homeport
-from .workflow import write_workflow
+from .workflow import Asked, write_workflow
 
 ROLE = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/([\w+=,.@/-]{1,128})", re.ASCII)
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -29,17 +28,6 @@ ORIGIN = re.compile(r"[:/]([^/:]+/[^/:]+?)(?:\.git)?/?$")
 FOLDER = Path(".github", "homeport-role")
 REQUIREMENTS = Path(".github", "homeport-requirements.txt")
 BOUNDARY = "homeport_deploy_boundary"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the workflow is for, as it was typed."""
-
-    path: str
-    branch: str
-    role: str | None
-    repository: str | None
-    wheel: Path | None
 
 
 def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
@@ -54,7 +42,7 @@ def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
     boundary = iam_arn(place, f"policy/{BOUNDARY}.{place.region}")
     documents: dict[str, dict[str, Any]] = {
         "trust.json": trust_workflow(place, _known(str(repository)), asked.branch),
-        "permissions.json": policy(*workflow_statements(place, boundary, role)),
+        "permissions.json": policy_document(*workflow_statements(place, boundary, role)),
         "boundary.json": boundary_policy(place),
     }
     for name, document in documents.items():

@@ -10,7 +10,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .. import __version__
 from ..config.load import read_config
 from ..config.project import Project
 from ..config.root import find_root
@@ -18,8 +17,9 @@ from ..errors import ConfigError, InputError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
 from ..platform_client.connections import find_remote
-from ..targets.base import Target
-from ..targets.local import LocalTarget
+from ..platform_client.other_version import connect
+from ..target_table import DEFAULT_TARGET, TARGETS
+from ..targets.base import AnyTarget, find_target
 from .output import Output
 
 
@@ -54,10 +54,15 @@ stage_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 )
 
 
+def platform_url() -> str | None:
+    """What --platform or HOMEPORT_PLATFORM says."""
+    url: str | None = click.get_current_context().find_root().params.get("platform")
+    return url
+
+
 def platform_client() -> PlatformClient:
     """The platform that `--platform` names, else this machine's."""
-    home = open_home()
-    url = click.get_current_context().find_root().params.get("platform")
+    home, url = open_home(), platform_url()
     return PlatformClient(home, remote=find_remote(url, home) if url else None)
 
 
@@ -76,10 +81,10 @@ def _remember_target(context: click.Context, _option: click.Parameter, value: st
 TARGET = "homeport.target"
 target_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--target",
-    type=click.Choice(["local", "lambda"]),
+    type=click.Choice(list(TARGETS)),
     expose_value=False,
     callback=_remember_target,
-    help="Where; default: target in the fastmcp.toml here, else HOMEPORT_TARGET, else local.",
+    help=f"Where; default: target in the fastmcp.toml here, else HOMEPORT_TARGET, else {DEFAULT_TARGET}.",
 )
 
 
@@ -91,10 +96,10 @@ def asked_target() -> str | None:
 
 def target_name(project: Project) -> str:
     """What --target says, else the project's configuration, else HOMEPORT_TARGET. Raises InputError."""
-    named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", "local")
-    if named not in ("local", "lambda"):
-        raise InputError(f"HOMEPORT_TARGET is {named!r}", hint="local or lambda")
-    return str(named)
+    named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", DEFAULT_TARGET)
+    if named not in TARGETS:
+        raise InputError(f"HOMEPORT_TARGET is {named!r}", hint=" or ".join(TARGETS))
+    return named
 
 
 def configured_here() -> Project:
@@ -107,36 +112,31 @@ def configured_here() -> Project:
 
 
 def running(client: PlatformClient, *, changes: bool) -> PlatformClient:
-    """`client`, with a platform that runs. One of an older homeport is replaced by what `changes` something alone: two
-    versions that are used beside each other would start it anew with every look at it.
-    """
-    client.ensure_running(replaces=changes)
-    note_other_version(client, replaced=changes)
+    """`client`, with a platform that runs; one of an older homeport is replaced by what `changes` something."""
+    connect(client, Output(as_json=False).note, changes=changes)
     return client
 
 
-def note_other_version(client: PlatformClient, *, replaced: bool) -> None:
-    other = client.other_version
-    if other is None:
-        return
-    if client.remote is not None:
-        text = f"the platform at {client.remote.url} is homeport {other}, this command is {__version__}"
-    elif replaced:
-        text = f"the platform was homeport {other} and is started anew as {__version__}"
-    else:
-        text = (
-            f"the platform is homeport {other}, this command is {__version__}: `homeport platform start`, or the next"
-            " command that changes something, starts it anew"
-        )
-    Output(as_json=False).note(text)
+def target_of(project: Project) -> AnyTarget:
+    """The target that was asked for, or that the project names. Raises InputError, ConfigError."""
+    return _opened(target_name(project), project)
 
 
-def running_target(*, changes: bool = False) -> Target:
-    """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
-    here = configured_here()
-    if target_name(here) == "lambda":
-        from ..targets.aws_lambda.client import AWS
-        from ..targets.aws_lambda.target import LambdaTarget
+def running_target(*, changes: bool = False) -> AnyTarget:
+    """The target that was asked for, or that the project here names, ready to answer."""
+    target = target_of(configured_here())
+    target.connect(changes=changes)
+    return target
 
-        return LambdaTarget(AWS(here.on_lambda.region))
-    return LocalTarget(running(platform_client(), changes=changes))
+
+def target_or_platform() -> AnyTarget:
+    """As `running_target`, but a platform that is named goes first: it has seen what it built, wherever that was
+    deployed to.
+    """
+    if platform_url() and not asked_target():
+        return _opened(DEFAULT_TARGET, configured_here())
+    return running_target()
+
+
+def _opened(name: str, project: Project) -> AnyTarget:
+    return find_target(name).opened(project, platform_url(), Output(as_json=False).note)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ..api.failure import error_answer
 from ..errors import HomeportError
 from ..pipeline.stages import Stage, Stages
 
@@ -41,8 +42,7 @@ class Output:
 
     def error(self, error: HomeportError) -> None:
         if self.as_json:
-            detail = {"category": error.category, "message": error.message, "hint": error.hint}
-            _write(sys.stdout, _json({"ok": False, "error": detail}))
+            _write(sys.stdout, _json({"ok": False, **error_answer(error)}))
             return
         _write(sys.stderr, error.message, prefix="error: ")
         if error.hint:

@@ -12,8 +12,7 @@ import click
 from ..config.names import check_name
 from ..errors import InputError
 from ..secrets.base import MAX_VALUE_BYTES, check_secret, check_secret_name
-from ..targets.base import Target
-from ..targets.local import LocalTarget
+from ..targets.base import AnyTarget
 from .env_file import read_env_file
 from .options import json_option, running_target, target_option
 from .output import Output, table
@@ -128,11 +127,11 @@ def unset_secret_command(name: str, project: str | None, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, **answer}, text)
 
 
-def _target_and_project(project: str | None, *, changes: bool) -> tuple[Target, str]:
+def _target_and_project(project: str | None, *, changes: bool) -> tuple[AnyTarget, str]:
     if project is not None:
         check_name(project, "--project")
     target = running_target(changes=changes)
-    chosen = project or project_here(Path.cwd(), target.client if isinstance(target, LocalTarget) else None)
+    chosen = project or project_here(Path.cwd(), target)
     if chosen is None:
         raise InputError(
             "this folder has no project yet",

@@ -1,12 +1,43 @@
-"""Workflows for GitHub Actions, from the templates of infra/github."""
+"""Workflows for GitHub Actions, from the templates of infra/github: each target that has one is in the table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
+from ..errors import InputError
 from ..home import write_atomic
 from ..infra_files import infra_file
+from .output import Output
+
+# By target: the module here, and the function in it, that writes the workflow which deploys to it.
+WORKFLOWS = {
+    "local": ("platform_workflow", "write_platform_workflow"),
+    "lambda": ("lambda_workflow", "write_lambda_workflow"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the workflow is for, as it was typed."""
+
+    path: str
+    branch: str
+    platform: str | None
+    role: str | None
+    repository: str | None
+    wheel: Path | None
+
+
+def find_workflow(target: str) -> Callable[[Output, Path, Asked], None]:
+    """What writes the workflow for a target. Raises InputError where it has none."""
+    if target not in WORKFLOWS:
+        raise InputError(f"there is no workflow for target {target}", hint=f"--target {' or '.join(WORKFLOWS)}")
+    module, function = WORKFLOWS[target]
+    write: Callable[[Output, Path, Asked], None] = getattr(import_module(f".{module}", __package__), function)
+    return write
 
 
 def write_workflow(path: Path, template: str, values: Mapping[str, str]) -> None:

@@ -79,10 +79,10 @@ def read_package_source(text: str, args: Sequence[str], home: Home) -> Project:
     Raises SourceError for a malformed package.
     """
     if text.startswith(PYPI):
-        requirement = _requirement(text)
+        requirement, program = _requirement(text)
         folder = home.root / "packages" / "pypi"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        project = Project(folder, None, script=requirement.name, dependencies=(str(requirement),))
+        project = Project(folder, None, script=program or requirement.name, dependencies=(str(requirement),))
     else:
         name, version = _npm_package(text)
         data = json.dumps({"private": True, "dependencies": {name: version}}).encode()
@@ -152,20 +152,22 @@ def _git(command: Sequence[str], folder: Path, shown: str) -> None:
         raise SourceError(f"{shown} cannot be cloned: {said}", hint="See that `git clone` of it works here.")
 
 
-def _requirement(text: str) -> Requirement:
+def _requirement(text: str) -> tuple[Requirement, str]:
+    """Returns the package of `pypi:PACKAGE[:PROGRAM]` and which of its programs is meant, empty where none is named."""
     # Imported late, since a file or a folder does not need it.
     from packaging.requirements import InvalidRequirement, Requirement
 
-    package = text.removeprefix(PYPI)
+    package, _, program = text.removeprefix(PYPI).partition(":")
     try:
         requirement = Requirement(as_requirement(package))
     except InvalidRequirement:
         requirement = None
     if requirement is None or requirement.url or requirement.marker:
         raise SourceError(
-            f"{text!r} is not a package of PyPI", hint="Write pypi:NAME, pypi:NAME==VERSION or pypi:NAME[EXTRA]."
+            f"{text!r} is not a package of PyPI",
+            hint="Write pypi:NAME, pypi:NAME==VERSION, pypi:NAME[EXTRA] or pypi:NAME:PROGRAM.",
         )
-    return requirement
+    return requirement, program
 
 
 def _npm_package(text: str) -> tuple[str, str]:

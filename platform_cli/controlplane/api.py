@@ -18,6 +18,7 @@ from ..api.inspection import Inspected
 from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+from ..api.version import API_VERSION
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -27,7 +28,7 @@ from .builds import Builds
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 
 # The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
@@ -71,7 +72,7 @@ class Rollback(BaseModel):
     release: int | None = None
 
 
-def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Ending) -> FastAPI:  # noqa: C901
+def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending: Ending) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
     answer_errors(app)
@@ -87,6 +88,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
     async def describe_platform() -> PlatformState:
         return {
             "version": __version__,
+            "api": API_VERSION,
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
@@ -153,9 +155,9 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(public_routes(platform, builds))
-    app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
+    app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
-        deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)
+        deployment_routes(platform.stores.deployments, platform.overview.list_deployments, platform.overview.contract)
     )
     app.include_router(secret_routes(platform.secrets))
     return app

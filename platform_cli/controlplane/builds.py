@@ -21,7 +21,7 @@ from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
 from ..pipeline.build import build
 from ..pipeline.model import Bundle
-from ..platform_client.upload import Description, unpack
+from ..platform_client.upload import Description, unpack_project
 from ..pushes.deployer import Emit, Read, told_stages
 from ..temporary import temporary_folder
 from .platform import Platform
@@ -54,7 +54,7 @@ class Builds:
 
     async def _build(self, archive: IO[bytes], emit: Callable[[BuildEvent], None]) -> None:
         try:
-            bundle = await self.build(lambda folder: _read(*unpack(archive, folder), self._platform.home), emit)
+            bundle = await self.build(lambda folder: _read(*unpack_project(archive, folder), self._platform.home), emit)
         except HomeportError as error:
             emit(_error(error))
         except OSError as error:

@@ -16,8 +16,8 @@ from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..api.platform import WasteKind, WastePiece
 from ..temporary import is_abandoned
-from .state import State
 from .store import ReleaseRow
+from .stores import Stores
 
 # The number of a project's newest releases that are kept. The active one, and the one that a rollback would activate,
 # always are.
@@ -45,9 +45,9 @@ class Waste:
 
 
 class Garbage:
-    def __init__(self, state: State, lock: Callable[[str], asyncio.Lock]) -> None:
-        self._state = state
-        self._home = state.home
+    def __init__(self, stores: Stores, lock: Callable[[str], asyncio.Lock]) -> None:
+        self._stores = stores
+        self._home = stores.home
         self._lock = lock
 
     async def watch(self) -> None:
@@ -61,13 +61,13 @@ class Garbage:
         """Removes garbage, and returns what was removed or, in a dry run, would be."""
         found: list[Waste] = []
         used: set[str] = set()
-        for row in self._state.store.projects():
+        for row in self._stores.store.projects():
             async with self._lock(row.name):
-                kept, old = _divide(self._state.store.releases(row.name), row.active)
+                kept, old = _divide(self._stores.store.releases(row.name), row.active)
                 used |= {release.bundle for release in kept}
                 found += [Waste("release", f"{row.name} v{release.number}") for release in old]
                 if not dry_run:
-                    self._state.store.delete_releases(row.name, [release.number for release in old])
+                    self._stores.store.delete_releases(row.name, [release.number for release in old])
         return found + await asyncio.to_thread(self._folders, used, dry_run)
 
     def _folders(self, used: set[str], dry_run: bool) -> list[Waste]:

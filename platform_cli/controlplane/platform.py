@@ -12,10 +12,10 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
-from .project_secrets import ProjectSecrets
 from .publishing import Publishing
 from .releases import Releases
-from .state import open_state
+from .secret_changes import SecretChanges
+from .stores import open_stores
 
 
 class Platform:
@@ -23,23 +23,23 @@ class Platform:
 
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
-        self.state = open_state(home)
+        self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store)
-        self.edge = Edge(home, self.state.settings)
-        self.publishing = Publishing(self.state, self._supervisor, self.edge)
-        self.overview = Overview(self.state, self._supervisor, self.edge)
-        self.releases = Releases(self.state, self._supervisor, self.edge, self.publishing, self.overview)
-        self.garbage = Garbage(self.state, self.releases.lock)
-        self.secrets = ProjectSecrets(self.state, self.releases)
+        self.edge = Edge(home, self.stores.settings)
+        self.publishing = Publishing(self.stores, self._supervisor, self.edge)
+        self.overview = Overview(self.stores, self._supervisor, self.edge)
+        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
+        self.garbage = Garbage(self.stores, self.releases.lock)
+        self.secrets = SecretChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()
-        self.state.close()
+        self.stores.close()
 
     async def leave(self) -> None:
         """Ends this process's part, while workers continue until the next control plane takes them over."""
         await self._supervisor.leave()
-        self.state.close()
+        self.stores.close()
 
     def worker_processes(self) -> set[int]:
         """Returns the process ids of all workers that run now."""
@@ -54,7 +54,7 @@ class Platform:
         if changed:
             self.edge.set_domain(domain)
         tokens = {}
-        for row in self.state.store.projects():
+        for row in self.stores.store.projects():
             # A project that does not start reports that in its status; the others have their names.
             with contextlib.suppress(HomeportError):
                 if token := await self.releases.close_to_strangers(row.name):

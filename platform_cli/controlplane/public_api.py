@@ -36,15 +36,15 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.get("/v1/tokens")
     async def list_tokens() -> list[ListedToken]:
-        return platform.state.tokens.list_tokens()
+        return platform.stores.tokens.list_tokens()
 
     @routes.post("/v1/tokens")
     async def create_token(body: TokenName) -> NewToken:
-        return {"name": body.name, "token": platform.state.tokens.create(body.name)}
+        return {"name": body.name, "token": platform.stores.tokens.create(body.name)}
 
     @routes.delete("/v1/tokens/{name}")
     async def revoke_token(name: str) -> Revoked:
-        platform.state.tokens.revoke(name)
+        platform.stores.tokens.revoke(name)
         return {"revoked": name}
 
     @routes.put("/v1/domain")

@@ -9,15 +9,15 @@ from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge, Published
-from .state import State
+from .stores import Stores
 
 # The seconds between checks of what Caddy serves.
 COMPARE_EVERY_S = 30.0
 
 
 class Publishing:
-    def __init__(self, state: State, supervisor: Supervisor, edge: Edge) -> None:
-        self._state = state
+    def __init__(self, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
+        self._stores = stores
         self._supervisor = supervisor
         self._edge = edge
 
@@ -42,7 +42,7 @@ class Publishing:
         await self._edge.open(self._published())
 
     def describe(self) -> PublicSide:
-        port, domain = self._state.settings.get("api_port"), self._edge.domain
+        port, domain = self._stores.settings.get("api_port"), self._edge.domain
         return {
             "api_url": f"http://{HOST}:{port}" if port else None,
             "domain": str(domain) if domain else None,
@@ -52,7 +52,7 @@ class Publishing:
 
     def _published(self) -> list[Published]:
         """Returns what the edge has to know of each project that serves, the oldest first."""
-        rows = sorted(self._state.store.projects(), key=lambda row: row.created_at)
+        rows = sorted(self._stores.store.projects(), key=lambda row: row.created_at)
         services = self._supervisor.services
         return [
             Published(row.name, row.port, self._own_names(row.name, release))

@@ -19,9 +19,9 @@ from .platform import Platform
 from .reports import Reports
 
 
-class Pushes:
+class PushToDeploy:
     def __init__(self, platform: Platform, builds: Builds) -> None:
-        links, deployments = platform.state.links, platform.state.deployments
+        links, deployments = platform.stores.links, platform.stores.deployments
         deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()
         self._deployments = deployments
         self._reports = Reports(deployments, Reporter(links, deployments, deployer))

@@ -26,8 +26,8 @@ from .handshake import check_handshake
 from .overview import Overview
 from .publishing import Publishing
 from .removal import Removal
-from .state import State
 from .store import ProjectRow, ReleaseRow
+from .stores import Stores
 
 UNKNOWN = Origin()
 
@@ -36,15 +36,15 @@ class Releases:
     """Carries out the operations on projects, those on one project one after the other."""
 
     def __init__(
-        self, state: State, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
+        self, stores: Stores, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
     ) -> None:
-        self._state = state
-        self._store = state.store
+        self._stores = stores
+        self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
         self._publishing = publishing
         self._overview = overview
-        self._removal = Removal(state)
+        self._removal = Removal(stores)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:
@@ -73,11 +73,11 @@ class Releases:
         the PATH of whoever deploys it. Raises InputError for a reference to secrets without a project, and InspectError
         with the server's own reason.
         """
-        release = read_release(self._state.home, "inspection", 0, self._state.home.bundles / draft)
+        release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
         release = replace(release, path=path or release.path)
         if project is not None:
             release = replace(
-                release, secrets=partial(self._state.secrets.values, project, self._pin(project, release))
+                release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
             )
         elif referenced(release.environment):
             raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
@@ -92,11 +92,11 @@ class Releases:
         """
         async with self.lock(project):
             row = self._store.find_project(project)
-            release = read_release(self._state.home, project, 0, self._state.home.bundles / bundle)
+            release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
             mode = self._callers(release)
-            known = mode != "token" or self._state.access.token_hash(project) is not None
+            known = mode != "token" or self._stores.access.token_hash(project) is not None
             if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
                 service = self._supervisor.services[project]
                 if service.release is None:
@@ -105,12 +105,12 @@ class Releases:
                 return self._deployed(project, changed=False)
             if row is None:
                 self._create(project, folder)
-            before = self._state.access.token_hash(project)
-            token = self._state.access.settle(project, mode)
+            before = self._stores.access.token_hash(project)
+            token = self._stores.access.settle(project, mode)
             try:
                 await self.make(project, bundle, pinned, "deploy", origin)
             except BaseException:
-                self._state.access.put(project, before)
+                self._stores.access.put(project, before)
                 if row is None:
                     await self._supervisor.remove(project)
                     self._removal.undo_creation(project)
@@ -155,12 +155,12 @@ class Releases:
         """
         async with self.lock(project):
             self._store.project(project)
-            if self._state.access.token_hash(project) is None:
+            if self._stores.access.token_hash(project) is None:
                 raise InputError(
                     f"everyone may call {project}: it has no token",
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
-            token = self._state.access.renew(project)
+            token = self._stores.access.renew(project)
             await self.refresh(project)
             return {**self._overview.status(project), "token": token}
 
@@ -171,7 +171,7 @@ class Releases:
         """
         async with self.lock(project):
             active = self._store.active_release(project)
-            token = self._state.access.settle(project, self._callers(self._runnable(active))) if active else None
+            token = self._stores.access.settle(project, self._callers(self._runnable(active))) if active else None
             if token:
                 await self.refresh(project)
             return token
@@ -189,7 +189,7 @@ class Releases:
 
         Raises InputError if pushes deploy it, and NotFoundError if it does not exist.
         """
-        if self._state.links.find(project):
+        if self._stores.links.find(project):
             raise InputError(
                 f"pushes deploy {project}: the next one would bring it back",
                 hint=f"first: homeport unlink-repo {project}",
@@ -251,12 +251,12 @@ class Releases:
             raise
 
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
-        folder, names = self._state.home.bundles / release.bundle, self._edge.names(release.project)
-        runnable = read_release(self._state.home, release.project, release.number, folder, names)
+        folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
+        runnable = read_release(self._stores.home, release.project, release.number, folder, names)
         return replace(
             runnable,
-            secrets=partial(self._state.secrets.values, release.project, release.secrets),
-            token_hash=self._state.access.token_hash(release.project),
+            secrets=partial(self._stores.secrets.values, release.project, release.secrets),
+            token_hash=self._stores.access.token_hash(release.project),
             path=release.origin.path or runnable.path,
         )
 
@@ -271,7 +271,7 @@ class Releases:
 
         Raises ConfigError if one is not set.
         """
-        current = self._state.secrets.current(project)
+        current = self._stores.secrets.current(project)
         check_set(release.environment, current, project)
         return {name: current[name] for name in referenced(release.environment)}
 

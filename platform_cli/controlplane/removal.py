@@ -6,16 +6,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .state import State
+from .stores import Stores
 
 # The prefix of the folder of a project that is being destroyed, which is the project's tombstone.
 TOMBSTONE = ".destroyed."
 
 
 class Removal:
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._home = state.home
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._home = stores.home
 
     def bury(self, project: str) -> None:
         """Makes the project a tombstone, so that it is gone whatever interrupts the rest."""
@@ -26,10 +26,10 @@ class Removal:
 
     def forget(self, project: str) -> None:
         """Removes what the platform knows of a project that was buried."""
-        self._state.secrets.forget(project)
-        self._state.deployments.forget(project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        self._stores.secrets.forget(project)
+        self._stores.deployments.forget(project)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -41,8 +41,8 @@ class Removal:
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""
@@ -50,7 +50,7 @@ class Removal:
             project = tombstone.name.removeprefix(TOMBSTONE)
             self.forget(project)
             self.remove_files(project)
-        for row in self._state.store.projects():
+        for row in self._stores.store.projects():
             if row.active is None:
                 self.undo_creation(row.name)
 

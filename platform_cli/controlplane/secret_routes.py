@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 from ..api.secret import ListedSecret, SecretsSet, SecretUnset
 from ..config.names import check_name
 from ..secrets.base import check_secret_name
-from .project_secrets import ProjectSecrets
+from .secret_changes import SecretChanges
 
 
 class Values(BaseModel):
@@ -18,7 +18,7 @@ class Values(BaseModel):
     apply: bool = True
 
 
-def secret_routes(secrets: ProjectSecrets) -> APIRouter:
+def secret_routes(secrets: SecretChanges) -> APIRouter:
     routes = APIRouter(prefix="/v1/projects/{name}/secrets")
 
     @routes.get("")

@@ -23,7 +23,7 @@ from .builds import Builds
 from .ending import Ending
 from .peer import refuse_workers
 from .platform import Platform
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .slow_clients import APIConnection, end_slow_clients
 from .tcp import open_api
 
@@ -33,13 +33,14 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     home = platform.home
     listeners = [
         _kept(store, "api/local", lambda: _listen(home), is_valid=home.socket.is_socket()),
-        _kept(store, "api/tcp", lambda: open_api(platform.state.settings)),
+        _kept(store, "api/tcp", lambda: open_api(platform.stores.settings)),
     ]
     store.drop_rest()
     builds = Builds(platform)
-    pushes = Pushes(platform, builds)
+    pushes = PushToDeploy(platform, builds)
     app = create_app(platform, builds, pushes, ending)
-    gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
+    accept = platform.stores.tokens.accept
+    gate = Gate(app, Webhook(pushes.deliveries), accept, lambda: Names(platform.edge.own_names()))
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
         asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from homeport_runtime.loading.manifest import APP_FOLDER
+from homeport_runtime.loading.manifest import APP_FOLDER, DraftData
 
 from ..config.project import Project
 from ..home import Home
@@ -29,7 +28,7 @@ class Snapshot:
 
     project: Project
     hash: str
-    manifest: Mapping[str, Any]
+    manifest: DraftData
     code: tuple[SourceFile, ...]
     data: tuple[str, ...]
     package: OwnPackage

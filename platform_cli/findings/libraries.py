@@ -7,16 +7,18 @@ from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
+from homeport_runtime.loading.manifest import ManifestData
 
 from .. import __version__
 from .model import Finding
 
 
-def find_library_changes(manifest: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each such library and part; the `manifest` of an earlier version's bundle does not list
-    them.
+def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
+    """Yields a finding for each such library and part.
+
+    The `manifest` of a bundle that an earlier version has made, or another machine, does not list them.
     """
-    server = manifest.get("server") or {}
+    server: Mapping[str, Any] = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:
             known = Untried(**each)

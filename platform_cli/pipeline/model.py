@@ -9,6 +9,7 @@ from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import Untried, limit
+from homeport_runtime.loading.manifest import ManifestData
 
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
@@ -185,4 +186,4 @@ class Bundle:
 
     path: Path
     hash: str
-    manifest: Mapping[str, Any]
+    manifest: ManifestData

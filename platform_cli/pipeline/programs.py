@@ -19,8 +19,8 @@ def program_of(layer: Path, name: str) -> Program:
     """Returns the program in `layer` that a person calls `name`.
 
     That is a console script, the console script of the distribution of that name, or a module for `python -m`. Of a
-    distribution's scripts it is the one with its name, else the only one with "mcp" in its name. Raises SourceError
-    when there is none, or several that could be meant.
+    distribution's scripts it is the one with its name, else the only one with "mcp" in its name; two names of the same
+    program count as one. Raises SourceError when there is none, or several that could be meant.
     """
     # Imported late, since a deploy of a project's own program does not need it.
     from importlib.metadata import distributions
@@ -33,12 +33,12 @@ def program_of(layer: Path, name: str) -> Program:
         return found
     likely = [script for script in scripts if slugify(script) == slugify(name)]
     likely = likely or [script for script in scripts if len(scripts) == 1 or "mcp" in script.lower()]
-    if len(likely) == 1:
+    if len({(scripts[script].module, scripts[script].function) for script in likely}) == 1:
         return scripts[likely[0]]
     if scripts:
         raise SourceError(
             f"{name} has several programs, and none is called {name}: {', '.join(sorted(scripts))}",
-            hint=f'Name one in a fastmcp.toml, below [deployment]: entrypoint = "{min(scripts)}"',
+            hint=f"Name one: homeport deploy pypi:{name}:{min(scripts)}, or FOLDER:{min(scripts)} for a folder's own.",
         )
     module = name.replace("-", "_")
     if _is_module(layer, module):

@@ -24,9 +24,10 @@ from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
 from ..interrupts import interrupt_later
-from ..origin import this_user
+from ..origin import Origin
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
+from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
     from ..api.build_event import BuildEvent
@@ -75,18 +76,23 @@ class PlatformClient:
         not wait for it.
         """
         if self.remote is not None:
-            self._look_at(self.platform()["version"])
+            platform = self.platform()
+            self._look_at(platform["version"])
+            check_api(platform, self.remote.url)
             return
         try:
-            running = self._request("GET", "/v1/platform")
+            running: PlatformState | None = self.platform()
         except PlatformError:
             running = None
         if running is not None:
             self._look_at(running["version"])
             if self.other_version is None:
                 return
-            _check_is_older(running["version"])
-            if not replaces or self._is_restarted():
+            check_can_replace(running["version"])
+            if not replaces:
+                check_api(running, None)
+                return
+            if self._is_restarted():
                 return
             self.stop()
         with self._home.platform_log.open("ab") as log, interrupt_later():
@@ -194,7 +200,7 @@ class PlatformClient:
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[BuildEvent]:
-        """Uploads a project (see upload.pack) and yields what happens while it is built there."""
+        """Uploads a project (see upload.pack_project) and yields what happens while it is built there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
     def set_domain(self, domain: str | None) -> list[StatusWithToken]:
@@ -253,8 +259,9 @@ class PlatformClient:
         answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> DeployedStatus:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
+    def deploy(self, project: str, bundle: str, place: str, origin: Origin) -> DeployedStatus:
+        said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
+        body = {"bundle": bundle, "folder": place, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 
@@ -371,17 +378,3 @@ def _is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _check_is_older(running: str) -> None:
-    """Raises PlatformError for a platform that is newer than this command: two versions must not replace each other's
-    in turns.
-    """
-    from packaging.version import Version
-
-    if Version(running) > Version(__version__):
-        raise PlatformError(
-            f"the platform that runs is homeport {running}, this command is {__version__}",
-            hint=f"use homeport {running} (pip install --upgrade homeport), or end the platform with `homeport "
-            "platform stop`",
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
 
 from ..api.failure import error_of
 from ..config.names import slugify
@@ -14,7 +15,12 @@ from ..pipeline.model import Bundle, Source
 from ..pipeline.source import collect_source
 from ..pipeline.stages import Stage, Stages
 from .client import PlatformClient
-from .upload import Description, pack
+from .upload import Description, pack_project
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest import ManifestData
+
+    from ..api.build_event import Built
 
 # What decides how the project is built is needed there even when the ignore files leave it out of the app.
 ALWAYS = (*CONFIGS, *MARKERS, "package-lock.json", ".python-version", "poetry.lock", "pdm.lock", "Pipfile.lock")
@@ -29,7 +35,7 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
         source = collect_source(
             project.folder, project.entrypoint.file if project.entrypoint else None, project.include
         )
-        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+        with pack_project(project.folder, _paths(project, source), _description(project, source)) as archive:
             events = client.build(archive)
             event = next(events, None)
     while event is not None:
@@ -43,9 +49,15 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
             case "error":
                 raise error_of(event)
             case "bundle":
-                return Bundle(Path(event["hash"]), event["hash"], {"contract": event["contract"]})
+                return _bundle_there(event)
         event = next(events, None)
     raise PlatformError("the platform ended while it was building", hint="run the command again")
+
+
+def _bundle_there(event: Built) -> Bundle:
+    # Of its manifest nothing else is known here, and nothing else is asked.
+    manifest = cast("ManifestData", {"contract": event["contract"]})
+    return Bundle(Path(event["hash"]), event["hash"], manifest)
 
 
 def _paths(project: Project, source: Source) -> list[str]:

@@ -52,7 +52,7 @@ class Description(BaseModel):
     folders: list[str] = Field(default=[], max_length=MAX_FILES)
 
 
-def pack(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:
+def pack_project(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:
     """An open temporary file with the archive, at its start. Raises SourceError when it is too large to send."""
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
@@ -73,7 +73,7 @@ def pack(folder: Path, files: Iterable[str], description: Description) -> IO[byt
     return archive
 
 
-def unpack(archive: IO[bytes], destination: Path) -> tuple[Description, Path]:
+def unpack_project(archive: IO[bytes], destination: Path) -> tuple[Description, Path]:
     """The description, and the project's folder below `destination`, an empty folder. Raises InputError.
 
     Taken are regular files below files/ alone: no absolute path and none that leads out, no link, device or folder,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ..config.names import MAX_ON_ANY_TARGET
 from ..github.webhook import PullRequest, Push, is_signed, read_event
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 
@@ -41,24 +41,24 @@ class Deliveries:
         found = read_event(event, body)
         if found is None or found.repository_id != repository.github_id:
             return []
-        if found.repository != repository.repository.name:
+        if found.repository != repository.on_github.name:
             self._links.rename(repository, found.repository)
-        wanted = [one for link in self._links.of(repository) if (one := _wanted(link, found))]
-        projects = self._deployments.receive(delivery, wanted)
-        for one in wanted:
+        requests = [one for link in self._links.of(repository) if (one := _request(link, found))]
+        projects = self._deployments.receive(delivery, requests)
+        for one in requests:
             # Also when it was here before: we may have ended between remembering it and this.
             self._wake(one.project)
         return projects
 
 
-def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
+def _request(link: Link, event: Push | PullRequest) -> DeploymentRequest | None:
     if isinstance(event, Push):
         wants = event.branch == link.branch and event.touches(link.folder)
-        return Wanted(link.project, link.project, event.sha) if wants else None
+        return DeploymentRequest(link.project, link.project, event.sha) if wants else None
     # A fork's code is anybody's: it gets no preview, which would run here with the project's secrets.
     if not link.previews or event.base != link.branch or event.from_fork:
         return None
-    return Wanted(
+    return DeploymentRequest(
         preview_name(link.project, event.number), link.project, event.sha if event.is_open else None, event.number
     )
 

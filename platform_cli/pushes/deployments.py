@@ -17,13 +17,13 @@ REMEMBERED_S = 30 * 86400.0
 # How many deployments of a project are kept.
 KEPT = 200
 
-State = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
+DeploymentState = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The commit `sha` for `project`; None ends the project, as closing the pull request `pull` does for its preview.
-    `link` is the linked project that it is about.
+class DeploymentRequest:
+    """Asks for the commit `sha` of `project` to be deployed; None asks for the end of the project, as closing the pull
+    request `pull` does for its preview. `link` is the linked project that it is about.
     """
 
     project: str
@@ -44,7 +44,7 @@ class Deployment:
     link: str
     pull: int | None
     sha: str | None
-    state: State
+    state: DeploymentState
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
@@ -52,28 +52,28 @@ class Deployment:
     message: str | None = None
     release: int | None = None
     error: str | None = None
-    reported: State = "waiting"
+    reported: DeploymentState = "waiting"
     github_id: int | None = None
     blocked: bool = False
     difference: Mapping[str, Any] | None = None
 
 
 # Of a project's deployments those that a new one overtakes; None where it is not needed.
-Decide = Callable[[Sequence[Deployment], Wanted], Sequence[Deployment] | None]
+Decide = Callable[[Sequence[Deployment], DeploymentRequest], Sequence[Deployment] | None]
 
 
 class Deployments(ABC):
     """What is the same wherever they are kept, and below it what is not."""
 
-    def receive(self, delivery: str, wanted: Iterable[Wanted]) -> list[str]:
+    def receive(self, delivery: str, requests: Iterable[DeploymentRequest]) -> list[str]:
         """Remembers a delivery and what it wants, in one transaction; the projects that have something to do, of which
         there are none for a delivery that was here before.
         """
-        return self.insert(wanted, _overtaken, delivery)
+        return self.insert(requests, _overtaken, delivery)
 
-    def add(self, wanted: Wanted, *, again: bool = False) -> bool:
+    def add(self, request: DeploymentRequest, *, again: bool = False) -> bool:
         """False when that commit is the newest of the project already, unless it is wanted `again`."""
-        return bool(self.insert([wanted], _waiting if again else _overtaken, None))
+        return bool(self.insert([request], _waiting if again else _overtaken, None))
 
     def restart(self, project: str) -> None:
         """What was under way begins again, unless something newer waits."""
@@ -91,7 +91,7 @@ class Deployments(ABC):
                 return next(one for one in self.of(project) if one.id == chosen.id)
         return None
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
         self.update(deployment, state=state, ended_at=time.time(), **fields)
 
     def newest(self, project: str) -> Deployment | None:
@@ -113,13 +113,13 @@ class Deployments(ABC):
         """Newest first."""
 
     @abstractmethod
-    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
+    def insert(self, requests: Iterable[DeploymentRequest], decide: Decide, delivery: str | None) -> list[str]:
         """Those that are needed, with the delivery that they came in, in one transaction; their projects. Nothing for a
         delivery that was here before. Of each project the newest KEPT stay.
         """
 
     @abstractmethod
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         """False when its state is not `only_if` any more, and nothing was changed."""
 
     @abstractmethod
@@ -174,12 +174,12 @@ def _newest(known: Sequence[Deployment]) -> Deployment | None:
     return next((one for one in known if one.state != "overtaken"), None)
 
 
-def _waiting(known: Sequence[Deployment], _wanted: Wanted | None = None) -> list[Deployment]:
+def _waiting(known: Sequence[Deployment], _request: DeploymentRequest | None = None) -> list[Deployment]:
     return [one for one in known if one.state == "waiting"]
 
 
-def _overtaken(known: Sequence[Deployment], wanted: Wanted) -> list[Deployment] | None:
+def _overtaken(known: Sequence[Deployment], request: DeploymentRequest) -> list[Deployment] | None:
     newest = _newest(known)
-    if newest and newest.sha == wanted.sha and newest.state != "failed":
+    if newest and newest.sha == request.sha and newest.state != "failed":
         return None
     return _waiting(known)

@@ -93,7 +93,7 @@ def _described(deployments: Deployments, link: Link) -> ListedLink:
     newest = deployments.newest(link.project)
     return {
         "project": link.project,
-        "repository": link.repository.repository.url,
+        "repository": link.repository.on_github.url,
         "branch": link.branch,
         "path": link.folder,
         "previews": link.previews,

@@ -14,7 +14,7 @@ from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
 from ..temporary import temporary_folder
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 
@@ -79,19 +79,19 @@ class Linking:
                     links.remove_repository(repository)
                 raise
             links.add(Link(found.project, repository, found.branch, request.folder, request.previews))
-            self._deployments.add(Wanted(found.project, found.project, found.head), again=True)
+            self._deployments.add(DeploymentRequest(found.project, found.project, found.head), again=True)
             self._wake(found.project)
             return links.get(found.project)
 
     async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:
-        links, path = self._links, f"/repos/{repository.repository.name}/hooks"
+        links, path = self._links, f"/repos/{repository.on_github.name}/hooks"
         config = {
             "url": url,
             "content_type": "json",
             "secret": links.webhook_secret(repository),
             "insecure_ssl": "0",
         }
-        with GitHubClient(repository.repository.github, token) as client:
+        with GitHubClient(repository.on_github.github, token) as client:
             body = {"name": "web", "active": True, "events": EVENTS, "config": config}
             hook_id = int((await asyncio.to_thread(client.post, path, body))["id"])
             links.set_hook(repository, hook_id)
@@ -121,7 +121,7 @@ class Linking:
             links.remove(project)
             for preview in self._deployments.previews(project):
                 if newest := self._deployments.newest(preview):
-                    self._deployments.add(Wanted(preview, project, None, newest.pull))
+                    self._deployments.add(DeploymentRequest(preview, project, None, newest.pull))
                     self._wake(preview)
             if links.of(link.repository):
                 return None
@@ -133,8 +133,8 @@ async def forget_repository(links: Links, repository: LinkedRepository) -> str |
     reason = None
     try:
         if repository.hook_id is not None:
-            with GitHubClient(repository.repository.github, links.token(repository)) as client:
-                path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+            with GitHubClient(repository.on_github.github, links.token(repository)) as client:
+                path = f"/repos/{repository.on_github.name}/hooks/{repository.hook_id}"
                 await asyncio.to_thread(client.delete, path)
     except NotFoundError:
         reason = None

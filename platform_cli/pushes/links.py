@@ -18,13 +18,13 @@ TOKEN, WEBHOOK_SECRET = "TOKEN", "WEBHOOK_SECRET"
 
 @dataclass(frozen=True, slots=True)
 class LinkedRepository:
-    """`github_id` stays when the repository is renamed. `hook_id` None says that it is polled. `error` is what keeps us
-    from working with it.
+    """`on_github` is what GitHub calls it now; `github_id` stays when it is renamed. `hook_id` None says that it is
+    polled. `error` is what keeps us from working with it.
     """
 
     id: int
     github_id: int
-    repository: Repository
+    on_github: Repository
     hook_id: int | None
     error: str | None
 
@@ -42,7 +42,7 @@ class Link:
     @property
     def source(self) -> str:
         """Where releases come from, as a project's folder is shown."""
-        return f"{self.repository.repository.url}/tree/{self.branch}" + (f"/{self.folder}" if self.folder else "")
+        return f"{self.repository.on_github.url}/tree/{self.branch}" + (f"/{self.folder}" if self.folder else "")
 
 
 class Vault(Protocol):
@@ -65,7 +65,7 @@ class Links(ABC):
 
     def repository(self, github: GitHub, github_id: int) -> LinkedRepository | None:
         known = (r for r in self.repositories() if r.github_id == github_id)
-        return next((r for r in known if r.repository.github.server_url == github.server_url), None)
+        return next((r for r in known if r.on_github.github.server_url == github.server_url), None)
 
     def with_hook(self, hook_id: int) -> list[LinkedRepository]:
         """More than one where two GitHubs have given out the same number."""
@@ -118,7 +118,7 @@ class Links(ABC):
         """Raises RevokedTokenError where somebody deleted it."""
         token = self._vault.get(repository.id).get(TOKEN)
         if token is None:
-            raise RevokedTokenError(f"the token for {repository.repository.name} is gone", hint="link it again")
+            raise RevokedTokenError(f"the token for {repository.on_github.name} is gone", hint="link it again")
         return token
 
     def webhook_secret(self, repository: LinkedRepository) -> str:

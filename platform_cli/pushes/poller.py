@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from ..errors import HomeportError
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import LinkedRepository, Links
 
 # Seconds between two looks.
@@ -57,7 +57,7 @@ class Poller:
         for link in links:
             sha = refs.get(f"refs/heads/{link.branch}")
             if sha and not self._was_tried(link.project, sha):
-                self._deployments.add(Wanted(link.project, link.project, sha))
+                self._deployments.add(DeploymentRequest(link.project, link.project, sha))
                 self._wake(link.project)
 
     def _was_tried(self, project: str, sha: str) -> bool:

@@ -53,7 +53,7 @@ class Reporter:
             except RateLimitError as error:
                 return error.seconds
             except GitHubError as error:
-                logger.warning("%s: %s", link.repository.repository.name, error.message)
+                logger.warning("%s: %s", link.repository.on_github.name, error.message)
                 return 0.0
             except Exception:
                 logger.exception("a report failed")
@@ -69,7 +69,7 @@ class Reporter:
 
         def tell() -> tuple[int | None, int | None]:
             number, written = known, comment
-            with GitHubClient(link.repository.repository.github, token, patience_s=PATIENCE_S) as client:
+            with GitHubClient(link.repository.on_github.github, token, patience_s=PATIENCE_S) as client:
                 if report.sha:
                     set_status(client, report)
                 if report.sha or known:
@@ -86,7 +86,7 @@ class Reporter:
     def _describe(self, link: Link, deployment: Deployment) -> Report:
         difference = deployment.difference
         return Report(
-            repository=link.repository.repository.name,
+            repository=link.repository.on_github.name,
             project=deployment.project,
             sha=deployment.sha or "",
             state=cast("Any", deployment.state),

@@ -1,4 +1,4 @@
-"""A server loaded once to hear what it offers: a worker that serves nobody."""
+"""Loads a server once to learn what it offers, in a worker that serves nobody."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.libraries.tried import SDKS, untried
+from homeport_runtime.libraries.tried import untried
 
 from .. import __version__
 from ..api.inspection import Inspected, Libraries
@@ -22,8 +22,9 @@ from .worker import START_GRACE_S, start_worker
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
-    """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
-    last it printed.
+    """Inspects a release in a scratch folder, and returns what the worker reported.
+
+    Raises InspectError with the server's own reason, or with the last lines that it printed.
     """
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
@@ -31,33 +32,33 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
         try:
             return await inspect_in(workdir.path, launcher, release, record=record)
         finally:
-            # The server may have left more there than is removed in a moment.
+            # The server may have left more than can be removed in a moment.
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
 
 
 async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
-    """As `inspect_release`, in a working folder that is there."""
+    """Inspects a release as `inspect_release` does, in an existing working folder."""
     worker = await start_worker(
         launcher, release, inspection_job(release, workdir, record=record), sockets=(), sink=lambda *_: None
     )
     try:
         return _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
     except InspectError as error:
-        raise InspectError(error.message, hint=_with_newer_libraries(error.hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, error.hint, release.layer) from error
     except ReleaseError as error:
         hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
-        raise InspectError(error.message, hint=_with_newer_libraries(hint, release.layer)) from error
+        raise _with_newer_libraries(error.message, hint, release.layer) from error
     finally:
         worker.kill()
         await worker.gone.wait()
 
 
 def _inspected(said: Mapping[str, Any]) -> Inspected:
-    """What the worker said and nothing else, since the server may have put more into the message."""
+    """Copies only known keys, since the server may have put others into the message."""
     return {
         "kind": said["kind"],
         "object": said["object"],
-        # An older runtime does not say.
+        # Runtimes of older versions do not have this key.
         "chosen": said.get("chosen", ""),
         "contract": said["contract"],
         "modules": list(said["modules"]),
@@ -79,13 +80,12 @@ def _libraries(said: Mapping[str, Any]) -> Libraries:
     }
 
 
-def _with_newer_libraries(hint: str | None, layer: Path) -> str | None:
-    """A server that does not start may be right, and built with a library that this homeport does not know yet: most
-    likely with an SDK, which is said first.
+def _with_newer_libraries(message: str, hint: str | None, layer: Path) -> InspectError:
+    """Returns the error with what is newer than homeport was tried with.
+
+    A server that does not start may be right, and built with a library that this homeport does not know yet.
     """
-    newer = {
-        each.library: f"{each.sentence(__version__)}: require {each.pin}, or upgrade homeport"
-        for each in untried(layer)
-    }
-    sdks = [newer.pop(library) for library in SDKS if library in newer]
-    return "; ".join([*sdks, *([hint] if hint else []), *newer.values()]) or None
+    newer = list(untried(layer))
+    message = "\n".join([message, *(each.sentence(__version__) for each in newer)])
+    ways = [f"require {', '.join(each.pin for each in newer)}, or upgrade homeport"] if newer else []
+    return InspectError(message, hint="; ".join([*ways, *([hint] if hint else [])]) or None)

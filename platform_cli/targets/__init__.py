@@ -1,4 +1,5 @@
-"""Where releases run. `base` says what a target can do, and each target is a module or a folder beside it.
+"""Where releases run. `base` says what a target can do; each target is a folder beside it, and a line in target_table.
 
-Commands ask a target and never which one it is. Nothing here reads a project's configuration or prints.
+Commands ask a target and never which one it is. What several targets need stands beside `base`, such as `inspector`.
+Nothing here reads a project's configuration or prints.
 """

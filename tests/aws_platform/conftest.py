@@ -13,6 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from platform_cli.home import Home
+from platform_cli.platform_client.client import PlatformClient
+from platform_cli.platform_client.connections import Remote
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN
 from tests.aws.sandbox import machine
@@ -115,6 +118,11 @@ class Deployed:
     url: str
     token: str
     pump: Pump
+
+    @property
+    def api(self) -> PlatformClient:
+        """For what a test asks until it is so: a command takes longer."""
+        return PlatformClient(Home(self.cli.home), timeout_s=DEADLINE_S, remote=Remote(self.url, self.token))
 
 
 @pytest.fixture(scope="session")

@@ -49,11 +49,8 @@ def wait_until_live(platform: Deployed, sha: str, name: str = NAME) -> dict[str,
 
 
 def result_of(platform: Deployed, sha: str, name: str = NAME) -> dict[str, Any] | None:
-    for one in platform.cli.run("deployments", name)["deployments"]:
-        if one["source"] == sha and one["result"] in ("live", "failed"):
-            found: dict[str, Any] = one
-            return found
-    return None
+    found = platform.api.deployments(name)
+    return next((dict(one) for one in found if one["source"] == sha and one["result"] in ("live", "failed")), None)
 
 
 def add_tool(repository: Path, name: str) -> str:

@@ -60,6 +60,11 @@ def test_a_package_of_pypi(home: Home) -> None:
         assert list(project.folder.iterdir()) == []
 
 
+def test_a_program_of_a_package(home: Home) -> None:
+    with opened("pypi:many-servers==1.2:second-server", [], home) as project:
+        assert (project.script, project.dependencies) == ("second-server", ("many-servers==1.2",))
+
+
 def test_a_package_of_npm(home: Home) -> None:
     with opened("npm:@a/server@1.2", ["/data"], home) as project:
         assert project.command == ("npx", "@a/server", "/data")

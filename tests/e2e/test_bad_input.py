@@ -233,7 +233,7 @@ def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: st
         built = sorted((steady.platform.home / "bundles").iterdir(), key=lambda path: path.stat().st_ctime)
         shutil.rmtree(built[-1])
     # The platform notices that nobody waits any more.
-    wait_for(lambda: [project["project"] for project in steady.platform.run("list")["projects"]] == ["steady"])
+    wait_for(lambda: [project["project"] for project in steady.platform.api.projects()] == ["steady"])
     steady.check_unharmed(before)
 
 
@@ -249,7 +249,7 @@ def test_the_platform_is_stopped_while_the_server_loads(steady: Steady, tmp_path
     stdout, stderr = deploying.communicate(timeout=DEADLINE_S)
     assert deploying.returncode == 1, stderr
     assert "interrupted" in json.loads(stdout)["error"]["message"]
-    assert [project["project"] for project in steady.platform.run("list")["projects"]] == ["steady"]
+    assert [project["project"] for project in steady.platform.api.projects()] == ["steady"]
     assert call(steady.deployment.url, "add", a=1, b=1) == "2"
     assert half_written(steady.platform) == []
 

@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from platform_cli.home import Home
+from platform_cli.origin import Origin
 from tests.command_line import Command
 from tests.support import Platform, with_packages
 
@@ -285,5 +286,5 @@ def test_the_platform_refuses_what_the_command_line_did_not(home: Path, cli: Pri
     from platform_cli.platform_client.client import PlatformClient
 
     with pytest.raises(ConfigError, match="needs the secret DB_PASSWORD, which is not set in fresh"):
-        PlatformClient(Home(home)).deploy("fresh", bundle, str(project), 0.0)
+        PlatformClient(Home(home)).deploy("fresh", bundle, str(project), Origin())
     assert [p["project"] for p in cli.json("list")["projects"]] == ["leaky"]

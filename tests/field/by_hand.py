@@ -140,6 +140,7 @@ def _install_npm(folder: Path, server: Server) -> None:
 
 INSTALL: Mapping[tuple[str, str], Callable[[Path, Server], None]] = {
     ("pypi", "package"): _install_package,
+    ("pypi", "program"): _install_package,
     ("pypi", "folder"): _install_folder,
     ("npm", "package"): _install_npm,
 }

@@ -78,7 +78,8 @@ def _by_hand(server: Server) -> ByHand | None:
 def _source(server: Server, hand: ByHand, folder: Path) -> str:
     if server.way == "folder":
         return str(shutil.copytree(hand.source, folder / "project"))
-    return f"{server.registry}:{server.requirement}"
+    named = f":{server.program[0]}" if server.way == "program" else ""
+    return f"{server.registry}:{server.requirement}{named}"
 
 
 def _options(server: Server) -> Sequence[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import uv
 
 from tests.clients import environments
-from tests.support import Platform
+from tests.support import CommandFailedError, Platform
 
 from .deployed import DEPLOY_S, NotDeployedError, compared, live
 from .listing import NotListedError, Tools, over_stdio
@@ -104,7 +104,7 @@ def difference(platform: Platform, folder: Path) -> str:
                 answer = platform.run("call", name, "add", "a=2", "b=3")
                 return "" if answer["content"][0]["text"] == "5" else f"add(2, 3) answers {answer}"
             return seen.reason
-    except NotDeployedError as error:
+    except (NotDeployedError, CommandFailedError) as error:
         return str(error)
 
 

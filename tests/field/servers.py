@@ -11,12 +11,13 @@ from typing import Literal
 
 LIST = Path(__file__).with_name("servers.toml")
 
-Way = Literal["package", "folder"]
+Way = Literal["package", "program", "folder"]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server as it is deployed: a package of a registry, or the project folder that its source distribution holds.
+    """One server as it is deployed: a package of a registry, a program of a package that has several, or the project
+    folder that its source distribution holds.
 
     `program` is what starts it by hand: a console script, or a module after `-m`. `bounds` are the requirements that
     it forgot to state and does not run without today. `url` is where it listens by hand if it does not speak stdio.

@@ -32,7 +32,12 @@ def test_several_scripts_are_named(tmp_path: Path) -> None:
     install(tmp_path, "many", "one", "two")
     with pytest.raises(SourceError, match="many has several programs, and none is called many: one, two") as caught:
         program_of(tmp_path, "many")
-    assert 'entrypoint = "one"' in (caught.value.hint or "")
+    assert "pypi:many:one" in (caught.value.hint or "")
+
+
+def test_two_names_for_one_program(tmp_path: Path) -> None:
+    install(tmp_path, "twice", "mcp-one", "mcp_one")
+    assert program_of(tmp_path, "twice").module == "mcp_one.cli"
 
 
 @pytest.mark.parametrize("file", ["a_module.py", "a_module/__main__.py"])

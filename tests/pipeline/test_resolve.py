@@ -201,3 +201,14 @@ def test_upgrade_resolves_anew(folder: Path) -> None:
     assert ("six==1.16.0 " in some, "idna==3.9 " in some) == (False, True)
     assert "idna==3.9 " not in made("six\nidna\n", ())
     assert "idna==3.9 " not in made("six\nidna\n")
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [("uvicorn", False), ("uvicorn==0.45.0", True)])
+def test_uvicorn_is_taken_as_it_was_tried_unless_the_user_says_otherwise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, kept: bool
+) -> None:
+    monkeypatch.setattr(module, "RUNTIME_BOUNDS", ("uvicorn<0.40",))
+    write(folder, {"requirements.txt": f"{wanted}\n"})
+    locked = lock(folder)
+    assert ("uvicorn==0.45.0" in locked.text, "uvicorn==0.3" in locked.text) == (kept, not kept)
+    assert locked.notes == ()

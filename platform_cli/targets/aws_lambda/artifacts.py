@@ -16,7 +16,7 @@ from packaging.tags import platform_tags
 
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.loading.packed import FILE_NAME as PACK
-from homeport_runtime.loading.packed import pack
+from homeport_runtime.loading.packed import pack_bytecode
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Architecture, LambdaSettings
@@ -140,7 +140,7 @@ def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str],
     sources = {name: files[name] for name in sources_of(modules) if name in files}
     with ThreadPoolExecutor(1) as pool:
         compiled = pool.submit(compile_in_place, sources, own)
-        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack(compiled.result()))})
+        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:

@@ -12,10 +12,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ...pipeline.archive import Archive
 from .client import AWS, MISSING, absent, code_of
+from .desired import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 from .names import POLICY, tag_list
 from .ownership import foreign_role, foreign_table, refuse_foreign
 from .upload import discard, uploaded
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 
 # A new role, and what it may, is not known everywhere at once; nor is a queue's end.
 SPREADS_S = 70

@@ -48,14 +48,14 @@ class Distribution:
 
     def is_like(self, front: Front) -> bool:
         """In all that a front says."""
-        wanted, found = front_config(front), self.config
+        desired, found = front_config(front), self.config
         acl, challenge = found.get("WebACLId", ""), found["DefaultCacheBehavior"].get("ResponseHeadersPolicyId", "")
         return (
             found["Enabled"]
             and set(found["Aliases"].get("Items", ())) == set(front.names)
             and found["Origins"]["Items"][0]["DomainName"] == front.origin
             and found["ViewerCertificate"].get("ACMCertificateArn") == front.certificate
-            and (acl, challenge) == (wanted["WebACLId"], front.challenge or "")
+            and (acl, challenge) == (desired["WebACLId"], front.challenge or "")
         )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...errors import InputError
 from .client import AWS, MISSING, absent
+from .desired import MAILBOX, TRUST
 from .places import arn
-from .wanted import MAILBOX, TRUST
 
 # Of the tags that say it; the others are the user's own.
 MARK = "homeport:"

@@ -1,4 +1,4 @@
-"""Wanted and live -> the steps between them. Reads only."""
+"""The desired and the live state -> the steps between them. Reads only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
+from .desired import DesiredState
 from .fronts import fits_certificate, fits_distribution, read_front, shown
 from .live import Live, Mailbox, check_can_change, read_live
 from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
 from .roles import attached
 from .secrets import has_other_values
-from .wanted import Wanted
 
 Name = Literal[
     "role",
@@ -51,15 +51,19 @@ class LambdaStep(Step):
 class LambdaPlan:
     """No steps: it is there already. `limit` is how many instances there may be, None for what the account has."""
 
-    wanted: Wanted
+    desired: DesiredState
     live: Live
     limit: int | None
     steps: tuple[LambdaStep, ...]
 
     @property
+    def project(self) -> str:
+        return self.desired.project
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What nobody chose, and costs money if strangers call: each of their requests is billed as any other."""
-        if self.wanted.limit is not None:
+        if self.desired.limit is not None:
             return ()
         if self.limit is None:
             return (
@@ -70,36 +74,36 @@ class LambdaPlan:
         return (f"instances: at most {self.limit}, since nobody said more; [scaling] max does",) if changes else ()
 
 
-def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
+def make_plan(aws: AWS, desired: DesiredState) -> LambdaPlan:
     with aws_errors():
-        live = read_live(aws, wanted.project)
-        _check_owner(wanted, live)
-        limit = _limit(aws, wanted, live)
-        return LambdaPlan(wanted, live, limit, tuple(_steps(aws, wanted, live, limit)))
+        live = read_live(aws, desired.project)
+        _check_owner(desired, live)
+        limit = _limit(aws, desired, live)
+        return LambdaPlan(desired, live, limit, tuple(_steps(aws, desired, live, limit)))
 
 
-def _check_owner(wanted: Wanted, live: Live) -> None:
+def _check_owner(desired: DesiredState, live: Live) -> None:
     """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
-    check_can_change(wanted.project, live)
-    if not wanted.named and live.function and (origin := live.function.get("Description")) != wanted.origin:
+    check_can_change(desired.project, live)
+    if not desired.named and live.function and (origin := live.function.get("Description")) != desired.origin:
         raise InputError(
-            f"a project {wanted.project!r} was deployed from {origin}",
-            hint=f"--name {wanted.project} makes this its next release; another name makes a project of its own",
+            f"a project {desired.project!r} was deployed from {origin}",
+            hint=f"--name {desired.project} makes this its next release; another name makes a project of its own",
         )
 
 
-def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
-    project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
-    yield from _role(aws, wanted, live, is_new=new)
+def _steps(aws: AWS, desired: DesiredState, live: Live, limit: int | None) -> Iterator[LambdaStep]:
+    project, settings, new = desired.project, desired.settings, is_new(aws, desired, live)
+    yield from _role(aws, desired, live, is_new=new)
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
     if live.mailbox is not Mailbox.THERE:
         yield LambdaStep("create", f"table {mailbox_table(project)}, for /sse (it costs nothing while idle)", "mailbox")
     if new:
-        kilobytes = wanted.artifacts.function.size / 1000
+        kilobytes = desired.artifacts.function.size / 1000
         yield LambdaStep("upload", "the layers that are not there yet", "layers")
-        if wanted.secrets:
-            names = wanted.secrets.names
+        if desired.secrets:
+            names = desired.secrets.names
             named = (
                 f"the secret {names[0]} as it is" if len(names) == 1 else f"the secrets {', '.join(names)} as they are"
             )
@@ -109,16 +113,16 @@ def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[
         yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")
     if live.url is None:
         yield LambdaStep(
-            "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
+            "create", "its URL, " + ("open to everyone" if desired.auth == "none" else "for its token"), "url"
         )
-    yield from _front(aws, wanted, live)
-    yield from _scaling(wanted, live, limit)
+    yield from _front(aws, desired, live)
+    yield from _scaling(desired, live, limit)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
 
 
-def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
-    name, settings = role_name(wanted.project, aws.region), wanted.settings
+def _role(aws: AWS, desired: DesiredState, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
+    name, settings = role_name(desired.project, aws.region), desired.settings
     if settings.role:
         return
     if live.role is None:
@@ -127,7 +131,7 @@ def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[Lam
             yield LambdaStep("create", f"role {name}", "role")
         return
     same = (
-        live.policy == wanted.policy(aws, used_secrets(wanted, live))
+        live.policy == desired.role_policy(aws, used_secrets(desired, live))
         and settings.boundary in (None, live.boundary)
         and (settings.policies is None or set(settings.policies) == set(attached(aws, name)))
     )
@@ -135,20 +139,20 @@ def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[Lam
         yield LambdaStep("update", f"role {name}", "role")
 
 
-def _front(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
-    front, names = read_front(aws, live.tags), ", ".join(wanted.fronted)
-    if not wanted.fronted:
+def _front(aws: AWS, desired: DesiredState, live: Live) -> Iterator[LambdaStep]:
+    front, names = read_front(aws, live.tags), ", ".join(desired.fronted)
+    if not desired.fronted:
         if front:
             yield LambdaStep("remove", " and ".join(shown(front)), "unfront")
-    elif not fits_certificate(wanted, front):
+    elif not fits_certificate(desired, front):
         yield LambdaStep("ask", f"for a certificate of {names}, and show the DNS records that it takes", "certificate")
-    elif front and front.is_issued and not fits_distribution(aws, wanted, front, live.url or ""):
+    elif front and front.is_issued and not fits_distribution(aws, desired, front, live.url or ""):
         verb = "update" if front.distribution else "create"
         yield LambdaStep(verb, f"CloudFront distribution for {names}", "front")
 
 
-def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
-    ready = wanted.scaling.min
+def _scaling(desired: DesiredState, live: Live, limit: int | None) -> Iterator[LambdaStep]:
+    ready = desired.scaling.min
     steps = []
     if live.reserved != limit:
         steps.append(LambdaStep("limit", f"instances to {limit or 'what the account has'}", "reserved"))
@@ -159,9 +163,9 @@ def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaSt
     yield from reversed(steps) if ready < live.kept_ready else steps
 
 
-def _limit(aws: AWS, wanted: Wanted, live: Live) -> int | None:
+def _limit(aws: AWS, desired: DesiredState, live: Live) -> int | None:
     """Raises ConfigError for more than the account has to reserve, before anything is changed."""
-    limit = wanted.limit
+    limit = desired.limit
     if live.reserved == (limit or DEFAULT_LIMIT):
         return live.reserved
     account = aws.functions.get_account_settings()["AccountLimit"]
@@ -177,21 +181,21 @@ def _limit(aws: AWS, wanted: Wanted, live: Live) -> int | None:
     return limit
 
 
-def is_new(aws: AWS, wanted: Wanted, live: Live) -> bool:
+def is_new(aws: AWS, desired: DesiredState, live: Live) -> bool:
     """Whether a release has to be made: for its content, its secrets, its access, or since nobody was told of the last
     one.
     """
-    if live.active is None or live.url is None or live.active.identity != wanted.identity:
+    if live.active is None or live.url is None or live.active.identity != desired.identity:
         return True
-    if has_other_values(aws, wanted.project, live.active.pin, wanted.secrets):
+    if has_other_values(aws, desired.project, live.active.pin, desired.secrets):
         return True
     is_open = live.active.token_hash is None
-    return (wanted.auth == "token" and is_open) or (wanted.auth == "none" and not is_open)
+    return (desired.auth == "token" and is_open) or (desired.auth == "none" and not is_open)
 
 
-def used_secrets(wanted: Wanted, live: Live) -> set[str]:
+def used_secrets(desired: DesiredState, live: Live) -> set[str]:
     """The ARNs of those that the new release needs, or one that can still be gone back to."""
-    pins = [wanted.secrets, *(version.pin for version in live.releases)]
+    pins = [desired.secrets, *(version.pin for version in live.releases)]
     return {pin.arn for pin in pins if pin}
 
 

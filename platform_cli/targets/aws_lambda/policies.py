@@ -94,7 +94,7 @@ def trust_workflow(place: Place, repository: GitHubRepository, branch: str) -> d
     """For workflows that run for `branch` of `repository`, and for no others."""
     provider = iam_arn(place, f"oidc-provider/{ISSUER}")
     subjects = [f"{subject}:ref:refs/heads/{branch}" for subject in repository.subjects]
-    return policy(
+    return policy_document(
         {
             "Effect": "Allow",
             "Principal": {"Federated": provider},
@@ -116,5 +116,5 @@ def _only_if(key: str, value: str) -> dict[str, Any]:
     return {"Condition": {"StringEquals": {key: value}}}
 
 
-def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
+def policy_document(*statements: Mapping[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}

@@ -9,9 +9,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from homeport_runtime.loading.manifest import FILE_NAME
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
@@ -20,32 +18,24 @@ from ...config.project import Project
 from ...errors import ConfigError, InputError, NotFoundError
 from ...origin import Origin
 from ...pipeline.archive import Archive, Entry, write_archive
+from ..base import Promotion
 from .artifacts import Artifacts, check_python
 from .build import needed_secrets
+from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
+from .desired import DesiredState, check_variables_fit
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
 from .planner import check_runs_there
 from .versions import Version
-from .wanted import Wanted, check_variables_fit
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """`release` of another project, as it is to be `wanted`. `origin` is where it came from."""
-
-    release: str
-    wanted: Wanted
-    contract: dict[str, Any] | None
-    origin: Origin
 
 
 @contextmanager
 def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Promotion]:
-    """The release that project `source` serves, for `project`, which is called `name`; its code is here for as long as
-    the context.
+    """Yields the release that project `source` serves as a candidate for `project`, which is called `name`; its code is
+    here for as long as the context.
 
     Raises NotFoundError where `source` serves none, ConfigError for what `project` cannot be.
     """
@@ -66,8 +56,9 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     check_variables_fit(project.domains, pin)
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
+        manifest = manifest_of(code)
         function = _with_settings(code, project)
-        wanted = Wanted(
+        desired = DesiredState(
             project=name,
             named=True,
             folder=project.place,
@@ -78,9 +69,10 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             auth=project.auth,
             domains=project.domains,
             secrets=pin,
+            speaks_mcp=manifest["contract"] is not None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
-        yield Promotion(f"v{version.release}", wanted, manifest_of(code)["contract"], origin)
+        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
 
 
 def _serving(aws: AWS, project: str) -> Version:

@@ -6,6 +6,7 @@ from ...bearer import hash_of, make_token
 from .client import AWS
 from .code import fetched, manifest_of
 from .creation import update_function
+from .desired import network
 from .live import Live
 from .names import function_name
 from .origins import read_origins, write_origin
@@ -13,7 +14,6 @@ from .pins import Pin
 from .publish import prune, publish, switch
 from .secrets_manager import ProjectSecrets
 from .versions import Version
-from .wanted import network
 
 # Of a version, what UpdateFunctionConfiguration takes as it is.
 KEPT = ("Role", "Runtime", "Handler", "MemorySize", "Timeout")

@@ -101,6 +101,9 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
             await live(Served(f"what {program.name} runs", server, given=given))
         except ServerError as error:
             fail(error)
+        except Exception as error:
+            # The program might take it for an error of its own, and nobody would hear of it.
+            fail(start_error(error, folders.app, "while it was served", "this looks like a fault of homeport"))
 
     takeover = Takeover.begin(take)
     module = None

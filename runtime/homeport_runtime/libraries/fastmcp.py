@@ -23,6 +23,8 @@ def import_for_first_call() -> None:
             importlib.import_module(name)
 
 
-def set_stateless(server: Any, stateless: bool) -> None:
-    """Sets a server's statelessness before fastmcp 2.8, where it is a setting and no argument of `http_app`."""
-    change_settings(server.settings, stateless_http=stateless)
+def set_options(server: Any, **options: Any) -> None:
+    """Sets the options of `http_app` as settings, which they are before fastmcp 2.8; 2.8.0 ignores its arguments."""
+    for name in ("settings", "_deprecated_settings"):
+        if name in vars(server):
+            change_settings(vars(server)[name], **options)

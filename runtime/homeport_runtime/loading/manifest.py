@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 FORMAT = 1
 # The keys that a Manifest is read from; the others (contract, modules, files) can be a hundred times as long.
@@ -14,6 +14,124 @@ KEYS = (
 )  # fmt: skip
 FILE_NAME = "manifest.json"
 APP_FOLDER = "app"
+
+
+class EntrypointData(TypedDict):
+    """A server in a file, relative to the app folder; without `object` the file is looked through for it."""
+
+    file: str
+    object: str | None
+
+
+class ProgramData(TypedDict):
+    """`python -m module`, or with `function` the console script `module:function`; `name` is what it is called by."""
+
+    module: str
+    function: str | None
+    name: str
+
+
+class ScalingData(TypedDict):
+    """How many workers there may be, with so many requests at once in each; an idle one ends after `idle_s`
+    seconds, and one without a sign of life gets a successor after `unresponsive_s` seconds. Without `auto` there
+    is one.
+    """
+
+    min: int
+    max: int
+    idle_s: float
+    concurrency: int
+    unresponsive_s: float
+    auto: bool
+
+
+class InterpreterData(TypedDict):
+    """The Python that the packages are for: its executable and its version (`3.11.7`)."""
+
+    path: str
+    version: str
+
+
+class UntriedData(TypedDict):
+    """A library whose version is newer than homeport was tried with (homeport_runtime.libraries.tried)."""
+
+    library: str
+    version: str
+
+
+class GapData(TypedDict):
+    """A part of a library that homeport did not find, and what that means (homeport_runtime.libraries.gaps)."""
+
+    library: str
+    part: str
+    effect: str
+
+
+class ServerData(TypedDict):
+    """What the inspection found: the server's kind, its name in the file, and in words why it is what is served;
+    `untried` and `gaps` are what is to be said of its libraries.
+    """
+
+    kind: str
+    object: str | None
+    chosen: str
+    untried: list[UntriedData]
+    gaps: list[GapData]
+
+
+class ImportsData(TypedDict):
+    """What the server had imported when it was inspected: the modules, the slowest packages with their seconds, and the
+    seconds of all.
+    """
+
+    modules: Sequence[str]
+    packages: Sequence[tuple[str, float]]
+    seconds: float
+
+
+class DraftData(TypedDict):
+    """manifest.json before the inspection: all that decides how the server runs, and by its hash what the bundle is
+    called.
+
+    `environment` are the server's variables, which name secrets and do not have their values. `lock`, `layer` and
+    `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
+    where its packages are imported from. `preload` are the modules that its source imports.
+    """
+
+    format: int
+    entrypoint: EntrypointData | None
+    program: ProgramData | None
+    args: list[str]
+    command: list[str] | None
+    sessions: bool
+    start_timeout_s: float
+    memory_mb: int
+    environment: dict[str, str]
+    scaling: ScalingData
+    cold_start_optimization: bool
+    domains: list[str]
+    origins: list[str]
+    stop_first: bool
+    auth: str | None
+    interpreter: InterpreterData
+    lock: str
+    layer: str
+    runtime: str
+    roots: list[str]
+    files: dict[str, str]
+    folders: list[str]
+    preload: list[str]
+
+
+class ManifestData(DraftData):
+    """manifest.json of a bundle. `contract` is what the server offers, in MCP's own words; None for an app without MCP.
+
+    Bundles of earlier versions lack some of it: whoever reads those asks with `get`.
+    """
+
+    server: ServerData
+    contract: Mapping[str, Any] | None
+    imports: ImportsData
 
 
 @dataclass(frozen=True)

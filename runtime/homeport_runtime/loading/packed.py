@@ -24,7 +24,7 @@ FILE_NAME = "homeport.pack"
 PYC_HEADER = 16
 
 
-def pack(bytecode: Mapping[str, bytes]) -> bytes:
+def pack_bytecode(bytecode: Mapping[str, bytes]) -> bytes:
     """Returns a pack for `install`; `bytecode` has the .pyc of each source file by its path in the layer."""
     index: dict[str, tuple[str, int, int]] = {}
     code = b"".join(pyc[PYC_HEADER:] for pyc in bytecode.values())

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from ..libraries.fastmcp import import_for_first_call, set_stateless
+from ..libraries.fastmcp import import_for_first_call, set_options
 from ..libraries.mcp import know_tool_schemas, lowlevel_of, seal_request_state, speaks_modern
 from .base import Given, ServeOptions, class_names, known_arguments
 from .exits import contain_exits
@@ -54,14 +54,12 @@ class FastMCPServer:
 def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
     """Returns the app with the program's options; else the server's own settings decide whether it answers in JSON."""
     options: dict[str, Any] = {"stateless_http": stateless}
-    if given.middleware:
-        options["middleware"] = list(given.middleware)
     if given.json_response is not None:
         options["json_response"] = given.json_response
-    arguments = known_arguments(server.http_app, **options)
-    if "stateless_http" not in arguments:
-        set_stateless(server, stateless)
-    return server.http_app(path=_path(given), **arguments)
+    set_options(server, **options)
+    if given.middleware:
+        options["middleware"] = list(given.middleware)
+    return server.http_app(path=_path(given), **known_arguments(server.http_app, **options))
 
 
 def _path(given: Given) -> str:

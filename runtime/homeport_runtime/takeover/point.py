@@ -67,7 +67,9 @@ class Takeover:
 
 
 class NotServable(Exception):
-    """The program uses a transport in a way whose place cannot be taken."""
+    """The program uses a transport in a way whose place cannot be taken, or becomes a program that can be no part of
+    this process.
+    """
 
     @classmethod
     def is_in(cls, error: BaseException | None) -> bool:

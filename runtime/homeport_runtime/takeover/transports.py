@@ -19,6 +19,7 @@ from typing import Any
 from ..libraries.gaps import record_gap
 from ..libraries.mcp import has_streamable_http
 from ..servers.base import Given
+from . import replaced
 from .hooks import Hooks
 from .point import StandIn, Takeover
 
@@ -47,14 +48,23 @@ def install() -> None:
         "hypercorn.asyncio": _patch_hypercorn,
     }
     Hooks(hooks).install()
+    replaced.install()
 
 
 def check_places() -> None:
     """Records the modules that a library no longer has, of the libraries that this process has imported."""
     for library, groups in PLACES.items():
         for names in groups if library in sys.modules else ():
-            if not any(name in sys.modules or find_spec(name) for name in names):
+            if not any(name in sys.modules or _can_be_found(name) for name in names):
                 record_gap(library, names[0], NOT_TAKEN)
+
+
+def _can_be_found(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        # The package that it would be in is not there either.
+        return False
 
 
 def _replace(library: str, owner: Any, name: str, take: Callable[..., Any]) -> None:

@@ -216,9 +216,8 @@ def test_what_a_lowlevel_program_says_of_itself_is_what_is_said(workers: Workers
     assert (contract["name"], contract["version"]) == ("clock", "7.1")
 
 
-def test_a_program_that_speaks_for_itself_is_bridged(workers: Workers) -> None:
-    """Here without any SDK: it reads its stdin, which in a worker is empty."""
-    source = """
+# A server without any SDK: it reads its stdin, which in a worker is empty.
+OWN_WORDS = """
 import json, sys
 
 for line in sys.stdin:
@@ -234,9 +233,12 @@ for line in sys.stdin:
         continue
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 """
-    found = inspected(workers, source)
+
+
+def test_a_program_that_speaks_for_itself_is_bridged(workers: Workers) -> None:
+    found = inspected(workers, OWN_WORDS)
     assert (found["kind"], found["chosen"]) == ("stdio", "server.py, over stdio")
-    assert workers.serve(source, python_with("mcp>=2")).call("one") == "1"
+    assert workers.serve(OWN_WORDS, python_with("mcp>=2")).call("one") == "1"
 
 
 def test_a_program_that_reads_the_sdks_streams_itself_is_bridged(workers: Workers) -> None:
@@ -257,6 +259,13 @@ asyncio.run(main())
 """
     found = inspected(workers, source, "mcp<2")
     assert (found["kind"], found["contract"]["name"]) == ("stdio", "own")
+
+
+def test_a_program_that_becomes_another_one_is_bridged(workers: Workers) -> None:
+    source = f"import os, sys\nos.execvp(sys.executable, [sys.executable, '-c', {OWN_WORDS!r}])\n"
+    found = inspected(workers, source)
+    assert (found["kind"], found["contract"]["name"]) == ("stdio", "plain")
+    assert workers.serve(source, python_with("mcp>=2")).call("one") == "1"
 
 
 def test_a_program_that_serves_nothing_says_so(workers: Workers) -> None:

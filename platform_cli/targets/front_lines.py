@@ -1,11 +1,11 @@
-"""The host names of a project on Lambda, in words for the person."""
+"""The host names that lead to a project, in words for the person."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...api.status import Front
+    from ..api.status import Front
 
 
 def front_lines(front: Front) -> list[str]:

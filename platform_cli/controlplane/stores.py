@@ -15,7 +15,7 @@ from .tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Stores:
     home: Home
     store: Store
     secrets: SQLiteSecretStore
@@ -35,8 +35,8 @@ class State:
         self.secrets.close()
 
 
-def open_state(home: Home) -> State:
+def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return State(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
+    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)

@@ -57,10 +57,10 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredState:
     """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
     somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
-    needs none.
+    needs none. `speaks_mcp` is not said of an app that has no MCP endpoint.
     """
 
     project: str
@@ -73,6 +73,7 @@ class Wanted:
     auth: str | None
     domains: tuple[str, ...]
     secrets: Pin | None
+    speaks_mcp: bool
 
     @property
     def identity(self) -> str:
@@ -135,9 +136,9 @@ class Wanted:
     def tags(self) -> dict[str, str]:
         return {**self.settings.tags, TAG: self.project}
 
-    def policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
+    def role_policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
         """Of its role: what homeport needs, and what the project asks for."""
-        document = policy(place, self.project, secrets)
+        document = function_policy(place, self.project, secrets)
         return {**document, "Statement": [*document["Statement"], *asked_statements(self.settings)]}
 
 
@@ -189,7 +190,7 @@ def check_variables_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
         )
 
 
-def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
+def function_policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
     """All that the function may do: write into its own log group, which it cannot make itself, use its mailbox, and
     read its own secrets, by their ARNs.
     """

@@ -1,0 +1,18 @@
+"""The table of all targets: the name that people write, and where the class of that target is imported from.
+
+It is below every other room, since the configuration checks names by it. A new target is a line here and a folder in
+targets.
+"""
+
+from __future__ import annotations
+
+TARGETS = {
+    "local": "platform_cli.targets.local.target:LocalTarget",
+    "lambda": "platform_cli.targets.aws_lambda.target:LambdaTarget",
+}
+DEFAULT_TARGET = "local"
+
+
+def target_argument(name: str) -> str:
+    """What stands behind a command that is suggested for this target; empty where it is the default one."""
+    return "" if name == DEFAULT_TARGET else f" --target {name}"

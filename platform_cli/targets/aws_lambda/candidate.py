@@ -1,0 +1,15 @@
+"""What was built of a project for AWS Lambda."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base import Candidate
+from .desired import DesiredState
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaCandidate(Candidate):
+    """`desired` is what the project is to be on AWS."""
+
+    desired: DesiredState
