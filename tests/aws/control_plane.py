@@ -352,7 +352,9 @@ class Proxy(BaseHTTPRequestHandler):
         answer.sandbox.ready.wait(DEADLINE_S)
         error = answer.sandbox.init_error
         content = b""
-        while error is None and (chunk := answer.chunks.get(timeout=DEADLINE_S)) is not None:
+        # A build on a busy machine takes minutes: the function's own time limit decides.
+        limit_s = answer.deadline_s - time.time() + DEADLINE_S
+        while error is None and (chunk := answer.chunks.get(timeout=limit_s)) is not None:
             content += chunk
         error = error or answer.error
         if error is not None:
