@@ -41,7 +41,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         return Diagnosis(run_lambda_checks(project.on_lambda, fronted=any(map(is_public, project.domains))))
 
     def check_builds_here(self) -> None:
-        pass
+        """It always does."""
 
     def connect(self, *, changes: bool) -> None:
         """AWS answers always."""
@@ -53,7 +53,8 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         yield
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
-        """Whether all that it needs are set, the build finds out: they are read once."""
+        """Keeps `values`; the build finds out whether all that the project needs are set, since it reads them."""
+        project = bounded(project)
         if not values:
             return project
         if project.name is None:
