@@ -1,4 +1,4 @@
-"""A .env file on the command line: its values become secrets, never variables in a manifest."""
+"""Reads a .env file of the command line, whose values become secrets, never variables in a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homeport new-token"""
+"""Implements `homeport new-token`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def token_line(token: str) -> str:
 
 
 def keep_project_token(status: StatusWithToken | DeployedStatus, home: Home) -> None:
-    """For connect, tools and call on this machine; by the project's public URL, and by its local one."""
+    """Keeps the token for connect, tools and call on this machine, by the project's public and local URLs."""
     for url in {status["url"], status["local_url"]}:
         keep_token(url, status["token"], home)
