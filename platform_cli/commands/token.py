@@ -32,8 +32,9 @@ def new_token_command(name: str, as_json: bool) -> None:
 
 @contextmanager
 def kept_token_shown(output: Output) -> Iterator[KeepToken]:
-    """Yields what keeps a new token on this machine. Where something fails from then on, the token is shown all the
-    same: it lets callers in, and nobody can read it again.
+    """Yields the function that keeps a new token on this machine, and shows the token if anything fails afterwards.
+
+    It lets callers in, and cannot be read again.
     """
     tokens: set[str] = set()
 
