@@ -70,7 +70,7 @@ def _inspected(said: Mapping[str, Any]) -> Inspected:
 
 
 def _libraries(said: Mapping[str, Any]) -> Libraries:
-    """An older runtime says nothing of them."""
+    """Copies the report about libraries, which runtimes of older versions do not have."""
     return {
         "untried": [{"library": each["library"], "version": each["version"]} for each in said.get("untried", ())],
         "gaps": [

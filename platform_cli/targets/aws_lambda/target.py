@@ -1,4 +1,4 @@
-"""Deploys to AWS Lambda."""
+"""Implements the target `lambda`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         """It always does."""
 
     def connect(self, *, changes: bool) -> None:
-        """AWS answers always."""
+        """Does nothing, since AWS always answers."""
 
     @contextmanager
     def deploying(self) -> Iterator[None]:
@@ -53,7 +53,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         yield
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
-        """Keeps `values`; the build finds out whether all that the project needs are set, since it reads them."""
+        """Stores the values; the build checks whether all secrets are set, so that they are read only once."""
         project = bounded(project)
         if not values:
             return project
