@@ -1,4 +1,4 @@
-"""The table of all targets: the name that people write, and where the class of that target is imported from.
+"""Lists all targets: the name that people write, and from where the class of the target is imported.
 
 It is below every other room, since the configuration checks names by it. A new target is a line here and a folder in
 targets.
@@ -14,5 +14,5 @@ DEFAULT_TARGET = "local"
 
 
 def target_argument(name: str) -> str:
-    """What stands behind a command that is suggested for this target; empty where it is the default one."""
+    """Returns the option that a suggested command needs for this target, empty for the default one."""
     return "" if name == DEFAULT_TARGET else f" --target {name}"

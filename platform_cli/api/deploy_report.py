@@ -1,4 +1,4 @@
-"""What `homeport deploy` and `homeport promote` print with --json when they are done."""
+"""Defines what `homeport deploy` and `homeport promote` print with --json at their end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .plan import TimedStage
 
 
 class ShownFinding(TypedDict):
-    """Something that the person should know: its `kind` for programs, and in words what is so and what to do."""
+    """Holds a finding for the person: its `kind` for programs, and in words what is so and what to do."""
 
     kind: str
     text: str
@@ -16,7 +16,7 @@ class ShownFinding(TypedDict):
 
 
 class ShownEndpoint(TypedDict):
-    """One of several MCP servers in an app: its path, what it calls itself, the names of its tools, and its URL."""
+    """Describes one of several MCP servers in an app: its path, its own name, the names of its tools, and its URL."""
 
     path: str
     name: str
@@ -25,8 +25,10 @@ class ShownEndpoint(TypedDict):
 
 
 class DeployReport(TypedDict):
-    """What serves after a deploy; `changed` is False where it did already. `token` is there when one was made, and
-    never told again; `endpoints` are there for an app with several servers.
+    """Reports what serves after a deploy.
+
+    `changed` is False if it served before. `token` is present only if a token was made, and is never shown again.
+    `endpoints` are present only for an app with several servers.
     """
 
     ok: Literal[True]
@@ -44,7 +46,7 @@ class DeployReport(TypedDict):
     stages: list[TimedStage]
 
 
-# Its key `from` is a word of Python's own, which a class cannot have: the project and release that were promoted.
+# Needs the functional form, since its key `from` is a keyword of Python: the project and release that were promoted.
 PromoteReport = TypedDict(
     "PromoteReport",
     {

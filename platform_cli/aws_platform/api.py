@@ -1,4 +1,4 @@
-"""The API of the platform on AWS: linked repositories, and what was deployed of them."""
+"""Implements the API of the platform on AWS: linked repositories, and their deployments."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def create_app(aws: AWS) -> FastAPI:
         try:
             return list_deployments(commits, target.versions(name))
         except NotFoundError:
-            # It is not there yet, or not any more.
+            # The project does not exist yet, or not any more.
             if not commits:
                 raise
             return list_deployments(commits, ())
@@ -84,5 +84,5 @@ def create_app(aws: AWS) -> FastAPI:
 
 
 def public_url(request: Request) -> str:
-    """As it was asked: AWS leads nothing here that asks for another name."""
+    """Returns the URL of the request, since AWS passes on no request for another name."""
     return str(request.base_url).rstrip("/")

@@ -1,4 +1,4 @@
-"""Releases on AWS Lambda, made by a function: the same steps as `homeport deploy --target lambda` on a laptop."""
+"""Deploys to AWS Lambda within a function, by the same steps as `homeport deploy --target lambda` on a laptop."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .boundary import allowed_by_team, boundary_arn
 from .contracts import Contracts
 from .team_statements import check_within_boundary
 
-# Seconds for which a deploy of the same project from a laptop is waited for.
+# The seconds to wait while the same project is deployed from a laptop, and between two tries.
 PATIENCE_S = 120
 AGAIN_S = 2
 
@@ -77,7 +77,10 @@ class LambdaDeployer:
         return Deployed(release, candidate.contract, changed=applied.changed, note=told)
 
     def _bounded(self, project: Project) -> Project:
-        """The project with the boundary of all that is deployed here. Raises ConfigError for what it may not be."""
+        """Returns the project with the boundary of all that is deployed here.
+
+        Raises ConfigError if it asks for more than the boundary allows.
+        """
         asked = project.on_lambda
         if asked.region not in (None, self._aws.region):
             raise ConfigError(
@@ -108,11 +111,11 @@ class LambdaDeployer:
 
 
 def _kept_by_nobody(_url: str, _token: str) -> None:
-    """Nobody is here to be shown a new token: the build's log says how to get another one."""
+    """Does nothing with a new token, since nobody is here to see it: the build's log tells how to get another one."""
 
 
 def _patiently() -> Retrying:
-    """Again for as long as somebody else deploys the same project."""
+    """Retries while the same project is deployed elsewhere."""
     return Retrying(
         retry=retry_if_exception_type(BusyError),
         stop=stop_after_delay(PATIENCE_S),

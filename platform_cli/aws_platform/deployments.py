@@ -1,5 +1,7 @@
-"""Deployments on AWS: items of the table. Of each project one item counts them, and every new one is written on the
-condition that it is the next: so two deliveries at once do not overlook each other.
+"""Stores deployments on AWS, as items of the table.
+
+Of each project one item counts them, and every new one is written on the condition that it is the next, so that two
+deliveries at once do not overlook each other.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from .table import Item, Put, Table, Update, fields_of
 
 PREFIX, HEAD = "deployment#", "head"
 COMMENTS = "comments"
-# After so long without a change a pull request gets another comment.
+# The seconds without a change after which a pull request gets a new comment.
 COMMENT_S = 365 * 86400
-# A transaction that met another one is tried again, after a random while that grows.
+# A transaction that conflicted is retried after a random wait that grows.
 ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 20, 0.02, 1.0
 
 
@@ -52,13 +54,15 @@ class DynamoDeployments(Deployments):
         raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
 
     def _read(self, project: str) -> tuple[int, list[Deployment]]:
-        """How many there have been, and those that are kept, newest first: in one look."""
+        """Returns the number of deployments there have been, and those that are kept, the newest first,
+        of one query.
+        """
         items = self._table.query(_pk(project), newest_first=True)
         count = next((item["newest"] for item in items if item["sk"] == HEAD), 0)
         return count, [_deployment(item) for item in items if item["sk"] != HEAD]
 
     def _prune(self, before: list[Deployment]) -> None:
-        """After one more than `before`."""
+        """Removes what exceeds KEPT once one more than `before` is stored."""
         for old in before[KEPT - 1 :]:
             if old.state not in ("waiting", "running"):
                 self._delete(old)
@@ -72,7 +76,10 @@ class DynamoDeployments(Deployments):
         return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
 
     def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
-        """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
+        """Ends a deployment as the base does, and lets the items of an ended preview expire.
+
+        A preview that is opened again writes the items that it needs anew.
+        """
         super().end(deployment, state, **fields)
         if state == "gone":
             expires = {"expires": int(time.time() + REMEMBERED_S)}
@@ -134,7 +141,9 @@ def _sk(deployment: Deployment) -> str:
 
 
 def _log(deployment: Deployment) -> tuple[str, str]:
-    """Apart from the rest: lists of deployments are read often, and logs are long."""
+    """Returns the key of a deployment's log, which is an item of its own since lists are read often, and
+    logs are long.
+    """
     return f"log#{deployment.project}", f"{deployment.id:012d}"
 
 

@@ -1,4 +1,4 @@
-"""Links on AWS: items of the table, secrets in Secrets Manager."""
+"""Stores links on AWS: in items of the table, and their secrets in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _repository(item: Item) -> LinkedRepository:
 
 
 class SecretsManagerVault:
-    """One secret per repository, a JSON object of names and texts."""
+    """Keeps one secret per repository, a JSON object of names and texts."""
 
     def __init__(self, aws: AWS) -> None:
         self._aws = aws

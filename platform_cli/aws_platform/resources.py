@@ -1,5 +1,6 @@
-"""The platform's resources on AWS, one class for each kind. Each says whether it is there as it should be, and makes
-itself so, again and again without harm.
+"""Defines the platform's resources on AWS, one class for each kind.
+
+Each compares itself with what exists, and creates or updates it; both are idempotent.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class RoleResource:
 
 @dataclass(frozen=True, slots=True)
 class LayerResource:
-    """Called by what is in it, so that it never changes."""
+    """Is a layer, named after the hash of its content, so that it never changes."""
 
     aws: AWS
     kind: str
@@ -144,7 +145,9 @@ class LayerResource:
 
 @dataclass(frozen=True, slots=True)
 class FunctionResource:
-    """`variables` are asked for when the function is made: they name what is made before it."""
+    """Is a function; `variables` is called when the function is made, since they name resources that are made before
+    it.
+    """
 
     aws: AWS
     name: str
@@ -204,7 +207,7 @@ class FunctionResource:
 
 @dataclass(frozen=True, slots=True)
 class URLResource:
-    """The function's URL, which anybody may ask: the function itself looks at signatures and tokens."""
+    """Is the function's URL, which anybody may call: the function itself checks signatures and tokens."""
 
     aws: AWS
     function: str

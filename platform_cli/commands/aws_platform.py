@@ -1,4 +1,4 @@
-"""homeport platform deploy, destroy: of the platform on AWS, which Lambda alone of all targets has."""
+"""Implements `homeport platform deploy` and `destroy`, for the platform on AWS, which only the target Lambda has."""
 
 from __future__ import annotations
 

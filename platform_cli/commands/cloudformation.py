@@ -1,4 +1,4 @@
-"""homeport export cloudformation: of a function on AWS Lambda, which alone of all targets has a template."""
+"""Implements `homeport export cloudformation`, for a function on AWS Lambda, the only target that has a template."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def cloudformation_command(path: str, name: str | None, stage: str | None, folde
         output.note(f"{finding.text}; {finding.hint}")
     desired = candidate.desired
     template = write_template(desired, folder)
-    # A stack that is there keeps its parameters, and whoever made it has its token.
+    # An existing stack keeps its parameters, and whoever made it has its token.
     token = None if desired.auth == "none" or is_there else make_token()
     parameters = ["ArtifactBucket=BUCKET", *([f"TokenHash={hash_of(token)}"] if token else [])]
     parameters += ["CertificateArn=ARN"] if desired.fronted else []

@@ -1,4 +1,4 @@
-"""homeport connect"""
+"""Implements `homeport connect`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homeport deploy"""
+"""Implements `homeport deploy`."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def read_project(
 
 
 def _opened(path: str, arguments: tuple[str, ...]) -> Project:
-    """The project at `path`; a clone of a repository is there until the command ends."""
+    """Returns the project at `path`; a clone of a repository exists until the command ends."""
     if not is_source(path):
         return load_project(path, arguments)
     return click.get_current_context().with_resource(opened(path, arguments, open_home()))

@@ -1,4 +1,4 @@
-"""What a deploy says when it is done: one JSON object, or lines for people."""
+"""Reports on a deploy: in one JSON object, or in lines for people."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a deploy says: `where` is the target's word for its place, `contract` is None for an app without MCP, and
-    `found` is what its source says.
+    """Holds what a deploy reports.
+
+    `where` is the target's word for its place, `contract` is None for an app without MCP, and `found` are the findings
+    in its source.
     """
 
     where: str

@@ -1,4 +1,4 @@
-"""homeport deployments, diff"""
+"""Implements `homeport deployments` and `diff`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homeport doctor"""
+"""Implements `homeport doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A .env file on the command line: its values become secrets, never variables in a manifest."""
+"""Reads a .env file of the command line, whose values become secrets, never variables in a manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ..secrets.dotenv import parse_dotenv
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Its values by name. Raises InputError, which never has a value in it."""
+    """Returns the file's values by name.
+
+    Raises InputError, which never has a value in it, if the file cannot be read or sets nothing.
+    """
     try:
         text = path.read_bytes().decode()
     except OSError as error:
@@ -25,7 +28,10 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def check_env_file(path: Path) -> dict[str, str]:
-    """As `read_env_file`, for variables of a server. Raises InputError for what cannot be one."""
+    """Returns the values as `read_env_file` does, for variables of a server.
+
+    Raises InputError for what cannot be one.
+    """
     values = read_env_file(path)
     for name, value in values.items():
         try:

@@ -1,4 +1,4 @@
-"""homeport export github-actions, cloudformation"""
+"""Implements `homeport export github-actions` and `cloudformation`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .output import Output
 from .workflow import Asked, find_workflow
 
 WORKFLOW = Path(".github", "workflows", "homeport.yml")
-# What needs no quotes in YAML and in a shell.
+# The text that needs no quotes in YAML and in a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 
 

@@ -1,4 +1,4 @@
-"""homeport import"""
+"""Implements `homeport import`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _chosen(entries: list[ServerEntry], only: tuple[str, ...], file: Path) -> li
 
 
 def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, object]:
-    """What came of it; a failure is shown, and does not stop what comes after it."""
+    """Deploys one server, and returns the result; a failure is shown, and the next ones are still deployed."""
     if not entry.command:
         output.note(f"{entry.name}: has a URL already, passed over")
         return {"server": entry.name, "ok": True, "passed_over": True}

@@ -1,4 +1,4 @@
-"""homeport platform deploy, destroy --target lambda"""
+"""Implements `homeport platform deploy` and `destroy` with `--target lambda`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def deploy_platform(
 
 
 def destroy_platform(output: Output, *, yes: bool) -> None:
-    """The webhooks at GitHub go first, as long as we have the tokens for that."""
+    """Removes the platform, but first the webhooks at GitHub, since the tokens for that are removed with it."""
     aws = AWS(None)
     left = []
     with aws_errors():

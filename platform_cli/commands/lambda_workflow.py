@@ -1,4 +1,4 @@
-"""homeport export github-actions --target lambda"""
+"""Implements `homeport export github-actions --target lambda`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ BOUNDARY = "homeport_deploy_boundary"
 
 
 def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
-    """Beside the workflow the policies of the role that it takes, and what it installs. Raises InputError, and
-    GitHubError where GitHub does not tell which repository it is, with nothing written.
+    """Writes the workflow, the policies of the role that it takes, and the requirements that it installs.
+
+    Raises InputError for what is missing, and GitHubError if GitHub does not tell which repository it is, with nothing
+    written.
     """
     role, place = _role(asked.role)
     repository = asked.repository or _origin()
@@ -79,7 +81,7 @@ def _role(asked: str | None) -> tuple[str, NamedPlace]:
 
 
 def _known(name: str) -> GitHubRepository:
-    """With the ids that never change, whoever has the name later."""
+    """Returns the repository with its ids, which never change, whoever has the name later."""
     github = chosen_github()
     token = os.environ.get("GITHUB_TOKEN") or find_token(github, open_home()) or token_of_gh(github)
     with GitHubClient(github, token) as client:

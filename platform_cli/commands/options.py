@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Defines the options that several commands share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .output import Output
 
 
 class ServerArguments(click.Command):
-    """A command with a server's own arguments behind `--`, which are not for click to look at."""
+    """Is a command with a server's own arguments after `--`, which click does not parse."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
@@ -39,7 +39,7 @@ ARGUMENTS = "homeport.arguments"
 
 
 def server_arguments() -> tuple[str, ...]:
-    """What was typed behind `--`."""
+    """Returns what was typed after `--`."""
     given: tuple[str, ...] = click.get_current_context().meta.get(ARGUMENTS, ())
     return given
 
@@ -55,19 +55,22 @@ stage_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 
 
 def platform_url() -> str | None:
-    """What --platform or HOMEPORT_PLATFORM says."""
+    """Returns the URL of --platform or HOMEPORT_PLATFORM, None without."""
     url: str | None = click.get_current_context().find_root().params.get("platform")
     return url
 
 
 def platform_client() -> PlatformClient:
-    """The platform that `--platform` names, else this machine's."""
+    """Returns a client of the platform that `--platform` names, otherwise of this machine's."""
     home, url = open_home(), platform_url()
     return PlatformClient(home, remote=find_remote(url, home) if url else None)
 
 
 def local_client() -> PlatformClient:
-    """This machine's platform, for what can only be done there. Raises InputError if another one was asked for."""
+    """Returns a client of this machine's platform, for what can only be done there.
+
+    Raises InputError if another one was asked for.
+    """
     root = click.get_current_context().find_root()
     if root.params.get("platform") and root.get_parameter_source("platform") is ParameterSource.COMMANDLINE:
         raise InputError("this acts on the platform of this machine", hint="leave --platform out, or run it over there")
@@ -89,13 +92,16 @@ target_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 
 
 def asked_target() -> str | None:
-    """What --target says."""
+    """Returns the target of --target, None without."""
     named: str | None = click.get_current_context().meta.get(TARGET)
     return named
 
 
 def target_name(project: Project) -> str:
-    """What --target says, else the project's configuration, else HOMEPORT_TARGET. Raises InputError."""
+    """Returns the target of --target, otherwise the project's configuration, otherwise HOMEPORT_TARGET.
+
+    Raises InputError if there is no such target.
+    """
     named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", DEFAULT_TARGET)
     if named not in TARGETS:
         raise InputError(f"HOMEPORT_TARGET is {named!r}", hint=" or ".join(TARGETS))
@@ -103,35 +109,41 @@ def target_name(project: Project) -> str:
 
 
 def configured_here() -> Project:
-    """What the project that one stands in says."""
+    """Returns the configuration of the project in the current folder."""
     try:
         return read_config(find_root(Path.cwd().resolve()).config)
     except ConfigError:
-        # A deploy says what is wrong with it; looking at projects does not depend on the folder one stands in.
+        # A deploy reports the error; other commands do not depend on the current folder.
         return Project(folder=Path.cwd(), entrypoint=None)
 
 
 def running(client: PlatformClient, *, changes: bool) -> PlatformClient:
-    """`client`, with a platform that runs; one of an older homeport is replaced by what `changes` something."""
+    """Returns `client` once a platform runs; one of an older version is replaced only by commands
+    that make `changes`.
+    """
     connect(client, Output(as_json=False).note, changes=changes)
     return client
 
 
 def target_of(project: Project) -> AnyTarget:
-    """The target that was asked for, or that the project names. Raises InputError, ConfigError."""
+    """Returns the target that was asked for, or that the project names.
+
+    Raises InputError if there is no such target, ConfigError if the project cannot have it.
+    """
     return _opened(target_name(project), project)
 
 
 def running_target(*, changes: bool = False) -> AnyTarget:
-    """The target that was asked for, or that the project here names, ready to answer."""
+    """Returns the target that was asked for, or that the project here names, ready to answer."""
     target = target_of(configured_here())
     target.connect(changes=changes)
     return target
 
 
 def target_or_platform() -> AnyTarget:
-    """As `running_target`, but a platform that is named goes first: it has seen what it built, wherever that was
-    deployed to.
+    """Returns the target as `running_target` does, but the platform first if one is named.
+
+    The platform knows what it has built, wherever that was deployed to.
     """
     if platform_url() and not asked_target():
         return _opened(DEFAULT_TARGET, configured_here())

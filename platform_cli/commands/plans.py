@@ -1,4 +1,4 @@
-"""Plans, whatever the target: made, shown by --dry-run, and carried out."""
+"""Makes, shows and applies plans, whatever the target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_plan(target: AnyTarget, candidate: Candidate, stages: Stages, output: O
 
 
 def carry_out(target: AnyTarget, plan: Plan, origin: Callable[[], Origin], stages: Stages, output: Output) -> Applied:
-    """A new token is kept on this machine, and shown also where something fails behind the step that made it."""
+    """Applies the plan; a new token is kept on this machine, and shown even if a later step fails."""
     with kept_token_shown(output) as keep:
         applied = target.apply(plan, stages, origin, keep)
         for note in applied.notes:
@@ -44,7 +44,7 @@ def plan_data(plan: Plan, stages: Stages) -> ShownPlan:
 
 
 def timed(stages: Stages) -> list[TimedStage]:
-    """How long the stages took that are done."""
+    """Returns the stages that are done, with their seconds."""
     return [{"name": one.name, "seconds": one.seconds, "cached": one.cached} for one in stages.done]
 
 

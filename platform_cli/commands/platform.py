@@ -1,4 +1,4 @@
-"""homeport platform start, stop, status, login, deploy, destroy, token"""
+"""Implements `homeport platform start`, `stop`, `status`, `login`, `deploy`, `destroy` and `token`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
-        # Said at once: nobody can be told it again, whatever becomes of Caddy.
+        # The token is shown at once, since it cannot be read again, whatever happens to Caddy.
         output.note(
             f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
             f" now: {status['token']}"

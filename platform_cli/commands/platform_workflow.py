@@ -1,4 +1,4 @@
-"""homeport export github-actions, to a platform that GitHub's runners can reach."""
+"""Implements `homeport export github-actions` for a platform that GitHub's runners can reach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which project a folder stands for."""
+"""Finds the project to which a folder belongs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ..targets.base import AnyTarget
 
 
 def project_here(folder: Path, target: AnyTarget) -> str | None:
-    """The name in the configuration of the project that the folder belongs to, else the one project that was deployed
-    from there; None without either.
+    """Returns the name in the configuration of the folder's project, otherwise the one project that was deployed from
+    there.
+
+    It is None if there is neither.
     """
     root = find_root(folder.resolve())
     name = read_config(root.config).name

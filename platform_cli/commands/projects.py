@@ -1,4 +1,4 @@
-"""homeport list, status, versions, rollback, destroy"""
+"""Implements `homeport list`, `status`, `versions`, `rollback` and `destroy`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homeport promote"""
+"""Implements `homeport promote`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..api.deploy_report import PromoteReport
     from ..api.plan import ShownPlan
 
-# The stage that a project is without one.
+# The name of the stage of a project without a stage.
 PRODUCTION = "production"
 
 

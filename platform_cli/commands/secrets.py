@@ -1,4 +1,4 @@
-"""homeport set-secret, list-secrets, unset-secret"""
+"""Implements `homeport set-secret`, `list-secrets` and `unset-secret`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _values(name: str | None, value: str | None, env_file: Path | None) -> dict[
 
 def _value(name: str, value: str | None) -> str:
     if value == "-":
-        # One byte more than is allowed is enough to see that it is too long.
+        # One byte more than is allowed is enough to find that it is too long.
         data = sys.stdin.buffer.read(MAX_VALUE_BYTES + 3)
         text = _decode(data, f"the value of {name}")
         return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text

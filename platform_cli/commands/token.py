@@ -1,4 +1,4 @@
-"""homeport new-token"""
+"""Implements `homeport new-token`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ def new_token_command(name: str, as_json: bool) -> None:
 
 @contextmanager
 def kept_token_shown(output: Output) -> Iterator[KeepToken]:
-    """Yields what keeps a new token on this machine. Where something fails from then on, the token is shown all the
-    same: it lets callers in, and nobody can read it again.
+    """Yields the function that keeps a new token on this machine, and shows the token if anything fails afterwards.
+
+    It lets callers in, and cannot be read again.
     """
     tokens: set[str] = set()
 
@@ -55,6 +56,6 @@ def token_line(token: str) -> str:
 
 
 def keep_project_token(status: StatusWithToken | DeployedStatus, home: Home) -> None:
-    """For connect, tools and call on this machine; by the project's public URL, and by its local one."""
+    """Keeps the token for connect, tools and call on this machine, by the project's public and local URLs."""
     for url in {status["url"], status["local_url"]}:
         keep_token(url, status["token"], home)

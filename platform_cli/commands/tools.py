@@ -1,4 +1,4 @@
-"""homeport tools, call"""
+"""Implements `homeport tools` and `call`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _progress(done: float, total: float | None, message: str | None) -> str:
 
 
 def _block_text(block: dict[str, Any]) -> str:
-    """A content block for people; what is no text is named, --json has it in full."""
+    """Returns a content block as text for people: of other kinds it shows the name, and --json has them in full."""
     if block["type"] == "text":
         return str(block["text"])
     resource = block.get("resource", block)

@@ -1,4 +1,4 @@
-"""Workflows for GitHub Actions, from the templates of infra/github: each target that has one is in the table."""
+"""Writes workflows for GitHub Actions from the templates of infra/github; the table has each target with a workflow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..home import write_atomic
 from ..infra_files import infra_file
 from .output import Output
 
-# By target: the module here, and the function in it, that writes the workflow which deploys to it.
+# The module here and the function in it that writes the workflow for each target.
 WORKFLOWS = {
     "local": ("platform_workflow", "write_platform_workflow"),
     "lambda": ("lambda_workflow", "write_lambda_workflow"),
@@ -21,7 +21,7 @@ WORKFLOWS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the workflow is for, as it was typed."""
+    """Holds what was typed about the workflow."""
 
     path: str
     branch: str
@@ -32,7 +32,10 @@ class Asked:
 
 
 def find_workflow(target: str) -> Callable[[Output, Path, Asked], None]:
-    """What writes the workflow for a target. Raises InputError where it has none."""
+    """Returns the function that writes the workflow for a target.
+
+    Raises InputError if the target has none.
+    """
     if target not in WORKFLOWS:
         raise InputError(f"there is no workflow for target {target}", hint=f"--target {' or '.join(WORKFLOWS)}")
     module, function = WORKFLOWS[target]

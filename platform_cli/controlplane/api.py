@@ -1,4 +1,4 @@
-"""The API of the control plane: JSON over HTTP, on the Unix socket for the CLI of this machine."""
+"""Serves the control plane's API, JSON over HTTP, on the Unix socket for the CLI of this machine."""
 
 from __future__ import annotations
 
@@ -31,15 +31,17 @@ from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 
-# Seconds between looks whether the client of a long operation is still there.
+# The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
 
 Answer = TypeVar("Answer")
 
 
 class Deploy(BaseModel):
-    """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed from. `seconds` is
-    what making the bundle took, `path` the author's PATH.
+    """Is the body of a deploy.
+
+    `bundle` names a bundle in the home by hash. `folder` is where `author` (user@host) deployed from, `seconds` how
+    long making the bundle took, `path` the author's PATH.
     """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
@@ -54,7 +56,9 @@ class Clean(BaseModel):
 
 
 class Inspect(BaseModel):
-    """`draft` is the name of a bundle's temporary folder; `project` the one whose secrets it gets, `folder` and `path`
+    """Is the body of an inspection.
+
+    `draft` is the name of a bundle's temporary folder, `project` the one whose secrets it gets; `folder` and `path` are
     as for a deploy.
     """
 
@@ -76,7 +80,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)
     async def broken_disk(_request: Request, error: OSError | sqlite3.OperationalError) -> JSONResponse:
-        """A full or broken disk; what served before still does."""
+        """Answers for a full or broken disk, on which the projects are still served."""
         hint = "free space or repair it, then run the command again"
         return error_response(PlatformError(f"the platform cannot write its state: {error}", hint=hint))
 
@@ -160,13 +164,13 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:
-    """Carries `work` out as long as somebody waits for it: Ctrl-C in the CLI ends a deploy that is not done yet."""
+    """Awaits `work` for as long as its client is connected: Ctrl-C in the CLI ends an unfinished deploy."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=DISCONNECT_CHECK_S)
             if not task.done() and await request.is_disconnected():
-                # Once: a second cancellation would interrupt the clearing up after the first.
+                # Only once, since a second cancellation would interrupt the cleanup after the first.
                 task.cancel()
                 break
         return await task

@@ -1,4 +1,4 @@
-"""What there is, as the API tells it: projects, their releases, and where those came from. Changes nothing."""
+"""Describes projects, their releases, and where those came from, as the API returns them, and changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .stores import Stores
 
 
 class Overview:
-    """Every method that names a project raises NotFoundError if it is not there."""
+    """Describes what there is; every method that names a project raises NotFoundError if it does not exist."""
 
     def __init__(self, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
         self._stores = stores
@@ -75,8 +75,9 @@ class Overview:
         ]
 
     def contract(self, project: str, number: int | None = None) -> Mapping[str, Any] | None:
-        """What the active release offers, or release `number`; None before there is one, or where nobody knows any more
-        what it was.
+        """Returns the contract of the active release, or of release `number`.
+
+        It is None before there is one, and if its bundle does not exist any more.
         """
         store = self._stores.store
         chosen = store.release(project, number) if number is not None else store.active_release(project)
@@ -93,6 +94,6 @@ class Overview:
         return list_deployments(commits, self.versions(project) if self._stores.store.find_project(project) else ())
 
     def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
-        """Lines, of which most are records (platform_cli.records), from about `since` on, seconds since 1970."""
+        """Yields lines, most of them records (platform_cli.records), from about `since` on, seconds since 1970."""
         self._stores.store.project(project)
         return self._supervisor.services[project].log.chunks(follow=follow, since=since)

@@ -1,4 +1,4 @@
-"""The platform at home, put together: what it keeps, what runs, and the operations on both."""
+"""Composes the platform at home: its state, what runs, and the operations on both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .stores import open_stores
 
 
 class Platform:
-    """One per home."""
+    """Is the platform of one home."""
 
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
@@ -37,25 +37,25 @@ class Platform:
         self.stores.close()
 
     async def leave(self) -> None:
-        """This process ends, and what runs goes on until the next one has taken it over."""
+        """Ends this process's part, while workers continue until the next control plane takes them over."""
         await self._supervisor.leave()
         self.stores.close()
 
     def worker_processes(self) -> set[int]:
-        """The process ids of every worker that runs now."""
+        """Returns the process ids of all workers that run now."""
         return {pid for service in self._supervisor.services.values() for pid in service.processes}
 
     async def set_domain(self, domain: Domain | None) -> dict[str, str]:
-        """Gives every project a public name, or takes it away: its workers have to know the names they answer to.
+        """Gives every project a public name, or takes it away, and tells it to the workers.
 
-        Returns the tokens of projects that were open to everyone without saying so, by their names.
+        Returns, by project, the tokens of projects that were open to everyone without being configured so.
         """
         changed = domain != self.edge.domain
         if changed:
             self.edge.set_domain(domain)
         tokens = {}
         for row in self.stores.store.projects():
-            # One that does not come up says so in its status; the others have their names.
+            # A project that does not start reports that in its status; the others have their names.
             with contextlib.suppress(HomeportError):
                 if token := await self.releases.close_to_strangers(row.name):
                     tokens[row.name] = token

@@ -1,4 +1,4 @@
-"""What leads to the projects from outside: the edge, told of those that serve."""
+"""Tells the edge which projects are to be reached from outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..supervisor.supervisor import Supervisor
 from .edge import Edge, Published
 from .stores import Stores
 
-# Seconds between looks at what Caddy serves.
+# The seconds between checks of what Caddy serves.
 COMPARE_EVERY_S = 30.0
 
 
@@ -22,20 +22,23 @@ class Publishing:
         self._edge = edge
 
     def check_free(self, project: str, release: RunnableRelease) -> None:
-        """Raises InputError when a name that `release` wants is another's."""
+        """Raises InputError if a name that `release` wants belongs to another project."""
         self._edge.check_free(project, self._own_names(project, release), self._published())
 
     async def publish(self) -> None:
         await self._edge.publish(self._published())
 
     async def watch(self) -> None:
-        """Looks from now on whether Caddy still serves what it was told. Never returns."""
+        """Checks at intervals whether Caddy still serves what it was told, and never returns."""
         while True:
             await asyncio.sleep(COMPARE_EVERY_S)
             await self._edge.compare(self._published())
 
     async def open(self) -> None:
-        """Caddy serves the public names from now on. Raises PlatformError if it does not."""
+        """Lets Caddy serve the public names from now on.
+
+        Raises PlatformError if it does not.
+        """
         await self._edge.open(self._published())
 
     def describe(self) -> PublicSide:
@@ -48,7 +51,7 @@ class Publishing:
         }
 
     def _published(self) -> list[Published]:
-        """What the edge has to know of each project that serves; the oldest first."""
+        """Returns what the edge has to know of each project that serves, the oldest first."""
         rows = sorted(self._stores.store.projects(), key=lambda row: row.created_at)
         services = self._supervisor.services
         return [

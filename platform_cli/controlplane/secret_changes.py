@@ -1,4 +1,4 @@
-"""Changes of secrets: a value that changes reaches what serves, by a release of its own."""
+"""Manages the secrets of projects: a changed value reaches the running server by a new release."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ class SecretChanges:
         self._releases = releases
 
     async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> SecretsSet:
-        """Stores the values that are new. With `apply`, a release that serves with others is followed by one that has
-        these.
+        """Stores the values that have changed, and with `apply` makes a release with them if the active one has others.
 
-        Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
+        Raises ReleaseError if that release does not start: the values are stored, and the old release still serves.
         """
         for name, value in values.items():
             check_secret(name, value)
@@ -48,7 +47,10 @@ class SecretChanges:
             }
 
     async def unset(self, project: str, name: str) -> SecretUnset:
-        """Releases that are pinned to the secret keep it; no new one gets it."""
+        """Unsets a secret, so that no new release gets it; releases that are pinned to it keep it.
+
+        Raises NotFoundError if it is not set.
+        """
         async with self._releases.lock(project):
             if not self._stores.secrets.unset(project, name):
                 hint = f"`homeport list-secrets --project {project}` shows those it has"
@@ -58,11 +60,11 @@ class SecretChanges:
             return {"project": project, "name": name, "in_use": in_use}
 
     def share(self, project: str, preview: str) -> None:
-        """A preview gets the values that its project has now, under its own name."""
+        """Gives a preview its project's present values, under the preview's own name."""
         self._stores.secrets.set(preview, self._stores.secrets.values(project, self._stores.secrets.current(project)))
 
     def listed(self, project: str) -> list[ListedSecret]:
-        """Each secret that is set or that a release is pinned to, with its versions and their releases."""
+        """Returns each secret that is set or that a release is pinned to, with its versions and their releases."""
         releases = self._stores.store.releases(project)[::-1]
         current = self._stores.secrets.current(project)
         found: dict[str, ListedSecret] = {}

@@ -1,4 +1,4 @@
-"""The part of the API for secrets. Values come in; none ever goes out."""
+"""Serves the part of the API for secrets, which takes values and never returns any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .secret_changes import SecretChanges
 
 
 class Values(BaseModel):
-    """`apply` says that what serves gets them, too."""
+    """Is the body that sets secrets; `apply` makes a release with them."""
 
     values: dict[str, SecretStr]
     apply: bool = True

@@ -1,4 +1,4 @@
-"""Deployments on this machine: rows of the store."""
+"""Stores deployments of this machine as rows of the store."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SQLiteDeployments(Deployments):
         return done.rowcount == 1
 
     def resume(self) -> list[str]:
-        """The projects that have something to do after a start."""
+        """Restarts interrupted deployments, and returns the projects that have something to do after a start."""
         rows = self._db.execute("SELECT DISTINCT project FROM deployments WHERE state IN ('waiting', 'running')")
         projects = [row[0] for row in rows.fetchall()]
         for project in projects:
@@ -76,7 +76,7 @@ class SQLiteDeployments(Deployments):
         return projects
 
     def all_unreported(self) -> list[Deployment]:
-        """What GitHub has to hear of all projects, oldest first."""
+        """Returns what is to be reported to GitHub of all projects, oldest first."""
         return [known for known in self._select("state != reported ORDER BY id") if needs_word(known)]
 
     def append_log(self, deployment: Deployment, line: str) -> None:

@@ -1,4 +1,4 @@
-"""What the platform at home keeps: its database, which each concern has tables of, and the secrets beside it."""
+"""Opens what the platform at home stores: its database, in which each concern has tables, and the secrets beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stores:
     deployments: SQLiteDeployments
 
     def outdated(self, release: ReleaseRow) -> list[str]:
-        """The secrets that have another version now than `release` is pinned to."""
+        """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
 

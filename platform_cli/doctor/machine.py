@@ -50,9 +50,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a target finds: `checks` in the order in which a deploy would run into them, `reach` what a server that is
-    deployed can reach.
-    """
+    """Holds a target's `checks`, in the order in which a deploy would fail, and what a deployed server can `reach`."""
 
     checks: Iterable[Check]
     reach: Iterable[Reach] = ()

@@ -1,4 +1,4 @@
-"""Libraries of a server that are newer than what homeport was tried with, and what homeport did not find in them."""
+"""Finds libraries of a server that are newer than what homeport was tried with, and what homeport misses in them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
-    """`manifest` is a bundle's; one that an earlier homeport has made, or another machine, says nothing of
-    them."""
+    """Yields a finding for each such library and part.
+
+    The `manifest` of a bundle that an earlier version has made, or another machine, does not list them.
+    """
     server: Mapping[str, Any] = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:

@@ -1,4 +1,4 @@
-"""What a person is told of a platform that is another homeport than the command."""
+"""Tells the person if a platform has another version of homeport than the command."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from .versions import same_version
 
 
 def connect(client: PlatformClient, note: Callable[[str], None], *, changes: bool) -> None:
-    """Has a platform run. One of an older homeport is replaced by what `changes` something alone: two versions that are
-    used beside each other would start it anew with every look at it.
+    """Makes sure that a platform runs; only commands that make `changes` replace one of an older version.
+
+    Otherwise two versions that are used beside each other would restart it with every command.
     """
     client.ensure_running(replaces=changes)
     note_other_version(client, note, replaced=changes)
 
 
 def note_other_version(client: PlatformClient, note: Callable[[str], None], *, replaced: bool) -> None:
-    """Tells the person of the version of the platform that was found, where it is another one."""
+    """Notes the version of the platform if it is another one."""
     other = client.other_version
     if other is None:
         return

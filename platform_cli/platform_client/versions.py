@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 
 def is_newer(version: str) -> bool:
-    """Whether `version` is newer than this command."""
-    # Late: mostly both are the same.
+    """Tells whether `version` is newer than this command's."""
+    # Imported late, since mostly both are the same.
     from packaging.version import Version
 
     return Version(version) > Version(__version__)
 
 
 def check_can_replace(version: str) -> None:
-    """Raises PlatformError for a platform on this machine that is newer than this command: two versions must not
-    replace each other in turns.
+    """Raises PlatformError for a platform on this machine that is newer than this command.
+
+    Two versions must not replace each other in turns.
     """
     if is_newer(version):
         raise PlatformError(
@@ -33,10 +34,11 @@ def check_can_replace(version: str) -> None:
 
 
 def check_api(platform: PlatformState, url: str | None) -> None:
-    """Raises PlatformError where this command does not speak the API of the `platform`, which is at `url`, or on this
-    machine for None.
+    """Raises PlatformError if this command does not speak the API of the `platform`.
+
+    `url` is None for the one on this machine.
     """
-    # Before there was a number there were no other versions of the API.
+    # Platforms without the number have the first version of the API.
     if platform.get("api", 1) == API_VERSION:
         return
     where = f" at {url}" if url else ""
@@ -47,7 +49,7 @@ def check_api(platform: PlatformState, url: str | None) -> None:
 
 
 def same_version(version: str) -> str:
-    """What makes this command and a platform elsewhere, which is homeport `version`, the same."""
+    """Returns how to bring this command and a platform elsewhere, of homeport `version`, to the same version."""
     if is_newer(version):
         return f"`pip install homeport=={version}` makes this command the same"
     return (

@@ -1,4 +1,4 @@
-"""What a delivery of GitHub's sets off."""
+"""Puts into the queue what GitHub's deliveries ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pings import Pings
 
 
 class Deliveries:
-    """`wake` is told of each project for which something waits."""
+    """Handles deliveries of GitHub's, and calls `wake` for each project that has something in the queue."""
 
     def __init__(self, links: Links, deployments: Deployments, pings: Pings, wake: Callable[[str], None]) -> None:
         self._links = links
@@ -21,20 +21,20 @@ class Deliveries:
         self._wake = wake
 
     def known(self, hook_id: int) -> list[LinkedRepository]:
-        """Whose webhook it may be."""
+        """Returns the repositories whose webhook may have this id."""
         return self._links.with_hook(hook_id)
 
     def sender(self, known: Iterable[LinkedRepository], body: bytes, signature: str | None) -> LinkedRepository | None:
-        """The one of `known` that signed `body`; None when none did."""
+        """Returns the one of `known` that signed `body`, None if none did."""
         for repository in known:
             if is_signed(self._links.webhook_secret(repository), body, signature):
                 return repository
         return None
 
     def receive(self, repository: LinkedRepository, delivery: str, event: str, body: bytes) -> list[str]:
-        """The projects that are deployed because of it. What has to be done is on disk before this returns.
+        """Returns the projects that are deployed because of a delivery; the queue is on disk before this returns.
 
-        Raises ValueError for a body that is not what GitHub sends.
+        Raises ValueError for a body that is not GitHub's.
         """
         if event == "ping" and repository.hook_id is not None:
             self._pings.arrived(repository.hook_id)
@@ -46,7 +46,7 @@ class Deliveries:
         requests = [one for link in self._links.of(repository) if (one := _request(link, found))]
         projects = self._deployments.receive(delivery, requests)
         for one in requests:
-            # Also when it was here before: we may have ended between remembering it and this.
+            # Wakes the project for a repeated delivery, too: the process may have ended between the commit and this.
             self._wake(one.project)
         return projects
 
@@ -55,7 +55,7 @@ def _request(link: Link, event: Push | PullRequest) -> DeploymentRequest | None:
     if isinstance(event, Push):
         wants = event.branch == link.branch and event.touches(link.folder)
         return DeploymentRequest(link.project, link.project, event.sha) if wants else None
-    # A fork's code is anybody's: it gets no preview, which would run here with the project's secrets.
+    # Anybody can write a fork's code, so a fork gets no preview, which would run here with the project's secrets.
     if not link.previews or event.base != link.branch or event.from_fork:
         return None
     return DeploymentRequest(

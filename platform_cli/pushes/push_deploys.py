@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Checked:
-    """What a build found in the commit."""
+    """Holds what a build found in the commit, None before it did."""
 
     commit: Commit | None = None
     project: Project | None = None
 
 
 class PushDeploys:
-    """`changed` is called whenever there may be something to tell GitHub."""
+    """Deploys what is in the queue, and calls `changed` whenever there may be something to report to GitHub."""
 
     def __init__(
         self,
@@ -51,8 +51,9 @@ class PushDeploys:
         self._changed = changed
 
     async def work(self, project: str) -> None:
-        """Until nothing waits any more; between the last look and the return there is no await. Raises RateLimitError
-        when GitHub wants to be asked later: what was under way waits again.
+        """Deploys until nothing waits any more, without an await between the last check and the return.
+
+        Raises RateLimitError if GitHub wants to be asked later; the deployment that was running waits again.
         """
         while deployment := self._deployments.begin(project):
             await self._changed(project)
@@ -89,8 +90,10 @@ class PushDeploys:
         self._deployments.end(deployment, "gone")
 
     async def _replace_outdated(self, link: Link, deployment: Deployment) -> bool:
-        """Ends a deployment whose branch has gone on, or away, and returns whether it was that. Deliveries come in any
-        order, and some not at all: what the branch has now is put into the queue, unless it serves already.
+        """Ends a deployment whose branch has another head by now, and returns whether it did.
+
+        Deliveries come in any order, and some not at all, so the branch's present head is put into the queue unless it
+        serves.
         """
         deployments = self._deployments
         ref = f"refs/pull/{deployment.pull}/head" if deployment.pull else f"refs/heads/{link.branch}"
@@ -104,7 +107,10 @@ class PushDeploys:
         return True
 
     async def refs(self, link: Link, *patterns: str) -> dict[str, str]:
-        """The commits of the repository's refs, also when it has been renamed since. Raises GitHubError."""
+        """Returns the commits of the repository's refs, also if it has been renamed.
+
+        Raises GitHubError if it cannot be reached or read.
+        """
         repository, token = link.repository.on_github, self._links.token(link.repository)
         try:
             return await asyncio.to_thread(self._source.list_refs, repository, token, *patterns)
@@ -126,7 +132,7 @@ class PushDeploys:
             repository = link.repository.on_github
             checked.commit, root = self._source.check_out(repository, token, sha, link.folder, folder)
             project = replace(load_project(root), name=deployment.project)
-            # Names of hosts lead to one project, which is not its preview.
+            # A host name leads to one project, which is not its preview.
             checked.project = replace(project, domains=()) if deployment.pull else project
             return checked.project
 

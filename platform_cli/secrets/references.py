@@ -56,10 +56,7 @@ def check_set(
 def with_secret_values(
     project: Project, values: Mapping[str, str], store: Callable[[Mapping[str, str]], object]
 ) -> Project:
-    """The project with each of `values` as a secret, handed to `store`, and as a variable that refers to it.
-
-    An empty value is no secret, so it is an empty variable. What --env and [environment] say of a name stays.
-    """
+    """Returns the project with each of `values` as a secret, passed to `store`, and as a variable that refers to it."""
     needed = referenced(project.environment)
     secrets = {
         name: value for name, value in values.items() if value and (name in needed or name not in project.environment)

@@ -1,7 +1,7 @@
-"""What a target is: everything that commands ask of the place where releases run.
+"""Defines a target: everything that commands ask of the place where releases run.
 
-A deploy goes through `deploying`, `with_secrets`, `build`, `plan` and `apply`, in this order; each takes what the one
-before it returned. All other operations are on projects that are deployed.
+A deploy calls `deploying`, `with_secrets`, `build`, `plan` and `apply`, in this order; each takes what the one before
+it returned. All other operations are on projects that are deployed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ if TYPE_CHECKING:
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
     from ..doctor.machine import Diagnosis
 
-# Tells the person a line.
+# Shows the person a line.
 Note: TypeAlias = Callable[[str], None]
-# Keeps a project's new bearer token, which nobody can read again, by the URL that it is for.
+# Stores a project's new bearer token, which cannot be read again, by the URL that it is for.
 KeepToken: TypeAlias = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a target has built of `project`, and no release yet. `manifest` is its bundle's; of a bundle that was built
-    elsewhere it has the contract alone. `code` is the server's own source.
+    """Is what a target has built of `project`, before it is a release.
+
+    `manifest` is its bundle's; of a bundle that was built elsewhere it has only the contract. `code` is the server's
+    own source.
     """
 
     project: Project
@@ -47,20 +49,20 @@ class Candidate:
 
     @property
     def contract(self) -> Mapping[str, Any] | None:
-        """What the server offers, in MCP's own words; None for an app without MCP."""
+        """Returns what the server offers, in MCP's own words; None for an app without MCP."""
         return self.manifest["contract"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change that applying would make, in words for the person."""
+    """Describes one change that applying would make, in words for the person."""
 
     action: str
     detail: str
 
 
 class Plan(Protocol):
-    """What has to be done for a candidate to serve as `project`; no steps means that it does already. `notes` are for
+    """Holds the steps that make a candidate serve as `project`; there are none if it serves already. `notes` are for
     the person.
     """
 
@@ -76,7 +78,9 @@ class Plan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a plan: the project's `status`, whether it has `changed`, and the bearer token if one was made.
+    """Reports on an applied plan: the project's `status`, whether it has `changed`, and the bearer token if one was
+    made.
+
     `notes` are what the person has to do next.
     """
 
@@ -88,7 +92,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The `release` of project `source`, as a candidate for another project. `origin` is where it came from."""
+    """Holds the `release` of project `source`, as a candidate for another project; `origin` is where the release came
+    from.
+    """
 
     source: str
     release: str
@@ -98,8 +104,9 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What the end of a project removes for good, and what stays though it has a name of the project's, in words for
-    the person. `asks` says that it takes a yes even where nobody can be asked, such as in scripts.
+    """Lists what destroying a project removes, and what is kept though it has a name of the project's, for the person.
+
+    `asks` means that it needs a confirmation even where nobody can be asked, such as in scripts.
     """
 
     gone: tuple[str, ...]
@@ -112,7 +119,7 @@ PlanT = TypeVar("PlanT", bound=Plan)
 
 
 class Target(Protocol[CandidateT, PlanT]):
-    """Where releases run. Operations on a project that is not there raise NotFoundError.
+    """Is the place where releases run; operations on a project that does not exist raise NotFoundError.
 
     `name` is the one that people write; `where` follows "is live", such as "on Lambda".
     """
@@ -122,79 +129,88 @@ class Target(Protocol[CandidateT, PlanT]):
 
     @classmethod
     def opened(cls, project: Project, platform: str | None, note: Note) -> Target[CandidateT, PlanT]:
-        """The target as `project` configures it. `platform` is the URL of the platform that was asked for, if one was.
+        """Returns the target as `project` configures it, without starting or asking anything.
 
-        Nothing is started or asked. Raises ConfigError.
+        `platform` is the URL of the platform that was asked for, None if none was. Raises ConfigError for a
+        configuration that the target cannot have.
         """
         ...
 
     @staticmethod
     def diagnose(project: Project) -> Diagnosis:
-        """Looks whether there is what a deploy of `project` needs; what is lacking is in what it returns."""
+        """Checks whether a deploy of `project` finds what it needs, and returns what it found."""
         ...
 
     def check_builds_here(self) -> None:
-        """Raises InputError where projects are built on another machine, which has not this one's programs."""
+        """Raises InputError if projects are built on another machine, which does not have this one's programs."""
         ...
 
     def connect(self, *, changes: bool) -> None:
-        """Starts what has to run before the target answers. One of another homeport is replaced by a command that
-        `changes` something.
+        """Starts what has to run before the target answers.
+
+        A platform of another version is replaced only by commands that make `changes`.
         """
         ...
 
     def deploying(self) -> AbstractContextManager[None]:
-        """The time of one deploy. What it needs is begun, beside the build where that takes long; what turned out not
-        to be needed is ended.
+        """Encloses one deploy: it starts what the deploy needs, beside the build if that takes long, and ends what it
+        did not.
         """
         ...
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
-        """The project under the name that its secrets belong to, with `values` kept among them. What serves goes on
-        with those that it has.
+        """Returns the project under the name that its secrets belong to, with `values` stored among them.
 
-        Raises ConfigError where a secret that it needs is not set, or nobody chose the name.
+        The active release keeps the values that it has. Raises ConfigError if a secret that it needs is not set, or if
+        nobody chose the name.
         """
         ...
 
     def build(self, project: Project, stages: Stages, note: Note) -> CandidateT:
-        """Builds and inspects the project; nothing that serves is touched. Raises ConfigError for what cannot run on
-        this target.
+        """Builds and inspects the project, without touching what serves.
+
+        Raises ConfigError for what cannot run on this target.
         """
         ...
 
     def promoted(self, source: Project, to: Project) -> AbstractContextManager[Promotion]:
-        """The release that `source` serves, as a candidate for `to`; nothing is built. Raises InputError where the
-        target cannot promote.
+        """Yields the release that `source` serves, as a candidate for `to`, without a build.
+
+        Raises InputError if the target cannot promote.
         """
         ...
 
     def plan(self, candidate: CandidateT) -> PlanT:
-        """Compares the candidate with what is there; reads only. Raises InputError for a name that nobody chose, and
-        that another folder's project has.
+        """Compares the candidate with what exists, and only reads.
+
+        Raises InputError for a name that nobody chose, and that another folder's project has.
         """
         ...
 
     def apply(self, plan: PlanT, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
-        """Carries the plan out, and returns when the release answers; with no steps it asks for the project's status
-        alone. `keep` is called as soon as there is a new token, `origin` when the release is there.
+        """Applies the plan, and returns when the release answers; without steps it only asks for the project's status.
 
-        Raises HomeportError with the old release still serving.
+        `keep` is called as soon as there is a new token, `origin` when the release exists. Raises HomeportError, with
+        the old release still serving.
         """
         ...
 
     def ready(self, plan: PlanT, applied: Applied, stages: Stages) -> None:
-        """Waits for what the release, which answers by now, keeps ready beyond that. Raises ReleaseError."""
+        """Waits for the instances that the release keeps ready beyond the one that answers.
+
+        Raises ReleaseError if they do not start.
+        """
         ...
 
     def deployed_from(self, place: str) -> str | None:
-        """The one project that was deployed from the folder `place`; None for none, several, or where the target does
-        not know.
+        """Returns the one project that was deployed from the folder `place`.
+
+        It is None if there is none or several, or if the target does not know.
         """
         ...
 
     def mcp_url(self, project: str) -> str:
-        """The MCP endpoint, on the way from this machine that is the shortest."""
+        """Returns the MCP endpoint, by the shortest way from this machine."""
         ...
 
     def list_projects(self) -> list[Status]: ...
@@ -206,7 +222,7 @@ class Target(Protocol[CandidateT, PlanT]):
     def deployments(self, project: str) -> list[DeploymentEntry]: ...
 
     def difference(self, project: str, old: int, new: int) -> ToolsDifference:
-        """What changed for clients between two releases."""
+        """Returns what changed for clients between two releases."""
         ...
 
     def rollback(self, project: str, release: int | None) -> ChangedStatus: ...
@@ -224,16 +240,16 @@ class Target(Protocol[CandidateT, PlanT]):
     def renew_token(self, project: str) -> StatusWithToken: ...
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
-        """Records, oldest first: all that `query` wants, and others where that is simpler."""
+        """Yields records, the oldest first: all that `query` wants, and others where that is simpler."""
         ...
 
 
-# Whoever asks a target without knowing which one it is hands back what it was given.
+# Is for callers that do not know which target it is, and give back what it returned.
 AnyTarget: TypeAlias = Target[Any, Any]
 
 
 def find_target(name: str) -> type[AnyTarget]:
-    """The class of the target called `name`, which is imported only now."""
+    """Returns the class of the target called `name`, which is imported only now."""
     module, _, attribute = TARGETS[name].partition(":")
     found: type[AnyTarget] = getattr(__import__(module, fromlist=[attribute]), attribute)
     return found

@@ -1,4 +1,4 @@
-"""The host names that lead to a project, in words for the person."""
+"""Describes the host names that lead to a project, for the person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def front_lines(front: Front) -> list[str]:
-    """What DNS has to have for the names that lead to a project."""
+    """Returns lines with the DNS records that the names of a project need."""
     proven = front["certificate"] == "ISSUED"
     said = "lead here" if proven else "have to be proven; once AWS has seen their records, deploy again"
     records = [f"  {one['name']}  {one['type']}  {one['value']}" for one in front["records"]]

@@ -1,4 +1,4 @@
-"""The inspection of a server for a target that has no platform to load it: in a process of its own on this machine."""
+"""Inspects a server in a process of its own on this machine, for a target that has no platform to load it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..supervisor.release import read_release
 
 
 class ProcessInspector:
-    """Loads the server with `secrets`, once for the contract and for what it says to every client alike."""
+    """Loads the server with `secrets` once, for the contract and for the answers that are the same for every client."""
 
     def __init__(self, home: Home, secrets: Mapping[str, str], *, record: bool = False) -> None:
         self._home = home
@@ -28,14 +28,19 @@ class ProcessInspector:
         self._said: Inspected | None = None
 
     def __call__(self, folder: Path) -> Inspected:
-        """What the server in the bundle or its draft in `folder` says. Raises InspectError."""
+        """Returns what the server in the bundle or draft in `folder` reports.
+
+        Raises InspectError with the server's own reason.
+        """
         release = replace(read_release(self._home, "inspection", 0, folder), secrets=lambda: self._secrets)
         self._said = asyncio.run(inspect_release(PlainLauncher(), release, record=self._record))
         return self._said
 
     def discovery(self, bundle: Bundle) -> dict[str, Any] | None:
-        """For discovery.json: None where it is not wanted, or tells a secret: the server may tell it to everyone, but
-        no file does.
+        """Returns the content of discovery.json.
+
+        It is None if it is not wanted, or if it contains a secret: the server may tell it to everyone, but no file
+        does.
         """
         if not self._record:
             return None

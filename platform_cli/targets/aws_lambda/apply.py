@@ -1,4 +1,4 @@
-"""Plans are carried out here, by a laptop and by the platform on AWS alike."""
+"""Applies plans, for a laptop and for the platform on AWS alike."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from .status import status_of
 
 
 def apply_plan(aws: AWS, plan: LambdaPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
-    """As Target.apply. Raises ReleaseError, too, where the project was destroyed meanwhile."""
+    """Applies a plan as Target.apply does.
+
+    Raises ReleaseError, too, if the project was destroyed meanwhile.
+    """
     project = plan.project
     executor = Executor(aws, plan, origin, keep=keep)
     with stages.run("apply") as stage:
@@ -36,7 +39,7 @@ def apply_plan(aws: AWS, plan: LambdaPlan, stages: Stages, origin: Callable[[], 
 
 
 def wait_for_instances(aws: AWS, plan: LambdaPlan, applied: Applied, stages: Stages) -> None:
-    """As Target.ready."""
+    """Waits as Target.ready does."""
     if plan.desired.scaling.min:
         with stages.run("ready"):
             wait_until_ready(aws, plan.project, applied.status["release"] or "the release")

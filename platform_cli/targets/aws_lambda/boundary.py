@@ -1,4 +1,4 @@
-"""The boundary that whoever deploys has to set: the policy beyond which a role may do nothing."""
+"""Applies the permissions boundary that whoever deploys has to set for the roles of functions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import replace
 from ...config.project import Project
 from ...errors import ConfigError
 
-# Its ARN, where a team's rules ask for one.
+# The variable with its ARN, if a team's rules demand one.
 BOUNDARY_VARIABLE = "HOMEPORT_BOUNDARY"
 
 
 def bounded(project: Project) -> Project:
-    """The project with the boundary of whoever deploys, which none may leave out or replace. Raises ConfigError."""
+    """Returns the project with that boundary, which no configuration may leave out or replace.
+
+    Raises ConfigError if the project has another one.
+    """
     if not (boundary := os.environ.get(BOUNDARY_VARIABLE)):
         return project
     if project.on_lambda.boundary not in (None, boundary):

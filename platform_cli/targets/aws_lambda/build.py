@@ -1,4 +1,4 @@
-"""Project -> what it is to be on AWS, built and inspected on this machine."""
+"""Builds and inspects a project on this machine, and determines its desired state on AWS."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .secrets_manager import ProjectSecrets
 def build_candidate(
     project: Project, aws: Callable[[], AWS], home: Home, stages: Stages, note: Note
 ) -> LambdaCandidate:
-    """Builds what the project is to be on AWS; `note` is told what was inferred. `aws` is asked for where it has its
-    secrets, and nothing is changed there.
+    """Builds a project for AWS; `note` gets what was inferred.
 
-    Raises ConfigError for what cannot run there, or needs a secret that is not set.
+    `aws` is called only if the project has secrets, and nothing is changed there. Raises ConfigError for what cannot
+    run there, or if a secret that it needs is not set.
     """
     if project.sessions is None:
         project = _without_sessions(project, note)
@@ -75,7 +75,7 @@ def _without_sessions(project: Project, note: Note) -> Project:
 
 
 def needed_secrets(project: Project, aws: Callable[[], AWS]) -> tuple[Pin | None, dict[str, str]]:
-    """Those that the project needs, as they are now, and their values."""
+    """Returns the pin of the secrets that the project needs, None if it needs none, and their present values."""
     names = tuple(referenced(project.environment))
     if not names:
         return None, {}

@@ -1,4 +1,4 @@
-"""What was built of a project for AWS Lambda."""
+"""Defines what was built of a project for AWS Lambda."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from .desired import DesiredState
 
 @dataclass(frozen=True, slots=True)
 class LambdaCandidate(Candidate):
-    """`desired` is what the project is to be on AWS."""
+    """Is a candidate; `desired` is its desired state on AWS."""
 
     desired: DesiredState

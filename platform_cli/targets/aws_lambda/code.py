@@ -1,4 +1,4 @@
-"""The code of a version, as AWS keeps it."""
+"""Reads the code of a version, as AWS keeps it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ DOWNLOAD_S = 60.0
 
 @contextmanager
 def fetched(aws: AWS, project: str, version: Version) -> Iterator[Archive]:
-    """The version's own zip, for as long as the context: $LATEST may have another one since."""
+    """Yields the version's own zip, which exists within the context: $LATEST may have another one by now.
+
+    Raises AWSError if it cannot be fetched.
+    """
     name = function_name(project)
     location = aws.functions.get_function(FunctionName=name, Qualifier=version.number)["Code"]["Location"]
     with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
@@ -53,6 +56,6 @@ def manifest_of(code: Archive) -> ManifestData:
 
 
 def contract_of(aws: AWS, project: str, version: Version) -> Mapping[str, Any] | None:
-    """What the server offered when the release was built; None for an app without MCP."""
+    """Returns what the server offered when the release was built; None for an app without MCP."""
     with fetched(aws, project, version) as code:
         return manifest_of(code)["contract"]

@@ -1,4 +1,4 @@
-"""The steps of a plan, carried out. Each may be repeated: a deploy that was killed goes on where it was."""
+"""Executes the steps of a plan, each idempotent, so that a deploy that was killed can be repeated."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ from .secrets_manager import ProjectSecrets
 
 
 class Executor:
-    """`origin` is asked when the release is there, and only `live` does not lead to it yet. `keep` gets the project's
-    URL and its new bearer token, if the plan made one, before anything else is asked of AWS: nobody can read it again.
-    From then on it is `token`.
+    """Executes a plan.
+
+    `origin` is called when the release exists, before `live` leads to it. `keep` gets the project's URL and its new
+    bearer token, if the plan makes one, before the next call of AWS, since it cannot be read again; from then on it is
+    `token`.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class Executor:
         self._handshake_token: str | None = None
 
     def run(self) -> None:
-        """Raises HomeportError with the old release still serving; BusyError if somebody else deploys the project."""
+        """Executes the plan.
+
+        Raises HomeportError, with the old release still serving, and BusyError if somebody else deploys the project.
+        """
         early = [step for step in self._steps if step.name in ("role", "logs")]
         with aws_errors():
             for step in early:
@@ -67,7 +72,10 @@ class Executor:
                         self.do(step.name)
 
     def _unchanged(self) -> Live:
-        """What is there now: planned was before the lock was ours. Raises BusyError where that is over."""
+        """Reads the live state again, since the plan was made before the lock was held.
+
+        Raises BusyError if it has changed.
+        """
         now = read_live(self._aws, self._desired.project)
         if (now.newest, now.active) != (self._live.newest, self._live.active):
             raise BusyError(
@@ -97,12 +105,12 @@ class Executor:
         self._layer_arns = [self._layer("packages", artifacts.packages), self._layer("runtime", artifacts.runtime)]
 
     def _layer(self, kind: Literal["packages", "runtime"], archive: Archive) -> str:
-        """Published once for all projects of the account."""
+        """Returns a layer, which is published once for all projects of the account."""
         artifacts, name = self._desired.artifacts, layer_name(kind, archive.sha256)
         return make_layer(self._aws, name, archive, artifacts.python, artifacts.architecture, self._desired.project)
 
     def _function(self) -> None:
-        """$LATEST as the new release is to be."""
+        """Brings $LATEST to the new release."""
         desired, artifacts = self._desired, self._desired.artifacts
         role = desired.settings.role or self._aws.roles.get_role(RoleName=self._role_name)["Role"]["Arn"]
         configuration = desired.configuration(role, self._layer_arns, self._variables())
@@ -115,7 +123,9 @@ class Executor:
                 self._aws.functions.tag_resource(Resource=function, Tags=desired.tags)
 
     def _variables(self) -> dict[str, str]:
-        """The token's hash goes on from release to release; beside it that of a token for the handshake alone."""
+        """Returns the variables: the token's hash stays from release to release, with that of a token for the handshake
+        alone.
+        """
         desired, before = self._desired, self._live.latest
         kept = before.token_hash if before and self._live.url else None
         was_open = before is not None and self._live.url is not None and kept is None
@@ -129,7 +139,7 @@ class Executor:
         return desired.variables(f"v{self._live.newest + 1}", hashes)
 
     def _secrets(self) -> None:
-        """Before the release is there: what no release has AWS may forget."""
+        """Pins the secrets before the release exists, since AWS may delete versions without a label."""
         pin = self._desired.secrets
         if pin is not None and pin.version is not None:
             ProjectSecrets(self._aws, self._desired.project).pin(pin.version, self._live.newest + 1)

@@ -1,5 +1,6 @@
-"""What leads a project's own host names to its function: a certificate, and once that is issued a distribution. Tags of
-the function say which ones they are, so that nobody without names of his own has to be allowed to look.
+"""Makes what leads a project's own host names to its function: a certificate, and once it is issued a distribution.
+
+Tags of the function hold their ids, so that projects without such names need no permission to look for them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG)
 
 @dataclass(frozen=True, slots=True)
 class LiveFront:
-    """`challenge` is the id of the policy for headers."""
+    """Holds what exists of a front; `challenge` is the id of the headers policy."""
 
     certificate: Certificate | None
     distribution: Distribution | None
@@ -42,7 +43,7 @@ class LiveFront:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What DNS has to have for it."""
+        """Returns the records that DNS needs for it."""
         proofs = self.certificate.records if self.certificate else ()
         ours = self.distribution
         aliases = sorted(ours.config["Aliases"].get("Items", ())) if ours else ()
@@ -58,7 +59,7 @@ class LiveFront:
 
 
 def read_front(aws: AWS, tags: Mapping[str, str]) -> LiveFront | None:
-    """By the function's tags; None where it has none."""
+    """Returns the front that the function's tags name, None without one."""
     if not any(tag in tags for tag in TAGS):
         return None
     return LiveFront(
@@ -80,7 +81,7 @@ def fits_distribution(aws: AWS, desired: DesiredState, front: LiveFront, url: st
 
 
 def certify(aws: AWS, desired: DesiredState, front: LiveFront | None) -> None:
-    """Asks for a certificate. What is served goes on with the one before until this one is issued."""
+    """Requests a certificate; the one before stays in use until this one is issued."""
     made = request_certificate(aws, desired.fronted, {TAG: desired.project})
     _note(aws, desired.project, {CERTIFICATE_TAG: made.arn})
     before = front.certificate if front else None
@@ -89,7 +90,7 @@ def certify(aws: AWS, desired: DesiredState, front: LiveFront | None) -> None:
 
 
 def put_front(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> None:
-    """The distribution as it is to be, made or changed. Its certificate is issued."""
+    """Creates or changes the distribution, once its certificate is issued."""
     if front.certificate is None:
         return
     challenge = front.challenge
@@ -113,7 +114,7 @@ def put_front(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> No
 
 
 def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
-    """In the order in which one uses the other."""
+    """Removes the distribution first, since it uses the others."""
     if front.distribution:
         remove_distribution(aws, front.distribution.id)
     if front.challenge:
@@ -124,14 +125,14 @@ def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
 
 
 def shown(front: LiveFront) -> list[str]:
-    """For the person: what is there."""
+    """Describes what exists, for the person."""
     certificate, distribution = front.certificate, front.distribution
     found = [f"CloudFront distribution {distribution.domain}"] if distribution else []
     return found + ([f"certificate of {', '.join(sorted(certificate.names))}"] if certificate else [])
 
 
 def _delete_certificate(aws: AWS, arn: str) -> None:
-    """One that CloudFront has not let go of yet stays: it costs nothing, and is not renewed."""
+    """Deletes a certificate, but one that CloudFront still uses stays: it costs nothing, and is not renewed."""
     with absent(MISSING, "ResourceInUseException"):
         aws.certificates.delete_certificate(CertificateArn=arn)
 

@@ -1,4 +1,4 @@
-"""The desired and the live state -> the steps between them. Reads only."""
+"""Determines the steps from the live to the desired state, and only reads."""
 
 from __future__ import annotations
 
@@ -33,23 +33,27 @@ Name = Literal[
     "provisioned",
     "prune",
 ]
-# Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+# The part of an account's concurrency that cannot be reserved
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 ALWAYS_UNRESERVED = 100
-# Without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from all other
-# functions of the account.
+# The limit without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from
+# all other functions of the account.
 DEFAULT_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaStep(Step):
-    """`name` is the executor's for it."""
+    """Is a step; `name` is the executor's method for it."""
 
     name: Name
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaPlan:
-    """No steps: it is there already. `limit` is how many instances there may be, None for what the account has."""
+    """Holds the steps, none if the release is live already.
+
+    `limit` is how many instances there may be, None for the account's limit.
+    """
 
     desired: DesiredState
     live: Live
@@ -62,7 +66,7 @@ class LambdaPlan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What nobody chose, and costs money if strangers call: each of their requests is billed as any other."""
+        """Returns what nobody chose, and costs money if strangers call, since each of their requests is billed."""
         if self.desired.limit is not None:
             return ()
         if self.limit is None:
@@ -83,7 +87,7 @@ def make_plan(aws: AWS, desired: DesiredState) -> LambdaPlan:
 
 
 def _check_owner(desired: DesiredState, live: Live) -> None:
-    """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
+    """Raises InputError for a name of a stack, and for one that nobody chose and a project from another folder has."""
     check_can_change(desired.project, live)
     if not desired.named and live.function and (origin := live.function.get("Description")) != desired.origin:
         raise InputError(
@@ -126,7 +130,7 @@ def _role(aws: AWS, desired: DesiredState, live: Live, *, is_new: bool) -> Itera
     if settings.role:
         return
     if live.role is None:
-        # Releases of an early homeport have another one, until the next.
+        # Releases of early versions have a role of another name, until the next one.
         if is_new:
             yield LambdaStep("create", f"role {name}", "role")
         return
@@ -159,12 +163,15 @@ def _scaling(desired: DesiredState, live: Live, limit: int | None) -> Iterator[L
     if live.kept_ready != ready or live.not_kept_ready:
         detail = f"{ready} instances ready; AWS bills for them" if ready else "no instance ready without a request"
         steps.append(LambdaStep("keep", detail, "provisioned"))
-    # At no moment may more be kept ready than there may be.
+    # At no moment may more instances be kept ready than the limit allows.
     yield from reversed(steps) if ready < live.kept_ready else steps
 
 
 def _limit(aws: AWS, desired: DesiredState, live: Live) -> int | None:
-    """Raises ConfigError for more than the account has to reserve, before anything is changed."""
+    """Returns the limit of instances.
+
+    Raises ConfigError before any change if it is more than the account can reserve.
+    """
     limit = desired.limit
     if live.reserved == (limit or DEFAULT_LIMIT):
         return live.reserved
@@ -182,8 +189,8 @@ def _limit(aws: AWS, desired: DesiredState, live: Live) -> int | None:
 
 
 def is_new(aws: AWS, desired: DesiredState, live: Live) -> bool:
-    """Whether a release has to be made: for its content, its secrets, its access, or since nobody was told of the last
-    one.
+    """Tells whether a release has to be made: for its content, its secrets, its access, or since the last has no URL
+    yet.
     """
     if live.active is None or live.url is None or live.active.identity != desired.identity:
         return True
@@ -194,13 +201,13 @@ def is_new(aws: AWS, desired: DesiredState, live: Live) -> bool:
 
 
 def used_secrets(desired: DesiredState, live: Live) -> set[str]:
-    """The ARNs of those that the new release needs, or one that can still be gone back to."""
+    """Returns the ARNs of the secrets of the new release, and of those that a rollback can reach."""
     pins = [desired.secrets, *(version.pin for version in live.releases)]
     return {pin.arn for pin in pins if pin}
 
 
 def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_start: bool) -> None:
-    """Raises ConfigError for what a function cannot be."""
+    """Raises ConfigError for settings that a function cannot have."""
     if sessions:
         raise ConfigError(
             "sessions = true keeps sessions in one process, and on Lambda each request may meet another one",
@@ -220,7 +227,7 @@ def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_
 
 
 def check_served_there(kind: str) -> None:
-    """Raises ConfigError for a server that was found to be what a function cannot serve."""
+    """Raises ConfigError for a kind of server that a function cannot serve."""
     if kind == "stdio":
         raise ConfigError(
             "the program speaks MCP over its own stdin and stdout alone, which a function cannot serve",

@@ -1,4 +1,4 @@
-"""The everyday operations on projects on AWS Lambda: all that needs nothing of the build."""
+"""Implements the everyday operations on projects on AWS Lambda, which need nothing of the build."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ from .versions import Version
 
 
 class LambdaProjects:
-    """Raises ConfigError when no region is known, AWSError for what AWS refuses, NotFoundError."""
+    """Operates on projects.
+
+    Every method raises ConfigError if no region is known, AWSError if AWS refuses, and NotFoundError if the project
+    does not exist.
+    """
 
     def __init__(self, aws: AWS) -> None:
         self.aws = aws
@@ -80,7 +84,7 @@ class LambdaProjects:
         ]
 
     def deployments(self, project: str) -> list[DeploymentEntry]:
-        """The releases; which commits did not become one the platform that builds them knows."""
+        """Returns the releases; only the platform that builds commits knows those that have failed."""
         return [describe_release(version) for version in self.versions(project)]
 
     def difference(self, project: str, old: int, new: int) -> ToolsDifference:
@@ -90,7 +94,7 @@ class LambdaProjects:
         return compare(before, after).data()
 
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
-        """The release is as it was, with the secrets it had; who may call stays as it is now."""
+        """Serves a release again, with the secrets that it had; who may call stays as it is now."""
         with aws_errors():
             self._read(project)
             with deploy_lock(self.aws, project):
@@ -101,12 +105,15 @@ class LambdaProjects:
                 if wanted != live.active and wanted.token_hash == now:
                     switch(self.aws, project, wanted.number, newest=live.newest)
                 elif wanted != live.active:
-                    # It would let in whoever has a token that ended meanwhile.
+                    # As it was, it would let in callers with a token that was replaced meanwhile.
                     self._again(project, live, wanted, now)
             return {**status_of(project, self._read(project)), "changed": wanted != live.active}
 
     def renew_token(self, project: str) -> StatusWithToken:
-        """The project's new token, with its status. Raises InputError where everyone may call."""
+        """Returns the project's status with its new token.
+
+        Raises InputError if everyone may call.
+        """
         token = make_token()
         with aws_errors():
             self._read(project)

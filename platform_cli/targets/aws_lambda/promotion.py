@@ -1,5 +1,6 @@
-"""A release of one project made a release of another: the same code, packages and runtime, with the other's variables,
-secrets and settings. Nothing is built.
+"""Promotes a release of one project to a release of another, without a build.
+
+It has the same code, packages and runtime, and the other's variables, secrets and settings.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from .versions import Version
 
 @contextmanager
 def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Promotion]:
-    """Yields the release that project `source` serves as a candidate for `project`, which is called `name`; its code is
-    here for as long as the context.
+    """Yields the active release of project `source` as a candidate for `project`, which is called `name`.
 
-    Raises NotFoundError where `source` serves none, ConfigError for what `project` cannot be.
+    Its code exists within the context. Raises NotFoundError if `source` serves no release, and ConfigError for settings
+    that `project` cannot have.
     """
     version = _serving(aws, source)
     settings = project.on_lambda
@@ -85,7 +86,7 @@ def _serving(aws: AWS, project: str) -> Version:
 
 
 def _layer(aws: AWS, arn: str) -> Archive:
-    """As AWS has it, which is where it stays: another function takes the same one."""
+    """Returns the layer without its content, which stays on AWS: the other function takes the same layer."""
     name, number = arn.split(":")[6:]
     content = aws.functions.get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
     sha256 = base64.b64decode(content["CodeSha256"]).hex()
@@ -93,8 +94,9 @@ def _layer(aws: AWS, arn: str) -> Archive:
 
 
 def _with_settings(code: Archive, project: Project) -> Archive:
-    """The same files with the project's settings in the manifest. What was recorded with other variables is left out:
-    the server may say something else with these.
+    """Returns the same files with the project's settings in the manifest.
+
+    Answers that were recorded with other variables are left out, since the server may give others with these.
     """
     manifest = manifest_of(code)
     said = {

@@ -1,4 +1,4 @@
-"""What is said of a project on AWS Lambda."""
+"""Describes a project on AWS Lambda as the API does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .live import Live
 
 
 def status_of(project: str, live: Live) -> Status:
-    """What can be said without a question for this project alone: neither `cost` nor `front`."""
+    """Returns the status as far as it needs no question for this project alone: without `cost` and `front`."""
     active = live.active
     configuration = active.configuration if active else live.function or {}
     return {

@@ -1,4 +1,4 @@
-"""Deploys to AWS Lambda."""
+"""Implements the target `lambda`."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         return Diagnosis(run_lambda_checks(project.on_lambda, fronted=any(map(is_public, project.domains))))
 
     def check_builds_here(self) -> None:
-        pass
+        """It always does."""
 
     def connect(self, *, changes: bool) -> None:
-        """AWS answers always."""
+        """Does nothing, since AWS always answers."""
 
     @contextmanager
     def deploying(self) -> Iterator[None]:
@@ -53,7 +53,8 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         yield
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
-        """Whether all that it needs are set, the build finds out: they are read once."""
+        """Stores the values; the build checks whether all secrets are set, so that they are read only once."""
+        project = bounded(project)
         if not values:
             return project
         if project.name is None:

@@ -1,4 +1,4 @@
-"""DesiredState -> a CloudFormation template of the same resources, for those who bring their own pipeline."""
+"""Writes a CloudFormation template of a desired state, for those who bring their own pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .versions import STACK
 
 TEMPLATE = "template.json"
 ARTIFACTS = "artifacts"
-# Where the template looks for the zips in the bucket.
+# The prefix of the zips' keys in the bucket.
 KEY_PREFIX = "homeport/"
 BUCKET = {
     "Type": "String",
@@ -43,13 +43,15 @@ SECRET_ARN = {
     "AllowedPattern": "arn:.+:secret:.+",
     "Description": "The ARN of the secret of Secrets Manager that has the project's values, in the stack's region",
 }
-# Whatever account and region the stack is in.
+# The account and region of the stack, whatever they are.
 STACK_PLACE = NamedPlace("${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}")
 
 
 def make_template(desired: DesiredState) -> dict[str, Any]:
-    """A project for which nobody chose `[auth] mode = "none"` needs the hash of a token, which has no default: no
-    stack of it is open by accident.
+    """Returns the template.
+
+    Without `[auth] mode = "none"` the hash of a token is a parameter without a default, so that no stack is open by
+    accident.
     """
     is_open = desired.auth == "none"
     parameters = {
@@ -62,9 +64,9 @@ def make_template(desired: DesiredState) -> dict[str, Any]:
     resources = {name: _resource(*resource) for name, resource in _resources(desired, is_open=is_open).items()}
     for name, resource in resources.items():
         if name.startswith("Version"):
-            # An older template leads `live` to it again; it goes with its function.
+            # An older template may lead `live` to the version again, which is deleted with its function.
             resource |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    # Its role may not make the log group.
+    # The function's role may not make the log group.
     resources["Function"]["DependsOn"] = ["Logs"]
     resources["Url"]["DependsOn"] = ["Live"]
     return {
@@ -85,7 +87,7 @@ def _resource(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _substituted(value: Any) -> Any:
-    """Text with `${...}` in it is CloudFormation's to fill in."""
+    """Marks text with `${...}` in it for CloudFormation to fill in."""
     if isinstance(value, str):
         if reference := re.fullmatch(r"\$\{(\w+)\}", value):
             return {"Ref": reference[1]}
@@ -101,11 +103,11 @@ def _resources(desired: DesiredState, *, is_open: bool) -> dict[str, tuple[str, 
     project, artifacts = desired.project, desired.artifacts
     tags = tag_list(desired.tags)
     token_hash = None if is_open else "${TokenHash}"
-    # A version never changes: what a new one needs is in its name here and its description.
+    # A version never changes: a new one has another name here and another description.
     version = f"Version{desired.identity[:16]}"
     described = " ".join(["v${Release}", desired.identity, STACK, *([token_hash] if token_hash else [])])
     secrets = [f"${{{SECRET}}}"] if desired.secrets else []
-    # No label of a stack's release keeps a version of its secrets.
+    # No staging label keeps a version of the secrets for a stack's release.
     theirs = desired.secrets and replace(desired.secrets, arn=f"${{{SECRET}}}", version=None)
     unpinned = replace(desired, secrets=theirs)
     variables = unpinned.variables("v${Release}", token_hash)
@@ -171,7 +173,10 @@ def _resources(desired: DesiredState, *, is_open: bool) -> dict[str, tuple[str, 
 
 
 def _configuration(desired: DesiredState, variables: Mapping[str, str]) -> dict[str, Any]:
-    """With CloudFormation's own name for the key. A role of the user's own is taken, and the stack's is idle."""
+    """Returns the configuration with CloudFormation's own name for the KMS key.
+
+    With a role of the user's own, the stack's role is not used.
+    """
     role = desired.settings.role or "${Role.Arn}"
     found = desired.configuration(role, ["${PackagesLayer}", "${RuntimeLayer}"], variables)
     key = found.pop("KMSKeyArn")
@@ -179,7 +184,7 @@ def _configuration(desired: DesiredState, variables: Mapping[str, str]) -> dict[
 
 
 def _layer(desired: DesiredState, archive: Archive, kind: str) -> tuple[str, Mapping[str, Any]]:
-    """The stack's own: those that deploys share are theirs to remove."""
+    """Returns a layer of the stack's own: those that deploys share can be removed by deploys."""
     return (
         "Lambda::LayerVersion",
         {
@@ -192,13 +197,14 @@ def _layer(desired: DesiredState, archive: Archive, kind: str) -> tuple[str, Map
 
 
 def file_name(archive: Archive) -> str:
-    """By its content: CloudFormation looks at the key alone to see that something has changed."""
+    """Returns a name of the content's hash, since CloudFormation sees a change only by the key."""
     return f"{archive.sha256}.zip"
 
 
 def write_template(desired: DesiredState, folder: Path) -> Path:
-    """Writes the template and beside it the zips that it names, and no others; version control and later bundles
-    leave the folder out.
+    """Writes the template, with the zips that it names beside it, and deletes old zips.
+
+    Version control and later bundles ignore the folder.
     """
     zips = folder / ARTIFACTS
     zips.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What leads a project's own host names to it, as resources of CloudFormation: what fronts.py makes in a deploy."""
+"""Returns the resources that lead a project's own host names to it, for CloudFormation, as fronts.py makes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORIGIN = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": ["Url", "Function
 
 
 def front_resources(desired: DesiredState) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """None for a project without names that CloudFront leads to it."""
+    """Returns no resources for a project without names that CloudFront leads to it."""
     if not desired.fronted:
         return {}
     challenge = "${Challenge}" if desired.has_challenge else None
@@ -37,13 +37,13 @@ def front_resources(desired: DesiredState) -> dict[str, tuple[str, Mapping[str, 
     return resources
 
 
-# Where CloudFormation calls something otherwise than CloudFront does.
+# The keys that CloudFormation spells otherwise than CloudFront.
 WORDS = {"ACMCertificateArn": "AcmCertificateArn", "SSLSupportMethod": "SslSupportMethod",
          "OriginSslProtocols": "OriginSSLProtocols", "IsIPV6Enabled": "IPV6Enabled"}  # fmt: skip
 
 
 def _in_stacks_words(value: Any, key: str = "") -> Any:
-    """Lists without their length, and no empty values."""
+    """Converts a configuration to CloudFormation's form, with lists without their length, and no empty values."""
     if not isinstance(value, Mapping):
         return value
     if "Quantity" in value and key != "CustomHeadersConfig" and set(value) <= {"Quantity", "Items"}:

@@ -1,4 +1,4 @@
-"""Which project of a platform a folder stands for."""
+"""Finds the project of a platform to which a folder belongs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ...platform_client.client import PlatformClient
 
 
 def deployed_from(place: str, client: PlatformClient) -> str | None:
-    """The one project that was deployed from `place`, None when there is none, or several."""
+    """Returns the one project that was deployed from `place`, None if there is none or several."""
     known = known_as(place, client)
     deployed = [project["project"] for project in client.projects() if project["folder"] == known]
     return deployed[0] if len(deployed) == 1 else None
 
 
 def known_as(place: str, client: PlatformClient) -> str:
-    """`place` as the platform knows it: one on another machine knows folders with this machine's name."""
+    """Returns `place` as the platform knows it: one on another machine has this machine's name before a folder."""
     return f"{gethostname()}:{place}" if client.remote and place.startswith("/") else place
 
 
 def choose_name(project: Project, contract: Mapping[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
+    """Returns the name that was chosen, otherwise the server's own, otherwise the folder's.
 
-    A name nobody chose must not take over a project that came from another folder. Raises InputError.
+    Raises InputError for a name that nobody chose, and that a project from another folder has.
     """
     if project.name is not None:
         return project.name
@@ -46,7 +46,7 @@ def choose_name(project: Project, contract: Mapping[str, Any] | None, client: Pl
 
 
 def named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells."""
+    """Returns the part of a contract that the source tells: the server's name."""
     try:
         source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
         return {"name": server_name(source) or ""}

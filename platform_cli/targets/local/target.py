@@ -1,4 +1,4 @@
-"""Deploys to a platform, and the everyday operations on its projects."""
+"""Deploys to a platform, and carries out the everyday operations on its projects."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LocalCandidate(Candidate):
-    """`bundle` is in the platform's home, wherever that is."""
+    """Is a candidate whose `bundle` is in the platform's home, wherever that is."""
 
     bundle: Bundle
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """`place` is where `bundle` was made from, as the platform knows it."""
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it."""
 
     project: str
     bundle: Bundle
@@ -84,7 +84,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     @contextmanager
     def deploying(self) -> Iterator[None]:
-        """The platform comes up while the bundle is being built."""
+        """Starts the platform while the bundle is being built."""
         try:
             self._client.begin_start()
             note_other_version(self._client, self._note, replaced=True)
@@ -93,7 +93,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             self._client.end_unused()
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
-        """Raises InputError where nobody chose a name and the likely one is another project's."""
+        """Raises InputError, too, if nobody chose a name and the likely one is another project's."""
         if not values and not referenced(project.environment):
             return project
         client = self._client
@@ -112,7 +112,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             built = build(project, self._home, stages, partial(self._inspect, project), note)
             bundle, code = built.bundle, built.code
         else:
-            # Late: only a platform elsewhere needs it.
+            # Imported late, since only a platform elsewhere needs it.
             from ...platform_client.remote_build import build_remote
 
             bundle, code = build_remote(self._client, project, stages, note), read_code(project)
@@ -163,13 +163,13 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
         return Applied(status, changed=status["changed"], token=token)
 
     def ready(self, plan: LocalPlan, applied: Applied, stages: Stages) -> None:
-        """A worker that answers is what `apply` has waited for."""
+        """Does nothing, since `apply` has waited for a worker that answers."""
 
     def deployed_from(self, place: str) -> str | None:
         return deployed_from(place, self._client)
 
     def mcp_url(self, project: str) -> str:
-        """On the platform's own machine there is no need to go through its public name."""
+        """Returns the local URL on the platform's own machine, and the public one elsewhere."""
         status = self.status(project)
         return status["mcp_url"] if self._client.remote else f"{status['local_url']}/mcp"
 

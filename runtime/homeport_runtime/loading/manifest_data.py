@@ -10,14 +10,17 @@ from typing import Any, TypedDict
 
 
 class EntrypointData(TypedDict):
-    """A server in a file, relative to the app folder; without `object` the file is looked through for it."""
+    """Points to a server in a file, relative to the app folder; without `object` the server is searched in the file."""
 
     file: str
     object: str | None
 
 
 class ProgramData(TypedDict):
-    """`python -m module`, or with `function` the console script `module:function`; `name` is what it is called by."""
+    """Describes the program `python -m module`, or with `function` the console script `module:function`.
+
+    `name` is the name by which it was called.
+    """
 
     module: str
     function: str | None
@@ -25,9 +28,10 @@ class ProgramData(TypedDict):
 
 
 class ScalingData(TypedDict):
-    """How many workers there may be, with so many requests at once in each; an idle one ends after `idle_s`
-    seconds, and one without a sign of life gets a successor after `unresponsive_s` seconds. Without `auto` there
-    is one.
+    """Sets the number of workers and how many requests each may have at once; without `auto` there is one worker.
+
+    An idle one ends after `idle_s` seconds, and one without a heartbeat gets a successor after `unresponsive_s`
+    seconds.
     """
 
     min: int
@@ -39,21 +43,25 @@ class ScalingData(TypedDict):
 
 
 class InterpreterData(TypedDict):
-    """The Python that the packages are for: its executable and its version (`3.11.7`)."""
+    """Describes the Python that the packages are for: its executable and its version (`3.11.7`)."""
 
     path: str
     version: str
 
 
 class UntriedData(TypedDict):
-    """A library whose version is newer than homeport was tried with (homeport_runtime.libraries.tried)."""
+    """Holds a library that is newer than the versions that homeport was
+    tried with (homeport_runtime.libraries.tried).
+    """
 
     library: str
     version: str
 
 
 class GapData(TypedDict):
-    """A part of a library that homeport did not find, and what that means (homeport_runtime.libraries.gaps)."""
+    """Holds a part of a library that homeport did not find, and what its
+    lack means (homeport_runtime.libraries.gaps).
+    """
 
     library: str
     part: str
@@ -61,8 +69,9 @@ class GapData(TypedDict):
 
 
 class ServerData(TypedDict):
-    """What the inspection found: the server's kind, its name in the file, and in words why it is what is served;
-    `untried` and `gaps` are what is to be said of its libraries.
+    """Describes what the inspection found: the server's kind, its name in the file, and in words why it was `chosen`.
+
+    `untried` and `gaps` are what a deploy reports about its libraries.
     """
 
     kind: str
@@ -73,7 +82,7 @@ class ServerData(TypedDict):
 
 
 class ImportsData(TypedDict):
-    """What the server had imported when it was inspected: the modules, the slowest packages with their seconds, and the
+    """Lists the modules that the server had imported at its inspection, the slowest packages, and the
     seconds of all.
     """
 
@@ -83,12 +92,11 @@ class ImportsData(TypedDict):
 
 
 class DraftData(TypedDict):
-    """manifest.json before the inspection: all that decides how the server runs, and by its hash what the bundle is
-    called.
+    """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
 
-    `environment` are the server's variables, which name secrets and do not have their values. `lock`, `layer` and
+    `environment` are the server's variables, which refer to secrets and do not have their values. `lock`, `layer` and
     `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
-    where its packages are imported from. `preload` are the modules that its source imports.
+    the folders from which its packages are imported. `preload` are the modules that its source imports.
     """
 
     format: int
@@ -117,9 +125,10 @@ class DraftData(TypedDict):
 
 
 class ManifestData(DraftData):
-    """manifest.json of a bundle. `contract` is what the server offers, in MCP's own words; None for an app without MCP.
+    """Is manifest.json of a bundle.
 
-    Bundles of earlier versions lack some of it: whoever reads those asks with `get`.
+    `contract` is what the server offers, in MCP's own words; None for an app without MCP. Bundles of earlier versions
+    lack some keys, which have to be read with `get`.
     """
 
     server: ServerData
