@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NotRequired, get_origin
 
 from fastapi import FastAPI
-from typing_extensions import get_original_bases, get_type_hints, is_typeddict
+from typing_extensions import get_type_hints, is_typeddict
 
 from platform_cli import api
 from platform_cli.api.shape import Shape
@@ -41,11 +41,10 @@ def keys(shape: type) -> list[str]:
     return [f"{key}?" if get_origin(kind) is optional else key for key, kind in kinds.items()]
 
 
-def written(shape: type) -> list[str]:
-    """The keys of a shape, those of one that it extends as `...Status`."""
-    bases = [base for base in get_original_bases(shape) if base in SHAPES.values()]
-    inherited = {key for base in bases for key in keys(base)}
-    return [*(f"...{base.__name__}" for base in bases), *(key for key in keys(shape) if key not in inherited)]
+def expected_keys(name: str) -> list[str]:
+    """Returns what surface.toml says of a shape, with the keys of one that it extends in the place of `...Status`."""
+    written: list[str] = EXPECTED["shapes"][name]
+    return [key for each in written for key in (expected_keys(each[3:]) if each.startswith("...") else [each])]
 
 
 def routes(app: FastAPI) -> dict[str, str]:
