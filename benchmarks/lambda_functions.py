@@ -78,7 +78,7 @@ def _homeport_function(into: Path, source: str) -> Function:
     packages = function.opt / "python"
     sources = {name: packages / name for name in sources_of(report["modules"]) if (packages / name).exists()}
     own = Interpreter(Path(python), sysconfig.get_python_version(), "")
-    (packages / packed.FILE_NAME).write_bytes(packed.pack(compile_files(sources, own)))
+    (packages / packed.FILE_NAME).write_bytes(packed.pack_bytecode(compile_files(sources, own)))
     return function
 
 

@@ -84,10 +84,11 @@ def _importer() -> socket.socket:
 
 def _import_all() -> None:
     import platform_cli.commands
+    from platform_cli.target_table import TARGETS
 
     for module in pkgutil.iter_modules(platform_cli.commands.__path__):
         import_module(f"platform_cli.commands.{module.name}")
-    for name in ("boto3", "platform_cli.platform_client.client", "platform_cli.targets.aws_lambda.target"):
+    for name in ("boto3", *(place.partition(":")[0] for place in TARGETS.values())):
         import_module(name)
     gc.freeze()
 

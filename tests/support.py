@@ -20,6 +20,7 @@ from platform_cli.home import Home
 from platform_cli.pipeline import layer, lock
 from platform_cli.pipeline.build import install
 from platform_cli.pipeline.stages import Stages
+from platform_cli.platform_client.client import PlatformClient
 
 from .clients import environments
 from .command_line import Command
@@ -84,6 +85,11 @@ class Platform:
         # What follows `--` is the server's.
         end = arguments.index("--") if "--" in arguments else len(arguments)
         return Command([*arguments[:end], "--json", *arguments[end:]], cwd=ROOT, env=self.environment)
+
+    @property
+    def api(self) -> PlatformClient:
+        """Of the running platform, for what a test asks until it is so: a command takes a hundred times as long."""
+        return PlatformClient(Home(self.home), timeout_s=self.timeout_s)
 
     def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
         pairs = [argument for key, value in (env or {}).items() for argument in ("--env", f"{key}={value}")]

@@ -1,7 +1,8 @@
-"""The shapes of what the platform's HTTP API says, its errors, and which hosts may ask it, wherever the platform runs.
+"""Defines what the platform's HTTP API answers, its errors, and the gate that requests pass, wherever the platform
+runs.
 
-A module per shape: the platform writes them, `platform_client` and the commands read them, and `--json` prints them.
-Every target answers with the same keys. Routes are not here: they stand with what they lead to (controlplane, pushes,
-aws_platform). Every room may import this one; a command imports shapes for its types alone (see `shape`), and nothing
+Each module defines one shape: the platform writes it, `platform_client` and the commands read it, and `--json` prints
+it. Every target answers with the same keys. The routes are in the rooms of their subjects (controlplane, pushes,
+aws_platform). Every room may import this one; a command imports shapes for their types alone (see `shape`), and nothing
 here opens a socket or a file.
 """

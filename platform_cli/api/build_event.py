@@ -1,4 +1,4 @@
-"""What happens while the platform builds, told one line after the other."""
+"""Defines the events of a build on the platform, which are streamed one per line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .failure import Failure
 
 
 class StageStarted(TypedDict):
-    """A stage of the build begins."""
+    """Reports that a stage of the build begins."""
 
     event: Literal["start"]
     name: str
 
 
 class StageEnded(TypedDict):
-    """A stage of the build took `seconds`; with `cached` there was nothing to do."""
+    """Reports that a stage of the build took `seconds`; with `cached` there was nothing to do."""
 
     event: Literal["end"]
     name: str
@@ -25,14 +25,17 @@ class StageEnded(TypedDict):
 
 
 class Noted(TypedDict):
-    """The build has something to say to the person."""
+    """Holds a message of the build for the person."""
 
     event: Literal["note"]
     text: str
 
 
 class Built(TypedDict):
-    """The build is done: the bundle `hash` is on the platform, and its server offers what `contract` says."""
+    """Reports that the bundle `hash` is on the platform, and that its server offers what `contract` lists.
+
+    `contract` is None for an app without MCP.
+    """
 
     event: Literal["bundle"]
     hash: str
@@ -40,7 +43,7 @@ class Built(TypedDict):
 
 
 class BuildFailed(Failure):
-    """The build has failed."""
+    """Reports that the build has failed, and why."""
 
     event: Literal["error"]
 

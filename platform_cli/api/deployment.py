@@ -1,4 +1,4 @@
-"""What `homeport deployments` lists, and the log of a build."""
+"""Defines what `homeport deployments` lists, and the log of a build."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from .shape import Shape
 
 
 class DeploymentEntry(Shape):
-    """One deploy of a project, from a laptop or of a commit, begun at `at` (seconds since 1970); it took `seconds`.
+    """Describes one deploy of a project, from a laptop or of a commit, which began `at` (seconds since 1970).
 
-    `release` is what came of it, None when nothing did. `source` is `laptop` or the commit, None where a preview was
-    ended; `who` deployed or wrote it, and `message` is theirs. `result` is `live`, `failed`, or what
-    `pushes.deployments` says of commits.
+    `release` is its result, None if there is none. `source` is `laptop` or the commit, None if a preview was ended;
+    `who` deployed or wrote it, and `message` is theirs. `result` is `live`, `failed`, or a state of a commit (see
+    `pushes.deployments`). It took `seconds`.
     """
 
     release: str | None
@@ -24,7 +24,9 @@ class DeploymentEntry(Shape):
 
 
 class BuildLog(Shape):
-    """How the platform built the commit `sha`; `state` is what became of it."""
+    """Holds the log of the platform's build of the commit `sha`; `state` is the commit's state (see
+    `pushes.deployments`).
+    """
 
     log: str
     sha: str | None

@@ -1,4 +1,4 @@
-"""What changed for clients between two releases."""
+"""Defines what changed for clients between two releases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from .shape import Shape
 
 
 class ToolsDifference(Shape):
-    """The names of the tools that were `added`, `removed` or `described` otherwise; `required` has `tool.parameter` for
-    each parameter that was optional, or not there. `breaking` says that a call that worked may fail, `lines` all of it
-    for people.
+    """Holds the names of the tools that were `added` or `removed`, or are `described` in other words.
+
+    `required` has `tool.parameter` for each parameter that was optional, or did not exist. `breaking` is True if a call
+    that worked may fail, and `lines` tell all of it to people.
     """
 
     added: list[str]

@@ -1,4 +1,4 @@
-"""Every error that a route of the API can answer, in the one shape (see `failure`)."""
+"""Turns every error of a route into an answer of the one shape (see `failure`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSIONS_HINT = f"this platform is homeport {__version__}: use a command of the 
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Has `app` answer expected errors, bodies that are not what a route takes, and paths that it does not have."""
+    """Makes `app` answer expected errors, malformed bodies and unknown paths in that shape."""
 
     @app.exception_handler(HomeportError)
     async def expected(_request: Request, error: HomeportError) -> JSONResponse:
@@ -25,7 +25,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        # Neither the value nor its like: it may be a secret.
+        # The answer does not repeat the value, which may be a secret.
         where = ", ".join(_place(each["loc"]) for each in error.errors())
         message = f"{request.method} {request.url.path} was asked with what it does not take: {where}"
         return error_response(InputError(message, hint=VERSIONS_HINT), status=422)
@@ -37,10 +37,12 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def error_response(error: HomeportError, *, status: int | None = None) -> JSONResponse:
-    """`error` as an answer; its HTTP status is 404 for what is not there and 409 for all else, unless it is given."""
+    """Returns `error` as an answer; its HTTP status is 404 for a NotFoundError and 409 for all others, unless it is
+    given.
+    """
     return JSONResponse(error_answer(error), status_code=status or (404 if error.exit_code == 4 else 409))
 
 
 def _place(location: Iterable[int | str]) -> str:
-    """Where in the request it is, such as `body.bundle`."""
+    """Returns where in the request a value is, such as `body.bundle`."""
     return ".".join(map(str, location))

@@ -1,4 +1,4 @@
-"""The one shape of an error: in the API's answers, in the events of a build, and in `--json`."""
+"""Defines the one shape of an error: in the API's answers, in the events of a build, and in `--json`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from ..errors import HomeportError
 
 
 class Failure(TypedDict):
-    """An expected error: `category` names its class (see `errors`), `message` says what happened and where, `hint` what
-    to do next.
+    """Holds an expected error.
+
+    `category` names its class (see `errors`), `message` tells what happened and where, `hint` what to do next.
     """
 
     category: str
@@ -19,7 +20,7 @@ class Failure(TypedDict):
 
 
 class ErrorAnswer(TypedDict):
-    """The whole body of an answer that is an error."""
+    """Is the whole body of an answer that reports an error."""
 
     error: Failure
 
@@ -33,8 +34,9 @@ def error_answer(error: HomeportError) -> ErrorAnswer:
 
 
 def error_of(failure: Failure) -> HomeportError:
-    """The error that was written as `failure`, as the class it was; a category that this homeport does not know is an
-    error like any other.
+    """Returns the error that was written as `failure`, in its own class.
+
+    It is a plain HomeportError if this version does not know the category.
     """
     kinds = (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HomeportError))
     kind = next((kind for kind in kinds if kind.category == failure["category"]), HomeportError)
@@ -42,7 +44,9 @@ def error_of(failure: Failure) -> HomeportError:
 
 
 def read_error(body: object) -> HomeportError | None:
-    """The error in a decoded ErrorAnswer, None for anything else: a proxy may answer in its place."""
+    """Returns the error in a decoded ErrorAnswer, None for anything else, since a proxy may answer instead of the
+    platform.
+    """
     detail = body.get("error") if isinstance(body, dict) else None
     if not isinstance(detail, dict) or not isinstance(detail.get("message"), str):
         return None

@@ -1,4 +1,6 @@
-"""The TCP side of the control plane: known names, a token, and only what may be asked from elsewhere."""
+"""Guards the TCP side of the control plane: it lets in known host names, valid tokens, and routes
+for other machines.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,19 @@ from homeport_runtime.guard.names import Names
 from ..errors import PlatformError
 from .failure import error_answer
 
-# Where GitHub sends its deliveries.
+# The path to which GitHub sends its deliveries.
 WEBHOOK_PATH = "/github/webhook"
-# What is not below one of these answers on the Unix socket alone.
+# The prefixes of the paths that answer over TCP; all others answer on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
 REMOTE_EXACT = ("/v1/platform",)
 
 
 class Gate:
-    """In front of the API `app` and of the `webhook`. Without a valid token every path of the API answers the same:
-    nothing can be learned from it. `accepts` says whether a token is valid, `names` which names the platform answers
-    to; None where no other leads here.
+    """Guards the API `app` and the `webhook`, an ASGI middleware.
+
+    Without a valid token every path of the API gets the same answer, so that it reveals nothing. `accepts` tells
+    whether a token is valid, and `names` which names the platform answers to; it is None where no other name leads
+    here.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         elif scope["path"] == WEBHOOK_PATH:
-            # Its signature says who asks, whatever the name is that a tunnel has for us.
+            # The signature authenticates the request, under whatever name a tunnel leads here.
             await self._webhook(scope, receive, send)
         elif self._names is not None and not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")

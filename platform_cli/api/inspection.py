@@ -1,4 +1,4 @@
-"""What a server said of itself when it was loaded once, before it serves anybody."""
+"""Defines what a server told of itself when it was loaded once, before it serves anybody."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from .shape import Shape
 
 
 class SlowPackage(Shape):
-    """A package and the seconds that its import took."""
+    """Holds a package and the seconds that its import took."""
 
     package: str
     seconds: float
 
 
 class UntriedLibrary(Shape):
-    """A library of the server that is newer than what homeport was tried with."""
+    """Holds a library of the server that is newer than the versions that homeport was tried with."""
 
     library: str
     version: str
 
 
 class LibraryGap(Shape):
-    """A `part` of a library that homeport looked for in vain, and what that means (`effect`)."""
+    """Holds a `part` of a library that homeport looked for in vain, and what its lack means (`effect`)."""
 
     library: str
     part: str
@@ -30,19 +30,19 @@ class LibraryGap(Shape):
 
 
 class Libraries(Shape):
-    """What a deploy is told of the libraries that the server is built with."""
+    """Holds what a deploy reports about the libraries of the server."""
 
     untried: list[UntriedLibrary]
     gaps: list[LibraryGap]
 
 
 class Inspected(Shape):
-    """The server's `kind`, the name of its `object` (None where it was taken from what its program runs), and in words
-    why it is what is served (`chosen`).
+    """Describes a server after its inspection: its `kind`, its `object`, and in words why it was `chosen`.
 
-    `contract` is what it offers, in MCP's own words; None for an app without MCP. `modules` were loaded in the end,
-    `packages` are the slowest of all imports, which took `seconds`. `discovery` is what it tells every client alike,
-    None unless that was asked for.
+    `object` is the name of the object, None if it was taken from what the program runs. `contract` is what the server
+    offers, in MCP's own words; None for an app without MCP. `modules` are all that were loaded, and `packages` the
+    slowest of all imports, which took `seconds`. `discovery` holds the answers that are the same for every client, None
+    unless they were asked for.
     """
 
     kind: str

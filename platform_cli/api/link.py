@@ -1,4 +1,4 @@
-"""Linked repositories: each push to them is deployed."""
+"""Defines links of repositories to projects, to which each push is deployed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from .shape import Shape
 
 
 class WantedLink(Shape):
-    """What `homeport link-repo` asks for: the repository `name` (`owner/name`) of the GitHub at `server_url`, whose API
-    is at `api_url`, its `branch` (None for its own default) and `folder` (empty for all of it). `poll` looks for new
-    commits instead of a webhook, which comes to `webhook_url`, by default the platform's own.
+    """Holds what `homeport link-repo` asks for: the repository `name` (`owner/name`) and how to follow it.
+
+    The repository is of the GitHub at `server_url`, whose API is at `api_url`. `branch` is None for the repository's
+    default, `folder` is empty for all of it. `poll` looks for new commits instead of a webhook, whose deliveries go to
+    `webhook_url`, by default the platform's own.
     """
 
     server_url: str
@@ -25,8 +27,9 @@ class WantedLink(Shape):
 
 
 class ListedLink(Shape):
-    """A linked repository and the project that its pushes deploy; `state` and `sha` are those of the newest commit,
-    None before there is one.
+    """Describes a linked repository and the project to which its pushes are deployed.
+
+    `state` and `sha` are those of the newest commit, None before there is one.
     """
 
     project: str
@@ -41,7 +44,7 @@ class ListedLink(Shape):
 
 
 class Unlinked(Shape):
-    """A project that pushes deploy no more; `webhook_left` is why its webhook could not be removed, None if it was."""
+    """Names a project that was unlinked; `webhook_left` is why its webhook could not be removed, None if it was."""
 
     unlinked: str
     webhook_left: str | None

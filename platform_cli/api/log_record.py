@@ -1,4 +1,4 @@
-"""A record of a project's log, as `homeport logs --json` prints it."""
+"""Defines a record of a project's log, as `homeport logs --json` prints it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ Level = Literal["debug", "info", "warning", "error"]
 
 
 class CallDetail(TypedDict):
-    """A call of a tool: who called it, whether it worked (`ok`, `error`, `abandoned`), how many milliseconds it took,
-    and whether it found a worker that ran (`warm`) or had to wait for one (`cold`).
+    """Describes a call of a tool: the client, the status (`ok`, `error`, `abandoned`), and the milliseconds it took.
+
+    `start` tells whether the call found a running worker (`warm`) or waited for one (`cold`).
     """
 
     tool: str
@@ -20,9 +21,11 @@ class CallDetail(TypedDict):
 
 
 class LogRecord(TypedDict):
-    """What a server printed, or who called what, at `time` (seconds since 1970); `release` is `-` where the line does
-    not say. `request` is the id of a call's HTTP request; `worker` is a process of `project` on the platform at home.
-    A server may give it further fields, each a single value, of which nothing is known here.
+    """Describes a line that a server printed, or a call, at `time` (seconds since 1970).
+
+    `release` is `-` if the line does not name one. `request` is the id of a call's HTTP request, and `worker` the id of
+    a process of `project` on the platform at home. A server may add further fields, each a single value, which homeport
+    passes on as they are.
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""What `--dry-run` prints with `--json`: what a deploy would do."""
+"""Defines what `--dry-run` prints with `--json`: what a deploy would do."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Literal, TypedDict
 
 
 class PlannedStep(TypedDict):
-    """One change that the deploy would make, in words for the person."""
+    """Describes one change that the deploy would make, in words for the person."""
 
     action: str
     detail: str
 
 
 class TimedStage(TypedDict):
-    """A stage of the command that took `seconds`; with `cached` there was nothing to do."""
+    """Holds a stage of the command, which took `seconds`; with `cached` there was nothing to do."""
 
     name: str
     seconds: float
@@ -21,7 +21,7 @@ class TimedStage(TypedDict):
 
 
 class ShownPlan(TypedDict):
-    """The steps of a deploy that was not carried out; none where `changed` is False."""
+    """Holds the steps of a deploy that was not carried out; there are none if `changed` is False."""
 
     ok: Literal[True]
     project: str

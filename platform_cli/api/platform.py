@@ -1,4 +1,4 @@
-"""The platform itself: what it says of itself, its tokens, its domain, and what it has cleared away."""
+"""Defines the platform's own answers: its state, its tokens, its domain, and the garbage that it has collected."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from .status import StatusWithToken
 
 
 class PublicSide(Shape):
-    """Where others reach the platform: over TCP at `api_url`, by the public name `domain`, of which Caddy is told in
-    `caddyfile`. `edge_error` is what keeps public names from working. Each is None where there is none.
+    """Tells where others reach the platform: over TCP at `api_url`, and by the public name `domain`.
+
+    `caddyfile` configures Caddy for the domain, and `edge_error` is what keeps public names from working. Each is None
+    if there is none.
     """
 
     api_url: str | None
@@ -20,18 +22,22 @@ class PublicSide(Shape):
 
 
 class PlatformState(PublicSide):
-    """A running platform, of homeport `version`, with so many `projects`. Its processes are `pid` and the `master` that
-    started it; on AWS both are None.
+    """Describes a running platform: its homeport `version`, the version of its `api`, and the number of its `projects`.
+
+    Its processes are `pid` and the `master` that started it; on AWS both are None.
     """
 
     version: str
+    api: int
     pid: int | None
     master: int | None
     projects: int
 
 
 class ListedToken(Shape):
-    """A token for other machines, by its name. Times are in seconds since 1970, `used_at` is None before the first."""
+    """Describes a token for other machines; its times are in seconds since 1970, and `used_at` is None before the first
+    use.
+    """
 
     name: str
     created_at: float
@@ -39,15 +45,16 @@ class ListedToken(Shape):
 
 
 class NewToken(Shape):
-    """A token that was just made, which is told this once."""
+    """Holds a token that was just made, which is shown only once."""
 
     name: str
     token: str
 
 
 class DomainSet(Shape):
-    """The public name that the platform has now; `closed` are the projects that everyone could call before, each with
-    the token that its callers need from now on.
+    """Holds the public name that the platform has now, None if it was taken away.
+
+    `closed` are the projects that everyone could call before, each with the token that its callers need from now on.
     """
 
     domain: str | None
@@ -55,7 +62,7 @@ class DomainSet(Shape):
 
 
 class PublicName(Shape):
-    """The public name that Caddy serves, None without one."""
+    """Holds the public name that Caddy serves, None without one."""
 
     domain: str | None
 
@@ -64,7 +71,10 @@ WasteKind = Literal["release", "bundle", "layer", "runtime", "temporary"]
 
 
 class WastePiece(Shape):
-    """Something that nothing needs any more; its removal frees `bytes`, none for a release, which is an entry alone."""
+    """Describes something that nothing needs any more.
+
+    Its removal frees `bytes`, which is 0 for a release, a mere entry.
+    """
 
     kind: WasteKind
     name: str
@@ -72,24 +82,24 @@ class WastePiece(Shape):
 
 
 class Stopping(Shape):
-    """The platform ends when this has been answered."""
+    """Announces that the platform ends after this answer."""
 
     stopping: Literal[True]
 
 
 class Restarting(Shape):
-    """The platform starts anew when this has been answered."""
+    """Announces that the platform restarts after this answer."""
 
     restarting: Literal[True]
 
 
 class Destroyed(Shape):
-    """The name of a project that is gone."""
+    """Holds the name of a project that was removed."""
 
     destroyed: str
 
 
 class Revoked(Shape):
-    """The name of a token that opens nothing any more."""
+    """Holds the name of a token that was revoked."""
 
     revoked: str

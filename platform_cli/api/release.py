@@ -1,4 +1,4 @@
-"""What `homeport versions` lists."""
+"""Defines what `homeport versions` lists."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from .shape import Shape
 
 
 class ReleaseOrigin(Shape):
-    """Where a release came from: the laptop of `author` (user@host), or the commit `sha` by `author` with a `message`.
-    Making it took `seconds`; `path` is where its author's shell finds programs. None stands for what nobody knows.
+    """Tells where a release came from: the laptop of `author` (user@host), or the commit `sha` by `author`.
+
+    `message` is the commit's. Making the release took `seconds`, and `path` is the PATH of its author's shell. What is
+    not known is None.
     """
 
     author: str | None
@@ -20,11 +22,11 @@ class ReleaseOrigin(Shape):
 
 
 class Release(Shape):
-    """One release of a project, which was made at `created_at` (seconds since 1970).
+    """Describes one release of a project, which was made at `created_at` (seconds since 1970).
 
-    `state` is `failed` for one that never served, with its `error`. `reason` is what made it: `deploy`, `secret NAME`,
-    or the stack that it belongs to. `secrets` are the versions of the secrets that it has, None where the target does
-    not count them.
+    `state` is `failed` for one that never served, with its `error`. `reason` is why it was made: `deploy`, `secret
+    NAME`, or the stack that it belongs to. `secrets` are the versions of its secrets, None if the target does not count
+    them.
     """
 
     release: str

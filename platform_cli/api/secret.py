@@ -1,4 +1,4 @@
-"""Secrets as they are listed and changed. No shape has room for a value."""
+"""Defines secrets as they are listed and changed; no shape has room for a value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .shape import Shape
 
 
 class ListedVersion(Shape):
-    """One version of a secret, set at `set_at` (seconds since 1970), with the `releases` that have it."""
+    """Describes one version of a secret, set at `set_at` (seconds since 1970), with the `releases` that have it."""
 
     version: int
     set_at: float
@@ -14,7 +14,10 @@ class ListedVersion(Shape):
 
 
 class ListedSecret(Shape):
-    """A secret with all its versions, oldest first; `version` is what the next release gets, None once it is unset."""
+    """Describes a secret with all its versions, the oldest first.
+
+    `version` is the one that the next release gets, None once the secret is unset.
+    """
 
     name: str
     version: int | None
@@ -22,8 +25,8 @@ class ListedSecret(Shape):
 
 
 class SecretsSet(Shape):
-    """What setting secrets changed: the names that have another value now, and the `release` that serves with them,
-    None where none had to be made.
+    """Reports which secrets have `changed` values now, and the `release` that serves with them, None if none was
+    needed.
     """
 
     project: str
@@ -32,7 +35,10 @@ class SecretsSet(Shape):
 
 
 class SecretUnset(Shape):
-    """A secret that no new release gets; the release `in_use` serves with it until the next deploy."""
+    """Reports a secret that no new release gets.
+
+    The release `in_use` serves with it until the next deploy; it is None if none does.
+    """
 
     project: str
     name: str

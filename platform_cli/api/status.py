@@ -1,4 +1,4 @@
-"""What a project serves, where, and how it is."""
+"""Defines the status of a project: what it serves, where, and in what state."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from .shape import Shape
 
 
 class Instances(Shape):
-    """The instances of a function: how many are kept ready (`min`), how many of those are (`ready`), and the most there
-    may be (`max`, None for what the account has).
+    """Counts the instances of a function: those to keep ready (`min`), those that are `ready`, and the limit (`max`).
+
+    `max` is None if only the account's limit holds.
     """
 
     min: int
@@ -18,15 +19,16 @@ class Instances(Shape):
 
 
 class HandMadeVersion(Shape):
-    """A version of a function that somebody published beside homeport, by its number and description."""
+    """Holds the number and description of a version of a function that somebody published without homeport."""
 
     version: str
     description: str
 
 
 class Cost(Shape):
-    """What a million calls are likely to cost, in US dollars, from the `calls` of the last `days` days, which took
-    `average_ms` milliseconds each; `prices_of` says where and when the prices were valid.
+    """Estimates what a million calls cost, in US dollars, from the `calls` of the last `days` days.
+
+    `average_ms` is the milliseconds that one took; `prices_of` tells where and when the prices were valid.
     """
 
     usd_per_million_calls: float
@@ -38,7 +40,7 @@ class Cost(Shape):
 
 
 class DNSRecord(Shape):
-    """A record that the DNS zone of a project's own name has to have."""
+    """Holds a record that the DNS zone of a project's own name must have."""
 
     type: Literal["CNAME"]
     name: str
@@ -46,8 +48,9 @@ class DNSRecord(Shape):
 
 
 class Front(Shape):
-    """What leads a project's own names to it: `certificate` and `distribution` are their states in AWS's words, None
-    where there is none yet.
+    """Describes what leads a project's own names to it.
+
+    `certificate` and `distribution` are their states in AWS's words, None if there is none yet.
     """
 
     names: list[str]
@@ -57,8 +60,9 @@ class Front(Shape):
 
 
 class Addresses(Shape):
-    """Where a project is reached: by its `url`, on this machine by `local_url`; `mcp_url` and `sse_url` are its two
-    endpoints. All are empty where a first deploy ended before there was a URL.
+    """Holds the URLs of a project: its `url`, and its `local_url` on this machine.
+
+    `mcp_url` and `sse_url` are its two endpoints. All are empty if a first deploy ended before there was a URL.
     """
 
     url: str
@@ -68,14 +72,15 @@ class Addresses(Shape):
 
 
 class Status(Addresses):
-    """A project as `homeport status` and `homeport list` show it; every target gives every key.
+    """Describes a project as `homeport status` and `homeport list` show it; every target gives every key.
 
-    `release` serves (`v3`; None before one has), was made of `bundle` at `deployed_at` (seconds since 1970). `state` is
-    the target's own word. `auth` says what callers need, None where nobody knows. `last_error` is what is wrong now.
+    `release` is the one that serves (`v3`; None before the first), made of `bundle` at `deployed_at` (seconds since
+    1970). `state` is the target's own word. `auth` tells what callers need, None if it is not known. `last_error` is
+    what is wrong now.
 
-    What a target cannot say is None: `workers` (how many there are), `confined` (whether they see their own files
+    Keys that a target cannot fill are None: `workers` (their number), `confined` (whether they see their own files
     alone), `folder` (where it was deployed from), `outdated_secrets` (the names of those that have newer values by
-    now), `memory_mb` (megabytes), `architecture` and `instances`; `cost` and `front` also in a list.
+    now), `memory_mb` (megabytes), `architecture` and `instances`; in a list also `cost` and `front`.
     """
 
     project: str
@@ -100,15 +105,16 @@ class Status(Addresses):
 
 
 class ChangedStatus(Status):
-    """A project's status after it was told to serve a release; `changed` is False where it did already."""
+    """Describes a project that was told to serve a release; `changed` is False if it served it before."""
 
     changed: bool
 
 
 class DeployedStatus(ChangedStatus):
-    """A project's status after a deploy. `token` is there when one was made, and never told again: with
-    `closed_by_default` because the platform has a public name. `stop_first_learned` says that the old release had to
-    stop before the new one could start.
+    """Describes a project after a deploy.
+
+    `token` is present only if one was made, and is never shown again: with `closed_by_default` because the platform has
+    a public name. `stop_first_learned` reports that the old release had to stop before the new one could start.
     """
 
     token: NotRequired[str]
@@ -117,6 +123,6 @@ class DeployedStatus(ChangedStatus):
 
 
 class StatusWithToken(Status):
-    """A project's status with its new bearer token, which is told this once."""
+    """Describes a project with its new bearer token, which is shown only once."""
 
     token: str

@@ -1,4 +1,4 @@
-"""The API of the platform on AWS: linked repositories, and what was deployed of them."""
+"""Implements the API of the platform on AWS: linked repositories, and their deployments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..api.error_responses import answer_errors, error_response
 from ..api.platform import PlatformState
 from ..api.release import Release
 from ..api.status import Status
+from ..api.version import API_VERSION
 from ..errors import InputError, NotFoundError
 from ..github.archives import Archives
 from ..pushes.deployment_routes import deployment_routes
@@ -20,7 +21,7 @@ from ..pushes.deployments import list_deployments
 from ..pushes.link_routes import link_routes
 from ..pushes.linking import Linking
 from ..targets.aws_lambda.client import AWS
-from ..targets.aws_lambda.target import LambdaTarget
+from ..targets.aws_lambda.projects import LambdaProjects
 from .contracts import Contracts
 from .deployments import DynamoDeployments
 from .links import DynamoLinks, SecretsManagerVault
@@ -31,13 +32,14 @@ from .table import Table
 def create_app(aws: AWS) -> FastAPI:
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
     answer_errors(app)
-    table, target = Table(aws), LambdaTarget(aws)
+    table, target = Table(aws), LambdaProjects(aws)
     links, deployments = DynamoLinks(table, SecretsManagerVault(aws)), DynamoDeployments(table)
 
     @app.get("/v1/platform")
     def describe_platform(request: Request) -> PlatformState:
         return {
             "version": __version__,
+            "api": API_VERSION,
             "pid": None,
             "master": None,
             "projects": len(target.list_projects()),
@@ -64,7 +66,7 @@ def create_app(aws: AWS) -> FastAPI:
         try:
             return list_deployments(commits, target.versions(name))
         except NotFoundError:
-            # It is not there yet, or not any more.
+            # The project does not exist yet, or not any more.
             if not commits:
                 raise
             return list_deployments(commits, ())
@@ -73,7 +75,7 @@ def create_app(aws: AWS) -> FastAPI:
     app.include_router(link_routes(linking, links, deployments, public_url, polls=False))
     app.include_router(deployment_routes(deployments, listed, Contracts(table).of))
 
-    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"], include_in_schema=False)
     def elsewhere(path: str) -> JSONResponse:
         hint = "with AWS credentials, without --platform: add --target lambda"
         return error_response(InputError(f"the platform on AWS does not answer /{path}", hint=hint))
@@ -82,5 +84,5 @@ def create_app(aws: AWS) -> FastAPI:
 
 
 def public_url(request: Request) -> str:
-    """As it was asked: AWS leads nothing here that asks for another name."""
+    """Returns the URL of the request, since AWS passes on no request for another name."""
     return str(request.base_url).rstrip("/")

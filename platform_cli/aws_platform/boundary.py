@@ -1,6 +1,7 @@
-"""The boundary of all roles that the builder makes: whatever policy such a role gets, its function may do no more than
-projects' functions ever have to. Without it, who takes the builder over could make a role that may do anything.
+"""Keeps the permissions boundary of all roles that the builder makes.
 
+Whatever policy such a role gets, its function may do no more than projects' functions ever need to; otherwise whoever
+takes over the builder could make a role that may do anything.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 """
 
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..targets.aws_lambda.client import AWS, absent
+from ..targets.aws_lambda.desired import function_policy
 from ..targets.aws_lambda.names import secret_name, tag_list
 from ..targets.aws_lambda.ownership import foreign_policy, refuse_foreign
 from ..targets.aws_lambda.places import Place, arn, iam_arn
 from ..targets.aws_lambda.roles import of_region
-from ..targets.aws_lambda.wanted import policy
 from .names import BOUNDARY, TAGS, in_region
-from .resources import State
+from .resources import ResourceState
 from .team_statements import Statements, of_team
 
 NO_POLICY = "NoSuchEntity"
@@ -28,13 +29,13 @@ def boundary_arn(place: Place) -> str:
 
 
 def boundary_policy(place: Place, allowed: Statements = ()) -> dict[str, Any]:
-    """What the functions of all projects may do together, with what the team has allowed them."""
-    document = policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
+    """Returns what the functions of all projects may do, with the statements that the team has allowed."""
+    document = function_policy(place, "*", [arn(place, "secretsmanager", f"secret:{secret_name('*')}")])
     return {**document, "Statement": [*document["Statement"], *allowed]}
 
 
 def allowed_by_team(aws: AWS) -> Statements:
-    """As the boundary has it now."""
+    """Returns the team's statements in the present boundary, none before it exists."""
     with absent(NO_POLICY):
         return of_team(_document(aws, boundary_arn(aws)))
     return ()
@@ -42,7 +43,7 @@ def allowed_by_team(aws: AWS) -> Statements:
 
 @dataclass(frozen=True, slots=True)
 class BoundaryResource:
-    """`allowed` is what the team allows from now on, None for what it has allowed."""
+    """Is the boundary's policy; `allowed` are the team's new statements, None to keep the present ones."""
 
     aws: AWS
     allowed: Statements | None = None
@@ -51,15 +52,18 @@ class BoundaryResource:
     def shown(self) -> str:
         return f"policy {in_region(BOUNDARY, self.aws.region)}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(NO_POLICY):
-            return "there" if _document(self.aws, boundary_arn(self.aws)) == self._wanted() else "different"
+            return "there" if _document(self.aws, boundary_arn(self.aws)) == self._desired() else "different"
         return "missing"
 
     def make(self) -> None:
-        """Raises InputError where there is one that is not homeport's."""
+        """Creates or updates the policy.
+
+        Raises InputError if there is a policy of that name that is not homeport's.
+        """
         roles, name = self.aws.roles, boundary_arn(self.aws)
-        document = json.dumps(self._wanted(), separators=(",", ":"))
+        document = json.dumps(self._desired(), separators=(",", ":"))
         with absent("EntityAlreadyExists"):
             roles.create_policy(
                 PolicyName=in_region(BOUNDARY, self.aws.region), PolicyDocument=document, Tags=tag_list(TAGS)
@@ -69,17 +73,17 @@ class BoundaryResource:
         _delete_old_versions(self.aws, name)
         roles.create_policy_version(PolicyArn=name, PolicyDocument=document, SetAsDefault=True)
 
-    def _wanted(self) -> dict[str, Any]:
+    def _desired(self) -> dict[str, Any]:
         return boundary_policy(self.aws, allowed_by_team(self.aws) if self.allowed is None else self.allowed)
 
 
 def remove_boundary(aws: AWS) -> None:
-    """The roles of projects, which go on, are without one again: IAM keeps a policy that is in use."""
+    """Removes the boundary, first from the roles of projects, since IAM keeps a policy that is in use."""
     _remove_policy(aws, boundary_arn(aws))
 
 
 def remove_early_boundary(aws: AWS) -> None:
-    """That of a homeport whose names had no region, if it is of this one."""
+    """Removes the boundary of a version whose names had no region, if it is of this region."""
     name = iam_arn(aws, f"policy/{BOUNDARY}")
     with absent(NO_POLICY):
         if of_region(aws, _document(aws, name)):
@@ -105,7 +109,7 @@ def _document(aws: AWS, name: str) -> Any:
 
 
 def _delete_old_versions(aws: AWS, name: str) -> None:
-    """A policy has room for five, and goes when it has one."""
+    """Deletes all but the default version: a policy can have five, and can be deleted only with one."""
     for version in aws.roles.list_policy_versions(PolicyArn=name)["Versions"]:
         if not version["IsDefaultVersion"]:
             aws.roles.delete_policy_version(PolicyArn=name, VersionId=version["VersionId"])

@@ -1,4 +1,4 @@
-"""The function that builds: each message names a project that has something to do.
+"""Runs the function that builds; each message names a project that has something to do.
 
 There is no git on Lambda, so commits come as archives through GitHub's API. Everything is written below /tmp.
 """
@@ -34,27 +34,27 @@ from .table import Table
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - all that a function may write
 HOME = TEMPORARY / "homeport"
-# By the variable that says where it is: what a build writes beside homeport's own.
+# The folders to which builds write, by the variable that names each.
 FOLDERS = {"UV_CACHE_DIR": TEMPORARY / "uv", "HOME": TEMPORARY / "user", "TMPDIR": TEMPORARY / "temporary"}
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# So often a message comes before what it is about is given up.
+# The number of times that a message is received before its deployment is given up.
 TRIES = 3
-# Bytes that a build should find; packages of earlier ones make room.
+# The free bytes that a build should find; packages of earlier builds are removed for them.
 ROOM = 2 * 1000**3
 
 
 class UntoldError(Exception):
-    """GitHub has not heard everything yet: the message has to come again."""
+    """Says that not everything was reported to GitHub, so the message has to come again."""
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
-    """An event of Lambda's for messages of SQS. What it raises makes a message come again."""
+    """Handles an event of Lambda's with messages of SQS; an exception makes a message come again."""
     for record in event["Records"]:
         asyncio.run(_builder().receive(Message.read(record)))
 
 
 class Builder:
-    """What it builds in is `home` and the `folders`."""
+    """Builds in `home` and the `folders`."""
 
     def __init__(self, aws: AWS, home: Home, *folders: Path) -> None:
         self._folders = (home.root, *folders)
@@ -68,8 +68,9 @@ class Builder:
         self._deploys = PushDeploys(links, self._deployments, deployer, Archives(), self._changed)
 
     async def receive(self, message: Message) -> None:
-        """Raises UntoldError when GitHub has to be told once more, RateLimitError when it wants to be asked later;
-        whatever it raises, the message comes again.
+        """Handles a message, which comes again after any exception.
+
+        Raises UntoldError if GitHub has to be told again, and RateLimitError if it wants to be asked later.
         """
         try:
             if message.is_dead:
@@ -87,18 +88,19 @@ class Builder:
         if tries > TRIES:
             why = f"the build ended {TRIES} times without a result, for its memory or its time (15 minutes) most likely"
             self._give_up((one for one in self._deployments.of(project) if one.state == "running"), why)
-        # What runs has no builder any more: there is only one for a project at a time.
+        # A running deployment has no builder any more, since a project has only one at a time.
         self._deployments.restart(project)
         self.settle(project)
         await self._deploys.work(project)
 
     def settle(self, project: str) -> None:
-        """Folders for a build of `project`: those of the one before, which has left there what it liked while its
-        server was loaded, are another project's no more. Nor are they kept when they fill the disk.
+        """Empties the folders before another project's build, and when the disk is nearly full.
+
+        The previous build's server could write anything into them while it was loaded.
         """
         if self._built not in (None, project) or shutil.disk_usage(TEMPORARY).free < ROOM:
             for folder in self._folders:
-                # By another name, since a folder may be made so that it cannot be removed.
+                # Under another name, since a folder may be made so that it cannot be removed.
                 left = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
                 folder.rename(left)
                 folder.mkdir(mode=0o700)
@@ -106,7 +108,7 @@ class Builder:
         self._built = project
 
     def _bury(self, message: Message) -> None:
-        """The message came too often. What it was sent for has failed; what came later begins with a new message."""
+        """Fails the deployments of a message that came too often; later ones get a new message."""
         why = f"the builder failed too often: its log group is /aws/lambda/{BUILDER}; push again to try again"
         waiting = [one for one in self._deployments.of(message.project) if one.state in ("waiting", "running")]
         self._give_up((one for one in waiting if one.queued_at <= message.sent_at), why)
@@ -119,7 +121,7 @@ class Builder:
             self._deployments.end(deployment, "failed", error=why)
 
     async def _tell(self, project: str) -> float | None:
-        """None when GitHub knows everything, else in how many seconds to tell it again."""
+        """Reports to GitHub, and returns None, or the seconds after which to try again."""
         untold = self._reporter.untold(self._deployments.unreported(project))
         told = [await self._reporter.tell_all(each) for each in untold.values()]
         return max((seconds for seconds in told if seconds is not None), default=None)
@@ -133,11 +135,11 @@ def _builder() -> Builder:
     os.environ |= {"HOMEPORT_HOME": str(HOME), **{name: str(folder) for name, folder in FOLDERS.items()}}
     for folder in FOLDERS.values():
         folder.mkdir(mode=0o700, exist_ok=True)
-    # It may have been asked already, and remembers.
+    # tempfile caches the folder that it has found before.
     tempfile.tempdir = None
     aws = AWS(None)
-    # Packages are built here, and a server is loaded to hear what it offers: none of them may have our credentials,
-    # neither from what it inherits nor from this process's files in /proc.
+    # Packages are built here, and a server is loaded to inspect it. None of them may have homeport's credentials,
+    # neither from their environment nor from this process's files in /proc.
     aws.hold_credentials()
     keep_memory_private()
     for name in CREDENTIALS:

@@ -1,4 +1,4 @@
-"""What the releases that were made here offer: items of the table, packed."""
+"""Stores the contracts of releases that were made here, compressed, as items of the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Contracts:
             self._table.delete(old["pk"], old["sk"])
 
     def of(self, project: str, release: int) -> Mapping[str, Any] | None:
-        """None also of a release that was not made here, but on a laptop."""
+        """Returns a release's contract, None for one that was made on a laptop."""
         item = self._table.get(_pk(project), f"{release:08d}")
         contract: Mapping[str, Any] | None = json.loads(zlib.decompress(bytes(item["contract"]))) if item else None
         return contract

@@ -1,4 +1,4 @@
-"""Releases on AWS Lambda, made by a function: the same steps as `homeport deploy --target lambda` on a laptop."""
+"""Deploys to AWS Lambda within a function, by the same steps as `homeport deploy --target lambda` on a laptop."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from ..errors import BusyError, ConfigError, ReleaseError
+from ..config.project import Project
+from ..errors import BusyError, ConfigError
+from ..findings.libraries import find_library_changes
 from ..findings.offers import check_still_offers
 from ..home import Home
 from ..origin import Origin
 from ..pushes.deployer import Deployed, Emit, Read, token_note, told_stages
-from ..targets.aws_lambda.build import make_wanted
+from ..target_table import target_argument
+from ..targets.aws_lambda.apply import apply_plan, wait_for_instances
+from ..targets.aws_lambda.build import build_candidate
 from ..targets.aws_lambda.client import AWS, aws_errors
-from ..targets.aws_lambda.concurrency import wait_until_ready
-from ..targets.aws_lambda.executor import Executor
-from ..targets.aws_lambda.front_lines import front_lines
-from ..targets.aws_lambda.fronts import read_front
+from ..targets.aws_lambda.desired import asked_statements
 from ..targets.aws_lambda.live import Live, read_live
 from ..targets.aws_lambda.planner import make_plan
 from ..targets.aws_lambda.secrets_manager import ProjectSecrets
 from ..targets.aws_lambda.target import LambdaTarget
-from ..targets.aws_lambda.wanted import asked_statements
 from .boundary import allowed_by_team, boundary_arn
 from .contracts import Contracts
 from .team_statements import check_within_boundary
 
-# Seconds for which a deploy of the same project from a laptop is waited for.
+# The seconds to wait while the same project is deployed from a laptop, and between two tries.
 PATIENCE_S = 120
 AGAIN_S = 2
 
@@ -48,46 +48,46 @@ class LambdaDeployer:
         return await asyncio.to_thread(self._deploy, project, read, emit, source, origin)
 
     def _deploy(self, name: str, read: Read, emit: Emit, source: str, origin: Callable[[], Origin]) -> Deployed:
+        stages = told_stages(emit)
+
+        def note(text: str) -> None:
+            emit({"event": "note", "text": text})
+
         folder = Path(tempfile.mkdtemp(prefix="homeport-build-"))
         try:
-            project = read(folder)
-            if (region := project.on_lambda.region) not in (None, self._aws.region):
-                raise ConfigError(f"[deployment.lambda] region is {region}, and this platform is in {self._aws.region}")
-            asks = any(asked_statements(project.on_lambda))
-            check_within_boundary(project.on_lambda, allowed_by_team(self._aws) if asks else ())
-            stages = told_stages(emit)
-            wanted, contract = make_wanted(
-                project, lambda: self._aws, self._home, stages, lambda text: emit({"event": "note", "text": text})
-            )
-            check_still_offers(contract, self.contract(name))
-            settings = replace(wanted.settings, boundary=boundary_arn(self._aws))
+            candidate = build_candidate(self._bounded(read(folder)), lambda: self._aws, self._home, stages, note)
+            for finding in find_library_changes(candidate.manifest):
+                note(f"{finding.text}; {finding.hint}")
+            check_still_offers(candidate.contract, self.contract(name))
+            desired = replace(candidate.desired, folder=source)
             for attempt in _patiently():
                 with attempt:
-                    plan = make_plan(self._aws, replace(wanted, folder=source, settings=settings))
+                    plan = make_plan(self._aws, desired)
                     for text in plan.notes:
-                        emit({"event": "note", "text": text})
-                    executor = Executor(self._aws, plan, origin, speaks_mcp=contract is not None)
-                    with stages.run("apply"):
-                        executor.run()
+                        note(text)
+                    applied = apply_plan(self._aws, plan, stages, origin, keep=_kept_by_nobody)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        live = self._live(name)
-        active = live.active
-        self._tell_names(live, emit)
-        if active is None:
-            raise ReleaseError(f"{name} was destroyed while it was deployed", hint="push again")
-        self._contracts.keep(name, active.release, contract)
-        if wanted.scaling.min:
-            with stages.run("ready"):
-                wait_until_ready(self._aws, name, f"v{active.release}")
-        note = token_note(name, " --target lambda") if executor.token else None
-        return Deployed(active.release, contract, changed=bool(plan.steps), note=note)
+        for text in applied.notes:
+            note(text)
+        release = int((applied.status["release"] or "").removeprefix("v"))
+        self._contracts.keep(name, release, candidate.contract)
+        wait_for_instances(self._aws, plan, applied, stages)
+        told = token_note(name, target_argument(LambdaTarget.name)) if applied.token else None
+        return Deployed(release, candidate.contract, changed=applied.changed, note=told)
 
-    def _tell_names(self, live: Live, emit: Emit) -> None:
-        with aws_errors():
-            front = read_front(self._aws, live.tags)
-        for line in front_lines(front.data()) if front else ():
-            emit({"event": "note", "text": line})
+    def _bounded(self, project: Project) -> Project:
+        """Returns the project with the boundary of all that is deployed here.
+
+        Raises ConfigError if it asks for more than the boundary allows.
+        """
+        asked = project.on_lambda
+        if asked.region not in (None, self._aws.region):
+            raise ConfigError(
+                f"[deployment.lambda] region is {asked.region}, and this platform is in {self._aws.region}"
+            )
+        check_within_boundary(asked, allowed_by_team(self._aws) if any(asked_statements(asked)) else ())
+        return replace(project, on_lambda=replace(asked, boundary=boundary_arn(self._aws)))
 
     async def destroy(self, project: str) -> None:
         await asyncio.to_thread(_patiently(), self._target.destroy, project)
@@ -110,8 +110,12 @@ class LambdaDeployer:
             ProjectSecrets(self._aws, preview).set(now.values)
 
 
+def _kept_by_nobody(_url: str, _token: str) -> None:
+    """Does nothing with a new token, since nobody is here to see it: the build's log tells how to get another one."""
+
+
 def _patiently() -> Retrying:
-    """Again for as long as somebody else deploys the same project."""
+    """Retries while the same project is deployed elsewhere."""
     return Retrying(
         retry=retry_if_exception_type(BusyError),
         stop=stop_after_delay(PATIENCE_S),

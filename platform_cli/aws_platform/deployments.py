@@ -1,5 +1,7 @@
-"""Deployments on AWS: items of the table. Of each project one item counts them, and every new one is written on the
-condition that it is the next: so two deliveries at once do not overlook each other.
+"""Stores deployments on AWS, as items of the table.
+
+Of each project one item counts them, and every new one is written on the condition that it is the next, so that two
+deliveries at once do not overlook each other.
 """
 
 from __future__ import annotations
@@ -10,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import AWSError
-from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted
+from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, DeploymentRequest, Deployments, DeploymentState
 from .table import Item, Put, Table, Update, fields_of
 
 PREFIX, HEAD = "deployment#", "head"
 COMMENTS = "comments"
-# After so long without a change a pull request gets another comment.
+# The seconds without a change after which a pull request gets a new comment.
 COMMENT_S = 365 * 86400
-# A transaction that met another one is tried again, after a random while that grows.
+# A transaction that conflicted is retried after a random wait that grows.
 ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S = 20, 0.02, 1.0
 
 
@@ -29,8 +31,8 @@ class DynamoDeployments(Deployments):
         items = self._table.query(_pk(project), PREFIX, newest_first=True)
         return [_deployment(item) for item in items]
 
-    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
-        chosen = list(wanted)
+    def insert(self, requests: Iterable[DeploymentRequest], decide: Decide, delivery: str | None) -> list[str]:
+        chosen = list(requests)
         for attempt in range(ATTEMPTS):
             now = time.time()
             remembered: Item = {"pk": f"delivery#{delivery}", "sk": "-", "expires": int(now + REMEMBERED_S)}
@@ -52,13 +54,15 @@ class DynamoDeployments(Deployments):
         raise AWSError("too much is deployed at once", hint="have GitHub deliver it again")
 
     def _read(self, project: str) -> tuple[int, list[Deployment]]:
-        """How many there have been, and those that are kept, newest first: in one look."""
+        """Returns the number of deployments there have been, and those that are kept, the newest first,
+        of one query.
+        """
         items = self._table.query(_pk(project), newest_first=True)
         count = next((item["newest"] for item in items if item["sk"] == HEAD), 0)
         return count, [_deployment(item) for item in items if item["sk"] != HEAD]
 
     def _prune(self, before: list[Deployment]) -> None:
-        """After one more than `before`."""
+        """Removes what exceeds KEPT once one more than `before` is stored."""
         for old in before[KEPT - 1 :]:
             if old.state not in ("waiting", "running"):
                 self._delete(old)
@@ -67,12 +71,15 @@ class DynamoDeployments(Deployments):
         self._table.delete(_pk(deployment.project), _sk(deployment))
         self._table.delete(*_log(deployment))
 
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         condition = {"state": only_if} if only_if else {}
         return self._table.update(Update(_pk(deployment.project), _sk(deployment), fields, condition))
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
-        """What there is of an ended preview goes in time; one that is opened again writes what it needs anew."""
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
+        """Ends a deployment as the base does, and lets the items of an ended preview expire.
+
+        A preview that is opened again writes the items that it needs anew.
+        """
         super().end(deployment, state, **fields)
         if state == "gone":
             expires = {"expires": int(time.time() + REMEMBERED_S)}
@@ -109,15 +116,17 @@ class DynamoDeployments(Deployments):
         self._table.put({"pk": COMMENTS, "sk": preview, "github_id": github_id, "expires": expires})
 
 
-def _actions(wanted: Wanted, number: int, overtaken: Sequence[Deployment], now: float) -> list[Put | Update]:
-    pk = _pk(wanted.project)
-    new = Deployment(number + 1, wanted.project, wanted.link, wanted.pull, wanted.sha, "waiting", now)
+def _actions(
+    request: DeploymentRequest, number: int, overtaken: Sequence[Deployment], now: float
+) -> list[Put | Update]:
+    pk = _pk(request.project)
+    new = Deployment(number + 1, request.project, request.link, request.pull, request.sha, "waiting", now)
     actions: list[Put | Update] = [
         Update(pk, HEAD, {"newest": new.id}, {"newest": number} if number else None),
         Put({"pk": pk, "sk": _sk(new), **fields_of(new)}, new=True),
     ]
-    if wanted.pull is not None:
-        actions.append(Put({"pk": f"previews#{wanted.link}", "sk": wanted.project}))
+    if request.pull is not None:
+        actions.append(Put({"pk": f"previews#{request.link}", "sk": request.project}))
     return actions + [
         Update(pk, _sk(one), {"state": "overtaken", "ended_at": now}, {"state": "waiting"}) for one in overtaken
     ]
@@ -132,7 +141,9 @@ def _sk(deployment: Deployment) -> str:
 
 
 def _log(deployment: Deployment) -> tuple[str, str]:
-    """Apart from the rest: lists of deployments are read often, and logs are long."""
+    """Returns the key of a deployment's log, which is an item of its own since lists are read often, and
+    logs are long.
+    """
     return f"log#{deployment.project}", f"{deployment.id:012d}"
 
 

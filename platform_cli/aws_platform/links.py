@@ -1,4 +1,4 @@
-"""Links on AWS: items of the table, secrets in Secrets Manager."""
+"""Stores links on AWS: in items of the table, and their secrets in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DynamoLinks(Links):
 
     def repositories(self) -> list[LinkedRepository]:
         found = [_repository(item) for item in self._table.query(REPOSITORIES)]
-        return sorted(found, key=lambda repository: repository.repository.name)
+        return sorted(found, key=lambda repository: repository.on_github.name)
 
     def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
         return [
@@ -59,7 +59,7 @@ def _repository(item: Item) -> LinkedRepository:
 
 
 class SecretsManagerVault:
-    """One secret per repository, a JSON object of names and texts."""
+    """Keeps one secret per repository, a JSON object of names and texts."""
 
     def __init__(self, aws: AWS) -> None:
         self._aws = aws

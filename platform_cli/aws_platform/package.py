@@ -1,4 +1,6 @@
-"""homeport itself as layers for its functions: the packages it needs, cross-installed as a user's are, and its code."""
+"""Packages homeport itself as layers for its functions: the packages it needs, cross-installed as a user's are, and its
+code.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from ..pipeline.stages import Stages
 from ..targets.aws_lambda.artifacts import check_python, compiled_entries, on_lambda, packages_of
 from ..targets.aws_lambda.bytecode import sources_of
 
-# What a function has loaded when it answers: that is compiled beforehand.
+# Prints the modules that a function has loaded when it answers, which are compiled beforehand.
 LOADED = (
     "import json, sys, platform_cli.aws_platform.web, platform_cli.aws_platform.api, "
     "platform_cli.aws_platform.builder, "
@@ -35,7 +37,9 @@ OWN = ("platform_cli", "homeport_runtime")
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """`function` is what every function has to have of its own: nothing that it needs."""
+    """Holds the archives of the platform's functions; `function` is a placeholder, since their code is
+    in the layers.
+    """
 
     packages: Archive
     code: Archive

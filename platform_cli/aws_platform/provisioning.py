@@ -1,4 +1,4 @@
-"""The platform on AWS as a whole: what there has to be, in the order in which it is made."""
+"""Provisions the platform on AWS: what there has to be, in the order in which it is created."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ from .roles import builder_policy, web_policy
 from .team_statements import Statements
 
 MODULES = "platform_cli.aws_platform"
-# Linking waits for GitHub's ping.
+# The time includes waiting for GitHub's ping.
 WEB_S, WEB_MB = 60, 1024
-# A build gets almost two CPUs, and room for two layers of a large project.
+# With this memory a build gets almost two CPUs; the disk has room for two layers of a large project.
 BUILD_MB, BUILD_DISK_MB = 3008, 8192
 DISK_MB = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioning:
-    """What is there and what is to be. `token` is what the API wants, when this makes a new one: it is nowhere else."""
+    """Holds the resources that the platform is to have; `token` is a new token for the API, which is stored nowhere
+    else.
+    """
 
     aws: AWS
     resources: tuple[Resource, ...]
@@ -44,14 +46,14 @@ class Provisioning:
     token: str | None = field(repr=False)
 
     def steps(self) -> list[tuple[Step, Resource]]:
-        """Reads only."""
+        """Returns the steps that are necessary, and changes nothing."""
         verbs = {"missing": "create", "different": "update"}
         with aws_errors():
             states = [(resource, resource.state()) for resource in self.resources]
         return [(Step(verbs[state], one.shown), one) for one, state in states if state != "there"]
 
     def apply(self, steps: Sequence[tuple[Step, Resource]]) -> str:
-        """The platform's URL."""
+        """Carries out the steps, and returns the platform's URL."""
         with aws_errors():
             for _, resource in steps:
                 resource.make()
@@ -61,8 +63,10 @@ class Provisioning:
 
 
 def provision(aws: AWS, package: Package, *, new_token: bool, allowed: Statements | None = None) -> Provisioning:
-    """A token stays until a new one is wanted; one that was made for a platform without its URL nobody was told.
-    `allowed` is as BoundaryResource has it.
+    """Returns what the platform is to be; the token stays unless a new one is wanted.
+
+    A token of a platform without a URL was never shown to anybody, so it is replaced. `allowed` is as for
+    BoundaryResource.
     """
     url = URLResource(aws, WEB)
     with aws_errors():

@@ -1,9 +1,9 @@
-"""What wakes the builder: a message per project that has something to do, in the order of each project.
+"""Wakes the builder: a message per project that has something to do, in the order of each project.
 
-The queue is FIFO with the project as the message group, so that no two builders ever work on one project, and those of
-other projects do not wait. What there is to do is in the table; a message says only where to look. Therefore one too
-many does nothing, and one that comes again after a builder was killed finishes what that one began. One that comes too
-often goes to a queue of its own, which the builder reads, too: nobody waits for what has failed for good.
+The queue is FIFO with the project as the message group, so that no two builders ever work on one project, and other
+projects do not wait. What there is to do is in the table, and a message says only where to look. So an extra message
+does nothing, and one that comes again after a builder was killed finishes its work. One that comes too often goes to a
+dead-letter queue, which the builder reads, too, so that nobody waits for what has failed for good.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ from ..targets.aws_lambda.client import AWS, aws_errors
 from .names import DEAD_QUEUE, QUEUE_VARIABLE
 from .table import Table
 
-# Seconds between two looks for a ping, which comes to another instance of the function.
+# The seconds between checks for a ping, which another instance of the function receives.
 PING_S = 0.2
 PINGS = "pings"
 REMEMBERED_S = 86400
-# Seconds for which a message that failed is put off, at least and at most: SQS hides none for more than 12 hours from
-# when it was received (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html).
+# The seconds for which a failed message is delayed, at least and at most: SQS hides none for more than 12 hours after
+# it was received
+# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html).
 LEAST_S, MOST_S = 60, 11 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One of SQS, as Lambda hands it over. `sent_at` is in seconds since 1970, `tries` counts how often it has come."""
+    """Is a message of SQS, as Lambda passes it on; `sent_at` is in seconds since 1970, `tries`
+    counts its deliveries.
+    """
 
     project: str
     sent_at: float
@@ -58,7 +61,10 @@ class Queue:
         self._url = os.environ[QUEUE_VARIABLE]
 
     def wake(self, project: str) -> None:
-        """Raises AWSError: then GitHub hears that its delivery was not taken."""
+        """Sends a message for `project`.
+
+        Raises AWSError if it cannot be sent, after which GitHub learns that its delivery was not accepted.
+        """
         with aws_errors():
             self._aws.queues.send_message(
                 QueueUrl=self._url,
@@ -68,8 +74,8 @@ class Queue:
             )
 
     def postpone(self, message: Message, seconds: float) -> None:
-        """It comes again after so long."""
-        # The URLs of an account's queues differ in their names alone.
+        """Delays a message's next delivery."""
+        # The URLs of an account's queues differ only in their names.
         url = f"{self._url.rpartition('/')[0]}/{message.queue}"
         hidden = int(min(max(seconds, LEAST_S), MOST_S))
         with aws_errors():

@@ -1,4 +1,4 @@
-"""The queues as resources, and the builder as the reader of their messages."""
+"""Defines the queues as resources, and the event source that passes their messages to the builder."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from ..targets.aws_lambda.client import AWS, absent, code_of
 from ..targets.aws_lambda.creation import when_known
 from ..targets.aws_lambda.places import arn
 from .names import TAGS
-from .resources import State
+from .resources import ResourceState
 
 NO_QUEUE = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-# For a minute after its end nobody can have a queue of that name
-# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html).
+# For a minute after a deletion no queue can have the same name
 DELETED_RECENTLY = "AWS.SimpleQueueService.QueueDeletedRecently"
-# A build's; the queue has to hide a message for longer, and then brings it again.
+# The seconds of the longest build, for longer than which the queue has to hide a message before it delivers it again.
 BUILD_S = 900
 HIDDEN_S = BUILD_S + 60
-# Times that a message comes before it goes to the dead ones: builds that end without a result (builder.TRIES), and
-# reports that GitHub does not take. Meanwhile those behind it of the same project wait.
+# The deliveries of a message before it becomes a dead letter: of builds that end without a result (builder.TRIES), and
+# of reports that GitHub does not accept. Meanwhile later messages of the same project wait.
 MAX_RECEIVES = 6
-# What SQS keeps messages for at most.
+# The longest time for which SQS keeps messages.
 KEPT_S = 14 * 86400
 
 
 @dataclass(frozen=True, slots=True)
 class QueueResource:
-    """A FIFO queue; what comes too often from it goes to `dead`."""
+    """Is a FIFO queue; `dead` is its dead letter queue."""
 
     aws: AWS
     name: str
@@ -56,7 +55,7 @@ class QueueResource:
             **({"RedrivePolicy": json.dumps(redrive)} if redrive else {}),
         }
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(*NO_QUEUE):
             found = self.aws.queues.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
             same = all(_read(found.get(name)) == _read(value) for name, value in self._attributes.items())
@@ -76,7 +75,7 @@ class QueueResource:
 
 @dataclass(frozen=True, slots=True)
 class SourceResource:
-    """Messages of the queue are events of the function, one at a time for each project."""
+    """Passes messages of the queue to the function as events, one at a time for each project."""
 
     aws: AWS
     queue: QueueResource
@@ -91,7 +90,7 @@ class SourceResource:
         mappings: list[dict[str, Any]] = answer["EventSourceMappings"]
         return [one for one in mappings if one["FunctionArn"].split(":")[6] == self.function]
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self._found() else "missing"
 
     def make(self) -> None:
@@ -101,5 +100,5 @@ class SourceResource:
 
 
 def _read(value: str | None) -> Any:
-    """AWS writes JSON in its own way."""
+    """Parses an attribute, since AWS formats JSON in its own way."""
     return json.loads(value) if value else None

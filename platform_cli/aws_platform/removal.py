@@ -1,4 +1,4 @@
-"""The platform's end on AWS: all that is called as it is called, whatever deploy made it. Projects go on serving."""
+"""Removes the platform from AWS, by the names of its resources, whatever deploy made them; projects serve on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .queue_resources import NO_QUEUE
 
 
 def is_there(aws: AWS) -> bool:
-    """The table is made first, and goes last. Raises InputError where it is not homeport's."""
+    """Tells whether the platform exists, by its table, which is created first and removed last.
+
+    Raises InputError if the table is not homeport's.
+    """
     with absent(MISSING):
         refuse_foreign(foreign_table(aws, aws.tables.describe_table(TableName=TABLE)["Table"], TAGS))
         return True
@@ -24,13 +27,13 @@ def is_there(aws: AWS) -> bool:
 
 
 def plan_platform_removal(aws: AWS) -> Removal:
-    """What goes with the platform, by its kinds."""
+    """Returns what is removed with the platform, by kind."""
     names = f"functions {WEB} and {BUILDER}, their roles and logs", f"table {TABLE} with links and deployments"
     return Removal((*names, f"queues {QUEUE} and {DEAD_QUEUE}", "the boundary of projects' roles", "links' secrets"))
 
 
 def remove_platform(aws: AWS) -> None:
-    """Again and again without harm, so that one that was interrupted can be finished."""
+    """Removes the platform; it is idempotent, so that an interrupted removal can be finished."""
     functions = aws.functions
     with absent(MISSING):
         functions.delete_function_url_config(FunctionName=WEB)
@@ -54,13 +57,13 @@ def remove_platform(aws: AWS) -> None:
         aws.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     with absent(MISSING, "ResourceInUseException"):
         aws.tables.delete_table(TableName=TABLE)
-    # Until its name is free again for the next platform.
+    # Waits until the name is free for the next platform.
     with absent(MISSING):
         aws.tables.get_waiter("table_not_exists").wait(TableName=TABLE, WaiterConfig=WAITER)
 
 
 def remove_early_roles(aws: AWS) -> None:
-    """Those of a homeport whose names had no region, if they are of this one; no function takes them any more."""
+    """Removes roles of this region from before names had the region, which no function uses any more."""
     for name in (WEB, BUILDER):
         with absent(NO_ENTITY):
             if is_of_region(aws, aws.roles.get_role(RoleName=name)["Role"]):
@@ -75,7 +78,7 @@ def _remove_role(aws: AWS, name: str) -> None:
 
 
 def remove_layers(aws: AWS, *, but: Collection[str] = ()) -> None:
-    """Those that are not named."""
+    """Removes the platform's layers except those in `but`."""
     for page in aws.functions.get_paginator("list_layers").paginate():
         for name in [layer["LayerName"] for layer in page["Layers"]]:
             if name.startswith(f"{PLATFORM}_") and name not in but:

@@ -1,5 +1,6 @@
-"""The platform's resources on AWS, one class for each kind. Each says whether it is there as it should be, and makes
-itself so, again and again without harm.
+"""Defines the platform's resources on AWS, one class for each kind.
+
+Each compares itself with what exists, and creates or updates it; both are idempotent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ..targets.aws_lambda.ownership import foreign_function, foreign_role, forei
 from ..targets.aws_lambda.places import iam_arn
 from .names import PLATFORM, TAGS
 
-State = Literal["missing", "different", "there"]
+ResourceState = Literal["missing", "different", "there"]
 LOG_DAYS = 30
 
 
@@ -35,7 +36,7 @@ class Resource(Protocol):
     @property
     def shown(self) -> str: ...
 
-    def state(self) -> State: ...
+    def state(self) -> ResourceState: ...
 
     def make(self) -> None: ...
 
@@ -49,7 +50,7 @@ class TableResource:
     def shown(self) -> str:
         return f"table {self.name}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(MISSING):
             table = self.aws.tables.describe_table(TableName=self.name)["Table"]
             if table["TableStatus"] == "DELETING":
@@ -75,7 +76,7 @@ class LogGroupResource:
     def shown(self) -> str:
         return f"logs in {self.name} for {LOG_DAYS} days"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         groups = self.aws.logs.describe_log_groups(logGroupNamePrefix=self.name)["logGroups"]
         found = next((group for group in groups if group["logGroupName"] == self.name), None)
         if found is None:
@@ -100,7 +101,7 @@ class RoleResource:
     def arn(self) -> str:
         return iam_arn(self.aws, f"role/{self.name}")
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent("NoSuchEntity"):
             refuse_foreign(foreign_role(self.aws.roles.get_role(RoleName=self.name)["Role"], TAGS))
             with absent("NoSuchEntity"):
@@ -115,7 +116,7 @@ class RoleResource:
 
 @dataclass(frozen=True, slots=True)
 class LayerResource:
-    """Called by what is in it, so that it never changes."""
+    """Is a layer, named after the hash of its content, so that it never changes."""
 
     aws: AWS
     kind: str
@@ -135,7 +136,7 @@ class LayerResource:
     def arn(self) -> str | None:
         return layer_arn(self.aws, self.name)
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self.arn else "missing"
 
     def make(self) -> None:
@@ -144,7 +145,9 @@ class LayerResource:
 
 @dataclass(frozen=True, slots=True)
 class FunctionResource:
-    """`variables` are asked for when the function is made: they name what is made before it."""
+    """Is a function; `variables` is called when the function is made, since they name resources that are made before
+    it.
+    """
 
     aws: AWS
     name: str
@@ -161,7 +164,7 @@ class FunctionResource:
     def shown(self) -> str:
         return f"function {self.name}"
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         with absent(MISSING):
             found = self.aws.functions.get_function_configuration(FunctionName=self.name)
             tags = self.aws.functions.list_tags(Resource=found["FunctionArn"])["Tags"]
@@ -204,7 +207,7 @@ class FunctionResource:
 
 @dataclass(frozen=True, slots=True)
 class URLResource:
-    """The function's URL, which anybody may ask: the function itself looks at signatures and tokens."""
+    """Is the function's URL, which anybody may call: the function itself checks signatures and tokens."""
 
     aws: AWS
     function: str
@@ -220,7 +223,7 @@ class URLResource:
             return str(found["FunctionUrl"]).rstrip("/")
         return None
 
-    def state(self) -> State:
+    def state(self) -> ResourceState:
         return "there" if self.url else "missing"
 
     def make(self) -> None:

@@ -1,8 +1,8 @@
-"""What the platform's two functions may do: no more than they do.
+"""Defines the policies of the platform's two functions, which allow no more than what they do.
 
-The one that the world sees reads and writes the table, the queue and the secrets of links, and looks at projects. The
-builder makes, changes and removes what belongs to projects, all of it called homeport-*; which is not what the platform
-itself is called, so that it cannot change itself.
+The web function reads and writes the table, the queue and the secrets of links, and reads projects. The builder
+creates, changes and removes the resources of projects, which are all named homeport-*; the platform's own have other
+names, so that the builder cannot change the platform.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..targets.aws_lambda.places import Place, arn, iam_arn
-from ..targets.aws_lambda.policies import allow, policy, project_statements
+from ..targets.aws_lambda.policies import allow, policy_document, project_statements
 from .boundary import boundary_arn
 from .names import BUILDER, DEAD_QUEUE, QUEUE, SECRETS, TABLE, WEB
 
@@ -25,7 +25,7 @@ MESSAGES = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMess
 
 
 def web_policy(place: Place) -> dict[str, Any]:
-    return policy(
+    return policy_document(
         _own_logs(place, WEB),
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
         allow("sqs", ("SendMessage",), arn(place, "sqs", QUEUE)),
@@ -35,7 +35,7 @@ def web_policy(place: Place) -> dict[str, Any]:
 
 
 def builder_policy(place: Place) -> dict[str, Any]:
-    return policy(
+    return policy_document(
         _own_logs(place, BUILDER),
         allow("dynamodb", ITEMS, arn(place, "dynamodb", f"table/{TABLE}")),
         allow("sqs", MESSAGES, arn(place, "sqs", QUEUE), arn(place, "sqs", DEAD_QUEUE)),
@@ -52,7 +52,7 @@ def _own_logs(place: Place, function: str) -> dict[str, Any]:
 
 
 def _look_at_projects(place: Place) -> list[dict[str, Any]]:
-    """AWS knows no resource for what lists everything."""
+    """Returns the statements for reading projects; the actions that list everything allow no resource but `*`."""
     return [
         allow("lambda", LOOK_AT_FUNCTIONS, arn(place, "lambda", "function:homeport-*")),
         allow("lambda", ("ListFunctions",), "*"),

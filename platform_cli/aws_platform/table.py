@@ -1,4 +1,6 @@
-"""The platform's one table in DynamoDB: items with a partition key `pk` and a sort key `sk`, both text."""
+"""Accesses the platform's one table in DynamoDB, whose items have a partition key `pk` and a sort key
+`sk`, both text.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ CONDITION = "ConditionalCheckFailedException"
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A whole item; with `new` only where there is none."""
+    """Writes a whole item; with `new` only if it does not exist."""
 
     item: Item
     new: bool = False
@@ -25,7 +27,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Fields of an item that is there, if it has the fields of `only_if` (None: it is not there, and may be made)."""
+    """Changes fields of an item that has the fields of `only_if`; with None the item must not exist, and is created."""
 
     pk: str
     sk: str
@@ -34,7 +36,7 @@ class Update:
 
 
 class Table:
-    """Reads are consistent. Raises AWSError."""
+    """Reads and writes items, with consistent reads, and raises AWSError for AWS's refusals."""
 
     def __init__(self, aws: AWS) -> None:
         self._client = aws.tables
@@ -45,7 +47,7 @@ class Table:
         return _decode(answer["Item"]) if "Item" in answer else None
 
     def query(self, pk: str, prefix: str = "", *, newest_first: bool = False) -> list[Item]:
-        """By sort key."""
+        """Returns items in the order of their sort keys."""
         with aws_errors():
             pages = self._client.get_paginator("query").paginate(
                 TableName=TABLE,
@@ -62,14 +64,14 @@ class Table:
             self._client.put_item(TableName=TABLE, Item=_encode(item))
 
     def update(self, update: Update) -> bool:
-        """False when the condition was not met, and nothing was changed."""
+        """Updates an item, and returns False if the condition does not hold and nothing was changed."""
         with aws_errors(), absent(CONDITION):
             self._client.update_item(TableName=TABLE, **_update(update))
             return True
         return False
 
     def append(self, pk: str, sk: str, name: str, text: str) -> None:
-        """To the item's list `name`, which is made if it is not there."""
+        """Appends to the item's list `name`, which is created if it does not exist."""
         with aws_errors():
             self._client.update_item(
                 TableName=TABLE,
@@ -80,7 +82,7 @@ class Table:
             )
 
     def count(self, pk: str, sk: str) -> int:
-        """1, 2, 3, ..., each number once."""
+        """Returns 1, 2, 3, ..., each number once."""
         with aws_errors():
             answer = self._client.update_item(
                 TableName=TABLE,
@@ -97,7 +99,9 @@ class Table:
             self._client.delete_item(TableName=TABLE, Key=_encode({"pk": pk, "sk": sk}))
 
     def write(self, actions: Sequence[Put | Update]) -> list[int]:
-        """All of them, or none: then the places of those whose conditions were not met, or that met another write."""
+        """Carries out all actions or none, and returns the places of those whose conditions fail or that conflict with
+        others.
+        """
         from botocore.exceptions import ClientError
 
         with aws_errors():
@@ -113,7 +117,7 @@ class Table:
 
 
 def fields_of(row: Any) -> Item:
-    """A dataclass without what it holds of other dataclasses."""
+    """Returns the fields of a dataclass, without converting dataclasses within it."""
     return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
 
 
@@ -149,7 +153,9 @@ def _encode(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _storable(value: Any) -> Any:
-    """DynamoDB has no binary floats; Python's shortest decimal reads back as the same one."""
+    """Returns a value without floats, which DynamoDB does not have; Python's shortest decimal reads back as the same
+    float.
+    """
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, Mapping):

@@ -1,5 +1,6 @@
-"""What a team lets the functions of its projects do beside what all of them may: statements of IAM in the boundary of
-their roles, which `platform deploy --allow` reads.
+"""Reads and checks what a team allows the functions of its projects beyond what all may do.
+
+These are IAM statements in the boundary of the roles, which `platform deploy --allow` reads.
 """
 
 from __future__ import annotations
@@ -13,16 +14,19 @@ from typing import Any
 from ..config.aws import ACTION
 from ..config.project import LambdaSettings
 from ..errors import ConfigError, InputError
-from ..targets.aws_lambda.wanted import asked_statements
+from ..targets.aws_lambda.desired import asked_statements
 
-# What the id of each begins with, so that they are told from homeport's own.
+# The prefix of each statement's id, which distinguishes them from homeport's own.
 TEAM = "Team"
 
 Statements = Sequence[Mapping[str, Any]]
 
 
 def read_statements(file: Path) -> Statements:
-    """Those of a policy document. Raises InputError."""
+    """Returns the statements of a policy document.
+
+    Raises InputError if the file cannot be read, or a statement is not an Allow of actions on resources.
+    """
     try:
         said: list[Mapping[str, Any]] = json.loads(file.read_bytes())["Statement"]
         return [_statement(one, number) for number, one in enumerate(said)]
@@ -37,12 +41,12 @@ def read_statements(file: Path) -> Statements:
 
 
 def of_team(document: Mapping[str, Any]) -> Statements:
-    """Those of a boundary that are the team's."""
+    """Returns the team's statements of a boundary."""
     return [one for one in document["Statement"] if str(one.get("Sid", "")).startswith(TEAM)]
 
 
 def check_within_boundary(settings: LambdaSettings, allowed: Statements) -> None:
-    """Raises ConfigError for what would have no effect beyond a boundary with the team's `allowed` statements."""
+    """Raises ConfigError for settings that have no effect beyond a boundary with the team's `allowed` statements."""
     asked = _asked(settings)
     beyond = [f"{action} on {resource}" for action, resource in asked if not _covers(allowed, action, resource)]
     beyond += [name for name in ("policies", "role", "boundary") if getattr(settings, name)]
@@ -62,7 +66,7 @@ def _asked(settings: LambdaSettings) -> Iterator[tuple[str, str]]:
 
 
 def _covers(allowed: Statements, action: str, resource: str) -> bool:
-    """Names with wildcards are compared as they stand: `s3:Get*` is within `s3:*`."""
+    """Compares names with wildcards as patterns: `s3:Get*` is within `s3:*`."""
     return any(
         any(fnmatchcase(action.lower(), one.lower()) for one in _list(statement["Action"]))
         and any(fnmatchcase(resource, one) for one in _list(statement["Resource"]))
@@ -71,8 +75,10 @@ def _covers(allowed: Statements, action: str, resource: str) -> bool:
 
 
 def _statement(said: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """Raises ValueError, KeyError or TypeError for one that is not understood here: what it takes away, or under which
-    condition it allows, nobody would see where a deploy is refused.
+    """Returns a statement with its id.
+
+    Raises ValueError, KeyError or TypeError for one that denies or has a condition, since nobody would see those where
+    a deploy is refused.
     """
     if {*said} - {"Sid"} != {"Effect", "Action", "Resource"} or said["Effect"] != "Allow":
         raise ValueError

@@ -1,7 +1,7 @@
-"""The function that the world sees: GitHub's webhook, and the API for linked repositories, behind a Function URL.
+"""Runs the function that the world sees: GitHub's webhook, and the API for linked repositories, behind a Function URL.
 
-Mangum turns its events into ASGI; answers come in one piece, which is right here. A body may have 6 MB, which Lambda
-checks before us (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+Mangum turns its events into ASGI requests; answers come in one piece, which is right here. A body may have 6 MB, which
+Lambda itself checks (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .table import Table
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One request of a Function URL (payload format 2.0)."""
+    """Answers one request of a Function URL (payload format 2.0)."""
     answer: dict[str, Any] = _mangum()(event, context)
     return answer
 
@@ -52,7 +52,9 @@ async def _api(scope: Scope, receive: Receive, send: Send) -> None:
 
 @cache
 def _loaded_api() -> ASGIApp:
-    """Not before somebody asks for it: to import FastAPI takes as long as all else that a delivery needs."""
+    """Loads the API on its first request, since importing FastAPI takes as long as everything else that a delivery
+    needs.
+    """
     from .api import create_app
 
     return create_app(AWS(None))

@@ -1,4 +1,4 @@
-"""Who calls: the options of commands that are clients of a server, as the headers of their requests."""
+"""Defines the options of commands that are clients of a server, and makes headers of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def caller_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def headers_for(url: str, token: str | None, headers: Sequence[str]) -> dict[str, str]:
-    """The headers of every request to `url`. Raises InputError, which never has a value: it may be a secret."""
+    """Returns the headers of every request to `url`.
+
+    Raises InputError, which never contains a value, since that may be a secret.
+    """
     given = dict(_header(text) for text in headers)
     if token is not None and (not token or not token.isascii() or not token.isprintable() or " " in token):
         raise InputError("--token has what no bearer token can", hint="one word of printable ASCII")

@@ -1,4 +1,4 @@
-"""homeport connect"""
+"""Implements `homeport connect`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..clients.formats import CLIENTS, Transport
 from ..errors import InputError
 from ..home import open_home
 from ..platform_client.connections import kept_token
+from ..target_table import target_argument
 from .options import json_option, running_target, target_option
 from .output import Output
 
@@ -42,10 +43,10 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     url = status["mcp_url" if chosen == "http" else "sse_url"]
     token = kept_token(url, open_home())
     if status["auth"] == "token" and token is None:
-        options = " --target lambda" if status["target"] == "lambda" else ""
+        argument = target_argument(status["target"])
         raise InputError(
             f"{name} wants a token, and this machine does not have it",
-            hint=f"`homeport new-token {name}{options}` makes a new one; the old one ends with that",
+            hint=f"`homeport new-token {name}{argument}` makes a new one; the old one ends with that",
         )
     config = client.config(name, url, chosen, token)
     path = client.path()

@@ -1,13 +1,14 @@
-"""homeport deploy"""
+"""Implements `homeport deploy`."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,36 +21,21 @@ from ..config.stages import in_stage
 from ..errors import InputError
 from ..findings.libraries import find_library_changes
 from ..findings.missing import explained
+from ..findings.model import Finding
 from ..findings.offers import check_offers
 from ..findings.source import look_at
 from ..home import open_home
-from ..pipeline.build import build
-from ..pipeline.code import read_code
-from ..platform_client.client import PlatformClient
-from ..secrets.references import check_needed, referenced
-from ..targets.local import LocalTarget
+from ..origin import Origin, this_user
 from .deploy_report import Report
-from .env_file import check_env_file, with_env_file
-from .lambda_deploy import deploy_to_lambda
-from .options import (
-    ServerArguments,
-    json_option,
-    note_other_version,
-    platform_client,
-    server_arguments,
-    stage_option,
-    target_name,
-    target_option,
-)
+from .env_file import check_env_file
+from .options import ServerArguments, json_option, server_arguments, stage_option, target_of, target_option
 from .output import Output
-from .plans import plan_data, plan_text
-from .project_here import choose_name, deployed_from, known_as, named_in_source
-from .token import keep_project_token
+from .plans import carry_out, make_plan, plan_data, plan_text
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
-    from ..api.inspection import Inspected
-    from ..api.status import DeployedStatus
+    from ..api.deploy_report import DeployReport
+    from ..api.plan import ShownPlan
 
 
 @click.command("deploy", cls=ServerArguments)
@@ -96,66 +82,31 @@ def deploy_command(
 
 def deploy(
     read: Callable[[], tuple[Project, Mapping[str, str]]], output: Output, *, allow_empty: bool, dry_run: bool
-) -> tuple[dict[str, Any], str]:
+) -> tuple[DeployReport | ShownPlan, str]:
     """Deploys the project that `read` returns with the values of its secrets; what came of it, as data and as text."""
-    home = open_home()
-    stages = output.stages()
-    client: PlatformClient | None = None
-    try:
+    stages, begun = output.stages(), time.monotonic()
+    with ExitStack() as during:
+        during.callback(output.stop_spinner)
         with stages.run("read"):
             project, values = read()
             if project.chosen:
                 output.note(f"  {project.chosen}")
-            client = None if target_name(project) == "lambda" else platform_client()
-            if client is not None:
-                # It comes up while the bundle is being built.
-                client.begin_start()
-                note_other_version(client, replaced=True)
-                project = with_secrets(project, values, client)
-        if client is None:
-            return deploy_to_lambda(project, values, home, stages, output, allow_empty=allow_empty, dry_run=dry_run)
-        if client.remote is None:
-            with explained(project):
-                built = build(project, home, stages, partial(_inspect, client, project), output.note)
-            bundle, code = built.bundle, built.code
-        else:
-            # Late: only a platform elsewhere needs it.
-            from ..platform_client.remote_build import build_remote
-
-            with explained(project):
-                bundle, code = build_remote(client, project, stages, output.note), read_code(project)
-        contract = bundle.manifest["contract"]
+            target = target_of(project)
+            during.enter_context(target.deploying())
+            project = target.with_secrets(project, values)
+        with explained(project):
+            candidate = target.build(project, stages, output.note)
         if not allow_empty:
-            check_offers(contract)
-        target = LocalTarget(client)
-        with stages.run("plan"):
-            client.wait_until_running()
-            chosen = choose_name(project, contract, client)
-            plan = target.plan(chosen, bundle, known_as(project.place, client))
+            check_offers(candidate.contract)
+        plan = make_plan(target, candidate, stages, output)
         if dry_run:
-            return plan_data(plan.project, plan.steps, stages), plan_text(plan.project, plan.steps)
-        with stages.run("apply") as stage:
-            stage.cached = not plan.steps
-            so_far = sum(done.seconds for done in stages.done)
-            status = (
-                target.apply(plan, so_far)
-                if plan.steps
-                else cast("DeployedStatus", {**client.status(chosen), "changed": False})
-            )
-    finally:
-        output.stop_spinner()
-        if client is not None:
-            client.end_unused()
-    if "token" in status:
-        keep_project_token(status, home)
-    found = (*find_library_changes(bundle.manifest), *look_at(project, code, os.environ)) if status["changed"] else ()
-    report = Report(status, contract, found)
+            return plan_data(plan, stages), plan_text(plan)
+        applied = carry_out(target, plan, lambda: Origin(this_user(), seconds=time.monotonic() - begun), stages, output)
+    found: tuple[Finding, ...] = ()
+    if applied.changed:
+        found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))
+    report = Report(target.where, applied, candidate.contract, found)
     return report.data(stages), report.text()
-
-
-def _inspect(client: PlatformClient, project: Project, draft: Path) -> Inspected:
-    client.wait_until_running()
-    return client.inspect(draft, project.name, project.place)
 
 
 def read_project(
@@ -179,22 +130,7 @@ def read_project(
 
 
 def _opened(path: str, arguments: tuple[str, ...]) -> Project:
-    """The project at `path`; a clone of a repository is there until the command ends."""
+    """Returns the project at `path`; a clone of a repository exists until the command ends."""
     if not is_source(path):
         return load_project(path, arguments)
     return click.get_current_context().with_resource(opened(path, arguments, open_home()))
-
-
-def with_secrets(project: Project, values: Mapping[str, str], client: PlatformClient) -> Project:
-    """The project under the name whose secrets it needs, all of which are set; those of --env-file are by now. Raises
-    ConfigError, and InputError where nobody chose a name and the likely one is another project's.
-    """
-    if not values and not referenced(project.environment):
-        return project
-    client.wait_until_running()
-    name = project.name or deployed_from(project.place, client)
-    if values:
-        name = name or choose_name(project, named_in_source(project), client)
-        project = with_env_file(replace(project, name=name), values, client.keep_secrets)
-    available = [secret["name"] for secret in client.secrets(name) if secret["version"] is not None] if name else []
-    return replace(project, name=check_needed(project, name, available)) if referenced(project.environment) else project

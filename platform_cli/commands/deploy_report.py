@@ -1,10 +1,10 @@
-"""What a deploy says when it is done: one JSON object, or lines for people."""
+"""Reports on a deploy: in one JSON object, or in lines for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..findings.confinement import find_unconfined
 from ..findings.exposure import find_exposure
@@ -12,18 +12,33 @@ from ..findings.model import Finding
 from ..findings.offers import find_failed_lists, offer_lines
 from ..findings.replacement import find_replacement
 from ..pipeline.stages import Stages
+from ..target_table import target_argument
+from ..targets.base import Applied
 from .output import visible
+from .plans import timed
+from .token import token_line
+
+if TYPE_CHECKING:
+    from ..api.deploy_report import DeployReport, ShownEndpoint
+    from ..api.status import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`status` is the project's, with `changed`, and a `token` if one was made; `contract` is None for an app without
-    MCP; `found` is what its source says.
+    """Holds what a deploy reports.
+
+    `where` is the target's word for its place, `contract` is None for an app without MCP, and `found` are the findings
+    in its source.
     """
 
-    status: Mapping[str, Any]
+    where: str
+    applied: Applied
     contract: Mapping[str, Any] | None
     found: Sequence[Finding] = ()
+
+    @property
+    def status(self) -> Status:
+        return self.applied.status
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -35,40 +50,49 @@ class Report:
             *find_unconfined(self.status),
         )
 
-    def data(self, stages: Stages) -> dict[str, Any]:
-        """`endpoints` is there for an app with several servers alone."""
+    def data(self, stages: Stages) -> DeployReport:
         status = self.status
-        shown = ["project", "release", "target", "url", "mcp_url", "sse_url", "auth", "changed"]
-        endpoints = (self.contract or {}).get("endpoints")
-        return {
+        report: DeployReport = {
             "ok": True,
-            **{key: status[key] for key in shown},
-            **({"token": status["token"]} if "token" in status else {}),
-            **({"endpoints": _with_urls(endpoints, status["url"])} if endpoints else {}),
-            "findings": [asdict(finding) for finding in self.findings],
-            "stages": [asdict(stage) for stage in stages.done],
+            "project": status["project"],
+            "release": status["release"],
+            "target": status["target"],
+            "url": status["url"],
+            "mcp_url": status["mcp_url"],
+            "sse_url": status["sse_url"],
+            "auth": status["auth"],
+            "changed": self.applied.changed,
+            "findings": [{"kind": one.kind, "text": one.text, "hint": one.hint} for one in self.findings],
+            "stages": timed(stages),
         }
+        if self.applied.token:
+            report["token"] = self.applied.token
+        if endpoints := (self.contract or {}).get("endpoints"):
+            report["endpoints"] = _with_urls(endpoints, status["url"])
+        return report
 
     def text(self) -> str:
-        status = self.status
-        state = "is live" if status["changed"] else "is live already: no changes"
-        on_lambda = status["target"] == "lambda"
+        status, applied = self.status, self.applied
+        state = "is live" if applied.changed else "is live already: no changes"
         lines = [
             "",
-            f"{status['project']} {status['release']} {state}{' on Lambda' if on_lambda else ''}",
+            f"{status['project']} {status['release']} {state} {self.where}".rstrip(),
             "",
             f"  {status['mcp_url']}",
             "",
             *offer_lines(self.contract, status["url"]),
         ]
-        if "token" in status:
-            lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
+        if applied.token:
+            lines.append(token_line(applied.token))
         for finding in self.findings:
             lines += [f"note:  {finding.text}", f"  try: {finding.hint}"]
-        options = " --target lambda" if on_lambda else ""
-        lines.append(f"next:  homeport connect {status['project']}{options} --client claude-code")
+        argument = target_argument(status["target"])
+        lines.append(f"next:  homeport connect {status['project']}{argument} --client claude-code")
         return "\n".join(map(visible, lines))
 
 
-def _with_urls(endpoints: Sequence[Mapping[str, Any]], url: str) -> list[dict[str, Any]]:
-    return [{**endpoint, "url": f"{url}{endpoint['path']}"} for endpoint in endpoints]
+def _with_urls(endpoints: Sequence[Mapping[str, Any]], url: str) -> list[ShownEndpoint]:
+    return [
+        {"path": each["path"], "name": each["name"], "tools": each["tools"], "url": f"{url}{each['path']}"}
+        for each in endpoints
+    ]

@@ -1,4 +1,4 @@
-"""homeport deployments, diff"""
+"""Implements `homeport deployments` and `diff`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import NotFoundError
-from ..targets.base import Target
-from ..targets.local import LocalTarget
-from .options import asked_target, json_option, platform_client, running_target, target_option
+from .options import json_option, target_option, target_or_platform
 from .output import Output, table, visible
 from .projects import release_number
 
@@ -24,16 +22,10 @@ if TYPE_CHECKING:
 @json_option
 def deployments_command(name: str, as_json: bool) -> None:
     """List what was deployed to project NAME: from where, by whom, with which result. Newest first."""
-    deployments = _asked().deployments(name)
+    deployments = target_or_platform().deployments(name)
     header = ("release", "source", "who", "when", "result", "took", "what")
     text = table(header, [_row(deployment) for deployment in deployments])
     Output(as_json=as_json).result({"ok": True, "project": name, "deployments": deployments}, text)
-
-
-def _asked() -> Target:
-    """A platform that is named has seen its builds, wherever it deploys to. Lambda itself has the releases."""
-    client = platform_client()
-    return LocalTarget(client) if client.remote and not asked_target() else running_target()
 
 
 def _row(deployment: DeploymentEntry) -> tuple[str, ...]:
@@ -57,7 +49,7 @@ def _row(deployment: DeploymentEntry) -> tuple[str, ...]:
 @json_option
 def diff_command(name: str, old: str | None, new: str | None, as_json: bool) -> None:
     """Compare the tools of two releases of project NAME; by default the active one with the one before it."""
-    target = _asked()
+    target = target_or_platform()
     served = [v for v in target.versions(name) if v["state"] != "failed"]
     newer = release_number(new) or next((release_number(v["release"]) for v in served if v["state"] == "active"), None)
     older = release_number(old) or next(

@@ -1,4 +1,4 @@
-"""homeport dev"""
+"""Implements `homeport dev`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def dev_command(path: str, port: int | None, variables: tuple[str, ...]) -> None
 
 
 class Shown:
-    """The session's events as lines."""
+    """Shows the session's events as lines."""
 
     def __init__(self, output: Output) -> None:
         self._output = output

@@ -1,4 +1,4 @@
-"""homeport login, logout, whoami"""
+"""Implements `homeport login`, `logout` and `whoami`."""
 
 from __future__ import annotations
 

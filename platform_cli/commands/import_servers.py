@@ -1,17 +1,18 @@
-"""homeport import"""
+"""Implements `homeport import`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from ..api.failure import error_answer
 from ..config.mcp_servers import ServerEntry, entry_project, read_entries
+from ..config.project import Project
 from ..errors import HomeportError, InputError
 from ..home import open_home
 from .deploy import deploy
-from .options import asked_target, json_option, local_client, target_option
+from .options import json_option, target_of, target_option
 from .output import Output
 
 
@@ -26,8 +27,8 @@ def import_command(file: Path, only: tuple[str, ...], dry_run: bool, as_json: bo
 
     Each becomes a project of its name; the values of its `env` become secrets. One that fails does not stop the others.
     """
-    if asked_target() != "lambda":
-        local_client()  # a platform elsewhere could not read the commands of this machine
+    # A platform elsewhere could not read the commands of this machine.
+    target_of(Project(folder=Path.cwd(), entrypoint=None)).check_builds_here()
     output = Output(as_json=as_json)
     answers = [_import(entry, output, dry_run=dry_run) for entry in _chosen(read_entries(file), only, file)]
     failed = [answer["server"] for answer in answers if not answer["ok"]]
@@ -45,8 +46,8 @@ def _chosen(entries: list[ServerEntry], only: tuple[str, ...], file: Path) -> li
     return [entry for entry in entries if not only or entry.name in only]
 
 
-def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, Any]:
-    """What came of it; a failure is shown, and does not stop what comes after it."""
+def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, object]:
+    """Deploys one server, and returns the result; a failure is shown, and the next ones are still deployed."""
     if not entry.command:
         output.note(f"{entry.name}: has a URL already, passed over")
         return {"server": entry.name, "ok": True, "passed_over": True}
@@ -56,8 +57,7 @@ def _import(entry: ServerEntry, output: Output, *, dry_run: bool) -> dict[str, A
     except HomeportError as error:
         if not output.as_json:
             output.error(error)
-        detail = {"category": error.category, "message": error.message, "hint": error.hint}
-        return {"server": entry.name, "ok": False, "error": detail}
+        return {"server": entry.name, "ok": False, **error_answer(error)}
     if not output.as_json:
         output.result(data, text)
     return {"server": entry.name, **data}

@@ -1,4 +1,4 @@
-"""homeport init"""
+"""Implements `homeport init`."""
 
 from __future__ import annotations
 
@@ -56,14 +56,16 @@ def init_command(path: str, as_json: bool) -> None:
 
 
 def _refuse_overwriting(folder: Path) -> None:
-    """A fastmcp.json as well: it would no longer be read once there is a fastmcp.toml."""
+    """Raises InputError if there is a fastmcp.toml, or a fastmcp.json, which would not be read beside a new
+    fastmcp.toml.
+    """
     for name in ("fastmcp.toml", "fastmcp.json"):
         if os.path.lexists(folder / name):
             raise InputError(f"{folder / name} is there already", hint="edit it, or move it away first")
 
 
 def _entrypoint(project: Project) -> str | None:
-    """What runs, as a fastmcp.toml of the project says it."""
+    """Returns what runs in the form of the project's fastmcp.toml."""
     if project.entrypoint:
         file = PurePosixPath(project.entrypoint.file).relative_to(project.member).as_posix()
         return str(replace(project.entrypoint, file=file))
@@ -71,7 +73,7 @@ def _entrypoint(project: Project) -> str | None:
 
 
 def _name(project: Project, folder: Path) -> str:
-    """What a deploy without a fastmcp.toml would call the project, as far as the source tells."""
+    """Returns the name that a deploy without a fastmcp.toml would use, as far as the source tells."""
     named = server_name((project.folder / project.entrypoint.file).read_bytes()) if project.entrypoint else None
     return slugify(named or "") or slugify(folder.name) or "server"
 

@@ -1,4 +1,4 @@
-"""homeport platform deploy, destroy --target lambda"""
+"""Implements `homeport platform deploy` and `destroy` with `--target lambda`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def deploy_platform(
 
 
 def destroy_platform(output: Output, *, yes: bool) -> None:
-    """The webhooks at GitHub go first, as long as we have the tokens for that."""
+    """Removes the platform, but first the webhooks at GitHub, since the tokens for that are removed with it."""
     aws = AWS(None)
     left = []
     with aws_errors():
@@ -66,7 +66,7 @@ def destroy_platform(output: Output, *, yes: bool) -> None:
         links = DynamoLinks(Table(aws), SecretsManagerVault(aws))
         for repository in links.repositories():
             if reason := asyncio.run(forget_repository(links, repository)):
-                left.append(f"{repository.repository.url}: {reason}")
+                left.append(f"{repository.on_github.url}: {reason}")
         remove_platform(aws)
     for line in left:
         output.note(f"a webhook is still in the settings of {line}")

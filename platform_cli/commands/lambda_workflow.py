@@ -1,4 +1,4 @@
-"""homeport export github-actions --target lambda"""
+"""Implements `homeport export github-actions --target lambda`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from ..github.repository import chosen_github, is_full_name
 from ..home import open_home, write_atomic
 from ..targets.aws_lambda.names import PREFIX
 from ..targets.aws_lambda.places import NamedPlace, iam_arn
-from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy, trust_workflow, workflow_statements
+from ..targets.aws_lambda.policies import ISSUER, GitHubRepository, policy_document, trust_workflow, workflow_statements
 from .output import Output
 from .pinned import pinned_homeport
-from .workflow import write_workflow
+from .workflow import Asked, write_workflow
 
 ROLE = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::(\d{12}):role/([\w+=,.@/-]{1,128})", re.ASCII)
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
@@ -31,20 +30,11 @@ REQUIREMENTS = Path(".github", "homeport-requirements.txt")
 BOUNDARY = "homeport_deploy_boundary"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the workflow is for, as it was typed."""
-
-    path: str
-    branch: str
-    role: str | None
-    repository: str | None
-    wheel: Path | None
-
-
 def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
-    """Beside the workflow the policies of the role that it takes, and what it installs. Raises InputError, and
-    GitHubError where GitHub does not tell which repository it is, with nothing written.
+    """Writes the workflow, the policies of the role that it takes, and the requirements that it installs.
+
+    Raises InputError for what is missing, and GitHubError if GitHub does not tell which repository it is, with nothing
+    written.
     """
     role, place = _role(asked.role)
     repository = asked.repository or _origin()
@@ -54,7 +44,7 @@ def write_lambda_workflow(output: Output, workflow: Path, asked: Asked) -> None:
     boundary = iam_arn(place, f"policy/{BOUNDARY}.{place.region}")
     documents: dict[str, dict[str, Any]] = {
         "trust.json": trust_workflow(place, _known(str(repository)), asked.branch),
-        "permissions.json": policy(*workflow_statements(place, boundary, role)),
+        "permissions.json": policy_document(*workflow_statements(place, boundary, role)),
         "boundary.json": boundary_policy(place),
     }
     for name, document in documents.items():
@@ -91,7 +81,7 @@ def _role(asked: str | None) -> tuple[str, NamedPlace]:
 
 
 def _known(name: str) -> GitHubRepository:
-    """With the ids that never change, whoever has the name later."""
+    """Returns the repository with its ids, which never change, whoever has the name later."""
     github = chosen_github()
     token = os.environ.get("GITHUB_TOKEN") or find_token(github, open_home()) or token_of_gh(github)
     with GitHubClient(github, token) as client:

@@ -1,4 +1,4 @@
-"""homeport link-repo, unlink-repo, repos"""
+"""Implements `homeport link-repo`, `unlink-repo` and `repos`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""homeport logs"""
+"""Implements `homeport logs`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def logs_command(
             if query.wants(record):
                 output.line(record, record_text(record))
     except KeyboardInterrupt:
-        # The only way in which following ends: nothing was interrupted.
+        # Following only ends in this way, so nothing was interrupted.
         raise click.exceptions.Exit(130) from None
 
 
@@ -85,5 +85,5 @@ def record_text(record: LogRecord) -> str:
     call = record.get("call")
     detail = f" ({call['ms']:.1f} ms, {call['client']})" if call else ""
     text = f"{clock} {record['release']} {record['level']:<7} {record['message']}{detail}"
-    # A line that follows is told from a record by its indentation.
+    # Further lines are indented, which distinguishes them from records.
     return "\n    ".join(visible(line) for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Defines the options that several commands share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .. import __version__
 from ..config.load import read_config
 from ..config.project import Project
 from ..config.root import find_root
@@ -18,13 +17,14 @@ from ..errors import ConfigError, InputError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
 from ..platform_client.connections import find_remote
-from ..targets.base import Target
-from ..targets.local import LocalTarget
+from ..platform_client.other_version import connect
+from ..target_table import DEFAULT_TARGET, TARGETS
+from ..targets.base import AnyTarget, find_target
 from .output import Output
 
 
 class ServerArguments(click.Command):
-    """A command with a server's own arguments behind `--`, which are not for click to look at."""
+    """Is a command with a server's own arguments after `--`, which click does not parse."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         cut = args.index("--") if "--" in args else len(args)
@@ -39,7 +39,7 @@ ARGUMENTS = "homeport.arguments"
 
 
 def server_arguments() -> tuple[str, ...]:
-    """What was typed behind `--`."""
+    """Returns what was typed after `--`."""
     given: tuple[str, ...] = click.get_current_context().meta.get(ARGUMENTS, ())
     return given
 
@@ -54,15 +54,23 @@ stage_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 )
 
 
+def platform_url() -> str | None:
+    """Returns the URL of --platform or HOMEPORT_PLATFORM, None without."""
+    url: str | None = click.get_current_context().find_root().params.get("platform")
+    return url
+
+
 def platform_client() -> PlatformClient:
-    """The platform that `--platform` names, else this machine's."""
-    home = open_home()
-    url = click.get_current_context().find_root().params.get("platform")
+    """Returns a client of the platform that `--platform` names, otherwise of this machine's."""
+    home, url = open_home(), platform_url()
     return PlatformClient(home, remote=find_remote(url, home) if url else None)
 
 
 def local_client() -> PlatformClient:
-    """This machine's platform, for what can only be done there. Raises InputError if another one was asked for."""
+    """Returns a client of this machine's platform, for what can only be done there.
+
+    Raises InputError if another one was asked for.
+    """
     root = click.get_current_context().find_root()
     if root.params.get("platform") and root.get_parameter_source("platform") is ParameterSource.COMMANDLINE:
         raise InputError("this acts on the platform of this machine", hint="leave --platform out, or run it over there")
@@ -76,67 +84,71 @@ def _remember_target(context: click.Context, _option: click.Parameter, value: st
 TARGET = "homeport.target"
 target_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--target",
-    type=click.Choice(["local", "lambda"]),
+    type=click.Choice(list(TARGETS)),
     expose_value=False,
     callback=_remember_target,
-    help="Where; default: target in the fastmcp.toml here, else HOMEPORT_TARGET, else local.",
+    help=f"Where; default: target in the fastmcp.toml here, else HOMEPORT_TARGET, else {DEFAULT_TARGET}.",
 )
 
 
 def asked_target() -> str | None:
-    """What --target says."""
+    """Returns the target of --target, None without."""
     named: str | None = click.get_current_context().meta.get(TARGET)
     return named
 
 
 def target_name(project: Project) -> str:
-    """What --target says, else the project's configuration, else HOMEPORT_TARGET. Raises InputError."""
-    named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", "local")
-    if named not in ("local", "lambda"):
-        raise InputError(f"HOMEPORT_TARGET is {named!r}", hint="local or lambda")
-    return str(named)
+    """Returns the target of --target, otherwise the project's configuration, otherwise HOMEPORT_TARGET.
+
+    Raises InputError if there is no such target.
+    """
+    named = asked_target() or project.target or os.environ.get("HOMEPORT_TARGET", DEFAULT_TARGET)
+    if named not in TARGETS:
+        raise InputError(f"HOMEPORT_TARGET is {named!r}", hint=" or ".join(TARGETS))
+    return named
 
 
 def configured_here() -> Project:
-    """What the project that one stands in says."""
+    """Returns the configuration of the project in the current folder."""
     try:
         return read_config(find_root(Path.cwd().resolve()).config)
     except ConfigError:
-        # A deploy says what is wrong with it; looking at projects does not depend on the folder one stands in.
+        # A deploy reports the error; other commands do not depend on the current folder.
         return Project(folder=Path.cwd(), entrypoint=None)
 
 
 def running(client: PlatformClient, *, changes: bool) -> PlatformClient:
-    """`client`, with a platform that runs. One of an older homeport is replaced by what `changes` something alone: two
-    versions that are used beside each other would start it anew with every look at it.
+    """Returns `client` once a platform runs; one of an older version is replaced only by commands
+    that make `changes`.
     """
-    client.ensure_running(replaces=changes)
-    note_other_version(client, replaced=changes)
+    connect(client, Output(as_json=False).note, changes=changes)
     return client
 
 
-def note_other_version(client: PlatformClient, *, replaced: bool) -> None:
-    other = client.other_version
-    if other is None:
-        return
-    if client.remote is not None:
-        text = f"the platform at {client.remote.url} is homeport {other}, this command is {__version__}"
-    elif replaced:
-        text = f"the platform was homeport {other} and is started anew as {__version__}"
-    else:
-        text = (
-            f"the platform is homeport {other}, this command is {__version__}: `homeport platform start`, or the next"
-            " command that changes something, starts it anew"
-        )
-    Output(as_json=False).note(text)
+def target_of(project: Project) -> AnyTarget:
+    """Returns the target that was asked for, or that the project names.
+
+    Raises InputError if there is no such target, ConfigError if the project cannot have it.
+    """
+    return _opened(target_name(project), project)
 
 
-def running_target(*, changes: bool = False) -> Target:
-    """Lambda, or the platform that was asked for; this machine's is started if it is not running."""
-    here = configured_here()
-    if target_name(here) == "lambda":
-        from ..targets.aws_lambda.client import AWS
-        from ..targets.aws_lambda.target import LambdaTarget
+def running_target(*, changes: bool = False) -> AnyTarget:
+    """Returns the target that was asked for, or that the project here names, ready to answer."""
+    target = target_of(configured_here())
+    target.connect(changes=changes)
+    return target
 
-        return LambdaTarget(AWS(here.on_lambda.region))
-    return LocalTarget(running(platform_client(), changes=changes))
+
+def target_or_platform() -> AnyTarget:
+    """Returns the target as `running_target` does, but the platform first if one is named.
+
+    The platform knows what it has built, wherever that was deployed to.
+    """
+    if platform_url() and not asked_target():
+        return _opened(DEFAULT_TARGET, configured_here())
+    return running_target()
+
+
+def _opened(name: str, project: Project) -> AnyTarget:
+    return find_target(name).opened(project, platform_url(), Output(as_json=False).note)

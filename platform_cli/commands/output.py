@@ -1,4 +1,4 @@
-"""The only module that prints: results on stdout, for people or as one JSON object; progress and errors on stderr."""
+"""Prints, as the only module that does: results on stdout, for people or as one JSON object; all else on stderr."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from typing import Any
 
 import click
 
+from ..api.failure import error_answer
 from ..errors import HomeportError
 from ..pipeline.stages import Stage, Stages
 
-# Control characters other than tab and newline: a server's text could move the cursor or rename the window with them.
+# Control characters other than tab and newline, with which a server's text could move the cursor or rename the window.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# The same and newlines, line separators, and what turns the direction of writing (Unicode Standard Annex 9): a stranger
-# could make what follows look like something else.
+# Those, and newlines, line separators, and what changes the direction of writing (Unicode Standard Annex 9), with which
+# a stranger could disguise what follows.
 _DISGUISE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Output:
-    """One per command. With `as_json` stdout carries one JSON object and nothing else."""
+    """Prints the output of one command; with `as_json` stdout gets one JSON object and nothing else."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._spinner: Any = None
 
     def result(self, data: object, text: str) -> None:
-        """The command's result: `data` for programs, `text` for people."""
+        """Prints the command's result: `data` for programs, `text` for people."""
         _write(sys.stdout, _json(data) if self.as_json else text)
 
     def line(self, data: object, text: str) -> None:
-        """One item of a result that has no end, such as a followed log: with --json one object a line."""
+        """Prints one item of a result that has no end, such as a followed log; with --json one object a line."""
         self.result(data, text)
 
     def note(self, text: str) -> None:
@@ -41,15 +42,14 @@ class Output:
 
     def error(self, error: HomeportError) -> None:
         if self.as_json:
-            detail = {"category": error.category, "message": error.message, "hint": error.hint}
-            _write(sys.stdout, _json({"ok": False, "error": detail}))
+            _write(sys.stdout, _json({"ok": False, **error_answer(error)}))
             return
         _write(sys.stderr, error.message, prefix="error: ")
         if error.hint:
             _write(sys.stderr, f"  try: {error.hint}")
 
     def stages(self) -> Stages:
-        """Shows each stage: with a spinner on a terminal, as plain lines elsewhere."""
+        """Returns stages that are shown with a spinner on a terminal, else as plain lines."""
         return Stages(self._stage_starts, self._stage_ended)
 
     def _stage_starts(self, name: str) -> None:
@@ -70,8 +70,10 @@ class Output:
 
 
 def _json(data: object) -> str:
-    """As it reads best, or escaped where stdout cannot carry it: an argument that is not UTF-8 has lone surrogates."""
-    # Within a JSON document they can only be in texts.
+    """Returns readable JSON, or escaped where stdout cannot encode it: an argument that is not UTF-8 has lone
+    surrogates.
+    """
+    # In a JSON document they only occur in texts.
     text = _DISGUISE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(data, ensure_ascii=False))
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -81,7 +83,7 @@ def _json(data: object) -> str:
 
 
 def _write(stream: Any, text: str, prefix: str = "") -> None:
-    """`text` on a line of its own, behind `prefix`, which is red on a terminal unless NO_COLOR is set."""
+    """Prints `text` as a line, after `prefix`, which is red on a terminal unless NO_COLOR is set."""
     if stream.isatty():
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
         if prefix and not os.environ.get("NO_COLOR"):
@@ -92,14 +94,12 @@ def _write(stream: Any, text: str, prefix: str = "") -> None:
 
 
 def visible(text: str) -> str:
-    """A stranger's text on one line: what could steer a terminal, or begin a line of its own, is written as an escape
-    of Python's.
-    """
+    """Returns a stranger's text as one line, in which what could steer a terminal or begin a new line is escaped."""
     return _DISGUISE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their longest cell, two spaces apart."""
+    """Returns columns as wide as their longest cell, two spaces apart."""
     rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))

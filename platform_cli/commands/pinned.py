@@ -1,5 +1,6 @@
-"""homeport and all that it needs, each by its hash, for machines that install it anew: no index's word is taken for
-what is called homeport.
+"""Pins homeport and all that it needs by hash, for machines that install it anew.
+
+So no index has to be trusted about what is called homeport.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from .. import __version__
 from ..errors import InputError
 from ..pipeline.uv import UvError, run_uv
 
-# Of GitHub's runners, as the workflow sets them up.
+# The Python and the platform of GitHub's runners, as the workflow sets them up.
 PYTHON, PLATFORM = "3.12", "x86_64-manylinux_2_28"
 HINT = f"--wheel FILE, the wheel of homeport {__version__} within this repository: `uv build --wheel` in its source"
 
 
 def pinned_homeport(wheel: Path | None) -> str:
-    """A requirements.txt for pip's --require-hashes, with `wheel` by its path in the repository. Raises InputError."""
+    """Returns a requirements.txt for pip's --require-hashes, with `wheel` by its path in the repository.
+
+    Raises InputError if the wheel is missing or not this homeport's, or if its requirements cannot be resolved.
+    """
     if wheel is None:
         raise InputError("the workflow needs homeport, by its hash", hint=HINT)
     if wheel.is_absolute() or ".." in wheel.parts:

@@ -1,25 +1,22 @@
-"""homeport platform start, stop, status, login, deploy, destroy, token"""
+"""Implements `homeport platform start`, `stop`, `status`, `login`, `deploy`, `destroy` and `token`."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .. import __version__
-from ..config.project import Architecture
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
 from ..platform_client.connections import Remote, check_token, check_url, keep_token
+from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
-from .removals import yes_option
 from .token import keep_project_token
 
 if TYPE_CHECKING:
@@ -49,7 +46,7 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
-        # Said at once: nobody can be told it again, whatever becomes of Caddy.
+        # The token is shown at once, since it cannot be read again, whatever happens to Caddy.
         output.note(
             f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
             f" now: {status['token']}"
@@ -72,7 +69,7 @@ def _open_edge(client: PlatformClient) -> None:
         raise PlatformError(message, hint=error.hint) from error
 
 
-def _running_data(platform: PlatformState) -> dict[str, Any]:
+def _running_data(platform: PlatformState) -> dict[str, object]:
     return {"ok": True, "running": True, **platform, "command_version": __version__}
 
 
@@ -156,50 +153,9 @@ def login(url: str, as_json: bool) -> None:
     home, url = open_home(), check_url(url)
     token = click.prompt("token", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     remote = Remote(url, check_token(token.strip()))
-    PlatformClient(home, remote=remote).platform()
+    running(PlatformClient(home, remote=remote), changes=False)
     keep_token(remote.url, remote.token, home)
     Output(as_json=as_json).result({"ok": True, "platform": url}, f"next:  homeport --platform {url} deploy server.py")
-
-
-lambda_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
-    "--target", type=click.Choice(["lambda"]), required=True, expose_value=False, help="Where: on AWS Lambda."
-)
-
-
-@platform_command.command("deploy")
-@lambda_option
-@click.option(
-    "--architecture",
-    type=click.Choice(["arm64", "x86_64"]),
-    default="arm64",
-    show_default=True,
-    help="The processor of its functions.",
-)
-@click.option(
-    "--allow",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="A policy (JSON): what projects' functions may do beside their own, if their fastmcp.toml asks for it.",
-)
-@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
-@click.option("--new-token", is_flag=True, help="Make a new token for the API; the old one ends.")
-@json_option
-def deploy(architecture: Architecture, allow: Path | None, dry_run: bool, new_token: bool, as_json: bool) -> None:
-    """Put the platform on AWS: a webhook and an API for linked repositories, and a function that builds."""
-    from .lambda_platform import deploy_platform
-
-    deploy_platform(Output(as_json=as_json), architecture, allow, dry_run=dry_run, new_token=new_token)
-
-
-@platform_command.command("destroy")
-@lambda_option
-@yes_option
-@json_option
-def destroy(yes: bool, as_json: bool) -> None:
-    """Remove the platform from AWS, and its links with it. Projects go on serving."""
-    from .lambda_platform import destroy_platform
-
-    destroy_platform(Output(as_json=as_json), yes=yes)
 
 
 @platform_command.group("token")
@@ -237,3 +193,7 @@ def revoke_token(name: str, as_json: bool) -> None:
 
 def _when(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+platform_command.add_command(deploy_platform_command)
+platform_command.add_command(destroy_platform_command)

@@ -1,71 +1,23 @@
-"""Which project a folder stands for."""
+"""Finds the project to which a folder belongs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from socket import gethostname
-from typing import Any
 
 from ..config.load import read_config
-from ..config.names import default_name
-from ..config.project import Project
 from ..config.root import find_root
-from ..config.server_name import server_name
-from ..errors import InputError, NotFoundError
-from ..platform_client.client import PlatformClient
+from ..targets.base import AnyTarget
 
 
-def project_here(folder: Path, client: PlatformClient | None) -> str | None:
-    """The name in the configuration of the project that the folder belongs to, else the one project that was deployed
-    from there; None without either.
+def project_here(folder: Path, target: AnyTarget) -> str | None:
+    """Returns the name in the configuration of the folder's project, otherwise the one project that was deployed from
+    there.
 
-    Without a platform nobody knows what was deployed from where.
+    It is None if there is neither.
     """
     root = find_root(folder.resolve())
     name = read_config(root.config).name
-    if name is not None or client is None:
+    if name is not None:
         return name
     places = dict.fromkeys((str(folder.resolve()), str(root.package), str(root.folder)))
-    return next((found for place in places if (found := deployed_from(place, client))), None)
-
-
-def deployed_from(place: str, client: PlatformClient) -> str | None:
-    """The one project that was deployed from `place`, None when there is none, or several."""
-    known = known_as(place, client)
-    deployed = [project["project"] for project in client.projects() if project["folder"] == known]
-    return deployed[0] if len(deployed) == 1 else None
-
-
-def known_as(place: str, client: PlatformClient) -> str:
-    """`place` as the platform knows it: one on another machine knows folders with this machine's name."""
-    return f"{gethostname()}:{place}" if client.remote and place.startswith("/") else place
-
-
-def choose_name(project: Project, contract: Mapping[str, Any] | None, client: PlatformClient) -> str:
-    """The name that was chosen, else the server's own, else the folder's.
-
-    A name nobody chose must not take over a project that came from another folder. Raises InputError.
-    """
-    if project.name is not None:
-        return project.name
-    name = default_name(contract, project)
-    try:
-        current = client.status(name)
-    except NotFoundError:
-        return name
-    if current["folder"] != known_as(project.place, client):
-        raise InputError(
-            f"a project {name!r} was deployed from {current['folder']}",
-            hint=f"--name {name} makes this its next release; another name makes a project of its own",
-        )
-    return name
-
-
-def named_in_source(project: Project) -> dict[str, Any]:
-    """What a contract would say of the name, as far as the source tells."""
-    try:
-        source = (project.folder / project.entrypoint.file).read_bytes() if project.entrypoint else b""
-        return {"name": server_name(source) or ""}
-    except (OSError, SyntaxError, ValueError):
-        return {"name": ""}
+    return next((found for place in places if (found := target.deployed_from(place))), None)

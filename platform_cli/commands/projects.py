@@ -1,4 +1,4 @@
-"""homeport list, status, versions, rollback, destroy"""
+"""Implements `homeport list`, `status`, `versions`, `rollback` and `destroy`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from ..targets.aws_lambda.front_lines import front_lines
+from ..targets.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .output import Output, table
 from .removals import confirm_removal, yes_option

@@ -1,9 +1,9 @@
-"""homeport promote"""
+"""Implements `homeport promote`."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +11,18 @@ from ..config.names import check_name
 from ..config.project import Project
 from ..config.stages import in_stage
 from ..errors import ConfigError, InputError
-from ..home import open_home
+from ..targets.base import Applied, Promotion
 from .deploy import read_project
-from .options import json_option, target_name, target_option
+from .options import json_option, target_of, target_option
 from .output import Output
-from .plans import plan_data, plan_text
+from .plans import carry_out, make_plan, plan_data, plan_text
+from .token import token_line
 
-# The stage that a project is without one.
+if TYPE_CHECKING:
+    from ..api.deploy_report import PromoteReport
+    from ..api.plan import ShownPlan
+
+# The name of the stage of a project without a stage.
 PRODUCTION = "production"
 
 
@@ -36,14 +41,9 @@ def promote_command(source: str, to: str, path: str, name: str | None, dry_run: 
     production is the project without a stage, unless fastmcp.toml has [stages.production].
     """
     output = Output(as_json=as_json)
-    project = read_project(path, name, ())
-    if target_name(project) != "lambda":
-        raise InputError(
-            "promote moves releases on Lambda",
-            hint="on a platform deploy the same commit with another --stage, or --target lambda",
-        )
     if source == to:
         raise InputError(f"{source} cannot be promoted to itself")
+    project = read_project(path, name, ())
     output.result(*_promote(_staged(project, source), _staged(project, to), output, dry_run=dry_run))
 
 
@@ -56,33 +56,34 @@ def _staged(project: Project, stage: str) -> Project:
     return project
 
 
-def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> tuple[dict[str, Any], str]:
-    from ..targets.aws_lambda.client import AWS, aws_errors
-    from ..targets.aws_lambda.planner import make_plan
-    from ..targets.aws_lambda.promotion import promoted
-    from .lambda_deploy import apply, bounded
+def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> tuple[PromoteReport | ShownPlan, str]:
+    target, stages = target_of(to), output.stages()
+    with ExitStack() as during:
+        during.callback(output.stop_spinner)
+        promotion = during.enter_context(target.promoted(source, to))
+        plan = make_plan(target, promotion.candidate, stages, output)
+        if dry_run:
+            return plan_data(plan, stages), plan_text(plan)
+        applied = carry_out(target, plan, lambda: promotion.origin, stages, output)
+    return _told(promotion, applied)
 
-    to, stages = bounded(replace(to, sessions=False)), output.stages()
-    if source.on_lambda.region != to.on_lambda.region:
-        raise ConfigError("the two stages are in different regions", hint="deploy each of them by itself")
-    aws = AWS(to.on_lambda.region)
-    aws.check_access()
-    try:
-        with aws_errors(), promoted(aws, source.name or "", to.name or "", to) as promotion:
-            with stages.run("plan"):
-                plan = make_plan(aws, promotion.wanted)
-            for note in plan.notes:
-                output.note(note)
-            if dry_run:
-                return plan_data(plan.wanted.project, plan.steps, stages), plan_text(plan.wanted.project, plan.steps)
-            status = apply(aws, plan, lambda: promotion.origin, promotion.contract, open_home(), stages, output)
-    finally:
-        output.stop_spinner()
-    shown = ("project", "release", "url", "mcp_url", "auth", "changed", "token")
-    data = {"ok": True, "from": f"{source.name} {promotion.release}", **{k: status[k] for k in shown if k in status}}
-    lines = [f"{status['project']} {status['release']} is {source.name} {promotion.release}: {status['mcp_url']}"]
-    if not status["changed"]:
+
+def _told(promotion: Promotion, applied: Applied) -> tuple[PromoteReport, str]:
+    status, before = applied.status, f"{promotion.source} {promotion.release}"
+    report: PromoteReport = {
+        "ok": True,
+        "from": before,
+        "project": status["project"],
+        "release": status["release"],
+        "url": status["url"],
+        "mcp_url": status["mcp_url"],
+        "auth": status["auth"],
+        "changed": applied.changed,
+    }
+    lines = [f"{status['project']} {status['release']} is {before}: {status['mcp_url']}"]
+    if not applied.changed:
         lines = [f"{status['project']} serves that release already: no changes"]
-    if "token" in status:
-        lines.append(f"token: {status['token']}  (shown once; connect, tools and call know it on this machine)")
-    return data, "\n".join(lines)
+    if applied.token:
+        report["token"] = applied.token
+        lines.append(token_line(applied.token))
+    return report, "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What has no way back is said, and asked for, before it is done."""
+"""Asks the person before something is removed for good."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ yes_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option("-
 
 
 def confirm_removal(output: Output, what: str, removal: Removal, *, yes: bool) -> None:
-    """Asks the person at the terminal. Raises InputError where the answer is no, or there is nobody to ask and the
-    removal wants a yes.
+    """Asks the person at the terminal.
+
+    Raises InputError if the answer is no, or if there is nobody to ask and the removal needs a yes.
     """
     can_ask = sys.stdin.isatty() and not output.as_json
     if yes or (not can_ask and not removal.asks):

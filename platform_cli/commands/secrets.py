@@ -1,4 +1,4 @@
-"""homeport set-secret, list-secrets, unset-secret"""
+"""Implements `homeport set-secret`, `list-secrets` and `unset-secret`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import click
 from ..config.names import check_name
 from ..errors import InputError
 from ..secrets.base import MAX_VALUE_BYTES, check_secret, check_secret_name
-from ..targets.base import Target
-from ..targets.local import LocalTarget
+from ..targets.base import AnyTarget
 from .env_file import read_env_file
 from .options import json_option, running_target, target_option
 from .output import Output, table
@@ -62,7 +61,7 @@ def _values(name: str | None, value: str | None, env_file: Path | None) -> dict[
 
 def _value(name: str, value: str | None) -> str:
     if value == "-":
-        # One byte more than is allowed is enough to see that it is too long.
+        # One byte more than is allowed is enough to find that it is too long.
         data = sys.stdin.buffer.read(MAX_VALUE_BYTES + 3)
         text = _decode(data, f"the value of {name}")
         return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
@@ -128,11 +127,11 @@ def unset_secret_command(name: str, project: str | None, as_json: bool) -> None:
     Output(as_json=as_json).result({"ok": True, **answer}, text)
 
 
-def _target_and_project(project: str | None, *, changes: bool) -> tuple[Target, str]:
+def _target_and_project(project: str | None, *, changes: bool) -> tuple[AnyTarget, str]:
     if project is not None:
         check_name(project, "--project")
     target = running_target(changes=changes)
-    chosen = project or project_here(Path.cwd(), target.client if isinstance(target, LocalTarget) else None)
+    chosen = project or project_here(Path.cwd(), target)
     if chosen is None:
         raise InputError(
             "this folder has no project yet",

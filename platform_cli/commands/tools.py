@@ -1,4 +1,4 @@
-"""homeport tools, call"""
+"""Implements `homeport tools` and `call`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from ..clients.tool_arguments import split_pairs, type_names
 from ..errors import ToolError
 from .callers import caller_options, headers_for
-from .options import json_option, platform_client, running_target, target_option
+from .options import json_option, running_target, target_option
 from .output import Output, table
 
 
@@ -69,12 +69,7 @@ def _url(server: str) -> str:
         from ..clients.mcp_client import check_url
 
         return check_url(server)
-    status = running_target().status(server)
-    # On the platform's own machine there is no need to go through its public name.
-    url: str = (
-        status["mcp_url"] if status["target"] == "lambda" or platform_client().remote else f"{status['local_url']}/mcp"
-    )
-    return url
+    return running_target().mcp_url(server)
 
 
 def _parameters(tool: dict[str, Any]) -> str:
@@ -97,7 +92,7 @@ def _progress(done: float, total: float | None, message: str | None) -> str:
 
 
 def _block_text(block: dict[str, Any]) -> str:
-    """A content block for people; what is no text is named, --json has it in full."""
+    """Returns a content block as text for people: of other kinds it shows the name, and --json has them in full."""
     if block["type"] == "text":
         return str(block["text"])
     resource = block.get("resource", block)

@@ -1,4 +1,4 @@
-"""--upgrade: packages that are resolved anew."""
+"""Implements the option --upgrade, by which packages are resolved anew."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ upgrade_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.optio
 
 
 def read_upgrade(path: str, values: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    """The PATH, and the packages that --upgrade names: all of them when it is empty, none when it is None.
+    """Returns the PATH, and the packages that --upgrade names: all of them when it is empty, none when it is None.
 
-    `deploy --upgrade server.py` means the server. Raises InputError for what is no package's name.
+    `deploy --upgrade server.py` means the server. Raises InputError for a malformed name of a package.
     """
     if not values:
         return path, None
-    # Late: few deploys are told to.
+    # Imported late, since few deploys need it.
     from packaging.utils import InvalidName, canonicalize_name
 
     names = [value for value in values if value]

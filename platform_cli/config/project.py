@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-TargetName = Literal["local", "lambda"]
 Architecture = Literal["arm64", "x86_64"]
 
 
@@ -167,7 +166,7 @@ class Project:
     groups: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     upgrade: tuple[str, ...] | None = None
-    target: TargetName | None = None
+    target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..target_table import TARGETS
 from . import aws, names
 from .hosts import domains, origins
 from .paths import CONTROL
@@ -210,7 +211,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "requirements": Key(
             requirements, "The file that lists the packages. Without it: found, or inferred.", '"requirements.txt"'
         ),
-        "target": Key(one_of("local", "lambda"), "Where it runs.", '"local"'),
+        "target": Key(one_of(*TARGETS), "Where it runs.", '"local"'),
         "extras": Key(
             texts("extras", '["postgres"]'), "Extras of the project itself that are installed too.", '["postgres"]'
         ),

@@ -66,7 +66,7 @@ def reaches_sdk(root: Path, file: Path) -> bool:
     """Tells whether `file`, or a module of the project that it imports, directly or not, imports an SDK of MCP."""
     try:
         modules = walk_modules(root, file.relative_to(root).as_posix())
-    except SourceError:  # the grammar of another Python
+    except SourceError:  # the file is for another Python
         return _mentions_mcp(file)
     return any(not found.level and _top(found.name) in SDK_MODULES for module in modules for found in module.imports)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import tomli
 
 from ..errors import ConfigError
+from ..target_table import TARGETS
 from . import schema
 from .environment import check_variable
 from .paths import file_inside
@@ -106,7 +108,7 @@ class _File:
             raise self.not_yet((table, key))
         if (table, key) == ("deployment", "target") and value in NOT_YET_TARGETS:
             reason = f'target "{value}" is not in this version of homeport yet'
-            raise self.error((table, key), reason, hint='Use target = "local" or "lambda".')
+            raise self.error((table, key), reason, hint=f"Use target = {' or '.join(map(json.dumps, TARGETS))}.")
         if key not in TABLES[table]:
             raise self.unknown_key(table, key)
         return self.value((*table.split("."), key), TABLES[table][key].read, value)

@@ -1,5 +1,6 @@
-"""The control plane's process: `python -m platform_cli.controlplane N`, one per home. Its master (master.py) starts it,
-and is at the other end of the socket that is descriptor N here.
+"""Runs the control plane's process: `python -m platform_cli.controlplane N`, one per home.
+
+Its master (master.py) starts it, and is at the other end of the socket that is descriptor N here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def main() -> None:
     try:
         store = DescriptorStore.inherit(int(sys.argv[1]))
         home = open_home()
-        # Tried while there is one thread, and while this process may change what it sees.
+        # This is tried while there is only one thread, and while this process may change what it sees.
         can_hide(home.root)
         keep_memory_private()
         asyncio.run(_run(home, store))
@@ -36,19 +37,19 @@ def main() -> None:
 
 
 async def _run(home: Home, store: DescriptorStore) -> None:
-    """Until it is told to end. Where it is to be started anew this does not return."""
+    """Runs the platform until it is told to end; if it is to be restarted this does not return."""
     platform, ending = Platform(home, store), Ending()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.stop)
     store.on_end(ending.stop)
     await platform.releases.resume()
-    # Projects are served from here on. What the API is made of takes longer to load than everything before.
+    # Projects are served from here on. The API's modules take longer to load than everything before.
     serve = await asyncio.to_thread(_load_api)
     await serve(platform, store, ending)
     if ending.is_restart:
         await platform.leave()
-        # Not as Python ends: asyncio would kill the processes that it has started.
+        # Python's own exit would let asyncio kill the processes that it has started.
         os._exit(RESTART)
     await platform.close()
 

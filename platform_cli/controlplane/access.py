@@ -1,4 +1,4 @@
-"""Who may call a project: everyone, or whoever has its bearer token, of which only the hash is kept."""
+"""Stores who may call a project: everyone, or whoever has its bearer token, of which only the hash is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Access:
         db.execute("CREATE TABLE IF NOT EXISTS access (project TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT")
 
     def token_hash(self, project: str) -> str | None:
-        """None where everyone may call."""
+        """Returns the hash of the project's token, None if everyone may call."""
         row = self._db.execute("SELECT hash FROM access WHERE project = ?", (project,)).fetchone()
         return row[0] if row else None
 
@@ -24,7 +24,7 @@ class Access:
             self._db.execute("INSERT OR REPLACE INTO access VALUES (?, ?)", (project, token_hash))
 
     def settle(self, project: str, mode: str | None) -> str | None:
-        """Makes it as the configuration says; what says nothing changes nothing. Returns the token if one was made."""
+        """Applies the configured mode, None to change nothing, and returns the token if one was made."""
         if mode == "none":
             self.put(project, None)
         if mode != "token" or self.token_hash(project) is not None:
@@ -32,7 +32,7 @@ class Access:
         return self.renew(project)
 
     def renew(self, project: str) -> str:
-        """A new token; the one before it is worth nothing any more."""
+        """Returns a new token, which replaces the old one."""
         token = make_token()
         self.put(project, hash_of(token))
         return token

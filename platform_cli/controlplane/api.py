@@ -1,4 +1,4 @@
-"""The API of the control plane: JSON over HTTP, on the Unix socket for the CLI of this machine."""
+"""Serves the control plane's API, JSON over HTTP, on the Unix socket for the CLI of this machine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..api.inspection import Inspected
 from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+from ..api.version import API_VERSION
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -27,18 +28,20 @@ from .builds import Builds
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 
-# Seconds between looks whether the client of a long operation is still there.
+# The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
 
 Answer = TypeVar("Answer")
 
 
 class Deploy(BaseModel):
-    """`bundle` names a bundle in the home by hash; `folder` is where `author` (user@host) deployed from. `seconds` is
-    what making the bundle took, `path` the author's PATH.
+    """Is the body of a deploy.
+
+    `bundle` names a bundle in the home by hash. `folder` is where `author` (user@host) deployed from, `seconds` how
+    long making the bundle took, `path` the author's PATH.
     """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
@@ -53,7 +56,9 @@ class Clean(BaseModel):
 
 
 class Inspect(BaseModel):
-    """`draft` is the name of a bundle's temporary folder; `project` the one whose secrets it gets, `folder` and `path`
+    """Is the body of an inspection.
+
+    `draft` is the name of a bundle's temporary folder, `project` the one whose secrets it gets; `folder` and `path` are
     as for a deploy.
     """
 
@@ -67,7 +72,7 @@ class Rollback(BaseModel):
     release: int | None = None
 
 
-def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Ending) -> FastAPI:  # noqa: C901
+def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending: Ending) -> FastAPI:  # noqa: C901
     app = FastAPI(title="homeport", version=__version__, docs_url=None, redoc_url=None)
 
     answer_errors(app)
@@ -75,7 +80,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)
     async def broken_disk(_request: Request, error: OSError | sqlite3.OperationalError) -> JSONResponse:
-        """A full or broken disk; what served before still does."""
+        """Answers for a full or broken disk, on which the projects are still served."""
         hint = "free space or repair it, then run the command again"
         return error_response(PlatformError(f"the platform cannot write its state: {error}", hint=hint))
 
@@ -83,6 +88,7 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
     async def describe_platform() -> PlatformState:
         return {
             "version": __version__,
+            "api": API_VERSION,
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
@@ -149,22 +155,22 @@ def create_app(platform: Platform, builds: Builds, pushes: Pushes, ending: Endin
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(public_routes(platform, builds))
-    app.include_router(link_routes(pushes.linking, platform.state.links, platform.state.deployments, public_url))
+    app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
-        deployment_routes(platform.state.deployments, platform.overview.list_deployments, platform.overview.contract)
+        deployment_routes(platform.stores.deployments, platform.overview.list_deployments, platform.overview.contract)
     )
     app.include_router(secret_routes(platform.secrets))
     return app
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:
-    """Carries `work` out as long as somebody waits for it: Ctrl-C in the CLI ends a deploy that is not done yet."""
+    """Awaits `work` for as long as its client is connected: Ctrl-C in the CLI ends an unfinished deploy."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=DISCONNECT_CHECK_S)
             if not task.done() and await request.is_disconnected():
-                # Once: a second cancellation would interrupt the clearing up after the first.
+                # Only once, since a second cancellation would interrupt the cleanup after the first.
                 task.cancel()
                 break
         return await task

@@ -1,4 +1,4 @@
-"""Builds on the platform: an uploaded project, or a commit, becomes a bundle, step by step reported."""
+"""Builds a bundle of an uploaded project or a commit on the platform, and reports each step."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
 from ..pipeline.build import build
 from ..pipeline.model import Bundle
-from ..platform_client.upload import Description, unpack
+from ..platform_client.upload import Description, unpack_project
 from ..pushes.deployer import Emit, Read, told_stages
 from ..temporary import temporary_folder
 from .platform import Platform
 
-# How many builds run at the same time; others wait.
+# The number of builds that run at the same time; others wait.
 MAX_BUILDS = 2
-# Seconds that one may take.
+# The seconds that one build may take.
 TIME_LIMIT_S = 1800.0
 
 
@@ -38,7 +38,9 @@ class Builds:
         self._slots = asyncio.Semaphore(MAX_BUILDS)
 
     async def run(self, archive: IO[bytes]) -> AsyncIterator[BuildEvent]:
-        """`start` and `end` of stages, `note`, and last `bundle` or `error`. Closing it ends the build."""
+        """Yields `start` and `end` of stages, `note`, and last `bundle` or `error`; closing the generator ends the
+        build.
+        """
         events: asyncio.Queue[BuildEvent] = asyncio.Queue()
         task = asyncio.create_task(self._build(archive, events.put_nowait))
         try:
@@ -52,7 +54,7 @@ class Builds:
 
     async def _build(self, archive: IO[bytes], emit: Callable[[BuildEvent], None]) -> None:
         try:
-            bundle = await self.build(lambda folder: _read(*unpack(archive, folder), self._platform.home), emit)
+            bundle = await self.build(lambda folder: _read(*unpack_project(archive, folder), self._platform.home), emit)
         except HomeportError as error:
             emit(_error(error))
         except OSError as error:
@@ -66,7 +68,10 @@ class Builds:
             archive.close()
 
     async def build(self, read: Read, emit: Emit) -> Bundle:
-        """A bundle of what `read` puts into a folder, in a thread; raises what the build raised."""
+        """Builds a bundle, in a thread, of what `read` puts into a folder.
+
+        Raises BuildError if it takes too long, and every error of the build.
+        """
         if self._slots.locked():
             emit({"event": "note", "text": "waiting for other builds to end"})
         try:
@@ -80,7 +85,7 @@ class Builds:
         gone = threading.Event()
 
         def tell(event: Progress) -> None:
-            # A thread cannot be cancelled: it ends itself where it has something to say.
+            # A thread cannot be cancelled, so it ends itself when it reports something.
             if gone.is_set():
                 raise BuildError("nobody waits for this build any more")
             loop.call_soon_threadsafe(emit, event)
@@ -101,7 +106,7 @@ class Builds:
 
         building = asyncio.ensure_future(asyncio.to_thread(work))
         try:
-            # The slot is kept until the thread has ended.
+            # The slot stays taken until the thread has ended.
             return await asyncio.shield(building)
         except asyncio.CancelledError:
             gone.set()

@@ -1,8 +1,8 @@
-"""Caddy in front of a public host: its configuration, handing that over, and a look whether it works.
+"""Renders the configuration of the Caddy in front of a public host, loads it, and checks that it works.
 
-Caddy is told through its admin API (https://caddyserver.com/docs/api). That decides over every project's traffic and
-has no password, so it is a Unix socket in the platform's own folder, which servers do not see, and no port. The
-Caddyfile that is written says so: whoever starts Caddy with it has it.
+Caddy is configured through its admin API (https://caddyserver.com/docs/api). Since that controls every project's
+traffic and has no password, it is no port but a Unix socket in the platform's own folder, which servers do not see. The
+Caddyfile itself sets that, so every Caddy that is started with it has it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ from ..supervisor.sockets import FIRST_PORT, HOST, LAST_PORT
 from .domain import HTTPS, Domain
 from .tcp import API_PORTS
 
-# Seconds that Caddy has for an answer.
+# The seconds that Caddy has to answer.
 TIMEOUT_S = 10.0
-# Where the names of any platform on this machine lead.
+# The addresses to which any platform's names on this machine lead.
 OURS = frozenset(f"{HOST}:{port}" for port in (*API_PORTS, *range(FIRST_PORT, LAST_PORT + 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Host names that lead to a port on this machine."""
+    """Holds host names that lead to a port on this machine."""
 
     names: tuple[str, ...]
     port: int
 
 
 def render(domain: Domain, sites: Iterable[Site], admin: Path) -> str:
-    """A Caddyfile. With a port of its own there is no redirection from HTTP: Caddy would need port 80 for it."""
+    """Returns a Caddyfile; with a port of its own there is no redirection from HTTP, for which Caddy would need port
+    80.
+    """
     site = Template(infra_file("caddy/site").read_text())
     options = [f'admin "unix/{admin}"']
     if domain.port != HTTPS:
@@ -51,9 +53,11 @@ def render(domain: Domain, sites: Iterable[Site], admin: Path) -> str:
 
 
 def load(config: Path, admin: Path) -> bytes:
-    """Makes the Caddy at the socket `admin` serve the Caddyfile `config`; returns what `served` says from then on.
+    """Loads the Caddyfile `config` into the Caddy at the socket `admin`, and returns what `served` returns from then
+    on.
 
-    Raises PlatformError, with Caddy as it was.
+    Raises PlatformError, and leaves Caddy as it was, if it serves other names, refuses the configuration, or does not
+    answer.
     """
     others = _other_names(served(config, admin))
     if others:
@@ -68,7 +72,10 @@ def load(config: Path, admin: Path) -> bytes:
 
 
 def served(config: Path, admin: Path) -> bytes:
-    """The configuration that Caddy has now, as JSON. Raises PlatformError."""
+    """Returns Caddy's present configuration as JSON.
+
+    Raises PlatformError if Caddy does not answer.
+    """
     status, answer = _ask(config, admin, "GET", "/config/")
     if status != 200:
         raise PlatformError(f"Caddy does not tell its configuration: {_reason(answer)}", hint="see Caddy's log")
@@ -76,9 +83,10 @@ def served(config: Path, admin: Path) -> bytes:
 
 
 def check(domain: Domain, host: str, path: str, expected: int) -> None:
-    """Asks Caddy on this machine for `path` of `host`, as a client would. Raises PlatformError.
+    """Requests `path` of `host` from Caddy on this machine, as a client would.
 
-    Certificates are not verified: those of a local authority are right as well.
+    Certificates are not verified, since those of a local authority are valid, too. Raises PlatformError if there is no
+    answer, or another status than expected.
     """
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -102,7 +110,7 @@ def check(domain: Domain, host: str, path: str, expected: int) -> None:
 
 
 def _other_names(config: bytes) -> set[str]:
-    """Host names that lead to something else than a platform's port; loading ours would end them."""
+    """Returns host names that lead to something else than a platform's port, which loading a Caddyfile would end."""
     found = json.loads(config) or {}
     return {
         name
@@ -122,7 +130,7 @@ def _is_ours(route: object) -> bool:
 def _ask(config: Path, admin: Path, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     connection = LocalSocket(admin).connection(TIMEOUT_S)
     try:
-        # Over a socket there is no name of a host, and Caddy refuses one (RFC 9112, section 3.2).
+        # A socket has no host name, and Caddy refuses one (RFC 9112, section 3.2).
         headers = {"Host": "", **({"Content-Type": "text/caddyfile"} if body is not None else {})}
         connection.request(method, path, body, headers)
         response = connection.getresponse()

@@ -1,4 +1,4 @@
-"""The public side of the platform: which names lead to which project, and Caddy told so whenever that changes."""
+"""Manages the platform's public side: which names lead to which project, as Caddy is told whenever that changes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .caddy import Site
 from .domain import Domain, read_domain
 from .settings import Settings
 
-# Seconds in which a public name has to answer after Caddy was told: it may have to get a certificate first.
+# The seconds in which a public name has to answer after Caddy was told, which may have to get a certificate first.
 CHECK_TIMEOUT_S = 60.0
 CHECK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A project as the edge sees it: `domains` are names of its own, from its configuration."""
+    """Is a project as the edge sees it; `domains` are names of its own, from its configuration."""
 
     project: str
     port: int
@@ -32,7 +32,10 @@ class Published:
 
 
 class Edge:
-    """Does nothing while no domain is set. `error` is why Caddy does not serve what it should."""
+    """Publishes the projects through Caddy, or does nothing while no domain is set.
+
+    `error` is why Caddy does not serve what it should, None if it does.
+    """
 
     def __init__(self, home: Home, settings: Settings) -> None:
         self._settings = settings
@@ -50,11 +53,11 @@ class Edge:
         self.domain, self.error, self._loaded = domain, None, ""
 
     def names(self, project: str) -> tuple[str, ...]:
-        """What a project's workers answer to because of the domain."""
+        """Returns the names that a project's workers answer to because of the domain."""
         return (self.domain.host(project),) if self.domain else ()
 
     def own_names(self) -> tuple[str, ...]:
-        """What the control plane itself answers to."""
+        """Returns the names that the control plane itself answers to."""
         return (self.domain.name,) if self.domain else ()
 
     def urls(self, project: str, port: int) -> Addresses:
@@ -63,7 +66,7 @@ class Edge:
         return {"url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse", "local_url": local}
 
     def check_free(self, project: str, domains: Iterable[str], others: Iterable[Published]) -> None:
-        """Raises InputError when a name of `project` is another's."""
+        """Raises InputError if a name of `project` belongs to another project or to the platform."""
         taken = {name: each.project for each in others if each.project != project for name in each.domains}
         for name in filter(is_public, domains):
             if name in taken:
@@ -78,14 +81,14 @@ class Edge:
                 )
 
     async def publish(self, projects: Iterable[Published]) -> None:
-        """Tells Caddy what leads where, if that has changed; a failure is kept in `error`."""
+        """Tells Caddy what leads where, if that has changed; a failure is stored in `error`."""
         try:
             await self._load(projects)
         except (HomeportError, OSError) as error:
             self.error = f"public names: {error}"
 
     async def compare(self, projects: Iterable[Published]) -> None:
-        """Tells Caddy again where it serves something else by now: it was started anew, or somebody changed it."""
+        """Tells Caddy again if it serves something else, because it was restarted or somebody has changed it."""
         if self.domain is None:
             return
         try:
@@ -99,7 +102,10 @@ class Edge:
             await self.publish(projects)
 
     async def open(self, projects: Sequence[Published]) -> None:
-        """Tells Caddy in any case, and waits until a name answers through it. Raises PlatformError."""
+        """Tells Caddy in any case, and waits until a name answers through it.
+
+        Raises PlatformError if Caddy does not serve the names.
+        """
         self._loaded = ""
         try:
             await self._load(projects)
@@ -122,7 +128,7 @@ class Edge:
             self.error, self._loaded = None, text
 
     async def _check(self, domain: Domain, projects: Sequence[Published]) -> None:
-        # A project answers; the control plane refuses who has no token.
+        # A project answers; the control plane refuses callers without a token.
         host, path, expected = domain.name, "/v1/platform", 401
         if projects:
             host, path, expected = domain.host(projects[0].project), "/health", 200
@@ -136,7 +142,7 @@ class Edge:
             await asyncio.sleep(CHECK_EVERY_S)
 
     def _sites(self, domain: Domain, projects: Iterable[Published]) -> list[Site]:
-        """Each name once: what a project was given first stays its own."""
+        """Returns each name once; a name belongs to the project that had it first."""
         port = self._settings.get("api_port")
         sites = [Site((domain.name,), int(port))] if port else []
         seen = {domain.name}

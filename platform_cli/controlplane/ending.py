@@ -1,4 +1,4 @@
-"""When the control plane's process ends, and whether another one follows it."""
+"""Decides when the control plane's process ends, and whether another one follows it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import asyncio
 class Ending:
     def __init__(self) -> None:
         self._decided = asyncio.Event()
-        # Whether what runs is left to the next control plane.
+        # Whether running workers are left to the next control plane.
         self.is_restart = False
 
     def stop(self) -> None:
-        """The platform ends."""
+        """Ends the platform."""
         self.is_restart = False
         self._decided.set()
 

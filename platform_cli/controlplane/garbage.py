@@ -1,4 +1,4 @@
-"""What nothing needs any more: old releases, their bundles, layers and runtimes, and what killed builds left behind."""
+"""Removes what is not needed any more: old releases, bundles, layers and runtimes, and what killed builds have left."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..api.platform import WasteKind, WastePiece
 from ..temporary import is_abandoned
-from .state import State
 from .store import ReleaseRow
+from .stores import Stores
 
-# The newest releases of a project that stay; the active one, and the one that a rollback goes to, always do.
+# The number of a project's newest releases that are kept. The active one, and the one that a rollback would activate,
+# always are.
 KEEP = 20
-# Seconds for which a bundle that no release has may be what a build is about to deploy.
+# The seconds for which a bundle without a release is kept, since a build may be about to deploy it.
 NEW_BUNDLE_S = 3600.0
-# Seconds for which a layer that no release needs is kept for the next deploy, and for `homeport dev`.
+# The seconds for which a layer that no release needs is kept, for the next deploy and for `homeport dev`.
 SPARE_LAYER_S = 7 * 86400.0
-# Seconds between collections.
+# The seconds between collections.
 EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """`kind` is `release`, `bundle`, `layer`, `runtime` or `temporary`; a release takes no space but that of its
-    bundle. `bytes` is what its removal frees.
+    """Is something to remove: `bytes` is what that frees, which is nothing for a release, whose bundle counts by
+    itself.
     """
 
     kind: WasteKind
@@ -44,29 +45,29 @@ class Waste:
 
 
 class Garbage:
-    def __init__(self, state: State, lock: Callable[[str], asyncio.Lock]) -> None:
-        self._state = state
-        self._home = state.home
+    def __init__(self, stores: Stores, lock: Callable[[str], asyncio.Lock]) -> None:
+        self._stores = stores
+        self._home = stores.home
         self._lock = lock
 
     async def watch(self) -> None:
-        """Collects every now and then, for ever."""
+        """Collects garbage at intervals, and never returns."""
         while True:
             with contextlib.suppress(OSError):
                 await self.collect(dry_run=False)
             await asyncio.sleep(EVERY_S)
 
     async def collect(self, *, dry_run: bool) -> list[Waste]:
-        """What is removed, or would be."""
+        """Removes garbage, and returns what was removed or, in a dry run, would be."""
         found: list[Waste] = []
         used: set[str] = set()
-        for row in self._state.store.projects():
+        for row in self._stores.store.projects():
             async with self._lock(row.name):
-                kept, old = _divide(self._state.store.releases(row.name), row.active)
+                kept, old = _divide(self._stores.store.releases(row.name), row.active)
                 used |= {release.bundle for release in kept}
                 found += [Waste("release", f"{row.name} v{release.number}") for release in old]
                 if not dry_run:
-                    self._state.store.delete_releases(row.name, [release.number for release in old])
+                    self._stores.store.delete_releases(row.name, [release.number for release in old])
         return found + await asyncio.to_thread(self._folders, used, dry_run)
 
     def _folders(self, used: set[str], dry_run: bool) -> list[Waste]:
@@ -94,7 +95,7 @@ class Garbage:
         )
         for kind, folder, names in parts:
             for part in _folders(folder):
-                # What has a dot before its name is being built; its builder locks it.
+                # A name that starts with a dot is of something being built, which its builder locks.
                 spare = is_abandoned(part) if part.name.startswith(".") else _is_older(part, SPARE_LAYER_S)
                 if part.name not in names and spare:
                     yield kind, part
@@ -102,7 +103,7 @@ class Garbage:
 
 
 def _divide(releases: list[ReleaseRow], active: int | None) -> tuple[list[ReleaseRow], list[ReleaseRow]]:
-    """Those to keep of a project's releases, newest first, and those that may go."""
+    """Divides a project's releases, newest first, into those to keep and those that may be removed."""
     proven = [release.number for release in releases if release.error is None and release.number < (active or 0)]
     always = {active, *proven[:1]}
     kept = [release for index, release in enumerate(releases) if index < KEEP or release.number in always]
@@ -110,7 +111,7 @@ def _divide(releases: list[ReleaseRow], active: int | None) -> tuple[list[Releas
 
 
 def _needs(bundle: Path) -> tuple[str, str]:
-    """The layer and the runtime of a bundle or the draft of one."""
+    """Returns the layer and the runtime of a bundle or the draft of one."""
     try:
         manifest = json.loads((bundle / FILE_NAME).read_bytes())
         return str(manifest["layer"]), str(manifest["runtime"])

@@ -1,4 +1,4 @@
-"""A client's first request to a release that has just begun to serve, over its own port."""
+"""Checks a release that has just begun to serve, by a client's first request over its own port."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from ..errors import ReleaseError
 from ..supervisor.sockets import HOST
 
-# Seconds that an answer may take.
+# The seconds that an answer may take.
 TIMEOUT_S = 30.0
 # https://modelcontextprotocol.io/specification/2025-06-18/basic/lifecycle
 INITIALIZE = {
@@ -29,8 +29,9 @@ SESSION = "Mcp-Session-Id"
 
 
 def check_handshake(port: int, paths: Iterable[str]) -> None:
-    """Connects to each path as a client would. Raises ReleaseError where it gets no answer that it can use: a refusal
-    of callers that are not known (401, 403) is one.
+    """Connects to each path as a client would.
+
+    Raises ReleaseError if an answer cannot be used; a refusal of unknown callers (401, 403) is a good answer.
     """
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""Releases on the platform of this machine."""
+"""Makes releases on the platform of this machine, as a Deployer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The platform's first process: it starts the control plane, and starts it again when it was killed or is to be another
-version. What must outlive a control plane is kept here (supervisor.descriptor_store): the lock of the home, every
-listening socket, and what leads to each worker, so that neither clients nor workers notice.
+"""Runs the platform's first process, which starts the control plane, and starts it again when it was killed or updated.
 
-It knows nothing of what it keeps, and hardly ever has to be another version itself.
+What must outlive a control plane is kept here (supervisor.descriptor_store): the lock of the home, every listening
+socket, and the descriptors of each worker, so that neither clients nor workers notice. It knows nothing of what it
+keeps, so it hardly ever has to be updated itself.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from ..supervisor.open_files import raise_open_files
 from ..supervisor.store_messages import MAX_DESCRIPTORS, MAX_MESSAGE, Kept, inheritance
 from .stopped import reason_to_stop
 
-# A control plane that ends with this code wants to be started anew (EX_TEMPFAIL of <sysexits.h>).
+# The exit code of a control plane that is to be started again (EX_TEMPFAIL of <sysexits.h>).
 RESTART = 75
-# One that lived for less has come to a quick end. Seconds before the next one, after so many quick ends in a row.
+# A control plane that ran for less has crashed on its start. The pauses, in seconds, are after so many such crashes in
+# a row.
 SHORT_LIFE_S = 2.0
 PAUSES_S = (0.0, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-# Starts that may fail in a row where one has worked before.
+# The number of starts that may fail in a row after one has worked.
 MOST_FAILURES = 7
-# Seconds between tries to take over from a platform that is stopping.
+# The seconds between attempts to take over from a platform that is stopping.
 TAKE_OVER_S = 0.1
 
 
 def main() -> None:
     try:
         home = open_home()
-        # A bare descriptor, which only the end of the process closes.
+        # The descriptor is bare, so that only the end of the process closes it.
         lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         if not _take(lock, home):
             return
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _take(lock: int, home: Home) -> bool:
-    """False when another platform serves this home; one that is just stopping is waited for."""
+    """Takes the lock, and returns False if another platform serves this home; one that is stopping is waited for."""
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,8 +74,9 @@ def _listens(home: Home) -> bool:
 
 
 class Master:
-    """`lock` is the descriptor by which this process holds the home's lock: the control plane has it, too, so that no
-    other platform begins before both have ended.
+    """Holds the home's lock by the descriptor `lock`.
+
+    The control plane has it, too, so that no other platform starts before both have ended.
     """
 
     def __init__(self, lock: int) -> None:
@@ -82,7 +84,7 @@ class Master:
         self._kept: dict[str, Kept] = {}
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = False
-        # Whether the control plane that runs has started, and whether one ever has.
+        # Whether the present control plane has started, and whether any has.
         self._started = False
         self._has_started = False
 
@@ -103,7 +105,7 @@ class Master:
             time.sleep(PAUSES_S[min(quick, len(PAUSES_S) - 1)])
 
     def _run_control_plane(self) -> int:
-        """One of them, from its start to its end; returns its exit code."""
+        """Runs one control plane from start to end, and returns its exit code."""
         self._started = False
         control, theirs = socket.socketpair()
         kept = list(self._kept.values())
@@ -113,7 +115,7 @@ class Master:
                 command = [sys.executable, "-m", "platform_cli.controlplane", str(theirs.fileno())]
                 self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=inherited)
             if self._stopping:
-                # Told while there was nobody to tell.
+                # The signal came before there was a process to pass it on to.
                 self._child.terminate()
             with contextlib.suppress(OSError):
                 control.sendall(inheritance(kept))
@@ -123,7 +125,7 @@ class Master:
         return code
 
     def _listen(self, control: socket.socket) -> None:
-        """Carries out what the control plane says, until it has ended."""
+        """Carries out the control plane's messages until it has ended."""
         rest, arrived = b"", []
         while True:
             data, descriptors, _flags, _address = socket.recv_fds(control, MAX_MESSAGE, MAX_DESCRIPTORS)
@@ -135,7 +137,7 @@ class Master:
                 self._hear(json.loads(line), arrived)
 
     def _hear(self, message: dict[str, object], arrived: list[int]) -> None:
-        """Takes what belongs to the message off the descriptors that have `arrived`."""
+        """Carries out a message, and takes its descriptors from those that have `arrived`."""
         match message:
             case {"keep": str(name), "note": str(note), "count": 0}:
                 if known := self._kept.get(name):
@@ -146,13 +148,14 @@ class Master:
                 del arrived[:count]
                 self._kept[name] = kept
                 if len(kept.descriptors) < count:
-                    # This process may not have more; what is there is of no use without the rest.
+                    # This process may have reached its limit, and an incomplete set is of no use.
                     self._drop(name)
             case {"drop": str(name)}:
                 self._drop(name)
             case {"started": True}:
                 self._started = self._has_started = True
-                # Whoever started this process has read what went wrong (client.py), and from here on nobody reads it.
+                # The client that started this process has read its errors (client.py), and nobody reads them from here
+                # on.
                 os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def _drop(self, name: str) -> None:

@@ -1,9 +1,9 @@
-"""What there is, as the API tells it: projects, their releases, and where those came from. Changes nothing."""
+"""Describes projects, their releases, and where those came from, as the API returns them, and changes nothing."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from ..api.deployment import DeploymentEntry
@@ -14,27 +14,27 @@ from ..pipeline.manifest import read_manifest
 from ..pushes.deployments import list_deployments
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
-from .state import State
 from .store import ProjectRow
+from .stores import Stores
 
 
 class Overview:
-    """Every method that names a project raises NotFoundError if it is not there."""
+    """Describes what there is; every method that names a project raises NotFoundError if it does not exist."""
 
-    def __init__(self, state: State, supervisor: Supervisor, edge: Edge) -> None:
-        self._state = state
+    def __init__(self, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
+        self._stores = stores
         self._supervisor = supervisor
         self._edge = edge
 
     def list_projects(self) -> list[Status]:
-        return [self._describe(row) for row in self._state.store.projects()]
+        return [self._describe(row) for row in self._stores.store.projects()]
 
     def status(self, project: str) -> Status:
-        return self._describe(self._state.store.project(project))
+        return self._describe(self._stores.store.project(project))
 
     def _describe(self, row: ProjectRow) -> Status:
         service = self._supervisor.services[row.name]
-        release = self._state.store.active_release(row.name)
+        release = self._stores.store.active_release(row.name)
         return {
             "project": row.name,
             "release": f"v{row.active}" if row.active is not None else None,
@@ -45,11 +45,11 @@ class Overview:
             "workers": service.workers,
             "processes": service.processes,
             "last_error": service.last_error or self._edge.error,
-            "auth": "none" if self._state.access.token_hash(row.name) is None else "token",
+            "auth": "none" if self._stores.access.token_hash(row.name) is None else "token",
             "confined": bool(service.release.hidden) if service.release else None,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,
-            "outdated_secrets": self._state.outdated(release) if release else [],
+            "outdated_secrets": self._stores.outdated(release) if release else [],
             "memory_mb": None,
             "architecture": None,
             "instances": None,
@@ -59,7 +59,7 @@ class Overview:
         }
 
     def versions(self, project: str) -> list[Release]:
-        active = self._state.store.project(project).active
+        active = self._stores.store.project(project).active
         return [
             {
                 "release": f"v{row.number}",
@@ -71,29 +71,29 @@ class Overview:
                 "error": row.error,
                 "origin": row.origin.data(),
             }
-            for row in self._state.store.releases(project)
+            for row in self._stores.store.releases(project)
         ]
 
-    def contract(self, project: str, number: int | None = None) -> dict[str, Any] | None:
-        """What the active release offers, or release `number`; None before there is one, or where nobody knows any more
-        what it was.
+    def contract(self, project: str, number: int | None = None) -> Mapping[str, Any] | None:
+        """Returns the contract of the active release, or of release `number`.
+
+        It is None before there is one, and if its bundle does not exist any more.
         """
-        store = self._state.store
+        store = self._stores.store
         chosen = store.release(project, number) if number is not None else store.active_release(project)
         if chosen is None:
             return None
         with contextlib.suppress(BuildError):
-            contract: dict[str, Any] | None = read_manifest(self._state.home.bundles / chosen.bundle)["contract"]
-            return contract
+            return read_manifest(self._stores.home.bundles / chosen.bundle)["contract"]
         return None
 
     def list_deployments(self, project: str) -> list[DeploymentEntry]:
-        commits = self._state.deployments.of(project)
+        commits = self._stores.deployments.of(project)
         if not commits:
-            self._state.store.project(project)
-        return list_deployments(commits, self.versions(project) if self._state.store.find_project(project) else ())
+            self._stores.store.project(project)
+        return list_deployments(commits, self.versions(project) if self._stores.store.find_project(project) else ())
 
     def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
-        """Lines, of which most are records (platform_cli.records), from about `since` on, seconds since 1970."""
-        self._state.store.project(project)
+        """Yields lines, most of them records (platform_cli.records), from about `since` on, seconds since 1970."""
+        self._stores.store.project(project)
         return self._supervisor.services[project].log.chunks(follow=follow, since=since)

@@ -1,4 +1,4 @@
-"""Who is at the other end of the Unix socket: a deployed server may not command the platform that runs it."""
+"""Identifies the process at the other end of the Unix socket: a deployed server must not command its platform."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _SOL_LOCAL, _LOCAL_PEERPID = 0, 2
 
 
 def refuse_workers(workers: Callable[[], Collection[int]]) -> type[H11Protocol]:
-    """uvicorn's protocol, closing connections of the processes in `workers` and of all that they have started.
+    """Returns uvicorn's protocol, which closes connections of the processes in `workers` and of all that they have
+    started.
 
-    On Linux those have a filter of system calls that they cannot take off (homeport_runtime.hosts.seccomp), whatever
-    session or parent they have now; elsewhere they are known by the session that a worker leads. On Linux who has
-    connected and ended since is refused, too: nobody can tell who that was.
+    On Linux those have a filter of system calls that they cannot remove (homeport_runtime.hosts.seccomp), whatever
+    their session or parent is now; elsewhere they are known by the session that a worker leads. On Linux a process that
+    has ended since it connected is refused, too, since it cannot be identified any more.
     """
     own = _filters(os.getpid())
 
@@ -36,8 +37,9 @@ def refuse_workers(workers: Callable[[], Collection[int]]) -> type[H11Protocol]:
 
 
 def _filters(pid: int) -> float:
-    """How many filters of system calls a process has; infinitely many where it is gone. Kernels before 5.9 say whether
-    it has some.
+    """Returns how many filters of system calls a process has, infinity if it has ended.
+
+    Kernels before 5.9 only tell whether it has any.
     """
     if sys.platform != "linux":
         return 0

@@ -1,4 +1,4 @@
-"""The platform at home, put together: what it keeps, what runs, and the operations on both."""
+"""Composes the platform at home: its state, what runs, and the operations on both."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
-from .project_secrets import ProjectSecrets
 from .publishing import Publishing
 from .releases import Releases
-from .state import open_state
+from .secret_changes import SecretChanges
+from .stores import open_stores
 
 
 class Platform:
-    """One per home."""
+    """Is the platform of one home."""
 
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
-        self.state = open_state(home)
+        self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store)
-        self.edge = Edge(home, self.state.settings)
-        self.publishing = Publishing(self.state, self._supervisor, self.edge)
-        self.overview = Overview(self.state, self._supervisor, self.edge)
-        self.releases = Releases(self.state, self._supervisor, self.edge, self.publishing, self.overview)
-        self.garbage = Garbage(self.state, self.releases.lock)
-        self.secrets = ProjectSecrets(self.state, self.releases)
+        self.edge = Edge(home, self.stores.settings)
+        self.publishing = Publishing(self.stores, self._supervisor, self.edge)
+        self.overview = Overview(self.stores, self._supervisor, self.edge)
+        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
+        self.garbage = Garbage(self.stores, self.releases.lock)
+        self.secrets = SecretChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()
-        self.state.close()
+        self.stores.close()
 
     async def leave(self) -> None:
-        """This process ends, and what runs goes on until the next one has taken it over."""
+        """Ends this process's part, while workers continue until the next control plane takes them over."""
         await self._supervisor.leave()
-        self.state.close()
+        self.stores.close()
 
     def worker_processes(self) -> set[int]:
-        """The process ids of every worker that runs now."""
+        """Returns the process ids of all workers that run now."""
         return {pid for service in self._supervisor.services.values() for pid in service.processes}
 
     async def set_domain(self, domain: Domain | None) -> dict[str, str]:
-        """Gives every project a public name, or takes it away: its workers have to know the names they answer to.
+        """Gives every project a public name, or takes it away, and tells it to the workers.
 
-        Returns the tokens of projects that were open to everyone without saying so, by their names.
+        Returns, by project, the tokens of projects that were open to everyone without being configured so.
         """
         changed = domain != self.edge.domain
         if changed:
             self.edge.set_domain(domain)
         tokens = {}
-        for row in self.state.store.projects():
-            # One that does not come up says so in its status; the others have their names.
+        for row in self.stores.store.projects():
+            # A project that does not start reports that in its status; the others have their names.
             with contextlib.suppress(HomeportError):
                 if token := await self.releases.close_to_strangers(row.name):
                     tokens[row.name] = token

@@ -1,4 +1,4 @@
-"""The parts of the API that a public host needs: tokens and the domain on its own machine, builds for all."""
+"""Serves the parts of the API that a public host needs: tokens, its domain, and builds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TokenName(BaseModel):
 
 
 class PublicDomain(BaseModel):
-    """`domain` None takes the platform off the public side."""
+    """Is the body that sets the domain, None to have none."""
 
     domain: str | None
 
@@ -36,15 +36,15 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.get("/v1/tokens")
     async def list_tokens() -> list[ListedToken]:
-        return platform.state.tokens.list_tokens()
+        return platform.stores.tokens.list_tokens()
 
     @routes.post("/v1/tokens")
     async def create_token(body: TokenName) -> NewToken:
-        return {"name": body.name, "token": platform.state.tokens.create(body.name)}
+        return {"name": body.name, "token": platform.stores.tokens.create(body.name)}
 
     @routes.delete("/v1/tokens/{name}")
     async def revoke_token(name: str) -> Revoked:
-        platform.state.tokens.revoke(name)
+        platform.stores.tokens.revoke(name)
         return {"revoked": name}
 
     @routes.put("/v1/domain")
@@ -65,7 +65,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
         archive = await _received(request)
         if archive is None:
             answer = error_response(InputError(f"an upload may have {MAX_UPLOAD // 1_000_000} MB"), status=413)
-            # Else the rest of it would still be read.
+            # Without this the rest of the body would still be read.
             answer.headers["Connection"] = "close"
             return answer
 
@@ -79,7 +79,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
 
 async def _received(request: Request) -> IO[bytes] | None:
-    """The body in a temporary file, at its start; None when it is larger than an upload may be."""
+    """Returns the body in a temporary file, None if it is larger than an upload may be."""
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the build closes it
     try:
         async for chunk in request.stream():

@@ -1,4 +1,4 @@
-"""What leads to the projects from outside: the edge, told of those that serve."""
+"""Tells the edge which projects are to be reached from outside."""
 
 from __future__ import annotations
 
@@ -9,37 +9,40 @@ from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge, Published
-from .state import State
+from .stores import Stores
 
-# Seconds between looks at what Caddy serves.
+# The seconds between checks of what Caddy serves.
 COMPARE_EVERY_S = 30.0
 
 
 class Publishing:
-    def __init__(self, state: State, supervisor: Supervisor, edge: Edge) -> None:
-        self._state = state
+    def __init__(self, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
+        self._stores = stores
         self._supervisor = supervisor
         self._edge = edge
 
     def check_free(self, project: str, release: RunnableRelease) -> None:
-        """Raises InputError when a name that `release` wants is another's."""
+        """Raises InputError if a name that `release` wants belongs to another project."""
         self._edge.check_free(project, self._own_names(project, release), self._published())
 
     async def publish(self) -> None:
         await self._edge.publish(self._published())
 
     async def watch(self) -> None:
-        """Looks from now on whether Caddy still serves what it was told. Never returns."""
+        """Checks at intervals whether Caddy still serves what it was told, and never returns."""
         while True:
             await asyncio.sleep(COMPARE_EVERY_S)
             await self._edge.compare(self._published())
 
     async def open(self) -> None:
-        """Caddy serves the public names from now on. Raises PlatformError if it does not."""
+        """Lets Caddy serve the public names from now on.
+
+        Raises PlatformError if it does not.
+        """
         await self._edge.open(self._published())
 
     def describe(self) -> PublicSide:
-        port, domain = self._state.settings.get("api_port"), self._edge.domain
+        port, domain = self._stores.settings.get("api_port"), self._edge.domain
         return {
             "api_url": f"http://{HOST}:{port}" if port else None,
             "domain": str(domain) if domain else None,
@@ -48,8 +51,8 @@ class Publishing:
         }
 
     def _published(self) -> list[Published]:
-        """What the edge has to know of each project that serves; the oldest first."""
-        rows = sorted(self._state.store.projects(), key=lambda row: row.created_at)
+        """Returns what the edge has to know of each project that serves, the oldest first."""
+        rows = sorted(self._stores.store.projects(), key=lambda row: row.created_at)
         services = self._supervisor.services
         return [
             Published(row.name, row.port, self._own_names(row.name, release))

@@ -1,4 +1,4 @@
-"""Push to deploy on this machine, put together: the tasks that carry out what deliveries set off."""
+"""Composes push to deploy on this machine: the tasks that carry out what deliveries start."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .platform import Platform
 from .reports import Reports
 
 
-class Pushes:
+class PushToDeploy:
     def __init__(self, platform: Platform, builds: Builds) -> None:
-        links, deployments = platform.state.links, platform.state.deployments
+        links, deployments = platform.stores.links, platform.stores.deployments
         deployer, source, pings = LocalDeployer(platform, builds), Git(), LocalPings()
         self._deployments = deployments
         self._reports = Reports(deployments, Reporter(links, deployments, deployer))
@@ -39,7 +39,7 @@ class Pushes:
         self._polling = asyncio.create_task(self._poller.run())
 
     def wake(self, project: str) -> None:
-        """Something waits for `project`."""
+        """Starts the work on `project`, for which something waits."""
         if project not in self._tasks:
             self._tasks[project] = asyncio.create_task(self._work(project))
 
@@ -48,11 +48,11 @@ class Pushes:
             while (seconds := await self._limited(project)) is not None:
                 await asyncio.sleep(seconds)
         finally:
-            # Without an await since nothing waited any more: what comes from now on finds no task, and starts one.
+            # There is no await between the last check and this, so whatever comes later starts a new task.
             del self._tasks[project]
 
     async def _limited(self, project: str) -> float | None:
-        """Works; None when nothing waits any more, else in how many seconds GitHub may be asked again."""
+        """Works until nothing waits, and returns None, or the seconds after which GitHub may be asked again."""
         try:
             await self._deploys.work(project)
         except RateLimitError as error:
@@ -60,7 +60,7 @@ class Pushes:
         return None
 
     async def close(self) -> None:
-        """What is under way stays in the queue."""
+        """Stops all tasks; what is under way stays in the queue."""
         if self._polling:
             self._polling.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,4 +1,6 @@
-"""Releases and their changes: each is checked, carried out, then recorded. If one fails, the old goes on."""
+"""Makes and changes releases: each change is checked, carried out, then recorded; if it fails, the old release serves
+on.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +26,32 @@ from .handshake import check_handshake
 from .overview import Overview
 from .publishing import Publishing
 from .removal import Removal
-from .state import State
 from .store import ProjectRow, ReleaseRow
+from .stores import Stores
 
 UNKNOWN = Origin()
 
 
 class Releases:
-    """Operations on one project wait for each other, by its lock."""
+    """Carries out the operations on projects, those on one project one after the other."""
 
     def __init__(
-        self, state: State, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
+        self, stores: Stores, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
     ) -> None:
-        self._state = state
-        self._store = state.store
+        self._stores = stores
+        self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
         self._publishing = publishing
         self._overview = overview
-        self._removal = Removal(state)
+        self._removal = Removal(stores)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:
         return self._locks[project]
 
     async def resume(self) -> None:
-        """Every project answers on its port again; workers start when somebody connects."""
+        """Lets every project answer on its port again; workers start when somebody connects."""
         self._removal.carry_on()
         self._supervisor.resume()
         for row in self._store.projects():
@@ -59,20 +61,23 @@ class Releases:
                 if active:
                     await service.resume(self._runnable(active), partial(self._known, row.name))
             except BuildError as error:
-                # Others serve; who deploys this one again brings it back.
+                # The other projects serve; deploying this one again repairs it.
                 service.fail(f"v{row.active} cannot serve: {error.message}")
 
     async def inspect(
         self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
     ) -> Inspected:
-        """What the server in a bundle's draft says of itself; `draft` is the name of its folder, `project` whose
-        secrets it gets. `folder` is where it comes from, `path` the PATH of who deploys it.
+        """Returns what the server in a bundle's draft tells of itself.
+
+        `draft` is the name of its folder, `project` the one whose secrets it gets, `folder` where it comes from, `path`
+        the PATH of whoever deploys it. Raises InputError for a reference to secrets without a project, and InspectError
+        with the server's own reason.
         """
-        release = read_release(self._state.home, "inspection", 0, self._state.home.bundles / draft)
+        release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
         release = replace(release, path=path or release.path)
         if project is not None:
             release = replace(
-                release, secrets=partial(self._state.secrets.values, project, self._pin(project, release))
+                release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
             )
         elif referenced(release.environment):
             raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
@@ -80,17 +85,18 @@ class Releases:
         return await self._supervisor.inspect(release, same)
 
     async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> DeployedStatus:
-        """A new release of `project`, created if it is not there. What already serves is left alone.
+        """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
+        left alone.
 
-        The status that is returned has a `token` if the project got one, which nobody can be told again.
+        The returned status has a `token` if the project got one, which is shown only now.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
-            release = read_release(self._state.home, project, 0, self._state.home.bundles / bundle)
+            release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
             mode = self._callers(release)
-            known = mode != "token" or self._state.access.token_hash(project) is not None
+            known = mode != "token" or self._stores.access.token_hash(project) is not None
             if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
                 service = self._supervisor.services[project]
                 if service.release is None:
@@ -99,12 +105,12 @@ class Releases:
                 return self._deployed(project, changed=False)
             if row is None:
                 self._create(project, folder)
-            before = self._state.access.token_hash(project)
-            token = self._state.access.settle(project, mode)
+            before = self._stores.access.token_hash(project)
+            token = self._stores.access.settle(project, mode)
             try:
                 await self.make(project, bundle, pinned, "deploy", origin)
             except BaseException:
-                self._state.access.put(project, before)
+                self._stores.access.put(project, before)
                 if row is None:
                     await self._supervisor.remove(project)
                     self._removal.undo_creation(project)
@@ -119,11 +125,14 @@ class Releases:
             return status
 
     def _deployed(self, project: str, *, changed: bool) -> DeployedStatus:
-        # mypy takes what a Status may have beside its own keys for the ones that are not always there.
+        # mypy takes the optional keys of a Status for those that the dict might lack.
         return cast("DeployedStatus", {**self._overview.status(project), "changed": changed})
 
     async def rollback(self, project: str, number: int | None) -> ChangedStatus:
-        """Activates an older release, by default the newest one before the active one that has served."""
+        """Activates an older release, by default the newest one before the active one that has served.
+
+        Raises NotFoundError if there is none, and InputError for one that never served.
+        """
         async with self.lock(project):
             row = self._store.project(project)
             target = self._store.release(project, number) if number is not None else self._previous(row)
@@ -140,38 +149,47 @@ class Releases:
             return {**self._overview.status(project), "changed": True}
 
     async def renew_token(self, project: str) -> StatusWithToken:
-        """The project's new token, with its status. Raises InputError where everyone may call."""
+        """Returns the project's status with its new token.
+
+        Raises InputError if everyone may call.
+        """
         async with self.lock(project):
             self._store.project(project)
-            if self._state.access.token_hash(project) is None:
+            if self._stores.access.token_hash(project) is None:
                 raise InputError(
                     f"everyone may call {project}: it has no token",
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
-            token = self._state.access.renew(project)
+            token = self._stores.access.renew(project)
             await self.refresh(project)
             return {**self._overview.status(project), "token": token}
 
     async def close_to_strangers(self, project: str) -> str | None:
-        """Returns the token that callers need from now on, if one was made: on a public platform nothing is open to
-        everyone of which nobody has said so.
+        """Returns the token that callers need from now on, if one was made.
+
+        On a public platform a project is open to everyone only if its configuration says so.
         """
         async with self.lock(project):
             active = self._store.active_release(project)
-            token = self._state.access.settle(project, self._callers(self._runnable(active))) if active else None
+            token = self._stores.access.settle(project, self._callers(self._runnable(active))) if active else None
             if token:
                 await self.refresh(project)
             return token
 
     def _callers(self, release: RunnableRelease) -> str | None:
-        """`[auth] mode`: as configured, else `token` where strangers reach a server that asks nobody who they are."""
+        """Returns `[auth] mode` as configured, else `token` if strangers reach a server that does not authenticate them
+        itself.
+        """
         if release.auth is None and self._edge.domain is not None and not release.guarded:
             return "token"
         return release.auth
 
     async def destroy(self, project: str) -> None:
-        """Ends the project: its workers, its releases, what its server wrote, its logs."""
-        if self._state.links.find(project):
+        """Removes the project with its workers, its releases, the files that its server wrote, and its logs.
+
+        Raises InputError if pushes deploy it, and NotFoundError if it does not exist.
+        """
+        if self._stores.links.find(project):
             raise InputError(
                 f"pushes deploy {project}: the next one would bring it back",
                 hint=f"first: homeport unlink-repo {project}",
@@ -185,7 +203,7 @@ class Releases:
             await self._publishing.publish()
 
     async def refresh(self, project: str) -> None:
-        """What the platform itself tells workers has changed: those that run are replaced."""
+        """Replaces running workers, because something that the platform itself tells them has changed."""
         service = self._supervisor.services.get(project)
         if service is None or service.release is None:
             return
@@ -198,7 +216,7 @@ class Releases:
     async def make(
         self, project: str, bundle: str, pinned: Mapping[str, int], reason: str, origin: Origin = UNKNOWN
     ) -> ReleaseRow:
-        """Makes the next release and switches to it; one that does not come up is remembered with its error."""
+        """Makes the next release and switches to it; one that does not start is recorded with its error."""
         number = self._store.next_number(project)
         row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin)
         try:
@@ -216,12 +234,12 @@ class Releases:
         return row
 
     async def _check_answers(self, project: str, release: RunnableRelease) -> None:
-        """Raises ReleaseError for one that no client can connect to; what served before serves again."""
+        """Raises ReleaseError for a release that no client can connect to, after activating the previous one again."""
         service = self._supervisor.services[project]
         check = partial(asyncio.to_thread, check_handshake, service.port, release.endpoints)
         try:
             if service.is_retiring:
-                # A program that the release before has left may answer: it ends with its worker.
+                # A program that the previous release has left may be the one that answers; it ends with its worker.
                 with suppress(ReleaseError):
                     await check()
                     return
@@ -233,12 +251,12 @@ class Releases:
             raise
 
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
-        folder, names = self._state.home.bundles / release.bundle, self._edge.names(release.project)
-        runnable = read_release(self._state.home, release.project, release.number, folder, names)
+        folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
+        runnable = read_release(self._stores.home, release.project, release.number, folder, names)
         return replace(
             runnable,
-            secrets=partial(self._state.secrets.values, release.project, release.secrets),
-            token_hash=self._state.access.token_hash(release.project),
+            secrets=partial(self._stores.secrets.values, release.project, release.secrets),
+            token_hash=self._stores.access.token_hash(release.project),
             path=release.origin.path or runnable.path,
         )
 
@@ -249,8 +267,11 @@ class Releases:
             return None
 
     def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
-        """The versions of the secrets that `release` gets now. Raises ConfigError if one is not set."""
-        current = self._state.secrets.current(project)
+        """Returns the versions of the secrets that `release` gets now.
+
+        Raises ConfigError if one is not set.
+        """
+        current = self._stores.secrets.current(project)
         check_set(release.environment, current, project)
         return {name: current[name] for name in referenced(release.environment)}
 

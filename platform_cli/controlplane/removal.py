@@ -1,4 +1,4 @@
-"""The end of a project: all of it goes, and what a kill interrupts is carried on when the platform starts again."""
+"""Removes a project; a removal that a kill interrupts continues when the platform starts again."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .state import State
+from .stores import Stores
 
-# The folder of a project that is being destroyed has this before its name: the project's tombstone.
+# The prefix of the folder of a project that is being destroyed, which is the project's tombstone.
 TOMBSTONE = ".destroyed."
 
 
 class Removal:
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._home = state.home
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._home = stores.home
 
     def bury(self, project: str) -> None:
-        """From now on the project is gone, whatever interrupts the rest."""
+        """Makes the project a tombstone, so that it is gone whatever interrupts the rest."""
         folder = self._home.project(project)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(self._tombstone(project), ignore_errors=True)
         folder.rename(self._tombstone(project))
 
     def forget(self, project: str) -> None:
-        """What the platform knows of a project that was buried."""
-        self._state.secrets.forget(project)
-        self._state.deployments.forget(project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        """Removes what the platform knows of a project that was buried."""
+        self._stores.secrets.forget(project)
+        self._stores.deployments.forget(project)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def remove_files(self, project: str) -> None:
-        """The last of it: until this has ended, the tombstone stands."""
+        """Removes the project's files and, with them, the tombstone."""
         shutil.rmtree(self._tombstone(project), ignore_errors=True)
 
     def undo_creation(self, project: str) -> None:
-        """A project whose first deploy did not come to its end; secrets that were set beforehand stay."""
+        """Removes a project whose first deploy did not finish; secrets that were set before stay."""
         folder = self._home.project(project)
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
-        self._state.store.delete_project(project)
-        self._state.access.put(project, None)
+        self._stores.store.delete_project(project)
+        self._stores.access.put(project, None)
 
     def carry_on(self) -> None:
-        """Brings to an end what a kill interrupted."""
+        """Finishes the removals that a kill has interrupted."""
         for tombstone in self._home.projects.glob(f"{TOMBSTONE}*"):
             project = tombstone.name.removeprefix(TOMBSTONE)
             self.forget(project)
             self.remove_files(project)
-        for row in self._state.store.projects():
+        for row in self._stores.store.projects():
             if row.active is None:
                 self.undo_creation(row.name)
 

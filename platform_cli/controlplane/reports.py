@@ -1,4 +1,4 @@
-"""Tells GitHub what became of its commits. What it does not know yet is in the store, so that no result is lost."""
+"""Reports the results of commits to GitHub; unreported ones are in the store, so that none is lost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 from ..pushes.reporter import Reporter, Untold
 from .sqlite_deployments import SQLiteDeployments
 
-# Seconds after which GitHub is asked again when it could not be told.
+# The seconds after which a failed report is sent again.
 RETRY_S = 30.0
 
 
 class Reports:
-    """One report at a time per repository; a rate limit of one keeps no other waiting."""
+    """Sends one report at a time per repository; a rate limit of one delays no other."""
 
     def __init__(self, deployments: SQLiteDeployments, reporter: Reporter) -> None:
         self._deployments = deployments
@@ -40,7 +40,7 @@ class Reports:
     async def _work(self) -> None:
         running = self._running
         while True:
-            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the event.
+            # wait_for is not used, since before Python 3.12 it loses a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_S):
                     await self._changed.wait()
@@ -53,7 +53,7 @@ class Reports:
     async def _report(self, repository: int, untold: list[Untold]) -> None:
         seconds = await self._reporter.tell_all(untold)
         if seconds is None:
-            # What came meanwhile.
+            # There may be new reports.
             self._changed.set()
         else:
             self._not_before[repository] = time.monotonic() + seconds

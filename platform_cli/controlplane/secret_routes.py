@@ -1,4 +1,4 @@
-"""The part of the API for secrets. Values come in; none ever goes out."""
+"""Serves the part of the API for secrets, which takes values and never returns any."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pydantic import BaseModel, SecretStr
 from ..api.secret import ListedSecret, SecretsSet, SecretUnset
 from ..config.names import check_name
 from ..secrets.base import check_secret_name
-from .project_secrets import ProjectSecrets
+from .secret_changes import SecretChanges
 
 
 class Values(BaseModel):
-    """`apply` says that what serves gets them, too."""
+    """Is the body that sets secrets; `apply` makes a release with them."""
 
     values: dict[str, SecretStr]
     apply: bool = True
 
 
-def secret_routes(secrets: ProjectSecrets) -> APIRouter:
+def secret_routes(secrets: SecretChanges) -> APIRouter:
     routes = APIRouter(prefix="/v1/projects/{name}/secrets")
 
     @routes.get("")

@@ -1,4 +1,4 @@
-"""The API of a running platform on its two sockets: for the CLI of this machine, and over TCP."""
+"""Serves the API of a running platform on its two sockets: for the CLI of this machine, and over TCP."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ from .builds import Builds
 from .ending import Ending
 from .peer import refuse_workers
 from .platform import Platform
-from .push_to_deploy import Pushes
+from .push_to_deploy import PushToDeploy
 from .slow_clients import APIConnection, end_slow_clients
 from .tcp import open_api
 
 
 async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> None:
-    """Answers until the platform is told to end, and then interrupts what is still asked of it."""
+    """Serves until the platform is told to end, and then interrupts the open requests."""
     home = platform.home
     listeners = [
         _kept(store, "api/local", lambda: _listen(home), is_valid=home.socket.is_socket()),
-        _kept(store, "api/tcp", lambda: open_api(platform.state.settings)),
+        _kept(store, "api/tcp", lambda: open_api(platform.stores.settings)),
     ]
     store.drop_rest()
     builds = Builds(platform)
-    pushes = Pushes(platform, builds)
+    pushes = PushToDeploy(platform, builds)
     app = create_app(platform, builds, pushes, ending)
-    gate = Gate(app, Webhook(pushes.deliveries), platform.state.tokens.accept, lambda: Names(platform.edge.own_names()))
+    accept = platform.stores.tokens.accept
+    gate = Gate(app, Webhook(pushes.deliveries), accept, lambda: Names(platform.edge.own_names()))
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
         asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)
     ]
     pushes.start()
     store.tell_started()
-    # Whoever started the platform has read what went wrong (client.py), and from here on nobody reads it.
+    # The client that started the platform has read its errors (client.py), and nobody reads them from here on.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # Caddy may have been started again meanwhile, or the port may be another.
+    # Caddy may have been restarted meanwhile, or the port may have changed.
     publishing = asyncio.create_task(platform.publishing.publish())
     works = (platform.publishing.watch(), platform.garbage.watch(), end_slow_clients(servers[1]))
     watching = [asyncio.create_task(work) for work in works]
@@ -65,7 +66,9 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
 
 
 async def _interrupt(requests: set[asyncio.Task[None]]) -> None:
-    """Ends what is still asked of the platform: each operation clears up while everything it needs is there."""
+    """Cancels open requests, and waits until each operation has cleaned up, for which everything it
+    needs still exists.
+    """
     for request in requests:
         request.cancel()
     if requests:
@@ -77,7 +80,7 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
         app, http=protocol, log_level="warning", access_log=False, lifespan="off", server_header=False
     )
     server = uvicorn.Server(config)
-    # The server's own handlers would not close the platform; ours are set already.
+    # The server's own signal handlers would not close the platform, whose handlers are set already.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     return server
 
@@ -85,7 +88,7 @@ def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11")
 def _kept(
     store: DescriptorStore, name: str, listen: Callable[[], socket.socket], *, is_valid: bool = True
 ) -> socket.socket:
-    """The listener of the last control plane, else a new one, which outlives this process."""
+    """Returns the listener of the last control plane, else a new one, which outlives this process."""
     kept = store.take(name)
     if kept and not is_valid:
         os.close(kept.descriptors[0])
@@ -95,7 +98,7 @@ def _kept(
 
 
 def _listen(home: Home) -> socket.socket:
-    """The lock is ours, so a socket file that is there is a dead one's."""
+    """Listens on the Unix socket; this process has the lock, so an existing socket file is a dead process's."""
     path = home.socket
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     check_socket_folder(home)

@@ -1,4 +1,4 @@
-"""What the person chose for the platform as a whole, in the store."""
+"""Stores what the person has chosen for the platform as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Settings:
         return row[0] if row else None
 
     def set(self, key: str, value: str | None) -> None:
-        """None forgets it."""
+        """Stores a value, or removes it with None."""
         if value is None:
             self._db.execute("DELETE FROM settings WHERE key = ?", (key,))
         else:

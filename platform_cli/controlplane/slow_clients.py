@@ -1,4 +1,4 @@
-"""The API over TCP waits for slow clients as a deployed server does, and no longer."""
+"""Closes connections of slow clients to the API over TCP, by the same rule as a deployed server."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import uvicorn
 from homeport_runtime.hosts.http_connection import Connection
 from homeport_runtime.hosts.patience import Patience
 
-# Seconds between two looks at the open connections.
+# The interval, in seconds, in which open connections are checked.
 LOOK_S = 1.0
 
 
 class APIConnection(Connection):
-    """A Connection, of which nobody wants to know when no request is on it."""
+    """Is a Connection that nobody observes between requests."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, between_requests=lambda _connection: None, **options)
 
 
 async def end_slow_clients(server: uvicorn.Server) -> None:
-    """Ends, as long as it runs, those of the server's connections whose client has not done its part for long."""
+    """Closes, for as long as it runs, connections whose client has kept the server waiting for too long."""
     patience, loop = Patience(), asyncio.get_running_loop()
     while True:
         await asyncio.sleep(LOOK_S)

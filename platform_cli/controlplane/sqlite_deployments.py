@@ -1,4 +1,4 @@
-"""Deployments on this machine: rows of the store."""
+"""Stores deployments of this machine as rows of the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from ..pushes.deployments import KEPT, REMEMBERED_S, Decide, Deployment, Deployments, State, Wanted, needs_word
+from ..pushes.deployments import (
+    KEPT,
+    REMEMBERED_S,
+    Decide,
+    Deployment,
+    DeploymentRequest,
+    Deployments,
+    DeploymentState,
+    needs_word,
+)
 from .store import transaction
 
 _FIELDS = ", ".join(field.name for field in fields(Deployment))
@@ -22,7 +31,7 @@ class SQLiteDeployments(Deployments):
     def of(self, project: str) -> list[Deployment]:
         return self._select("project = ? ORDER BY id DESC", project)
 
-    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
+    def insert(self, requests: Iterable[DeploymentRequest], decide: Decide, delivery: str | None) -> list[str]:
         now = time.time()
         with transaction(self._db):
             if delivery is not None:
@@ -30,26 +39,26 @@ class SQLiteDeployments(Deployments):
                 known = self._db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (delivery, now))
                 if known.rowcount == 0:
                     return []
-            return [one.project for one in wanted if self._insert(one, decide, now)]
+            return [one.project for one in requests if self._insert(one, decide, now)]
 
-    def _insert(self, wanted: Wanted, decide: Decide, now: float) -> bool:
-        overtaken = decide(self.of(wanted.project), wanted)
+    def _insert(self, request: DeploymentRequest, decide: Decide, now: float) -> bool:
+        overtaken = decide(self.of(request.project), request)
         if overtaken is None:
             return False
         for one in overtaken:
             self.update(one, state="overtaken", ended_at=now)
         self._db.execute(
             "INSERT INTO deployments (project, link, pull, sha, queued_at) VALUES (?, ?, ?, ?, ?)",
-            (wanted.project, wanted.link, wanted.pull, wanted.sha, now),
+            (request.project, request.link, request.pull, request.sha, now),
         )
         self._db.execute(
             "DELETE FROM deployments WHERE project = ? AND state NOT IN ('waiting', 'running') AND id NOT IN "
             "(SELECT id FROM deployments WHERE project = ? ORDER BY id DESC LIMIT ?)",
-            (wanted.project, wanted.project, KEPT),
+            (request.project, request.project, KEPT),
         )
         return True
 
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
         columns = ", ".join(f"{name} = ?" for name in fields)
         values = [json.dumps(value) if isinstance(value, dict) else value for value in fields.values()]
         done = self._db.execute(
@@ -59,7 +68,7 @@ class SQLiteDeployments(Deployments):
         return done.rowcount == 1
 
     def resume(self) -> list[str]:
-        """The projects that have something to do after a start."""
+        """Restarts interrupted deployments, and returns the projects that have something to do after a start."""
         rows = self._db.execute("SELECT DISTINCT project FROM deployments WHERE state IN ('waiting', 'running')")
         projects = [row[0] for row in rows.fetchall()]
         for project in projects:
@@ -67,7 +76,7 @@ class SQLiteDeployments(Deployments):
         return projects
 
     def all_unreported(self) -> list[Deployment]:
-        """What GitHub has to hear of all projects, oldest first."""
+        """Returns what is to be reported to GitHub of all projects, oldest first."""
         return [known for known in self._select("state != reported ORDER BY id") if needs_word(known)]
 
     def append_log(self, deployment: Deployment, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Links on this machine: rows of the store, secrets in the store of secrets."""
+"""Stores links of this machine as rows of the store, and their secrets in the store of secrets."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SQLiteLinks(Links):
 
 
 class StoreVault:
-    """Under a name that no project can have."""
+    """Stores the secrets under a name that no project can have."""
 
     def __init__(self, store: SecretStore) -> None:
         self._store = store

@@ -1,4 +1,6 @@
-"""Why a control plane cannot serve, for whoever has started it: its log may be on the disk that is full."""
+"""Explains why a control plane cannot serve to whoever has started it, since its log may be on the disk
+that is full.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ HINTS = {
 
 
 def reason_to_stop(error: Exception) -> str:
-    """What happened, and in a second line what to do."""
+    """Returns what happened, and in a second line what to do."""
     message, hint = str(error), None
     if isinstance(error, HomeportError):
         message, hint = error.message, error.hint

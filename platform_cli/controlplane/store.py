@@ -1,4 +1,4 @@
-"""What the platform remembers: projects and their releases, in SQLite (WAL), each change in one transaction."""
+"""Stores projects and their releases in SQLite (WAL), each change in one transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..database import open_database
 from ..errors import NotFoundError, PlatformError
 from ..origin import UNKNOWN, Origin
 
-# Each brings the store from the version that is its index to the next one (PRAGMA user_version).
+# Each migration brings the store from the version that is its index to the next one (PRAGMA user_version).
 MIGRATIONS = (
     """
 CREATE TABLE projects (
@@ -89,7 +89,9 @@ CREATE TABLE comments (preview TEXT PRIMARY KEY, github_id INTEGER NOT NULL) STR
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """`active` is the release that serves, None before one has. `folder` is where it was deployed from."""
+    """Is a project: `active` is the release that serves, None before one has; `folder` is where it
+    was deployed from.
+    """
 
     name: str
     port: int
@@ -101,8 +103,10 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
-    """`error` says why a release never served; None for one that did. `secrets` are the versions it is pinned to,
-    `reason` what made it: `deploy`, or `secret NAME`.
+    """Is a release.
+
+    `error` says why it never served, None if it has. `secrets` are the versions it is pinned to, `reason` is what made
+    it: `deploy`, or `secret NAME`.
     """
 
     project: str
@@ -117,7 +121,7 @@ class ReleaseRow:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All of the block's changes, or none."""
+    """Makes all of the block's changes, or none."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -128,7 +132,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 class Store:
-    """One connection, used from the control plane's event loop only."""
+    """Is one connection, used from the control plane's event loop only."""
 
     def __init__(self, path: Path) -> None:
         self._db = open_database(path)
@@ -149,7 +153,7 @@ class Store:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """For those who keep tables of their own in the store."""
+        """Returns the connection, for concerns with tables of their own in the store."""
         return self._db
 
     def close(self) -> None:
@@ -165,7 +169,10 @@ class Store:
         return next((row for row in self.projects() if row.name == name), None)
 
     def project(self, name: str) -> ProjectRow:
-        """Raises NotFoundError."""
+        """Returns the project of that name.
+
+        Raises NotFoundError if there is none.
+        """
         row = self.find_project(name)
         if row is None:
             raise NotFoundError(f"there is no project {name!r}", hint="`homeport list` shows the projects")
@@ -183,7 +190,7 @@ class Store:
         self._db.execute("DELETE FROM projects WHERE name = ?", (name,))
 
     def releases(self, project: str) -> list[ReleaseRow]:
-        """Newest first."""
+        """Returns the releases of a project, newest first."""
         rows = self._db.execute(
             "SELECT project, number, bundle, created_at, error, secrets, reason, origin FROM releases "
             "WHERE project = ? ORDER BY number DESC",
@@ -195,7 +202,10 @@ class Store:
         ]
 
     def release(self, project: str, number: int) -> ReleaseRow:
-        """Raises NotFoundError."""
+        """Returns the release of that number.
+
+        Raises NotFoundError if there is none.
+        """
         for row in self.releases(project):
             if row.number == number:
                 return row
@@ -204,7 +214,7 @@ class Store:
         )
 
     def active_release(self, project: str) -> ReleaseRow | None:
-        """The one that serves; None before one has."""
+        """Returns the release that serves, None before one has."""
         row = self.find_project(project)
         return self.release(project, row.active) if row and row.active is not None else None
 
@@ -213,7 +223,7 @@ class Store:
         return (newest or 0) + 1
 
     def add_release(self, release: ReleaseRow) -> None:
-        """A release that serves from now on, or one that has an error and never will."""
+        """Adds a release that serves from now on, or one with an error that never will."""
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason, origin) "

@@ -1,4 +1,4 @@
-"""The control plane's port on loopback: chosen once, kept in the store, since Caddy and other machines know it."""
+"""Chooses the control plane's port on loopback once and stores it, since Caddy and other machines know it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from ..errors import PlatformError
 from ..supervisor.sockets import FIRST_PORT, open_listener
 from .settings import Settings
 
-# Below the projects' own ports.
+# These are below the projects' own ports.
 API_PORTS = range(FIRST_PORT - 1, FIRST_PORT - 101, -1)
 
 
 def open_api(settings: Settings) -> socket.socket:
-    """Listens on the port of last time, else on another free one, which is kept. Raises PlatformError."""
+    """Listens on the stored port, else on another free one, which is then stored.
+
+    Raises PlatformError if none is free.
+    """
     stored = settings.get("api_port")
     for port in ([int(stored)] if stored else []) + list(API_PORTS):
         try:
@@ -23,7 +26,7 @@ def open_api(settings: Settings) -> socket.socket:
         except PlatformError:
             continue
         if str(port) != stored:
-            # On a full disk it is another one next time, and what can be served is.
+            # On a full disk the next start may choose another port, but this one serves.
             with contextlib.suppress(sqlite3.OperationalError):
                 settings.set("api_port", str(port))
         return listener

@@ -1,4 +1,6 @@
-"""Tokens for the TCP side of the control plane. Only a hash is kept: whoever reads the store cannot use it."""
+"""Manages tokens for the TCP side of the control plane, of which only hashes are stored, so that its
+readers get none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from ..bearer import hash_of, make_token
 from ..config.names import check_name
 from ..errors import InputError, NotFoundError
 
-# Seconds for which a use is not written down again.
+# The seconds for which another use of a token is not recorded.
 USE_PRECISION_S = 60.0
 
 
@@ -24,7 +26,10 @@ class Tokens:
         )
 
     def create(self, name: str) -> str:
-        """The new token, which is not kept. Raises InputError for a bad name and for one that is taken."""
+        """Returns a new token, which is not stored.
+
+        Raises InputError for a bad name and for one that is taken.
+        """
         check_name(name, "the token's name")
         token = make_token()
         try:
@@ -36,17 +41,20 @@ class Tokens:
         return token
 
     def list_tokens(self) -> list[ListedToken]:
-        """Times in seconds since 1970; `used_at` is None for a token that was never used."""
+        """Returns all tokens, with times in seconds since 1970; `used_at` is None for a token that was never used."""
         rows = self._db.execute("SELECT name, created_at, used_at FROM tokens ORDER BY name").fetchall()
         return [{"name": name, "created_at": created, "used_at": used} for name, created, used in rows]
 
     def revoke(self, name: str) -> None:
-        """Raises NotFoundError."""
+        """Removes a token.
+
+        Raises NotFoundError if there is none of that name.
+        """
         if self._db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
             raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
 
     def accept(self, token: str) -> bool:
-        """Whether `token` is one of ours; notes that it was used."""
+        """Tells whether `token` is one of the platform's, and records its use."""
         given = hash_of(token)
         found = None
         for name, expected, used in self._db.execute("SELECT name, hash, used_at FROM tokens").fetchall():

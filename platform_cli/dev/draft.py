@@ -1,12 +1,11 @@
-"""What one save becomes: a bundle's draft in a temporary folder, with the code as it was then and the data as it is."""
+"""Makes a bundle's draft of each save, in a temporary folder, with a copy of the code and links to the data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from homeport_runtime.loading.manifest import APP_FOLDER
+from homeport_runtime.loading.manifest import APP_FOLDER, DraftData
 
 from ..config.project import Project
 from ..home import Home
@@ -23,13 +22,15 @@ from .watching import reloads
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A project at one moment. `hash` names all that a reload depends on; `code` are the files whose change reloads,
-    `data` the paths of the others that a deploy would take; `package` is what an installation of it adds.
+    """Holds a project at one moment.
+
+    `hash` covers all that a reload depends on; `code` are the files whose change reloads, `data` the paths of the
+    others that a deploy would take; `package` is what its installation adds.
     """
 
     project: Project
     hash: str
-    manifest: Mapping[str, Any]
+    manifest: DraftData
     code: tuple[SourceFile, ...]
     data: tuple[str, ...]
     package: OwnPackage
@@ -39,12 +40,15 @@ class Snapshot:
         return (*(file.path for file in self.code), *self.data)
 
     def changes_since(self, older: Snapshot) -> tuple[str, ...]:
-        """The paths of the code that differs."""
+        """Returns the paths of the code files that differ."""
         return tuple(sorted({file.path for file in {*self.code} ^ {*older.code}}))
 
 
 def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[str], None]) -> Snapshot:
-    """Reads the project, and installs what it requires if that is not there; raises what a deploy raises."""
+    """Reads the project, and installs its requirements if needed.
+
+    Raises the errors of a deploy.
+    """
     installed = install(project, home, stages, note)
     project = with_sessions(installed.project, installed.code, note)
     installed = replace(installed, project=project)
@@ -57,7 +61,7 @@ def take_snapshot(project: Project, home: Home, stages: Stages, note: Callable[[
 
 
 def write_draft(snapshot: Snapshot, scratch: Home) -> BundleDraft:
-    """The code is copied, so that requests in flight finish with the old one; data are links to what is there now."""
+    """Copies the code, so that requests in flight finish with the old one, and links the data."""
     draft = BundleDraft(scratch, snapshot.manifest, snapshot.hash)
     try:
         draft.fill((snapshot.project.folder, snapshot.code), (snapshot.package.folder, snapshot.package.files))

@@ -1,4 +1,4 @@
-"""A session of `homeport dev`: from the first start to Ctrl-C, one reload after the other."""
+"""Runs a session of `homeport dev`, from the first start to Ctrl-C, with one reload after the other."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from .watching import folders_of, saves
 if TYPE_CHECKING:
     from ..api.log_record import LogRecord
 
-# Below those of deployed projects, so that neither takes the other's.
+# These are below the ports of deployed projects, so that neither takes the other's.
 FIRST_PORT = 8600
 LAST_PORT = 8699
-# Seconds that requests in flight have after Ctrl-C.
+# The seconds that open requests have after Ctrl-C.
 STOP_S = 2.0
-# The newest, of which workers may still finish requests.
+# The number of newest drafts that are kept, since workers may still finish requests on them.
 KEPT_DRAFTS = 8
 
 Contract = Mapping[str, Any]
@@ -47,7 +47,7 @@ Contract = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """`paths` have changed; `added` and `removed` are names of tools, `changed` those that are described otherwise."""
+    """Describes a reload: `paths` have changed; `added`, `removed` and `changed` are names of tools."""
 
     paths: tuple[str, ...]
     seconds: float
@@ -57,7 +57,7 @@ class Reload:
 
 
 class Reporter(Protocol):
-    """Who shows what happens."""
+    """Shows the events of a session."""
 
     def serving(self, port: int, contract: Contract) -> None: ...
 
@@ -71,7 +71,10 @@ class Reporter(Protocol):
 
 
 def open_port(port: int | None) -> tuple[int, socket.socket]:
-    """A listener on `port`, or on the first that is free. Raises PlatformError."""
+    """Listens on `port`, or on the first free one.
+
+    Raises PlatformError if it is taken.
+    """
     for candidate in [port] if port else range(FIRST_PORT, LAST_PORT + 1):
         try:
             return candidate, open_listener(candidate)
@@ -84,11 +87,11 @@ def open_port(port: int | None) -> tuple[int, socket.socket]:
 
 
 class Session:
-    """`read` reads the project anew. State that is shared with deploys is layers, runtimes and caches alone: drafts,
-    logs and sessions are in `scratch`, which the caller removes.
+    """Serves a project, which `read` reads anew for each reload.
 
-    The server's working folder is a link to the project folder, in which nothing is placed: what it writes by relative
-    path is where `python server.py` would put it.
+    It shares only layers, runtimes and caches with deploys: drafts, logs and sessions are in `scratch`, which the
+    caller removes. The server's working folder is a symlink to the project folder, in which nothing is placed: what it
+    writes to relative paths is where `python server.py` would put it.
     """
 
     def __init__(self, home: Home, scratch: Path, read: Callable[[], Project], reporter: Reporter) -> None:
@@ -105,7 +108,10 @@ class Session:
         self._failed = False
 
     def run(self, first: Snapshot, port: int, listener: socket.socket) -> None:
-        """Until SIGINT, SIGTERM or SIGHUP. Raises HomeportError if the server does not start the first time."""
+        """Serves until SIGINT, SIGTERM or SIGHUP.
+
+        Raises HomeportError if the server does not start the first time.
+        """
         asyncio.run(self._run(first, port, listener))
 
     async def _run(self, first: Snapshot, port: int, listener: socket.socket) -> None:
@@ -153,7 +159,7 @@ class Session:
                         break
 
     async def _look(self, known: Snapshot) -> Snapshot:
-        """Reloads if there is something to reload; returns the newest state that could be read."""
+        """Reloads if something has changed, and returns the newest state that could be read."""
         started = time.perf_counter()
         try:
             new = await asyncio.to_thread(take_snapshot, self._read(), self._home, Stages(_ignore, _ignore), _ignore)
@@ -184,13 +190,13 @@ class Session:
         )
 
     async def _serve(self, snapshot: Snapshot) -> None:
-        """Loads the server as it is now and switches to it; if that fails, what served before goes on."""
+        """Loads the present server and switches to it; if that fails, the previous one serves on."""
         draft = await asyncio.to_thread(write_draft, snapshot, self._scratch)
         self._drafts.append(draft)
         self._number += 1
         release = self._release(draft.path)
         found = await beside([self._service], lambda: inspect_in(self._workdir, self._zygotes, release))
-        # From now on a zygote has all of it imported.
+        # From now on a zygote imports all of these.
         self._modules = tuple(found["modules"])
         await self._service.activate(self._release(draft.path))
         self._zygotes.keep([release])
@@ -210,7 +216,7 @@ def _tools(contract: Contract) -> dict[str, Any]:
 
 
 def _ignore(_: object) -> None:
-    """Nothing of a reload's stages is shown."""
+    """Does nothing, since the stages of a reload are not shown."""
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:

@@ -1,7 +1,7 @@
-"""Which saves reload the server, and waiting for them.
+"""Waits for saves, and decides which of them reload the server.
 
-Code, configuration and templates count, of the files that a deploy would take. Data does not: what a server writes
-into its own folder must not restart it, and it reads its data from that very folder anyway.
+Code, configuration and templates do, among the files that a deploy would take. Data does not: what a server writes into
+its own folder must not restart it, and it reads its data from that folder anyway.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SUFFIXES = frozenset(
      ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"}
 )  # fmt: skip
 NAMES = frozenset({"fastmcp.json", "package.json", "uv.lock", ".gitignore", ".homeportignore"})
-# Milliseconds: a save is complete when nothing has come for so long; how long saves in a row are waited for; how
-# long until the first look at the folder after watching has begun.
+# Milliseconds: a save is complete after QUIET_MS without a change, consecutive saves are gathered for GATHER_MS, and
+# the folder is first checked FIRST_LOOK_MS after watching has begun.
 QUIET_MS = 30
 GATHER_MS = 300
 FIRST_LOOK_MS = 200
 
 
 def reloads(path: str, project: Project) -> bool:
-    """Whether a change of the file `path` (relative to the project folder) is one of the server's code."""
+    """Tells whether a change of the file `path` (relative to the project folder) changes the server's code."""
     file = Path(path)
     requirements = file.name.startswith("requirements") and file.suffix in (".txt", ".in")
     named = {project.requirements, project.entrypoint and project.entrypoint.file, *(project.command or ())}
@@ -34,15 +34,16 @@ def reloads(path: str, project: Project) -> bool:
 
 
 def folders_of(root: Path, paths: Collection[str]) -> frozenset[Path]:
-    """The folders in which a save can matter; virtual environments and their like are not among them."""
+    """Returns the folders in which a save can matter, without virtual environments and the like."""
     return frozenset({root, *(root / parent for path in paths for parent in Path(path).parents)})
 
 
 async def saves(project: Project, folders: Collection[Path]) -> AsyncGenerator[bool]:
-    """Yields after each save, and once soon after watching has begun: False when `folders` themselves have changed,
-    so that they have to be watched anew.
+    """Yields after each save, and once soon after watching has begun.
+
+    It yields False if `folders` themselves have changed, and have to be watched anew.
     """
-    # It brings anyio, which no other part of the command needs, `--help` least.
+    # Imported late, since it imports anyio, which no other part of the command needs.
     from watchfiles import Change, awatch
 
     root = project.folder

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ from ..home import Home, open_home
 from ..pipeline.uv import run_uv
 from ..platform_client.client import PlatformClient
 from ..supervisor.sockets import HOST, open_new_listener
+from .reach import Reach, reach_here
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -45,6 +46,23 @@ class Check:
     status: Status
     detail: str
     fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Holds a target's `checks`, in the order in which a deploy would fail, and what a deployed server can `reach`."""
+
+    checks: Iterable[Check]
+    reach: Iterable[Reach] = ()
+
+
+def diagnose_machine() -> Diagnosis:
+    try:
+        reach = reach_here(open_home().root)
+    except InputError:
+        # There is no home: the checks say so.
+        reach = ()
+    return Diagnosis(run_checks(), reach)
 
 
 def run_checks() -> Iterator[Check]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .model import Finding
 
+if TYPE_CHECKING:
+    from ..api.status import Status
 
-def find_unconfined(status: Mapping[str, Any]) -> Iterator[Finding]:
+
+def find_unconfined(status: Status) -> Iterator[Finding]:
     if status.get("confined") is False:
         yield Finding(
             "unconfined",

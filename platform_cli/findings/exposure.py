@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..addresses import is_loopback
+from ..target_table import DEFAULT_TARGET
 from .model import Finding
 
+if TYPE_CHECKING:
+    from ..api.status import DeployedStatus, Status
 
-def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None) -> Iterator[Finding]:
+
+def find_exposure(status: Status | DeployedStatus, contract: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Yields a token that is required by default, and a reachable URL that neither homeport nor the server itself
     guards.
     """
@@ -20,7 +24,7 @@ def find_exposure(status: Mapping[str, Any], contract: Mapping[str, Any] | None)
             "callers need the token, since the platform has a public name",
             'mode = "none" under [auth] in fastmcp.toml opens it to everyone',
         )
-    reachable = status["target"] != "local" or not is_loopback(urlsplit(status["url"]).hostname or "")
+    reachable = status["target"] != DEFAULT_TARGET or not is_loopback(urlsplit(status["url"]).hostname or "")
     if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
         yield Finding(
             "open",

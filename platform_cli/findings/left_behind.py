@@ -57,7 +57,7 @@ def _existing(root: Path, module: str, text: str) -> Iterator[str]:
 
 def _paths(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
     words: set[int] = set()
-    for node in ast.walk(tree):  # whatever holds a text comes before it
+    for node in ast.walk(tree):  # outer expressions come before the texts in them
         match node:
             case ast.BinOp(op=ast.Div(), right=right):
                 words.add(id(right))

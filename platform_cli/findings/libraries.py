@@ -1,4 +1,4 @@
-"""Libraries of a server that are newer than what homeport was tried with, and what homeport did not find in them."""
+"""Finds libraries of a server that are newer than what homeport was tried with, and what homeport misses in them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
+from homeport_runtime.loading.manifest import ManifestData
 
 from .. import __version__
 from .model import Finding
 
 
-def find_library_changes(manifest: Mapping[str, Any]) -> Iterator[Finding]:
-    """`manifest` is a bundle's; one that an earlier homeport has made says nothing of them."""
-    server = manifest.get("server") or {}
+def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:
+    """Yields a finding for each such library and part.
+
+    The `manifest` of a bundle that an earlier version has made, or another machine, does not list them.
+    """
+    server: Mapping[str, Any] = manifest.get("server") or {}
     for each in server.get("untried", ()):
         if each["library"] in TRIED:
             known = Untried(**each)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .model import Finding
 
+if TYPE_CHECKING:
+    from ..api.status import DeployedStatus, Status
 
-def find_replacement(status: Mapping[str, Any]) -> Iterator[Finding]:
+
+def find_replacement(status: Status | DeployedStatus) -> Iterator[Finding]:
     """Yields a server of which two cannot run at the same time, which the platform learned from a start that failed."""
     if status.get("stop_first_learned"):
         yield Finding(

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+
+from homeport_runtime.loading.manifest import DraftData
 
 from ..config.project import Project
 from ..config.python_version import required_python, wanted_python
@@ -149,7 +150,7 @@ def _origin(requirements: Requirements) -> str:
     return f"requirements: {requirements.origin}{over}"
 
 
-def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> dict[str, Any]:
+def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> DraftData:
     """Returns the manifest of `source` and of the files that `package` adds, as it is before the inspection."""
     runtime = store_runtime(home.runtimes)
     everything = replace(source, files=(*source.files, *package.files))

@@ -8,13 +8,19 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME, FORMAT
+from homeport_runtime.loading.manifest import (
+    APP_FOLDER,
+    FILE_NAME,
+    FORMAT,
+    DraftData,
+    EntrypointData,
+    ManifestData,
+    ProgramData,
+)
 
-from ..config.project import Project
+from ..config.project import Entrypoint, Program, Project
 from ..errors import BuildError
 from ..home import Home, write_atomic
 from ..hostile_files import digest
@@ -35,7 +41,7 @@ def describe(
     runtime: str,
     roots: Sequence[str] = (),
     modules: Sequence[Module] = (),
-) -> dict[str, Any]:
+) -> DraftData:
     """Returns the manifest before inspection: everything that decides how the server runs.
 
     `roots` are the folders of the app from which the project's own modules are imported, "" for the app itself;
@@ -43,15 +49,22 @@ def describe(
     """
     return {
         "format": FORMAT,
-        "entrypoint": asdict(project.entrypoint) if project.entrypoint else None,
-        "program": asdict(project.program) if project.program else None,
+        "entrypoint": _entrypoint(project.entrypoint) if project.entrypoint else None,
+        "program": _program(project.program) if project.program else None,
         "args": list(project.args),
         "command": list(project.command) if project.command else None,
         "sessions": bool(project.sessions),
         "start_timeout_s": project.start_timeout_s,
         "memory_mb": project.memory_mb,
         "environment": dict(sorted(project.environment.items())),
-        "scaling": {**asdict(project.scaling), "max": project.scaling.workers, "auto": project.auto_scaling},
+        "scaling": {
+            "min": project.scaling.min,
+            "max": project.scaling.workers,
+            "idle_s": project.scaling.idle_s,
+            "concurrency": project.scaling.concurrency,
+            "unresponsive_s": project.scaling.unresponsive_s,
+            "auto": project.auto_scaling,
+        },
         "cold_start_optimization": project.cold_start_optimization,
         "domains": list(project.domains),
         "origins": list(project.origins),
@@ -66,6 +79,14 @@ def describe(
         "folders": list(source.folders),
         "preload": list(imported_names(project.folder, modules)) if project.entrypoint else [],
     }
+
+
+def _entrypoint(entrypoint: Entrypoint) -> EntrypointData:
+    return {"file": entrypoint.file, "object": entrypoint.object}
+
+
+def _program(program: Program) -> ProgramData:
+    return {"module": program.module, "function": program.function, "name": program.name}
 
 
 def find_bundle(home: Home, name: str) -> Bundle | None:
@@ -99,9 +120,9 @@ class BundleDraft:
     right.
     """
 
-    def __init__(self, home: Home, manifest: Mapping[str, Any], name: str) -> None:
+    def __init__(self, home: Home, manifest: DraftData, name: str) -> None:
         self._home = home
-        self._manifest = dict(manifest)
+        self._draft = manifest
         self._name = name
         home.bundles.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = Path(tempfile.mkdtemp(dir=home.bundles, prefix=f".{name}."))
@@ -118,21 +139,22 @@ class BundleDraft:
         app.mkdir()
         for folder, files in parts:
             copy_source(folder, files, app)
-        self._write_manifest()
+        self._write_manifest(self._draft)
 
     def finish(self, found: Inspection) -> Bundle:
-        self._manifest |= {
+        manifest: ManifestData = {
+            **self._draft,
             "server": {
                 "kind": found.kind,
                 "object": found.object,
                 "chosen": found.chosen,
-                "untried": [asdict(each) for each in found.untried],
-                "gaps": [asdict(each) for each in found.gaps],
+                "untried": [{"library": each.library, "version": each.version} for each in found.untried],
+                "gaps": [{"library": each.library, "part": each.part, "effect": each.effect} for each in found.gaps],
             },
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
         }
-        self._write_manifest()
+        self._write_manifest(manifest)
         final = self._home.bundles / self._name
         try:
             self.path.rename(final)
@@ -142,7 +164,7 @@ class BundleDraft:
             if find_bundle(self._home, self._name) is None:
                 final.rename(self._home.bundles / f".{self._name}.changed-{secrets.token_hex(4)}")
                 self.path.rename(final)
-        return Bundle(final, self._name, self._manifest)
+        return Bundle(final, self._name, manifest)
 
-    def _write_manifest(self) -> None:
-        write_atomic(self.path / FILE_NAME, json.dumps(self._manifest).encode())
+    def _write_manifest(self, manifest: DraftData) -> None:
+        write_atomic(self.path / FILE_NAME, json.dumps(manifest).encode())

@@ -104,7 +104,7 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
             hint="Choose a version that has a wheel for this platform"
             + ("." if interpreter.foreign else ", or install what building it needs."),
         ) from error
-    (folder / ".lock").unlink(missing_ok=True)  # uv's own, for its targets
+    (folder / ".lock").unlink(missing_ok=True)  # uv's own lock of the folder
 
 
 def _run(args: list[str], lock: str, folder: Path) -> None:

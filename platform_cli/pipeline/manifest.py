@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from homeport_runtime.loading.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME, ManifestData
 
 from ..errors import BuildError
 
@@ -18,24 +18,24 @@ HASH_DIGITS = 32
 INSPECTED = frozenset({"server", "contract", "imports"})
 
 
-def bundle_hash(manifest: Mapping[str, Any]) -> str:
+def bundle_hash(manifest: Mapping[str, object]) -> str:
     """Returns the hash that names a bundle; what the inspection adds follows from the rest and is no part of it."""
     decisive = {key: value for key, value in manifest.items() if key not in INSPECTED}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:HASH_DIGITS]
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> ManifestData:
     """Returns the manifest of the bundle, or of the draft of one, in `folder`, whose name contains its hash.
 
     Raises BuildError if it does not exist, or is not what was built.
     """
     name = folder.name.removeprefix(".").partition(".")[0]
     try:
-        manifest: dict[str, Any] = json.loads((folder / FILE_NAME).read_bytes())
+        manifest = json.loads((folder / FILE_NAME).read_bytes())
     except FileNotFoundError:
         raise BuildError(f"the bundle {name} is not there any more", hint="deploy the project again") from None
     except (ValueError, RecursionError):
-        manifest = {}
+        manifest = None
     if not isinstance(manifest, dict) or bundle_hash(manifest) != name:
         raise BuildError(f"the bundle {name} has been changed since it was built", hint="deploy the project again")
-    return manifest
+    return cast("ManifestData", manifest)

@@ -9,10 +9,11 @@ from typing import Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import Untried, limit
+from homeport_runtime.loading.manifest import ManifestData
 
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
-# What is taken of it where the user's own requirements let it be.
+# The limits that apply to these where the user's own requirements allow it.
 RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
 
 
@@ -163,7 +164,7 @@ class Inspection:
     `chosen` tells the person what is served, and why. `contract` has name, version, instructions, capabilities, tools,
     prompts, resources and resourceTemplates; it is None for an ASGI app without /mcp. `modules` are those that were
     loaded in the end, `packages` the ten slowest to import, with seconds, and `seconds` is the time of all imports.
-    `untried` and `gaps` are what is to be said of its libraries.
+    `untried` and `gaps` are what to report about its libraries.
     """
 
     kind: str
@@ -185,4 +186,4 @@ class Bundle:
 
     path: Path
     hash: str
-    manifest: Mapping[str, Any]
+    manifest: ManifestData

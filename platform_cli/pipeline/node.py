@@ -129,7 +129,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         if not (folder / program).is_file():
             raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
         (folder / MODULES).unlink()
-        for ignoring in folder.rglob(".gitignore"):  # it leaves out of git what was built, and would of the app
+        for ignoring in folder.rglob(".gitignore"):  # it ignores what was built, which belongs to the app
             ignoring.unlink()
         folder.rename(final)
     return final

@@ -72,7 +72,7 @@ def _server(project: Project) -> tuple[str | None, Path]:
 
 
 def _beneath(project: Project) -> Requirements | None:
-    if project.script:  # of a package, which uvx installs by itself
+    if project.script:  # uvx installs the package of a script by itself
         return None
     server, start = _server(project)
     if server and (found := _inline(project, server)):

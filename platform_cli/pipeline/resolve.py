@@ -120,7 +120,7 @@ class _Resolution:
             resolve_with_uv(["lock", "--check", *python], cwd=folder)
         except UvError as error:
             if "needs to be updated" not in error.stderr:
-                return  # whether it can be used at all, the export tells
+                return  # the export reports a lock that cannot be used at all
             resolve_with_uv(["lock", *python], cwd=folder)
             self.notes.append(f"{file.lock} is older than {file.path}, and was resolved again: `uv lock` updates it")
 

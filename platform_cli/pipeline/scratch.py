@@ -43,7 +43,7 @@ def place_in(base: Path, path: Path) -> Path:
 def _link_version_control(git: Path, link: Path) -> None:
     """Makes a .git of copied files, since `git describe --dirty` writes the index, and of linked folders."""
     if not git.is_dir():
-        if git.exists():  # a worktree's or a submodule's
+        if git.exists():  # a file, in a worktree or a submodule
             link.symlink_to(git.resolve())
         return
     link.mkdir()

@@ -1,7 +1,7 @@
-"""The CLI's side of the control plane's API.
+"""Implements the CLI's side of the control plane's API.
 
-http.client, not a larger library: every command goes through here, and importing httpx alone costs more than all the
-rest of an unchanged deploy.
+It uses http.client, since every command imports this, and importing httpx alone takes longer than the rest of an
+unchanged deploy.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from ..config.names import is_name
 from ..errors import HomeportError, NotFoundError, PlatformError
 from ..home import Home, check_socket_folder
 from ..interrupts import interrupt_later
-from ..origin import this_user
+from ..origin import Origin
 from ..records import read_record
 from .connections import Connector, LocalSocket, Remote
+from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
     from ..api.build_event import BuildEvent
@@ -40,18 +41,18 @@ if TYPE_CHECKING:
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 
-# Seconds that a control plane has to come up.
+# The seconds within which a control plane has to start.
 START_TIMEOUT_S = 30.0
-# Seconds that one has to stop: more than its workers have for their last requests (supervisor.worker.DRAIN_LIMIT_S).
+# The seconds within which it has to stop: more than its workers have for their last requests
+# (supervisor.worker.DRAIN_LIMIT_S).
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.02
 
 
 class PlatformClient:
-    """Talks to the control plane of one home, which `ensure_running` starts if it is not there, or to the one at
-    `remote`, which has to be there.
+    """Talks to the control plane of one home, which `ensure_running` starts if needed, or to a running one at `remote`.
 
-    An answer may take `timeout_s` seconds; None waits for it.
+    An answer may take `timeout_s` seconds, any time with None.
     """
 
     def __init__(self, home: Home, *, timeout_s: float | None = None, remote: Remote | None = None) -> None:
@@ -60,7 +61,7 @@ class PlatformClient:
         self._connector: Connector = remote or LocalSocket(home.socket)
         self._timeout_s = timeout_s
         self._started: subprocess.Popen[bytes] | None = None
-        # Of the platform that was found, where it is another homeport's.
+        # The version of the platform that answered, None if it is this command's.
         self.other_version: str | None = None
 
     def is_running(self) -> bool:
@@ -71,22 +72,28 @@ class PlatformClient:
         return True
 
     def begin_start(self, *, replaces: bool = True) -> None:
-        """Starts a control plane in the background if none answers, or with `replaces` one of an older homeport; does
-        not wait for it.
+        """Starts a control plane in the background if none answers, and with `replaces` in the place of an older one.
+
+        It does not wait for it. Raises PlatformError if the platform that answers cannot be used or replaced.
         """
         if self.remote is not None:
-            self._look_at(self.platform()["version"])
+            platform = self.platform()
+            self._look_at(platform["version"])
+            check_api(platform, self.remote.url)
             return
         try:
-            running = self._request("GET", "/v1/platform")
+            running: PlatformState | None = self.platform()
         except PlatformError:
             running = None
         if running is not None:
             self._look_at(running["version"])
             if self.other_version is None:
                 return
-            _check_is_older(running["version"])
-            if not replaces or self._is_restarted():
+            check_can_replace(running["version"])
+            if not replaces:
+                check_api(running, None)
+                return
+            if self._is_restarted():
                 return
             self.stop()
         with self._home.platform_log.open("ab") as log, interrupt_later():
@@ -100,8 +107,9 @@ class PlatformClient:
             )
 
     def end_unused(self) -> None:
-        """Ends the control plane that this client has started, be it still on its way, unless it has a project by now:
-        what was refused or interrupted leaves nothing running.
+        """Ends the control plane that this client has started, unless it has a project by now.
+
+        A command that was refused or interrupted thereby leaves nothing running.
         """
         if self._started is None:
             return
@@ -139,7 +147,7 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason of a control plane that has ended, other than because one is there."""
+        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs."""
         if self._started is None or self._started.poll() in (None, 0):
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
@@ -148,8 +156,10 @@ class PlatformClient:
         raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
     def _is_restarted(self) -> bool:
-        """Whether the platform is of this version now. One that was begun by an earlier homeport may have no master, or
-        its master another environment than this command.
+        """Restarts the platform, and tells whether it has this version then.
+
+        One that an earlier version has started may have no master, or a master in another environment than this
+        command's.
         """
         try:
             return bool(self.restart()["version"] == __version__)
@@ -157,8 +167,9 @@ class PlatformClient:
             return False
 
     def restart(self) -> PlatformState:
-        """Has the control plane started anew, from the code that its master finds now, and waits for it; what it serves
-        is not interrupted.
+        """Restarts the control plane from the code that its master finds now, waits for it, and returns its state.
+
+        What it serves is not interrupted. Raises PlatformError if it does not start.
         """
         before = self.platform()["pid"]
         self._request("POST", "/v1/platform/restart")
@@ -172,7 +183,10 @@ class PlatformClient:
         raise PlatformError("the platform did not start again", hint=f"see {self._home.platform_log}")
 
     def stop(self) -> bool:
-        """Ends the control plane and its workers, and waits for it; False if none was running."""
+        """Ends the control plane and its workers, and waits for that; returns False if none was running.
+
+        Raises PlatformError if it does not stop.
+        """
         try:
             pid = self._request("GET", "/v1/platform")["pid"]
             self._request("POST", "/v1/platform/stop")
@@ -194,16 +208,19 @@ class PlatformClient:
         return answer
 
     def build(self, archive: IO[bytes]) -> Iterator[BuildEvent]:
-        """Uploads a project (see upload.pack) and yields what happens while it is built there."""
+        """Uploads a project (see upload.pack_project), and yields the events of its build there."""
         return map(json.loads, self._lines("POST", "/v1/builds", archive))
 
     def set_domain(self, domain: str | None) -> list[StatusWithToken]:
-        """Returns the status of each project that got a token, with that `token`: everyone could call it before."""
+        """Returns the status of each project that everyone could call before, with its new `token`."""
         answer: DomainSet = self._request("PUT", "/v1/domain", {"domain": domain})
         return answer["closed"]
 
     def open_edge(self) -> str | None:
-        """Has Caddy serve the public names; returns the domain. Raises PlatformError if it does not."""
+        """Makes Caddy serve the public names, and returns the domain, None without one.
+
+        Raises PlatformError if Caddy does not.
+        """
         answer: PublicName = self._request("POST", "/v1/edge")
         return answer["domain"]
 
@@ -234,7 +251,7 @@ class PlatformClient:
         return answer
 
     def keep_secrets(self, project: str, values: Mapping[str, str]) -> None:
-        """Sets them for the releases to come: what serves goes on with those it has."""
+        """Sets secrets for the releases to come; the active one keeps those that it has."""
         self._request("PUT", _path(project, "secrets"), {"values": dict(values), "apply": False})
 
     def unset_secret(self, project: str, name: str) -> SecretUnset:
@@ -253,13 +270,14 @@ class PlatformClient:
         answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, seconds: float) -> DeployedStatus:
-        body = {"bundle": bundle, "folder": place, "author": this_user(), "seconds": seconds, "path": self._programs()}
+    def deploy(self, project: str, bundle: str, place: str, origin: Origin) -> DeployedStatus:
+        said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
+        body = {"bundle": bundle, "folder": place, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 
     def _programs(self) -> str | None:
-        """Where the person's shell finds programs; a platform on another machine has its own."""
+        """Returns the PATH of the person's shell, None for a platform on another machine, which has its own."""
         return os.environ.get("PATH") if self.remote is None else None
 
     def renew_token(self, project: str) -> StatusWithToken:
@@ -301,7 +319,7 @@ class PlatformClient:
         self._request("DELETE", _path(project))
 
     def logs(self, project: str, *, follow: bool, since: float = 0.0) -> Iterator[LogRecord]:
-        """Records from about `since` on, seconds since 1970."""
+        """Yields records from about `since` on, seconds since 1970."""
         lines = self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}&since={since}")
         return (record for line in lines if (record := read_record(line)) is not None)
 
@@ -342,7 +360,7 @@ def _path(project: str, rest: str = "") -> str:
 
 
 def _error(response: http.client.HTTPResponse) -> HomeportError:
-    """The error that the control plane raised, as the same class."""
+    """Returns the error that the control plane raised, in the same class."""
     try:
         error = read_error(json.loads(response.read()))
     except ValueError:
@@ -353,17 +371,18 @@ def _error(response: http.client.HTTPResponse) -> HomeportError:
 
 
 def _payload(body: object) -> tuple[bytes | IO[bytes] | None, dict[str, str]]:
-    """JSON, or an open file as it is."""
+    """Returns the body as JSON, or an open file as it is, and its headers."""
     if hasattr(body, "fileno"):
-        # In chunks, whose end the platform has to wait for: it answers so soon that Caddy was seen to look for more
-        # behind a body of known length, and to break the answer off for that.
+        # A file is sent in chunks, whose end the platform has to wait for: it may answer before it has read a body of
+        # known length, and Caddy then breaks off the answer.
         return cast("IO[bytes]", body), {"Content-Type": "application/zip"}
     return None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether a control plane holds the lock of its home. Its process id would tell for longer: in a container nobody
-    may ever take note of its end.
+    """Tells whether a control plane holds the lock of its home.
+
+    Its process id would not do: in a container nobody may ever reap the process.
     """
     with path.open("a") as lock:
         try:
@@ -371,17 +390,3 @@ def _is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _check_is_older(running: str) -> None:
-    """Raises PlatformError for a platform that is newer than this command: two versions must not replace each other's
-    in turns.
-    """
-    from packaging.version import Version
-
-    if Version(running) > Version(__version__):
-        raise PlatformError(
-            f"the platform that runs is homeport {running}, this command is {__version__}",
-            hint=f"use homeport {running} (pip install --upgrade homeport), or end the platform with `homeport "
-            "platform stop`",
-        )

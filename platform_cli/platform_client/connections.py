@@ -1,4 +1,4 @@
-"""Ways to a control plane: the Unix socket of this machine's, or HTTP with a token to one elsewhere."""
+"""Connects to a control plane: over the Unix socket of this machine's, or with HTTP and a token to one elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ TOKEN_VARIABLE = "HOMEPORT_TOKEN"  # noqa: S105 - its name
 
 
 class Connector(Protocol):
-    """`headers` go with every request; `unreachable` says for the person that there is no answer."""
+    """Opens connections; `headers` are sent with every request, `unreachable` returns the error if there
+    is no answer.
+    """
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -47,7 +49,7 @@ class LocalSocket:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """`url` is scheme, host and port alone; `token` never shows in a repr."""
+    """Is a platform elsewhere; `url` has only scheme, host and port, and `token` does not appear in a repr."""
 
     url: str
     token: str = field(repr=False)
@@ -67,7 +69,7 @@ class Remote:
         else:
             connection = http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
         if host.endswith(".localhost"):
-            # RFC 6761, section 6.3: these names are loopback, whether the resolver knows it or not.
+            # These names are loopback, even if the resolver does not know that (RFC 6761, section 6.3).
             connection._create_connection = _to_loopback  # type: ignore[attr-defined]
         return connection
 
@@ -91,7 +93,10 @@ def _to_loopback(address: tuple[str, int], *rest: object) -> socket.socket:
 
 
 def check_url(text: str) -> str:
-    """The platform's address without a path. Raises InputError; also where a token would cross a network readable."""
+    """Returns the platform's address without a path.
+
+    Raises InputError if it is malformed, or would send a token unencrypted to another machine.
+    """
     parts = read_http_url(text)
     if parts is None or parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise InputError(f"{text!r} is not the address of a platform", hint="for example https://mcp.example.com")
@@ -103,7 +108,10 @@ def check_url(text: str) -> str:
 
 
 def find_remote(text: str, home: Home) -> Remote:
-    """The platform at `text` with the token from HOMEPORT_TOKEN, else the one that `login` kept. Raises InputError."""
+    """Returns the platform at `text` with the token from HOMEPORT_TOKEN, else the one that `login` stored.
+
+    Raises InputError for a bad address, and if there is no token.
+    """
     url = check_url(text)
     token = os.environ.get(TOKEN_VARIABLE) or _kept(home).get(url)
     if not token:
@@ -114,19 +122,22 @@ def find_remote(text: str, home: Home) -> Remote:
 
 
 def check_token(token: str) -> str:
-    """Raises InputError for what no header can carry; the message does not have it."""
+    """Returns the token if a header can carry it.
+
+    Raises InputError otherwise, without the token in its message.
+    """
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise InputError("this is not a token", hint="`homeport platform token create NAME` prints one")
     return token
 
 
 def keep_token(url: str, token: str, home: Home) -> None:
-    """Keeps the token of the platform or the project at `url` for the next commands, readable for this user alone."""
+    """Stores the token of the platform or the project at `url` for later commands, readable for this user only."""
     write_atomic(_file(home), json.dumps({**_kept(home), url: token}).encode())
 
 
 def kept_token(url: str, home: Home) -> str | None:
-    """The token for `url`, of which only scheme and host matter."""
+    """Returns the stored token for `url`, of which only scheme and host matter; None if there is none."""
     parts = urlsplit(url)
     return _kept(home).get(f"{parts.scheme}://{parts.netloc}")
 

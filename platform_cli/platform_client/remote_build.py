@@ -1,9 +1,10 @@
-"""A build on a platform elsewhere: the source goes there, the stages are shown here as they happen there."""
+"""Builds a project on a platform elsewhere: it uploads the source, and shows the stages as they happen there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, cast
 
 from ..api.failure import error_of
 from ..config.names import slugify
@@ -14,22 +15,28 @@ from ..pipeline.model import Bundle, Source
 from ..pipeline.source import collect_source
 from ..pipeline.stages import Stage, Stages
 from .client import PlatformClient
-from .upload import Description, pack
+from .upload import Description, pack_project
 
-# What decides how the project is built is needed there even when the ignore files leave it out of the app.
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest import ManifestData
+
+    from ..api.build_event import Built
+
+# The files that decide how a project is built are uploaded even if ignore files leave them out of the app.
 ALWAYS = (*CONFIGS, *MARKERS, "package-lock.json", ".python-version", "poetry.lock", "pdm.lock", "Pipfile.lock")
 
 
 def build_remote(client: PlatformClient, project: Project, stages: Stages, note: Callable[[str], None]) -> Bundle:
-    """Uploads `project`. Raises what the build there raised.
+    """Uploads and builds `project`, and returns its bundle, whose path is only its name, since it is on the other
+    machine.
 
-    The bundle's path is only its name: the folder is on the other machine.
+    Raises the errors of the build there.
     """
     with stages.run("upload"):
         source = collect_source(
             project.folder, project.entrypoint.file if project.entrypoint else None, project.include
         )
-        with pack(project.folder, _paths(project, source), _description(project, source)) as archive:
+        with pack_project(project.folder, _paths(project, source), _description(project, source)) as archive:
             events = client.build(archive)
             event = next(events, None)
     while event is not None:
@@ -43,13 +50,19 @@ def build_remote(client: PlatformClient, project: Project, stages: Stages, note:
             case "error":
                 raise error_of(event)
             case "bundle":
-                return Bundle(Path(event["hash"]), event["hash"], {"contract": event["contract"]})
+                return _bundle_there(event)
         event = next(events, None)
     raise PlatformError("the platform ended while it was building", hint="run the command again")
 
 
+def _bundle_there(event: Built) -> Bundle:
+    # Only this key of the manifest is known here, and no other is read.
+    manifest = cast("ManifestData", {"contract": event["contract"]})
+    return Bundle(Path(event["hash"]), event["hash"], manifest)
+
+
 def _paths(project: Project, source: Source) -> list[str]:
-    # Also in the folders from the root down to the server: the nearest file there decides.
+    # The folders from the root down to the server count, too, since the nearest file there decides.
     ends = (f"{project.member}/_", project.entrypoint.file if project.entrypoint else "_")
     folders = {folder for end in ends for folder in PurePosixPath(end.lstrip("/")).parents}
     named = {(folder / name).as_posix() for folder in folders for name in ALWAYS}

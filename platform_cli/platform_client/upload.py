@@ -1,4 +1,4 @@
-"""A project on its way to a platform elsewhere: one zip archive, its description first. Archives are hostile."""
+"""Packs a project into a zip archive, and unpacks it on a platform elsewhere, which treats the archive as hostile."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import InputError, SourceError
 from ..pipeline.source import MAX_BYTES, MAX_FILES
 
-# What an upload may have, compressed.
+# The limit in bytes of an upload, compressed.
 MAX_UPLOAD = 100 * 1000 * 1000
 MAX_DESCRIPTION = 1_000_000
 DESCRIPTION = "deployment.json"
 FILES = "files/"
-# The earliest time that an archive can hold: the same files are the same bytes.
+# The earliest time that an archive can hold, so that the same files make the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
 CHUNK = 1 << 20
-# As config/names.py has it; `$` alone would let a newline pass.
+# The pattern of config/names.py; `$` would let a newline pass.
 NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z"
 EXECUTABLE = 0o755
 PLAIN = 0o644
 
 
 class Description(BaseModel):
-    """`path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`, `args` are the server's
-    arguments. `name` is the folder's.
+    """Describes how to build the project in the archive.
 
-    `variables` are those of the command line; they win over the configuration's. `upgrade` are packages to resolve
-    anew. `project` is whose secrets the variables may refer to, `stage` which of the project's stages it is. `folders`
-    are there without files.
+    `path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`; `args` are the server's arguments.
+    `name` is the folder's. `variables` are those of the command line, which win over the configuration's. `upgrade` are
+    packages to resolve anew. `project` is the project whose secrets the variables may refer to, `stage` its stage.
+    `folders` are those without files.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -52,8 +52,11 @@ class Description(BaseModel):
     folders: list[str] = Field(default=[], max_length=MAX_FILES)
 
 
-def pack(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:
-    """An open temporary file with the archive, at its start. Raises SourceError when it is too large to send."""
+def pack_project(folder: Path, files: Iterable[str], description: Description) -> IO[bytes]:
+    """Returns an open temporary file with the archive, at its start.
+
+    Raises SourceError if it is too large, or if a file cannot be read.
+    """
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
@@ -73,11 +76,11 @@ def pack(folder: Path, files: Iterable[str], description: Description) -> IO[byt
     return archive
 
 
-def unpack(archive: IO[bytes], destination: Path) -> tuple[Description, Path]:
-    """The description, and the project's folder below `destination`, an empty folder. Raises InputError.
+def unpack_project(archive: IO[bytes], destination: Path) -> tuple[Description, Path]:
+    """Returns the description, and the project's folder below `destination`, an empty folder.
 
-    Taken are regular files below files/ alone: no absolute path and none that leads out, no link, device or folder,
-    no path twice, no more than MAX_FILES files and MAX_BYTES bytes, neither declared nor found.
+    Raises InputError for anything but regular files below files/: for absolute paths and paths that lead out, links,
+    devices and folders, duplicates, and more than MAX_FILES files or MAX_BYTES bytes, whether declared or found.
     """
     try:
         with zipfile.ZipFile(archive) as reader:
@@ -120,7 +123,10 @@ def _entry(name: str, mode: int) -> zipfile.ZipInfo:
 
 
 def _check(entries: list[zipfile.ZipInfo]) -> None:
-    """Everything the archive declares, before anything is written. Raises ValueError."""
+    """Checks all that the archive declares, before anything is written.
+
+    Raises ValueError with what is wrong.
+    """
     if not entries or entries[0].filename != DESCRIPTION or entries[0].file_size > MAX_DESCRIPTION:
         raise ValueError(f"it does not begin with {DESCRIPTION}")
     if len(entries) - 1 > MAX_FILES:
@@ -150,7 +156,7 @@ def _description(reader: zipfile.ZipFile) -> Description:
     try:
         description = Description.model_validate(json.loads(reader.read(DESCRIPTION)))
     except ValidationError as error:
-        # Its own text has the values in it, and those may be secrets.
+        # The error's own text has the values, which may be secrets.
         places = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors())
         raise ValueError(f"{DESCRIPTION} is wrong in {places}") from None
     path = description.path.partition(":")[0]
@@ -164,7 +170,7 @@ def _description(reader: zipfile.ZipFile) -> Description:
 def _extract(reader: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with reader.open(entry) as source, target.open("xb") as output:
-        # zipfile stops at the declared size, and compares the checksum of what was found until there.
+        # zipfile stops at the declared size, and compares the checksum of the bytes up to there.
         while chunk := source.read(CHUNK):
             output.write(chunk)
         if output.tell() != entry.file_size:

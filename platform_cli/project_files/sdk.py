@@ -67,7 +67,7 @@ def _is_v2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
 
 def _is_fastmcp_2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
     if any(_within(name, ("mcp.server.fastmcp",)) for name in imported):
-        return False  # whose FastMCP takes these arguments cannot be told
+        return False  # the arguments may be meant for the FastMCP of mcp
     return any(
         called(call) == "FastMCP" and any(keyword.arg in _FASTMCP_2_ARGUMENTS for keyword in call.keywords)
         for call in calls

@@ -1,6 +1,6 @@
-"""Push to deploy, wherever the platform runs: links, deliveries, deployments, and what GitHub is told of them.
+"""Implements push to deploy, wherever the platform runs: links, deliveries, deployments, and reports to GitHub.
 
-Storage, queues and what deploys are protocols here; controlplane has them on SQLite and the supervisor, aws_platform
-on DynamoDB, SQS and Lambda. Those two import it, and the
-command that removes a platform on AWS.
+Storage, queues and deployers are protocols here; controlplane implements them with SQLite and the supervisor,
+aws_platform with DynamoDB, SQS and Lambda. Those two import this room, and so does the command that removes a platform
+on AWS.
 """

@@ -1,4 +1,4 @@
-"""What a delivery of GitHub's sets off."""
+"""Puts into the queue what GitHub's deliveries ask for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 from ..config.names import MAX_ON_ANY_TARGET
 from ..github.webhook import PullRequest, Push, is_signed, read_event
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 
 
 class Deliveries:
-    """`wake` is told of each project for which something waits."""
+    """Handles deliveries of GitHub's, and calls `wake` for each project that has something in the queue."""
 
     def __init__(self, links: Links, deployments: Deployments, pings: Pings, wake: Callable[[str], None]) -> None:
         self._links = links
@@ -21,44 +21,44 @@ class Deliveries:
         self._wake = wake
 
     def known(self, hook_id: int) -> list[LinkedRepository]:
-        """Whose webhook it may be."""
+        """Returns the repositories whose webhook may have this id."""
         return self._links.with_hook(hook_id)
 
     def sender(self, known: Iterable[LinkedRepository], body: bytes, signature: str | None) -> LinkedRepository | None:
-        """The one of `known` that signed `body`; None when none did."""
+        """Returns the one of `known` that signed `body`, None if none did."""
         for repository in known:
             if is_signed(self._links.webhook_secret(repository), body, signature):
                 return repository
         return None
 
     def receive(self, repository: LinkedRepository, delivery: str, event: str, body: bytes) -> list[str]:
-        """The projects that are deployed because of it. What has to be done is on disk before this returns.
+        """Returns the projects that are deployed because of a delivery; the queue is on disk before this returns.
 
-        Raises ValueError for a body that is not what GitHub sends.
+        Raises ValueError for a body that is not GitHub's.
         """
         if event == "ping" and repository.hook_id is not None:
             self._pings.arrived(repository.hook_id)
         found = read_event(event, body)
         if found is None or found.repository_id != repository.github_id:
             return []
-        if found.repository != repository.repository.name:
+        if found.repository != repository.on_github.name:
             self._links.rename(repository, found.repository)
-        wanted = [one for link in self._links.of(repository) if (one := _wanted(link, found))]
-        projects = self._deployments.receive(delivery, wanted)
-        for one in wanted:
-            # Also when it was here before: we may have ended between remembering it and this.
+        requests = [one for link in self._links.of(repository) if (one := _request(link, found))]
+        projects = self._deployments.receive(delivery, requests)
+        for one in requests:
+            # Wakes the project for a repeated delivery, too: the process may have ended between the commit and this.
             self._wake(one.project)
         return projects
 
 
-def _wanted(link: Link, event: Push | PullRequest) -> Wanted | None:
+def _request(link: Link, event: Push | PullRequest) -> DeploymentRequest | None:
     if isinstance(event, Push):
         wants = event.branch == link.branch and event.touches(link.folder)
-        return Wanted(link.project, link.project, event.sha) if wants else None
-    # A fork's code is anybody's: it gets no preview, which would run here with the project's secrets.
+        return DeploymentRequest(link.project, link.project, event.sha) if wants else None
+    # Anybody can write a fork's code, so a fork gets no preview, which would run here with the project's secrets.
     if not link.previews or event.base != link.branch or event.from_fork:
         return None
-    return Wanted(
+    return DeploymentRequest(
         preview_name(link.project, event.number), link.project, event.sha if event.is_open else None, event.number
     )
 

@@ -1,4 +1,4 @@
-"""The part of the API that says what came from where, how it was built, and what it changed."""
+"""Serves the part of the API about deployments: where they came from, how they were built, and what they changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def deployment_routes(
     listed: Callable[[str], list[DeploymentEntry]],
     contract: Callable[[str, int], Mapping[str, Any] | None],
 ) -> APIRouter:
-    """`listed` says what was deployed to a project; `contract` is that of a release."""
+    """Returns the routes; `listed` returns what was deployed to a project, `contract` the contract of a release."""
     routes = APIRouter()
 
     @routes.get("/v1/projects/{name}/deployments")
@@ -28,7 +28,7 @@ def deployment_routes(
 
     @routes.get("/v1/projects/{name}/builds")
     async def build_log(name: str, release: int | None = None) -> BuildLog:
-        """The newest build's log, or that of the release."""
+        """Returns the newest build's log, or that of a release."""
         chosen = [d for d in known.of(name) if d.started_at and release in (None, d.release)]
         if not chosen:
             what = f"v{release} of {name}" if release is not None else name

@@ -1,4 +1,4 @@
-"""The queue of commits to deploy, and what became of each: it is on disk before GitHub hears that we have it."""
+"""Defines the queue of commits to deploy and the state of each, which is on disk before GitHub gets its answer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from ..api.deployment import DeploymentEntry
 from ..api.release import Release
 from ..origin import describe_release
 
-# For how long a delivery is remembered, in seconds; GitHub delivers again what is up to three days old.
+# The seconds for which a delivery is remembered; GitHub delivers again what is up to three days old.
 REMEMBERED_S = 30 * 86400.0
-# How many deployments of a project are kept.
+# The number of deployments that are kept for each project.
 KEPT = 200
 
-State = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
+DeploymentState = Literal["waiting", "running", "live", "failed", "overtaken", "gone"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The commit `sha` for `project`; None ends the project, as closing the pull request `pull` does for its preview.
-    `link` is the linked project that it is about.
+class DeploymentRequest:
+    """Asks for the commit `sha` of `project` to be deployed.
+
+    None asks for the end of the project, as closing the pull request `pull` does for its preview. `link` is the linked
+    project to which it belongs.
     """
 
     project: str
@@ -34,9 +36,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One commit on its way, or there. `overtaken` is one that a newer made needless, `gone` an ended preview.
+    """Is one commit of the queue, waiting, running or done.
 
-    `id` counts up within a project. `reported` is the last state that GitHub knows of, `github_id` its own deployment.
+    `overtaken` is the state of one that a newer commit has replaced, `gone` of an ended preview. `id` counts up within
+    a project. `reported` is the last state that GitHub knows, `github_id` GitHub's own id of the deployment.
     """
 
     id: int
@@ -44,7 +47,7 @@ class Deployment:
     link: str
     pull: int | None
     sha: str | None
-    state: State
+    state: DeploymentState
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
@@ -52,38 +55,41 @@ class Deployment:
     message: str | None = None
     release: int | None = None
     error: str | None = None
-    reported: State = "waiting"
+    reported: DeploymentState = "waiting"
     github_id: int | None = None
     blocked: bool = False
     difference: Mapping[str, Any] | None = None
 
 
-# Of a project's deployments those that a new one overtakes; None where it is not needed.
-Decide = Callable[[Sequence[Deployment], Wanted], Sequence[Deployment] | None]
+# Returns the deployments of a project that a new one overtakes, None if the new one is not needed.
+Decide = Callable[[Sequence[Deployment], DeploymentRequest], Sequence[Deployment] | None]
 
 
 class Deployments(ABC):
-    """What is the same wherever they are kept, and below it what is not."""
+    """Implements the queue over a store, whose own methods are the abstract ones."""
 
-    def receive(self, delivery: str, wanted: Iterable[Wanted]) -> list[str]:
-        """Remembers a delivery and what it wants, in one transaction; the projects that have something to do, of which
-        there are none for a delivery that was here before.
+    def receive(self, delivery: str, requests: Iterable[DeploymentRequest]) -> list[str]:
+        """Stores a delivery with its requests in one transaction, and returns the projects that have something to do.
+
+        There are none for a repeated delivery.
         """
-        return self.insert(wanted, _overtaken, delivery)
+        return self.insert(requests, _overtaken, delivery)
 
-    def add(self, wanted: Wanted, *, again: bool = False) -> bool:
-        """False when that commit is the newest of the project already, unless it is wanted `again`."""
-        return bool(self.insert([wanted], _waiting if again else _overtaken, None))
+    def add(self, request: DeploymentRequest, *, again: bool = False) -> bool:
+        """Adds a request, and returns False if its commit is the project's newest already, unless it
+        is wanted `again`.
+        """
+        return bool(self.insert([request], _waiting if again else _overtaken, None))
 
     def restart(self, project: str) -> None:
-        """What was under way begins again, unless something newer waits."""
+        """Makes what was running wait again, or overtaken if something newer waits."""
         known = self.of(project)
         for deployment in known:
             if deployment.state == "running":
                 self.update(deployment, state="overtaken" if _waiting(known) else "waiting")
 
     def begin(self, project: str) -> Deployment | None:
-        """The one that waits, which runs from now on."""
+        """Starts the deployment that waits, and returns it, None if none waits."""
         while waiting := _waiting(self.of(project)):
             chosen = waiting[0]
             if self.update(chosen, only_if="waiting", state="running", started_at=time.time()):
@@ -91,7 +97,7 @@ class Deployments(ABC):
                 return next(one for one in self.of(project) if one.id == chosen.id)
         return None
 
-    def end(self, deployment: Deployment, state: State, **fields: Any) -> None:
+    def end(self, deployment: Deployment, state: DeploymentState, **fields: Any) -> None:
         self.update(deployment, state=state, ended_at=time.time(), **fields)
 
     def newest(self, project: str) -> Deployment | None:
@@ -101,26 +107,27 @@ class Deployments(ABC):
         return next((known for known in self.of(project) if known.state == "live"), None)
 
     def unreported(self, project: str) -> list[Deployment]:
-        """What GitHub has to hear of it, oldest first."""
+        """Returns the deployments whose state GitHub has to learn, the oldest first."""
         return [known for known in reversed(self.of(project)) if needs_word(known)]
 
     def github_id(self, project: str) -> int | None:
-        """GitHub's number for the newest of the project's deployments that it knows."""
+        """Returns GitHub's id of the project's newest deployment that it knows, None without one."""
         return next((known.github_id for known in self.of(project) if known.github_id is not None), None)
 
     @abstractmethod
     def of(self, project: str) -> list[Deployment]:
-        """Newest first."""
+        """Returns the project's deployments, the newest first."""
 
     @abstractmethod
-    def insert(self, wanted: Iterable[Wanted], decide: Decide, delivery: str | None) -> list[str]:
-        """Those that are needed, with the delivery that they came in, in one transaction; their projects. Nothing for a
-        delivery that was here before. Of each project the newest KEPT stay.
+    def insert(self, requests: Iterable[DeploymentRequest], decide: Decide, delivery: str | None) -> list[str]:
+        """Stores the requests that are needed and their delivery in one transaction, and returns their projects.
+
+        A repeated delivery stores nothing. Of each project only the newest KEPT stay.
         """
 
     @abstractmethod
-    def update(self, deployment: Deployment, *, only_if: State | None = None, **fields: Any) -> bool:
-        """False when its state is not `only_if` any more, and nothing was changed."""
+    def update(self, deployment: Deployment, *, only_if: DeploymentState | None = None, **fields: Any) -> bool:
+        """Changes fields of a deployment, and returns False without a change if its state is not `only_if` any more."""
 
     @abstractmethod
     def append_log(self, deployment: Deployment, line: str) -> None: ...
@@ -136,7 +143,9 @@ class Deployments(ABC):
 
     @abstractmethod
     def forget(self, project: str) -> None:
-        """All of a project that has been destroyed; of a preview the pull request still has to hear."""
+        """Removes the deployments of a project that was destroyed; of a preview, the pull request still
+        gets its end.
+        """
 
     @abstractmethod
     def comment(self, preview: str) -> int | None: ...
@@ -146,7 +155,9 @@ class Deployments(ABC):
 
 
 def list_deployments(commits: Sequence[Deployment], versions: Iterable[Release]) -> list[DeploymentEntry]:
-    """What came from where, newest first: the commits, and of a project's `versions` those that came from laptops."""
+    """Returns the deploys of a project, the newest first: its commits, and those of its `versions` that came from
+    laptops.
+    """
     laptop = [describe_release(version) for version in versions if version["origin"]["sha"] is None]
     return sorted([*laptop, *map(_describe, commits)], key=lambda one: -one["at"])
 
@@ -166,7 +177,9 @@ def _describe(deployment: Deployment) -> DeploymentEntry:
 
 
 def needs_word(known: Deployment) -> bool:
-    """What was overtaken before GitHub heard of it needs none."""
+    """Tells whether GitHub has to learn the state; it does not if the deployment was overtaken before GitHub knew of
+    it.
+    """
     return known.state not in ("waiting", known.reported) and (known.state, known.reported) != ("overtaken", "waiting")
 
 
@@ -174,12 +187,12 @@ def _newest(known: Sequence[Deployment]) -> Deployment | None:
     return next((one for one in known if one.state != "overtaken"), None)
 
 
-def _waiting(known: Sequence[Deployment], _wanted: Wanted | None = None) -> list[Deployment]:
+def _waiting(known: Sequence[Deployment], _request: DeploymentRequest | None = None) -> list[Deployment]:
     return [one for one in known if one.state == "waiting"]
 
 
-def _overtaken(known: Sequence[Deployment], wanted: Wanted) -> list[Deployment] | None:
+def _overtaken(known: Sequence[Deployment], request: DeploymentRequest) -> list[Deployment] | None:
     newest = _newest(known)
-    if newest and newest.sha == wanted.sha and newest.state != "failed":
+    if newest and newest.sha == request.sha and newest.state != "failed":
         return None
     return _waiting(known)

@@ -1,4 +1,4 @@
-"""The part of the API for linked repositories. Tokens come in; none ever goes out."""
+"""Defines the part of the API for linked repositories; it takes tokens, and never returns one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from .links import Link, Links
 
 
 class NewLink(BaseModel):
-    """`poll` watches the branch instead of a webhook, which comes to `webhook_url`, by default the platform's own."""
+    """Is the body of a new link (see `api.link.WantedLink`).
+
+    `poll` watches the branch instead of a webhook, whose deliveries go to `webhook_url`, by default the platform's own.
+    """
 
     server_url: str
     api_url: str
@@ -40,8 +43,10 @@ def link_routes(
     *,
     polls: bool = True,
 ) -> APIRouter:
-    """`public_url` is where GitHub reaches this platform, as it knows itself or as it was asked; None when nowhere.
-    `polls` says whether it can look for commits by itself.
+    """Returns the routes.
+
+    `public_url` returns where GitHub reaches this platform, as it knows itself or from the request; None if nowhere.
+    `polls` is whether the platform can look for commits by itself.
     """
     routes = APIRouter()
 
@@ -93,7 +98,7 @@ def _described(deployments: Deployments, link: Link) -> ListedLink:
     newest = deployments.newest(link.project)
     return {
         "project": link.project,
-        "repository": link.repository.repository.url,
+        "repository": link.repository.on_github.url,
         "branch": link.branch,
         "path": link.folder,
         "previews": link.previews,

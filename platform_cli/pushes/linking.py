@@ -1,4 +1,4 @@
-"""Linking a repository: looked at first, then the webhook, checked with a ping, then the link and its first deploy."""
+"""Links a repository: reads it first, then creates the webhook and checks it with a ping, then stores the link."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from ..github.client import GitHubClient
 from ..github.commits import Source
 from ..github.repository import Repository
 from ..temporary import temporary_folder
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import Link, LinkedRepository, Links
 from .pings import Pings
 
-# Seconds that GitHub's ping may take to come here.
+# The seconds within which GitHub's ping has to arrive.
 PING_TIMEOUT_S = 20.0
 EVENTS = ["push", "pull_request"]
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """What the person asked for. `branch` None is the repository's own default. `webhook_url` None says to poll."""
+    """Holds what the person asked for.
+
+    `branch` is None for the repository's default, and `webhook_url` None for polling.
+    """
 
     repository: Repository
     token: str = field(repr=False)
@@ -61,7 +64,10 @@ class Linking:
         self._lock = asyncio.Lock()
 
     async def link(self, request: LinkRequest) -> Link:
-        """The new link; its branch's head is in the queue. Raises GitHubError and InputError with nothing changed."""
+        """Returns the new link, whose branch's head is in the queue.
+
+        Raises GitHubError and InputError, with nothing changed.
+        """
         async with self._lock:
             found = await asyncio.to_thread(_look, request, self._source)
             links = self._links
@@ -79,24 +85,24 @@ class Linking:
                     links.remove_repository(repository)
                 raise
             links.add(Link(found.project, repository, found.branch, request.folder, request.previews))
-            self._deployments.add(Wanted(found.project, found.project, found.head), again=True)
+            self._deployments.add(DeploymentRequest(found.project, found.project, found.head), again=True)
             self._wake(found.project)
             return links.get(found.project)
 
     async def _create_hook(self, repository: LinkedRepository, token: str, url: str) -> None:
-        links, path = self._links, f"/repos/{repository.repository.name}/hooks"
+        links, path = self._links, f"/repos/{repository.on_github.name}/hooks"
         config = {
             "url": url,
             "content_type": "json",
             "secret": links.webhook_secret(repository),
             "insecure_ssl": "0",
         }
-        with GitHubClient(repository.repository.github, token) as client:
+        with GitHubClient(repository.on_github.github, token) as client:
             body = {"name": "web", "active": True, "events": EVENTS, "config": config}
             hook_id = int((await asyncio.to_thread(client.post, path, body))["id"])
             links.set_hook(repository, hook_id)
             try:
-                # The one that GitHub sends by itself came before we knew the webhook's number.
+                # GitHub's own ping came before the webhook's id was known.
                 await asyncio.to_thread(client.post, f"{path}/{hook_id}/pings")
                 await asyncio.wait_for(self._pings.wait(hook_id), PING_TIMEOUT_S)
             except BaseException as error:
@@ -111,9 +117,10 @@ class Linking:
                 raise
 
     async def unlink(self, project: str) -> str | None:
-        """What serves goes on; previews end. The webhook goes with the last link; why it could not be removed, or None.
+        """Removes a link, and ends its previews; the release that serves stays.
 
-        Raises NotFoundError.
+        With a repository's last link its webhook is removed, too: returns why it could not be, None if it was or others
+        are left. Raises NotFoundError if the project is not linked.
         """
         async with self._lock:
             links = self._links
@@ -121,7 +128,7 @@ class Linking:
             links.remove(project)
             for preview in self._deployments.previews(project):
                 if newest := self._deployments.newest(preview):
-                    self._deployments.add(Wanted(preview, project, None, newest.pull))
+                    self._deployments.add(DeploymentRequest(preview, project, None, newest.pull))
                     self._wake(preview)
             if links.of(link.repository):
                 return None
@@ -129,12 +136,12 @@ class Linking:
 
 
 async def forget_repository(links: Links, repository: LinkedRepository) -> str | None:
-    """Forgets the repository and takes its webhook out of GitHub; why that could not be, or None."""
+    """Removes the repository and its webhook, and returns why the webhook could not be removed, None if it was."""
     reason = None
     try:
         if repository.hook_id is not None:
-            with GitHubClient(repository.repository.github, links.token(repository)) as client:
-                path = f"/repos/{repository.repository.name}/hooks/{repository.hook_id}"
+            with GitHubClient(repository.on_github.github, links.token(repository)) as client:
+                path = f"/repos/{repository.on_github.name}/hooks/{repository.hook_id}"
                 await asyncio.to_thread(client.delete, path)
     except NotFoundError:
         reason = None
@@ -145,7 +152,7 @@ async def forget_repository(links: Links, repository: LinkedRepository) -> str |
 
 
 def _look(request: LinkRequest, source: Source) -> _Found:
-    """What is there, read with the token that is to be used from now on."""
+    """Reads the repository and its branch with the token that the link will use."""
     with GitHubClient(request.repository.github, request.token) as client:
         answer = client.get(f"/repos/{request.repository.name}")
     repository = Repository(request.repository.github, str(answer["full_name"]))

@@ -1,4 +1,4 @@
-"""Which repositories deploy which projects. Their tokens and webhook secrets are kept as all secrets are."""
+"""Stores which repositories deploy which projects; tokens and webhook secrets are kept as all secrets are."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from typing import Protocol
 from ..errors import HomeportError, InputError, NotFoundError, RevokedTokenError
 from ..github.repository import GitHub, Repository
 
-# Random bytes in a webhook's secret.
+# The number of random bytes in a webhook's secret.
 SECRET_BYTES = 32
 TOKEN, WEBHOOK_SECRET = "TOKEN", "WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkedRepository:
-    """`github_id` stays when the repository is renamed. `hook_id` None says that it is polled. `error` is what keeps us
-    from working with it.
+    """Is a repository of GitHub's, whatever its present name.
+
+    `on_github` is its name now, and `github_id` stays when it is renamed. `hook_id` is None if it is polled. `error` is
+    what keeps the platform from working with it, None if nothing does.
     """
 
     id: int
     github_id: int
-    repository: Repository
+    on_github: Repository
     hook_id: int | None
     error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Commits to `branch` that touch `folder` (`""` for all) are releases of `project`."""
+    """Connects a branch to a project: commits to `branch` that touch `folder` (`""` for all) become its releases."""
 
     project: str
     repository: LinkedRepository
@@ -41,38 +43,38 @@ class Link:
 
     @property
     def source(self) -> str:
-        """Where releases come from, as a project's folder is shown."""
-        return f"{self.repository.repository.url}/tree/{self.branch}" + (f"/{self.folder}" if self.folder else "")
+        """Returns where releases come from, in the place of a project's folder."""
+        return f"{self.repository.on_github.url}/tree/{self.branch}" + (f"/{self.folder}" if self.folder else "")
 
 
 class Vault(Protocol):
-    """The secrets of linked repositories."""
+    """Keeps the secrets of linked repositories."""
 
     def put(self, repository: int, values: Mapping[str, str]) -> None:
-        """The values that are not named stay."""
+        """Sets the named values; the others stay."""
 
     def get(self, repository: int) -> Mapping[str, str]:
-        """Empty where nothing was put."""
+        """Returns the values, empty if there are none."""
 
     def forget(self, repository: int) -> None: ...
 
 
 class Links(ABC):
-    """What is the same wherever they are kept, and below it what is not."""
+    """Implements the links over a store, whose own methods are the abstract ones."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def repository(self, github: GitHub, github_id: int) -> LinkedRepository | None:
         known = (r for r in self.repositories() if r.github_id == github_id)
-        return next((r for r in known if r.repository.github.server_url == github.server_url), None)
+        return next((r for r in known if r.on_github.github.server_url == github.server_url), None)
 
     def with_hook(self, hook_id: int) -> list[LinkedRepository]:
-        """More than one where two GitHubs have given out the same number."""
+        """Returns the repositories with this webhook id; there are several if two GitHubs have given out the same."""
         return [repository for repository in self.repositories() if repository.hook_id == hook_id]
 
     def all(self) -> list[Link]:
-        """By project."""
+        """Returns all links, sorted by project."""
         return self.linked({repository.id: repository for repository in self.repositories()})
 
     def of(self, repository: LinkedRepository) -> list[Link]:
@@ -82,14 +84,17 @@ class Links(ABC):
         return next((link for link in self.all() if link.project == project), None)
 
     def get(self, project: str) -> Link:
-        """Raises NotFoundError."""
+        """Returns the project's link.
+
+        Raises NotFoundError if it has none.
+        """
         link = self.find(project)
         if link is None:
             raise NotFoundError(f"no repository deploys {project!r}", hint="`homeport repos` shows those that do")
         return link
 
     def add_repository(self, repository: Repository, github_id: int, token: str) -> LinkedRepository:
-        """One that is there gets the token, and its error is over."""
+        """Returns the repository, which is stored if it is new; it has the token from now on, and no error."""
         known = self.repository(repository.github, github_id)
         if known is None:
             known = self.insert_repository(github_id, repository)
@@ -107,7 +112,7 @@ class Links(ABC):
         self.update_repository(repository, hook_id=hook_id)
 
     def set_error(self, repository: LinkedRepository, error: HomeportError | None) -> None:
-        """What keeps us from working with it, and what to do; None when that is over."""
+        """Stores what keeps the platform from working with the repository, and what to do; None clears it."""
         text = "; ".join(filter(None, (error.message, error.hint))) if error else None
         self.update_repository(repository, error=text)
 
@@ -115,17 +120,20 @@ class Links(ABC):
         self.update_repository(repository, name=name)
 
     def token(self, repository: LinkedRepository) -> str:
-        """Raises RevokedTokenError where somebody deleted it."""
+        """Returns the token.
+
+        Raises RevokedTokenError if somebody has deleted it.
+        """
         token = self._vault.get(repository.id).get(TOKEN)
         if token is None:
-            raise RevokedTokenError(f"the token for {repository.repository.name} is gone", hint="link it again")
+            raise RevokedTokenError(f"the token for {repository.on_github.name} is gone", hint="link it again")
         return token
 
     def webhook_secret(self, repository: LinkedRepository) -> str:
         return self._vault.get(repository.id)[WEBHOOK_SECRET]
 
     def check_free(self, project: str, repository: LinkedRepository, branch: str, folder: str) -> None:
-        """Raises InputError where another link has the project's name, or the same place."""
+        """Raises InputError if another link has the project's name, or the same branch and folder."""
         for link in self.all():
             same_place = (link.repository.id, link.branch, link.folder) == (repository.id, branch, folder)
             if same_place != (link.project == project):
@@ -135,11 +143,11 @@ class Links(ABC):
 
     @abstractmethod
     def repositories(self) -> list[LinkedRepository]:
-        """By name."""
+        """Returns all repositories, sorted by name."""
 
     @abstractmethod
     def linked(self, known: Mapping[int, LinkedRepository]) -> list[Link]:
-        """The links of these repositories, by project."""
+        """Returns the links of these repositories, sorted by project."""
 
     @abstractmethod
     def add(self, link: Link) -> None: ...
@@ -152,7 +160,7 @@ class Links(ABC):
 
     @abstractmethod
     def update_repository(self, repository: LinkedRepository, **fields: str | int | None) -> None:
-        """`fields` are name, hook_id and error."""
+        """Changes `fields`, of name, hook_id and error."""
 
     @abstractmethod
     def delete_repository(self, repository: LinkedRepository) -> None: ...

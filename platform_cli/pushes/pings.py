@@ -1,4 +1,4 @@
-"""The pings of webhooks that were just created: GitHub reaches us."""
+"""Waits for the pings of webhooks that were just created, which show that GitHub can reach the platform."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Protocol
 
 
 class Pings(Protocol):
-    """Those that have come from webhooks, with the right signature."""
+    """Records the pings that have come from webhooks, with the right signature."""
 
     def arrived(self, hook_id: int) -> None: ...
 
     async def wait(self, hook_id: int) -> None:
-        """Returns as soon as that webhook's has come."""
+        """Returns as soon as that webhook's ping has come."""
 
 
 class LocalPings:
-    """To the process that waits for them."""
+    """Records pings in the process that waits for them."""
 
     def __init__(self) -> None:
         self._events: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)

@@ -1,4 +1,4 @@
-"""Watches the branches of repositories that have no webhook, with `git ls-remote`: no public address is needed."""
+"""Polls the branches of repositories without a webhook by `git ls-remote`, which needs no public address."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import os
 from collections.abc import Awaitable, Callable
 
 from ..errors import HomeportError
-from .deployments import Deployments, Wanted
+from .deployments import DeploymentRequest, Deployments
 from .links import LinkedRepository, Links
 
-# Seconds between two looks.
+# The seconds between two polls, and the variable that changes them.
 VARIABLE = "HOMEPORT_GITHUB_POLL_S"
 INTERVAL_S = 30.0
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """`refs` asks a link's repository for the commits of refs; `wake` is told of what waits."""
+    """Polls repositories: `refs` returns the commits of a link's refs, `wake` is called for projects with a new one."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class Poller:
         for link in links:
             sha = refs.get(f"refs/heads/{link.branch}")
             if sha and not self._was_tried(link.project, sha):
-                self._deployments.add(Wanted(link.project, link.project, sha))
+                self._deployments.add(DeploymentRequest(link.project, link.project, sha))
                 self._wake(link.project)
 
     def _was_tried(self, project: str, sha: str) -> bool:
-        """A commit that failed is not tried at every look."""
+        """Tells whether the commit was tried already, so that one that failed is not tried at every poll."""
         newest = self._deployments.newest(project)
         return newest is not None and newest.sha == sha

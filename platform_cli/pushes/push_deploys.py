@@ -19,7 +19,7 @@ from ..github.client import GitHubClient, current_name
 from ..github.commits import Commit, MovedError, Source
 from ..origin import Origin
 from .deployer import Deployer
-from .deployments import Deployment, Deployments, Wanted
+from .deployments import Deployment, DeploymentRequest, Deployments
 from .links import Link, Links
 
 logger = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Checked:
-    """What a build found in the commit."""
+    """Holds what a build found in the commit, None before it did."""
 
     commit: Commit | None = None
     project: Project | None = None
 
 
 class PushDeploys:
-    """`changed` is called whenever there may be something to tell GitHub."""
+    """Deploys what is in the queue, and calls `changed` whenever there may be something to report to GitHub."""
 
     def __init__(
         self,
@@ -51,8 +51,9 @@ class PushDeploys:
         self._changed = changed
 
     async def work(self, project: str) -> None:
-        """Until nothing waits any more; between the last look and the return there is no await. Raises RateLimitError
-        when GitHub wants to be asked later: what was under way waits again.
+        """Deploys until nothing waits any more, without an await between the last check and the return.
+
+        Raises RateLimitError if GitHub wants to be asked later; the deployment that was running waits again.
         """
         while deployment := self._deployments.begin(project):
             await self._changed(project)
@@ -63,7 +64,7 @@ class PushDeploys:
         try:
             if deployment.sha is None:
                 await self._end_preview(deployment)
-            elif await self._is_newest(link := self._links.get(deployment.link), deployment):
+            elif not await self._replace_outdated(link := self._links.get(deployment.link), deployment):
                 await self._deploy(link, deployment, deployment.sha)
         except RateLimitError:
             self._deployments.update(deployment, state="waiting")
@@ -88,24 +89,29 @@ class PushDeploys:
             await self._deployer.destroy(deployment.project)
         self._deployments.end(deployment, "gone")
 
-    async def _is_newest(self, link: Link, deployment: Deployment) -> bool:
-        """False where the branch has gone on, or away. Deliveries come in any order, and some not at all: what the
-        branch has now is put into the queue, unless it serves already.
+    async def _replace_outdated(self, link: Link, deployment: Deployment) -> bool:
+        """Ends a deployment whose branch has another head by now, and returns whether it did.
+
+        Deliveries come in any order, and some not at all, so the branch's present head is put into the queue unless it
+        serves.
         """
         deployments = self._deployments
         ref = f"refs/pull/{deployment.pull}/head" if deployment.pull else f"refs/heads/{link.branch}"
         head = (await self.refs(link, ref)).get(ref)
         if head == deployment.sha:
-            return True
+            return False
         deployments.end(deployment, "overtaken")
         live = deployments.live(deployment.project)
         if head is not None and not (live and live.sha == head):
-            deployments.add(Wanted(deployment.project, deployment.link, head, deployment.pull))
-        return False
+            deployments.add(DeploymentRequest(deployment.project, deployment.link, head, deployment.pull))
+        return True
 
     async def refs(self, link: Link, *patterns: str) -> dict[str, str]:
-        """The commits of the repository's refs, also when it has been renamed since. Raises GitHubError."""
-        repository, token = link.repository.repository, self._links.token(link.repository)
+        """Returns the commits of the repository's refs, also if it has been renamed.
+
+        Raises GitHubError if it cannot be reached or read.
+        """
+        repository, token = link.repository.on_github, self._links.token(link.repository)
         try:
             return await asyncio.to_thread(self._source.list_refs, repository, token, *patterns)
         except MovedError:
@@ -123,10 +129,10 @@ class PushDeploys:
         checked = _Checked()
 
         def read(folder: Path) -> Project:
-            repository = link.repository.repository
+            repository = link.repository.on_github
             checked.commit, root = self._source.check_out(repository, token, sha, link.folder, folder)
             project = replace(load_project(root), name=deployment.project)
-            # Names of hosts lead to one project, which is not its preview.
+            # A host name leads to one project, which is not its preview.
             checked.project = replace(project, domains=()) if deployment.pull else project
             return checked.project
 
@@ -163,8 +169,8 @@ class PushDeploys:
 
 
 def _current_name(link: Link, token: str) -> str:
-    with GitHubClient(link.repository.repository.github, token) as client:
-        return current_name(client, link.repository.repository)[1]
+    with GitHubClient(link.repository.on_github.github, token) as client:
+        return current_name(client, link.repository.on_github)[1]
 
 
 def _line(event: Progress) -> str | None:

@@ -1,4 +1,4 @@
-"""Tells GitHub what became of a commit, and what to do when GitHub does not listen."""
+"""Reports to GitHub the state of each commit, and decides what to do if GitHub does not accept it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .deployer import Deployer
 from .deployments import Deployment, Deployments
 from .links import Link, Links
 
-# What a thread waits by itself when GitHub wants to be asked later; longer waits are for another time.
+# The seconds that a thread waits when GitHub wants to be asked later; longer waits are left to the caller.
 PATIENCE_S = 5.0
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Reporter:
         self._deployer = deployer
 
     def untold(self, unreported: Iterable[Deployment]) -> dict[int, list[Untold]]:
-        """Those of which GitHub can be told, by repository."""
+        """Returns the deployments that can be reported, by the id of their repository."""
         found = defaultdict(list)
         links = {link.project: link for link in self._links.all()}
         for deployment in unreported:
@@ -40,7 +40,7 @@ class Reporter:
         return found
 
     async def tell_all(self, untold: Iterable[Untold]) -> float | None:
-        """None when there is nothing more to tell, else in how many seconds to try again."""
+        """Reports them, and returns None when nothing is left, otherwise in how many seconds to try again."""
         for link, deployment in untold:
             try:
                 await self._tell(link, deployment)
@@ -48,12 +48,12 @@ class Reporter:
                 self._links.set_error(link.repository, error)
                 return None
             except NotFoundError:
-                # The repository, the commit or the pull request is gone: there is nobody to tell.
+                # The repository, the commit or the pull request does not exist any more, so there is nobody to tell.
                 self._deployments.update(deployment, reported=deployment.state)
             except RateLimitError as error:
                 return error.seconds
             except GitHubError as error:
-                logger.warning("%s: %s", link.repository.repository.name, error.message)
+                logger.warning("%s: %s", link.repository.on_github.name, error.message)
                 return 0.0
             except Exception:
                 logger.exception("a report failed")
@@ -69,7 +69,7 @@ class Reporter:
 
         def tell() -> tuple[int | None, int | None]:
             number, written = known, comment
-            with GitHubClient(link.repository.repository.github, token, patience_s=PATIENCE_S) as client:
+            with GitHubClient(link.repository.on_github.github, token, patience_s=PATIENCE_S) as client:
                 if report.sha:
                     set_status(client, report)
                 if report.sha or known:
@@ -86,7 +86,7 @@ class Reporter:
     def _describe(self, link: Link, deployment: Deployment) -> Report:
         difference = deployment.difference
         return Report(
-            repository=link.repository.repository.name,
+            repository=link.repository.on_github.name,
             project=deployment.project,
             sha=deployment.sha or "",
             state=cast("Any", deployment.state),

@@ -1,7 +1,7 @@
-"""The webhook: GitHub's deliveries, which their signature authenticates.
+"""Receives GitHub's deliveries, which their signature authenticates.
 
-Plain ASGI: on AWS most deliveries come to a function that is just starting, and a framework's import takes longer than
-an answer may.
+It is plain ASGI: on AWS most deliveries come to a function that is just starting, and a framework's import takes longer
+than an answer may.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UNKNOWN = "the signature is not that of a linked repository"
 
 
 class Webhook:
-    """Answers 202 when what a delivery sets off is on disk."""
+    """Answers 202 once the work that a delivery starts is on disk."""
 
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
@@ -34,7 +34,7 @@ class Webhook:
         is_number = hook_id.isascii() and hook_id.isdigit() and len(hook_id) < 19
         known = deliveries.known(int(hook_id)) if is_number and scope["method"] == "POST" else []
         if not known:
-            # Nobody else's body is even read.
+            # The body of an unknown sender is not even read.
             return await _refuse(send, 401, UNKNOWN)
         body = await _received(scope, receive)
         if body is None:
@@ -58,7 +58,7 @@ async def _refuse(send: Send, status: int, message: str) -> None:
 
 
 async def _received(scope: Scope, receive: Receive) -> bytes | None:
-    """The body; None when it is larger than GitHub's deliveries are, of which no more than that is kept."""
+    """Returns the body, None if it is larger than GitHub's deliveries are."""
     length = header(scope, b"content-length") or ""
     if length.isdigit() and int(length) > MAX_BODY:
         return None

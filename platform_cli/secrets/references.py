@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from homeport_runtime.loading.environment import REFERENCE, fill
 
@@ -50,6 +51,20 @@ def check_set(
                 f"{where}{variable} needs the secret {name}, which is not set in {project}",
                 hint=f"homeport set-secret {name} --project {project}{options}",
             )
+
+
+def with_secret_values(
+    project: Project, values: Mapping[str, str], store: Callable[[Mapping[str, str]], object]
+) -> Project:
+    """Returns the project with each of `values` as a secret, passed to `store`, and as a variable that refers to it."""
+    needed = referenced(project.environment)
+    secrets = {
+        name: value for name, value in values.items() if value and (name in needed or name not in project.environment)
+    }
+    if secrets:
+        store(secrets)
+    taken = {name: f"${{secrets.{name}}}" if value else "" for name, value in values.items()}
+    return replace(project, environment={**taken, **project.environment})
 
 
 def resolve(environment: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:

@@ -130,5 +130,7 @@ class SQLiteSecretStore:
 
 
 def _identity(project: str, name: str, version: int) -> bytes:
-    """What a ciphertext belongs to, authenticated with it: moved to another row it does not decrypt."""
+    """Returns what is authenticated with a ciphertext, so that one that was moved to another row
+    cannot be decrypted.
+    """
     return f"{project}\0{name}\0{version}".encode()

@@ -1,4 +1,4 @@
-"""A server loaded once to hear what it offers: a worker that serves nobody."""
+"""Loads a server once to learn what it offers, in a worker that serves nobody."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from .worker import START_GRACE_S, start_worker
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
-    """What the worker reported, in a scratch folder. Raises InspectError with the server's own reason, or with the
-    last it printed.
+    """Inspects a release in a scratch folder, and returns what the worker reported.
+
+    Raises InspectError with the server's own reason, or with the last lines that it printed.
     """
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
@@ -31,12 +32,12 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
         try:
             return await inspect_in(workdir.path, launcher, release, record=record)
         finally:
-            # The server may have left more there than is removed in a moment.
+            # The server may have left more than can be removed in a moment.
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
 
 
 async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
-    """As `inspect_release`, in a working folder that is there."""
+    """Inspects a release as `inspect_release` does, in an existing working folder."""
     worker = await start_worker(
         launcher, release, inspection_job(release, workdir, record=record), sockets=(), sink=lambda *_: None
     )
@@ -53,11 +54,11 @@ async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease
 
 
 def _inspected(said: Mapping[str, Any]) -> Inspected:
-    """What the worker said and nothing else, since the server may have put more into the message."""
+    """Copies only known keys, since the server may have put others into the message."""
     return {
         "kind": said["kind"],
         "object": said["object"],
-        # An older runtime does not say.
+        # Runtimes of older versions do not have this key.
         "chosen": said.get("chosen", ""),
         "contract": said["contract"],
         "modules": list(said["modules"]),
@@ -69,7 +70,7 @@ def _inspected(said: Mapping[str, Any]) -> Inspected:
 
 
 def _libraries(said: Mapping[str, Any]) -> Libraries:
-    """An older runtime says nothing of them."""
+    """Copies the report about libraries, which runtimes of older versions do not have."""
     return {
         "untried": [{"library": each["library"], "version": each["version"]} for each in said.get("untried", ())],
         "gaps": [

@@ -15,7 +15,7 @@ from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .store_messages import Kept
-from .worker import State, Worker
+from .worker import Worker, WorkerState
 
 # Returns the release of a number as it would run now; None if it does not exist any more.
 Known = Callable[[int], RunnableRelease | None]
@@ -119,7 +119,7 @@ class KeptProject:
             release or replace(active, number=note.release),
             launched,
             OpenCalls(Path(), calls[0]) if calls else None,
-            State.DRAINING if note.leaves else State.SERVING,
+            WorkerState.DRAINING if note.leaves else WorkerState.SERVING,
         )
         await worker.open(secrets or {}, sink)
         worker.on_gone = self._drop

@@ -1,5 +1,5 @@
-"""What a worker may say over its control channel. Whoever writes there may be hostile: code of the server has the same
-descriptor, so that each message is checked before anybody acts on it.
+"""Checks the messages of a worker's control channel before anybody acts on them, since the server's code can write
+there.
 """
 
 from __future__ import annotations
@@ -12,35 +12,37 @@ from typing import Any
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import Untried
 
-# The longest message, in bytes: an inspection's answer holds all that a server offers.
+# The longest message, in bytes: an inspection's answer contains everything that a server offers.
 MAX_MESSAGE = 16 * 1024 * 1024
-# Decoding takes as long as there are values; a posted message of 4 MiB is one of them.
+# The most values of a message, which decide how long decoding takes; a posted message of 4 MiB is one value.
 MAX_VALUES = 500_000
-# Of lists and objects within each other: JSON Schemas of tools have a dozen.
+# The deepest nesting of lists and objects: JSON Schemas of tools have a dozen levels.
 MAX_DEPTH = 100
 MAX_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nobody has asked for `idle_s` seconds."""
+    """Reports that there was no request for `idle_s` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """It takes no new connections any more."""
+    """Reports that the worker takes no new connections any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many requests are `open`."""
+    """Reports how many requests are `open`."""
 
     open: int
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Its question `number`: whose is the message that was posted to it (homeport_runtime.relay.workers)?"""
+    """Asks, under a `number`, for the worker with the session of a message that was posted
+    (homeport_runtime.relay.workers).
+    """
 
     number: int
     query: str
@@ -50,7 +52,7 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """Its answer to the question `number`: whether it has taken the message."""
+    """Answers the request `number`: whether the message was taken."""
 
     number: int
     taken: bool
@@ -58,7 +60,7 @@ class Relayed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """To an order: `ready`, `accepting`, `inspected` or `failed`, with what belongs to it."""
+    """Answers an order: `ready`, `accepting`, `inspected` or `failed`, with what belongs to it."""
 
     event: str
     fields: Mapping[str, Any]
@@ -68,7 +70,7 @@ Message = Idle | Stopped | Load | Relay | Relayed | Answer
 
 
 def read_message(line: bytes) -> Message | None:
-    """None for what no worker says."""
+    """Returns the message in a line, None if no worker would write it."""
     if line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_VALUES:
         return None
     try:
@@ -94,8 +96,8 @@ def _failed(fields: Mapping[str, Any]) -> Answer:
 
 
 def _inspected(fields: Mapping[str, Any]) -> Answer:
-    """What is inside of the contract is the server's own to say, and read as such; here its outline is checked."""
-    # A server that was taken from what its program runs has no name.
+    """Checks the outline of an inspection's answer; the contract's content is the server's, and is read as such."""
+    # A server that its program ran has no name.
     for said in (fields["kind"], fields["object"] or "", fields.get("chosen", ""), *_list(fields["modules"])):
         text(said)
     for package in _list(fields["packages"]):
@@ -110,7 +112,7 @@ def _inspected(fields: Mapping[str, Any]) -> Answer:
 
 
 def _check_libraries(said: Mapping[str, Any]) -> None:
-    """An older runtime says nothing of them."""
+    """Checks the report about libraries, which runtimes of older versions do not have."""
     for each in _list(said.get("untried", [])):
         Untried(text(each["library"]), text(each["version"]))
     for each in _list(said.get("gaps", [])):
@@ -131,10 +133,13 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
 
 
 def text(value: object) -> str:
-    """`value`, if it is a text that can be written. Raises TypeError, or ValueError."""
+    """Returns `value` if it is a text that can be written.
+
+    Raises TypeError if it is no text, and ValueError if it cannot be encoded.
+    """
     if not isinstance(value, str):
         raise TypeError("no text")
-    # Half of a surrogate pair cannot be written anywhere.
+    # Half of a surrogate pair cannot be encoded.
     value.encode()
     return value
 
@@ -157,7 +162,7 @@ def _list(value: object) -> list[Any]:
 
 
 def _check_depth(value: object) -> None:
-    """Whoever goes through what a server offers does so by recursion."""
+    """Raises ValueError for deep nesting, since what a server offers is processed by recursion."""
     level: list[object] = [value]
     for _ in range(MAX_DEPTH):
         level = [

@@ -109,7 +109,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         project=project,
         number=number,
         bundle=bundle,
-        manifest={key: manifest[key] for key in KEYS if key in manifest},
+        manifest={key: value for key, value in manifest.items() if key in KEYS},
         layer=home.layers / manifest["layer"],
         runtime=home.runtimes / manifest["runtime"],
         interpreter=Path(manifest["interpreter"]["path"]),

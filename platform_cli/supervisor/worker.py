@@ -38,7 +38,7 @@ GONE = Answer("gone", {})
 UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
 
-class State(enum.Enum):
+class WorkerState(enum.Enum):
     """Is the state of a worker.
 
     STARTING: it loads and warms up. SERVING: it accepts. DRAINING: it finishes its requests. GONE: its process has
@@ -63,7 +63,7 @@ class Worker:
         release: RunnableRelease,
         launched: Launched,
         calls: OpenCalls | None = None,
-        state: State = State.STARTING,
+        state: WorkerState = WorkerState.STARTING,
     ) -> None:
         self.release = release
         self.pid = launched.pid
@@ -97,7 +97,7 @@ class Worker:
         """Connects the control channel and follows the output."""
         self._scrubber = Scrubber(secrets)
         self._channel = await ControlChannel.open(self._launched.control)
-        is_starting = self.state is State.STARTING
+        is_starting = self.state is WorkerState.STARTING
         output = self._output = WorkerOutput(self._launched, self._scrubber, sink, is_starting=is_starting)
         # An earlier control plane may have stopped in the middle of a message.
         listening = asyncio.create_task(self._listen(self._channel, sink, forgives=not is_starting))
@@ -111,7 +111,7 @@ class Worker:
             elif not warned:
                 warned = True
                 sink(UNREADABLE, "warning", self.pid)
-            if self.state is State.DRAINING and channel.is_flooded:
+            if self.state is WorkerState.DRAINING and channel.is_flooded:
                 # Its own answers are stuck behind the flood, and so is it.
                 self.kill()
         self._answers.put_nowait(GONE)
@@ -119,7 +119,7 @@ class Worker:
     def _hear(self, message: Message) -> None:
         match message:
             case Idle():
-                if self.state is State.SERVING:
+                if self.state is WorkerState.SERVING:
                     self.on_idle(self)
             case Stopped():
                 self._stopped.set()
@@ -145,7 +145,7 @@ class Worker:
             for record in self._calls.left(self.exit_reason()):
                 output.hear(record, "error")
             self._calls.close()
-        self.state = State.GONE
+        self.state = WorkerState.GONE
         self._stopped.set()
         if self._channel is not None:
             self._channel.close()
@@ -213,7 +213,7 @@ class Worker:
     async def accept(self) -> None:
         self.tell(do="accept")
         await self.expect("accepting", START_GRACE_S)
-        self.state = State.SERVING
+        self.state = WorkerState.SERVING
         if self._output is not None:
             self._output.is_starting = False
 
@@ -246,9 +246,9 @@ class Worker:
 
     async def _end(self, order: str, limit_s: float) -> None:
         """Gives the order to end, and kills a worker that does not do so in time."""
-        if self.state is State.GONE:
+        if self.state is WorkerState.GONE:
             return
-        self.state = State.DRAINING
+        self.state = WorkerState.DRAINING
         # A stopped process does not end, and does not notice that another has ended.
         self._signal(signal.SIGCONT)
         self.tell(do=order)

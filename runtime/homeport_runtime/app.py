@@ -166,7 +166,9 @@ class App:
         return contract
 
     async def _check_names(self) -> None:
-        """The guard has checked names where an SDK's own check would let in localhost alone."""
+        """Records a gap if the SDK still checks Host, which the guard has done, and which would
+        allow only localhost.
+        """
         for endpoint in self._asked[:1]:
             if await refuses_names(self._route, endpoint):
                 effect = "clients that use the deployment's own name get HTTP 421"

@@ -104,7 +104,7 @@ def loud(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Deploy
 
 def check_heard(platform: Platform) -> None:
     """What a worker says is acted on: this one says that it is idle, and may go."""
-    wait_for(lambda: platform.run("status", "loud")["state"] == "idle" and not workers(platform))
+    wait_for(lambda: platform.api.status("loud")["state"] == "idle" and not workers(platform))
 
 
 @pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))

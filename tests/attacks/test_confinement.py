@@ -224,7 +224,7 @@ def test_a_crash_leaves_no_secrets(platform: Platform, folder: Path) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
         call(url, "here", code="import ctypes; ctypes.string_at(0)")
     assert not list((platform.home / "projects" / "hostile" / "files").glob("core*"))
-    assert "SIGSEGV" in wait_for(lambda: platform.run("status", "hostile")["last_error"])
+    assert "SIGSEGV" in wait_for(lambda: platform.api.status("hostile")["last_error"])
 
 
 def test_root_reaches_nothing_of_the_machine(platform: Platform, folder: Path) -> None:

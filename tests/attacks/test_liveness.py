@@ -100,7 +100,7 @@ def test_another_worker_takes_over_and_a_slow_call_is_still_answered(platform: P
         assert status["state"] == "running"
         assert "gives no sign of life" in status["last_error"]
     assert answer == ["late"], "slow is not dead"
-    wait_for(lambda: platform.run("status", "hangs")["workers"] == 1)
+    wait_for(lambda: platform.api.status("hangs")["workers"] == 1)
     assert platform.run("status", "hangs")["last_error"] is None
 
 
@@ -135,7 +135,7 @@ def test_where_no_two_may_run_it_is_said_and_the_call_goes_on(platform: Platform
     deployed = deploy(platform, tmp_path / "project", "alone", '[deployment]\nreplace = "stop-first"\n')
     first = call(deployed.url, "whoami")
     with hanging(platform, deployed) as answer:
-        wait_for(lambda: platform.run("status", "alone")["state"] == "unresponsive")
+        wait_for(lambda: platform.api.status("alone")["state"] == "unresponsive")
     assert answer == ["late"]
-    wait_for(lambda: platform.run("status", "alone")["state"] == "running")
+    wait_for(lambda: platform.api.status("alone")["state"] == "running")
     assert call(deployed.url, "whoami") == first

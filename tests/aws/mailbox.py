@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from platform_cli.targets.aws_lambda.wanted import MAILBOX
+from platform_cli.targets.aws_lambda.desired import MAILBOX
 
 from .moto_server import Moto
 from .sandbox import DEADLINE_S, Server

@@ -23,8 +23,8 @@ from platform_cli.config.project import LambdaSettings, Network, Statement
 from platform_cli.errors import ConfigError, InputError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_role
+from platform_cli.targets.aws_lambda.desired import function_policy
 from platform_cli.targets.aws_lambda.places import NamedPlace, arn, iam_arn
-from platform_cli.targets.aws_lambda.wanted import policy
 from tests.aws import permissions
 from tests.aws.moto_server import REGION, Moto
 from tests.aws.permissions import ACCOUNT, Need, allows
@@ -80,7 +80,7 @@ def test_what_the_world_sees_changes_no_project() -> None:
 
 def test_the_boundary_is_what_projects_functions_do() -> None:
     secret = arn(PLACE, "secretsmanager", "secret:homeport/one-AbCdEf")
-    for statement in policy(PLACE, "one", [secret])["Statement"]:
+    for statement in function_policy(PLACE, "one", [secret])["Statement"]:
         for action in statement["Action"]:
             assert allows(boundary_policy(PLACE), Need(action, statement["Resource"])), action
     for action, resource in (
@@ -100,9 +100,9 @@ def test_a_role_that_a_laptop_made_is_bounded_before_it_gets_permissions(aws: AW
     boundary = BoundaryResource(aws)
     assert boundary.state() == "missing"
     boundary.make()
-    make_role(aws, name, policy(aws, "by-hand", []), {})
+    make_role(aws, name, function_policy(aws, "by-hand", []), {})
     aws.roles.meta.events.register("before-call.iam", note)
-    make_role(aws, name, policy(aws, "by-hand", []), {}, boundary_arn(aws))
+    make_role(aws, name, function_policy(aws, "by-hand", []), {}, boundary_arn(aws))
     assert asked == ["CreateRole", "GetRole", "PutRolePermissionsBoundary", "PutRolePolicy"]
     role = aws.roles.get_role(RoleName=name)["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary_arn(aws)
@@ -117,7 +117,7 @@ def test_a_role_that_a_laptop_made_is_bounded_before_it_gets_permissions(aws: AW
 def test_a_boundary_of_another_homeport_is_renewed(aws: AWS) -> None:
     boundary = BoundaryResource(aws)
     boundary.make()
-    other = json.dumps(policy(aws, "another", []))
+    other = json.dumps(function_policy(aws, "another", []))
     # IAM keeps five versions.
     for _ in range(6):
         aws.roles.create_policy_version(PolicyArn=boundary_arn(aws), PolicyDocument=other, SetAsDefault=True)

@@ -6,6 +6,9 @@ from typing import Any, cast
 import pytest
 
 from platform_cli.commands.project_here import project_here
+from platform_cli.home import Home
+from platform_cli.targets.aws_lambda.target import LambdaTarget
+from platform_cli.targets.local.target import LocalTarget
 
 
 class Client:
@@ -20,6 +23,10 @@ class Client:
         return [{"project": name, "folder": str(folder)} for name, folder in self._places.items()]
 
 
+def target(**places: Path) -> LocalTarget:
+    return LocalTarget(cast(Any, Client(**places)), Home(Path("home")), lambda _: None)
+
+
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
     (tmp_path / "svc").mkdir()
@@ -28,18 +35,18 @@ def top(tmp_path: Path) -> Path:
 
 def test_a_folder_belongs_to_the_project_above_it(top: Path) -> None:
     (top / "requirements.txt").touch()
-    client = cast(Any, Client(one=top, other=top.parent))
-    assert project_here(top / "svc", client) == project_here(top, client) == "one"
-    assert project_here(top, None) is None
+    known, none = target(one=top, other=top.parent), LambdaTarget(cast(Any, None))
+    assert project_here(top / "svc", known) == project_here(top, known) == "one"
+    assert project_here(top, none) is None
     (top / "fastmcp.toml").write_text("[project]\nname = 'two'")
-    assert project_here(top / "svc", client) == project_here(top / "svc", None) == "two"
+    assert project_here(top / "svc", known) == project_here(top / "svc", none) == "two"
 
 
 def test_two_projects_of_one_folder_leave_a_doubt(top: Path) -> None:
-    assert project_here(top, cast(Any, Client(one=top, two=top))) is None
+    assert project_here(top, target(one=top, two=top)) is None
 
 
 def test_a_member_of_a_workspace_is_known_by_its_own_folder(top: Path) -> None:
     (top / "pyproject.toml").write_text("[tool.uv.workspace]\nmembers = ['*']")
     (top / "svc/pyproject.toml").touch()
-    assert project_here(top / "svc", cast(Any, Client(whole=top, member=top / "svc"))) == "member"
+    assert project_here(top / "svc", target(whole=top, member=top / "svc")) == "member"

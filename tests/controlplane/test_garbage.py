@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from platform_cli.controlplane.garbage import KEEP, Garbage, Waste
-from platform_cli.controlplane.state import State, open_state
 from platform_cli.controlplane.store import ReleaseRow
+from platform_cli.controlplane.stores import Stores, open_stores
 from platform_cli.home import Home
 
 from ..support import SERVERS, Platform, with_packages
@@ -24,18 +24,18 @@ LONG_AGO = time.time() - 30 * 86400
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     (tmp_path / "home").mkdir()
-    opened = open_state(Home(tmp_path / "home"))
+    opened = open_stores(Home(tmp_path / "home"))
     opened.store.create_project("p", 8701, "key", "/folder")
     yield opened
     opened.close()
 
 
-def collect(state: State, *, dry_run: bool = False) -> list[Waste]:
+def collect(stores: Stores, *, dry_run: bool = False) -> list[Waste]:
     locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
-    return asyncio.run(Garbage(state, locks.__getitem__).collect(dry_run=dry_run))
+    return asyncio.run(Garbage(stores, locks.__getitem__).collect(dry_run=dry_run))
 
 
 def folder(path: Path, *, old: bool = True) -> Path:
@@ -46,48 +46,48 @@ def folder(path: Path, *, old: bool = True) -> Path:
     return path
 
 
-def bundle(state: State, name: str, layer: str = "layer", *, old: bool = True) -> Path:
-    made = folder(state.home.bundles / name, old=False)
+def bundle(stores: Stores, name: str, layer: str = "layer", *, old: bool = True) -> Path:
+    made = folder(stores.home.bundles / name, old=False)
     (made / "manifest.json").write_text(json.dumps({"layer": layer, "runtime": "runtime"}))
     if old:
         os.utime(made, (LONG_AGO, LONG_AGO))
     return made
 
 
-def release(state: State, number: int, *, error: str | None = None) -> None:
-    state.store.add_release(ReleaseRow("p", number, f"b{number}", 0.0, error))
+def release(stores: Stores, number: int, *, error: str | None = None) -> None:
+    stores.store.add_release(ReleaseRow("p", number, f"b{number}", 0.0, error))
 
 
-def test_old_releases_go_with_their_bundles(state: State) -> None:
+def test_old_releases_go_with_their_bundles(stores: Stores) -> None:
     for number in range(1, KEEP + 4):
-        bundle(state, f"b{number}")
-        release(state, number)
-    assert [waste.name for waste in collect(state, dry_run=True) if waste.kind == "bundle"] == ["b1", "b2", "b3"]
-    assert len(state.store.releases("p")) == KEEP + 3, "a dry run changes nothing"
-    found = collect(state)
+        bundle(stores, f"b{number}")
+        release(stores, number)
+    assert [waste.name for waste in collect(stores, dry_run=True) if waste.kind == "bundle"] == ["b1", "b2", "b3"]
+    assert len(stores.store.releases("p")) == KEEP + 3, "a dry run changes nothing"
+    found = collect(stores)
     assert [waste.name for waste in found] == ["p v3", "p v2", "p v1", "b1", "b2", "b3"]
     assert sum(waste.bytes for waste in found) > 3000
-    assert {path.name for path in state.home.bundles.iterdir()} == {f"b{number}" for number in range(4, KEEP + 4)}
-    assert collect(state) == []
+    assert {path.name for path in stores.home.bundles.iterdir()} == {f"b{number}" for number in range(4, KEEP + 4)}
+    assert collect(stores) == []
 
 
-def test_what_serves_and_what_served_before_stay(state: State) -> None:
+def test_what_serves_and_what_served_before_stay(stores: Stores) -> None:
     for number in range(1, KEEP + 10):
-        bundle(state, f"b{number}")
-        release(state, number, error="it did not come up" if number > 3 else None)
-    collect(state)
-    kept = [row.number for row in state.store.releases("p")]
+        bundle(stores, f"b{number}")
+        release(stores, number, error="it did not come up" if number > 3 else None)
+    collect(stores)
+    kept = [row.number for row in stores.store.releases("p")]
     assert kept[-2:] == [3, 2]
     assert len(kept) == KEEP + 2
-    assert (state.home.bundles / "b3").exists()
-    assert (state.home.bundles / "b2").exists()
+    assert (stores.home.bundles / "b3").exists()
+    assert (stores.home.bundles / "b2").exists()
 
 
-def test_layers_runtimes_and_temporary_folders(state: State) -> None:
-    home = state.home
-    bundle(state, "b1", "used")
-    release(state, 1)
-    bundle(state, "about-to-be-deployed", "soon", old=False)
+def test_layers_runtimes_and_temporary_folders(stores: Stores) -> None:
+    home = stores.home
+    bundle(stores, "b1", "used")
+    release(stores, 1)
+    bundle(stores, "about-to-be-deployed", "soon", old=False)
     for layer in ("used", "soon", "unused", ".killed.x"):
         folder(home.layers / layer)
     folder(home.layers / "new", old=False)
@@ -96,7 +96,7 @@ def test_layers_runtimes_and_temporary_folders(state: State) -> None:
         folder(home.runtimes / runtime)
     folder(home.temporary / "build-killed")
     folder(home.temporary / "build-new", old=False)
-    found = collect(state)
+    found = collect(stores)
     assert [(waste.kind, waste.name) for waste in found] == [
         ("layer", ".killed.x"),
         ("layer", "unused"),

@@ -11,7 +11,7 @@ import pytest
 
 from platform_cli.controlplane.builds import Builds
 from platform_cli.controlplane.platform import Platform
-from platform_cli.controlplane.push_to_deploy import Pushes
+from platform_cli.controlplane.push_to_deploy import PushToDeploy
 from platform_cli.errors import RateLimitError
 
 
@@ -22,7 +22,7 @@ def limited(seconds: float) -> RateLimitError:
 
 
 def test_a_push_that_met_githubs_limit_waits_for_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state: Any = SimpleNamespace(links=None, deployments=None)
+    stores: Any = SimpleNamespace(links=None, deployments=None)
     waits, answers = list[float](), [limited(7.0), limited(90.0), None]
 
     async def work(_project: str) -> None:
@@ -33,8 +33,8 @@ def test_a_push_that_met_githubs_limit_waits_for_its_end(tmp_path: Path, monkeyp
         waits.append(seconds)
 
     async def run() -> None:
-        platform = cast(Platform, SimpleNamespace(state=state, home=tmp_path))
-        pushes = Pushes(platform, Builds(platform))
+        platform = cast(Platform, SimpleNamespace(stores=stores, home=tmp_path))
+        pushes = PushToDeploy(platform, Builds(platform))
         monkeypatch.setattr(pushes._deploys, "work", work)
         monkeypatch.setattr("platform_cli.controlplane.push_to_deploy.asyncio.sleep", sleep)
         pushes.wake("one")

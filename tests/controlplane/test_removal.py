@@ -9,53 +9,53 @@ from pathlib import Path
 import pytest
 
 from platform_cli.controlplane.removal import Removal
-from platform_cli.controlplane.state import State, open_state
 from platform_cli.controlplane.store import ReleaseRow, Store
+from platform_cli.controlplane.stores import Stores, open_stores
 from platform_cli.home import Home
 
 from ..support import SERVERS, Platform, with_packages
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[State]:
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     (tmp_path / "home").mkdir()
-    opened = open_state(Home(tmp_path / "home"))
+    opened = open_stores(Home(tmp_path / "home"))
     yield opened
     opened.close()
 
 
-def project(state: State, name: str, port: int, *, active: bool = True) -> Path:
-    state.store.create_project(name, port, "key", "/folder")
+def project(stores: Stores, name: str, port: int, *, active: bool = True) -> Path:
+    stores.store.create_project(name, port, "key", "/folder")
     if active:
-        state.store.add_release(ReleaseRow(name, 1, "bundle", 0.0, None))
-    state.secrets.set(name, {"PASSWORD": "hunter2hunter2"})
-    state.access.put(name, "hash")
-    files = state.home.project(name) / "files"
+        stores.store.add_release(ReleaseRow(name, 1, "bundle", 0.0, None))
+    stores.secrets.set(name, {"PASSWORD": "hunter2hunter2"})
+    stores.access.put(name, "hash")
+    files = stores.home.project(name) / "files"
     files.mkdir(parents=True)
     (files / "data.txt").write_text("OLD DATA")
     return files
 
 
-def test_a_destroy_that_was_killed_is_carried_on(state: State) -> None:
-    files, other = project(state, "gone", 8701), project(state, "other", 8702)
-    removal = Removal(state)
+def test_a_destroy_that_was_killed_is_carried_on(stores: Stores) -> None:
+    files, other = project(stores, "gone", 8701), project(stores, "other", 8702)
+    removal = Removal(stores)
     removal.bury("gone")
     assert not files.exists(), "a project of that name would not find them"
     removal.carry_on()
-    assert [row.name for row in state.store.projects()] == ["other"]
-    assert state.secrets.current("gone") == {}
-    assert state.access.token_hash("gone") is None
-    assert [path.name for path in state.home.projects.iterdir()] == ["other"]
+    assert [row.name for row in stores.store.projects()] == ["other"]
+    assert stores.secrets.current("gone") == {}
+    assert stores.access.token_hash("gone") is None
+    assert [path.name for path in stores.home.projects.iterdir()] == ["other"]
     assert (other / "data.txt").read_text() == "OLD DATA"
 
 
-def test_a_first_deploy_that_was_killed_is_undone(state: State) -> None:
-    files = project(state, "begun", 8701, active=False)
-    Removal(state).carry_on()
-    assert state.store.projects() == []
+def test_a_first_deploy_that_was_killed_is_undone(stores: Stores) -> None:
+    files = project(stores, "begun", 8701, active=False)
+    Removal(stores).carry_on()
+    assert stores.store.projects() == []
     assert not files.exists()
-    assert state.secrets.current("begun") == {"PASSWORD": 1}, "they may have been set beforehand"
+    assert stores.secrets.current("begun") == {"PASSWORD": 1}, "they may have been set beforehand"
 
 
 def test_a_name_whose_destroy_was_killed_is_free(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.support import ROOT
 from .pages import PAGES, blocks, steps
 
 SHELL = ("console", "sh")
+FOLDERS = ("benchmarks", "docs", "examples", "infra", "platform_cli", "runtime", "tests", "tools")
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
@@ -54,6 +55,13 @@ def test_commands_and_options_exist(where: str, line: str) -> None:
 
 def options(command: click.Command) -> set[str]:
     return {name for param in command.params for name in (*param.opts, *param.secondary_opts)} | {"--help", "-h"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_and_folders_exist(page: Path) -> None:
+    # What has neither a slash at its end nor a suffix may be a method of MCP (tools/call).
+    for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/(?:[\w./-]*(?:/|\.\w+))?)`", page.read_text()):
+        assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
 def anchors(page: Path) -> set[str]:

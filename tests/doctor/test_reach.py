@@ -9,6 +9,7 @@ import pytest
 from platform_cli.doctor import reach
 from platform_cli.doctor.reach import reach_here
 from platform_cli.findings.confinement import find_unconfined
+from tests.api.statuses import STATUS
 
 
 @pytest.mark.parametrize("confined", [True, False])
@@ -29,7 +30,7 @@ def test_root_is_told_what_does_not_bind_it(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_deploy_says_that_nothing_confines() -> None:
-    (found,) = find_unconfined({"confined": False})
+    (found,) = find_unconfined({**STATUS, "confined": False})
     assert "doctor" in str(found)
-    assert not list(find_unconfined({"confined": True}))
-    assert not list(find_unconfined({"target": "lambda"}))
+    assert not list(find_unconfined({**STATUS, "confined": True}))
+    assert not list(find_unconfined({**STATUS, "target": "lambda", "confined": None}))

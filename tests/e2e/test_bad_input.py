@@ -233,7 +233,7 @@ def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: st
         built = sorted((steady.platform.home / "bundles").iterdir(), key=lambda path: path.stat().st_ctime)
         shutil.rmtree(built[-1])
     # The platform notices that nobody waits any more.
-    wait_for(lambda: [project["project"] for project in steady.platform.run("list")["projects"]] == ["steady"])
+    wait_for(lambda: [project["project"] for project in steady.platform.api.projects()] == ["steady"])
     steady.check_unharmed(before)
 
 
@@ -249,7 +249,7 @@ def test_the_platform_is_stopped_while_the_server_loads(steady: Steady, tmp_path
     stdout, stderr = deploying.communicate(timeout=DEADLINE_S)
     assert deploying.returncode == 1, stderr
     assert "interrupted" in json.loads(stdout)["error"]["message"]
-    assert [project["project"] for project in steady.platform.run("list")["projects"]] == ["steady"]
+    assert [project["project"] for project in steady.platform.api.projects()] == ["steady"]
     assert call(steady.deployment.url, "add", a=1, b=1) == "2"
     assert half_written(steady.platform) == []
 
@@ -318,7 +318,7 @@ def test_a_port_that_another_program_has_taken(steady: Steady, tmp_path: Path) -
         assert (caught.value.code, caught.value.error["category"]) == (1, "platform")
         assert f"port {port}" in caught.value.error["message"]
         assert str(port) in caught.value.error["hint"]
-    wait_for(lambda: platform.run("status", name)["state"] != "down")
+    wait_for(lambda: platform.api.status(name)["state"] != "down")
     assert call(other.url, "add", a=1, b=2) == "3"
     assert platform.run("status", name)["last_error"] is None
     platform.run("destroy", name)

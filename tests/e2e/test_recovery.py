@@ -156,7 +156,7 @@ def test_everything_is_killed_at_once(platform: Platform, kept: list[Deployment]
     check_all_there(platform, kept)
     call(kept[0].url, "remember", text="before the end")
     log = platform.home / "projects" / "first" / "logs"
-    wait_for(lambda: any("tools/call remember" in path.read_text() for path in log.iterdir()))
+    wait_for(lambda: any("tools/call remember" in path.read_text() for path in log.glob("*")))
     pids = {master(platform), control_plane(platform), *processes(platform)}
     kill(*pids)
     wait_for(lambda: not processes(platform))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ def kill(platform: Platform) -> None:
 
 
 def is_asleep(platform: Platform) -> bool:
-    return bool(platform.run("status", "sleeps")["workers"] == 0)
+    return bool(platform.api.status("sleeps")["workers"] == 0)
 
 
 def test_no_request_is_lost(platform: Platform, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_call_under_way_is_answered(platform: Platform, sleeps: Deployment, en
         assert slow.result() == "1 steps"
     # What it printed meanwhile is not lost.
     log = platform.home / "projects" / "sleeps" / "logs"
-    wait_for(lambda: any("tools/call slow: ok" in path.read_text() for path in log.iterdir()))
+    wait_for(lambda: any("tools/call slow: ok" in path.read_text() for path in log.glob("*")))
 
 
 def test_connections_to_a_project_that_sleeps_wait_for_the_next(platform: Platform, sleeps: Deployment) -> None:
@@ -112,15 +113,17 @@ def test_connections_to_a_project_that_sleeps_wait_for_the_next(platform: Platfo
 def caddy(port: int, folder: Path) -> Iterator[str]:
     """In front of a project as the platform has it; yields its URL."""
     require(shutil.which("caddy"), "caddy is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        own = free.getsockname()[1]
     (folder / "Caddyfile").write_text(
-        f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port + 1000} {{\n\treverse_proxy 127.0.0.1:{port}\n}}\n"
+        f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{own} {{\n\treverse_proxy 127.0.0.1:{port}\n}}\n"
     )
     environment = {**os.environ, "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(["caddy", "run"], cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         wait_for(lambda: b"serving initial configuration" in (folder / "log").read_bytes())
-        yield f"http://127.0.0.1:{port + 1000}"
+        yield f"http://127.0.0.1:{own}"
     finally:
         process.terminate()
         process.wait()

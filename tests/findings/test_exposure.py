@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from platform_cli.findings.exposure import find_exposure
+from tests.api.statuses import STATUS
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,7 @@ from platform_cli.findings.exposure import find_exposure
     ],
 )
 def test_only_what_others_reach_and_nobody_guards(
-    url: str, auth: str, contract: dict[str, object] | None, told: bool
+    url: str, auth: Literal["none", "token"], contract: dict[str, object] | None, told: bool
 ) -> None:
-    found = list(find_exposure({"target": "local", "url": url, "mcp_url": f"{url}/mcp", "auth": auth}, contract))
+    found = list(find_exposure({**STATUS, "url": url, "mcp_url": f"{url}/mcp", "auth": auth}, contract))
     assert [finding.kind for finding in found] == (["open"] if told else [])

@@ -72,7 +72,7 @@ def test_uploads(
                 if entry.filename not in names:
                     writer.writestr(entry, content)
                 names.add(entry.filename)
-    check_unpacked(data, spoilt, upload.unpack)
+    check_unpacked(data, spoilt, upload.unpack_project)
 
 
 KINDS = st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from platform_cli.errors import NotFoundError
 from tests.e2e.probing import call, control_plane, wait_for
 from tests.github.conftest import log_in
 from tests.github.fake import FakeGitHub, commit, delivery_headers, git, post
@@ -50,9 +51,8 @@ def add_tool(repository: Path, name: str) -> str:
 
 
 def deployments(platform: Platform, name: str = NAME) -> list[dict[str, Any]]:
-    with contextlib.suppress(CommandFailedError):
-        found: list[dict[str, Any]] = platform.run("deployments", name)["deployments"]
-        return found
+    with contextlib.suppress(NotFoundError):
+        return list(map(dict, platform.api.deployments(name)))
     return []
 
 
@@ -147,7 +147,7 @@ def test_a_pull_request_has_a_preview_until_it_is_closed(
     wait_for(lambda: "- add (breaking: removed)\n+ brave" in last_comment(github))
 
     github.deliver("pull_request", github.pull_request("closed", sha))
-    wait_for(lambda: preview not in [one["project"] for one in platform.run("list")["projects"]])
+    wait_for(lambda: preview not in [one["project"] for one in platform.api.projects()])
     wait_for(lambda: "has ended" in last_comment(github))
     assert len(github.requests("POST", "/issues/7/comments")) == comments + 1, "one comment, updated"
     assert call(linked, "add", a=2, b=3) == "5"
@@ -350,7 +350,7 @@ def test_a_revoked_token_is_shown_and_replaced(
         git(repository, "remote", "set-url", "origin", origin.replace(old, github.token))
         sha = add_tool(repository, "later")
         github.deliver("push", github.push(repository))
-        wait_for(lambda: "token" in (platform.run("repos")["repos"][0]["error"] or ""))
+        wait_for(lambda: "token" in (platform.api.links()[0]["error"] or ""))
         assert "`homeport login`, then link again" in platform.run("repos")["repos"][0]["error"]
         assert github.statuses(sha) == []
         log_in(platform, github.token)

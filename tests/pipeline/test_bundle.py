@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from homeport_runtime.loading.manifest import DraftData
 from platform_cli.api.inspection import Inspected
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.errors import BuildError
@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Project:
     return Project(folder, Entrypoint("server.py"), environment={"B": "2", "A": "1"})
 
 
-def manifest_of(project: Project) -> dict[str, Any]:
+def manifest_of(project: Project) -> DraftData:
     files = collect_source(project.folder, "server.py")
     interpreter = Interpreter(Path("/python"), "3.11.7", "linux-x86_64")
     lock = Lock("", "1" * 64, "3.11", "linux-x86_64")

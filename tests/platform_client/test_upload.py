@@ -10,7 +10,7 @@ import pytest
 
 from platform_cli.errors import InputError, SourceError
 from platform_cli.platform_client import upload
-from platform_cli.platform_client.upload import DESCRIPTION, Description, pack, unpack
+from platform_cli.platform_client.upload import DESCRIPTION, Description, pack_project, unpack_project
 
 SECRET = "hunter2"
 DESCRIBED = Description(path="server.py", name="app", variables={"KEY": SECRET})
@@ -39,8 +39,8 @@ FILES = ["pkg/data.bin", "run.sh", "server.py"]
 
 
 def test_what_goes_in_comes_out(folder: Path, into: Path) -> None:
-    with pack(folder, FILES, DESCRIBED) as archive:
-        description, unpacked = unpack(archive, into)
+    with pack_project(folder, FILES, DESCRIBED) as archive:
+        description, unpacked = unpack_project(archive, into)
     assert description == DESCRIBED
     assert unpacked == into / "app"
     assert {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()} == set(FILES)
@@ -50,18 +50,18 @@ def test_what_goes_in_comes_out(folder: Path, into: Path) -> None:
 
 
 def test_the_same_files_are_the_same_bytes(folder: Path) -> None:
-    with pack(folder, FILES, DESCRIBED) as one:
+    with pack_project(folder, FILES, DESCRIBED) as one:
         first = one.read()
     for name in FILES:
         (folder / name).touch()
-    with pack(folder, FILES, DESCRIBED) as two:
+    with pack_project(folder, FILES, DESCRIBED) as two:
         assert two.read() == first
 
 
 def test_a_link_goes_as_what_it_leads_to(folder: Path, into: Path) -> None:
     (folder / "link.py").symlink_to("server.py")
-    with pack(folder, ["link.py"], DESCRIBED) as archive:
-        _, unpacked = unpack(archive, into)
+    with pack_project(folder, ["link.py"], DESCRIBED) as archive:
+        _, unpacked = unpack_project(archive, into)
     assert not (unpacked / "link.py").is_symlink()
     assert (unpacked / "link.py").read_text() == "mcp = 1\n"
 
@@ -69,7 +69,7 @@ def test_a_link_goes_as_what_it_leads_to(folder: Path, into: Path) -> None:
 def test_too_large_to_send(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "MAX_UPLOAD", 100)
     with pytest.raises(SourceError) as caught:
-        pack(folder, FILES, DESCRIBED)
+        pack_project(folder, FILES, DESCRIBED)
     assert ".homeportignore" in (caught.value.hint or "")
 
 
@@ -114,7 +114,7 @@ def test_a_path_comes_once(into: Path) -> None:
 @pytest.mark.parametrize("names", [("files/a", "files/a/b"), ("files/a/b", "files/a")])
 def test_a_file_is_no_folder(into: Path, names: tuple[str, str]) -> None:
     with pytest.raises(InputError):
-        unpack(archive_of(*((name, b"x", REGULAR) for name in names)), into)
+        unpack_project(archive_of(*((name, b"x", REGULAR) for name in names)), into)
 
 
 def test_limits_are_for_what_is_declared(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,26 +132,26 @@ def test_more_than_declared_is_refused(into: Path) -> None:
     real, lie = len(content).to_bytes(4, "little"), (10).to_bytes(4, "little")
     assert data.count(real) == 2  # the local header and the directory
     with pytest.raises(InputError):
-        unpack(io.BytesIO(bytes(data).replace(real, lie)), into)
+        unpack_project(io.BytesIO(bytes(data).replace(real, lie)), into)
     written = [path.stat().st_size for path in into.rglob("*") if path.is_file()]
     assert sum(written) <= 10
 
 
 @pytest.mark.parametrize("cut", [0, 1, 50, -1, -30])
 def test_no_sound_archive(folder: Path, into: Path, cut: int) -> None:
-    with pack(folder, FILES, DESCRIBED) as archive:
+    with pack_project(folder, FILES, DESCRIBED) as archive:
         content = archive.read()
     with pytest.raises(InputError):
-        unpack(io.BytesIO(content[:cut]), into)
+        unpack_project(io.BytesIO(content[:cut]), into)
 
 
 def test_damaged_content(folder: Path, into: Path) -> None:
-    with pack(folder, FILES, DESCRIBED) as archive:
+    with pack_project(folder, FILES, DESCRIBED) as archive:
         content = bytearray(archive.read())
     at = content.index(b"files/pkg/data.bin") + 100
     content[at : at + 20] = bytes(20)
     with pytest.raises(InputError):
-        unpack(io.BytesIO(content), into)
+        unpack_project(io.BytesIO(content), into)
 
 
 def test_encrypted(into: Path) -> None:
@@ -159,7 +159,7 @@ def test_encrypted(into: Path) -> None:
     at = data.rindex(b"PK\x01\x02") + 8
     data[at] |= 1
     with pytest.raises(InputError):
-        unpack(io.BytesIO(data), into)
+        unpack_project(io.BytesIO(data), into)
 
 
 @pytest.mark.parametrize(
@@ -179,21 +179,21 @@ def test_encrypted(into: Path) -> None:
 )
 def test_wrong_descriptions_do_not_show_values(into: Path, description: object) -> None:
     with pytest.raises(InputError) as caught:
-        unpack(archive_of(("files/server.py", b"", REGULAR), description=description), into)
+        unpack_project(archive_of(("files/server.py", b"", REGULAR), description=description), into)
     assert SECRET not in str(caught.value)
 
 
 def refused(archive: io.BytesIO, into: Path) -> None:
     """Before anything is written."""
     with pytest.raises(InputError):
-        unpack(archive, into)
+        unpack_project(archive, into)
     assert not any(path.is_file() for path in into.rglob("*"))
     assert [path.name for path in into.parent.iterdir()] == [into.name]
 
 
 def test_folders_without_files_come_out(folder: Path, into: Path) -> None:
-    with pack(folder, FILES, DESCRIBED.model_copy(update={"folders": ["logs", "pkg/deep/er"]})) as archive:
-        _, unpacked = unpack(archive, into)
+    with pack_project(folder, FILES, DESCRIBED.model_copy(update={"folders": ["logs", "pkg/deep/er"]})) as archive:
+        _, unpacked = unpack_project(archive, into)
     assert (unpacked / "logs").is_dir()
     assert (unpacked / "pkg/deep/er").is_dir()
 
@@ -201,8 +201,8 @@ def test_folders_without_files_come_out(folder: Path, into: Path) -> None:
 @pytest.mark.parametrize("path", ["../out", "/out", "a/../../out", "", "server.py/x"])
 def test_folders_that_lead_out_are_refused(folder: Path, into: Path, path: str) -> None:
     with (
-        pack(folder, FILES, DESCRIBED.model_copy(update={"folders": [path]})) as archive,
+        pack_project(folder, FILES, DESCRIBED.model_copy(update={"folders": [path]})) as archive,
         pytest.raises(InputError, match="refused"),
     ):
-        unpack(archive, into)
+        unpack_project(archive, into)
     assert not (into.parent / "out").exists()

@@ -12,20 +12,32 @@ from pathlib import Path
 import pytest
 
 from platform_cli import __version__
+from platform_cli.api.version import API_VERSION
 from platform_cli.controlplane.store import MIGRATIONS, Store
 from platform_cli.database import open_database
 from platform_cli.errors import PlatformError
 from platform_cli.home import Home
-from platform_cli.platform_client import client
+from platform_cli.platform_client import versions
 from platform_cli.platform_client.client import PlatformClient
+from platform_cli.platform_client.connections import Remote
+from platform_cli.platform_client.other_version import connect
 
 from ..e2e.probing import wait_for
 from ..support import ROOT, CommandFailedError, Platform
 
 
-def test_an_older_command_leaves_a_newer_platform_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PlatformClient, "_request", lambda *_: {"version": "999.0", "pid": 1})
+def answers(monkeypatch: pytest.MonkeyPatch, version: str, api: int = API_VERSION) -> None:
+    """Any platform is asked in vain but for its version."""
+    monkeypatch.setattr(PlatformClient, "_request", lambda *_: {"version": version, "api": api, "pid": 1})
     monkeypatch.setattr(PlatformClient, "stop", lambda _: pytest.fail("it was stopped"))
+
+
+def elsewhere(tmp_path: Path) -> PlatformClient:
+    return PlatformClient(Home(tmp_path), remote=Remote("https://mcp.example.com", "token"))
+
+
+def test_an_older_command_leaves_a_newer_platform_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "999.0")
     with pytest.raises(PlatformError) as caught:
         PlatformClient(Home(tmp_path)).begin_start()
     assert "999.0" in caught.value.message
@@ -33,7 +45,45 @@ def test_an_older_command_leaves_a_newer_platform_alone(tmp_path: Path, monkeypa
 
 
 def test_an_older_platform_may_be_replaced() -> None:
-    client._check_is_older("0.0.1")
+    versions.check_can_replace("0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"), [("999.0", "pip install homeport==999.0"), ("0.0.1", "homeport platform restart")]
+)
+def test_a_platform_elsewhere_of_another_version_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, advice: str
+) -> None:
+    answers(monkeypatch, version)
+    notes: list[str] = []
+    connect(elsewhere(tmp_path), notes.append, changes=True)
+    (note,) = notes
+    assert all(part in note for part in ("https://mcp.example.com", version, __version__, advice))
+
+
+def test_a_platform_elsewhere_of_the_same_version_is_nothing_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, __version__)
+    notes: list[str] = []
+    connect(elsewhere(tmp_path), notes.append, changes=True)
+    assert notes == []
+
+
+def test_a_platform_elsewhere_with_another_api_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "999.0", API_VERSION + 1)
+    with pytest.raises(PlatformError, match="does not speak") as caught:
+        elsewhere(tmp_path).begin_start()
+    assert "pip install homeport==999.0" in (caught.value.hint or "")
+
+
+def test_an_older_platform_here_with_another_api_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, "0.0.1", API_VERSION - 1)
+    with pytest.raises(PlatformError, match="does not speak") as caught:
+        PlatformClient(Home(tmp_path)).begin_start(replaces=False)
+    assert "homeport platform start" in (caught.value.hint or "")
 
 
 @pytest.fixture

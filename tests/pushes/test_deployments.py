@@ -24,7 +24,7 @@ from platform_cli.controlplane.store import Store
 from platform_cli.errors import InputError, RevokedTokenError
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
-from platform_cli.pushes.deployments import Deployments, Wanted
+from platform_cli.pushes.deployments import DeploymentRequest, Deployments
 from platform_cli.pushes.linking import forget_repository
 from platform_cli.pushes.links import Link, Links
 from platform_cli.secrets.sqlite import SQLiteSecretStore
@@ -64,16 +64,16 @@ def kept(
     secrets.close()
 
 
-def wanted(sha: str | None, project: str = "one", pull: int | None = None) -> Wanted:
-    return Wanted(project, "one", sha, pull)
+def request(sha: str | None, project: str = "one", pull: int | None = None) -> DeploymentRequest:
+    return DeploymentRequest(project, "one", sha, pull)
 
 
 def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) -> None:
     _, deployments = kept
-    assert deployments.receive("d1", [wanted("a")]) == ["one"]
-    assert deployments.receive("d1", [wanted("b")]) == [], "it was here before"
-    assert deployments.receive("d2", [wanted("a")]) == [], "that commit waits already"
-    assert deployments.receive("d3", [wanted("b"), wanted("b", "two")]) == ["one", "two"]
+    assert deployments.receive("d1", [request("a")]) == ["one"]
+    assert deployments.receive("d1", [request("b")]) == [], "it was here before"
+    assert deployments.receive("d2", [request("a")]) == [], "that commit waits already"
+    assert deployments.receive("d3", [request("b"), request("b", "two")]) == ["one", "two"]
     assert [(one.sha, one.state) for one in deployments.of("one")] == [("b", "waiting"), ("a", "overtaken")]
 
     running = deployments.begin("one")
@@ -86,7 +86,7 @@ def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) 
     again = deployments.begin("one")
     assert again is not None
     assert (again.id, deployments.log(again)) == (running.id, ""), "a builder that was killed begins anew"
-    deployments.add(wanted("c"))
+    deployments.add(request("c"))
     deployments.restart("one")
     assert [(one.sha, one.state) for one in deployments.of("one")][:2] == [("c", "waiting"), ("b", "overtaken")]
 
@@ -101,21 +101,21 @@ def test_a_queue_in_which_the_newest_overtakes(kept: tuple[Links, Deployments]) 
     assert [(one.sha, one.state) for one in deployments.unreported("one")] == [("c", "failed")]
     deployments.update(newest, reported="failed", github_id=7)
     assert (deployments.unreported("one"), deployments.github_id("one")) == ([], 7)
-    assert deployments.add(wanted("c")), "what failed may be tried again"
-    assert not deployments.add(wanted("c"))
-    assert deployments.add(wanted("c"), again=True)
+    assert deployments.add(request("c")), "what failed may be tried again"
+    assert not deployments.add(request("c"))
+    assert deployments.add(request("c"), again=True)
 
 
 def test_previews_outlive_their_project(kept: tuple[Links, Deployments]) -> None:
     _, deployments = kept
-    deployments.receive("d1", [wanted("a"), wanted("a", "one-pr-7", 7)])
+    deployments.receive("d1", [request("a"), request("a", "one-pr-7", 7)])
     assert (deployments.previews("one"), deployments.comment("one-pr-7")) == (["one-pr-7"], None)
     deployments.set_comment("one-pr-7", 5)
     assert deployments.comment("one-pr-7") == 5
     deployments.forget("one")
     deployments.forget("one-pr-7")
     assert (deployments.of("one"), [one.pull for one in deployments.of("one-pr-7")]) == ([], [7])
-    assert deployments.add(wanted("b"))
+    assert deployments.add(request("b"))
 
 
 def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
@@ -130,7 +130,7 @@ def test_links_and_their_secrets(kept: tuple[Links, Deployments]) -> None:
     same = links.add_repository(Repository(GITHUB, "you/renamed"), 12, "token-2")
     assert (links.token(same), links.webhook_secret(same)) == ("token-2", secret)
     (link,) = links.all()
-    assert (link.repository.repository.name, link.repository.error, link.previews) == ("you/renamed", None, True)
+    assert (link.repository.on_github.name, link.repository.error, link.previews) == ("you/renamed", None, True)
     with pytest.raises(InputError):
         links.check_free("two", same, "main", "")
     links.check_free("two", same, "main", "services")
@@ -152,7 +152,7 @@ def test_a_token_that_somebody_deleted(aws: AWS) -> None:
 
 def test_deliveries_at_once_on_aws(aws: AWS) -> None:
     def deliver(number: int) -> list[str]:
-        return DynamoDeployments(Table(AWS(None))).receive(f"d{number}", [wanted(f"sha{number}")])
+        return DynamoDeployments(Table(AWS(None))).receive(f"d{number}", [request(f"sha{number}")])
 
     with ThreadPoolExecutor(6) as threads:
         answers = list(threads.map(deliver, range(6)))
@@ -167,7 +167,7 @@ def test_old_ones_go(kept: tuple[Links, Deployments], monkeypatch: pytest.Monkey
         monkeypatch.setattr(module, "KEPT", 3)
     _, deployments = kept
     for number in range(6):
-        deployments.add(wanted(f"sha{number}"))
+        deployments.add(request(f"sha{number}"))
         if number == 0:
             assert deployments.begin("one")
     # What runs stays.
@@ -175,7 +175,7 @@ def test_old_ones_go(kept: tuple[Links, Deployments], monkeypatch: pytest.Monkey
 
 
 def test_deliveries_are_remembered_for_a_month_on_aws(aws: AWS) -> None:
-    DynamoDeployments(Table(aws)).receive("d1", [wanted("a")])
+    DynamoDeployments(Table(aws)).receive("d1", [request("a")])
     remembered = Table(aws).get("delivery#d1", "-")
     assert remembered is not None
     assert remembered["expires"] - time.time() == pytest.approx(30 * 86400, abs=60)

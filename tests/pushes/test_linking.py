@@ -13,7 +13,7 @@ from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
 from platform_cli.controlplane.store import Store
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
-from platform_cli.pushes.deployments import Wanted
+from platform_cli.pushes.deployments import DeploymentRequest
 from platform_cli.pushes.linking import Linking
 from platform_cli.pushes.links import Link
 from platform_cli.secrets.sqlite import SQLiteSecretStore
@@ -26,8 +26,8 @@ def test_previews_end_with_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     github = GitHub("https://github.com", "https://api.github.com")
     repository = links.add_repository(Repository(github, "you/tools"), 12, "token")
     links.add(Link("one", repository, "main", "", previews=True))
-    deployments.add(Wanted("one", "one", "a" * 40))
-    deployments.add(Wanted("one-pr-7", "one", "b" * 40, 7))
+    deployments.add(DeploymentRequest("one", "one", "a" * 40))
+    deployments.add(DeploymentRequest("one-pr-7", "one", "b" * 40, 7))
     woken: list[str] = []
     nothing = cast("Any", None)
     linking = Linking(links, deployments, nothing, nothing, woken.append)

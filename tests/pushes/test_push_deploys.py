@@ -18,7 +18,7 @@ from platform_cli.github.commits import Commit
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
 from platform_cli.pushes.deployer import Deployed
-from platform_cli.pushes.deployments import Deployment, Wanted
+from platform_cli.pushes.deployments import Deployment, DeploymentRequest
 from platform_cli.pushes.links import Link
 from platform_cli.pushes.poller import VARIABLE, Poller
 from platform_cli.pushes.push_deploys import PushDeploys
@@ -58,7 +58,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SQLi
 
 
 def work(
-    kept: tuple[SQLiteLinks, SQLiteDeployments], wanted: Wanted, source: Any, tmp_path: Path
+    kept: tuple[SQLiteLinks, SQLiteDeployments], request: DeploymentRequest, source: Any, tmp_path: Path
 ) -> tuple[list[Deployment], list[str]]:
     """What became of it, and which projects were destroyed. What is deployed offers no tool."""
     links, deployments = kept
@@ -78,13 +78,13 @@ def work(
     deployer: Any = SimpleNamespace(
         deploy=deploy, destroy=destroy, contract=lambda _project: BEFORE, share_secrets=lambda *_: None
     )
-    deployments.add(wanted)
-    asyncio.run(PushDeploys(links, deployments, deployer, source, changed).work(wanted.project))
-    return deployments.of(wanted.project), destroyed
+    deployments.add(request)
+    asyncio.run(PushDeploys(links, deployments, deployer, source, changed).work(request.project))
+    return deployments.of(request.project), destroyed
 
 
 def test_a_branch_that_is_gone_ends_nothing(kept: tuple[SQLiteLinks, SQLiteDeployments], tmp_path: Path) -> None:
-    found, destroyed = work(kept, Wanted("one", "one", SHA), Repositories({}), tmp_path)
+    found, destroyed = work(kept, DeploymentRequest("one", "one", SHA), Repositories({}), tmp_path)
     assert ([one.state for one in found], destroyed) == (["overtaken"], [])
 
 
@@ -116,7 +116,7 @@ def test_a_breaking_change_is_blocked_where_that_is_wanted(
     kept: tuple[SQLiteLinks, SQLiteDeployments], tmp_path: Path, config: str, blocked: bool
 ) -> None:
     source = Repositories({PULL: SHA}, config)
-    (done,), _ = work(kept, Wanted("one-pr-7", "one", SHA, 7), source, tmp_path)
+    (done,), _ = work(kept, DeploymentRequest("one-pr-7", "one", SHA, 7), source, tmp_path)
     assert (done.state, done.blocked, (done.difference or {})["removed"]) == ("live", blocked, ["add"])
 
 
@@ -127,9 +127,9 @@ def test_what_github_wants_to_be_asked_for_later_waits_again(
         def list_refs(self, *_: object) -> dict[str, str]:
             raise RateLimitError("GitHub's rate limit is reached")
 
-    wanted = Wanted("one", "one", SHA)
+    request = DeploymentRequest("one", "one", SHA)
     with pytest.raises(RateLimitError):
-        work(kept, wanted, Busy({}), tmp_path)
+        work(kept, request, Busy({}), tmp_path)
     assert [(one.state, one.error) for one in kept[1].of("one")] == [("waiting", None)]
-    found, _ = work(kept, wanted, Repositories({"refs/heads/main": SHA}), tmp_path)
+    found, _ = work(kept, request, Repositories({"refs/heads/main": SHA}), tmp_path)
     assert [one.state for one in found] == ["live"]

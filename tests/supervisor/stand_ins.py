@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,9 @@ class StandIns:
         self._serving.add(serving)
         serving.add_done_callback(self._serving.discard)
         return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())
+
+    def keep(self, _used: Iterable[RunnableRelease]) -> None:
+        """There are no zygotes."""
 
     async def close(self) -> None:
         for each in self.running:

@@ -7,11 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from homeport_runtime.loading.manifest import ManifestData
+from platform_cli.config.project import Project
 from platform_cli.errors import NotFoundError
+from platform_cli.home import Home
 from platform_cli.pipeline.model import Bundle
-from platform_cli.targets.local import LocalTarget
+from platform_cli.targets.local.target import LocalCandidate, LocalTarget
 
-BUNDLE = Bundle(Path("bundle"), "b" * 32, {})
+BUNDLE = Bundle(Path("bundle"), "b" * 32, cast("ManifestData", {"contract": None}))
+PROJECT = Project(folder=Path("folder"), entrypoint=None, name="tiny")
 
 
 class Client:
@@ -19,6 +23,11 @@ class Client:
 
     def __init__(self, current: dict[str, Any] | None) -> None:
         self._current = current
+
+    remote = None
+
+    def wait_until_running(self) -> None:
+        """It runs."""
 
     def status(self, project: str) -> dict[str, Any]:
         if self._current is None:
@@ -47,5 +56,6 @@ def project(bundle: str, state: str = "running", release: str | None = "v1") -> 
     ],
 )
 def test_steps(current: dict[str, Any] | None, actions: list[str]) -> None:
-    plan = LocalTarget(cast(Any, Client(current))).plan("tiny", BUNDLE, "folder")
+    target = LocalTarget(cast(Any, Client(current)), Home(Path("home")), lambda _: None)
+    plan = target.plan(LocalCandidate(PROJECT, BUNDLE.manifest, (), BUNDLE))
     assert [step.action for step in plan.steps] == actions

@@ -1,5 +1,6 @@
-"""Bundle -> three zips: the packages and the runtime as layers, and the function itself, which is all that a change of
-the code uploads.
+"""Packs a bundle into three zips: the packages and the runtime as layers, and the function itself.
+
+A change of the code uploads the function's zip alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from packaging.tags import platform_tags
 
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.loading.packed import FILE_NAME as PACK
-from homeport_runtime.loading.packed import pack
+from homeport_runtime.loading.packed import pack_bytecode
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Architecture, LambdaSettings
@@ -41,15 +42,15 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
-# Of what is in a packages' zip beside them: another homeport must not take an older one's.
+# The version of what a packages' zip has beside the packages, so that no version of homeport takes another one's.
 LAYOUT = "2"
-# Of the manifest, what only matters on this machine.
+# The keys of the manifest that matter only on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
 
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What is uploaded. `python` is the managed runtime's version, `3.12`."""
+    """Holds the zips to upload; `python` is the managed runtime's version, such as `3.12`."""
 
     function: Archive
     packages: Archive
@@ -59,7 +60,7 @@ class Artifacts:
 
 
 def check_python(minor: str, settings: LambdaSettings) -> None:
-    """Raises ConfigError for a Python that Lambda has not, or not with what is asked of it."""
+    """Raises ConfigError for a Python that Lambda does not have, or not with these settings."""
     if settings.snap_start and minor in OLD:
         raise ConfigError("snap_start needs Python 3.12 or newer", hint='python_version = "3.12" under [deployment]')
     if minor not in WHEELS:
@@ -70,7 +71,7 @@ def check_python(minor: str, settings: LambdaSettings) -> None:
 
 
 def packages_for(own: Interpreter, settings: LambdaSettings) -> Interpreter:
-    """Which Python the server is loaded with here: Lambda's packages themselves, where this machine can run them.
+    """Returns the Python with which the server is loaded here: with Lambda's packages if this machine can run them.
 
     Raises ConfigError as `check_python` does.
     """
@@ -87,9 +88,10 @@ def make_artifacts(
     home: Home,
     stages: Stages,
 ) -> Artifacts:
-    """The zips of `built`, made once for the same content. `discovery` is asked for what goes into discovery.json.
+    """Returns the zips of `built`, which are made once for the same content.
 
-    Raises BuildError when they are more than Lambda takes, LayerError when the packages are not what was locked.
+    `discovery` returns the content of discovery.json. Raises BuildError if they are larger than Lambda allows, and
+    LayerError if the packages are not those of the lock.
     """
     manifest = built.bundle.manifest
     own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
@@ -107,7 +109,7 @@ def make_artifacts(
         function = zips / f"function-{built.bundle.hash}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
         if not packages.exists():
-            # Since it was installed somebody may have changed it.
+            # Somebody may have changed the layer since it was installed.
             check_records(layer.path)
             _zip_packages(packages, packages_of(layer), modules, own)
         if not runtime.exists():
@@ -120,18 +122,18 @@ def make_artifacts(
 
 
 def on_lambda(own: Interpreter, architecture: Architecture) -> Interpreter:
-    """The same Python there."""
+    """Returns the same Python on Lambda."""
     return replace(own, platform=f"{MACHINES[architecture]}-{WHEELS[own.minor]}", foreign=True)
 
 
 def _of_layer(modules: Sequence[str], layer: Layer) -> list[str]:
-    """Those that packages may have: the project's own and Python's change nothing in a zip of packages."""
+    """Returns the modules that may be of packages: the project's own and Python's do not change a zip of packages."""
     top = {path.name.removesuffix(".py") for path in layer.path.iterdir()}
     return [module for module in modules if module.partition(".")[0] in top]
 
 
 def packages_of(layer: Layer) -> dict[str, Path]:
-    """The layer's files by their paths in it, without bytecode, which is this machine's."""
+    """Returns the layer's files by their paths in it, without bytecode, which is this machine's."""
     files = {file.relative_to(layer.path).as_posix(): file for file in sorted(layer.path.rglob("*")) if file.is_file()}
     return {name: file for name, file in files.items() if "__pycache__" not in name}
 
@@ -140,7 +142,7 @@ def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str],
     sources = {name: files[name] for name in sources_of(modules) if name in files}
     with ThreadPoolExecutor(1) as pool:
         compiled = pool.submit(compile_in_place, sources, own)
-        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack(compiled.result()))})
+        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
@@ -151,12 +153,12 @@ def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
 
 
 def layer_entries(files: Mapping[str, Path]) -> dict[str, Entry]:
-    """`files` as what a layer has on the path of Python."""
+    """Returns `files` as entries of a layer, on the path of Python."""
     return {f"python/{name}": Entry(file, executable=bool(file.stat().st_mode & 0o100)) for name, file in files.items()}
 
 
 def compiled_entries(files: Mapping[str, Path], sources: Iterable[str], own: Interpreter) -> dict[str, Entry]:
-    """`files`, and the bytecode of those among them that `sources` names."""
+    """Returns `files` as entries, with the bytecode of those that `sources` names."""
     compiled = compile_files({name: files[name] for name in sources if name in files}, own)
     return layer_entries(files) | _pyc_entries(compiled, own)
 
@@ -170,7 +172,7 @@ def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapp
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
         for file in app.rglob("*")
-        # Bytecode is the inspection's, with this machine's folders in it.
+        # The bytecode is the inspection's, and has this machine's folders in it.
         if file.is_file() and "__pycache__" not in file.parts
     }
     manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
@@ -181,7 +183,10 @@ def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapp
 
 
 def _check_size(total: int, layer: Layer) -> None:
-    """Before anything is uploaded. `total` is of function and layers together, unzipped, as Lambda counts them."""
+    """Raises BuildError before anything is uploaded if the limit is exceeded.
+
+    `total` is the size of function and layers together, unzipped, as Lambda counts them.
+    """
     if total <= MAX_UNZIPPED:
         return
     sizes: dict[str, int] = {}

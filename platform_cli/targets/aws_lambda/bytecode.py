@@ -1,4 +1,4 @@
-"""Source files -> bytecode for the Python of a function."""
+"""Compiles source files to bytecode for the Python of a function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from ...pipeline.model import Interpreter
 from ...supervisor.launch import PYTHON_FLAGS
 
-# Compiled for good: on AWS the files have the date of the archive.
+# The bytecode is never checked against the source, whose date on AWS is that of the archive.
 COMPILE = """
 import json, py_compile, sys
 for source, target, shown in json.load(sys.stdin):
@@ -24,14 +24,15 @@ for source, target, shown in json.load(sys.stdin):
 
 
 def compile_files(files: Mapping[str, Path], own: Interpreter) -> dict[str, bytes]:
-    """The .pyc of each of `files`, whose names are their paths below /opt/python; without those that do not compile."""
+    """Returns the .pyc of each of `files`, by their paths below /opt/python, without those that do not compile."""
     with tempfile.TemporaryDirectory(prefix="homeport-bytecode-") as folder:
         return _compile(files, {name: Path(folder, str(index)) for index, name in enumerate(files)}, own)
 
 
 def compile_in_place(files: Mapping[str, Path], own: Interpreter) -> dict[str, bytes]:
-    """As `compile_files`, for files that never change: what loads the server here finds the .pyc beside them, where it
-    may not write itself.
+    """Compiles files that never change, as `compile_files` does, with the .pyc beside them.
+
+    A process that loads the server here finds it, where it may not write itself.
     """
     return _compile(files, {name: file.parent / pyc_name(file.name, own) for name, file in files.items()}, own)
 
@@ -44,14 +45,14 @@ def _compile(files: Mapping[str, Path], targets: Mapping[str, Path], own: Interp
 
 
 def pyc_name(source: str, own: Interpreter) -> str:
-    """Where Python looks for the bytecode of the file `source` (PEP 3147)."""
+    """Returns where Python looks for the bytecode of the file `source` (PEP 3147)."""
     folder, _, name = source.rpartition("/")
     tag = f"cpython-{own.minor.replace('.', '')}"
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc".removeprefix("/")
 
 
 def sources_of(modules: Iterable[str]) -> Iterator[str]:
-    """The files that `modules` may have been loaded from, by their paths in a layer."""
+    """Yields the files that `modules` may have been loaded from, by their paths in a layer."""
     for module in modules:
         base = module.replace(".", "/")
         yield f"{base}.py"

@@ -1,7 +1,7 @@
-"""The certificate of a project's own host names, which CloudFront takes from this region alone; AWS issues it once the
-DNS of each name has the record that proves whose it is.
+"""Requests the certificate of a project's own host names, which CloudFront takes from us-east-1 only.
 
-https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+AWS issues it once the DNS of each name has the record that proves who owns it:
+https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .client import AWS, MISSING, absent
 from .names import tag_list
 
 ISSUED, PENDING = "ISSUED", "PENDING_VALIDATION"
-# AWS makes the records up after it has answered.
+# The seconds in which AWS creates the records, after it has answered.
 RECORDS_S = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A CNAME that somebody has to add to a zone of DNS."""
+    """Is a CNAME that somebody has to add to a DNS zone."""
 
     name: str
     value: str
@@ -32,7 +32,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """`records` are those that prove the names, which have to stay for its renewals."""
+    """Is a certificate; `records` prove its names, and have to stay for its renewals."""
 
     arn: str
     names: frozenset[str]
@@ -51,7 +51,9 @@ def read_certificate(aws: AWS, arn: str) -> Certificate | None:
 
 
 def request_certificate(aws: AWS, names: Sequence[str], tags: Mapping[str, str]) -> Certificate:
-    """Asked again within an hour it is the same one, unless that was deleted."""
+    """Requests a certificate; a request that is repeated within an hour returns the same one, unless
+    that was deleted.
+    """
     said = " ".join([*sorted(names), *tags.values()])
     arn = _request(aws, names, tags, said)
     if read_certificate(aws, arn) is None:

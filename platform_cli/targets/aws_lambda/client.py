@@ -1,4 +1,4 @@
-"""AWS's services, with its refusals in words for the person. The one module that knows boto3."""
+"""Gives access to AWS's services, and turns their refusals into errors for the person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ MISSING = "ResourceNotFoundException"
 
 
 class AWS:
-    """One account and region. Services are boto3's clients, made when first used. Raises ConfigError."""
+    """Is one account and region, whose services are boto3's clients, created on first use.
+
+    Raises ConfigError if AWS's own settings are malformed, or no region was chosen.
+    """
 
     def __init__(self, region: str | None) -> None:
         import boto3
@@ -35,11 +38,13 @@ class AWS:
         self._making = threading.Lock()
 
     def prepare(self) -> None:
-        """Makes what a plan asks, beside other work: for each client botocore reads what its service can do."""
+        """Creates the clients that a plan needs in another thread, since botocore reads a service's description for
+        each.
+        """
         threading.Thread(target=self._make_clients, daemon=True).start()
 
     def _make_clients(self) -> None:
-        # Whoever needs a client that cannot be made hears of it then.
+        # An error is raised again for whoever needs the client.
         with suppress(Exception):
             _ = self.functions, self.roles, self.logs, self.tables
 
@@ -48,7 +53,7 @@ class AWS:
             return self._session.client(service, region_name=region, config=self._config)
 
     def hold_credentials(self) -> None:
-        """From now on they are ours, wherever they came from, and may leave the environment."""
+        """Loads the credentials, so that they may be removed from the environment."""
         self._session.get_credentials()
 
     @cached_property
@@ -101,7 +106,7 @@ class AWS:
 
     @cached_property
     def certificates(self) -> Any:
-        """Of the region that CloudFront takes them from."""
+        """Returns the client for the region from which CloudFront takes certificates."""
         return self._client("acm", "us-east-1")
 
     @cached_property
@@ -110,11 +115,13 @@ class AWS:
 
     @cached_property
     def caller(self) -> str:
-        """The ARN of whoever the credentials are."""
+        """Returns the ARN of the credentials' owner."""
         return str(self.identities.get_caller_identity()["Arn"])
 
     def check_access(self) -> None:
-        """Raises AWSError where AWS does not know who asks, or there is no such region: before anything is built."""
+        """Raises AWSError if AWS does not accept the credentials, or there is no such region, before
+        anything is built.
+        """
         with aws_errors(self.region):
             _ = self.caller
 
@@ -124,7 +131,7 @@ class AWS:
 
     @property
     def credentials_from(self) -> str | None:
-        """Where boto3 found them, in its words; None if it found none."""
+        """Returns boto3's name for the place in which it found credentials; None if it found none."""
         found = self._session.get_credentials()
         return str(found.method) if found else None
 
@@ -135,15 +142,16 @@ class AWS:
 
 @contextmanager
 def aws_errors(region: str | None = None) -> Iterator[None]:
-    """Raises AWSError for what AWS refuses, BusyError where another deploy changes the same function. `region` is as
-    `explain` takes it.
+    """Raises AWSError for AWS's refusals, and BusyError if another deploy changes the same function.
+
+    `region` is as for `explain`.
     """
     try:
         yield
     except HomeportError:
         raise
     except Exception as error:
-        # Late, as everything of boto3: most commands ask nothing of AWS.
+        # Imported late, as everything of boto3, which most commands do not need.
         from .refusals import ERRORS, explain
 
         if not isinstance(error, ERRORS):
@@ -153,7 +161,9 @@ def aws_errors(region: str | None = None) -> Iterator[None]:
 
 @contextmanager
 def hidden_errors() -> Iterator[None]:
-    """As `aws_errors`, for calls with secrets in them, which AWS's own words may quote: the code alone is told."""
+    """Raises errors as `aws_errors` does, but only with AWS's code, since its message may quote a secret
+    of the call.
+    """
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     from .refusals import NOT_SET_UP
@@ -172,15 +182,15 @@ def hidden_errors() -> Iterator[None]:
 
 
 def code_of(error: BaseException) -> str:
-    """AWS's name of what a ClientError says."""
-    # A connection that ended has the attribute, and None in it.
+    """Returns AWS's code of a ClientError."""
+    # The error of a closed connection has this attribute as None.
     response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def absent(*codes: str) -> Iterator[None]:
-    """Passes over AWS's answer that something is not there (or is there already), by these names."""
+    """Ignores AWS's answer that something does not exist (or already exists), by its codes."""
     from botocore.exceptions import ClientError
 
     try:

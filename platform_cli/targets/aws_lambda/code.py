@@ -1,4 +1,4 @@
-"""The code of a version, as AWS keeps it."""
+"""Reads the code of a version, as AWS keeps it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from homeport_runtime.loading.manifest import FILE_NAME
+from homeport_runtime.loading.manifest import FILE_NAME, ManifestData
 
 from ...errors import AWSError
 from ...pipeline.archive import Archive, read_archive
@@ -25,7 +25,10 @@ DOWNLOAD_S = 60.0
 
 @contextmanager
 def fetched(aws: AWS, project: str, version: Version) -> Iterator[Archive]:
-    """The version's own zip, for as long as the context: $LATEST may have another one since."""
+    """Yields the version's own zip, which exists within the context: $LATEST may have another one by now.
+
+    Raises AWSError if it cannot be fetched.
+    """
     name = function_name(project)
     location = aws.functions.get_function(FunctionName=name, Qualifier=version.number)["Code"]["Location"]
     with tempfile.TemporaryDirectory(prefix="homeport-code-") as folder:
@@ -43,14 +46,13 @@ def fetched(aws: AWS, project: str, version: Version) -> Iterator[Archive]:
         yield read_archive(path)
 
 
-def manifest_of(code: Archive) -> dict[str, Any]:
+def manifest_of(code: Archive) -> ManifestData:
     with zipfile.ZipFile(code.path) as zipped:
-        found: dict[str, Any] = json.loads(zipped.read(FILE_NAME))
+        found: ManifestData = json.loads(zipped.read(FILE_NAME))
         return found
 
 
 def contract_of(aws: AWS, project: str, version: Version) -> Mapping[str, Any] | None:
-    """What the server offered when the release was built; None for an app without MCP."""
+    """Returns what the server offered when the release was built; None for an app without MCP."""
     with fetched(aws, project, version) as code:
-        contract: Mapping[str, Any] | None = manifest_of(code)["contract"]
-        return contract
+        return manifest_of(code)["contract"]

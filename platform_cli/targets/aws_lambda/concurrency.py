@@ -1,4 +1,6 @@
-"""How many instances of a project there are at least (provisioned concurrency of `live`) and at most (reserved)."""
+"""Limits a project's instances: at least, by provisioned concurrency of `live`, and at most,
+by reserved concurrency.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ LONGEST_LOOK_S = 5.0
 
 
 def provisioned(aws: AWS, project: str) -> Mapping[str, Any] | None:
-    """As GetProvisionedConcurrencyConfig says it; None where no instance is to be kept ready."""
+    """Returns the answer of GetProvisionedConcurrencyConfig, None if no instance is to be kept ready."""
     with absent(NOT_PROVISIONED):
         found: Mapping[str, Any] = aws.functions.get_provisioned_concurrency_config(**_live(project))
         return found
@@ -27,7 +29,10 @@ def provisioned(aws: AWS, project: str) -> Mapping[str, Any] | None:
 
 
 def keep_ready(aws: AWS, project: str, count: int) -> None:
-    """Asks for it. It is of the alias, since $LATEST can have none, and goes with it from version to version."""
+    """Requests provisioned concurrency for the alias, with which it moves from version to version.
+
+    $LATEST cannot have any.
+    """
     if count:
         aws.functions.put_provisioned_concurrency_config(**_live(project), ProvisionedConcurrentExecutions=count)
     else:
@@ -35,7 +40,7 @@ def keep_ready(aws: AWS, project: str, count: int) -> None:
 
 
 def limit_instances(aws: AWS, project: str, limit: int | None) -> None:
-    """None leaves them to what the account has."""
+    """Reserves concurrency, or with None leaves it to the account's limit."""
     name = function_name(project)
     if limit is None:
         aws.functions.delete_function_concurrency(FunctionName=name)
@@ -44,8 +49,10 @@ def limit_instances(aws: AWS, project: str, limit: int | None) -> None:
 
 
 def wait_until_ready(aws: AWS, project: str, release: str) -> None:
-    """Returns when the instances that are to be kept ready are there. Raises ReleaseError when AWS gives up on them, or
-    takes too long: `release` answers all the same, by instances that start on demand.
+    """Waits until the instances that are to be kept ready exist.
+
+    Raises ReleaseError if AWS fails to start them, or takes too long; `release` then answers by instances that start on
+    demand.
     """
     deadline, pause = time.monotonic() + READY_S, FIRST_LOOK_S
     with aws_errors():
@@ -63,7 +70,7 @@ def wait_until_ready(aws: AWS, project: str, release: str) -> None:
 
 
 def failure(config: Mapping[str, Any]) -> str | None:
-    """Why AWS gave up on instances that it was to keep ready; None if it did not."""
+    """Returns why AWS has failed to keep instances ready, None if it has not."""
     return str(config.get("StatusReason", "AWS does not say why")) if config["Status"] == "FAILED" else None
 
 

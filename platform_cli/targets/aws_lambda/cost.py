@@ -1,4 +1,4 @@
-"""What a million calls cost, from the function's memory and processor and how long its calls took.
+"""Estimates what a million calls cost, from the function's memory and processor and the duration of its calls.
 
 Prices are those of https://aws.amazon.com/lambda/pricing/ for us-east-1, first tier, as known in November 2026: 0.20
 USD for a million requests, and per second and GB of memory 0.0000166667 USD on x86_64 and 0.0000133334 USD on arm64.
@@ -25,7 +25,7 @@ NOT_INCLUDED = (
 
 
 def estimate(aws: AWS, project: str, version: Version) -> Cost | None:
-    """None when CloudWatch knows of no call in the last days, or may not be asked."""
+    """Returns the estimate, None if CloudWatch has no calls of the last days, or may not be read."""
     measured = _measured(aws, project)
     if measured is None:
         return None
@@ -46,7 +46,7 @@ def million_usd(version: Version, average_ms: float) -> float:
 
 
 def _measured(aws: AWS, project: str) -> tuple[int, float] | None:
-    """How many calls `live` had, and how many milliseconds they took on average."""
+    """Returns how many calls `live` had, and their average duration in milliseconds."""
     now = datetime.datetime.now(datetime.UTC)
     name = function_name(project)
     points: list[dict[str, Any]] = []

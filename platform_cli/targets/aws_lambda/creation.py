@@ -1,5 +1,6 @@
-"""How each kind of resource is made on AWS, for projects and for the platform alike. Each may be called again: what is
-there already is brought to what it should be.
+"""Makes each kind of resource on AWS, for projects and for the platform alike.
+
+Each function is idempotent: what exists is brought to the desired state.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from ...pipeline.archive import Archive
 from .client import AWS, MISSING, absent, code_of
+from .desired import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 from .names import POLICY, tag_list
 from .ownership import foreign_role, foreign_table, refuse_foreign
 from .upload import discard, uploaded
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 
-# A new role, and what it may, is not known everywhere at once; nor is a queue's end.
+# The seconds within which a new role and its permissions, or a queue's end, are known everywhere.
 SPREADS_S = 70
 WAITER = {"Delay": 1, "MaxAttempts": 300}
 
@@ -25,8 +26,9 @@ WAITER = {"Delay": 1, "MaxAttempts": 300}
 def make_role(
     aws: AWS, name: str, policy: Mapping[str, Any], tags: Mapping[str, str], boundary: str | None = None
 ) -> None:
-    """A role of functions, which may do what `policy` says and no more, and nothing beyond the policy `boundary`.
-    Raises InputError where there is one that is not homeport's.
+    """Makes a role of functions, which allows what `policy` does, within the policy `boundary`.
+
+    Raises InputError if there is a role of that name that is not homeport's.
     """
     bounded = {"PermissionsBoundary": boundary} if boundary else {}
     trust = json.dumps(TRUST)
@@ -45,8 +47,9 @@ def make_log_group(aws: AWS, name: str, days: int, tags: Mapping[str, str]) -> N
 
 
 def make_table(aws: AWS, name: str, tags: Mapping[str, str]) -> None:
-    """By `pk` and `sk`; items are removed in time by their `expires`. Raises InputError where there is one that is not
-    homeport's.
+    """Makes a table with the keys `pk` and `sk`, whose items expire at their `expires`.
+
+    Raises InputError if there is a table of that name that is not homeport's.
     """
     with absent(MISSING):
         if aws.tables.describe_table(TableName=name)["Table"]["TableStatus"] == "DELETING":
@@ -60,7 +63,7 @@ def make_table(aws: AWS, name: str, tags: Mapping[str, str]) -> None:
 
 
 def expires(aws: AWS, table: str) -> bool:
-    """Whether a table's items are removed in time, now or soon."""
+    """Tells whether a table's items expire, now or soon."""
     described = aws.tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     return described["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
 
@@ -71,7 +74,10 @@ def layer_arn(aws: AWS, name: str) -> str | None:
 
 
 def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture: str, maker: str) -> str:
-    """Its ARN. Published once: the name is that of its content. `maker` is the project that did it."""
+    """Returns the ARN of a layer, published once, since its name is that of its content.
+
+    `maker` is the project that published it.
+    """
     if known := layer_arn(aws, name):
         return known
     content = uploaded(aws, archive)
@@ -89,7 +95,7 @@ def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture:
 def create_function(
     aws: AWS, configuration: Mapping[str, Any], archive: Archive, architecture: str, tags: Mapping[str, str]
 ) -> None:
-    """`configuration` is as CreateFunction and UpdateFunctionConfiguration take it."""
+    """Creates a function of a `configuration` as CreateFunction and UpdateFunctionConfiguration take it."""
     code = uploaded(aws, archive)
     create = {**configuration, "Code": code, "Architectures": [architecture], "Tags": tags}
     _configure(aws, aws.functions.create_function, create)
@@ -97,7 +103,7 @@ def create_function(
 
 
 def update_function(aws: AWS, configuration: Mapping[str, Any], archive: Archive, architectures: Sequence[str]) -> None:
-    """$LATEST as it is to be."""
+    """Brings $LATEST to the desired code and configuration."""
     name, code = configuration["FunctionName"], uploaded(aws, archive)
     aws.functions.update_function_code(FunctionName=name, Architectures=list(architectures), **code)
     wait(aws, name, "function_updated_v2")
@@ -119,7 +125,7 @@ def _finish(aws: AWS, configuration: Mapping[str, Any], code: Mapping[str, Any])
 
 
 def make_url(aws: AWS, invoke_mode: str, **function: str) -> str:
-    """The URL of a function, or of an alias of it, which anybody may ask. `function` is as AWS's calls take it."""
+    """Returns the URL of a function or its alias, which anybody may call; `function` is as AWS's calls take it."""
     for sid, permission in PERMISSIONS.items():
         with absent("ResourceConflictException"):
             aws.functions.add_permission(**function, StatementId=sid, **permission)
@@ -134,7 +140,7 @@ def wait(aws: AWS, name: str, waiter: str, **more: Any) -> None:
 
 
 def when_known(call: Callable[[], Any], is_unknown: Callable[[BaseException], bool]) -> None:
-    """Calls, again for as long as what it raises `is_unknown`."""
+    """Calls, and retries while the error `is_unknown`."""
     for attempt in Retrying(
         retry=retry_if_exception(is_unknown), stop=stop_after_delay(SPREADS_S), wait=wait_fixed(1), reraise=True
     ):

@@ -1,4 +1,4 @@
-"""A distribution of CloudFront in front of a project's URL, for its own host names: streams as they come, nothing kept.
+"""Makes a distribution of CloudFront in front of a project's URL, for its own host names, without caching or buffering.
 
 https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html
 """
@@ -11,23 +11,27 @@ from typing import Any
 
 from .client import AWS, absent
 
-# AWS's own policies (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html,
-# using-managed-origin-request-policies.html): nothing is cached; all goes on but Host, by which Lambda finds the URL.
+# AWS's own policies
+# (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html,
+# using-managed-origin-request-policies.html): nothing is cached, and all headers are passed on but Host, by which
+# Lambda finds the URL.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 ORIGIN = "function"
 METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"]
-# The longest silence of an answer that an account may have without asking AWS for more; streams are never so quiet.
+# The longest silence of an answer that an account may have by default; streams are never silent for so long.
 SILENCE_S = 60
-# It takes minutes until all of CloudFront knows of a change.
+# A change takes minutes to reach all of CloudFront.
 WAITER = {"Delay": 10, "MaxAttempts": 120}
 NO_DISTRIBUTION = "NoSuchDistribution"
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What a distribution is to be. `origin` is the host of the function's URL; `challenge` the policy for headers that
-    tells callers where to log in, None where homeport's guard asks them for its token.
+    """Describes a desired distribution.
+
+    `origin` is the host of the function's URL; `challenge` is the headers policy that tells callers where to log in,
+    None if homeport's guard authenticates them.
     """
 
     comment: str
@@ -47,15 +51,15 @@ class Distribution:
     config: Mapping[str, Any]
 
     def is_like(self, front: Front) -> bool:
-        """In all that a front says."""
-        wanted, found = front_config(front), self.config
+        """Tells whether the distribution has all that `front` sets."""
+        desired, found = front_config(front), self.config
         acl, challenge = found.get("WebACLId", ""), found["DefaultCacheBehavior"].get("ResponseHeadersPolicyId", "")
         return (
             found["Enabled"]
             and set(found["Aliases"].get("Items", ())) == set(front.names)
             and found["Origins"]["Items"][0]["DomainName"] == front.origin
             and found["ViewerCertificate"].get("ACMCertificateArn") == front.certificate
-            and (acl, challenge) == (wanted["WebACLId"], front.challenge or "")
+            and (acl, challenge) == (desired["WebACLId"], front.challenge or "")
         )
 
 
@@ -68,7 +72,7 @@ def read_distribution(aws: AWS, number: str) -> Distribution | None:
 
 
 def make_distribution(aws: AWS, front: Front, reference: str, tags: Mapping[str, str]) -> str:
-    """Its id. Made again with the same `reference` it is the same one."""
+    """Returns the id of a new distribution, or of the one that was made with the same `reference`."""
     config = {**front_config(front), "CallerReference": reference}
     items = [{"Key": key, "Value": value} for key, value in tags.items()]
     with absent("DistributionAlreadyExists"):
@@ -76,7 +80,7 @@ def make_distribution(aws: AWS, front: Front, reference: str, tags: Mapping[str,
             DistributionConfigWithTags={"DistributionConfig": config, "Tags": {"Items": items}}
         )
         return str(made["Distribution"]["Id"])
-    # A deploy that was killed has made it with another configuration, and could not write down which one it is.
+    # A deploy that was killed has made it with another configuration, and could not store its id.
     pages = aws.fronts.get_paginator("list_distributions").paginate()
     listed = (one for page in pages for one in page["DistributionList"].get("Items", ()))
     number = next(str(one["Id"]) for one in listed if one["Comment"] == front.comment)
@@ -91,7 +95,7 @@ def update_distribution(aws: AWS, number: str, front: Front) -> None:
 
 
 def remove_distribution(aws: AWS, number: str) -> None:
-    """Waits until all of CloudFront has let go of it, which takes minutes; what was begun the next one ends."""
+    """Disables and deletes the distribution, which takes minutes; a removal that was interrupted can be repeated."""
     with absent(NO_DISTRIBUTION):
         now = aws.fronts.get_distribution_config(Id=number)
         if now["DistributionConfig"]["Enabled"]:
@@ -129,7 +133,7 @@ def front_config(front: Front) -> dict[str, Any]:
         },
         "DefaultCacheBehavior": {
             "TargetOriginId": ORIGIN,
-            # To be led from http to https a client would have to send its token in the open.
+            # For a redirect from http to https a client would have to send its token unencrypted.
             "ViewerProtocolPolicy": "https-only",
             "AllowedMethods": {
                 "Quantity": len(METHODS),
@@ -139,7 +143,7 @@ def front_config(front: Front) -> dict[str, Any]:
             "CachePolicyId": CACHING_DISABLED,
             "OriginRequestPolicyId": ALL_BUT_HOST,
             **({"ResponseHeadersPolicyId": front.challenge} if front.challenge else {}),
-            # What it compresses it holds back.
+            # It would hold back what it compresses.
             "Compress": False,
         },
         "ViewerCertificate": {

@@ -1,4 +1,6 @@
-"""What a deploy to Lambda needs of the AWS account, one small check each. They read, and change nothing."""
+"""Checks what a deploy to Lambda needs of the AWS account, with one small function for each check, which changes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,13 @@ from .permissions import needed
 from .planner import ALWAYS_UNRESERVED
 from .refusals import NO_CREDENTIALS
 
-# AWS refuses what is signed further from its own time (https://docs.aws.amazon.com/general/latest/gr/sigv4-elements.html).
+# AWS refuses requests that are signed further from its own time
+# (https://docs.aws.amazon.com/general/latest/gr/sigv4-elements.html).
 MAX_SKEW_S = 300
 LITTLE_SKEW_S = 60
 LITTLE_STORAGE = 0.9
 ANSWER_TIMEOUT_S = 10.0
-# As boto3 calls them.
+# The sources of credentials by boto3's names.
 SOURCES = {
     "env": "environment variables",
     "shared-credentials-file": "~/.aws/credentials",
@@ -36,8 +39,9 @@ SOURCES = {
 
 
 def run_lambda_checks(settings: LambdaSettings, *, fronted: bool) -> Iterator[Check]:
-    """In the order in which a deploy would run into them; they end where AWS does not know who asks. `fronted` says
-    that the project has host names of its own.
+    """Yields the checks' results in the order in which a deploy would fail, up to credentials that AWS does not accept.
+
+    `fronted` means that the project has host names of its own.
     """
     yield check_python(sys.version_info[:3])
     yield check_uv()
@@ -61,7 +65,7 @@ def run_lambda_checks(settings: LambdaSettings, *, fronted: bool) -> Iterator[Ch
 
 
 def check_clock(aws: AWS) -> Check:
-    """Against the time in an answer of AWS, which needs no credentials."""
+    """Compares the clock with the time in an answer of AWS, which needs no credentials."""
     import httpx
 
     url = aws.identities.meta.endpoint_url
@@ -89,8 +93,8 @@ def check_credentials(aws: AWS) -> Check:
 
 
 def check_permissions(aws: AWS, *, fronted: bool) -> Check:
-    """Each action that a project's life asks for, by AWS's own simulator, which does not know policies of the whole
-    organization.
+    """Checks each action that a project needs with AWS's own simulator, which does not know the organization's
+    policies.
     """
     from botocore.exceptions import ClientError
 
@@ -117,7 +121,7 @@ def check_permissions(aws: AWS, *, fronted: bool) -> Check:
 
 
 def _policy_source(aws: AWS) -> str:
-    """The user or role whose policies decide: an assumed role's session has none of its own."""
+    """Returns the user or role whose policies apply, which for a session is the assumed role."""
     kind, _, rest = aws.caller.split(":", 5)[5].partition("/")
     if kind == "assumed-role":
         return str(aws.roles.get_role(RoleName=rest.split("/")[0])["Role"]["Arn"])

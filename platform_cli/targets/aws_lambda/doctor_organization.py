@@ -1,4 +1,6 @@
-"""Rules above the account that a public URL runs into: policies of the organization, and findings of Security Hub."""
+"""Checks rules above the account that concern a public URL: policies of the organization, and findings
+of Security Hub.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,15 @@ from ...doctor.machine import Check
 from .client import AWS, MISSING, code_of
 from .names import PREFIX
 
-# No project is called so, and no function is.
+# No project, and so no function, has this name.
 NOBODY = f"{PREFIX}doctor_asks"
 DENY = "explicit deny"
 
 
 def check_public_url(aws: AWS) -> Check:
-    """Asks for a public URL of a function that is not there: AWS looks at policies first, those of the organization
-    too, which its simulator does not know.
+    """Requests a public URL for a function that does not exist, since AWS checks policies first.
+
+    These include the organization's policies, which its simulator does not know.
     """
     from botocore.exceptions import ClientError
 
@@ -34,7 +37,7 @@ def check_public_url(aws: AWS) -> Check:
 
 
 def check_security_hub(aws: AWS) -> Iterator[Check]:
-    """Nothing where it is off, or nobody here may ask."""
+    """Yields a warning if Security Hub is on and may be read."""
     from botocore.exceptions import ClientError
 
     try:

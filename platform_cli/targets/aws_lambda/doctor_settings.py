@@ -1,4 +1,4 @@
-"""What the project here asks of the account under [deployment.lambda], one small check each: whether it is there."""
+"""Checks that what a project names under [deployment.lambda] exists in the account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 def check_settings(aws: AWS, settings: LambdaSettings) -> Iterator[Check]:
-    """In the order of the keys; nothing where they are not said."""
+    """Yields a result for each key that is set, in the order of the keys."""
     for policy in (*(settings.policies or ()), *filter(None, [settings.boundary])):
         yield _asked("policy", policy, partial(_missing, aws, policy))
     if settings.role:
@@ -30,7 +30,9 @@ def check_settings(aws: AWS, settings: LambdaSettings) -> Iterator[Check]:
 
 
 def _asked(name: str, what: str, look: Callable[[], str]) -> Check:
-    """`look` returns what is wrong with it, and raises AWS's own answer where it is not there."""
+    """Returns the result of `look`, which returns what is wrong, and raises AWS's own answer if something does not
+    exist.
+    """
     from botocore.exceptions import ClientError
 
     try:
@@ -67,7 +69,7 @@ def _apart(aws: AWS, vpc: Network) -> str:
 
 
 def _way_out(aws: AWS, vpc: Network) -> Check:
-    """A function in a network has no way to AWS's services but the network's own."""
+    """Checks that a function in a network can reach AWS's services, which it does only through the network."""
     from botocore.exceptions import ClientError
 
     try:

@@ -1,5 +1,6 @@
-"""What leads a project's own host names to its function: a certificate, and once that is issued a distribution. Tags of
-the function say which ones they are, so that nobody without names of his own has to be allowed to look.
+"""Makes what leads a project's own host names to its function: a certificate, and once it is issued a distribution.
+
+Tags of the function hold their ids, so that projects without such names need no permission to look for them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ...api.status import Front as FrontShape
 from .certificates import ISSUED, PENDING, Certificate, Record, read_certificate, request_certificate
 from .challenges import make_challenge, remove_challenge
 from .client import AWS, MISSING, absent
+from .desired import DesiredState
 from .distributions import (
     Distribution,
     Front,
@@ -22,7 +24,6 @@ from .distributions import (
 )
 from .names import TAG, function_name
 from .places import arn
-from .wanted import Wanted
 
 CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG = "homeport:certificate", "homeport:front", "homeport:challenge"
 TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG)
@@ -30,7 +31,7 @@ TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG)
 
 @dataclass(frozen=True, slots=True)
 class LiveFront:
-    """`challenge` is the id of the policy for headers."""
+    """Holds what exists of a front; `challenge` is the id of the headers policy."""
 
     certificate: Certificate | None
     distribution: Distribution | None
@@ -42,7 +43,7 @@ class LiveFront:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What DNS has to have for it."""
+        """Returns the records that DNS needs for it."""
         proofs = self.certificate.records if self.certificate else ()
         ours = self.distribution
         aliases = sorted(ours.config["Aliases"].get("Items", ())) if ours else ()
@@ -58,7 +59,7 @@ class LiveFront:
 
 
 def read_front(aws: AWS, tags: Mapping[str, str]) -> LiveFront | None:
-    """By the function's tags; None where it has none."""
+    """Returns the front that the function's tags name, None without one."""
     if not any(tag in tags for tag in TAGS):
         return None
     return LiveFront(
@@ -68,52 +69,52 @@ def read_front(aws: AWS, tags: Mapping[str, str]) -> LiveFront | None:
     )
 
 
-def fits_certificate(wanted: Wanted, front: LiveFront | None) -> bool:
+def fits_certificate(desired: DesiredState, front: LiveFront | None) -> bool:
     found = front.certificate if front else None
-    return found is not None and found.names == {*wanted.fronted} and found.status in (ISSUED, PENDING)
+    return found is not None and found.names == {*desired.fronted} and found.status in (ISSUED, PENDING)
 
 
-def fits_distribution(aws: AWS, wanted: Wanted, front: LiveFront, url: str) -> bool:
-    if front.certificate is None or front.distribution is None or bool(front.challenge) != wanted.has_challenge:
+def fits_distribution(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> bool:
+    if front.certificate is None or front.distribution is None or bool(front.challenge) != desired.has_challenge:
         return False
-    return front.distribution.is_like(_front(aws, wanted, url, front.certificate.arn, front.challenge))
+    return front.distribution.is_like(_front(aws, desired, url, front.certificate.arn, front.challenge))
 
 
-def certify(aws: AWS, wanted: Wanted, front: LiveFront | None) -> None:
-    """Asks for a certificate. What is served goes on with the one before until this one is issued."""
-    made = request_certificate(aws, wanted.fronted, {TAG: wanted.project})
-    _note(aws, wanted.project, {CERTIFICATE_TAG: made.arn})
+def certify(aws: AWS, desired: DesiredState, front: LiveFront | None) -> None:
+    """Requests a certificate; the one before stays in use until this one is issued."""
+    made = request_certificate(aws, desired.fronted, {TAG: desired.project})
+    _note(aws, desired.project, {CERTIFICATE_TAG: made.arn})
     before = front.certificate if front else None
     if before and before.arn != made.arn and not (front and front.distribution):
         _delete_certificate(aws, before.arn)
 
 
-def put_front(aws: AWS, wanted: Wanted, front: LiveFront, url: str) -> None:
-    """The distribution as it is to be, made or changed. Its certificate is issued."""
+def put_front(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> None:
+    """Creates or changes the distribution, once its certificate is issued."""
     if front.certificate is None:
         return
     challenge = front.challenge
-    if wanted.has_challenge and challenge is None:
-        challenge = make_challenge(aws, wanted.project, wanted.fronted[0])
-        _note(aws, wanted.project, {CHALLENGE_TAG: challenge})
-    asked = _front(aws, wanted, url, front.certificate.arn, challenge if wanted.has_challenge else None)
+    if desired.has_challenge and challenge is None:
+        challenge = make_challenge(aws, desired.project, desired.fronted[0])
+        _note(aws, desired.project, {CHALLENGE_TAG: challenge})
+    asked = _front(aws, desired, url, front.certificate.arn, challenge if desired.has_challenge else None)
     before = front.distribution
     if before is None:
         reference = f"{asked.comment} {front.certificate.arn.rpartition('/')[2]}"
-        number = make_distribution(aws, asked, reference, {TAG: wanted.project})
-        _note(aws, wanted.project, {DISTRIBUTION_TAG: number})
+        number = make_distribution(aws, asked, reference, {TAG: desired.project})
+        _note(aws, desired.project, {DISTRIBUTION_TAG: number})
         return
     update_distribution(aws, before.id, asked)
     old = str(before.config["ViewerCertificate"].get("ACMCertificateArn", ""))
     if old and old != front.certificate.arn:
         _delete_certificate(aws, old)
-    if challenge and not wanted.has_challenge:
+    if challenge and not desired.has_challenge:
         remove_challenge(aws, challenge)
-        _forget(aws, wanted.project, [CHALLENGE_TAG])
+        _forget(aws, desired.project, [CHALLENGE_TAG])
 
 
 def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
-    """In the order in which one uses the other."""
+    """Removes the distribution first, since it uses the others."""
     if front.distribution:
         remove_distribution(aws, front.distribution.id)
     if front.challenge:
@@ -124,25 +125,25 @@ def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
 
 
 def shown(front: LiveFront) -> list[str]:
-    """For the person: what is there."""
+    """Describes what exists, for the person."""
     certificate, distribution = front.certificate, front.distribution
     found = [f"CloudFront distribution {distribution.domain}"] if distribution else []
     return found + ([f"certificate of {', '.join(sorted(certificate.names))}"] if certificate else [])
 
 
 def _delete_certificate(aws: AWS, arn: str) -> None:
-    """One that CloudFront has not let go of yet stays: it costs nothing, and is not renewed."""
+    """Deletes a certificate, but one that CloudFront still uses stays: it costs nothing, and is not renewed."""
     with absent(MISSING, "ResourceInUseException"):
         aws.certificates.delete_certificate(CertificateArn=arn)
 
 
-def _front(aws: AWS, wanted: Wanted, url: str, certificate: str, challenge: str | None) -> Front:
+def _front(aws: AWS, desired: DesiredState, url: str, certificate: str, challenge: str | None) -> Front:
     return Front(
-        comment=f"{function_name(wanted.project)} in {aws.region}",
-        names=wanted.fronted,
+        comment=f"{function_name(desired.project)} in {aws.region}",
+        names=desired.fronted,
         origin=urlsplit(url).netloc,
         certificate=certificate,
-        web_acl=wanted.settings.web_acl,
+        web_acl=desired.settings.web_acl,
         challenge=challenge,
     )
 

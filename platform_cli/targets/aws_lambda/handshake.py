@@ -1,4 +1,4 @@
-"""A version proves itself before anybody is led to it: asked directly, as its URL would ask it."""
+"""Checks that a version answers before it gets any traffic, by invoking it directly with what its URL would send."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ INITIALIZE = {
     "capabilities": {},
     "clientInfo": {"name": "homeport", "version": "1"},
 }
-# A request with more in it than its method needs has no recorded answer (homeport_runtime.protocol.discovery): the
-# server itself gives it, once it has started. What is recorded comes after it.
+# A request with more in it than its method needs has no recorded answer (homeport_runtime.protocol.discovery), so the
+# server itself answers once it has started. Recorded answers come after it.
 UNRECORDED = {"_meta": {"homeport/handshake": True}}
 
 
 def shake_hands(aws: AWS, function: str, version: str, token: str | None, *, speaks_mcp: bool) -> None:
-    """Asks the server itself, which has to be started for that.
+    """Sends requests that the server itself has to answer, and which start it.
 
-    Raises ReleaseError with the function's own reason if it does not list its tools and initialize, or lets somebody in
+    Raises ReleaseError with the function's own reason if it does not list its tools and initialize, or accepts a caller
     without the token.
     """
     if not speaks_mcp:
@@ -76,7 +76,7 @@ def _ask(
 
 
 def _read(payload: bytes) -> tuple[int, bytes]:
-    """The answer, streamed (a prelude, eight zeros and the body) or in one piece."""
+    """Returns status and body of an answer, which is streamed (a prelude, eight zeros and the body) or in one piece."""
     try:
         start, zeros, body = payload.partition(PRELUDE_END)
         said = json.loads(start)

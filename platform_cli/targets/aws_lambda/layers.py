@@ -1,4 +1,4 @@
-"""Layers are shared by all projects of an account; what the last version that used one leaves behind is removed."""
+"""Removes layers, which all projects of an account share, once no version uses them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from .names import LAYER_PREFIXES
 
 
 def made_layers(aws: AWS, project: str) -> set[str]:
-    """Those that the project was the first to need, whether or not it came to use them."""
+    """Returns the layers that were made for the project, whether or not it uses them."""
     pages = aws.functions.get_paginator("list_layers").paginate()
     newest = (layer["LatestMatchingVersion"] for page in pages for layer in page["Layers"])
     return {version["LayerVersionArn"] for version in newest if version.get("Description") == project}
 
 
 def delete_unused_layers(aws: AWS, arns: Iterable[str], *, but_by: str | None = None) -> None:
-    """Of these versions of layers those that no function of the region uses, in whatever version of it; the function
-    `but_by` does not count.
+    """Deletes those of these layer versions that no version of any function in the region uses.
+
+    The function `but_by` does not count.
     """
     candidates = {arn for arn in arns if arn.split(":")[6].startswith(LAYER_PREFIXES)}
     if not candidates:

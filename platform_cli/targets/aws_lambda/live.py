@@ -1,4 +1,4 @@
-"""What is on AWS for a project. Reads, and changes nothing."""
+"""Reads what exists on AWS for a project, and changes nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ NEWEST = re.compile(r"newest v(\d+)", re.ASCII)
 
 
 class Mailbox(Enum):
-    """Its table, which is of use once what nobody took is removed from it in time (TTL)."""
+    """Is the state of the project's mailbox table, which can be used once DynamoDB removes expired items
+    from it (TTL).
+    """
 
     ABSENT = "absent"
     UNFINISHED = "unfinished"
@@ -29,10 +31,12 @@ class Mailbox(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`role` is its ARN; `tags` are the function's; `versions` are oldest first; `newest` is the newest release that
-    ever was live; `leads_to` is the number of the version that `live` leads to, and `active` that version where it is a
-    release. `hand_made` are versions that are none. `foreign` is what has a name of the project's and is not
-    homeport's, each with the reason: nothing else here says anything of it.
+    """Holds what exists on AWS for a project.
+
+    `role` is its ARN, `tags` are the function's. `versions` are oldest first, and `newest` is the newest release that
+    ever was live. `leads_to` is the number of the version that `live` leads to, `active` that version if it is a
+    release. `hand_made` are versions that are no releases. `foreign` are reasons why something with a name of the
+    project's is not homeport's; the other fields do not describe that.
     """
 
     role: str | None
@@ -55,17 +59,17 @@ class Live:
 
     @property
     def kept_ready(self) -> int:
-        """How many instances are to be there without being asked."""
+        """Returns how many instances are to be kept ready."""
         return int(self.provisioned["RequestedProvisionedConcurrentExecutions"]) if self.provisioned else 0
 
     @property
     def not_kept_ready(self) -> str | None:
-        """Why they are not, where AWS gave up on them."""
+        """Returns why AWS has failed to keep instances ready, None if it has not."""
         return failure(self.provisioned) if self.provisioned else None
 
     @property
     def layers(self) -> set[str]:
-        """All that $LATEST and the versions use."""
+        """Returns all layers that $LATEST and the versions use."""
         return {*layers_of(self.function or {}), *self._published_layers}
 
     @property
@@ -75,13 +79,15 @@ class Live:
 
     @property
     def abandoned_layers(self) -> set[str]:
-        """What $LATEST alone uses: a deploy that failed left it."""
+        """Returns the layers that only $LATEST uses, which a failed deploy has left."""
         return self.layers - self._published_layers
 
     @property
     def releases(self) -> tuple[Version, ...]:
-        """Those that were live, oldest first. Of several versions of one release the active one, else the oldest: it
-        has proven itself, and what was to replace it may not have.
+        """Returns the releases that were live, oldest first.
+
+        Of several versions of one release it is the active one, else the oldest: that one has been live, and its
+        replacement may not have been.
         """
         found: dict[int, Version] = {}
         for version in self.versions:
@@ -91,23 +97,25 @@ class Live:
 
     @property
     def latest(self) -> Version | None:
-        """Whose access goes on: the active release, or where `live` leads to none, the newest."""
+        """Returns the version whose access settings are kept: the active release, or if there is none, the newest."""
         return self.active or (self.releases[-1] if self.releases else None)
 
     @property
     def leftover(self) -> tuple[Version, ...]:
-        """What nobody can go back to: from a command that was killed, or replaced."""
+        """Returns versions that nobody can roll back to, from a command that was killed, or replaced ones."""
         return tuple(version for version in self.versions if version not in self.releases)
 
 
 def check_can_change(project: str, live: Live) -> None:
-    """Raises InputError for what is not homeport's, or a stack's."""
+    """Raises InputError if something is not homeport's, or belongs to a stack."""
     refuse_foreign(*live.foreign)
     check_not_of_stack(project, live)
 
 
 def check_not_of_stack(project: str, live: Live) -> None:
-    """Raises InputError: what a stack does not know of would be undone by its next update."""
+    """Raises InputError for a stack's project, since the stack's next update would undo changes that it
+    does not know.
+    """
     if live.active and live.active.reason == STACK:
         raise InputError(
             f"{project} belongs to a CloudFormation stack",
@@ -157,7 +165,9 @@ def read_live(aws: AWS, project: str) -> Live:
 
 
 def _newest(description: str, versions: tuple[Version, ...]) -> int:
-    """Where somebody has changed the description, no release may be taken for one that never was live."""
+    """Returns the newest release; if somebody has changed the description, no existing version may be taken for one
+    that never was live.
+    """
     match = NEWEST.fullmatch(description)
     return int(match[1]) if match else max((version.release for version in versions), default=0)
 
@@ -165,7 +175,7 @@ def _newest(description: str, versions: tuple[Version, ...]) -> int:
 def _function(
     aws: AWS, name: str, tags: Mapping[str, str]
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, str], str | None]:
-    """It, its tags, and why it is not homeport's."""
+    """Returns the function, its tags, and why it is not homeport's, None if it is."""
     with absent(MISSING):
         function: Mapping[str, Any] = aws.functions.get_function_configuration(FunctionName=name)
         found: Mapping[str, str] = aws.functions.list_tags(Resource=function["FunctionArn"])["Tags"]
@@ -177,7 +187,7 @@ def _function(
 def _role(
     aws: AWS, project: str, tags: Mapping[str, str]
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, str | None]:
-    """It, its policy, and why it is not homeport's."""
+    """Returns the role, its policy, and why it is not homeport's, None if it is."""
     role = policy = None
     name = role_name(project, aws.region)
     with absent("NoSuchEntity"):

@@ -1,5 +1,6 @@
-"""One deploy of a project at a time: each leaves a log stream with its name, and the earliest wins. AWS has no cheaper
-thing that says who it belongs to from its first moment on.
+"""Allows one deploy of a project at a time: each creates a log stream with its name, and the earliest one wins.
+
+AWS has nothing cheaper that shows its owner from its first moment on.
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ from .client import AWS, MISSING, absent
 from .names import log_group
 
 PREFIX = "homeport-deploy/"
-# No deploy lasts so long.
+# The seconds after which a lock is stale, since no deploy lasts so long.
 STALE_S = 900.0
 
 
 @contextmanager
 def deploy_lock(aws: AWS, project: str) -> Iterator[None]:
-    """Raises BusyError. The lock of a deploy that was killed ends at once on its machine, elsewhere in time."""
+    """Holds the project's lock during the block.
+
+    The lock of a deploy that was killed ends at once on its own machine, elsewhere after STALE_S. Raises BusyError if
+    another deploy holds it.
+    """
     group = log_group(project)
     own = f"{PREFIX}{_place()}/{os.getpid()}"
     with absent("ResourceAlreadyExistsException"):
@@ -68,7 +73,7 @@ def _end(stream: dict[str, Any]) -> str:
 
 
 def _place() -> str:
-    """Where a process id means one process: containers may share a host's name, and count their own from 1."""
+    """Returns a place in which a process id is unique: containers may share a host's name, and count from 1."""
     files = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     try:
         known = f"{files[0].read_text()}{files[1].stat().st_ino}"

@@ -1,4 +1,4 @@
-"""What a project's instances printed, as CloudWatch has it some seconds later."""
+"""Reads what a project's instances printed from CloudWatch, which has it some seconds later."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from .client import AWS
 from .names import log_group
 
 FOLLOW_S = 2.0
-# Events come late and out of order: what was looked at is looked at once more.
+# Events come late and out of order, so the last seconds are read again.
 OVERLAP_MS = 10_000
 
 
-# What Lambda itself writes about a function that failed, in lines that are no records
+# Lines of Lambda's own about a function that failed, which are no records
 # (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-pg.html).
 FAILURES = re.compile(r"Task timed out|Runtime exited|Runtime\.[A-Z]|signal: killed|Status: (error|timeout)")
-# Words of which each record of a level or above, or each of those lines, has one. CloudWatch's own regular expressions
-# know neither blanks nor brackets (FilterAndPatternSyntax.html in its documentation).
+# Words of which each record of a level or above, and each of those lines, contains one. CloudWatch's own regular
+# expressions know neither blanks nor brackets (FilterAndPatternSyntax.html in its documentation).
 ERROR_WORDS = "error|timed|timeout|Runtime|killed"
 LEVEL_WORDS = {"error": ERROR_WORDS, "warning": f"warning|{ERROR_WORDS}"}
 LITERAL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
-    """Oldest first, each once; with `follow` it has no end. CloudWatch picks out what `query` wants as far as it can:
-    there may be others among it.
+    """Yields records, oldest first and each once; with `follow` it never ends.
+
+    CloudWatch filters for what `query` wants as far as it can, so there may be others among them.
     """
-    # When those happened that may be met again.
+    # The times of events that may be read again.
     seen: dict[str, int] = {}
     start = int(query.since * 1000)
     group, pattern = log_group(project), filter_pattern(query)
@@ -52,7 +53,7 @@ def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Itera
 
 
 def filter_pattern(query: LogQuery) -> str:
-    """What CloudWatch is asked to look for: one thing at most, the one that leaves the least; empty for everything."""
+    """Returns CloudWatch's filter with the one condition that selects the fewest records, empty for all records."""
     if LITERAL.fullmatch(query.grep):
         return f"%{query.grep}%"
     if words := LEVEL_WORDS.get(query.level):
@@ -61,7 +62,7 @@ def filter_pattern(query: LogQuery) -> str:
 
 
 def _record(event: Mapping[str, Any]) -> LogRecord:
-    """A record of the runtime's telemetry as it is; a line of Lambda's own as the message of one."""
+    """Returns a record of the runtime's telemetry, or a record with a line of Lambda's own as its message."""
     text = str(event["message"]).rstrip("\n")
     said = read_record(text)
     if said is not None:

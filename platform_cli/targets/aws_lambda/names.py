@@ -1,4 +1,4 @@
-"""What a project's resources are called on AWS."""
+"""Names a project's resources on AWS."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ...errors import InputError
 ALIAS = "live"
 TAG = "homeport:project"
 PREFIX = "homeport-"
-# Of the one policy that a role has.
+# The name of the one policy that a role has.
 POLICY = "homeport"
 LAYER_PREFIXES = (f"{PREFIX}packages-", f"{PREFIX}runtime-")
-# Of a function's and of a role's name.
+# The longest name of a function and of a role.
 MAX_NAME = 64
 MAX_PROJECT = MAX_NAME - len(PREFIX)
-# Of a function and of its versions.
+# The longest description of a function and of its versions.
 MAX_DESCRIPTION = 256
 
 
 def check_name_fits(project: str) -> None:
-    """Raises InputError."""
+    """Raises InputError for a project's name that is too long for a function."""
     if len(project) > MAX_PROJECT:
         raise InputError(
             f"the project's name has {len(project)} characters, and Lambda has room for {MAX_PROJECT}",
@@ -35,8 +35,9 @@ def function_name(project: str) -> str:
 
 
 def role_name(project: str, region: str) -> str:
-    """With the region, since IAM's names are the same in all of them. A project whose name leaves no room for it is
-    told from others by a part of its hash.
+    """Returns a role's name with its region, since IAM's names are the same in all of them.
+
+    A project whose name leaves no room for that is shortened, and gets a part of its hash.
     """
     room = MAX_NAME - len(PREFIX) - len(region) - 1
     if len(project) > room:
@@ -46,17 +47,17 @@ def role_name(project: str, region: str) -> str:
 
 
 def early_role_name(project: str) -> str:
-    """What homeport called the role before names had the region, in whatever region it was made."""
+    """Returns the role's name before names had the region, whatever region it was created in."""
     return function_name(project)
 
 
 def mailbox_table(project: str) -> str:
-    """Where messages of HTTP+SSE wait that reached another instance than their session's."""
+    """Returns the table for messages of HTTP+SSE that have reached another instance than their session's."""
     return function_name(project)
 
 
 def layer_name(kind: Literal["packages", "runtime"], sha256: str) -> str:
-    """By its content: projects share it."""
+    """Returns the name of a layer by its content, since projects share it."""
     return f"{PREFIX}{kind}-{sha256[:32]}"
 
 
@@ -69,10 +70,10 @@ def secret_name(project: str) -> str:
 
 
 def bucket_name(account: str, region: str) -> str:
-    """Where what is too large for a direct upload goes through."""
+    """Returns the bucket for what is too large for a direct upload."""
     return f"{PREFIX}{account}-{region}"
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """As those of AWS's calls take them that do not take a mapping."""
+    """Returns tags for those AWS calls that do not take a mapping."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

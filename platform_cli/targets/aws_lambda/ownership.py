@@ -1,5 +1,7 @@
-"""Whose a resource is. Anybody may have chosen a name as homeport would, so that its name alone says nothing: what
-homeport made has its tag, and a role its trust and a table its keys. All else is neither used nor deleted.
+"""Tells whose a resource is, since anybody may have chosen a name as homeport does.
+
+What homeport made has its tag, a role also its trust, and a table its keys. Other resources are neither used nor
+deleted.
 """
 
 from __future__ import annotations
@@ -9,21 +11,21 @@ from typing import Any
 
 from ...errors import InputError
 from .client import AWS, MISSING, absent
+from .desired import MAILBOX, TRUST
 from .places import arn
-from .wanted import MAILBOX, TRUST
 
-# Of the tags that say it; the others are the user's own.
+# The prefix of homeport's own tags; the others are the user's.
 MARK = "homeport:"
 HINT = "another --name, or rename or remove what is there; homeport leaves alone what it did not make"
 
 
 def foreign_function(name: str, found: Mapping[str, str], tags: Mapping[str, str]) -> str | None:
-    """Why a function, which was `found` with its tags, is not homeport's; None where it is."""
+    """Returns why a function with the tags `found` is not homeport's, None if it is."""
     return _without_mark(f"function {name}", found, tags)
 
 
 def foreign_role(role: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
-    """`role` is as GetRole says it."""
+    """Returns why a role, as GetRole returns it, is not homeport's, None if it is."""
     shown = f"role {role['RoleName']}"
     if reason := _without_mark(shown, _named(role.get("Tags", ())), tags):
         return reason
@@ -31,10 +33,10 @@ def foreign_role(role: Mapping[str, Any], tags: Mapping[str, str]) -> str | None
 
 
 def foreign_table(aws: AWS, table: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
-    """`table` is as DescribeTable says it."""
+    """Returns why a table, as DescribeTable returns it, is not homeport's, None if it is."""
     shown = f"table {table['TableName']}"
     with absent(MISSING):
-        # One that is being deleted has none any more.
+        # A table that is being deleted has no tags any more.
         found = aws.tables.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
         if reason := _without_mark(shown, _named(found), tags):
             return reason
@@ -52,12 +54,12 @@ def foreign_log_group(aws: AWS, name: str, tags: Mapping[str, str]) -> str | Non
 
 
 def foreign_policy(policy: Mapping[str, Any], tags: Mapping[str, str]) -> str | None:
-    """`policy` is as GetPolicy says it."""
+    """Returns why a policy, as GetPolicy returns it, is not homeport's, None if it is."""
     return _without_mark(f"policy {policy['PolicyName']}", _named(policy.get("Tags", ())), tags)
 
 
 def refuse_foreign(*reasons: str | None) -> None:
-    """Raises InputError for what is not homeport's, and has a name that it needs."""
+    """Raises InputError for resources that are not homeport's, and have names that it needs."""
     if found := [reason for reason in reasons if reason]:
         raise InputError(f"not made by homeport: {'; '.join(found)}", hint=HINT)
 

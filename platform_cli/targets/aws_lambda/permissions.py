@@ -1,4 +1,4 @@
-"""What the credentials of whoever deploys must allow, by the resource that it is asked for."""
+"""Lists the permissions that a deploy needs, by the resource that each is for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from .names import function_name, layer_name, log_group, mailbox_table, role_name, secret_name
 from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
-# For a project that stands for all.
+# The project's name in these resources, which stands for all projects.
 EXAMPLE = "doctor"
 FUNCTION = (
     "AddPermission", "CreateAlias", "CreateFunction", "CreateFunctionUrlConfig", "DeleteFunction",
@@ -35,7 +35,7 @@ TABLE = (
     "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "TagResource",
     "UpdateTimeToLive",
 )  # fmt: skip
-# Of whoever has host names of his own. Neither a distribution nor a certificate has a name to be told by.
+# For projects with host names of their own. Neither a distribution nor a certificate has a name that could be matched.
 DISTRIBUTION = (
     "CreateDistribution", "DeleteDistribution", "GetDistribution", "GetDistributionConfig", "TagResource",
     "UpdateDistribution",
@@ -43,14 +43,14 @@ DISTRIBUTION = (
 HEADERS = ("CreateResponseHeadersPolicy", "DeleteResponseHeadersPolicy", "GetResponseHeadersPolicy")
 FRONTS = ("ListDistributions", "ListResponseHeadersPolicies")
 CERTIFICATE = ("AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "RequestCertificate")
-# What is asked of such things before they are there.
+# The actions on such things before they exist.
 NEW = ("AddTagsToCertificate", "CreateDistribution", "RequestCertificate", "TagResource")
 BUCKET = ("CreateBucket", "DeleteBucket", "PutLifecycleConfiguration")
 OBJECT = ("DeleteObject", "GetObject", "PutObject")
 
 
 def needed(place: Place, *, fronted: bool = False) -> Mapping[str, list[str]]:
-    """Resource -> the actions that a project's life asks for it; with host names of its own where it is `fronted`."""
+    """Returns the actions that a project needs by resource; with `fronted` those for host names of its own, too."""
     found: dict[str, list[str]] = {}
     for resource, service, names in (*_needed(place), *(_of_fronts(place) if fronted else ())):
         found.setdefault(resource, []).extend(f"{service}:{name}" for name in names)

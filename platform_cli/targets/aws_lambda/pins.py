@@ -1,4 +1,4 @@
-"""The version of the project's secret that a release has, as its function's environment says it to the runtime."""
+"""Reads and writes the version of the project's secret that a release is pinned to, in its function's environment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ NAMES = "HOMEPORT_SECRET_NAMES"
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """`names` are those of the values in it that the release needs. `version` is None in a CloudFormation stack, whose
-    functions take what is current when they start, or when their snapshot is made.
+    """Is the version of the secret that a release has.
+
+    `names` are those of its values that the release needs. `version` is None in a CloudFormation stack, whose functions
+    take the current version when they start, or when their snapshot is made.
     """
 
     arn: str
@@ -27,7 +29,7 @@ class Pin:
 
 
 def read_pin(variables: Mapping[str, str]) -> Pin | None:
-    """None of a release without secrets."""
+    """Returns the pin in a function's environment, None for a release without secrets."""
     if ARN not in variables:
         return None
     return Pin(variables[ARN], variables.get(VERSION), tuple(variables[NAMES].split(",")))

@@ -1,4 +1,4 @@
-"""An account's region, and the ARNs of what is there."""
+"""Composes the ARNs of resources in an account and region."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .names import bucket_name
 
 
 class Place(Protocol):
-    """What the ARNs of its resources begin with."""
+    """Has the parts that ARNs begin with."""
 
     @property
     def partition(self) -> str: ...
@@ -37,10 +37,10 @@ def iam_arn(place: Place, resource: str) -> str:
 
 
 def global_arn(place: Place, service: str, resource: str) -> str:
-    """Of a service that is the same in all regions."""
+    """Returns the ARN of a resource whose service is the same in all regions."""
     return f"arn:{place.partition}:{service}::{place.account}:{resource}"
 
 
 def bucket_arn(place: Place) -> str:
-    """Of the bucket that large uploads go through; the names of buckets are the same for all accounts."""
+    """Returns the ARN of the bucket for large uploads; the names of buckets are unique across accounts."""
     return f"arn:{place.partition}:s3:::{bucket_name(place.account, place.region)}"

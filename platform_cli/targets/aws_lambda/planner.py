@@ -1,4 +1,4 @@
-"""Wanted and live -> the steps between them. Reads only."""
+"""Determines the steps from the live to the desired state, and only reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Literal
 from ...errors import ConfigError, InputError
 from ..base import Step
 from .client import AWS, aws_errors
+from .desired import DesiredState
 from .fronts import fits_certificate, fits_distribution, read_front, shown
 from .live import Live, Mailbox, check_can_change, read_live
 from .names import function_name, log_group, mailbox_table, role_name
 from .publish import KEPT_RELEASES, is_full
 from .roles import attached
 from .secrets import has_other_values
-from .wanted import Wanted
 
 Name = Literal[
     "role",
@@ -33,33 +33,41 @@ Name = Literal[
     "provisioned",
     "prune",
 ]
-# Of an account's concurrency (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+# The part of an account's concurrency that cannot be reserved
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
 ALWAYS_UNRESERVED = 100
-# Without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from all other
-# functions of the account.
+# The limit without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from
+# all other functions of the account.
 DEFAULT_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaStep(Step):
-    """`name` is the executor's for it."""
+    """Is a step; `name` is the executor's method for it."""
 
     name: Name
 
 
 @dataclass(frozen=True, slots=True)
 class LambdaPlan:
-    """No steps: it is there already. `limit` is how many instances there may be, None for what the account has."""
+    """Holds the steps, none if the release is live already.
 
-    wanted: Wanted
+    `limit` is how many instances there may be, None for the account's limit.
+    """
+
+    desired: DesiredState
     live: Live
     limit: int | None
     steps: tuple[LambdaStep, ...]
 
     @property
+    def project(self) -> str:
+        return self.desired.project
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What nobody chose, and costs money if strangers call: each of their requests is billed as any other."""
-        if self.wanted.limit is not None:
+        """Returns what nobody chose, and costs money if strangers call, since each of their requests is billed."""
+        if self.desired.limit is not None:
             return ()
         if self.limit is None:
             return (
@@ -70,36 +78,36 @@ class LambdaPlan:
         return (f"instances: at most {self.limit}, since nobody said more; [scaling] max does",) if changes else ()
 
 
-def make_plan(aws: AWS, wanted: Wanted) -> LambdaPlan:
+def make_plan(aws: AWS, desired: DesiredState) -> LambdaPlan:
     with aws_errors():
-        live = read_live(aws, wanted.project)
-        _check_owner(wanted, live)
-        limit = _limit(aws, wanted, live)
-        return LambdaPlan(wanted, live, limit, tuple(_steps(aws, wanted, live, limit)))
+        live = read_live(aws, desired.project)
+        _check_owner(desired, live)
+        limit = _limit(aws, desired, live)
+        return LambdaPlan(desired, live, limit, tuple(_steps(aws, desired, live, limit)))
 
 
-def _check_owner(wanted: Wanted, live: Live) -> None:
-    """A name nobody chose must not take over a project that came from another folder, and no name that of a stack."""
-    check_can_change(wanted.project, live)
-    if not wanted.named and live.function and (origin := live.function.get("Description")) != wanted.origin:
+def _check_owner(desired: DesiredState, live: Live) -> None:
+    """Raises InputError for a name of a stack, and for one that nobody chose and a project from another folder has."""
+    check_can_change(desired.project, live)
+    if not desired.named and live.function and (origin := live.function.get("Description")) != desired.origin:
         raise InputError(
-            f"a project {wanted.project!r} was deployed from {origin}",
-            hint=f"--name {wanted.project} makes this its next release; another name makes a project of its own",
+            f"a project {desired.project!r} was deployed from {origin}",
+            hint=f"--name {desired.project} makes this its next release; another name makes a project of its own",
         )
 
 
-def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
-    project, settings, new = wanted.project, wanted.settings, is_new(aws, wanted, live)
-    yield from _role(aws, wanted, live, is_new=new)
+def _steps(aws: AWS, desired: DesiredState, live: Live, limit: int | None) -> Iterator[LambdaStep]:
+    project, settings, new = desired.project, desired.settings, is_new(aws, desired, live)
+    yield from _role(aws, desired, live, is_new=new)
     if not live.has_group or live.log_days != settings.log_days:
         yield LambdaStep("keep", f"logs in {log_group(project)} for {settings.log_days} days", "logs")
     if live.mailbox is not Mailbox.THERE:
         yield LambdaStep("create", f"table {mailbox_table(project)}, for /sse (it costs nothing while idle)", "mailbox")
     if new:
-        kilobytes = wanted.artifacts.function.size / 1000
+        kilobytes = desired.artifacts.function.size / 1000
         yield LambdaStep("upload", "the layers that are not there yet", "layers")
-        if wanted.secrets:
-            names = wanted.secrets.names
+        if desired.secrets:
+            names = desired.secrets.names
             named = (
                 f"the secret {names[0]} as it is" if len(names) == 1 else f"the secrets {', '.join(names)} as they are"
             )
@@ -109,25 +117,25 @@ def _steps(aws: AWS, wanted: Wanted, live: Live, limit: int | None) -> Iterator[
         yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")
     if live.url is None:
         yield LambdaStep(
-            "create", "its URL, " + ("open to everyone" if wanted.auth == "none" else "for its token"), "url"
+            "create", "its URL, " + ("open to everyone" if desired.auth == "none" else "for its token"), "url"
         )
-    yield from _front(aws, wanted, live)
-    yield from _scaling(wanted, live, limit)
+    yield from _front(aws, desired, live)
+    yield from _scaling(desired, live, limit)
     if new and is_full(live):
         yield LambdaStep("delete", f"releases beyond the newest {KEPT_RELEASES}", "prune")
 
 
-def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
-    name, settings = role_name(wanted.project, aws.region), wanted.settings
+def _role(aws: AWS, desired: DesiredState, live: Live, *, is_new: bool) -> Iterator[LambdaStep]:
+    name, settings = role_name(desired.project, aws.region), desired.settings
     if settings.role:
         return
     if live.role is None:
-        # Releases of an early homeport have another one, until the next.
+        # Releases of early versions have a role of another name, until the next one.
         if is_new:
             yield LambdaStep("create", f"role {name}", "role")
         return
     same = (
-        live.policy == wanted.policy(aws, used_secrets(wanted, live))
+        live.policy == desired.role_policy(aws, used_secrets(desired, live))
         and settings.boundary in (None, live.boundary)
         and (settings.policies is None or set(settings.policies) == set(attached(aws, name)))
     )
@@ -135,33 +143,36 @@ def _role(aws: AWS, wanted: Wanted, live: Live, *, is_new: bool) -> Iterator[Lam
         yield LambdaStep("update", f"role {name}", "role")
 
 
-def _front(aws: AWS, wanted: Wanted, live: Live) -> Iterator[LambdaStep]:
-    front, names = read_front(aws, live.tags), ", ".join(wanted.fronted)
-    if not wanted.fronted:
+def _front(aws: AWS, desired: DesiredState, live: Live) -> Iterator[LambdaStep]:
+    front, names = read_front(aws, live.tags), ", ".join(desired.fronted)
+    if not desired.fronted:
         if front:
             yield LambdaStep("remove", " and ".join(shown(front)), "unfront")
-    elif not fits_certificate(wanted, front):
+    elif not fits_certificate(desired, front):
         yield LambdaStep("ask", f"for a certificate of {names}, and show the DNS records that it takes", "certificate")
-    elif front and front.is_issued and not fits_distribution(aws, wanted, front, live.url or ""):
+    elif front and front.is_issued and not fits_distribution(aws, desired, front, live.url or ""):
         verb = "update" if front.distribution else "create"
         yield LambdaStep(verb, f"CloudFront distribution for {names}", "front")
 
 
-def _scaling(wanted: Wanted, live: Live, limit: int | None) -> Iterator[LambdaStep]:
-    ready = wanted.scaling.min
+def _scaling(desired: DesiredState, live: Live, limit: int | None) -> Iterator[LambdaStep]:
+    ready = desired.scaling.min
     steps = []
     if live.reserved != limit:
         steps.append(LambdaStep("limit", f"instances to {limit or 'what the account has'}", "reserved"))
     if live.kept_ready != ready or live.not_kept_ready:
         detail = f"{ready} instances ready; AWS bills for them" if ready else "no instance ready without a request"
         steps.append(LambdaStep("keep", detail, "provisioned"))
-    # At no moment may more be kept ready than there may be.
+    # At no moment may more instances be kept ready than the limit allows.
     yield from reversed(steps) if ready < live.kept_ready else steps
 
 
-def _limit(aws: AWS, wanted: Wanted, live: Live) -> int | None:
-    """Raises ConfigError for more than the account has to reserve, before anything is changed."""
-    limit = wanted.limit
+def _limit(aws: AWS, desired: DesiredState, live: Live) -> int | None:
+    """Returns the limit of instances.
+
+    Raises ConfigError before any change if it is more than the account can reserve.
+    """
+    limit = desired.limit
     if live.reserved == (limit or DEFAULT_LIMIT):
         return live.reserved
     account = aws.functions.get_account_settings()["AccountLimit"]
@@ -177,26 +188,26 @@ def _limit(aws: AWS, wanted: Wanted, live: Live) -> int | None:
     return limit
 
 
-def is_new(aws: AWS, wanted: Wanted, live: Live) -> bool:
-    """Whether a release has to be made: for its content, its secrets, its access, or since nobody was told of the last
-    one.
+def is_new(aws: AWS, desired: DesiredState, live: Live) -> bool:
+    """Tells whether a release has to be made: for its content, its secrets, its access, or since the last has no URL
+    yet.
     """
-    if live.active is None or live.url is None or live.active.identity != wanted.identity:
+    if live.active is None or live.url is None or live.active.identity != desired.identity:
         return True
-    if has_other_values(aws, wanted.project, live.active.pin, wanted.secrets):
+    if has_other_values(aws, desired.project, live.active.pin, desired.secrets):
         return True
     is_open = live.active.token_hash is None
-    return (wanted.auth == "token" and is_open) or (wanted.auth == "none" and not is_open)
+    return (desired.auth == "token" and is_open) or (desired.auth == "none" and not is_open)
 
 
-def used_secrets(wanted: Wanted, live: Live) -> set[str]:
-    """The ARNs of those that the new release needs, or one that can still be gone back to."""
-    pins = [wanted.secrets, *(version.pin for version in live.releases)]
+def used_secrets(desired: DesiredState, live: Live) -> set[str]:
+    """Returns the ARNs of the secrets of the new release, and of those that a rollback can reach."""
+    pins = [desired.secrets, *(version.pin for version in live.releases)]
     return {pin.arn for pin in pins if pin}
 
 
 def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_start: bool) -> None:
-    """Raises ConfigError for what a function cannot be."""
+    """Raises ConfigError for settings that a function cannot have."""
     if sessions:
         raise ConfigError(
             "sessions = true keeps sessions in one process, and on Lambda each request may meet another one",
@@ -216,7 +227,7 @@ def check_runs_there(*, sessions: bool, command: object, min_workers: int, snap_
 
 
 def check_served_there(kind: str) -> None:
-    """Raises ConfigError for a server that was found to be what a function cannot serve."""
+    """Raises ConfigError for a kind of server that a function cannot serve."""
     if kind == "stdio":
         raise ConfigError(
             "the program speaks MCP over its own stdin and stdout alone, which a function cannot serve",

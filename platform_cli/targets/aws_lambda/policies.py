@@ -1,4 +1,4 @@
-"""IAM policies for whoever deploys projects, and who may be that: the platform's builder, or a workflow of GitHub's."""
+"""Defines the IAM policies of those who deploy projects: the platform's builder, or a workflow of GitHub's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import permissions
 from .names import TAG
 from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
-# What gives a role permissions.
+# The actions that give a role permissions.
 GIVE = ("CreateRole", "PutRolePolicy", "AttachRolePolicy")
 # GitHub's issuer of tokens for workflows:
 # https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws
@@ -19,8 +19,9 @@ AUDIENCE = "sts.amazonaws.com"
 
 
 def project_statements(place: Place, boundary: str | None = None) -> list[dict[str, Any]]:
-    """All that the life of projects asks for, whose resources are all called homeport-*. With `boundary`, the ARN of a
-    policy, only for roles that have it as theirs.
+    """Returns all that deploying, operating and removing projects needs, whose resources are all named homeport-*.
+
+    With `boundary`, the ARN of a policy, they allow only roles that have it as theirs.
     """
     layer, roles = arn(place, "lambda", "layer:homeport-*"), iam_arn(place, "role/homeport-*")
     bucket = bucket_arn(place)
@@ -49,7 +50,7 @@ def project_statements(place: Place, boundary: str | None = None) -> list[dict[s
 
 
 def _front_statements(place: Place) -> list[dict[str, Any]]:
-    """For host names of a project's own: what is homeport's says a tag."""
+    """Returns the statements for a project's own host names, whose resources homeport recognizes by a tag."""
     made = global_arn(place, "cloudfront", "distribution/*"), f"arn:{place.partition}:acm:us-east-1:{place.account}:*"
     actions = [f"cloudfront:{name}" for name in permissions.DISTRIBUTION]
     actions += [f"acm:{name}" for name in permissions.CERTIFICATE]
@@ -68,14 +69,19 @@ def _tagged(what: str) -> dict[str, dict[str, str]]:
 
 
 def workflow_statements(place: Place, boundary: str, role: str) -> list[dict[str, Any]]:
-    """For a workflow's `role`, an ARN: it makes no role beyond `boundary`, and changes neither that nor itself."""
+    """Returns the statements of a workflow's `role`, an ARN.
+
+    It can make no role beyond `boundary`, and can change neither that nor itself.
+    """
     deny = {"Effect": "Deny", "Action": ["iam:*"], "Resource": [role, boundary]}
     return [*project_statements(place, boundary), deny]
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubRepository:
-    """`name` is `owner/name` as it is called now; the ids stay when it is renamed or transferred."""
+    """Is a repository of GitHub's: `name` is its present `owner/name`; the ids stay when it is
+    renamed or transferred.
+    """
 
     name: str
     owner_id: int
@@ -83,18 +89,20 @@ class GitHubRepository:
 
     @property
     def subjects(self) -> list[str]:
-        """What GitHub's tokens call it: by its name; and with the ids, if it was made, renamed or transferred since 15
-        July 2026 (https://docs.github.com/actions/reference/security/oidc).
+        """Returns its names in GitHub's tokens: one without the ids, and one with them.
+
+        The ids are there if it was made, renamed or transferred since 15 July 2026
+        (https://docs.github.com/actions/reference/security/oidc).
         """
         owner, _, name = self.name.partition("/")
         return [f"repo:{self.name}", f"repo:{owner}@{self.owner_id}/{name}@{self.id}"]
 
 
 def trust_workflow(place: Place, repository: GitHubRepository, branch: str) -> dict[str, Any]:
-    """For workflows that run for `branch` of `repository`, and for no others."""
+    """Returns the trust policy for workflows that run for `branch` of `repository`, and for no others."""
     provider = iam_arn(place, f"oidc-provider/{ISSUER}")
     subjects = [f"{subject}:ref:refs/heads/{branch}" for subject in repository.subjects]
-    return policy(
+    return policy_document(
         {
             "Effect": "Allow",
             "Principal": {"Federated": provider},
@@ -116,5 +124,5 @@ def _only_if(key: str, value: str) -> dict[str, Any]:
     return {"Condition": {"StringEquals": {key: value}}}
 
 
-def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
+def policy_document(*statements: Mapping[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}

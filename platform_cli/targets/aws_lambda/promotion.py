@@ -1,5 +1,6 @@
-"""A release of one project made a release of another: the same code, packages and runtime, with the other's variables,
-secrets and settings. Nothing is built.
+"""Promotes a release of one project to a release of another, without a build.
+
+It has the same code, packages and runtime, and the other's variables, secrets and settings.
 """
 
 from __future__ import annotations
@@ -9,9 +10,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from homeport_runtime.loading.manifest import FILE_NAME
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
@@ -20,34 +19,26 @@ from ...config.project import Project
 from ...errors import ConfigError, InputError, NotFoundError
 from ...origin import Origin
 from ...pipeline.archive import Archive, Entry, write_archive
+from ..base import Promotion
 from .artifacts import Artifacts, check_python
 from .build import needed_secrets
+from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
+from .desired import DesiredState, check_variables_fit
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
 from .planner import check_runs_there
 from .versions import Version
-from .wanted import Wanted, check_variables_fit
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """`release` of another project, as it is to be `wanted`. `origin` is where it came from."""
-
-    release: str
-    wanted: Wanted
-    contract: dict[str, Any] | None
-    origin: Origin
 
 
 @contextmanager
 def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Promotion]:
-    """The release that project `source` serves, for `project`, which is called `name`; its code is here for as long as
-    the context.
+    """Yields the active release of project `source` as a candidate for `project`, which is called `name`.
 
-    Raises NotFoundError where `source` serves none, ConfigError for what `project` cannot be.
+    Its code exists within the context. Raises NotFoundError if `source` serves no release, and ConfigError for settings
+    that `project` cannot have.
     """
     version = _serving(aws, source)
     settings = project.on_lambda
@@ -66,8 +57,9 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     check_variables_fit(project.domains, pin)
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
+        manifest = manifest_of(code)
         function = _with_settings(code, project)
-        wanted = Wanted(
+        desired = DesiredState(
             project=name,
             named=True,
             folder=project.place,
@@ -78,9 +70,10 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             auth=project.auth,
             domains=project.domains,
             secrets=pin,
+            speaks_mcp=manifest["contract"] is not None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
-        yield Promotion(f"v{version.release}", wanted, manifest_of(code)["contract"], origin)
+        yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
 
 
 def _serving(aws: AWS, project: str) -> Version:
@@ -93,7 +86,7 @@ def _serving(aws: AWS, project: str) -> Version:
 
 
 def _layer(aws: AWS, arn: str) -> Archive:
-    """As AWS has it, which is where it stays: another function takes the same one."""
+    """Returns the layer without its content, which stays on AWS: the other function takes the same layer."""
     name, number = arn.split(":")[6:]
     content = aws.functions.get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
     sha256 = base64.b64decode(content["CodeSha256"]).hex()
@@ -101,8 +94,9 @@ def _layer(aws: AWS, arn: str) -> Archive:
 
 
 def _with_settings(code: Archive, project: Project) -> Archive:
-    """The same files with the project's settings in the manifest. What was recorded with other variables is left out:
-    the server may say something else with these.
+    """Returns the same files with the project's settings in the manifest.
+
+    Answers that were recorded with other variables are left out, since the server may give others with these.
     """
     manifest = manifest_of(code)
     said = {

@@ -1,4 +1,4 @@
-"""A version of the function: published, asked, and only then what `live` leads to."""
+"""Publishes a version of the function, checks that it answers, and only then points `live` to it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DENIED = "AccessDenied"
 
 
 def publish(aws: AWS, project: str, live: Live, release: int, said: str, token: str | None, *, speaks_mcp: bool) -> str:
-    """$LATEST as a version that has answered; its number. `said` is of its description, behind the release. What was
-    left in `live` by commands that were killed, or whose version did not answer, goes first.
+    """Publishes $LATEST as a version, and returns its number once it has answered.
 
-    Raises ReleaseError when it does not answer, and then it is gone.
+    `said` follows the release in its description. Before that, versions that killed commands or failed deploys have
+    left are deleted. Raises ReleaseError if the version does not answer, after deleting it.
     """
     name = function_name(project)
     _delete(aws, project, live.leftover)
@@ -42,7 +42,7 @@ def publish(aws: AWS, project: str, live: Live, release: int, said: str, token: 
 
 
 def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = False) -> None:
-    """What `live` leads to from now on. `newest` is the newest release that ever was live, `first` that none was."""
+    """Points `live` to a version; `newest` is the newest release that ever was live, `first` means that none was."""
     alias = {
         "FunctionName": function_name(project),
         "Name": ALIAS,
@@ -56,7 +56,7 @@ def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = Fa
 
 
 def prune(aws: AWS, project: str) -> None:
-    """Deletes the releases beyond the newest, and lets go of the secrets that only those had."""
+    """Deletes releases beyond the newest KEPT_RELEASES, and unpins the secrets that only those had."""
     live = read_live(aws, project)
     old = [version for version in live.releases[:-KEPT_RELEASES] if version != live.active]
     _delete(aws, project, (*live.leftover, *old))
@@ -68,7 +68,7 @@ def prune(aws: AWS, project: str) -> None:
 
 
 def is_full(live: Live) -> bool:
-    """Whether one more release is one too many."""
+    """Tells whether one more release would be too many."""
     return len(live.releases) >= KEPT_RELEASES
 
 

@@ -1,4 +1,4 @@
-"""What AWS, and what leads to it, says no with, in words for the person: what is wrong, and what to do."""
+"""Explains refusals of AWS, and failures on the way to it: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...errors import AWSError, BusyError, HomeportError
 from .client import code_of
 
 NO_CREDENTIALS = "run `aws sso login` or `aws configure`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
-# Of the machine's own settings: no request was made.
+# Errors in the machine's own settings, before any request.
 NOT_SET_UP: tuple[type[exceptions.BotoCoreError], ...] = (
     exceptions.CredentialRetrievalError,
     exceptions.InvalidConfigError,
@@ -21,7 +21,8 @@ NOT_SET_UP: tuple[type[exceptions.BotoCoreError], ...] = (
     exceptions.TokenRetrievalError,
     exceptions.UnknownCredentialError,
 )
-# https://docs.aws.amazon.com/general/latest/gr/sigv4-troubleshooting.html, and the common errors of each service.
+# The codes of https://docs.aws.amazon.com/general/latest/gr/sigv4-troubleshooting.html, and the common errors of each
+# service.
 REJECTED = (
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId",
     "TokenRefreshRequired", "UnrecognizedClientException",
@@ -29,12 +30,12 @@ REJECTED = (
 SKEWED = ("RequestExpired", "RequestTimeTooSkewed")
 WRONG_SIGNATURE = ("InvalidSignatureException", "SignatureDoesNotMatch")
 BUSY = ("PreconditionFailedException", "ResourceConflictException")
-# What is caught, and explained.
+# The errors that are explained.
 ERRORS = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError)
 
 
 def explain(error: Exception, region: str | None = None) -> HomeportError:
-    """`region` is the one that was asked, where it is not sure that there is one of that name."""
+    """Returns the error for the person; `region` is the requested one where it may not exist."""
     if isinstance(error, ResponseParserError) or code_of(error).isdigit():
         return AWSError(
             f"what came was no answer of AWS's, but of a proxy on the way or of an outage{_status(error)}",
@@ -52,7 +53,7 @@ def explain(error: Exception, region: str | None = None) -> HomeportError:
 
 
 def _status(error: Exception) -> str:
-    """botocore's code of an answer in which it found none is that of HTTP."""
+    """Returns the HTTP status, which botocore uses as the code of an answer without one."""
     return f" (HTTP {code})" if (code := code_of(error)) else ""
 
 
@@ -82,7 +83,7 @@ def _not_reached(error: Exception, region: str | None) -> HomeportError:
 
 
 def _is_region(name: str) -> bool:
-    """As far as this boto3 knows."""
+    """Tells whether there is such a region, as far as this boto3 knows."""
     from boto3 import Session
 
     known = Session()

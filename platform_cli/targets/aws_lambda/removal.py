@@ -1,5 +1,7 @@
-"""A project's end: all that it has on AWS, and nothing that is not homeport's. Each call may be repeated, and what
-leads to the others goes last, so that a removal that was killed is finished by the next.
+"""Removes a project with everything that it has on AWS, and nothing that is not homeport's.
+
+Each call is idempotent, and what leads to other resources is removed last, so that another removal finishes one that
+was killed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from .upload import delete_empty_bucket
 
 
 def plan_removal(aws: AWS, project: str, live: Live) -> Removal:
-    """What there is to remove, and what stays though it has a name of the project's. Reads only."""
+    """Returns what there is to remove, and what stays though it has a name of the project's, and changes nothing."""
     kept = list(live.foreign)
     front = read_front(aws, live.tags)
     gone = shown(front) if front else []
@@ -47,19 +49,23 @@ def plan_removal(aws: AWS, project: str, live: Live) -> Removal:
 
 
 def remove_project(aws: AWS, project: str, live: Live) -> None:
-    """Raises BusyError while it is deployed."""
+    """Removes the project.
+
+    Raises BusyError while it is being deployed.
+    """
     group, own_group = log_group(project), False
     if live.has_group:
         own_group = foreign_log_group(aws, group, {TAG: project}) is None
     with deploy_lock(aws, project) if live.has_group else nullcontext():
         roles = list(_roles(aws, project))
-        # IAM deletes no role with a policy that is attached to it: what cannot be detached stops us with all there.
+        # IAM deletes no role with an attached policy, so a policy that cannot be detached stops this before anything is
+        # removed.
         for role in roles:
             detach_policies(aws, role)
         if front := read_front(aws, live.tags):
             remove_front(aws, project, front)
         if live.function:
-            # A deploy that follows a removal that was killed makes all of it anew, since nobody has the URL.
+            # A deploy after a removal that was killed makes everything anew, since nobody has the URL any more.
             with absent(MISSING):
                 aws.functions.delete_function_url_config(FunctionName=function_name(project), Qualifier=ALIAS)
         _remove_function(aws, project, live)
@@ -68,7 +74,7 @@ def remove_project(aws: AWS, project: str, live: Live) -> None:
             _remove_table(aws, mailbox_table(project))
         for role in roles:
             delete_role(aws, role)
-        # AWS could keep them for a month: then the name would not be free again.
+        # AWS could keep them for a month, in which the name would not be free.
         secrets = ProjectSecrets(aws, project)
         if secrets.are_ours():
             secrets.forget()
@@ -78,8 +84,10 @@ def remove_project(aws: AWS, project: str, live: Live) -> None:
 
 
 def _remove_function(aws: AWS, project: str, live: Live) -> None:
-    """Its layers first, of which it alone knows: a function goes on with layers that are deleted
-    (https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html). Those of other projects stay.
+    """Removes the function after its layers, which only it knows, except those of other projects.
+
+    A function continues with layers that are deleted
+    (https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html).
     """
     name = function_name(project)
     delete_unused_layers(aws, live.layers | made_layers(aws, project), but_by=name)
@@ -89,17 +97,17 @@ def _remove_function(aws: AWS, project: str, live: Live) -> None:
 
 
 def _remove_table(aws: AWS, name: str) -> None:
-    """Until the name is free again, which takes a moment."""
+    """Removes a table and waits until its name is free again, which takes a moment."""
     with absent(MISSING):
         if aws.tables.describe_table(TableName=name)["Table"]["TableStatus"] != "DELETING":
-            # One that is still being made cannot be deleted.
+            # A table that is still being created cannot be deleted.
             aws.tables.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAITER)
             aws.tables.delete_table(TableName=name)
         aws.tables.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAITER)
 
 
 def _roles(aws: AWS, project: str) -> Iterator[str]:
-    """The project's in this region; also one of an early homeport, unless it is another region's."""
+    """Yields the project's roles in this region, including one of an earlier version that is not another region's."""
     for name in (role_name(project, aws.region), early_role_name(project)):
         with absent("NoSuchEntity"):
             role = aws.roles.get_role(RoleName=name)["Role"]

@@ -1,4 +1,4 @@
-"""A release again, with its code as it is and other variables: what changes secrets and tokens without a build."""
+"""Publishes a release again with the same code and other variables, to change secrets and tokens without a build."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ...bearer import hash_of, make_token
 from .client import AWS
 from .code import fetched, manifest_of
 from .creation import update_function
+from .desired import network
 from .live import Live
 from .names import function_name
 from .origins import read_origins, write_origin
@@ -13,9 +14,8 @@ from .pins import Pin
 from .publish import prune, publish, switch
 from .secrets_manager import ProjectSecrets
 from .versions import Version
-from .wanted import network
 
-# Of a version, what UpdateFunctionConfiguration takes as it is.
+# The keys of a version that UpdateFunctionConfiguration takes as they are.
 KEPT = ("Role", "Runtime", "Handler", "MemorySize", "Timeout")
 
 
@@ -30,9 +30,9 @@ def republish(
     token_hash: str | None,
     pin: Pin | None,
 ) -> None:
-    """`live` leads to what `version` is, as `release`, after that has answered. The deploy lock is the caller's.
+    """Publishes `version` as `release`, and leads `live` to it after it has answered; the caller holds the deploy lock.
 
-    `token_hash` is that of the project's token, None where everyone may call. Raises HomeportError with the active
+    `token_hash` is that of the project's token, None if everyone may call. Raises HomeportError, with the active
     release still serving.
     """
     name = function_name(project)

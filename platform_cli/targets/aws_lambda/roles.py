@@ -1,4 +1,4 @@
-"""What IAM has of a role: the policy that homeport writes into it, and those that are attached to it."""
+"""Manages the policies of a role in IAM: homeport's own inline policy, and those that are attached to it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ NO_ENTITY = "NoSuchEntity"
 
 
 def attached(aws: AWS, role: str) -> list[str]:
-    """The ARNs of managed policies."""
+    """Returns the ARNs of attached managed policies."""
     pages = aws.roles.get_paginator("list_attached_role_policies").paginate(RoleName=role)
     return [str(policy["PolicyArn"]) for page in pages for policy in page["AttachedPolicies"]]
 
 
 def written_by_hand(aws: AWS, role: str) -> list[str]:
-    """The names of inline policies beside homeport's own."""
+    """Returns the names of inline policies beside homeport's own."""
     pages = aws.roles.get_paginator("list_role_policies").paginate(RoleName=role)
     return [str(name) for page in pages for name in page["PolicyNames"] if name != POLICY]
 
 
 def attached_by_hand(aws: AWS, role: str) -> list[str]:
-    """For the person: all policies of the role but homeport's own."""
+    """Returns all policies of the role but homeport's own, as the person knows them."""
     return [policy.rpartition("/")[2] for policy in attached(aws, role)] + written_by_hand(aws, role)
 
 
 def attach_policies(aws: AWS, role: str, policies: tuple[str, ...]) -> None:
-    """These managed ones, and no others."""
+    """Attaches these managed policies, and detaches all others."""
     before = attached(aws, role)
     for policy in sorted({*policies} - {*before}):
         aws.roles.attach_role_policy(RoleName=role, PolicyArn=policy)
@@ -40,7 +40,7 @@ def attach_policies(aws: AWS, role: str, policies: tuple[str, ...]) -> None:
 
 
 def detach_policies(aws: AWS, role: str) -> None:
-    """All but homeport's own."""
+    """Detaches all policies but homeport's own."""
     for policy in attached(aws, role):
         with absent(NO_ENTITY):
             aws.roles.detach_role_policy(RoleName=role, PolicyArn=policy)
@@ -50,8 +50,9 @@ def detach_policies(aws: AWS, role: str) -> None:
 
 
 def is_of_region(aws: AWS, role: Mapping[str, Any]) -> bool:
-    """Whether a role, as GetRole says it, whose name says nothing of it, is this region's: by what its policy is for,
-    and by where it was last taken. One without a policy is nobody's.
+    """Tells whether a role, as from GetRole, belongs to this region although its name does not say so.
+
+    Its policy and its last use decide; a role without a policy belongs to no region.
     """
     if role.get("RoleLastUsed", {}).get("Region", aws.region) != aws.region:
         return False
@@ -61,13 +62,13 @@ def is_of_region(aws: AWS, role: Mapping[str, Any]) -> bool:
 
 
 def of_region(aws: AWS, document: Mapping[str, Any]) -> bool:
-    """By the log groups that a policy of homeport's names."""
+    """Tells whether a policy of homeport's names log groups of this region."""
     ours = arn(aws, "logs", "log-group:")
     return any(ours in str(statement["Resource"]) for statement in document["Statement"])
 
 
 def delete_role(aws: AWS, role: str) -> None:
-    """With homeport's own policy; others have to be detached before."""
+    """Deletes a role with homeport's own policy; other policies have to be detached before."""
     with absent(NO_ENTITY):
         aws.roles.delete_role_policy(RoleName=role, PolicyName=POLICY)
     with absent(NO_ENTITY):

@@ -1,4 +1,4 @@
-"""A project's secrets on Lambda: set, listed, pinned to releases, and brought to what runs without a build."""
+"""Manages a project's secrets on Lambda: they are set, listed, pinned to releases, and applied without a build."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .secrets_manager import Document, ProjectSecrets
 
 
 def pin_of(document: Document, names: tuple[str, ...]) -> Pin | None:
-    """None where no name is needed."""
+    """Returns the pin of these names, None if there are none."""
     return Pin(document.arn, document.version, names) if names else None
 
 
 def set_secrets(aws: AWS, project: str, values: Mapping[str, str]) -> SecretsSet:
-    """Stores the values that are new. A release that serves with others is followed by one that has these.
+    """Stores the values that have changed, and makes a release with them if the active one has others.
 
-    Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
+    Raises ReleaseError if that release does not start: the values are stored, and the old release still serves.
     """
     check_name_fits(project)
     for name, value in values.items():
@@ -39,8 +39,8 @@ def set_secrets(aws: AWS, project: str, values: Mapping[str, str]) -> SecretsSet
 
 
 def _apply(aws: AWS, project: str, live: Live, names: Collection[str]) -> str | None:
-    """The active release again, with the secrets as they are now, as a release of its own: which one that is. None if
-    it has the same values of these names.
+    """Makes a release of the active version with the present secrets, and returns which; None if its values are the
+    same.
     """
     secrets = ProjectSecrets(aws, project)
     active, now = live.active, secrets.current()
@@ -65,7 +65,10 @@ def _apply(aws: AWS, project: str, live: Live, names: Collection[str]) -> str | 
 
 
 def unset_secret(aws: AWS, project: str, name: str) -> SecretUnset:
-    """Releases that are pinned to the secret keep it; no new one gets it."""
+    """Unsets a secret, so that no new release gets it; releases that are pinned to it keep it.
+
+    Raises NotFoundError if it is not set.
+    """
     if not ProjectSecrets(aws, project).unset(name):
         hint = f"`homeport list-secrets --project {project} --target lambda` shows those it has"
         raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)
@@ -75,7 +78,7 @@ def unset_secret(aws: AWS, project: str, name: str) -> SecretUnset:
 
 
 def list_secrets(aws: AWS, project: str) -> list[ListedSecret]:
-    """Each secret that is set or that a release is pinned to, with its versions and their releases."""
+    """Returns each secret that is set or that a release is pinned to, with its versions and their releases."""
     secrets = ProjectSecrets(aws, project)
     now = secrets.current()
     if now is None:
@@ -109,7 +112,7 @@ def list_secrets(aws: AWS, project: str) -> list[ListedSecret]:
 
 
 def has_other_values(aws: AWS, project: str, before: Pin | None, now: Pin | None) -> bool:
-    """Whether a release with `before` has something else than one with `now`."""
+    """Tells whether a release pinned to `before` has other values than one pinned to `now`."""
     if before is None or now is None:
         return before != now
     if (before.arn, before.names) != (now.arn, now.names) or before.version is None or now.version is None:

@@ -1,7 +1,8 @@
-"""Secrets on AWS: one secret of Secrets Manager per project, a JSON object of names and texts.
+"""Stores secrets on AWS: one secret of Secrets Manager per project, a JSON object of names and texts.
 
-Each change is a new version of it. Releases are pinned to versions by staging labels (`v3`), since AWS forgets versions
-without one (https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html); it takes 20 labels.
+Each change is a new version. Releases are pinned to versions by staging labels (`v3`), since AWS deletes versions
+without one (https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html); 20 labels are
+possible.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from ...errors import AWSError, BusyError, InputError
 from .client import AWS, MISSING, absent, code_of, hidden_errors
 from .names import TAG, secret_name, tag_list
 
-# What homeport itself remembers of the values.
+# The key under which homeport stores the values' history.
 HISTORY = f"{RESERVED}HISTORY"
 CURRENT = "AWSCURRENT"
-# On a version from its first moment until it is the current one.
+# The label of a version until it is the current one.
 NEXT = "homeport-next"
 RELEASE = re.compile(r"v\d+")
-# Of the whole object (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
+# The most bytes of the whole object
+# (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 MAX_BYTES = 65536
 ATTEMPTS = 5
 
@@ -37,9 +39,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What one version of the secret says; `history` has the number and the time (Unix, in seconds) of the newest value
-    of every name that ever was set. `reserved` is what else has a name of homeport's own: functions of an earlier
-    homeport find the key there that they seal requestState with.
+    """Is the content of one version of the secret.
+
+    `history` has the number and the time (in seconds since 1970) of the newest value of every name that ever was set.
+    `reserved` are other values under homeport's own names: functions of earlier versions find there the key with which
+    they seal requestState.
     """
 
     arn: str
@@ -50,11 +54,11 @@ class Document:
 
 
 class _OvertakenError(Exception):
-    """Somebody else's change came first."""
+    """Says that another change came first."""
 
 
 class ProjectSecrets:
-    """Raises AWSError, which never has a value in it."""
+    """Reads and changes a project's secrets, and raises AWSError, which never has a value in it, for AWS's refusals."""
 
     def __init__(self, aws: AWS, project: str) -> None:
         self._client = aws.secrets
@@ -62,7 +66,7 @@ class ProjectSecrets:
         self._id = secret_name(project)
 
     def current(self) -> Document | None:
-        """None before anything was set."""
+        """Returns the current version, None before anything was set."""
         described = self._describe()
         return self.at(_current(described)) if described else None
 
@@ -82,7 +86,7 @@ class ProjectSecrets:
         return Document(answer["ARN"], version, values, history, reserved)
 
     def set(self, values: Mapping[str, str]) -> list[str]:
-        """Stores the values that differ from the current ones, all or none; returns their names."""
+        """Stores the values that differ from the current ones, all or none, and returns their names."""
         return self._first(lambda before: self._set(before, values))
 
     def _set(self, before: Document | None, values: Mapping[str, str]) -> list[str]:
@@ -93,7 +97,7 @@ class ProjectSecrets:
         return list(changed)
 
     def unset(self, name: str) -> bool:
-        """False when it was not set."""
+        """Removes a value, and returns whether it was set."""
         return self._first(lambda before: self._unset(before, name))
 
     def _unset(self, before: Document | None, name: str) -> bool:
@@ -103,7 +107,7 @@ class ProjectSecrets:
         return True
 
     def _first(self, change: Callable[[Document | None], T]) -> T:
-        """Does it to what there is now, again when somebody else's change comes before it."""
+        """Applies a change to the current version, again if another change came first."""
         retrying = Retrying(
             retry=retry_if_exception_type(_OvertakenError),
             stop=stop_after_attempt(ATTEMPTS),
@@ -118,7 +122,7 @@ class ProjectSecrets:
             ) from None
 
     def pin(self, version: str, release: int) -> None:
-        """The version is kept for the release."""
+        """Keeps a version for a release."""
         label = f"v{release}"
         stages = (self._describe() or {})["VersionIdsToStages"]
         holder = next((known for known, labels in stages.items() if label in labels), None)
@@ -134,16 +138,16 @@ class ProjectSecrets:
                     self._label(label, RemoveFromVersionId=version)
 
     def exist(self) -> bool:
-        """Also when somebody has scheduled them to be deleted."""
+        """Tells whether the secret exists, even if it is scheduled to be deleted."""
         return self._described() is not None
 
     def are_ours(self) -> bool:
-        """Whether homeport made them: a secret of that name may be somebody else's."""
+        """Tells whether homeport has made the secret, since one of that name may be somebody else's."""
         tags = (self._described() or {}).get("Tags", ())
         return {"Key": TAG, "Value": self._project} in tags
 
     def forget(self) -> None:
-        """Deletes all of it for good, and at once: the name is free again."""
+        """Deletes the secret for good, and at once, so that its name is free again."""
         with hidden_errors(), absent(MISSING):
             self._client.delete_secret(SecretId=self._id, ForceDeleteWithoutRecovery=True)
 
@@ -172,11 +176,11 @@ class ProjectSecrets:
         with hidden_errors():
             if before is None:
                 tags = tag_list({TAG: self._project})
-                # The second for as long as AWS still deletes the one that had the name before.
+                # The second code is that of a secret with this name that AWS is still deleting.
                 with _overtaken("ResourceExistsException", "InvalidRequestException"):
                     self._client.create_secret(Name=self._id, SecretString=text, Tags=tags)
                 return
-            # In two steps, the second of which is refused when there is another current version than the one before.
+            # There are two steps, of which the second is refused if the current version is not the one before any more.
             made = self._client.put_secret_value(SecretId=self._id, SecretString=text, VersionStages=[NEXT])
             with _overtaken("InvalidParameterException"):
                 self._client.update_secret_version_stage(

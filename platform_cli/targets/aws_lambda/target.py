@@ -1,231 +1,86 @@
-"""The everyday operations on projects on AWS Lambda."""
+"""Implements the target `lambda`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
-from ...api.deployment import DeploymentEntry
-from ...api.difference import ToolsDifference
-from ...api.log_record import LogRecord
-from ...api.release import Release
-from ...api.secret import ListedSecret, SecretsSet, SecretUnset
-from ...api.status import ChangedStatus, Status, StatusWithToken
-from ...bearer import hash_of, make_token
-from ...contract import compare
-from ...errors import InputError, NotFoundError
-from ...log_query import LogQuery
-from ...origin import Origin, describe_release
-from ..base import Removal
+from ...config.hosts import is_public
+from ...config.project import Project
+from ...doctor.machine import Diagnosis
+from ...errors import ConfigError
+from ...home import open_home
+from ...origin import Origin
+from ...pipeline.stages import Stages
+from ...secrets.references import with_secret_values
+from ..base import Applied, KeepToken, Note, Promotion, Target
+from .apply import apply_plan, wait_for_instances
+from .boundary import bounded
+from .build import build_candidate
+from .candidate import LambdaCandidate
 from .client import AWS, aws_errors
-from .code import contract_of
-from .cost import estimate
-from .fronts import read_front
-from .live import Live, check_can_change, check_not_of_stack, read_live
-from .lock import deploy_lock
-from .logs import read_logs
-from .names import ALIAS, PREFIX
-from .origins import read_origins
-from .ownership import refuse_foreign
-from .publish import switch
-from .removal import plan_removal, remove_project
-from .republish import republish
-from .secrets import list_secrets, set_secrets, unset_secret
-from .versions import Version
+from .planner import LambdaPlan, make_plan
+from .projects import LambdaProjects
+from .promotion import promoted
+from .secrets_manager import ProjectSecrets
 
 
-class LambdaTarget:
-    """Raises ConfigError when no region is known, AWSError for what AWS refuses, NotFoundError."""
-
+class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
     name = "lambda"
+    where = "on Lambda"
 
-    def __init__(self, aws: AWS) -> None:
-        self._aws = aws
+    @classmethod
+    def opened(cls, project: Project, _platform: str | None, _note: Note) -> LambdaTarget:
+        return cls(AWS(project.on_lambda.region))
 
-    def list_projects(self) -> list[Status]:
-        with aws_errors():
-            pages = self._aws.functions.get_paginator("list_functions").paginate()
-            names = [one["FunctionName"] for page in pages for one in page["Functions"]]
-            ours = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
-            found = [(project, read_live(self._aws, project)) for project in ours]
-        return [_status(project, live) for project, live in found if live.leads_to]
+    @staticmethod
+    def diagnose(project: Project) -> Diagnosis:
+        from .doctor import run_lambda_checks
 
-    def status(self, project: str) -> Status:
-        with aws_errors():
-            live = self._read(project)
-            cost = estimate(self._aws, project, live.active) if live.active else None
-            front = read_front(self._aws, live.tags)
-        return {**_status(project, live), "cost": cost, "front": front.data() if front else None}
+        return Diagnosis(run_lambda_checks(project.on_lambda, fronted=any(map(is_public, project.domains))))
 
-    def versions(self, project: str) -> list[Release]:
-        with aws_errors():
-            live = self._read(project)
-            origins = read_origins(self._aws, project)
-        return [
-            {
-                "release": f"v{version.release}",
-                "state": "active" if version == live.active else "inactive",
-                "created_at": version.made_at,
-                "bundle": version.identity,
-                "reason": version.reason,
-                "secrets": dict.fromkeys(version.pin.names) if version.pin else {},
-                "error": None,
-                "origin": origins.get(version.release, Origin()).data(),
-            }
-            for version in reversed(live.releases)
-        ]
+    def check_builds_here(self) -> None:
+        """It always does."""
 
-    def deployments(self, project: str) -> list[DeploymentEntry]:
-        """The releases; which commits did not become one the platform that builds them knows."""
-        return [describe_release(version) for version in self.versions(project)]
+    def connect(self, *, changes: bool) -> None:
+        """Does nothing, since AWS always answers."""
 
-    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
-        with aws_errors():
-            live = self._read(project)
-            before, after = (contract_of(self._aws, project, _release(project, live, number)) for number in (old, new))
-        return compare(before, after).data()
+    @contextmanager
+    def deploying(self) -> Iterator[None]:
+        self.aws.prepare()
+        self.aws.check_access()
+        yield
 
-    def rollback(self, project: str, release: int | None) -> ChangedStatus:
-        """The release is as it was, with the secrets it had; who may call stays as it is now."""
-        with aws_errors():
-            self._read(project)
-            with deploy_lock(self._aws, project):
-                live = self._read(project)
-                check_can_change(project, live)
-                wanted = _release(project, live, release)
-                now = live.latest.token_hash if live.latest else None
-                if wanted != live.active and wanted.token_hash == now:
-                    switch(self._aws, project, wanted.number, newest=live.newest)
-                elif wanted != live.active:
-                    # It would let in whoever has a token that ended meanwhile.
-                    self._again(project, live, wanted, now)
-            return {**_status(project, self._read(project)), "changed": wanted != live.active}
+    def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
+        """Stores the values; the build checks whether all secrets are set, so that they are read only once."""
+        project = bounded(project)
+        if not values:
+            return project
+        if project.name is None:
+            raise ConfigError(
+                "--env-file makes secrets of a project, which has no name yet",
+                hint="name it with --name, or with name under [project] in fastmcp.toml",
+            )
+        return with_secret_values(project, values, ProjectSecrets(self.aws, project.name).set)
 
-    def renew_token(self, project: str) -> StatusWithToken:
-        """The project's new token, with its status. Raises InputError where everyone may call."""
-        token = make_token()
-        with aws_errors():
-            self._read(project)
-            with deploy_lock(self._aws, project):
-                live = self._read(project)
-                check_can_change(project, live)
-                active = _active(project, live)
-                if active.token_hash is None:
-                    raise InputError(
-                        f"everyone may call {project}: it has no token",
-                        hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
-                    )
-                self._again(project, live, active, hash_of(token))
-            return {**self.status(project), "token": token}
+    def build(self, project: Project, stages: Stages, note: Note) -> LambdaCandidate:
+        return build_candidate(bounded(project), lambda: self.aws, open_home(), stages, note)
 
-    def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
-        republish(
-            self._aws,
-            project,
-            live,
-            version,
-            release=version.release,
-            reason=version.reason,
-            token_hash=token_hash,
-            pin=version.pin,
-        )
+    @contextmanager
+    def promoted(self, source: Project, to: Project) -> Iterator[Promotion]:
+        if source.on_lambda.region != to.on_lambda.region:
+            raise ConfigError("the two stages are in different regions", hint="deploy each of them by itself")
+        to = bounded(replace(to, sessions=False))
+        self.aws.check_access()
+        with aws_errors(), promoted(self.aws, source.name or "", to.name or "", to) as promotion:
+            yield promotion
 
-    def secrets(self, project: str) -> list[ListedSecret]:
-        with aws_errors():
-            return list_secrets(self._aws, project)
+    def plan(self, candidate: LambdaCandidate) -> LambdaPlan:
+        return make_plan(self.aws, candidate.desired)
 
-    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
-        with aws_errors():
-            return set_secrets(self._aws, project, values)
+    def apply(self, plan: LambdaPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
+        return apply_plan(self.aws, plan, stages, origin, keep)
 
-    def unset_secret(self, project: str, name: str) -> SecretUnset:
-        with aws_errors():
-            return unset_secret(self._aws, project, name)
-
-    def removal(self, project: str) -> Removal:
-        with aws_errors():
-            return self._to_remove(project)[1]
-
-    def destroy(self, project: str) -> None:
-        with aws_errors():
-            remove_project(self._aws, project, self._to_remove(project)[0])
-
-    def _to_remove(self, project: str) -> tuple[Live, Removal]:
-        live = read_live(self._aws, project)
-        check_not_of_stack(project, live)
-        removal = plan_removal(self._aws, project, live)
-        if not removal.gone:
-            refuse_foreign(*removal.kept)
-            raise _missing(project)
-        return live, removal
-
-    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
-        with aws_errors():
-            self._read(project)
-            yield from read_logs(self._aws, project, follow=follow, query=query)
-
-    def _read(self, project: str) -> Live:
-        live = read_live(self._aws, project)
-        if live.leads_to is None:
-            raise _missing(project)
-        return live
-
-
-def _active(project: str, live: Live) -> Version:
-    if live.active is None:
-        raise InputError(
-            f"{ALIAS} of {project} leads to version {live.leads_to}, which homeport did not publish",
-            hint=f"homeport rollback {project} --target lambda leads it to the newest release; or deploy again",
-        )
-    return live.active
-
-
-def _missing(project: str) -> NotFoundError:
-    return NotFoundError(f"there is no project {project!r} on Lambda", hint="homeport list --target lambda")
-
-
-def _release(project: str, live: Live, number: int | None) -> Version:
-    served = live.releases
-    if number is None:
-        before = [version for version in served if live.active is None or version.release < live.active.release]
-        found = before[-1] if before else None
-    else:
-        found = next((version for version in served if version.release == number), None)
-    if found is None:
-        what = f"release v{number}" if number is not None else "release before the active one"
-        raise NotFoundError(f"{project} has no {what}", hint=f"homeport versions {project} --target lambda")
-    return found
-
-
-def _status(project: str, live: Live) -> Status:
-    """What can be said without a question for this project alone: neither `cost` nor `front`."""
-    active = live.active
-    configuration = active.configuration if active else live.function or {}
-    return {
-        "project": project,
-        "release": f"v{active.release}" if active else None,
-        "bundle": active.identity if active else None,
-        "state": "serving" if active else f"serving version {live.leads_to}, published by hand",
-        "target": "lambda",
-        "url": live.url or "",
-        "local_url": live.url or "",
-        "mcp_url": f"{live.url}/mcp" if live.url else "",
-        "sse_url": f"{live.url}/sse" if live.url else "",
-        "workers": None,
-        "processes": [],
-        "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
-        "auth": ("token" if active.token_hash else "none") if active else None,
-        "confined": None,
-        "folder": None,
-        "deployed_at": active.made_at if active else None,
-        "outdated_secrets": None,
-        "memory_mb": configuration["MemorySize"],
-        "architecture": configuration["Architectures"][0],
-        "instances": {
-            "min": live.kept_ready,
-            "ready": live.provisioned["AvailableProvisionedConcurrentExecutions"] if live.provisioned else 0,
-            "max": live.reserved,
-        },
-        "hand_made": [{"version": one.number, "description": one.description} for one in live.hand_made],
-        "cost": None,
-        "front": None,
-    }
+    def ready(self, plan: LambdaPlan, applied: Applied, stages: Stages) -> None:
+        wait_for_instances(self.aws, plan, applied, stages)

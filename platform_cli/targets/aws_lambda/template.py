@@ -1,4 +1,4 @@
-"""Wanted -> a CloudFormation template of the same resources, for those who bring their own pipeline."""
+"""Writes a CloudFormation template of a desired state, for those who bring their own pipeline."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 from ...home import write_atomic
 from ...pipeline.archive import Archive
+from .desired import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, DesiredState
 from .names import ALIAS, POLICY, function_name, log_group, mailbox_table, tag_list
 from .places import NamedPlace
 from .template_front import CERTIFICATE, PARAMETER, front_resources
 from .versions import STACK
-from .wanted import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST, Wanted
 
 TEMPLATE = "template.json"
 ARTIFACTS = "artifacts"
-# Where the template looks for the zips in the bucket.
+# The prefix of the zips' keys in the bucket.
 KEY_PREFIX = "homeport/"
 BUCKET = {
     "Type": "String",
@@ -43,39 +43,41 @@ SECRET_ARN = {
     "AllowedPattern": "arn:.+:secret:.+",
     "Description": "The ARN of the secret of Secrets Manager that has the project's values, in the stack's region",
 }
-# Whatever account and region the stack is in.
+# The account and region of the stack, whatever they are.
 STACK_PLACE = NamedPlace("${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}")
 
 
-def make_template(wanted: Wanted) -> dict[str, Any]:
-    """A project for which nobody chose `[auth] mode = "none"` needs the hash of a token, which has no default: no
-    stack of it is open by accident.
+def make_template(desired: DesiredState) -> dict[str, Any]:
+    """Returns the template.
+
+    Without `[auth] mode = "none"` the hash of a token is a parameter without a default, so that no stack is open by
+    accident.
     """
-    is_open = wanted.auth == "none"
+    is_open = desired.auth == "none"
     parameters = {
         "ArtifactBucket": BUCKET,
         "Release": RELEASE,
         **({} if is_open else {"TokenHash": TOKEN_HASH}),
-        **({SECRET: SECRET_ARN} if wanted.secrets else {}),
-        **({PARAMETER: CERTIFICATE} if wanted.fronted else {}),
+        **({SECRET: SECRET_ARN} if desired.secrets else {}),
+        **({PARAMETER: CERTIFICATE} if desired.fronted else {}),
     }
-    resources = {name: _resource(*resource) for name, resource in _resources(wanted, is_open=is_open).items()}
+    resources = {name: _resource(*resource) for name, resource in _resources(desired, is_open=is_open).items()}
     for name, resource in resources.items():
         if name.startswith("Version"):
-            # An older template leads `live` to it again; it goes with its function.
+            # An older template may lead `live` to the version again, which is deleted with its function.
             resource |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
-    # Its role may not make the log group.
+    # The function's role may not make the log group.
     resources["Function"]["DependsOn"] = ["Logs"]
     resources["Url"]["DependsOn"] = ["Live"]
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"{wanted.project} on AWS Lambda, as homeport would deploy it",
+        "Description": f"{desired.project} on AWS Lambda, as homeport would deploy it",
         "Parameters": parameters,
         "Resources": resources,
         "Outputs": {
             "Url": {"Value": {"Fn::GetAtt": ["Url", "FunctionUrl"]}},
             "McpUrl": {"Value": {"Fn::Sub": "${Url.FunctionUrl}mcp"}},
-            **({"Front": {"Value": {"Fn::GetAtt": ["Front", "DomainName"]}}} if wanted.fronted else {}),
+            **({"Front": {"Value": {"Fn::GetAtt": ["Front", "DomainName"]}}} if desired.fronted else {}),
         },
     }
 
@@ -85,7 +87,7 @@ def _resource(kind: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _substituted(value: Any) -> Any:
-    """Text with `${...}` in it is CloudFormation's to fill in."""
+    """Marks text with `${...}` in it for CloudFormation to fill in."""
     if isinstance(value, str):
         if reference := re.fullmatch(r"\$\{(\w+)\}", value):
             return {"Ref": reference[1]}
@@ -97,25 +99,25 @@ def _substituted(value: Any) -> Any:
     return value
 
 
-def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    project, artifacts = wanted.project, wanted.artifacts
-    tags = tag_list(wanted.tags)
+def _resources(desired: DesiredState, *, is_open: bool) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    project, artifacts = desired.project, desired.artifacts
+    tags = tag_list(desired.tags)
     token_hash = None if is_open else "${TokenHash}"
-    # A version never changes: what a new one needs is in its name here and its description.
-    version = f"Version{wanted.identity[:16]}"
-    described = " ".join(["v${Release}", wanted.identity, STACK, *([token_hash] if token_hash else [])])
-    secrets = [f"${{{SECRET}}}"] if wanted.secrets else []
-    # No label of a stack's release keeps a version of its secrets.
-    theirs = wanted.secrets and replace(wanted.secrets, arn=f"${{{SECRET}}}", version=None)
-    unpinned = replace(wanted, secrets=theirs)
+    # A version never changes: a new one has another name here and another description.
+    version = f"Version{desired.identity[:16]}"
+    described = " ".join(["v${Release}", desired.identity, STACK, *([token_hash] if token_hash else [])])
+    secrets = [f"${{{SECRET}}}"] if desired.secrets else []
+    # No staging label keeps a version of the secrets for a stack's release.
+    theirs = desired.secrets and replace(desired.secrets, arn=f"${{{SECRET}}}", version=None)
+    unpinned = replace(desired, secrets=theirs)
     variables = unpinned.variables("v${Release}", token_hash)
-    limit, ready, settings = wanted.limit, wanted.scaling.min, wanted.settings
+    limit, ready, settings = desired.limit, desired.scaling.min, desired.settings
     return {
         "Role": (
             "IAM::Role",
             {
                 "AssumeRolePolicyDocument": TRUST,
-                "Policies": [{"PolicyName": POLICY, "PolicyDocument": wanted.policy(STACK_PLACE, secrets)}],
+                "Policies": [{"PolicyName": POLICY, "PolicyDocument": desired.role_policy(STACK_PLACE, secrets)}],
                 **({"PermissionsBoundary": settings.boundary} if settings.boundary else {}),
                 **({"ManagedPolicyArns": list(settings.policies)} if settings.policies else {}),
                 "Tags": tags,
@@ -123,18 +125,18 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
         ),
         "Logs": (
             "Logs::LogGroup",
-            {"LogGroupName": log_group(project), "RetentionInDays": wanted.settings.log_days, "Tags": tags},
+            {"LogGroupName": log_group(project), "RetentionInDays": desired.settings.log_days, "Tags": tags},
         ),
         "Mailbox": (
             "DynamoDB::Table",
             {"TableName": mailbox_table(project), **MAILBOX, "TimeToLiveSpecification": MAILBOX_TTL, "Tags": tags},
         ),
-        "PackagesLayer": _layer(wanted, artifacts.packages, "packages"),
-        "RuntimeLayer": _layer(wanted, artifacts.runtime, "runtime"),
+        "PackagesLayer": _layer(desired, artifacts.packages, "packages"),
+        "RuntimeLayer": _layer(desired, artifacts.runtime, "runtime"),
         "Function": (
             "Lambda::Function",
             {
-                **_configuration(wanted, variables),
+                **_configuration(desired, variables),
                 "Description": f"{project}, by homeport",
                 "Architectures": [artifacts.architecture],
                 "Code": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(artifacts.function)},
@@ -166,44 +168,48 @@ def _resources(wanted: Wanted, *, is_open: bool) -> dict[str, tuple[str, Mapping
             sid.title().replace("-", ""): ("Lambda::Permission", {"FunctionName": "${Live}", **permission})
             for sid, permission in PERMISSIONS.items()
         },
-        **front_resources(wanted),
+        **front_resources(desired),
     }
 
 
-def _configuration(wanted: Wanted, variables: Mapping[str, str]) -> dict[str, Any]:
-    """With CloudFormation's own name for the key. A role of the user's own is taken, and the stack's is idle."""
-    role = wanted.settings.role or "${Role.Arn}"
-    found = wanted.configuration(role, ["${PackagesLayer}", "${RuntimeLayer}"], variables)
+def _configuration(desired: DesiredState, variables: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the configuration with CloudFormation's own name for the KMS key.
+
+    With a role of the user's own, the stack's role is not used.
+    """
+    role = desired.settings.role or "${Role.Arn}"
+    found = desired.configuration(role, ["${PackagesLayer}", "${RuntimeLayer}"], variables)
     key = found.pop("KMSKeyArn")
     return {**found, **({"KmsKeyArn": key} if key else {})}
 
 
-def _layer(wanted: Wanted, archive: Archive, kind: str) -> tuple[str, Mapping[str, Any]]:
-    """The stack's own: those that deploys share are theirs to remove."""
+def _layer(desired: DesiredState, archive: Archive, kind: str) -> tuple[str, Mapping[str, Any]]:
+    """Returns a layer of the stack's own: those that deploys share can be removed by deploys."""
     return (
         "Lambda::LayerVersion",
         {
-            "LayerName": f"{function_name(wanted.project)}-{kind}",
+            "LayerName": f"{function_name(desired.project)}-{kind}",
             "Content": {"S3Bucket": "${ArtifactBucket}", "S3Key": KEY_PREFIX + file_name(archive)},
-            "CompatibleRuntimes": [f"python{wanted.artifacts.python}"],
-            "CompatibleArchitectures": [wanted.artifacts.architecture],
+            "CompatibleRuntimes": [f"python{desired.artifacts.python}"],
+            "CompatibleArchitectures": [desired.artifacts.architecture],
         },
     )
 
 
 def file_name(archive: Archive) -> str:
-    """By its content: CloudFormation looks at the key alone to see that something has changed."""
+    """Returns a name of the content's hash, since CloudFormation sees a change only by the key."""
     return f"{archive.sha256}.zip"
 
 
-def write_template(wanted: Wanted, folder: Path) -> Path:
-    """Writes the template and beside it the zips that it names, and no others; version control and later bundles
-    leave the folder out.
+def write_template(desired: DesiredState, folder: Path) -> Path:
+    """Writes the template, with the zips that it names beside it, and deletes old zips.
+
+    Version control and later bundles ignore the folder.
     """
     zips = folder / ARTIFACTS
     zips.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / ".gitignore", b"*\n", 0o644)
-    artifacts = wanted.artifacts
+    artifacts = desired.artifacts
     archives = {file_name(archive): archive for archive in (artifacts.packages, artifacts.runtime, artifacts.function)}
     for old in zips.glob("*.zip"):
         if old.name not in archives:
@@ -212,5 +218,5 @@ def write_template(wanted: Wanted, folder: Path) -> Path:
         if not (zips / name).exists():
             write_atomic(zips / name, archive.path.read_bytes(), 0o644)
     template = folder / TEMPLATE
-    write_atomic(template, json.dumps(make_template(wanted), indent=2).encode() + b"\n", 0o644)
+    write_atomic(template, json.dumps(make_template(desired), indent=2).encode() + b"\n", 0o644)
     return template

@@ -1,4 +1,4 @@
-"""What leads a project's own host names to it, as resources of CloudFormation: what fronts.py makes in a deploy."""
+"""Returns the resources that lead a project's own host names to it, for CloudFormation, as fronts.py makes them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .challenges import challenge_config
+from .desired import DesiredState
 from .distributions import Front, front_config
-from .wanted import Wanted
 
 PARAMETER = "CertificateArn"
 CERTIFICATE = {
@@ -18,32 +18,32 @@ CERTIFICATE = {
 ORIGIN = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": ["Url", "FunctionUrl"]}]}]}
 
 
-def front_resources(wanted: Wanted) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """None for a project without names that CloudFront leads to it."""
-    if not wanted.fronted:
+def front_resources(desired: DesiredState) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """Returns no resources for a project without names that CloudFront leads to it."""
+    if not desired.fronted:
         return {}
-    challenge = "${Challenge}" if wanted.has_challenge else None
-    front = Front(f"{wanted.project}, by homeport", wanted.fronted, "", "${CertificateArn}", wanted.settings.web_acl,
+    challenge = "${Challenge}" if desired.has_challenge else None
+    front = Front(f"{desired.project}, by homeport", desired.fronted, "", "${CertificateArn}", desired.settings.web_acl,
                   challenge)  # fmt: skip
     found: dict[str, Any] = _in_stacks_words(front_config(front))
     found["Origins"][0]["DomainName"] = ORIGIN
     resources: dict[str, tuple[str, Mapping[str, Any]]] = {
         "Front": ("CloudFront::Distribution", {"DistributionConfig": found})
     }
-    if wanted.has_challenge:
-        config = challenge_config(f"{wanted.project}-${{AWS::StackName}}", wanted.project, wanted.fronted[0])
+    if desired.has_challenge:
+        config = challenge_config(f"{desired.project}-${{AWS::StackName}}", desired.project, desired.fronted[0])
         said = {"ResponseHeadersPolicyConfig": _in_stacks_words(config)}
         resources["Challenge"] = ("CloudFront::ResponseHeadersPolicy", said)
     return resources
 
 
-# Where CloudFormation calls something otherwise than CloudFront does.
+# The keys that CloudFormation spells otherwise than CloudFront.
 WORDS = {"ACMCertificateArn": "AcmCertificateArn", "SSLSupportMethod": "SslSupportMethod",
          "OriginSslProtocols": "OriginSSLProtocols", "IsIPV6Enabled": "IPV6Enabled"}  # fmt: skip
 
 
 def _in_stacks_words(value: Any, key: str = "") -> Any:
-    """Lists without their length, and no empty values."""
+    """Converts a configuration to CloudFormation's form, with lists without their length, and no empty values."""
     if not isinstance(value, Mapping):
         return value
     if "Quantity" in value and key != "CustomHeadersConfig" and set(value) <= {"Quantity", "Items"}:

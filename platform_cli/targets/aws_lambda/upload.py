@@ -1,4 +1,4 @@
-"""How a zip gets to AWS: within the call, or by way of a bucket of the account where it is too large for that."""
+"""Uploads a zip to AWS: within the call, or through a bucket of the account if it is too large for that."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .client import AWS, absent
 from .names import bucket_name
 
 MAX_DIRECT = 50 * 1024 * 1024
-# AWS removes what a deploy that was killed left there.
+# With this rule AWS removes what a killed deploy has left there.
 REMOVED = {"ID": "left", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
 
 
 def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
-    """The zip as the calls take it that make a layer or a function of it."""
+    """Returns the arguments with which calls make a layer or a function of the zip."""
     if archive.size <= MAX_DIRECT:
         return {"ZipFile": archive.path.read_bytes()}
     bucket, key = bucket_name(aws.account, aws.region), f"{archive.sha256}.zip"
@@ -29,12 +29,12 @@ def uploaded(aws: AWS, archive: Archive) -> dict[str, Any]:
 
 
 def discard(aws: AWS, content: Mapping[str, Any]) -> None:
-    """After the call that took it: AWS has a copy of its own."""
+    """Deletes the uploaded zip after the call, since AWS has its own copy."""
     if "S3Bucket" in content:
         aws.buckets.delete_object(Bucket=content["S3Bucket"], Key=content["S3Key"])
 
 
 def delete_empty_bucket(aws: AWS) -> None:
-    """Unless there is none, or another deploy has something in it."""
+    """Deletes the bucket, unless another deploy has something in it."""
     with absent("NoSuchBucket", "BucketNotEmpty"):
         aws.buckets.delete_bucket(Bucket=bucket_name(aws.account, aws.region))

@@ -1,4 +1,4 @@
-"""Published versions of a project's function: those that are releases, and those that somebody published by hand."""
+"""Reads the published versions of a project's function: those that are releases, and those published by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...config.project import Network
 from .client import AWS
 from .pins import Pin, read_pin
 
-# The reason of a release that came with a CloudFormation stack (template.py).
+# The reason of a release that a CloudFormation stack has made (template.py).
 STACK = "stack"
 DESCRIPTION = re.compile(r"v(\d+) ([0-9a-f]{32}) (.+)", re.ASCII)
 
@@ -24,7 +24,7 @@ def layers_of(configuration: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A published version; its description is `v3 IDENTITY REASON`, all of them the release's."""
+    """Is a published version that is a release; its description is `v3 IDENTITY REASON`."""
 
     number: str
     release: int
@@ -39,7 +39,7 @@ class Version:
 
     @property
     def token_hash(self) -> str | None:
-        """Of the project's token, without the deploy's own."""
+        """Returns the hash of the project's token, without that of the deploy's own."""
         return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
 
     @property
@@ -57,13 +57,13 @@ class Version:
 
     @property
     def made_at(self) -> float:
-        """Seconds since the epoch."""
+        """Returns its time in seconds since 1970."""
         return calendar.timegm(time.strptime(self.configuration["LastModified"][:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 @dataclass(frozen=True, slots=True)
 class HandMade:
-    """A version that is no release: somebody published it by hand, or changed what homeport had described."""
+    """Is a version that is no release: somebody has published it by hand, or changed its description."""
 
     number: str
     description: str
@@ -71,7 +71,7 @@ class HandMade:
 
 
 def read_versions(aws: AWS, name: str) -> tuple[tuple[Version, ...], tuple[HandMade, ...]]:
-    """Of function `name`, each oldest first."""
+    """Returns the releases and the other versions of function `name`, both oldest first."""
     pages = aws.functions.get_paginator("list_versions_by_function").paginate(FunctionName=name)
     published = [one for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
     found = [_read(one) for one in sorted(published, key=lambda one: int(one["Version"]))]
@@ -86,6 +86,6 @@ def _read(configuration: Mapping[str, Any]) -> Version | HandMade:
     match = DESCRIPTION.fullmatch(description)
     if match is None:
         return HandMade(number, description, tuple(layers_of(configuration)))
-    # Behind it the hash of its token, so that another token makes another version.
+    # The hash of its token follows, so that another token makes another version.
     reason = STACK if match[3].startswith(STACK) else match[3]
     return Version(number, int(match[1]), match[2], reason, configuration)

@@ -33,7 +33,7 @@ class Carried:
     scope: Scope
     said: tuple[Posted, ...]
 
-    def pack(self) -> bytes:
+    def to_bytes(self) -> bytes:
         scope = self.scope
         fields = {key: scope.get(key) for key in _OF_SCOPE}
         asked = {"query": scope["query_string"].decode("latin-1"), "headers": _texts(scope["headers"])}
@@ -41,7 +41,7 @@ class Carried:
         return json.dumps({"name": self.name, "scope": fields, "said": said, **asked}).encode()
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Carried:
+    def from_bytes(cls, packed: bytes) -> Carried:
         """Returns the stream that `pack` has encoded.
 
         Raises ValueError for anything else.

@@ -36,7 +36,7 @@ class CarriedStreams:
         self._guard.carry(self._give)
 
     def _give(self, carried: Carried) -> bool | None:
-        told = carried.pack()
+        told = carried.to_bytes()
         transport = self._transport(carried.scope)
         if transport is None or carried.scope["http_version"] != "1.1" or len(told) > MAX_TOLD:
             return None
@@ -66,7 +66,7 @@ class CarriedStreams:
         """Continues a stream, whose description is read from the descriptor `told`."""
         try:
             os.set_blocking(told, False)
-            carried = Carried.unpack(os.read(told, MAX_TOLD))
+            carried = Carried.from_bytes(os.read(told, MAX_TOLD))
         except (OSError, ValueError):
             connection.close()
             return

@@ -80,7 +80,7 @@ class EmptyRoom:
         _show_only(room, trees or {})
         linux.keep_capabilities(self.kept)
         if not self.kept:
-            # They are counted by user namespace, and there is nobody else in this one.
+            # Processes are counted by user namespace, and this one has no others.
             limit_processes()
         with self.first:
             if lifeline is not None:
@@ -219,7 +219,7 @@ def keep_memory_private() -> None:
 
 @cache
 def can_hide(home: Path) -> bool:
-    """Whether `enter` works here, tried by a process of its own."""
+    """Tells whether `enter` works here, which a process of its own tries."""
     if sys.platform != "linux":
         return False
     child = os.fork()

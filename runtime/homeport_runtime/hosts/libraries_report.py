@@ -1,4 +1,4 @@
-"""What a deploy is told of the libraries that a server is built with, as plain data for its inspection."""
+"""Reports the libraries of a server to its deploy, as plain data in its inspection."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from ..takeover.transports import check_places
 
 
 def libraries_report(layer: Path) -> dict[str, list[dict[str, str]]]:
-    """`untried` are SDKs in `layer` that are newer than what homeport was tried with; `gaps` are parts of libraries
-    that were looked for in vain while the server was started in this process.
+    """Returns what is to be reported about the server's libraries.
+
+    `untried` are SDKs in `layer` that are newer than what homeport was tried with; `gaps` are parts of libraries that
+    were missing when the server was started in this process.
     """
     check_places()
     return {

@@ -1,8 +1,8 @@
-"""What homeport uses of other people's libraries beyond what they promise: one module for each library.
+"""Contains what homeport uses of other libraries beyond what they promise, with one module for each library.
 
-`tried` has the versions with which these parts were there, and `gaps` records those that a newer one lacks, so that a
-deploy can say both. Three modules elsewhere know a library from inside, too: `takeover/transports` replaces the methods
-with which SDKs and ASGI servers start to serve, `hosts/http_connection` is uvicorn's HTTP protocol with more to tell,
-and `protocol/endpoints` reads the routes of Starlette apps. Servers, takeover and loading import this room, and it
-imports a library only for a server that has loaded it.
+`tried` has the versions in which these parts were found, and `gaps` records those that a newer one lacks, so that a
+deploy can report both. Three modules elsewhere use a library's internals, too: `takeover/transports` replaces the
+methods with which SDKs and ASGI servers start to serve, `hosts/http_connection` extends uvicorn's HTTP protocol, and
+`protocol/endpoints` reads the routes of Starlette apps. Servers, takeover and loading import this room, and it imports
+a library only for a server that has loaded it.
 """

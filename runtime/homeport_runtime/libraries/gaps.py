@@ -1,4 +1,4 @@
-"""Parts of libraries that homeport relies on and did not find; without a record, what they are for fails silently."""
+"""Records parts of libraries that homeport relies on and did not find, since what needs them would fail silently."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gap:
-    """`part` of `library` is not where it was in all versions that were tried; `effect` is what that means to clients
-    or to the program.
+    """Says that `part` of `library` is not where it was in all versions that were tried.
+
+    `effect` is what that means to clients or to the program.
     """
 
     library: str
@@ -16,7 +17,7 @@ class Gap:
     effect: str
 
 
-# Of this process, each once and in the order in which they were met; a fork has those of its zygote.
+# The gaps of this process, each once and in the order of their detection; a fork has those of its zygote.
 _FOUND: dict[Gap, None] = {}
 
 

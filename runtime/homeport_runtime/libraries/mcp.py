@@ -1,4 +1,4 @@
-"""What is known of mcp 1.x and 2.x from inside: the low-level server in a server, and what of it is replaced."""
+"""Uses internals of mcp 1.x and 2.x: the low-level server within a server, and what is replaced in it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from .gaps import record_gap
 
-# Gives the key (32 bytes) when something is sealed or opened: few servers ever ask for it.
+# Returns the key (32 bytes) when something is sealed or opened, which few servers do.
 StateKey = Callable[[], bytes]
 Handler = Callable[[Any], Awaitable[Any]]
 
 
 def lowlevel_of(server: Any) -> Any:
-    """The low-level server of a FastMCP (mcp 1.x, fastmcp) or an MCPServer; `server` itself if it is one."""
+    """Returns the low-level server of a FastMCP (mcp 1.x, fastmcp) or an MCPServer; `server` itself if it is one."""
     for name in ("_mcp_server", "_lowlevel_server"):
         if hasattr(server, name):
             return getattr(server, name)
@@ -25,52 +25,53 @@ def lowlevel_of(server: Any) -> Any:
 
 
 def speaks_modern(lowlevel: Any) -> bool:
-    """Whether it answers protocol 2026-07-28 itself, as mcp 2.x does."""
+    """Tells whether a server answers protocol 2026-07-28 itself, as mcp 2.x does."""
     return hasattr(lowlevel, "streamable_http_app")
 
 
 def has_streamable_http() -> bool:
-    """Not before mcp 1.8."""
+    """Tells whether this mcp has streamable HTTP, which is so from 1.8 on."""
     return find_spec("mcp.server.streamable_http_manager") is not None
 
 
 def has_auth(server: Any) -> bool:
-    """Whether a FastMCP of mcp 1.x was told to check who calls."""
+    """Tells whether a FastMCP of mcp 1.x authenticates its callers."""
     settings = getattr(server, "settings", None)
     return bool(getattr(settings, "auth", None) or getattr(server, "_auth_server_provider", None))
 
 
 def change_settings(settings: Any, **changes: Any) -> None:
-    """Sets those of the settings that this release of the SDK has already."""
+    """Changes those of the settings that this release of the SDK has."""
     for name, value in changes.items():
         if hasattr(settings, name):
             setattr(settings, name, value)
 
 
 def forget_app(server: Any) -> None:
-    """The next app of a FastMCP of mcp 1.x is made with its settings as they are then."""
+    """Lets a FastMCP of mcp 1.x make its next app with its present settings."""
     server._session_manager = None
 
 
 def settle_version(lowlevel: Any) -> None:
-    """A server without a version of its own has its SDK's, which the SDK would look up among the installed packages
-    for each session: in stateless mode for each request.
+    """Sets the version of a server that has none to the SDK's.
+
+    The SDK would look it up among the installed packages for each session, which in stateless mode is each request.
     """
     if not lowlevel.version:
         lowlevel.version = lowlevel.create_initialization_options().server_version
 
 
 def say_of_itself(lowlevel: Any, initialization: Any) -> None:
-    """`initialization` is what the server answers to initialize from now on."""
+    """Makes `initialization` the server's answer to initialize."""
     lowlevel.create_initialization_options = lambda *_args, **_kwargs: initialization
 
 
 @asynccontextmanager
 async def shared_lifespan(lowlevel: Any) -> AsyncIterator[None]:
-    """Enters the server's own lifespan once and hands its state to everything that would enter it again.
+    """Enters the server's own lifespan once and gives its state to everything that would enter it again.
 
-    mcp 1.x enters the lifespan for each session, which in stateless mode is each request; mcp 2.x for each
-    HTTP+SSE connection.
+    mcp 1.x enters the lifespan for each session, which in stateless mode is each request; mcp 2.x for each HTTP+SSE
+    connection.
     """
     original: Callable[[Any], AbstractAsyncContextManager[Any]] = lowlevel.lifespan
     async with original(lowlevel) as state:
@@ -87,8 +88,9 @@ async def shared_lifespan(lowlevel: Any) -> AsyncIterator[None]:
 
 
 def wrap_handlers(lowlevel: Any, middleware: Any, wrap: Callable[[Handler], Handler]) -> None:
-    """Puts `middleware` (mcp 2.x), or what `wrap` makes of each handler (mcp 1.x), next to the handlers: all other
-    middleware is around it. Handlers that are registered later are left as they are by mcp 1.x.
+    """Puts `middleware` (mcp 2.x), or what `wrap` makes of each handler (mcp 1.x), inside all other middleware.
+
+    In mcp 1.x this does not affect handlers that are registered later.
     """
     if hasattr(lowlevel, "middleware"):
         lowlevel.middleware.append(middleware)
@@ -98,7 +100,7 @@ def wrap_handlers(lowlevel: Any, middleware: Any, wrap: Callable[[Handler], Hand
 
 
 def watch_tool_errors(lowlevel: Any, watch: Callable[[], None]) -> None:
-    """`watch` is called while mcp 1.x makes an answer of what a tool has raised; other versions log it themselves."""
+    """Calls `watch` while mcp 1.x makes an answer of a tool's exception; other versions log it themselves."""
     make: Callable[[str], Any] | None = getattr(lowlevel, "_make_error_result", None)
     if make is None:
         return
@@ -111,16 +113,16 @@ def watch_tool_errors(lowlevel: Any, watch: Callable[[], None]) -> None:
 
 
 def know_tool_schemas(lowlevel: Any, lookup: Callable[[str], Mapping[str, Any] | None]) -> None:
-    """mcp 2.x asks `lookup` for a tool's input schema, unless the server has an answer of its own."""
+    """Lets mcp 2.x find a tool's input schema by `lookup`, unless the server has an answer of its own."""
     if getattr(lowlevel, "get_tool_input_schema", "not yet") is None:
         lowlevel.get_tool_input_schema = lookup
 
 
 def leave_names_to_the_guard() -> None:
-    """An SDK app made without a host allows localhost only and answers 421 to the deployment's real names.
+    """Turns off the SDK's check of Host and Origin, which would answer 421 to the deployment's real names.
 
-    The guard has compared Host and Origin with these names before the app sees a request. That no check is left, an
-    inspection tries (app.py): it may have moved in a newer version.
+    An SDK app that was made without a host allows localhost only, and the guard has checked both before the app gets a
+    request. The check may have moved in a newer version, so an inspection tests that none is left (app.py).
     """
     security = getattr(sys.modules.get("mcp.server.transport_security"), "TransportSecurityMiddleware", None)
     if security is not None:
@@ -129,15 +131,15 @@ def leave_names_to_the_guard() -> None:
 
 
 def seal_request_state(lowlevel: Any, key: StateKey | None, audience: str | None = None) -> None:
-    """One key for the requestState of every worker of a project, None for one of this process alone.
+    """Seals requestState with one key for every worker of a project; None leaves each process its own key.
 
     A server of protocol 2026-07-28 that needs more input gives the client a sealed `requestState`; the client sends it
-    back with its answers. mcp 2.x seals with a key of the process unless it is told one, so that another worker refuses
-    the retry with -32602: the boundary in the server's middleware is replaced by one with the project's key.
+    back with its answers. mcp 2.x seals with a key of the process unless it gets one, so that another worker would
+    refuse the retry with -32602. So the boundary in the server's middleware is replaced by one with the project's key.
     """
     boundary, security = _state_boundary()
     places = [index for index, each in enumerate(lowlevel.middleware) if boundary and isinstance(each, boundary)]
-    # A low-level server has one only where its program has put it.
+    # A low-level server has one only if its program has added it.
     if not places and audience is not None:
         record_gap(
             "mcp",
@@ -152,7 +154,7 @@ def seal_request_state(lowlevel: Any, key: StateKey | None, audience: str | None
 
 
 def _state_boundary() -> tuple[Any, Any]:
-    """The SDK's classes, None where they are not."""
+    """Returns the SDK's classes, None for both if they do not exist."""
     try:
         from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
     except ImportError:
@@ -161,7 +163,7 @@ def _state_boundary() -> tuple[Any, Any]:
 
 
 class _SharedCodec:
-    """The SDK's own codec, under the key as it is at that moment."""
+    """Is the SDK's own codec, with the key of the moment."""
 
     def __init__(self, key: StateKey) -> None:
         self._key = key
@@ -171,7 +173,10 @@ class _SharedCodec:
         return sealed
 
     def unseal(self, token: str) -> bytes:
-        """Raises mcp's InvalidRequestState."""
+        """Returns the payload of a token.
+
+        Raises mcp's InvalidRequestState if it was sealed with another key.
+        """
         payload: bytes = self._codec().unseal(token)
         return payload
 
@@ -182,7 +187,9 @@ class _SharedCodec:
 
 
 def session_message() -> Callable[[Any], Any] | None:
-    """What mcp 1.8 and later wrap each message into on a server's streams, and 1.4.0 alone before them."""
+    """Returns what wraps each message on a server's streams: mcp 1.8 and later have SessionMessage, 1.4.0 has its own
+    frame.
+    """
     try:
         from mcp.shared.message import SessionMessage
     except ImportError:

@@ -1,6 +1,6 @@
-"""Pydantic models of packages, built when they are first used: an MCP SDK has hundreds, and a call needs a few of them.
+"""Defers building the Pydantic models of packages until their first use: an MCP SDK has hundreds, and a call needs few.
 
-It is what pydantic's own setting `defer_build` does, for the classes that are made while it is on.
+It does what pydantic's own setting `defer_build` does, for the classes that are defined while it is on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
-# From this version on two threads may use the same model for the first time (pydantic, pull request 13438).
+# Since this version two threads may use the same model for the first time (pydantic, pull request 13438).
 SAFE_SINCE = (2, 14)
 
 
 class DeferredModels:
-    """While a package's module is executed, new models are deferred. The user's own are built at once, as ever."""
+    """Defers new models while a package's module is executed; the user's own are built at once."""
 
     def __init__(self) -> None:
         self._depth = 0
@@ -27,12 +27,12 @@ class DeferredModels:
             execute(module)
         finally:
             self._depth -= 1
-            # Also True: it may be this module that has imported pydantic.
+            # This may also turn it on, if this module has imported pydantic.
             _defer(self._depth > 0)
 
 
 def _defer(on: bool) -> None:
-    """Every model inherits the settings of pydantic's own."""
+    """Changes the settings of pydantic's own base class, which every model inherits."""
     main = sys.modules.get("pydantic.main")
     if main is None or not hasattr(main, "create_model"):
         return
@@ -46,5 +46,5 @@ def _defer(on: bool) -> None:
 
 @cache
 def _is_safe(version: str) -> bool:
-    """Asked twice for each module that a cold start imports."""
+    """Tells whether this version can defer; cached, since a cold start asks twice for each module."""
     return tuple(int(part) for part in version.split(".")[:2]) >= SAFE_SINCE

@@ -1,4 +1,4 @@
-"""What an event loop that has ended leaves behind in sse-starlette, and the next loop would wait on for ever."""
+"""Removes what an ended event loop leaves in sse-starlette, and what would block the next loop for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def forget_ended_loops() -> None:
-    """Called before a loop of this process serves, which may be the second one: a zygote has rehearsed in another.
+    """Prepares the library for a loop that is about to serve, which may be the second, as after a zygote's rehearsal.
 
     sse-starlette 1 and 2 keep the event that ends their streams in a class variable, bound to the loop that made it.
     """

@@ -1,4 +1,4 @@
-"""The versions of libraries that homeport has been tried with: beyond them, parts that it relies on may have moved."""
+"""Lists the versions of libraries that homeport was tried with, beyond which parts that it relies on may have moved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# A distribution's name to its oldest and its newest version that `make sdk-matrix` and the tests have served.
+# The oldest and the newest version of each distribution that `make sdk-matrix` and the tests have served.
 TRIED: Mapping[str, tuple[str, str]] = {
     "fastmcp": ("2.2.0", "4.2.3"),
     "mcp": ("1.0.0", "2.3.0"),
@@ -16,40 +16,40 @@ TRIED: Mapping[str, tuple[str, str]] = {
     "starlette": ("0.27", "1.10.0"),
     "uvicorn": ("0.30", "0.54.0"),
 }
-# Those whose minor releases change what servers are made of.
+# The libraries whose minor releases change what servers are made of.
 SDKS = ("fastmcp", "mcp")
 
 
 @dataclass(frozen=True)
 class Untried:
-    """A library in a layer, whose version is of a later minor release than the newest that was tried."""
+    """Is a library in a layer whose minor release is later than the newest that was tried."""
 
     library: str
     version: str
 
     @property
     def tried(self) -> str:
-        """The newest minor release that was tried, such as 4.2."""
+        """Returns the newest minor release that was tried, such as 4.2."""
         return _text(_minor(TRIED[self.library][1]))
 
     @property
     def pin(self) -> str:
-        """The requirement that keeps to what was tried."""
+        """Returns the requirement that limits the library to what was tried."""
         return f"{self.library}{limit(self.library)}"
 
     def sentence(self, homeport: str) -> str:
-        """What a person is told; `homeport` is the version that they have."""
+        """Returns the sentence for the person, who has the version `homeport`."""
         return f"homeport {homeport} has been tried with {self.library} up to {self.tried}; this is {self.version}"
 
 
 def limit(library: str) -> str:
-    """The version specifier that keeps `library` to what was tried."""
+    """Returns the version specifier that limits `library` to what was tried."""
     major, minor = _minor(TRIED[library][1])
     return f"<{_text((major, minor + 1))}"
 
 
 def untried(layer: Path) -> Iterator[Untried]:
-    """The libraries in `layer` that are newer than what was tried, by their metadata."""
+    """Yields the libraries in `layer` that are newer than what was tried, by their metadata."""
     for path in sorted(layer.glob("*.dist-info")):
         name, _, version = path.name.removesuffix(".dist-info").partition("-")
         library = name.lower().replace("_", "-")
@@ -58,12 +58,12 @@ def untried(layer: Path) -> Iterator[Untried]:
 
 
 def untried_sdks(layer: Path) -> Iterator[Untried]:
-    """Those of them that servers are made of."""
+    """Yields the untried libraries of a layer that servers are made of."""
     return (each for each in untried(layer) if each.library in SDKS)
 
 
 def _minor(version: str) -> tuple[int, int]:
-    """Major and minor number; (0, 0) for what is no such version."""
+    """Returns the major and minor number of a version, (0, 0) if it has another form."""
     found = re.match(r"(\d+)(?:\.(\d+))?", version)
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 

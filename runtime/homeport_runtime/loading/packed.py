@@ -1,6 +1,7 @@
-"""A layer's bytecode in one file: modules are found without a search of the path, and read without opening a file each.
+"""Loads a layer's bytecode from one file, so that modules are found without searching the path and opening files.
 
-The pack holds what a server was seen to import. Everything else, and all of it for another Python, is found as ever.
+The pack contains what a server was seen to import. Everything else, and all of it for another Python, is found as
+usual.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from types import CodeType, ModuleType
 from ..libraries.pydantic import DeferredModels
 
 FILE_NAME = "homeport.pack"
-# Of a .pyc: magic number, flags, and the source's date and size or its hash (PEP 552).
+# The bytes of a .pyc's header: magic number, flags, and the source's date and size or its hash (PEP 552).
 PYC_HEADER = 16
 
 
-def pack(bytecode: Mapping[str, bytes]) -> bytes:
-    """What `install` reads. `bytecode` has the .pyc of each source file, by its path in the layer."""
+def pack_bytecode(bytecode: Mapping[str, bytes]) -> bytes:
+    """Returns a pack for `install`; `bytecode` has the .pyc of each source file by its path in the layer."""
     index: dict[str, tuple[str, int, int]] = {}
     code = b"".join(pyc[PYC_HEADER:] for pyc in bytecode.values())
     start = 0
@@ -38,7 +39,7 @@ def pack(bytecode: Mapping[str, bytes]) -> bytes:
 
 
 def install(layer: Path) -> None:
-    """Has the modules in `layer`, which is on the path, loaded from its pack, if there is one for this Python."""
+    """Loads the modules in `layer`, which is on the path, from its pack, if there is one for this Python."""
     file = layer / FILE_NAME
     if not file.exists():
         return
@@ -51,7 +52,7 @@ def install(layer: Path) -> None:
 
 
 class PackLoader(SourceFileLoader):
-    """`code` is the module's, marshalled."""
+    """Loads a module from `code`, which is marshalled."""
 
     MODELS = DeferredModels()
 
@@ -68,7 +69,7 @@ class PackLoader(SourceFileLoader):
 
 
 class PackFinder(MetaPathFinder):
-    """Finds a module where the path would find it: what comes before the layer on a path comes before the pack."""
+    """Finds a module where the path would find it: entries before the layer on a path come before the pack."""
 
     def __init__(self, layer: str, modules: Mapping[str, tuple[str, int, int]], code: memoryview) -> None:
         self._layer = layer

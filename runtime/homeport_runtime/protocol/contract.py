@@ -16,7 +16,7 @@ PROBE_HOST = "127.0.0.1:80"
 USUAL_HTTP = ("/mcp", "/mcp/", "/")
 USUAL_SSE = ("/sse", "/sse/")
 
-# A name that no server would let in unless it lets in all, as the guard wants it to.
+# A name that a server only allows if it allows all of them, as it should behind the guard.
 OTHER_HOST = "homeport.invalid"
 MISDIRECTED = 421
 
@@ -84,9 +84,10 @@ async def read_contract(app: ASGIApp, endpoints: Sequence[Endpoint]) -> Contract
 
 
 async def refuses_names(app: ASGIApp, endpoint: Endpoint) -> bool:
-    """Whether it answers by a check of Host headers of its own, as the SDKs' for DNS rebinding does (HTTP 421).
+    """Tells whether the endpoint checks Host headers itself, as the SDKs do against DNS rebinding (HTTP 421).
 
-    What is sent is no message: whoever checks names does so before, and no other server would wait for more.
+    The request is no message, since names are checked before the message is read, and every other server refuses it at
+    once.
     """
     return await Probe(app, OTHER_HOST, endpoint.path).status(b"?") == MISDIRECTED
 

@@ -88,7 +88,7 @@ class Probe:
         await self._leave()
 
     async def status(self, body: bytes) -> int:
-        """The HTTP status that a POST of `body` is answered with, whatever else the answer says."""
+        """Returns the HTTP status of the answer to a POST of `body`."""
         status, _, _ = await self._send("POST", body)
         return status
 

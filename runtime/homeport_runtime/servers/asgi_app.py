@@ -1,4 +1,4 @@
-"""An ASGI app of the user's own (Starlette, FastAPI, or any callable): served as it is."""
+"""Serves an ASGI app of the user's own (Starlette, FastAPI, or any callable) as it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import ServeOptions, class_names
 
 class ASGIAppServer:
     kind = "asgi"
-    # What the app speaks is its own business: nothing is translated on the way.
+    # Nothing is translated, since the app decides which protocol it speaks.
     stateless = None
 
     @classmethod
@@ -25,7 +25,7 @@ class ASGIAppServer:
             return True
         if inspect.isclass(candidate):
             return False
-        # Of an instance, what its class says: objects that stand for others answer to every attribute, or raise.
+        # The class is asked, since proxy objects have every attribute, or raise an error.
         function = candidate if inspect.isroutine(candidate) else getattr(type(candidate), "__call__", None)  # noqa: B004
         if not inspect.iscoroutinefunction(function):
             return False
@@ -37,7 +37,7 @@ class ASGIAppServer:
 
     def __init__(self, server: ASGIApp, _options: ServeOptions) -> None:
         self.app = server
-        # What the app's lifespan has left for its requests (ASGI, lifespan protocol, "Lifespan State").
+        # The state that the app's lifespan shares with its requests (ASGI, lifespan protocol, "Lifespan State").
         self._state: dict[str, Any] = {}
         self.http: ASGIApp = self._serve
         self.sse: ASGIApp | None = None
@@ -48,7 +48,7 @@ class ASGIAppServer:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """The lifespan protocol of ASGI 3; an app that does not speak it fails at once and is served without."""
+        """Runs the lifespan protocol of ASGI 3; an app that does not support it fails at once and is served without."""
         to_app: asyncio.Queue[Message] = asyncio.Queue()
         from_app: asyncio.Queue[Message] = asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
@@ -56,7 +56,7 @@ class ASGIAppServer:
         async def run() -> None:
             try:
                 await self.app(scope, to_app.get, from_app.put)
-                # One that just returns has not heard of it.
+                # An app that returns at once does not support the protocol.
                 await from_app.put({"type": "lifespan.unsupported"})
             except Exception as error:
                 await from_app.put({"type": "lifespan.unsupported", "error": error})
@@ -76,4 +76,4 @@ class ASGIAppServer:
             await asyncio.wait([task])
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """Nothing to learn: the app's tools are its own business."""
+        """Does nothing, since the app answers for its tools itself."""

@@ -1,4 +1,4 @@
-"""What every kind of server is turned into."""
+"""Defines the adapter into which every kind of server is turned."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..libraries.mcp import StateKey
 
 @dataclass(frozen=True)
 class Given:
-    """What a program said of how its server is to be served, None where it said nothing.
+    """Holds the options with which a program would serve, None where it gave none.
 
-    `transport` is `stdio`, `http`, `sse`, or `app` for an ASGI app; `path` is where it would answer; `middleware` are
-    Starlette's, around the app; `initialization` is what a low-level server answers to initialize.
+    `transport` is `stdio`, `http`, `sse`, or `app` for an ASGI app. `path` is where it would answer. `middleware` is
+    Starlette's, around the app. `initialization` is a low-level server's answer to initialize.
     """
 
     transport: str = "stdio"
@@ -30,9 +30,10 @@ class Given:
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """How a server is served: `sessions` keeps state per client; `state_key` gives the key that seals what travels
-    through clients, the same for all workers of a project; None makes one for this process alone. `given` is the
-    program's.
+    """Says how a server is served.
+
+    `sessions` keeps state per client. `state_key` returns the key that seals what travels through clients, the same for
+    all workers of a project; None uses a key of this process. `given` are the program's options.
     """
 
     sessions: bool = False
@@ -41,11 +42,11 @@ class ServeOptions:
 
 
 class ServerAdapter(Protocol):
-    """One kind of server. `http` answers /mcp and every path that is not ours, `sse` answers /sse and /messages/, None
-    where that is to go through `http`.
+    """Serves one kind of server.
 
-    `stateless` is /mcp without sessions for a server of the older era, onto which protocol 2026-07-28 is translated;
-    None for a server that speaks it. `lifespan` is entered once per process, before the first request.
+    `http` answers /mcp and every path that is not homeport's own. `sse` answers /sse and /messages/; None lets `http`
+    answer these. `stateless` is /mcp without sessions for a server of the older era, for which protocol 2026-07-28 is
+    translated; None for a server that speaks it. `lifespan` is entered once per process, before the first request.
     """
 
     kind: str
@@ -56,17 +57,18 @@ class ServerAdapter(Protocol):
     def lifespan(self) -> AbstractAsyncContextManager[None]: ...
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """Told once, after warming up, what tools/list answered."""
+        """Receives once, after warming up, the tools that tools/list has returned."""
 
 
 def class_names(candidate: object) -> tuple[str, ...]:
-    """The qualified names along the MRO: a kind is recognised by these, so that nothing has to be imported."""
+    """Returns the qualified names along the MRO, by which a kind is recognised without importing anything."""
     return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(candidate).__mro__)
 
 
 def known_arguments(function: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
-    """Those of the arguments that this release of the SDK's function takes already; a function of the user's own may
-    hand on whatever it gets.
+    """Returns those of the arguments that this release of the SDK's function accepts.
+
+    A function with `**kwargs` may pass all of them on.
     """
     parameters = inspect.signature(function).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

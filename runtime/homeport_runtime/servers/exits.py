@@ -1,4 +1,4 @@
-"""What a tool, a resource or a prompt does to end the process is the error of that one call."""
+"""Turns a tool's, resource's or prompt's attempt to end the process into an error of that one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ logger = logging.getLogger("homeport")
 
 
 class EndedItself(Exception):
-    """A handler called sys.exit, or was interrupted: both would end the event loop, and with it all other calls."""
+    """Says that a handler called sys.exit, or was interrupted, which would end the event loop and so
+    all other calls.
+    """
 
     def __init__(self, stop: BaseException) -> None:
         said = f": {stop}" if str(stop) else ""
@@ -21,8 +23,8 @@ class EndedItself(Exception):
 
 
 def contain_exits(lowlevel: Any) -> None:
-    """Turns SystemExit and KeyboardInterrupt of a low-level server's handlers into an exception that its SDK answers
-    with, and that all other middleware knows.
+    """Turns SystemExit and KeyboardInterrupt of a low-level server's handlers into an exception that
+    its SDK answers.
     """
     wrap_handlers(lowlevel, _contained, _containing)
 
@@ -40,7 +42,7 @@ def _containing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except (SystemExit, KeyboardInterrupt) as stop:
-            # mcp 1.x answers and says nothing about it.
+            # mcp 1.x answers without logging it.
             logger.exception("a call raised %s", type(stop).__name__)
             raise EndedItself(stop) from stop
 

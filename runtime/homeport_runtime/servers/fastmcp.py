@@ -1,4 +1,4 @@
-"""fastmcp 2, 3 and 4: one class name, one way to make an app, small differences in what it takes."""
+"""Serves fastmcp 2, 3 and 4, which have the same class name and make an app in the same way, with small differences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FastMCPServer:
         if options.sessions and not is_modern:
             self._stateless = _http_app(server, given, stateless=True)
         self.stateless = None if is_modern else self._stateless
-        # Middleware may go by the path: what it would not see must not be there.
+        # Middleware may depend on the path, so no stream may be served without it.
         self.sse: ASGIApp | None = None if given.middleware else server.http_app(path="/sse", transport="sse")
         self._schemas = ToolSchemas()
         if is_modern:
@@ -40,7 +40,7 @@ class FastMCPServer:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        # Each app's lifespan enters the server's own, which happens once: entering one serves HTTP+SSE too.
+        # Each app's lifespan enters the server's own, which happens once, so entering one serves HTTP+SSE too.
         async with AsyncExitStack() as stack:
             for app in dict.fromkeys((self.http, self._stateless)):
                 await stack.enter_async_context(app.router.lifespan_context(app))
@@ -52,7 +52,7 @@ class FastMCPServer:
 
 
 def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
-    """As the program has said; where it said nothing, the server's own settings decide whether it answers in JSON."""
+    """Returns the app with the program's options; else the server's own settings decide whether it answers in JSON."""
     options: dict[str, Any] = {"stateless_http": stateless}
     if given.json_response is not None:
         options["json_response"] = given.json_response
@@ -63,7 +63,7 @@ def _http_app(server: Any, given: Given, *, stateless: bool) -> Any:
 
 
 def _path(given: Given) -> str:
-    """Where the app itself answers. Middleware may go by the path: it sees the one that it knows."""
+    """Returns the app's own path, which is kept because middleware may depend on it."""
     if given.transport == "sse" and given.middleware:
         return given.path or "/sse"
     return given.path or "/mcp" if given.transport == "http" else "/mcp"

@@ -1,4 +1,4 @@
-"""The low-level `Server` of mcp 1.x and 2.x: it has no HTTP+SSE app, and in 1.x no HTTP app either."""
+"""Serves the low-level `Server` of mcp 1.x and 2.x, which has no HTTP+SSE app, and in 1.x no HTTP app either."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .tool_schemas import ToolSchemas
 
 
 class LowLevelServer:
-    """Both generations: the session manager has kept its name and its arguments."""
+    """Serves both generations, since the session manager has kept its name and its arguments."""
 
     kind = "lowlevel"
 
@@ -38,7 +38,7 @@ class LowLevelServer:
         contain_exits(server)
         initialization = options.given.initialization
         if initialization is not None:
-            # What the program hands to run().
+            # The program has passed these to run().
             say_of_itself(server, initialization)
         is_modern = speaks_modern(server)
         self._http = SessionManager(server, sessions=options.sessions)
@@ -54,7 +54,7 @@ class LowLevelServer:
             log_tool_errors(server)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The manager answers on every path that it is given.
+        # The manager would answer on every path.
         if scope["path"] == "/mcp":
             await self._http.handle(scope, receive, send)
         else:

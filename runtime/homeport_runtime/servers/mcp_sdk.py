@@ -1,4 +1,4 @@
-"""The high-level servers of the mcp package: `FastMCP` of 1.x and `MCPServer` of 2.x."""
+"""Serves the high-level servers of the mcp package: `FastMCP` of 1.x and `MCPServer` of 2.x."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .tool_errors import log_tool_errors
 
 
 class FastMCP1Server:
-    """mcp 1.x `FastMCP`: options are its settings, read when the app is made."""
+    """Serves `FastMCP` of mcp 1.x, whose options are settings that are read when the app is made."""
 
     kind = "mcp1-fastmcp"
 
@@ -44,7 +44,7 @@ class FastMCP1Server:
         )
         if options.given.json_response is not None:
             change_settings(server.settings, json_response=options.given.json_response)
-        # Made with the old settings if the server's own module asked for an app already.
+        # The server's own module may have made one with the old settings.
         forget_app(server)
         self._lowlevel = lowlevel_of(server)
         contain_exits(self._lowlevel)
@@ -55,7 +55,7 @@ class FastMCP1Server:
         self._stateless = SessionManager(self._lowlevel, sessions=False)
         self.stateless: ASGIApp | None = self._stateless.handle if options.sessions else self.http
         if options.sessions and has_auth(server):
-            # The app checks tokens, and a session manager beside it would not: this server is left to its own era.
+            # The app checks tokens, and a session manager beside it would not, so this server only speaks its own era.
             self.stateless = None
         self.sse: ASGIApp | None = server.sse_app()
 
@@ -66,11 +66,11 @@ class FastMCP1Server:
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """This protocol era does not ask for schemas before a call."""
+        """Does nothing, since this protocol era needs no schemas before a call."""
 
 
 class MCPServer2:
-    """mcp 2.x `MCPServer`."""
+    """Serves `MCPServer` of mcp 2.x."""
 
     kind = "mcp2-mcpserver"
     stateless = None
@@ -82,7 +82,7 @@ class MCPServer2:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         from mcp.server.transport_security import TransportSecuritySettings
 
-        # Host and Origin are the guard's business; the SDK's default knows only localhost and answers 421.
+        # The guard checks Host and Origin; the SDK's default allows only localhost and answers 421.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._lowlevel = lowlevel_of(server)
         contain_exits(self._lowlevel)
@@ -103,4 +103,4 @@ class MCPServer2:
             yield
 
     def learn_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """It answers the question for a tool's schema by itself."""
+        """Does nothing, since the server knows the schemas of its tools."""

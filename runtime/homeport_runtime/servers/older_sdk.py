@@ -1,5 +1,6 @@
-"""Servers of SDKs from before streamable HTTP (mcp before 1.8, fastmcp before 2.3.2): run in this process over a pair
-of memory streams, as they are over stdio, and bridged like a stdio program.
+"""Serves SDKs from before streamable HTTP (mcp before 1.8, fastmcp before 2.3.2), bridged like a stdio program.
+
+The server runs in this process, over a pair of memory streams in the place of stdio.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .stdio_bridge import Bridge
 from .stdio_program import StdioProgram
 from .tool_errors import log_tool_errors
 
-# With the module of an SDK's release that is older than the class's later place.
+# The classes, with their modules in older releases.
 FASTMCP = ("fastmcp.server.server.FastMCP", "fastmcp.server.FastMCP")
 MCP_FASTMCP = "mcp.server.fastmcp.server.FastMCP"
 LOWLEVEL = ("mcp.server.lowlevel.server.Server", "mcp.server.Server")
@@ -50,7 +51,7 @@ class OlderServer(Bridge):
 
 
 def _check_open(server: Any) -> None:
-    """What such an SDK checks in its own HTTP app would be checked by nobody."""
+    """Raises ServerError for a server with auth, which its SDK checks in its own HTTP app, and so nobody would."""
     if has_auth(server):
         raise ServerError(
             "the server has auth, and its SDK is from before streamable HTTP, so that homeport cannot keep it",
@@ -59,12 +60,14 @@ def _check_open(server: Any) -> None:
 
 
 class ObjectChild:
-    """One run of a low-level server: `exited` resolves when its `run` has ended, 0 or, if it raised, 1; `said` holds
-    the last lines of its traceback then.
+    """Is one run of a low-level server.
+
+    `exited` resolves when its `run` has ended, to 0, or to 1 if it raised; `said` then holds the last lines of the
+    traceback.
     """
 
     def __init__(self, server: Any, initialization: Any, on_message: Callable[[RPC], None]) -> None:
-        # What the server's own SDK is made of.
+        # Imported late, since the server's own SDK brings these.
         import anyio
         from mcp import types
 
@@ -102,7 +105,7 @@ class ObjectChild:
             self.exited.set_result(0 if problem is None else 1)
 
     def write(self, message: Mapping[str, object]) -> None:
-        """Queues one message for the server; what is written after its end is lost."""
+        """Queues one message for the server; a message after its end is lost."""
         try:
             decoded = self._decode(message)
         except ValueError as problem:
@@ -115,7 +118,7 @@ class ObjectChild:
             self._to_server.send_nowait(self._wrap(decoded) if self._wrap else decoded)
 
     async def end(self) -> None:
-        """As a stdio server ends: at the end of what it reads; what goes on all the same is cancelled."""
+        """Ends the server by the end of its input, and cancels it if it continues."""
         await self._to_server.aclose()
         await asyncio.wait([self._run], timeout=1.0)
         self._run.cancel()

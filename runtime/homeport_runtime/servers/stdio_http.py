@@ -109,7 +109,7 @@ class StdioHTTP:
             self._program.take_notification(message, owner)
             await _send_empty(send, 202)
             return
-        async with self._program.exchange(message, owner) as replies:
+        async with self._program.ask(message, owner) as replies:
             await send_replies(receive, send, replies, stream, [])
 
 

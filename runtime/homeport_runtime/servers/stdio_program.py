@@ -18,7 +18,7 @@ CLIENT_INFO = {"name": "homeport", "version": "1"}
 CANCELLED = 0
 
 
-class Exchange:
+class PendingRequest:
     """Is one request under way.
 
     `owner` is the client that made it, None for homeport itself. `replies` gets the program's messages about it, the
@@ -62,7 +62,7 @@ class StdioProgram:
         self._start, self._shown = start, shown
         self._child: Child | None = None
         self._starting = asyncio.Lock()
-        self._exchanges: dict[int, Exchange] = {}
+        self._pending: dict[int, PendingRequest] = {}
         self._last_id = 0
         # The number of consecutive runs that answered no request, and the loop time at which the next may begin.
         self._failures = 0
@@ -104,10 +104,10 @@ class StdioProgram:
 
     async def _handshake(self, child: Child) -> None:
         params = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": CLIENT_INFO}
-        exchange, _ = self._send(child, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, None)
+        pending, _ = self._send(child, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, None)
         shown = self._shown
         try:
-            answer = await asyncio.wait_for(exchange.replies.get(), HANDSHAKE_TIMEOUT_S)
+            answer = await asyncio.wait_for(pending.replies.get(), HANDSHAKE_TIMEOUT_S)
         except asyncio.TimeoutError:  # noqa: UP041 - on Python 3.10 it is not the built-in one
             raise ServerError(
                 f"{shown} did not answer initialize within {HANDSHAKE_TIMEOUT_S:.0f} s",
@@ -123,18 +123,18 @@ class StdioProgram:
         self.initialized = result
         child.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    def _send(self, child: Child, request: RPC, owner: str | None) -> tuple[Exchange, int]:
+    def _send(self, child: Child, request: RPC, owner: str | None) -> tuple[PendingRequest, int]:
         self._last_id += 1
-        number, exchange = self._last_id, Exchange(request, owner)
+        number, pending = self._last_id, PendingRequest(request, owner)
         forwarded = {**request, "id": number}
-        if exchange.progress_token is not None:
+        if pending.progress_token is not None:
             forwarded["params"] = {**request["params"], "_meta": {**meta_of(request), "progressToken": number}}
-        self._exchanges[number] = exchange
+        self._pending[number] = pending
         child.write(forwarded)
-        return exchange, number
+        return pending, number
 
     @asynccontextmanager
-    async def exchange(self, request: RPC, owner: str) -> AsyncIterator[asyncio.Queue[RPC]]:
+    async def ask(self, request: RPC, owner: str) -> AsyncIterator[asyncio.Queue[RPC]]:
         """Sends `request` for the client `owner` and yields the queue of replies, of which the response, without
         `method`, is last.
 
@@ -143,15 +143,15 @@ class StdioProgram:
         try:
             child = await self.start()
         except ServerError as problem:
-            failed = Exchange(request, owner)
+            failed = PendingRequest(request, owner)
             failed.answer(error(None, INTERNAL_ERROR, problem.message))
             yield failed.replies
             return
-        exchange, number = self._send(child, request, owner)
+        pending, number = self._send(child, request, owner)
         try:
-            yield exchange.replies
+            yield pending.replies
         finally:
-            if self._exchanges.pop(number, None) is not None:
+            if self._pending.pop(number, None) is not None:
                 self._tell_cancelled(number, "the client closed the connection")
 
     def answer_at_once(self, request: RPC) -> RPC | None:
@@ -185,10 +185,10 @@ class StdioProgram:
         """Cancels the request that `owner` knows as `request_id`, unless there are two, since one may be another
         client's.
         """
-        meant = [number for number, each in self._exchanges.items() if (each.owner, each.id) == (owner, request_id)]
+        meant = [number for number, each in self._pending.items() if (each.owner, each.id) == (owner, request_id)]
         if len(meant) == 1:
             self._tell_cancelled(meant[0], reason)
-            self._exchanges.pop(meant[0]).answer(error(None, CANCELLED, "Request cancelled"))
+            self._pending.pop(meant[0]).answer(error(None, CANCELLED, "Request cancelled"))
 
     def _notify(self, message: RPC) -> None:
         if self._child is not None:
@@ -205,29 +205,29 @@ class StdioProgram:
             self._answer(message)
         elif message["method"] == "notifications/progress":
             self._receive_progress(message)
-        elif message["method"] == "notifications/message" and len(self._exchanges) == 1:
-            next(iter(self._exchanges.values())).replies.put_nowait(message)
+        elif message["method"] == "notifications/message" and len(self._pending) == 1:
+            next(iter(self._pending.values())).replies.put_nowait(message)
         elif message["method"] != "notifications/cancelled":
             for listener in self._listeners:
                 listener.put_nowait(message)
 
     def _receive_response(self, message: RPC) -> None:
-        exchange = self._find(message.get("id"))
-        if exchange is not None:
-            del self._exchanges[message["id"]]
-            exchange.answer(message)
+        pending = self._find(message.get("id"))
+        if pending is not None:
+            del self._pending[message["id"]]
+            pending.answer(message)
             # An answer to initialize alone does not end a crash loop.
-            if exchange.owner is not None:
+            if pending.owner is not None:
                 self._failures = 0
 
     def _receive_progress(self, message: RPC) -> None:
         params: dict[str, Any] = message.get("params") or {}
-        exchange = self._find(params.get("progressToken"))
-        if exchange is not None:
-            exchange.replies.put_nowait({**message, "params": {**params, "progressToken": exchange.progress_token}})
+        pending = self._find(params.get("progressToken"))
+        if pending is not None:
+            pending.replies.put_nowait({**message, "params": {**params, "progressToken": pending.progress_token}})
 
-    def _find(self, number: object) -> Exchange | None:
-        return self._exchanges.get(number) if isinstance(number, int) else None
+    def _find(self, number: object) -> PendingRequest | None:
+        return self._pending.get(number) if isinstance(number, int) else None
 
     def _answer(self, request: RPC) -> None:
         """Answers a ping, and with an error requests that only a client could answer: sampling, elicitation, roots."""
@@ -245,6 +245,6 @@ class StdioProgram:
         pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S) if self._failures else 0.0
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause
-        waiting, self._exchanges = self._exchanges, {}
-        for exchange in waiting.values():
-            exchange.answer(error(None, INTERNAL_ERROR, f"the program {how} before it answered"))
+        waiting, self._pending = self._pending, {}
+        for pending in waiting.values():
+            pending.answer(error(None, INTERNAL_ERROR, f"the program {how} before it answered"))

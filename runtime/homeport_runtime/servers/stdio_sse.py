@@ -85,7 +85,7 @@ class StdioSSE:
             call.add_done_callback(self._calls[session].discard)
 
     async def _call(self, session: str, request: RPC) -> None:
-        async with self._program.exchange(request, session) as replies:
+        async with self._program.ask(request, session) as replies:
             while True:
                 reply = await replies.get()
                 self._say(session, reply)

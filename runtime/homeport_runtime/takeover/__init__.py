@@ -1,7 +1,7 @@
-"""A server is run as the program it is, and where it would start to serve, the host that runs it serves instead.
+"""Runs a server as the program it is, and takes over where the program would start to serve.
 
-What `python server.py` would offer is thereby what is offered: tools that main() registers, options that run() is
-given, what is open around it. `program.py` runs the program, `transports.py` knows where the libraries start to serve,
-`point.py` is what happens there, `hooks.py` gets to a library as soon as it is imported, and
-`replaced.py` to a program before it becomes another one.
+The server is thereby what `python server.py` would serve: it has the tools that main() registers, the options that
+run() gets, and what is open around it. `program.py` runs the program, `transports.py` knows where libraries start to
+serve, and `point.py` what happens there; `hooks.py` patches a library as soon as it is imported, and `replaced.py`
+intercepts exec.
 """

@@ -1,4 +1,4 @@
-"""Functions that are called with a module as soon as it has been imported, whoever imports it."""
+"""Calls functions with a module as soon as it has been imported, whoever imports it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Hook = Callable[[Any], None]
 
 
 class Hooks(MetaPathFinder):
-    """Calls `hooks[name]` with the module of that name: now if it is there, else behind its import, and once."""
+    """Calls `hooks[name]` once with the module of that name: at once if it is imported, otherwise after its import."""
 
     def __init__(self, hooks: Mapping[str, Hook]) -> None:
         self._hooks = dict(hooks)
@@ -29,7 +29,7 @@ class Hooks(MetaPathFinder):
         hook = self._hooks.get(fullname)
         if hook is None:
             return None
-        # The finders behind this one find it, under the same name.
+        # The remaining finders find the module under its own name.
         del self._hooks[fullname]
         try:
             spec = importlib.util.find_spec(fullname)
@@ -46,7 +46,7 @@ class Hooks(MetaPathFinder):
 
 
 class _Hooked(Loader):
-    """A loader that behaves as `loader` does, and tells when a module has been executed."""
+    """Loads modules as `loader` does, and calls `executed` with each module that it has executed."""
 
     def __init__(self, loader: Loader, executed: Callable[[ModuleType], None]) -> None:
         self._loader = loader
@@ -56,7 +56,7 @@ class _Hooked(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        # What the module says of its own loader is what it would say without us.
+        # The module sees its usual loader.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader

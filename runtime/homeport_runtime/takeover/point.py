@@ -1,4 +1,4 @@
-"""The point at which a program starts to serve: its transport's place is taken by whoever runs the program."""
+"""Defines the point at which a program starts to serve, where its host serves in the transport's place."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any, ClassVar
 
 from ..servers.base import Given
 
-# Seconds between looks whether the server that was first has ended.
+# The seconds between checks whether the first server has ended.
 LOOK_S = 0.2
 
 Take = Callable[[object, Given], Awaitable[None]]
 
 
 class Takeover:
-    """Serves the first server that the program would serve, by `take`, in this process alone: processes that the
-    program forks serve as they would.
+    """Serves the first server that the program would serve, by `take`, in this process alone.
+
+    Processes that the program forks serve as they would without a takeover.
     """
 
     _begun: ClassVar[Takeover | None] = None
@@ -26,33 +27,33 @@ class Takeover:
     def __init__(self, take: Take) -> None:
         self._take = take
         self._process = os.getpid()
-        # The program's own: it has the main thread, but where something else runs homeport.
+        # The thread of the program, which is the main thread unless homeport itself runs in another one.
         self.thread = threading.get_ident()
         self._begin = threading.Lock()
         self._ended = threading.Event()
 
     @property
     def taken(self) -> bool:
-        """Whether the program has come to serve."""
+        """Tells whether the program has started to serve."""
         return self._begin.locked()
 
     @classmethod
     def begin(cls, take: Take) -> Takeover:
-        """From now on servers that start in this process are served by `take`."""
+        """Makes `take` serve the servers that start in this process from now on."""
         cls._begun = cls(take)
         return cls._begun
 
     @classmethod
     def current(cls) -> Takeover | None:
-        """None where a transport does what it always does."""
+        """Returns the takeover of this process, None if transports work as usual."""
         begun = cls._begun
         return begun if begun is not None and begun._process == os.getpid() else None
 
     async def serve(self, server: object, given: Given) -> None:
-        """Returns when serving has ended, as the transport would: the program then cleans up and ends.
+        """Serves, and returns when serving has ended, as the transport would: the program then cleans up and ends.
 
-        Of several servers in one program the first is served; the others are there for as long. A program that serves
-        again when it has ended is ended itself.
+        Of several servers in one program only the first is served; the calls for the others wait until it ends. A
+        program that serves again afterwards is ended by SystemExit.
         """
         if self._ended.is_set():
             raise SystemExit(0)
@@ -67,13 +68,13 @@ class Takeover:
 
 
 class NotServable(Exception):
-    """The program uses a transport in a way whose place cannot be taken, or becomes a program that can be no part of
-    this process.
+    """Is raised for a program that uses a transport in a way that cannot be taken over, or that calls exec before it
+    serves.
     """
 
     @classmethod
     def is_in(cls, error: BaseException | None) -> bool:
-        """Whether it is what `error` is about: the cause, or one of a group."""
+        """Tells whether a NotServable is `error`, its cause or context, or a member of its group."""
         if error is None or isinstance(error, cls):
             return error is not None
         members = getattr(error, "exceptions", ())
@@ -81,7 +82,7 @@ class NotServable(Exception):
 
 
 class StandIn:
-    """What a program gets for a transport's stream. Only to hand it to a server makes sense."""
+    """Stands in for a transport's stream, and raises NotServable for every use but handing it to a server."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -92,7 +93,7 @@ class StandIn:
         raise NotServable("the program reads and writes its stdio streams itself")
 
     async def __aexit__(self, *_error: object) -> None:
-        """Never entered."""
+        """Completes the protocol; it is never entered."""
 
     def __aiter__(self) -> Any:
         raise NotServable("the program reads its stdio streams itself")

@@ -17,9 +17,9 @@ MAIN = "__main__"
 
 
 def run_program(program: Program, imports: AppImports) -> ModuleType | None:
-    """Runs the program to its end; returns its main module, None for a console script.
+    """Runs the program to its end, and returns its main module, None for a console script.
 
-    Raises SystemExit for an exit code that is none of success, and whatever the program raises.
+    Raises SystemExit for an exit code other than success, and whatever the program raises.
     """
     try:
         if program.file is not None:
@@ -37,7 +37,7 @@ def run_program(program: Program, imports: AppImports) -> ModuleType | None:
 
 
 def command(program: Program) -> tuple[str, ...]:
-    """The same program as a process of its own, its interpreter first."""
+    """Returns the command that runs the program in a process of its own, the interpreter first."""
     if program.file is not None:
         return (sys.executable, program.file, *program.args)
     if program.function is None:
@@ -49,7 +49,9 @@ def command(program: Program) -> tuple[str, ...]:
 
 
 def _run_module(name: str) -> ModuleType:
-    """As `python -m`: a package's __main__, or the module itself (https://docs.python.org/3/using/cmdline.html)."""
+    """Runs a package's __main__, or the module itself, as `python -m` does
+    (https://docs.python.org/3/using/cmdline.html).
+    """
     spec = importlib.util.find_spec(name)
     if spec is not None and spec.submodule_search_locations is not None:
         spec = importlib.util.find_spec(f"{name}.{MAIN}")

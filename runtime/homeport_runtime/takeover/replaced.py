@@ -1,4 +1,4 @@
-"""A program that becomes another one (exec): packages do so whose server is a binary that they bring along."""
+"""Intercepts a program that replaces itself by exec, as packages do whose server is a binary of theirs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .point import NotServable, Takeover
 
 
 def install() -> None:
-    """All of exec's forms come to one of these two; a process that the program has forked may become what it likes."""
+    """Patches the two functions that all forms of exec call; processes that the program forks may exec."""
     for name in ("execv", "execve"):
         _patch(name)
 

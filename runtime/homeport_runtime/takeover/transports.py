@@ -1,8 +1,8 @@
-"""Where libraries start to serve: the SDKs' own run methods, stdio, and the ASGI servers.
+"""Patches the places where libraries start to serve: the SDKs' own run methods, stdio, and the ASGI servers.
 
-Everything is patched for the whole life of the process, and does what it always does as long as no takeover is set: a
-zygote is patched before it imports a library from which others import names (`from mcp.server.stdio import ...`). What
-is not found in a library that has it otherwise is recorded (libraries.gaps).
+The patches last as long as the process, and do nothing while no takeover is set: a zygote is patched before it imports
+a library from which others import names (`from mcp.server.stdio import ...`). Places that a version of a library does
+not have are recorded as gaps (libraries.gaps).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from . import replaced
 from .hooks import Hooks
 from .point import StandIn, Takeover
 
-# Where each library has had what is replaced, in one or another of its versions.
+# The modules to patch of each library; of each group, a version has at least one.
 PLACES = {
     "fastmcp": (("fastmcp.server.server",),),
     "mcp": (("mcp.server.stdio",), ("mcp.server.lowlevel.server", "mcp.server")),
@@ -35,13 +35,13 @@ NOT_TAKEN = "a program that starts to serve there is not taken over, but run as 
 
 @cache
 def install() -> None:
-    """Once for this process and what it forks."""
+    """Patches the libraries once for this process and its forks."""
     hooks = {
         "fastmcp.server.server": _patch_fastmcp,
         "mcp.server.fastmcp.server": _patch_fastmcp1,
         "mcp.server.mcpserver.server": _patch_mcpserver2,
         "mcp.server.stdio": _patch_stdio,
-        # Its home before mcp 1.2.
+        # Before mcp 1.2 the server was in this module.
         "mcp.server": _patch_lowlevel,
         "mcp.server.lowlevel.server": _patch_lowlevel,
         "uvicorn.server": _patch_uvicorn,
@@ -52,7 +52,7 @@ def install() -> None:
 
 
 def check_places() -> None:
-    """Records the modules that a library no longer has, of the libraries that this process has imported."""
+    """Records a gap for each module of an imported library that its version no longer has."""
     for library, groups in PLACES.items():
         for names in groups if library in sys.modules else ():
             if not any(name in sys.modules or _can_be_found(name) for name in names):
@@ -63,12 +63,15 @@ def _can_be_found(name: str) -> bool:
     try:
         return find_spec(name) is not None
     except ModuleNotFoundError:
-        # The package that it would be in is not there either.
+        # The package of the module does not exist either.
         return False
 
 
 def _replace(library: str, owner: Any, name: str, take: Callable[..., Any]) -> None:
-    """While a takeover is set, `take` is called with it and the arguments that the method was called with, by name."""
+    """Replaces a method by one that calls `take` while a takeover is set.
+
+    `take` gets the takeover, the original method, and the arguments of the call by name.
+    """
     original = getattr(owner, name, None)
     if original is None:
         record_gap(library, f"{getattr(owner, '__qualname__', 'class')}.{name}", NOT_TAKEN)
@@ -88,7 +91,7 @@ def _replace(library: str, owner: Any, name: str, take: Callable[..., Any]) -> N
 
 
 def _high_level(transport: str) -> Callable[..., Any]:
-    """A server object that runs itself."""
+    """Returns a `take` for a server object that runs itself."""
 
     async def take(takeover: Takeover, _original: Any, given: dict[str, Any]) -> None:
         server = given.pop("self")
@@ -109,10 +112,10 @@ def _given(transport: str, options: dict[str, Any]) -> Given:
 
 
 def _patch_fastmcp(module: Any) -> None:
-    """fastmcp 2, 3 and 4: everything that runs comes to one of these two."""
+    """Patches the two methods to which all others lead in fastmcp 2, 3 and 4."""
     server = getattr(module, "FastMCP", None)
     _replace("fastmcp", server, "run_stdio_async", _high_level("stdio"))
-    # In fastmcp 2.2 and before that is no other name for run_http_async.
+    # Up to fastmcp 2.2 it is a method of its own, later another name for run_http_async.
     if hasattr(server, "run_sse_async") and not hasattr(server, "run_http_async"):
         _replace("fastmcp", server, "run_sse_async", _high_level("sse"))
     else:
@@ -120,7 +123,7 @@ def _patch_fastmcp(module: Any) -> None:
 
 
 def _patch_fastmcp1(module: Any) -> None:
-    """mcp 1.x: what is not in the call is in the server's settings."""
+    """Patches FastMCP of mcp 1.x, which takes options that the call does not have from the server's settings."""
     server = getattr(module, "FastMCP", None)
     _replace("mcp", server, "run_stdio_async", _high_level("stdio"))
     _replace("mcp", server, "run_sse_async", _high_level("sse"))
@@ -136,7 +139,7 @@ def _patch_mcpserver2(module: Any) -> None:
 
 
 def _patch_stdio(module: Any) -> None:
-    """The streams of a program that hands them to a low-level server."""
+    """Replaces the streams that a program gets for its low-level server."""
     original = getattr(module, "stdio_server", None)
     if original is None:
         record_gap("mcp", "stdio_server of mcp.server.stdio", NOT_TAKEN)
@@ -176,7 +179,7 @@ def _patch_uvicorn(module: Any) -> None:
     @wraps(original_init)
     def init(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
         if Takeover.current() is not None:
-            # uvicorn.run would start other processes, and look for changes in them.
+            # Otherwise uvicorn.run starts other processes, and a reloader.
             config.reload, config.workers = False, 1
         original_init(self, config, *args, **kwargs)
 
@@ -186,7 +189,7 @@ def _patch_uvicorn(module: Any) -> None:
         if not _may_take(takeover, app):
             await original(**given)
             return
-        # What a program waits for that runs its server beside something else.
+        # A program that runs its server beside something else waits for this.
         server.started = True
         await takeover.serve(app, Given(transport="app"))
 
@@ -195,7 +198,7 @@ def _patch_uvicorn(module: Any) -> None:
 
 
 def _uvicorn_app(config: Any) -> Any:
-    """The app itself, and not what uvicorn puts around it."""
+    """Returns the app itself, without the middleware of uvicorn."""
     from uvicorn.importer import import_from_string
 
     app = import_from_string(config.app) if isinstance(config.app, str) else config.app
@@ -213,8 +216,9 @@ def _patch_hypercorn(module: Any) -> None:
 
 
 def _may_take(takeover: Takeover, app: object) -> bool:
-    """A program may serve something else beside its MCP server, such as a page that says how it is: that it serves
-    itself. An app whose routes cannot be read is taken for the server where the program itself waits for it.
+    """Tells whether `app` is the MCP server, and not an app beside it, such as a health page, which serves itself.
+
+    An app whose routes cannot be read counts as the server if it is served in the program's own thread.
     """
     from ..protocol.endpoints import find_endpoints
     from ..servers.asgi_app import ASGIAppServer

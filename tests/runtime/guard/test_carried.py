@@ -22,7 +22,7 @@ def test_what_is_unpacked_is_what_was_packed() -> None:
         "server": ("127.0.0.1", 5),
     }
     said = (Posted(b"session_id=abc", [(b"accept", b"*/*")], '{"name": "é"}'.encode()),)
-    carried = Carried.unpack(Carried("abc", scope, said).pack())
+    carried = Carried.from_bytes(Carried("abc", scope, said).to_bytes())
     assert (carried.name, carried.said) == ("abc", said)
     assert {key: carried.scope[key] for key in scope} == scope
 
@@ -30,4 +30,4 @@ def test_what_is_unpacked_is_what_was_packed() -> None:
 @pytest.mark.parametrize("packed", [b"", b"{", b"[]", b"{}", b'{"name": 1, "scope": {}}'])
 def test_what_is_no_stream_is_refused(packed: bytes) -> None:
     with pytest.raises(ValueError, match="tells of no stream"):
-        Carried.unpack(packed)
+        Carried.from_bytes(packed)

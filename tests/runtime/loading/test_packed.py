@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport_runtime.loading.packed import FILE_NAME, pack
+from homeport_runtime.loading.packed import FILE_NAME, pack_bytecode
 
 from ..conftest import ROOT
 
@@ -43,7 +43,7 @@ def make_layer(folder: Path, sources: Mapping[str, str]) -> Path:
         compiled = py_compile.compile(str(file), str(folder / "pyc"), name)
         assert compiled is not None
         bytecode[name] = Path(compiled).read_bytes()
-    (layer / FILE_NAME).write_bytes(pack(bytecode))
+    (layer / FILE_NAME).write_bytes(pack_bytecode(bytecode))
     return layer
 
 

@@ -10,18 +10,18 @@ from platform_cli.origin import Origin
 from platform_cli.pipeline.archive import Archive, Entry, write_archive
 from platform_cli.targets.aws_lambda.artifacts import Artifacts
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.desired import DesiredState
 from platform_cli.targets.aws_lambda.executor import Executor
 from platform_cli.targets.aws_lambda.planner import make_plan
-from platform_cli.targets.aws_lambda.wanted import Wanted
 
 
-def hand_made(folder: Path, project: str) -> Wanted:
+def hand_made(folder: Path, project: str) -> DesiredState:
     """Each time another release, with layers of its own."""
 
     def archive(kind: str) -> Archive:
         return write_archive(folder / f"{kind}.zip", {"a": Entry(os.urandom(16))})
 
-    return Wanted(
+    return DesiredState(
         project=project,
         named=True,
         folder="/here",
@@ -32,8 +32,9 @@ def hand_made(folder: Path, project: str) -> Wanted:
         auth=None,
         domains=(),
         secrets=None,
+        speaks_mcp=True,
     )
 
 
-def deploy(aws: AWS, wanted: Wanted, origin: Origin | None = None) -> None:
-    Executor(aws, make_plan(aws, wanted), lambda: origin or Origin(), speaks_mcp=True).run()
+def deploy(aws: AWS, desired: DesiredState, origin: Origin | None = None) -> None:
+    Executor(aws, make_plan(aws, desired), lambda: origin or Origin(), keep=lambda _url, _token: None).run()

@@ -15,10 +15,10 @@ from platform_cli.api.status import Front
 from platform_cli.config.project import LambdaSettings
 from platform_cli.targets.aws_lambda import certificates, distributions
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.front_lines import front_lines
+from platform_cli.targets.aws_lambda.desired import DesiredState
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import Wanted
+from platform_cli.targets.front_lines import front_lines
 from tests.aws.control_plane import ControlPlane
 from tests.aws.mortal import Mortal
 from tests.aws.permissions import ACCOUNT
@@ -35,8 +35,8 @@ def aws(unasked: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]
     yield AWS(None)
 
 
-def steps(aws: AWS, wanted: Wanted) -> list[str]:
-    return [step.name for step in make_plan(aws, wanted).steps]
+def steps(aws: AWS, desired: DesiredState) -> list[str]:
+    return [step.name for step in make_plan(aws, desired).steps]
 
 
 def issue() -> None:
@@ -64,20 +64,20 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
 ) -> None:
     plain = hand_made(tmp_path, "named")
     deploy(aws, plain)
-    wanted = replace(plain, domains=(NAME, "try.example.com", "raspberrypi"))
-    assert "certificate" in steps(aws, wanted)
-    deploy(aws, wanted)
+    desired = replace(plain, domains=(NAME, "try.example.com", "raspberrypi"))
+    assert "certificate" in steps(aws, desired)
+    deploy(aws, desired)
     front = front_of(aws)
     assert (front["certificate"], front["distribution"]) == ("PENDING_VALIDATION", None)
     assert front["names"] == [NAME, "try.example.com"], "nobody can prove a name of one's own network"
     assert len(front["records"]) == 2
     assert "have to be proven" in front_lines(front)[0]
-    assert steps(aws, wanted) == [], "there is nothing to do but wait"
+    assert steps(aws, desired) == [], "there is nothing to do but wait"
 
     issue()
-    assert steps(aws, wanted) == ["front"]
-    deploy(aws, wanted)
-    assert steps(aws, wanted) == []
+    assert steps(aws, desired) == ["front"]
+    deploy(aws, desired)
+    assert steps(aws, desired) == []
     front = front_of(aws)
     (made,) = aws.fronts.list_distributions()["DistributionList"]["Items"]
     assert {"type": "CNAME", "name": NAME, "value": made["DomainName"]} in front["records"]
@@ -89,7 +89,7 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     assert left(aws, unasked) == (1, 1, 0)
 
     # Another name takes another certificate; until it is there the names before are served.
-    other = replace(wanted, domains=(NAME,))
+    other = replace(desired, domains=(NAME,))
     deploy(aws, other)
     assert left(aws, unasked) == (1, 2, 0)
     assert steps(aws, other) == []
@@ -107,14 +107,14 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
 def test_a_server_with_a_login_of_its_own_says_where_behind_its_name(
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
-    wanted = replace(hand_made(tmp_path, "login"), domains=(NAME,), auth="none")
-    deploy(aws, wanted)
+    desired = replace(hand_made(tmp_path, "login"), domains=(NAME,), auth="none")
+    deploy(aws, desired)
     issue()
-    deploy(aws, wanted)
+    deploy(aws, desired)
     (policy,) = unasked.header_policies.values()
     assert f"https://{NAME}/.well-known/oauth-protected-resource/mcp" in policy
     # What homeport's guard asks for has no login.
-    closed = replace(wanted, auth="token")
+    closed = replace(desired, auth="token")
     deploy(aws, closed)
     assert (left(aws, unasked), steps(aws, closed)) == ((1, 1, 0), [])
     deploy(aws, replace(closed, domains=()))
@@ -127,20 +127,20 @@ def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
     mortal, plain = Mortal(), hand_made(tmp_path, "mortal-front")
-    wanted = replace(plain, domains=(NAME,), auth="none")
+    desired = replace(plain, domains=(NAME,), auth="none")
 
     def put(aws: AWS) -> None:
         for _ in range(2):
-            deploy(aws, wanted)
+            deploy(aws, desired)
             issue()
 
     def remove(aws: AWS) -> None:
-        deploy(aws, replace(wanted, domains=()))
+        deploy(aws, replace(desired, domains=()))
 
     remove(aws)
     for _ in mortal.deaths(put):
         put(aws)
-        assert (left(aws, unasked), steps(aws, wanted)) == ((1, 1, 1), [])
+        assert (left(aws, unasked), steps(aws, desired)) == ((1, 1, 1), [])
         remove(aws)
     died = mortal.died
     assert died > 4
@@ -154,7 +154,7 @@ def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_
 
 
 def test_who_has_a_front_of_his_own_gets_none(aws: AWS, unasked: ControlPlane, tmp_path: Path) -> None:
-    wanted = replace(hand_made(tmp_path, "own-front"), domains=(NAME,), settings=LambdaSettings(front="own"))
-    deploy(aws, wanted)
-    assert (left(aws, unasked), steps(aws, wanted)) == ((0, 0, 0), [])
+    desired = replace(hand_made(tmp_path, "own-front"), domains=(NAME,), settings=LambdaSettings(front="own"))
+    deploy(aws, desired)
+    assert (left(aws, unasked), steps(aws, desired)) == ((0, 0, 0), [])
     LambdaTarget(aws).destroy("own-front")

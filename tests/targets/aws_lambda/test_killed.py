@@ -14,12 +14,12 @@ import pytest
 from platform_cli.config.project import Scaling
 from platform_cli.errors import NotFoundError
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.desired import DesiredState
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.secrets import pin_of
 from platform_cli.targets.aws_lambda.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ACCOUNT, ControlPlane
 from tests.aws.mortal import Mortal
 from tests.aws.moto_server import REGION
@@ -35,10 +35,10 @@ def mortal(unasked: ControlPlane) -> Mortal:
 
 
 @pytest.fixture
-def make(mortal: Mortal, tmp_path: Path) -> Callable[[], Wanted]:
+def make(mortal: Mortal, tmp_path: Path) -> Callable[[], DesiredState]:
     """What a deploy is to make: each time another release, with layers of its own, and a secret."""
 
-    def make() -> Wanted:
+    def make() -> DesiredState:
         secrets = ProjectSecrets(mortal.aws, NAME)
         secrets.set({"WORD": "hidden"})
         now = secrets.current()
@@ -69,7 +69,7 @@ def left(plane: ControlPlane) -> list[str]:
 
 
 def test_a_destroy_that_is_killed_is_finished_by_the_next(
-    plane: ControlPlane, mortal: Mortal, make: Callable[[], Wanted]
+    plane: ControlPlane, mortal: Mortal, make: Callable[[], DesiredState]
 ) -> None:
     def deploy_by_way_of_s3() -> None:
         place = {"LocationConstraint": REGION}
@@ -90,7 +90,7 @@ def test_a_destroy_that_is_killed_is_finished_by_the_next(
 
 
 def test_a_destroy_ends_what_a_deploy_that_was_killed_has_made(
-    plane: ControlPlane, mortal: Mortal, make: Callable[[], Wanted]
+    plane: ControlPlane, mortal: Mortal, make: Callable[[], DesiredState]
 ) -> None:
     for _ in mortal.deaths(lambda aws: deploy(aws, make())):
         destroy(mortal.aws)
@@ -100,7 +100,7 @@ def test_a_destroy_ends_what_a_deploy_that_was_killed_has_made(
 
 
 def test_a_deploy_that_is_killed_is_finished_by_the_next(
-    plane: ControlPlane, mortal: Mortal, make: Callable[[], Wanted]
+    plane: ControlPlane, mortal: Mortal, make: Callable[[], DesiredState]
 ) -> None:
     made = [make()]
     for _ in mortal.deaths(lambda aws: deploy(aws, made[-1])):

@@ -14,12 +14,12 @@ import pytest
 from platform_cli.errors import InputError, NotFoundError
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.creation import make_table
+from platform_cli.targets.aws_lambda.desired import MAILBOX, TRUST, function_policy
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.names import MAX_NAME, MAX_PROJECT, role_name
 from platform_cli.targets.aws_lambda.places import arn
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import MAILBOX, TRUST, policy
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import REGION
 
@@ -60,7 +60,7 @@ def test_a_role_of_an_early_homeport_goes_with_its_project_in_its_region(unasked
     here, there, iam = AWS(REGION), AWS(ELSEWHERE), unasked.moto.client("iam")
     tags = [{"Key": "homeport:project", "Value": "early"}]
     iam.create_role(RoleName="homeport-early", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tags)
-    document = json.dumps(policy(here, "early", []))
+    document = json.dumps(function_policy(here, "early", []))
     iam.put_role_policy(RoleName="homeport-early", PolicyName="homeport", PolicyDocument=document)
     deploy(here, hand_made(tmp_path, "early"))
     deploy(there, hand_made(tmp_path, "early"))
@@ -157,7 +157,7 @@ def test_policies_that_were_attached_by_hand_are_named_and_detached_before_anyth
 ) -> None:
     aws, iam = AWS(None), unasked.moto.client("iam")
     deploy(aws, hand_made(tmp_path, "reads"))
-    named, document = f"homeport-reads.{REGION}", json.dumps(policy(aws, "reads", []))
+    named, document = f"homeport-reads.{REGION}", json.dumps(function_policy(aws, "reads", []))
     attached = iam.create_policy(PolicyName="theirs", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName=named, PolicyArn=attached)
     iam.put_role_policy(RoleName=named, PolicyName="more", PolicyDocument=document)

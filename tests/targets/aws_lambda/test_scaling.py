@@ -13,10 +13,10 @@ from platform_cli.errors import ConfigError, ReleaseError
 from platform_cli.targets.aws_lambda import concurrency
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.concurrency import wait_until_ready
+from platform_cli.targets.aws_lambda.desired import DesiredState
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
@@ -63,11 +63,11 @@ def test_at_no_moment_are_more_kept_ready_than_there_may_be(unasked: ControlPlan
     """AWS refuses it, and what the account has not."""
     aws, functions, one = AWS(None), unasked.moto.client("lambda"), hand_made(tmp_path, "scales")
 
-    def scaled(least: int, most: int, project: str = "scales") -> Wanted:
+    def scaled(least: int, most: int, project: str = "scales") -> DesiredState:
         return replace(one, project=project, scaling=Scaling(min=least, max=most))
 
-    def planned(wanted: Wanted) -> list[str]:
-        return [step.detail for step in make_plan(aws, wanted).steps]
+    def planned(desired: DesiredState) -> list[str]:
+        return [step.detail for step in make_plan(aws, desired).steps]
 
     deploy(aws, scaled(2, 5))
     assert planned(scaled(8, 20)) == ["instances to 20", "8 instances ready; AWS bills for them"]

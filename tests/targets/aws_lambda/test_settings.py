@@ -13,10 +13,10 @@ from platform_cli.config.project import LambdaSettings
 from platform_cli.config.toml import read_toml
 from platform_cli.errors import ConfigError
 from platform_cli.targets.aws_lambda.client import AWS
+from platform_cli.targets.aws_lambda.desired import TRUST, function_policy
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import TRUST, policy
 from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import REGION
 
@@ -42,7 +42,7 @@ def settings(folder: Path, text: str = TOML) -> LambdaSettings:
 
 def test_a_project_has_what_it_asks_for_and_loses_it_again(unasked: ControlPlane, tmp_path: Path) -> None:
     aws, moto = AWS(None), unasked.moto.client
-    iam, ec2, document = moto("iam"), moto("ec2"), json.dumps(policy(aws, "asks", []))
+    iam, ec2, document = moto("iam"), moto("ec2"), json.dumps(function_policy(aws, "asks", []))
     policies = {name: iam.create_policy(PolicyName=name, PolicyDocument=document) for name in ("reports", "limits")}
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -50,10 +50,10 @@ def test_a_project_has_what_it_asks_for_and_loses_it_again(unasked: ControlPlane
     asked = settings(tmp_path, TOML.replace("subnet-1", subnet).replace("sg-1", group))
     plain = hand_made(tmp_path, "asks")
     deploy(aws, plain)
-    wanted = replace(plain, settings=asked)
-    assert wanted.identity != plain.identity, "it is a release of its own"
-    deploy(aws, wanted)
-    assert make_plan(aws, wanted).steps == ()
+    desired = replace(plain, settings=asked)
+    assert desired.identity != plain.identity, "it is a release of its own"
+    deploy(aws, desired)
+    assert make_plan(aws, desired).steps == ()
 
     name = f"homeport-asks.{REGION}"
     role, live = iam.get_role(RoleName=name)["Role"], read_live(aws, "asks")
@@ -65,12 +65,12 @@ def test_a_project_has_what_it_asks_for_and_loses_it_again(unasked: ControlPlane
     assert live.function is not None
     assert live.function["VpcConfig"]["SubnetIds"] == [subnet]
     # moto forgets it.
-    assert wanted.configuration("role", [], {})["KMSKeyArn"] == asked.kms_key
+    assert desired.configuration("role", [], {})["KMSKeyArn"] == asked.kms_key
     tags = moto("lambda").list_tags(Resource=live.function["FunctionArn"])["Tags"]
     assert (tags["team"], tags["homeport:project"]) == ("payments", "asks")
 
     # Another role's permissions alone are no release.
-    fewer = replace(wanted, settings=replace(asked, permissions=(), policies=()))
+    fewer = replace(desired, settings=replace(asked, permissions=(), policies=()))
     assert [step.name for step in make_plan(aws, fewer).steps] == ["role"]
     deploy(aws, fewer)
     assert "s3:GetObject" not in str(read_live(aws, "asks").policy)
@@ -85,11 +85,11 @@ def test_a_project_has_what_it_asks_for_and_loses_it_again(unasked: ControlPlane
 def test_a_role_of_ones_own_is_left_alone(unasked: ControlPlane, tmp_path: Path) -> None:
     aws, iam = AWS(None), unasked.moto.client("iam")
     own = iam.create_role(RoleName="reports-of-ours", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    wanted = replace(hand_made(tmp_path, "owned"), settings=LambdaSettings(role=own))
-    deploy(aws, wanted)
+    desired = replace(hand_made(tmp_path, "owned"), settings=LambdaSettings(role=own))
+    deploy(aws, desired)
     live = read_live(aws, "owned")
     assert live.function is not None
-    assert (live.function["Role"], live.role, make_plan(aws, wanted).steps) == (own, None, ())
+    assert (live.function["Role"], live.role, make_plan(aws, desired).steps) == (own, None, ())
     LambdaTarget(aws).destroy("owned")
     assert iam.get_role(RoleName="reports-of-ours")
     assert iam.list_role_policies(RoleName="reports-of-ours")["PolicyNames"] == []

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from platform_cli.bearer import hash_of
-from platform_cli.commands.lambda_deploy import _token_shown
 from platform_cli.commands.output import Output
+from platform_cli.commands.plans import carry_out
+from platform_cli.home import Home
 from platform_cli.origin import Origin
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.executor import Executor
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.planner import make_plan
 from platform_cli.targets.aws_lambda.target import LambdaTarget
-from platform_cli.targets.aws_lambda.wanted import Wanted
 from tests.aws.control_plane import ControlPlane
 
 from .hand_made import deploy, hand_made
@@ -31,35 +30,33 @@ def test_a_new_token_is_kept_and_shown_though_the_next_step_fails(
     was_open: bool,
 ) -> None:
     aws, name = AWS(None), f"told-{was_open}".lower()
-    wanted = hand_made(tmp_path, name)
+    desired = hand_made(tmp_path, name)
     if was_open:
-        deploy(aws, replace(wanted, auth="none"))
+        deploy(aws, replace(desired, auth="none"))
     kept: dict[str, str] = {}
     asked: list[str] = []
 
-    def keep(url: str, token: str) -> None:
+    def keep(url: str, token: str, _home: Home) -> None:
         kept[url] = token
         asked.append(unasked.calls[-1])
 
-    def executor(wanted: Wanted) -> Executor:
-        return Executor(aws, make_plan(aws, wanted), Origin, speaks_mcp=True, keep=keep)
-
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    running = executor(replace(wanted, auth="token"))
+    monkeypatch.setenv("HOMEPORT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("platform_cli.commands.token.keep_token", keep)
     monkeypatch.setattr(
         "platform_cli.targets.aws_lambda.executor.delete_unused_layers", fail if was_open else lambda *_: None
     )
     monkeypatch.setattr("platform_cli.targets.aws_lambda.executor.limit_instances", fail)
-    with pytest.raises(KeyboardInterrupt), _token_shown(running, Output(as_json=True)):
-        running.run()
-        fail()
+    plan, output = make_plan(aws, replace(desired, auth="token")), Output(as_json=True)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(LambdaTarget(aws), plan, Origin, output.stages(), output)
     live = read_live(aws, name)
     assert live.active is not None
     assert [(url, hash_of(token)) for url, token in kept.items()] == [(live.url, live.active.token_hash)]
     assert asked[0].partition("/functions/")[2].startswith(f"homeport-{name}") or "/tags/" in asked[0]
-    assert f"token: {running.token}" in capsys.readouterr().err
+    assert f"token: {kept[live.url or '']}" in capsys.readouterr().err
     LambdaTarget(aws).destroy(name)
 
 
@@ -73,9 +70,9 @@ def test_a_deploy_that_fails_before_keeps_no_token(
 
     monkeypatch.setattr("platform_cli.targets.aws_lambda.executor.publish", fail)
     kept: list[str] = []
-    plan = make_plan(aws, hand_made(tmp_path, "untold"))
-    running = Executor(aws, plan, Origin, speaks_mcp=True, keep=lambda url, _token: kept.append(url))
-    with pytest.raises(KeyboardInterrupt), _token_shown(running, Output(as_json=True)):
-        running.run()
-    assert (kept, running.token, capsys.readouterr().err) == ([], None, "")
+    monkeypatch.setattr("platform_cli.commands.token.keep_token", lambda url, *_: kept.append(url))
+    plan, output = make_plan(aws, hand_made(tmp_path, "untold")), Output(as_json=True)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(LambdaTarget(aws), plan, Origin, output.stages(), output)
+    assert (kept, capsys.readouterr().err) == ([], "")
     LambdaTarget(aws).destroy("untold")

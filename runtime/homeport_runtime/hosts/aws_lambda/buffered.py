@@ -97,9 +97,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     deadline_s = time.time() + context.get_remaining_time_in_millis() / 1000
     answer = WholeAnswer()
     check_request(event)
-    exchange = _running.server.begin(_running.app, _running.loop, event, deadline_s)
-    error = exchange.write(answer)
-    if exchange.end is not None:
+    cycle = _running.server.begin(_running.app, _running.loop, event, deadline_s)
+    error = cycle.write(answer)
+    if cycle.end is not None:
         # Nothing can be answered any more: this ends awslambdaric, and Lambda starts another sandbox.
         raise SystemExit(str(error))
     if error is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...errors import ServerError
     from ..start import Served
     from .errors import Told
-    from .exchange import Exchange
+    from .request_cycle import RequestCycle
     from .server import LambdaServer
 
 # The interval, in seconds, in which threads alternate during the import, so that recorded answers need not wait for it.
@@ -102,8 +102,8 @@ class Events:
         self._failed = threading.Event()
         self._served: tuple[LambdaServer, App, asyncio.AbstractEventLoop] | None = None
         self._error: Told | None = None
-        # The exchange that the server answers now.
-        self._exchange: Exchange | None = None
+        # The request that the server answers now.
+        self._cycle: RequestCycle | None = None
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self, after_s: float = 0.0) -> None:
@@ -132,7 +132,7 @@ class Events:
         if not self._thread.is_alive():
             self._api.fail_start(*told)
             return
-        if self._ready.is_set() and self._exchange is None:
+        if self._ready.is_set() and self._cycle is None:
             # The server has ended between two events, so the next one is answered by another sandbox.
             return
         self._error = told
@@ -172,9 +172,9 @@ class Events:
             self._api.fail(invocation.request_id, *(self._error or ENDED))
             os._exit(1)
         server, app, loop = self._served
-        self._exchange = server.begin(app, loop, invocation.event, invocation.deadline_s)
-        error = self._exchange.write(self._api.answer(invocation.request_id))
-        if self._exchange.end is not None:
+        self._cycle = server.begin(app, loop, invocation.event, invocation.deadline_s)
+        error = self._cycle.write(self._api.answer(invocation.request_id))
+        if self._cycle.end is not None:
             # The main thread reports why it has ended.
             self._failed.wait(TELLING_S)
             if error is not None:
@@ -182,7 +182,7 @@ class Events:
             os._exit(1)
         if error is not None:
             self._fail(invocation, error)
-        self._exchange = None
+        self._cycle = None
         # The sandbox may be frozen between two events.
         from ...telemetry import drain_output
 

@@ -20,7 +20,7 @@ from ...app import App
 from ...errors import ServerError
 from ...loading import packed
 from ...loading.environment import QUIET, fill, module_folders, process_environment
-from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
+from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest, ManifestData
 from ...relay.base import Deliver, Relay
 from ...takeover.transports import install as install_takeover
 from ...telemetry import store_output
@@ -28,7 +28,7 @@ from ...telemetry.scrub import Scrubber
 from ..start import Fail, Folders, Live, Served, prepare, run, started
 from .access import LambdaAccess
 from .events import read_request
-from .exchange import Exchange
+from .request_cycle import RequestCycle
 from .secrets import SecretsFetch
 from .state_key import StateKey
 
@@ -43,7 +43,7 @@ class LambdaServer:
     """Loads and serves the server in `task`, the function's own folder (LAMBDA_TASK_ROOT)."""
 
     def __init__(self, task: Path, access: LambdaAccess, secrets: SecretsFetch) -> None:
-        self._data: dict[str, Any] = json.loads((task / FILE_NAME).read_bytes())
+        self._data: ManifestData = json.loads((task / FILE_NAME).read_bytes())
         self._manifest = Manifest.read(self._data)
         work = Path(tempfile.gettempdir()) / "homeport" / "files"
         self._folders = Folders(task / APP_FOLDER, work, PACKAGES, None)
@@ -118,13 +118,15 @@ class LambdaServer:
             gc.enable()
             yield
 
-    def begin(self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float) -> Exchange:
-        """Passes the request in `event` to the app; the caller's thread reads the answer from the exchange."""
+    def begin(
+        self, app: App, loop: asyncio.AbstractEventLoop, event: Mapping[str, Any], deadline_s: float
+    ) -> RequestCycle:
+        """Passes the request in `event` to the app; the caller's thread reads the answer from the cycle."""
         scope, body = read_request(event)
         self._access.learn(event)
-        exchange = Exchange(scope, body, deadline_s)
-        asyncio.run_coroutine_threadsafe(exchange.run(app), loop)
-        return exchange
+        cycle = RequestCycle(scope, body, deadline_s)
+        asyncio.run_coroutine_threadsafe(cycle.run(app), loop)
+        return cycle
 
 
 def _mailbox_table() -> Table | None:

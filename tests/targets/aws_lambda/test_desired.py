@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from platform_cli.errors import ConfigError
+from platform_cli.targets.aws_lambda.desired import check_variables_fit
 from platform_cli.targets.aws_lambda.pins import Pin
-from platform_cli.targets.aws_lambda.wanted import check_variables_fit
 
 
 def test_names_of_secrets_fit_into_a_functions_environment() -> None:

@@ -47,7 +47,7 @@ class Answer(Protocol):
     def abort(self, kind: str, message: str) -> None: ...
 
 
-class Exchange:
+class RequestCycle:
     """Is one request with its answer: `run` is called on the event loop, `write` in the thread of the Runtime API."""
 
     def __init__(self, scope: Scope, body: bytes, deadline_s: float) -> None:

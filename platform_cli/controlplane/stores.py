@@ -1,4 +1,4 @@
-"""What the platform at home keeps: its database, which each concern has tables of, and the secrets beside it."""
+"""Opens what the platform at home stores: its database, in which each concern has tables, and the secrets beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Stores:
     home: Home
     store: Store
     secrets: SQLiteSecretStore
@@ -26,7 +26,7 @@ class State:
     deployments: SQLiteDeployments
 
     def outdated(self, release: ReleaseRow) -> list[str]:
-        """The secrets that have another version now than `release` is pinned to."""
+        """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
 
@@ -35,8 +35,8 @@ class State:
         self.secrets.close()
 
 
-def open_state(home: Home) -> State:
+def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return State(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
+    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)

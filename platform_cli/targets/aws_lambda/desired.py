@@ -1,4 +1,4 @@
-"""What a project is to be on AWS: the function's configuration, its role's policy, and who may call its URL."""
+"""Defines the desired state of a project on AWS: its function's configuration, its role's policy, and its callers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .places import Place, arn
 
 HANDLER = "homeport_runtime.hosts.aws_lambda.buffered.handler"
 WRAPPER = "/opt/homeport/wrapper"
-# Bytes.
+# The most bytes of a function's environment.
 MAX_VARIABLES = 4096
 TRUST = {
     "Version": "2012-10-17",
@@ -29,21 +29,20 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }  # fmt: skip
-# Of a function in a VPC, for which AWS knows no finer resource
-# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+# The actions of a function in a VPC, for which AWS has no finer resource
 NETWORK_ACTIONS = [
     "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
 ]  # fmt: skip
-# A public URL needs both (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html): the second lets nobody call the
-# function but through its URL.
+# A public URL needs both (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html); with the second nobody can call
+# the function but through its URL.
 PERMISSIONS: Mapping[str, Mapping[str, Any]] = {
     "homeport-url": {"Action": "lambda:InvokeFunctionUrl", "Principal": "*", "FunctionUrlAuthType": "NONE"},
     "homeport-through-url": {"Action": "lambda:InvokeFunction", "Principal": "*", "InvokedViaFunctionUrl": True},
 }
 
-# The mailbox (homeport_runtime.relay.mailbox): what its items are found by, and when they may be removed. Paid by the
-# request: while nothing is handed over it costs nothing.
+# The mailbox (homeport_runtime.relay.mailbox): its keys and its expiry. It is paid by the request, so that it costs
+# nothing while it is idle.
 MAILBOX = {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     "AttributeDefinitions": [
@@ -57,10 +56,12 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`auth` is None where the configuration says nothing: then a first deploy makes a token. `named` says that
-    somebody chose the project's name, `folder` where it comes from. `secrets` are those that it has now, None if it
-    needs none.
+class DesiredState:
+    """Is the desired state of a project on AWS.
+
+    `auth` is None if the configuration does not set it, and a first deploy then makes a token. `named` means that
+    somebody chose the project's name, `folder` is where it comes from. `secrets` are those that it has now, None if it
+    needs none. `speaks_mcp` is False for an app without an MCP endpoint.
     """
 
     project: str
@@ -73,10 +74,11 @@ class Wanted:
     auth: str | None
     domains: tuple[str, ...]
     secrets: Pin | None
+    speaks_mcp: bool
 
     @property
     def identity(self) -> str:
-        """Changes with everything that makes a new release, and with nothing else."""
+        """Returns a hash that changes with everything that makes a new release, and with nothing else."""
         artifacts = self.artifacts
         zips = [artifacts.function.sha256, artifacts.packages.sha256, artifacts.runtime.sha256]
         settings = self.settings
@@ -94,7 +96,7 @@ class Wanted:
         return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
-        """As CreateFunction and UpdateFunctionConfiguration take it."""
+        """Returns the configuration as CreateFunction and UpdateFunctionConfiguration take it."""
         return {
             "FunctionName": function_name(self.project),
             "Description": self.origin,
@@ -103,7 +105,7 @@ class Wanted:
             "Handler": HANDLER,
             "MemorySize": self.settings.memory_mb,
             "Timeout": self.settings.timeout_s,
-            # homeport's own above the others: what both have comes from the last.
+            # homeport's own layers come last, since the last one wins where two have the same file.
             "Layers": [*self.settings.layers, *layers],
             **network(self.settings.vpc),
             "KMSKeyArn": self.settings.kms_key or "",
@@ -113,36 +115,36 @@ class Wanted:
 
     @property
     def limit(self) -> int | None:
-        """[scaling] max; None where nobody said it."""
+        """Returns [scaling] max, None if it is not set."""
         return self.scaling.max if self.auto_scaling else None
 
     @property
     def fronted(self) -> tuple[str, ...]:
-        """The host names that a distribution of CloudFront leads here."""
+        """Returns the host names that a distribution of CloudFront leads here."""
         return tuple(filter(is_public, self.domains)) if self.settings.front == "cloudfront" else ()
 
     @property
     def has_challenge(self) -> bool:
-        """Whether it is the server itself that asks callers who they are, if anybody does."""
+        """Tells whether the server itself authenticates its callers, if anybody does."""
         return self.auth == "none"
 
     @property
     def origin(self) -> str:
-        """The folder, as far as a function's description has room for it."""
+        """Returns the end of the folder that fits into a function's description."""
         return self.folder[-MAX_DESCRIPTION:]
 
     @property
     def tags(self) -> dict[str, str]:
         return {**self.settings.tags, TAG: self.project}
 
-    def policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
-        """Of its role: what homeport needs, and what the project asks for."""
-        document = policy(place, self.project, secrets)
+    def role_policy(self, place: Place, secrets: Collection[str]) -> dict[str, Any]:
+        """Returns the policy of its role: what homeport needs, and what the project asks for."""
+        document = function_policy(place, self.project, secrets)
         return {**document, "Statement": [*document["Statement"], *asked_statements(self.settings)]}
 
 
 def asked_statements(settings: LambdaSettings) -> Iterator[dict[str, Any]]:
-    """What a project's function has to be allowed beside what all functions need."""
+    """Yields the statements that a project's function needs beyond those of all functions."""
     for statement in settings.permissions:
         yield _allowed(list(statement.actions), list(statement.resources))
     if settings.vpc:
@@ -152,7 +154,7 @@ def asked_statements(settings: LambdaSettings) -> Iterator[dict[str, Any]]:
 
 
 def network(vpc: Network | None) -> dict[str, Any]:
-    """As AWS's calls take it; empty lists take a function out of its network again."""
+    """Returns the network as AWS's calls take it; empty lists take a function out of its network."""
     subnets, groups = (vpc.subnets, vpc.security_groups) if vpc else ((), ())
     return {"VpcConfig": {"SubnetIds": list(subnets), "SecurityGroupIds": list(groups)}}
 
@@ -176,8 +178,9 @@ def _variables(
 
 
 def check_variables_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
-    """Raises ConfigError for more than a function's environment has room for beside all else. AWS measures it as JSON
-    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+    """Raises ConfigError for more than a function's environment has room for.
+
+    AWS measures it as JSON (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
     """
     longest = _variables("p" * MAX_PROJECT, "v1000000", ",".join(["0" * 64] * 2), domains, secrets)
     over = len(json.dumps(longest, separators=(",", ":")).encode()) - MAX_VARIABLES
@@ -189,13 +192,15 @@ def check_variables_fit(domains: tuple[str, ...], secrets: Pin | None) -> None:
         )
 
 
-def policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
-    """All that the function may do: write into its own log group, which it cannot make itself, use its mailbox, and
-    read its own secrets, by their ARNs.
+def function_policy(place: Place, project: str, secrets: Collection[str]) -> dict[str, Any]:
+    """Returns what the function needs: to write into its log group, use its mailbox, and read its secrets, by their
+    ARNs.
+
+    It cannot make the log group itself.
     """
     group = arn(place, "logs", f"log-group:{log_group(project)}")
     table = arn(place, "dynamodb", f"table/{mailbox_table(project)}")
-    # A stream's name is Lambda's own choice, so within the group there is no finer resource.
+    # Lambda chooses a stream's name, so that within the group there is no finer resource.
     allowed = [(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:log-stream:*")]
     allowed.append((MAILBOX_ACTIONS, table))
     allowed += [([PERMISSION], secret) for secret in sorted(secrets)]

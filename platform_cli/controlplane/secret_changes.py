@@ -1,4 +1,4 @@
-"""The secrets of projects: a value that changes reaches what serves, by a release of its own."""
+"""Manages the secrets of projects: a changed value reaches the running server by a new release."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ from ..api.secret import ListedSecret, ListedVersion, SecretsSet, SecretUnset
 from ..errors import HomeportError, NotFoundError, ReleaseError
 from ..secrets.base import check_secret
 from .releases import Releases
-from .state import State
+from .stores import Stores
 
 
-class ProjectSecrets:
-    def __init__(self, state: State, releases: Releases) -> None:
-        self._state = state
+class SecretChanges:
+    def __init__(self, stores: Stores, releases: Releases) -> None:
+        self._stores = stores
         self._releases = releases
 
     async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> SecretsSet:
-        """Stores the values that are new. With `apply`, a release that serves with others is followed by one that has
-        these.
+        """Stores the values that have changed, and with `apply` makes a release with them if the active one has others.
 
-        Raises ReleaseError when that one does not come up: the values are stored, and the old release goes on.
+        Raises ReleaseError if that release does not start: the values are stored, and the old release still serves.
         """
         for name, value in values.items():
             check_secret(name, value)
         async with self._releases.lock(project):
-            changed = self._state.secrets.set(project, values)
-            active = self._state.store.active_release(project)
-            outdated = self._state.outdated(active) if active and apply else []
+            changed = self._stores.secrets.set(project, values)
+            active = self._stores.store.active_release(project)
+            outdated = self._stores.outdated(active) if active and apply else []
             applied = [name for name in outdated if name in values]
             if active and applied:
-                current = self._state.secrets.current(project)
+                current = self._stores.secrets.current(project)
                 pinned = {**active.secrets, **{name: current[name] for name in applied}}
                 reason = f"secret {', '.join(applied)}"
                 try:
@@ -48,25 +47,28 @@ class ProjectSecrets:
             }
 
     async def unset(self, project: str, name: str) -> SecretUnset:
-        """Releases that are pinned to the secret keep it; no new one gets it."""
+        """Unsets a secret, so that no new release gets it; releases that are pinned to it keep it.
+
+        Raises NotFoundError if it is not set.
+        """
         async with self._releases.lock(project):
-            if not self._state.secrets.unset(project, name):
+            if not self._stores.secrets.unset(project, name):
                 hint = f"`homeport list-secrets --project {project}` shows those it has"
                 raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)
-            active = self._state.store.active_release(project)
+            active = self._stores.store.active_release(project)
             in_use = f"v{active.number}" if active and name in active.secrets else None
             return {"project": project, "name": name, "in_use": in_use}
 
     def share(self, project: str, preview: str) -> None:
-        """A preview gets the values that its project has now, under its own name."""
-        self._state.secrets.set(preview, self._state.secrets.values(project, self._state.secrets.current(project)))
+        """Gives a preview its project's present values, under the preview's own name."""
+        self._stores.secrets.set(preview, self._stores.secrets.values(project, self._stores.secrets.current(project)))
 
     def listed(self, project: str) -> list[ListedSecret]:
-        """Each secret that is set or that a release is pinned to, with its versions and their releases."""
-        releases = self._state.store.releases(project)[::-1]
-        current = self._state.secrets.current(project)
+        """Returns each secret that is set or that a release is pinned to, with its versions and their releases."""
+        releases = self._stores.store.releases(project)[::-1]
+        current = self._stores.secrets.current(project)
         found: dict[str, ListedSecret] = {}
-        for version in self._state.secrets.versions(project):
+        for version in self._stores.secrets.versions(project):
             used = [
                 f"v{r.number}" for r in releases if r.error is None and r.secrets.get(version.name) == version.version
             ]

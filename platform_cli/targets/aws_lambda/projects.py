@@ -1,0 +1,208 @@
+"""Implements the everyday operations on projects on AWS Lambda, which need nothing of the build."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ...api.deployment import DeploymentEntry
+from ...api.difference import ToolsDifference
+from ...api.log_record import LogRecord
+from ...api.release import Release
+from ...api.secret import ListedSecret, SecretsSet, SecretUnset
+from ...api.status import ChangedStatus, Status, StatusWithToken
+from ...bearer import hash_of, make_token
+from ...contract import compare
+from ...errors import InputError, NotFoundError
+from ...log_query import LogQuery
+from ...origin import Origin, describe_release
+from ..base import Removal
+from .client import AWS, aws_errors
+from .code import contract_of
+from .cost import estimate
+from .fronts import read_front
+from .live import Live, check_can_change, check_not_of_stack, read_live
+from .lock import deploy_lock
+from .logs import read_logs
+from .names import ALIAS, PREFIX
+from .origins import read_origins
+from .ownership import refuse_foreign
+from .publish import switch
+from .removal import plan_removal, remove_project
+from .republish import republish
+from .secrets import list_secrets, set_secrets, unset_secret
+from .status import status_of
+from .versions import Version
+
+
+class LambdaProjects:
+    """Operates on projects.
+
+    Every method raises ConfigError if no region is known, AWSError if AWS refuses, and NotFoundError if the project
+    does not exist.
+    """
+
+    def __init__(self, aws: AWS) -> None:
+        self.aws = aws
+
+    def deployed_from(self, _place: str) -> str | None:
+        return None
+
+    def mcp_url(self, project: str) -> str:
+        return self.status(project)["mcp_url"]
+
+    def list_projects(self) -> list[Status]:
+        with aws_errors():
+            pages = self.aws.functions.get_paginator("list_functions").paginate()
+            names = [one["FunctionName"] for page in pages for one in page["Functions"]]
+            ours = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+            found = [(project, read_live(self.aws, project)) for project in ours]
+        return [status_of(project, live) for project, live in found if live.leads_to]
+
+    def status(self, project: str) -> Status:
+        with aws_errors():
+            live = self._read(project)
+            cost = estimate(self.aws, project, live.active) if live.active else None
+            front = read_front(self.aws, live.tags)
+        return {**status_of(project, live), "cost": cost, "front": front.data() if front else None}
+
+    def versions(self, project: str) -> list[Release]:
+        with aws_errors():
+            live = self._read(project)
+            origins = read_origins(self.aws, project)
+        return [
+            {
+                "release": f"v{version.release}",
+                "state": "active" if version == live.active else "inactive",
+                "created_at": version.made_at,
+                "bundle": version.identity,
+                "reason": version.reason,
+                "secrets": dict.fromkeys(version.pin.names) if version.pin else {},
+                "error": None,
+                "origin": origins.get(version.release, Origin()).data(),
+            }
+            for version in reversed(live.releases)
+        ]
+
+    def deployments(self, project: str) -> list[DeploymentEntry]:
+        """Returns the releases; only the platform that builds commits knows those that have failed."""
+        return [describe_release(version) for version in self.versions(project)]
+
+    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
+        with aws_errors():
+            live = self._read(project)
+            before, after = (contract_of(self.aws, project, _release(project, live, number)) for number in (old, new))
+        return compare(before, after).data()
+
+    def rollback(self, project: str, release: int | None) -> ChangedStatus:
+        """Serves a release again, with the secrets that it had; who may call stays as it is now."""
+        with aws_errors():
+            self._read(project)
+            with deploy_lock(self.aws, project):
+                live = self._read(project)
+                check_can_change(project, live)
+                wanted = _release(project, live, release)
+                now = live.latest.token_hash if live.latest else None
+                if wanted != live.active and wanted.token_hash == now:
+                    switch(self.aws, project, wanted.number, newest=live.newest)
+                elif wanted != live.active:
+                    # As it was, it would let in callers with a token that was replaced meanwhile.
+                    self._again(project, live, wanted, now)
+            return {**status_of(project, self._read(project)), "changed": wanted != live.active}
+
+    def renew_token(self, project: str) -> StatusWithToken:
+        """Returns the project's status with its new token.
+
+        Raises InputError if everyone may call.
+        """
+        token = make_token()
+        with aws_errors():
+            self._read(project)
+            with deploy_lock(self.aws, project):
+                live = self._read(project)
+                check_can_change(project, live)
+                active = _active(project, live)
+                if active.token_hash is None:
+                    raise InputError(
+                        f"everyone may call {project}: it has no token",
+                        hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
+                    )
+                self._again(project, live, active, hash_of(token))
+            return {**self.status(project), "token": token}
+
+    def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
+        republish(
+            self.aws,
+            project,
+            live,
+            version,
+            release=version.release,
+            reason=version.reason,
+            token_hash=token_hash,
+            pin=version.pin,
+        )
+
+    def secrets(self, project: str) -> list[ListedSecret]:
+        with aws_errors():
+            return list_secrets(self.aws, project)
+
+    def set_secrets(self, project: str, values: Mapping[str, str]) -> SecretsSet:
+        with aws_errors():
+            return set_secrets(self.aws, project, values)
+
+    def unset_secret(self, project: str, name: str) -> SecretUnset:
+        with aws_errors():
+            return unset_secret(self.aws, project, name)
+
+    def removal(self, project: str) -> Removal:
+        with aws_errors():
+            return self._to_remove(project)[1]
+
+    def destroy(self, project: str) -> None:
+        with aws_errors():
+            remove_project(self.aws, project, self._to_remove(project)[0])
+
+    def _to_remove(self, project: str) -> tuple[Live, Removal]:
+        live = read_live(self.aws, project)
+        check_not_of_stack(project, live)
+        removal = plan_removal(self.aws, project, live)
+        if not removal.gone:
+            refuse_foreign(*removal.kept)
+            raise _missing(project)
+        return live, removal
+
+    def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
+        with aws_errors():
+            self._read(project)
+            yield from read_logs(self.aws, project, follow=follow, query=query)
+
+    def _read(self, project: str) -> Live:
+        live = read_live(self.aws, project)
+        if live.leads_to is None:
+            raise _missing(project)
+        return live
+
+
+def _active(project: str, live: Live) -> Version:
+    if live.active is None:
+        raise InputError(
+            f"{ALIAS} of {project} leads to version {live.leads_to}, which homeport did not publish",
+            hint=f"homeport rollback {project} --target lambda leads it to the newest release; or deploy again",
+        )
+    return live.active
+
+
+def _missing(project: str) -> NotFoundError:
+    return NotFoundError(f"there is no project {project!r} on Lambda", hint="homeport list --target lambda")
+
+
+def _release(project: str, live: Live, number: int | None) -> Version:
+    served = live.releases
+    if number is None:
+        before = [version for version in served if live.active is None or version.release < live.active.release]
+        found = before[-1] if before else None
+    else:
+        found = next((version for version in served if version.release == number), None)
+    if found is None:
+        what = f"release v{number}" if number is not None else "release before the active one"
+        raise NotFoundError(f"{project} has no {what}", hint=f"homeport versions {project} --target lambda")
+    return found

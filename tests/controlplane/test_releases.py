@@ -1,0 +1,151 @@
+"""What a deploy, a rollback and their failures leave behind: in the store, in what serves, and of tokens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_cli.controlplane import releases as module
+from platform_cli.controlplane.platform import Platform
+from platform_cli.errors import InputError, InspectError, NotFoundError, ReleaseError
+from platform_cli.home import Home
+from platform_cli.supervisor.descriptor_store import DescriptorStore
+from platform_cli.supervisor.release import RunnableRelease
+from tests.supervisor.releases import release_of
+from tests.supervisor.stand_ins import StandIns
+
+
+@dataclass
+class Made:
+    """A platform whose workers are stand-ins. `auth` is a bundle's, by its name; nobody can connect to a `deaf` one."""
+
+    platform: Platform
+    workers: StandIns
+    auth: dict[str, str] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)
+
+    async def deploy(self, bundle: str) -> dict[str, Any]:
+        return dict(await self.platform.releases.deploy("p", bundle, "/folder"))
+
+    @property
+    def serving(self) -> str | None:
+        """The bundle that serves."""
+        service = self.platform._supervisor.services.get("p")
+        return service.release.bundle.name if service and service.release else None
+
+    @property
+    def recorded(self) -> list[tuple[int, str | None]]:
+        """Number and error of each release, oldest first."""
+        return [(row.number, row.error) for row in reversed(self.platform.stores.store.releases("p"))]
+
+
+Work = Callable[[Made], Awaitable[None]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
+    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+    (tmp_path / "home").mkdir()
+
+    async def whole(work: Work) -> None:
+        made = Made(Platform(Home(tmp_path / "home"), DescriptorStore()), StandIns())
+
+        def read(_home: Home, project: str, number: int, bundle: Path, _names: object = ()) -> RunnableRelease:
+            (bundle / "app").mkdir(parents=True, exist_ok=True)
+            release = replace(release_of(tmp_path, ()), project=project, number=number, bundle=bundle)
+            return replace(release, auth=made.auth.get(bundle.name))
+
+        def check(_port: int, _endpoints: object) -> None:
+            if made.serving in made.deaf:
+                raise ReleaseError("no client can connect")
+
+        monkeypatch.setattr(module, "read_release", read)
+        monkeypatch.setattr(module, "check_handshake", check)
+        monkeypatch.setattr(made.platform._supervisor, "_zygotes", made.workers)
+        try:
+            await work(made)
+        finally:
+            await made.platform.close()
+
+    return lambda work: asyncio.run(whole(work))
+
+
+def test_a_first_deploy_that_fails_leaves_nothing(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        made.auth["one"] = "token"
+        made.workers.fails[1] = lambda: "no database"
+        with pytest.raises(InspectError, match="no database"):
+            await made.deploy("one")
+        state = made.platform.stores
+        assert (state.store.projects(), state.access.token_hash("p"), made.serving) == ([], None, None)
+        made.workers.fails.clear()
+        assert (await made.deploy("one"))["token"].startswith("homeport_")
+
+    run(work)
+
+
+def test_a_later_one_that_fails_keeps_what_serves_and_no_new_token(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        await made.deploy("one")
+        made.auth["two"] = "token"
+        made.workers.fails[2] = lambda: "no database"
+        with pytest.raises(InspectError):
+            await made.deploy("two")
+        assert (made.serving, made.recorded) == ("one", [(1, None), (2, "no database")])
+        assert made.platform.stores.access.token_hash("p") is None
+        await made.deploy("three")
+        assert (made.serving, made.recorded[-1]) == ("three", (3, None))
+
+    run(work)
+
+
+def test_one_that_no_client_can_connect_to_is_undone(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        await made.deploy("one")
+        made.deaf = {"two"}
+        with pytest.raises(ReleaseError, match="no client can connect"):
+            await made.deploy("two")
+        assert made.serving == "one"
+        active = made.platform.stores.store.active_release("p")
+        assert active is not None
+        assert active.number == 1
+
+    run(work)
+
+
+def test_what_already_serves_is_left_alone(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        assert (await made.deploy("one"))["changed"] is True
+        assert (await made.deploy("one"))["changed"] is False
+        assert (made.recorded, len(made.workers.all)) == ([(1, None)], 1)
+        # As it is, but closed: that is a change.
+        made.auth["one"] = "token"
+        assert "token" in await made.deploy("one")
+
+    run(work)
+
+
+def test_a_rollback_goes_to_the_newest_one_before_that_has_served(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        releases = made.platform.releases
+        made.workers.fails[2] = lambda: "no database"
+        await made.deploy("one")
+        with pytest.raises(InspectError):
+            await made.deploy("two")
+        await made.deploy("three")
+        with pytest.raises(InputError, match="v2 of p never served: no database"):
+            await releases.rollback("p", 2)
+        assert (await releases.rollback("p", None))["changed"] is True
+        assert made.serving == "one"
+        assert (await releases.rollback("p", 1))["changed"] is False
+        with pytest.raises(NotFoundError, match="no release before v1"):
+            await releases.rollback("p", None)
+        assert (await releases.rollback("p", 3))["changed"] is True
+        assert (made.serving, len(made.recorded)) == ("three", 3)
+
+    run(work)
