@@ -16,8 +16,8 @@ SHARING = (
 )
 # What takes longest is begun first, in this order: nobody waits for it when everything else is done.
 SLOW = (
-    "tests/e2e/test_clients.py",
     "tests/aws_platform/",
+    "tests/e2e/test_clients.py",
     "tests/github/",
     "tests/targets/aws_lambda/test_clients.py",
     "tests/targets/aws_lambda/test_secrets.py",

@@ -29,6 +29,8 @@ PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
 TIMEOUT_S = 900.0
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
+# What `npm ci` says of a lock that lacks something.
+_OUT_OF_SYNC = "are in sync"
 # The number of lines of a failed program's output that are shown.
 _SHOWN = 6
 
@@ -62,19 +64,30 @@ def with_packages(lock: Lock, packages: NodePackages) -> Lock:
 
 
 def install_packages(packages: NodePackages, folder: Path) -> None:
-    """Installs node_modules into `folder`, the layer's, as `npm ci` does.
+    """Installs node_modules into `folder`, the layer's, as `npm ci` does; where the lock does not have all that
+    package.json wants, as `npm install` does.
 
     Raises LayerError when npm fails.
     """
     _write(packages.package, packages.lock, packages.npmrc, folder)
     try:
-        _npm(["ci", "--ignore-scripts"], folder)
+        _install(folder)
         if _has_scripts(packages.lock):
             _npm_with_scripts(["rebuild"], folder)
     except BuildError as error:
         raise LayerError(
-            f"the packages of npm cannot be installed: {error.message}", hint="See that `npm ci` works there."
+            f"the packages of npm cannot be installed: {error.message}", hint="See that `npm install` works there."
         ) from None
+
+
+def _install(folder: Path) -> None:
+    try:
+        _npm(["ci", "--ignore-scripts"], folder)
+    except BuildError as error:
+        # npm itself writes such locks: an optional package that the registry does not have is not in them.
+        if _OUT_OF_SYNC not in error.message:
+            raise
+        _npm(["install", "--ignore-scripts"], folder)
 
 
 def find_program(project: Project, layer: Path) -> Project:

@@ -123,12 +123,13 @@ class Crew:
 
     async def _follow(self, worker: Worker) -> None:
         """Follows a worker that serves to its end, and resets the project's failures if it lasts."""
+        past = self._health.error
         attending = self._tasks.spawn(self.attend(worker))
         try:
             await asyncio.wait_for(worker.gone.wait(), SHORT_LIFE_S)
             self._health.crashes += 1 if worker in self.serving else 0
         except TimeoutError:
-            self._health.recovered()
+            self._health.lasted(past)
             await worker.gone.wait()
         finally:
             attending.cancel()

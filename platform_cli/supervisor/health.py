@@ -20,8 +20,16 @@ class Health:
     crashes: int = 0
 
     def recovered(self) -> None:
-        """Resets the failures, because a worker serves or has lasted."""
+        """Forgets what has failed before: a new release serves."""
         self.error, self.crashes = None, 0
+
+    def lasted(self, past: str | None) -> None:
+        """Forgets what had failed when a worker started, which has lasted since: `past` was the error then. What has
+        failed in between is not over.
+        """
+        self.crashes = 0
+        if self.error == past:
+            self.error = None
 
     @property
     def backoff_s(self) -> float:

@@ -152,6 +152,10 @@ class ControlPlane:
         code: bytes = _backend().get_function(f"{function}:{version}").code_bytes
         return code
 
+    def queue(self, arn: str) -> Any:
+        """What moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
+        return _backend("sqs").queues[arn.rpartition(":")[2]]
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -184,6 +188,10 @@ class LiveURL:
 
     def invoke(self, event: dict[str, Any]) -> Answer:
         return self._plane.function(self._name, self._qualifier).invoke(event)
+
+    def queue(self, arn: str) -> Any:
+        """What moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
+        return _backend("sqs").queues[arn.rpartition(":")[2]]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -352,7 +360,9 @@ class Proxy(BaseHTTPRequestHandler):
         answer.sandbox.ready.wait(DEADLINE_S)
         error = answer.sandbox.init_error
         content = b""
-        while error is None and (chunk := answer.chunks.get(timeout=DEADLINE_S)) is not None:
+        # A build on a busy machine takes minutes: the function's own time limit decides.
+        limit_s = answer.deadline_s - time.time() + DEADLINE_S
+        while error is None and (chunk := answer.chunks.get(timeout=limit_s)) is not None:
             content += chunk
         error = error or answer.error
         if error is not None:

@@ -64,13 +64,10 @@ class Pump:
     @property
     def is_idle(self) -> bool:
         """Nothing waits, and nothing is under way."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        queues = [self._url(mapping["EventSourceArn"]) for mapping in self.plane.mappings]
-        counts = [
-            self.plane.moto.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-            for queue in queues
-        ]
-        return all(count[name] == "0" for count in counts for name in names)
+        queues = [self.plane.queue(mapping["EventSourceArn"]) for mapping in self.plane.mappings]
+        return not any(
+            queue.approximate_number_of_messages or queue.approximate_number_of_messages_not_visible for queue in queues
+        )
 
     def _url(self, arn: str) -> str:
         url: str = self.plane.moto.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
@@ -83,8 +80,9 @@ class Pump:
     def _run(self) -> None:
         while not self._stopped.is_set():
             for mapping in list(self.plane.mappings):
-                self._step(mapping["EventSourceArn"], mapping["FunctionArn"].rpartition(":")[2])
-            self._stopped.wait(0.1)
+                if self.plane.queue(mapping["EventSourceArn"]).approximate_number_of_messages:
+                    self._step(mapping["EventSourceArn"], mapping["FunctionArn"].rpartition(":")[2])
+            self._stopped.wait(0.05)
 
     def _step(self, arn: str, function: str) -> None:
         sqs, queue = self.plane.moto.client("sqs"), self._url(arn)
@@ -158,10 +156,10 @@ def repository(clone: Path) -> Path:
     return clone
 
 
-def wait_for(condition: Callable[[], Any]) -> Any:
+def wait_for(condition: Callable[[], Any], every_s: float = 0.1) -> Any:
     """What `condition` answers once that is true; fails after a deadline that leaves room for whole builds."""
     end = time.monotonic() + DEADLINE_S
     while not (answer := condition()):
         assert time.monotonic() < end, f"still not true after {DEADLINE_S} s"
-        time.sleep(0.1)
+        time.sleep(every_s)
     return answer

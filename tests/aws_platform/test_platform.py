@@ -43,7 +43,8 @@ def linked(platform: Deployed, github: FakeGitHub, clone: Path) -> str:
 
 
 def wait_until_live(platform: Deployed, sha: str, name: str = NAME) -> dict[str, Any]:
-    found: dict[str, Any] = wait_for(partial(result_of, platform, sha, name))
+    # Each look is a dozen requests to the services that the platform asks.
+    found: dict[str, Any] = wait_for(partial(result_of, platform, sha, name), every_s=0.5)
     assert found["result"] == "live", found["error"]
     return found
 
@@ -114,7 +115,7 @@ def test_a_broken_commit_leaves_the_old_release_serving(
     sha = commit(repository, "a mistake")
     release = platform.cli.run("status", NAME)["release"]
     github.deliver("push", github.push(repository))
-    found = wait_for(partial(result_of, platform, sha))
+    found = wait_for(partial(result_of, platform, sha), every_s=0.5)
     assert (found["result"], "not today" in found["error"]) == ("failed", True)
     wait_for(lambda: [state for state, _ in github.statuses(sha)] == ["pending", "failure"])
     assert "not today" in github.statuses(sha)[-1][1]

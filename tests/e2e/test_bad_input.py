@@ -318,7 +318,7 @@ def test_a_port_that_another_program_has_taken(steady: Steady, tmp_path: Path) -
         assert (caught.value.code, caught.value.error["category"]) == (1, "platform")
         assert f"port {port}" in caught.value.error["message"]
         assert str(port) in caught.value.error["hint"]
-    wait_for(lambda: platform.run("status", name)["state"] != "down")
+    wait_for(lambda: platform.api.status(name)["state"] != "down")
     assert call(other.url, "add", a=1, b=2) == "3"
     assert platform.run("status", name)["last_error"] is None
     platform.run("destroy", name)

@@ -18,8 +18,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from platform_cli.errors import ConfigError
 from platform_cli.home import Home
 from platform_cli.origin import Origin
+from platform_cli.platform_client.client import PlatformClient
 from tests.command_line import Command
 from tests.support import Platform, with_packages
 
@@ -271,7 +273,8 @@ def test_a_restart_and_a_key_that_is_gone(cli: Printed, home: Path) -> None:
     assert error["message"] == "the key of all secrets is gone"
     assert "secrets.key" in error["hint"]
     with socket.create_connection(("127.0.0.1", int(cli.json("status", "leaky")["url"].rpartition(":")[2]))):
-        wait_for(lambda: cli.json("status", "leaky")["last_error"] == "the key of all secrets is gone", "last error")
+        api = PlatformClient(Home(home))
+        wait_for(lambda: api.status("leaky")["last_error"] == "the key of all secrets is gone", "last error")
         (home / "secrets.key").write_bytes(kept)
         (home / "secrets.key").chmod(0o600)
     assert cli.digest() == sha("first-value")
@@ -282,9 +285,6 @@ def test_the_platform_refuses_what_the_command_line_did_not(home: Path, cli: Pri
     cli.run("set-secret", "DB_PASSWORD", "first-value")
     cli.run("deploy")
     bundle = next(path.name for path in (home / "bundles").iterdir() if not path.name.startswith("."))
-    from platform_cli.errors import ConfigError
-    from platform_cli.platform_client.client import PlatformClient
-
     with pytest.raises(ConfigError, match="needs the secret DB_PASSWORD, which is not set in fresh"):
         PlatformClient(Home(home)).deploy("fresh", bundle, str(project), Origin())
     assert [p["project"] for p in cli.json("list")["projects"]] == ["leaky"]

@@ -38,6 +38,42 @@ def add(a: int, b: int) -> int:
 if __name__ == "__main__":
     mcp.run()
 """
+# Before mcp 1.2 there is no FastMCP in it.
+LOWLEVEL = """\
+import asyncio
+
+from mcp import types
+from mcp.server import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.server.stdio import stdio_server
+
+server = Server("versions")
+NUMBERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+
+
+@server.list_tools()
+async def list_tools():
+    return [types.Tool(name="add", inputSchema=NUMBERS)]
+
+
+@server.call_tool()
+async def call_tool(name, arguments):
+    return [types.TextContent(type="text", text=str(arguments["a"] + arguments["b"]))]
+
+
+async def main():
+    options = InitializationOptions(
+        server_name="versions",
+        server_version="1",
+        capabilities=server.get_capabilities(NotificationOptions(), {}),
+    )
+    async with stdio_server() as (read, write):
+        await server.run(read, write, options)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
 ROW = "{:<18} {:<8} {:<7}  {}"
 
 
@@ -88,6 +124,8 @@ def server(version: str) -> str:
     package, _, number = version.partition("==")
     if package == "fastmcp":
         return SERVER.format(module="fastmcp", name="FastMCP")
+    if number.startswith(("1.0.", "1.1.")):
+        return LOWLEVEL
     if number.startswith("1."):
         return SERVER.format(module="mcp.server.fastmcp", name="FastMCP")
     return SERVER.format(module="mcp.server", name="MCPServer")

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 # A requirement, and the day on which PyPI got it: a project of that day has the other packages of that day.
 RELEASED = {
+    "mcp==1.0.0": "2024-11-25",
+    "mcp==1.1.0": "2024-12-03",
+    "mcp==1.1.3": "2025-01-03",
     "mcp==1.2.0": "2025-01-03",
     "mcp==1.2.1": "2025-01-27",
     "mcp==1.3.0": "2025-02-20",
@@ -123,6 +126,7 @@ TODAY = ("mcp", "fastmcp")
 
 # What CI tries: each stood for something that went wrong with servers of its time.
 PART = (
+    "mcp==1.0.0",
     "mcp==1.2.0",
     "mcp==1.4.0",
     "mcp==1.6.0",

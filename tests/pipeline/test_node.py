@@ -69,6 +69,15 @@ def test_the_projects_own_lock_decides(tmp_path: Path) -> None:
     assert with_packages(EMPTY, packages).hash != with_packages(EMPTY, replace(packages, node="v1")).hash
 
 
+def test_a_lock_that_lacks_a_package_is_filled_up(tmp_path: Path) -> None:
+    less = {**PACKAGE, "dependencies": {}}
+    packages, _ = lock_packages(project(tmp_path / "less", less), tmp_path / "cache")
+    made = project(tmp_path / "project", PACKAGE)
+    assert packages is not None
+    (made.folder / "package-lock.json").write_text(packages.lock)
+    assert (installed(made, tmp_path).path / "node_modules/is-number/index.js").is_file()
+
+
 def test_install_scripts_of_the_project_are_not_run(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     scripts = dict.fromkeys(("postinstall", "prepare"), f"node -e \"require('fs').writeFileSync('{marker}', '')\"")

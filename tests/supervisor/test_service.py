@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.errors import InspectError
+from platform_cli.supervisor import crew
 from platform_cli.supervisor.release import RunnableRelease
 
 from .releases import release_of
@@ -59,6 +60,25 @@ def test_a_release_that_does_not_come_up_leaves_the_old_one_serving_with_its_fil
             assert service.release is not None
             assert (service.release.number, service.state, placed(tmp_path)) == (1, "running", "1")
             assert workers.all[0].told == ["job", "accept"]
+            assert service.last_error == "no such table"
+
+    asyncio.run(run())
+
+
+def test_that_the_old_one_lasts_does_not_hide_why_the_new_one_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "SHORT_LIFE_S", 1.0)
+
+    async def run() -> None:
+        workers = StandIns()
+        async with serving(tmp_path, workers) as service:
+            await service.activate(release(tmp_path, 1))
+            workers.fails[2] = lambda: "no such table"
+            service._health.crashes = 1
+            with pytest.raises(InspectError):
+                await service.activate(release(tmp_path, 2))
+            await until(lambda: service._health.crashes == 0)
             assert service.last_error == "no such table"
 
     asyncio.run(run())

@@ -41,7 +41,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         return Diagnosis(run_lambda_checks(project.on_lambda, fronted=any(map(is_public, project.domains))))
 
     def check_builds_here(self) -> None:
-        pass
+        """It always does."""
 
     def connect(self, *, changes: bool) -> None:
         """Does nothing, since AWS always answers."""
@@ -54,6 +54,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
 
     def with_secrets(self, project: Project, values: Mapping[str, str]) -> Project:
         """Stores the values; the build checks whether all secrets are set, so that they are read only once."""
+        project = bounded(project)
         if not values:
             return project
         if project.name is None:
