@@ -39,9 +39,9 @@ class Launched:
 
 
 def end_of(code: int | None) -> str:
-    """Returns in words what the exit code of a `Launched` process says."""
+    """Describes how a `Launched` process has ended by its exit code, None if that was not seen."""
     if code is not None and code < 0:
-        # Those for real-time use have no names.
+        # Real-time signals have no names.
         names = {number.value: number.name for number in signal.Signals}
         return f"killed by {names.get(-code, f'signal {-code}')}"
     return "its end was not seen" if code is None else f"exit {code}"

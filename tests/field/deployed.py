@@ -22,11 +22,12 @@ class NotDeployedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A project that was deployed, in `seconds`."""
+    """A project that was deployed, in `seconds`. `gaps` are parts of its libraries that homeport did not find."""
 
     mcp_url: str
     sse_url: str
     seconds: float
+    gaps: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -40,7 +41,8 @@ def live(platform: Platform, project: str, source: str, options: Sequence[str] =
     except subprocess.TimeoutExpired as error:
         raise NotDeployedError(f"takes longer than {platform.timeout_s:.0f} s") from error
     try:
-        yield Live(answer["mcp_url"], answer["sse_url"], time.monotonic() - started)
+        gaps = tuple(each["text"] for each in answer["findings"] if each["kind"] == "library-gap")
+        yield Live(answer["mcp_url"], answer["sse_url"], time.monotonic() - started, gaps)
     finally:
         platform.run("destroy", project)
 

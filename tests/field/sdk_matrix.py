@@ -137,6 +137,8 @@ def difference(platform: Platform, folder: Path) -> str:
     tools: Tools = json.loads((folder / "listed.json").read_text())
     try:
         with live(platform, name, str(folder / "project")) as deployment:
+            if deployment.gaps:
+                return "; ".join(deployment.gaps)
             seen = compared(deployment, tools)
             if seen.holds:
                 answer = platform.run("call", name, "add", "a=2", "b=3")

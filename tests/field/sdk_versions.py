@@ -110,7 +110,8 @@ RELEASED = {
     "fastmcp==3.3.1": "2026-05-15",
     "fastmcp==3.4.0": "2026-06-03",
     "fastmcp==3.4.6": "2026-08-05",
-    "fastmcp==3.4.11": "2026-10-20",
+    # With the certifi that it requires, which came later.
+    "fastmcp==3.4.11": "2026-10-22",
     "fastmcp==4.0.0b5": "2026-08-28",
     "fastmcp==4.0.0": "2026-08-31",
     "fastmcp==4.0.6": "2026-09-23",

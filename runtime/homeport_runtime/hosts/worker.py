@@ -137,7 +137,7 @@ def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: Emp
 
 
 def _settle(job: Job) -> None:
-    """Sets the process up for the server: environment, folder, path and output."""
+    """Sets the process up for the server: environment, folder, path, input and output."""
     roots = job.manifest.roots
     environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
     os.environ.clear()
@@ -145,11 +145,20 @@ def _settle(job: Job) -> None:
     # A fork inherits the time zone of its zygote.
     time.tzset()
     os.chdir(job.workdir)
+    _end_input()
     capture_output(Scrubber(job.secrets))
     if str(job.layer) not in sys.path:
         site.addsitedir(str(job.layer))
     sys.path[:0] = [str(job.bundle / APP_FOLDER / entry) for entry in module_folders(job.environment)]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_input() -> None:
+    """Makes stdin a pipe at its end: some servers refuse to run over stdio where it is no pipe, as with /dev/null."""
+    read, write = os.pipe()
+    os.close(write)
+    os.dup2(read, 0)
+    os.close(read)
 
 
 class Worker:

@@ -261,6 +261,13 @@ asyncio.run(main())
     assert (found["kind"], found["contract"]["name"]) == ("stdio", "own")
 
 
+def test_a_program_finds_a_pipe_where_a_client_would_speak_to_it(workers: Workers) -> None:
+    check = "import os, stat, sys\nif not stat.S_ISFIFO(os.fstat(0).st_mode):\n    sys.exit('run docker with -i')\n"
+    tool = "\n@mcp.tool()\ndef heard() -> str:\n    return repr(sys.stdin.read())\n"
+    worker = workers.serve(check + MCP2 + tool + "mcp.run()\n", python_with("mcp>=2"))
+    assert worker.call("heard") == "''"
+
+
 def test_a_program_that_becomes_another_one_is_bridged(workers: Workers) -> None:
     source = f"import os, sys\nos.execvp(sys.executable, [sys.executable, '-c', {OWN_WORDS!r}])\n"
     found = inspected(workers, source)
