@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import os
@@ -27,6 +28,7 @@ from .command_line import Command
 
 ROOT = Path(__file__).parent.parent
 SERVERS = ROOT / "tests" / "servers"
+SMALLEST = "mcp2_lowlevel"
 
 
 def require(condition: object, reason: str) -> None:
@@ -109,24 +111,31 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
     return copy
 
 
-def with_packages(home: Path) -> Path:
-    """`home`, made, with the packages of the smallest server as its first deploy would install and compile them: that
-    takes longer than most of what is tested with it.
+def with_packages(home: Path, *kinds: str) -> Path:
+    """`home`, made, with the packages of the smallest server, and of `kinds`, as their first deploys would install and
+    compile them: that takes longer than most of what is tested with it.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for part in ("layers", "cache"):
-        shutil.copytree(_packages() / part, home / part, copy_function=os.link)
+    for kind in (SMALLEST, *kinds):
+        for part in ("layers", "cache"):
+            shutil.copytree(_packages(kind) / part, home / part, copy_function=_link, dirs_exist_ok=True)
     return home
 
 
+def _link(source: str, copy: str) -> None:
+    # Two kinds may have a file in common.
+    with contextlib.suppress(FileExistsError):
+        os.link(source, copy)
+
+
 @cache
-def _packages() -> Path:
+def _packages(kind: str) -> Path:
     """A home with that layer alone, made once for all runs of the tests."""
-    project = load_project(SERVERS / "mcp2_lowlevel")
+    project = load_project(SERVERS / kind)
 
     def fill(folder: Path) -> None:
         made = install(project, Home(folder), Stages(lambda _: None, lambda _: None), lambda _: None)
         subprocess.run([made.interpreter.path, "-m", "compileall", "-qq", made.layer.path], check=False)
 
-    requirements = (SERVERS / "mcp2_lowlevel" / "requirements.txt").read_text()
+    requirements = (SERVERS / kind / "requirements.txt").read_text()
     return environments.made([requirements, inspect.getsource(lock), inspect.getsource(layer)], fill)

@@ -20,7 +20,8 @@ Observe = Callable[..., dict[str, dict[str, Any]]]
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The stdio server in JavaScript wants a node, so the one that the clients use is on its PATH."""
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")), path=_node_path())
+    home = with_packages(tmp_path_factory.mktemp("home"), "fastmcp4", "fastmcp3", "fastmcp2", "mcp1_lowlevel")
+    running = Platform(home, path=_node_path())
     yield running
     running.stop()
 
