@@ -1,0 +1,46 @@
+"""Holds back a program that leaves its process before it has served: such a program is run again, over stdio.
+
+Packages whose server is a binary become it (exec), and some with an SDK of their own end at once (os._exit) when their
+stdin has ended, as it has in a worker.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .point import NotServable, Takeover
+
+
+@contextmanager
+def held_back(takeover: Takeover) -> Iterator[None]:
+    """While entered, exec raises NotServable and os._exit raises SystemExit, where `takeover` waits for the program.
+
+    All forms of exec lead to these two. A process that the program has forked, and another thread, may do as they like.
+    """
+
+    def stop(path: Any, *_arguments: Any) -> Any:
+        raise NotServable(f"the program becomes another one: {os.fsdecode(path)}")
+
+    def end(code: int) -> Any:
+        raise SystemExit(code)
+
+    originals = {"execv": os.execv, "execve": os.execve, "_exit": os._exit}
+    for name, instead in (("execv", stop), ("execve", stop), ("_exit", end)):
+        setattr(os, name, _unless_served(takeover, originals[name], instead))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(os, name, original)
+
+
+def _unless_served(takeover: Takeover, original: Callable[..., Any], instead: Callable[..., Any]) -> Callable[..., Any]:
+    def chosen(*arguments: Any) -> Any:
+        waits = Takeover.current() is takeover and not takeover.taken and threading.get_ident() == takeover.thread
+        return (instead if waits else original)(*arguments)
+
+    return chosen
