@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks docs release clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -15,7 +15,7 @@ test: $(VENV)/installed
 # What CI runs then, and what takes longer: a part of `make field`, of `make sdk-matrix` and of `make soak`.
 LAMBDA := tests/targets/aws_lambda
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest -m whole tests/field tests/soak \
+	$(BIN)/python -m pytest -m whole tests/docs tests/field tests/soak \
 		$(LAMBDA)/test_acceptance.py $(LAMBDA)/test_artifacts.py $(LAMBDA)/test_fronts.py
 
 check: $(VENV)/installed
@@ -59,6 +59,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start
 	$(BIN)/python -m benchmarks.deploy_time
 	$(BIN)/python -m benchmarks.cold_start
+	$(BIN)/python -m benchmarks.restart
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.two_workers
@@ -76,6 +77,13 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable . --group dev
 	touch $@
+
+docs: $(VENV)/installed
+	$(BIN)/python -m tools.command_reference
+
+# Version, changelog and tag are compared, the wheel is built and tried: make release VERSION=0.2.0
+release: $(VENV)/installed
+	$(BIN)/python -m tools.release $(VERSION)
 
 clean:
 	rm -rf $(VENV)

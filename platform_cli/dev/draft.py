@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from homeport_runtime.loading.manifest import APP_FOLDER, DraftData
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..config.project import Project
 from ..home import Home
@@ -18,6 +19,9 @@ from ..pipeline.sessions import with_sessions
 from ..pipeline.source import find_source, hash_source
 from ..pipeline.stages import Stages
 from .watching import reloads
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import DraftData
 
 
 @dataclass(frozen=True, slots=True)

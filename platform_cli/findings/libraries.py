@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import TRIED, Untried
-from homeport_runtime.loading.manifest import ManifestData
 
 from .. import __version__
 from .model import Finding
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
 
 
 def find_library_changes(manifest: ManifestData) -> Iterator[Finding]:

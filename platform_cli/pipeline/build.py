@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-
-from homeport_runtime.loading.manifest import DraftData
+from typing import TYPE_CHECKING
 
 from ..config.project import Project
 from ..config.python_version import required_python, wanted_python
@@ -30,6 +29,9 @@ from .runtime import store_runtime
 from .sessions import with_sessions
 from .source import collect_source
 from .stages import Stages
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import DraftData
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,9 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from homeport_runtime.loading.manifest import (
-    APP_FOLDER,
-    FILE_NAME,
-    FORMAT,
-    DraftData,
-    EntrypointData,
-    ManifestData,
-    ProgramData,
-)
+from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
 from ..config.project import Entrypoint, Program, Project
 from ..errors import BuildError
@@ -28,6 +21,9 @@ from ..project_files.imports import Module, imported_names
 from .manifest import read_manifest
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import DraftData, EntrypointData, ManifestData, ProgramData
 
 BYTECODE = "__pycache__"
 

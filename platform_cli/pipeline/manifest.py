@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from homeport_runtime.loading.manifest import FILE_NAME, ManifestData
+from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..errors import BuildError
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
 
 # The hexadecimal digits of a bundle's name: 128 bits, and still short in a path.
 HASH_DIGITS = 32

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport_runtime.libraries.gaps import Gap
 from homeport_runtime.libraries.tried import Untried, limit
-from homeport_runtime.loading.manifest import ManifestData
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
 
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)

@@ -29,7 +29,7 @@ PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
 TIMEOUT_S = 900.0
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
-# What `npm ci` says of a lock that lacks something.
+# The part of `npm ci`'s message about a lock that lacks something.
 _OUT_OF_SYNC = "are in sync"
 # The number of lines of a failed program's output that are shown.
 _SHOWN = 6
@@ -64,10 +64,10 @@ def with_packages(lock: Lock, packages: NodePackages) -> Lock:
 
 
 def install_packages(packages: NodePackages, folder: Path) -> None:
-    """Installs node_modules into `folder`, the layer's, as `npm ci` does; where the lock does not have all that
-    package.json wants, as `npm install` does.
+    """Installs node_modules into `folder`, the layer's, as `npm ci` does, or as `npm install` does if the lock lacks
+    some.
 
-    Raises LayerError when npm fails.
+    Raises LayerError if npm fails.
     """
     _write(packages.package, packages.lock, packages.npmrc, folder)
     try:
@@ -84,7 +84,7 @@ def _install(folder: Path) -> None:
     try:
         _npm(["ci", "--ignore-scripts"], folder)
     except BuildError as error:
-        # npm itself writes such locks: an optional package that the registry does not have is not in them.
+        # npm itself writes such locks: they lack optional packages that the registry does not have.
         if _OUT_OF_SYNC not in error.message:
             raise
         _npm(["install", "--ignore-scripts"], folder)

@@ -18,7 +18,7 @@ from .client import PlatformClient
 from .upload import Description, pack_project
 
 if TYPE_CHECKING:
-    from homeport_runtime.loading.manifest import ManifestData
+    from homeport_runtime.loading.manifest_data import ManifestData
 
     from ..api.build_event import Built
 

@@ -24,8 +24,9 @@ class Health:
         self.error, self.crashes = None, 0
 
     def lasted(self, past: str | None) -> None:
-        """Forgets what had failed when a worker started, which has lasted since: `past` was the error then. What has
-        failed in between is not over.
+        """Forgets the failures before a worker started that has lasted since.
+
+        `past` is the error at its start; a later error stays.
         """
         self.crashes = 0
         if self.error == past:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,15 @@ class Launched:
     stdout: int
     stderr: int
     ended: Awaitable[int | None]
+
+
+def end_of(code: int | None) -> str:
+    """Describes how a `Launched` process has ended by its exit code, None if that was not seen."""
+    if code is not None and code < 0:
+        # Real-time signals have no names.
+        names = {number.value: number.name for number in signal.Signals}
+        return f"killed by {names.get(-code, f'signal {-code}')}"
+    return "its end was not seen" if code is None else f"exit {code}"
 
 
 class Launcher(Protocol):

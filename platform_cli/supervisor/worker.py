@@ -18,7 +18,7 @@ from homeport_runtime.telemetry.scrub import Scrubber
 from ..errors import InspectError, ReleaseError
 from .control_channel import ControlChannel
 from .jobs import told
-from .launch import Launched, Launcher
+from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
@@ -203,12 +203,8 @@ class Worker:
         return self._output.with_last_words(reason) if self._output is not None else reason
 
     def exit_reason(self) -> str:
-        code = self._exit_code
-        if code is not None and code < 0:
-            # Real-time signals have no names.
-            names = {number.value: number.name for number in signal.Signals}
-            return f"killed by {names.get(-code, f'signal {-code}')}"
-        return "its end was not seen" if code is None else f"exit {code}"
+        """Returns how the process has ended, in words."""
+        return end_of(self._exit_code)
 
     async def accept(self) -> None:
         self.tell(do="accept")

@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from homeport_runtime.loading.manifest import ManifestData
-
 from ..config.project import Project
 from ..log_query import LogQuery
 from ..origin import Origin
@@ -21,6 +19,8 @@ from ..pipeline.stages import Stages
 from ..target_table import TARGETS
 
 if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
+
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.log_record import LogRecord

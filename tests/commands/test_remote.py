@@ -7,8 +7,6 @@ import io
 import json
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.command_line import Command
 from tests.commands.conftest import PROJECT, Done, Run, environment, error_of
 from tests.platform_client.test_upload import HOSTILE, REGULAR, archive_of
 from tests.support import ROOT, SERVERS, Deployment, Platform
@@ -140,8 +139,7 @@ def test_login_keeps_the_token(run: Run, url: str, token: str, platform: Platfor
     env = {**environment(platform, tmp_path), "HOMEPORT_HOME": str(home)}
 
     def login(typed: str) -> int:
-        command = [sys.executable, "-m", "platform_cli", "platform", "login", url]
-        return subprocess.run(command, input=typed, env=env, text=True, cwd=ROOT, check=False).returncode
+        return Command(["platform", "login", url], cwd=ROOT, env=env, stdin=typed).wait(120).returncode
 
     assert login("wrong\n") == 1
     assert login("\n") == 2

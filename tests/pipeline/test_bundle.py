@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport_runtime.loading.manifest import DraftData
+from homeport_runtime.loading.manifest_data import DraftData
 from platform_cli.api.inspection import Inspected
 from platform_cli.config.project import Entrypoint, Project
 from platform_cli.errors import BuildError

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from homeport_runtime.loading.manifest import ManifestData
+from homeport_runtime.loading.manifest_data import ManifestData
 from platform_cli.config.project import Project
 from platform_cli.errors import NotFoundError
 from platform_cli.home import Home

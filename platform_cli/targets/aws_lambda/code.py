@@ -8,17 +8,20 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from homeport_runtime.loading.manifest import FILE_NAME, ManifestData
+from homeport_runtime.loading.manifest import FILE_NAME
 
 from ...errors import AWSError
 from ...pipeline.archive import Archive, read_archive
 from .client import AWS
 from .names import function_name
 from .versions import Version
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
 
 DOWNLOAD_S = 60.0
 

@@ -41,7 +41,7 @@ class LambdaTarget(LambdaProjects, Target[LambdaCandidate, LambdaPlan]):
         return Diagnosis(run_lambda_checks(project.on_lambda, fronted=any(map(is_public, project.domains))))
 
     def check_builds_here(self) -> None:
-        """It always does."""
+        """Does nothing, since builds are always on this machine."""
 
     def connect(self, *, changes: bool) -> None:
         """Does nothing, since AWS always answers."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 FORMAT = 1
 # The keys that a Manifest is read from; the others (contract, modules, files) can be a hundred times as long.
@@ -14,133 +14,6 @@ KEYS = (
 )  # fmt: skip
 FILE_NAME = "manifest.json"
 APP_FOLDER = "app"
-
-
-class EntrypointData(TypedDict):
-    """Points to a server in a file, relative to the app folder; without `object` the server is searched in the file."""
-
-    file: str
-    object: str | None
-
-
-class ProgramData(TypedDict):
-    """Describes the program `python -m module`, or with `function` the console script `module:function`.
-
-    `name` is the name by which it was called.
-    """
-
-    module: str
-    function: str | None
-    name: str
-
-
-class ScalingData(TypedDict):
-    """Sets the number of workers and how many requests each may have at once; without `auto` there is one worker.
-
-    An idle one ends after `idle_s` seconds, and one without a heartbeat gets a successor after `unresponsive_s`
-    seconds.
-    """
-
-    min: int
-    max: int
-    idle_s: float
-    concurrency: int
-    unresponsive_s: float
-    auto: bool
-
-
-class InterpreterData(TypedDict):
-    """Describes the Python that the packages are for: its executable and its version (`3.11.7`)."""
-
-    path: str
-    version: str
-
-
-class UntriedData(TypedDict):
-    """Holds a library that is newer than the versions that homeport was
-    tried with (homeport_runtime.libraries.tried).
-    """
-
-    library: str
-    version: str
-
-
-class GapData(TypedDict):
-    """Holds a part of a library that homeport did not find, and what its
-    lack means (homeport_runtime.libraries.gaps).
-    """
-
-    library: str
-    part: str
-    effect: str
-
-
-class ServerData(TypedDict):
-    """Describes what the inspection found: the server's kind, its name in the file, and in words why it was `chosen`.
-
-    `untried` and `gaps` are what a deploy reports about its libraries.
-    """
-
-    kind: str
-    object: str | None
-    chosen: str
-    untried: list[UntriedData]
-    gaps: list[GapData]
-
-
-class ImportsData(TypedDict):
-    """Lists the modules that the server had imported at its inspection, the slowest packages, and the
-    seconds of all.
-    """
-
-    modules: Sequence[str]
-    packages: Sequence[tuple[str, float]]
-    seconds: float
-
-
-class DraftData(TypedDict):
-    """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
-
-    `environment` are the server's variables, which refer to secrets and do not have their values. `lock`, `layer` and
-    `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
-    the folders from which its packages are imported. `preload` are the modules that its source imports.
-    """
-
-    format: int
-    entrypoint: EntrypointData | None
-    program: ProgramData | None
-    args: list[str]
-    command: list[str] | None
-    sessions: bool
-    start_timeout_s: float
-    memory_mb: int
-    environment: dict[str, str]
-    scaling: ScalingData
-    cold_start_optimization: bool
-    domains: list[str]
-    origins: list[str]
-    stop_first: bool
-    auth: str | None
-    interpreter: InterpreterData
-    lock: str
-    layer: str
-    runtime: str
-    roots: list[str]
-    files: dict[str, str]
-    folders: list[str]
-    preload: list[str]
-
-
-class ManifestData(DraftData):
-    """Is manifest.json of a bundle.
-
-    `contract` is what the server offers, in MCP's own words; None for an app without MCP. Bundles of earlier versions
-    lack some keys, which have to be read with `get`.
-    """
-
-    server: ServerData
-    contract: Mapping[str, Any] | None
-    imports: ImportsData
 
 
 @dataclass(frozen=True)

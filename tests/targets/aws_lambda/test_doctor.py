@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +16,7 @@ from platform_cli.targets.aws_lambda.doctor_organization import check_public_url
 from platform_cli.targets.aws_lambda.doctor_settings import check_settings
 from platform_cli.targets.aws_lambda.permissions import needed
 from tests.aws.control_plane import ControlPlane
+from tests.command_line import Command
 from tests.support import ROOT, Platform
 
 NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "public URL", "concurrency", "storage"]
@@ -43,10 +42,8 @@ def sound(plane: ControlPlane) -> Iterator[None]:
 
 def doctor(laptop: Platform, **environment: str) -> tuple[int, dict[str, Any]]:
     """The exit code, and the checks by their names."""
-    done = subprocess.run(
-        [sys.executable, "-m", "platform_cli", "doctor", "--target", "lambda", "--json"],
-        env={**laptop.environment, **environment}, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = ["doctor", "--target", "lambda", "--json"]
+    done = Command(command, cwd=ROOT, env={**laptop.environment, **environment}).wait(120)
     assert "Traceback" not in done.stderr
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
 

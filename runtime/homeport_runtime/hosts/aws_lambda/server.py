@@ -20,7 +20,7 @@ from ...app import App
 from ...errors import ServerError
 from ...loading import packed
 from ...loading.environment import QUIET, fill, module_folders, process_environment
-from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest, ManifestData
+from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
 from ...relay.base import Deliver, Relay
 from ...takeover.transports import install as install_takeover
 from ...telemetry import store_output
@@ -34,6 +34,7 @@ from .state_key import StateKey
 
 if TYPE_CHECKING:
     from ...aws.dynamodb import Table
+    from ...loading.manifest_data import ManifestData
 
 # The folder with the packages of the function's layers.
 PACKAGES = Path("/opt/python")
