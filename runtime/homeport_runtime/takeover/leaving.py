@@ -28,8 +28,9 @@ def held_back(takeover: Takeover) -> Iterator[None]:
     def end(code: int) -> Any:
         raise SystemExit(code)
 
-    originals = {"execv": os.execv, "execve": os.execve, "_exit": os._exit}
-    for name, instead in (("execv", stop), ("execve", stop), ("_exit", end)):
+    replaced: dict[str, Callable[..., Any]] = {"execv": stop, "execve": stop, "_exit": end}
+    originals = {name: getattr(os, name) for name in replaced}
+    for name, instead in replaced.items():
         setattr(os, name, _unless_served(takeover, originals[name], instead))
     try:
         yield
