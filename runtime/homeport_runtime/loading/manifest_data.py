@@ -1,4 +1,4 @@
-"""The types of what stands in manifest.json.
+"""Declares the types of what stands in manifest.json.
 
 They have a module of their own, which nobody imports but for types: neither a worker's start nor a deploy waits for it.
 """

@@ -17,9 +17,9 @@ from .point import NotServable, Takeover
 
 @contextmanager
 def held_back(takeover: Takeover) -> Iterator[None]:
-    """While entered, exec raises NotServable and os._exit raises SystemExit, where `takeover` waits for the program.
+    """Makes exec raise NotServable, and os._exit SystemExit, as long as `takeover` waits for the program to serve.
 
-    All forms of exec lead to these two. A process that the program has forked, and another thread, may do as they like.
+    All forms of exec lead to execv and execve. Processes that the program forks, and other threads, may do as they like.
     """
 
     def stop(path: Any, *_arguments: Any) -> Any:
