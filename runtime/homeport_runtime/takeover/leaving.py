@@ -19,7 +19,7 @@ from .point import NotServable, Takeover
 def held_back(takeover: Takeover) -> Iterator[None]:
     """Makes exec raise NotServable, and os._exit SystemExit, as long as `takeover` waits for the program to serve.
 
-    All forms of exec lead to execv and execve. Processes that the program forks, and other threads, may do as they like.
+    All forms of exec lead to execv and execve. Processes that the program forks, and other threads, do as they like.
     """
 
     def stop(path: Any, *_arguments: Any) -> Any:
