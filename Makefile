@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks docs release clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks coverage docs release clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -15,7 +15,7 @@ test: $(VENV)/installed
 # What CI runs then, and what takes longer: a part of `make field`, of `make sdk-matrix` and of `make soak`.
 LAMBDA := tests/targets/aws_lambda
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest -m whole tests/docs tests/field tests/soak \
+	$(BIN)/python -m pytest -m whole tests/docs tests/field tests/soak tests/e2e/test_clients.py \
 		$(LAMBDA)/test_acceptance.py $(LAMBDA)/test_artifacts.py $(LAMBDA)/test_fronts.py
 
 check: $(VENV)/installed
@@ -77,6 +77,13 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable . --group dev
 	touch $@
+
+# Lines and branches that the tests run: docs/testing.md says what is not measured.
+coverage: $(VENV)/installed
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 docs: $(VENV)/installed
 	$(BIN)/python -m tools.command_reference

@@ -67,8 +67,9 @@ def deploy_command(
 ) -> None:
     """Deploy PATH and print its URL.
 
-    PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE, npm:PACKAGE, or
-    the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's own arguments.
+    PATH is a server file, FILE:OBJECT, a folder, FOLDER:SCRIPT for one of its programs, pypi:PACKAGE[:PROGRAM],
+    npm:PACKAGE, or the URL of a git repository (with @REF and #subdirectory=FOLDER). What follows -- are the server's
+    own arguments.
     """
     output = Output(as_json=as_json)
 

@@ -110,14 +110,14 @@ RELEASED = {
     "fastmcp==3.3.1": "2026-05-15",
     "fastmcp==3.4.0": "2026-06-03",
     "fastmcp==3.4.6": "2026-08-05",
-    # With the certifi that it requires, which came later.
+    # This and 4.1.3 with the certifi that they require, which came later.
     "fastmcp==3.4.11": "2026-10-22",
     "fastmcp==4.0.0b5": "2026-08-28",
     "fastmcp==4.0.0": "2026-08-31",
     "fastmcp==4.0.6": "2026-09-23",
     "fastmcp==4.0.11": "2026-10-04",
     "fastmcp==4.1.0": "2026-10-08",
-    "fastmcp==4.1.3": "2026-10-20",
+    "fastmcp==4.1.3": "2026-10-22",
     "fastmcp==4.1.7": "2026-11-10",
     "fastmcp==4.2.3": "2026-11-20",
 }

@@ -23,6 +23,7 @@ from ..loading.manifest import Manifest, Program
 from ..servers import adapt
 from ..servers.base import Given, ServeOptions, ServerAdapter
 from ..servers.stdio import serve_command
+from ..takeover.leaving import held_back
 from ..takeover.point import NotServable, Takeover
 from ..takeover.program import command, run_program
 
@@ -110,7 +111,7 @@ def _run_program(program: Program, roots: Sequence[str], folders: Folders, live:
     with loading:
         loading.enter_context(_loading())
         try:
-            with explaining(program.name, folders.app, "before it served"):
+            with explaining(program.name, folders.app, "before it served"), held_back(takeover):
                 module = run_program(program, AppImports(folders.app, folders.work, roots))
         except ServerError as error:
             if takeover.taken:

@@ -19,7 +19,6 @@ from typing import Any
 from ..libraries.gaps import record_gap
 from ..libraries.mcp import has_streamable_http
 from ..servers.base import Given
-from . import replaced
 from .hooks import Hooks
 from .point import StandIn, Takeover
 
@@ -48,7 +47,6 @@ def install() -> None:
         "hypercorn.asyncio": _patch_hypercorn,
     }
     Hooks(hooks).install()
-    replaced.install()
 
 
 def check_places() -> None:

@@ -275,6 +275,12 @@ def test_a_program_that_becomes_another_one_is_bridged(workers: Workers) -> None
     assert workers.serve(source, python_with("mcp>=2")).call("one") == "1"
 
 
+def test_a_program_that_ends_its_process_at_once_is_bridged(workers: Workers) -> None:
+    source = f"import os\n{OWN_WORDS}\nos._exit(0)\n"
+    assert inspected(workers, source)["kind"] == "stdio"
+    assert workers.serve(source, python_with("mcp>=2")).call("one") == "1"
+
+
 def test_a_program_that_serves_nothing_says_so(workers: Workers) -> None:
     found = inspected(workers, "print('done')\n")
     assert found["event"] == "failed"
