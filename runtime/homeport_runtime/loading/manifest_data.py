@@ -1,6 +1,6 @@
-"""The types of what stands in manifest.json.
+"""Defines the types of the data in manifest.json.
 
-They have a module of their own, which nobody imports but for types: neither a worker's start nor a deploy waits for it.
+Only type checkers import this module, so that neither a worker's start nor a deploy waits for it.
 """
 
 from __future__ import annotations
