@@ -9,7 +9,7 @@ from typing import Any
 from ..api.deployment import DeploymentEntry
 from ..api.release import Release
 from ..api.status import Status
-from ..errors import BuildError
+from ..errors import BuildError, NotFoundError
 from ..pipeline.manifest import read_manifest
 from ..pushes.deployments import list_deployments
 from ..supervisor.supervisor import Supervisor
@@ -27,10 +27,18 @@ class Overview:
         self._edge = edge
 
     def list_projects(self) -> list[Status]:
-        return [self._describe(row) for row in self._stores.store.projects()]
+        rows = self._stores.store.projects()
+        # A project that is being destroyed has ended before it is forgotten.
+        return [self._describe(row) for row in rows if row.name in self._supervisor.services]
 
     def status(self, project: str) -> Status:
-        return self._describe(self._stores.store.project(project))
+        row = self._stores.store.project(project)
+        self._check_not_ending(project)
+        return self._describe(row)
+
+    def _check_not_ending(self, project: str) -> None:
+        if project not in self._supervisor.services:
+            raise NotFoundError(f"project {project!r} is being destroyed", hint="`homeport list` shows the others")
 
     def _describe(self, row: ProjectRow) -> Status:
         service = self._supervisor.services[row.name]
@@ -96,4 +104,5 @@ class Overview:
     def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
         """Yields lines, most of them records (platform_cli.records), from about `since` on, seconds since 1970."""
         self._stores.store.project(project)
+        self._check_not_ending(project)
         return self._supervisor.services[project].log.chunks(follow=follow, since=since)

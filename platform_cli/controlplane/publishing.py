@@ -57,7 +57,7 @@ class Publishing:
         return [
             Published(row.name, row.port, self._own_names(row.name, release))
             for row in rows
-            if (release := services[row.name].release) is not None
+            if (service := services.get(row.name)) is not None and (release := service.release) is not None
         ]
 
     def _own_names(self, project: str, release: RunnableRelease) -> tuple[str, ...]:

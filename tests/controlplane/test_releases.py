@@ -149,3 +149,22 @@ def test_a_rollback_goes_to_the_newest_one_before_that_has_served(run: Callable[
         assert (made.serving, len(made.recorded)) == ("three", 3)
 
     run(work)
+
+
+def test_a_project_that_is_being_destroyed_is_in_no_list(run: Callable[[Work], None]) -> None:
+    """It has ended before it is forgotten."""
+
+    async def work(made: Made) -> None:
+        await made.deploy("one")
+        overview = made.platform.overview
+        assert [status["project"] for status in overview.list_projects()] == ["p"]
+        service = made.platform._supervisor.services.pop("p")
+        assert overview.list_projects() == []
+        with pytest.raises(NotFoundError, match="is being destroyed"):
+            overview.status("p")
+        with pytest.raises(NotFoundError, match="is being destroyed"):
+            overview.logs("p", follow=False, since=0)
+        await made.platform.publishing.publish()
+        made.platform._supervisor.services["p"] = service
+
+    run(work)
