@@ -24,8 +24,12 @@ def wait_for_no_worker(running: Platform, name: str = NAME) -> None:
 
 
 def first_call(running: Platform, port: int) -> float:
-    """Seconds from connect to the answer. Raises SystemExit if that is wrong."""
     wait_for_no_worker(running)
+    return timed_call(port)
+
+
+def timed_call(port: int) -> float:
+    """Seconds from connect to the answer. Raises SystemExit if that is wrong."""
     begun = time.perf_counter()
     answer = call_once(port)
     seconds = time.perf_counter() - begun

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from .by_hand import COMMANDS, project, started
-from .calls import call_once, right, wait_for_answer
-from .cold_start import wait_for_no_worker
+from .calls import wait_for_answer
+from .cold_start import timed_call, wait_for_no_worker
 from .harness import Platform, folder, platform, show, show_ratio
 
 RUNS, SLEEPS = "running", "sleeping"
@@ -29,12 +29,7 @@ def restart(running: Platform) -> None:
 def answer_after(event: Callable[[Platform], None], running: Platform, port: int) -> float:
     """Seconds that a call takes which is made as soon as `event` has happened. Raises SystemExit if it fails."""
     event(running)
-    begun = time.perf_counter()
-    answer = call_once(port)
-    seconds = time.perf_counter() - begun
-    if not right(answer):
-        raise SystemExit(f"a wrong answer: {answer!r}")
-    return seconds
+    return timed_call(port)
 
 
 def main() -> None:

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeport_runtime.libraries.gaps import Gap
-from homeport_runtime.libraries.tried import Untried
-
 from .model import Inspection
 
 if TYPE_CHECKING:
@@ -29,6 +26,6 @@ def inspect_draft(draft: Path, inspector: Inspector) -> Inspection:
         modules=tuple(answer["modules"]),
         packages=tuple((entry["package"], entry["seconds"]) for entry in answer["packages"]),
         seconds=answer["seconds"],
-        untried=tuple(Untried(**each) for each in libraries["untried"]),
-        gaps=tuple(Gap(**each) for each in libraries["gaps"]),
+        untried=tuple(libraries["untried"]),
+        gaps=tuple(libraries["gaps"]),
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homeport_runtime.libraries.gaps import Gap
-from homeport_runtime.libraries.tried import Untried, limit
+from homeport_runtime.libraries.tried import limit
 
 if TYPE_CHECKING:
-    from homeport_runtime.loading.manifest_data import ManifestData
+    from homeport_runtime.loading.manifest_data import GapData, ManifestData, UntriedData
 
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
@@ -176,8 +175,8 @@ class Inspection:
     modules: tuple[str, ...]
     packages: tuple[tuple[str, float], ...]
     seconds: float
-    untried: tuple[Untried, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    untried: Sequence[UntriedData] = ()
+    gaps: Sequence[GapData] = ()
 
 
 @dataclass(frozen=True, slots=True)

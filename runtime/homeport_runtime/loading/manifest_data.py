@@ -77,8 +77,8 @@ class ServerData(TypedDict):
     kind: str
     object: str | None
     chosen: str
-    untried: list[UntriedData]
-    gaps: list[GapData]
+    untried: Sequence[UntriedData]
+    gaps: Sequence[GapData]
 
 
 class ImportsData(TypedDict):
