@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from homeport_runtime.hosts.cgroups import Group
+
 from ..errors import HomeportError
 from .descriptor_store import DescriptorStore
 from .launch import Launched
@@ -125,7 +127,7 @@ class KeptProject:
 
         control, stdout, stderr, *calls = kept.descriptors
         pid = int(kept.name.rpartition("/")[2])
-        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen())
+        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen(), Group.of(pid))
         worker = Worker(
             release or replace(active, number=note.release),
             launched,
