@@ -98,7 +98,9 @@ def end_like(code: int) -> NoReturn:
     number = -code if code < 0 else code - BY_SIGNAL
     if number > 0:
         with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
+            # SIGKILL has no handler.
+            with contextlib.suppress(OSError):
+                signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
     os._exit(code & 0xFF)
 

@@ -52,15 +52,15 @@ def main() -> NoReturn:
     os.close(go)
     try:
         filled = _watch(room, program)
-        status = os.waitpid(program, 0)[1]
+        code = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
         if filled:
             sys.stderr.write(f"error: {command[0]} was ended, since it left too little of the disk at {filled}\n")
-        elif group.lacked_memory():
+        elif code != 0 and group.lacked_memory():
             sys.stderr.write(f"error: {command[0]} and what it started used more than {memory_mb} MB of memory\n")
     finally:
         group.end()
         groups.close()
-    end_like(os.waitstatus_to_exitcode(status))
+    end_like(code)
 
 
 def _limit(group: Group, program: int, memory_mb: int) -> None:
