@@ -35,8 +35,11 @@ def reach_here(home: Path, platform: int | None = None) -> tuple[Reach, ...]:
             own = _by_landlock(groups)
         case None:
             own = _open()
-    bound = groups.limits_memory or (confined_by == "namespaces" and not is_root)
-    return (*own, *_shares(groups, processes_are_bound=bound), *_always())
+    if confined_by is None:
+        shares = _shares_of_others()
+    else:
+        shares = _shares(groups, processes_are_bound=confined_by == "namespaces" and not is_root)
+    return (*own, *shares, *_always())
 
 
 def _in_namespaces(*, is_root: bool) -> Iterator[Reach]:
@@ -86,7 +89,7 @@ def _open() -> Iterator[Reach]:
 
 def _shares(groups: Groups, *, processes_are_bound: bool) -> Iterator[Reach]:
     """Yields what a server may take from others."""
-    if processes_are_bound:
+    if processes_are_bound or groups.limits_memory:
         yield Reach("processes without end", "no", f"{PROCESSES} at most")
     else:
         yield Reach("processes without end", "yes", "nothing counts them: no control groups, or root without them")
@@ -99,6 +102,12 @@ def _shares(groups: Groups, *, processes_are_bound: bool) -> Iterator[Reach]:
         yield Reach("the processor while others need it", "its share", "control groups share it equally")
     else:
         yield Reach("the processor while others need it", "yes", "as any program")
+
+
+def _shares_of_others() -> Iterator[Reach]:
+    reason = "limits are for its mistakes: one that is hostile gets around them"
+    for what in ("processes without end", "memory beyond `memory_mb`", "the processor while others need it"):
+        yield Reach(what, "yes", reason)
 
 
 def _always() -> Iterator[Reach]:

@@ -33,7 +33,7 @@ class Grouping:
 
     def expect(self, pid: int) -> None:
         """Groups a preforked worker before it is needed, since that takes longer than its start."""
-        if pid in self._joining:
+        if pid in self._joining or self._groups.group(pid).holds(pid):
             return
         task = self._joining[pid] = asyncio.create_task(self._add(pid))
         task.add_done_callback(lambda _: self._joining.pop(pid))

@@ -22,6 +22,8 @@ from .limits import PROCESSES
 INNER = "inside"
 # The memory, in MB, for what a group has and no process allocates: page tables, sockets, files that are read.
 SHARED_MB = 256
+# The groups that a server may make within its own.
+DESCENDANTS = 64
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Group:
         for folder in self.folders:
             _make(folder.parent)
             (folder / INNER).mkdir(parents=True, exist_ok=True)
-        self._set({"pids.max": PROCESSES})
+        self._set({"pids.max": PROCESSES, "cgroup.max.descendants": DESCENDANTS})
         if self.folders:
             self._move(pid)
 
@@ -91,9 +93,11 @@ class Group:
         for folder in self.folders:
             with contextlib.suppress(OSError):
                 (folder / "cgroup.kill").write_text("1")
-        for folder in reversed(self._all()):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        for top in self.folders:
+            # A server may have made groups of its own within.
+            for folder, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()
 
     def _all(self) -> list[Path]:
         return [each for folder in self.folders for each in (folder, folder / INNER)]
@@ -116,7 +120,11 @@ class Groups:
         """Returns the groups that the process `pid` can make for `home`."""
         if sys.platform != "linux" or not Path(f"/proc/self/task/{os.getpid()}/children").exists():
             return cls(home)
-        return cls(home, tuple(find_places(pid)))
+        try:
+            return cls(home, tuple(find_places(pid)))
+        except OSError:
+            # The process has ended.
+            return cls(home)
 
     def open(self) -> None:
         """Makes the folders for groups, and ends groups that nobody needs any more.

@@ -14,6 +14,8 @@ import pytest
 
 from homeport_runtime.hosts import cgroups
 from homeport_runtime.hosts.cgroups import SHARED_MB, Groups
+from homeport_runtime.hosts.confinement import can_hide
+from homeport_runtime.hosts.limits import PROCESSES
 
 from ...support import require
 
@@ -151,6 +153,37 @@ def test_groups_of_processes_that_live_are_left_alone(groups: Groups, started: l
     groups.sweep()
     assert group.holds(process.pid)
     group.end()
+
+
+def test_a_cgroup_namespace_shows_no_limits(
+    groups: Groups, started: list[subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """As root of a user namespace a server may mount the hierarchies, of which its own group is the root then."""
+    require(can_hide(tmp_path), "a system that lets processes have namespaces")
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    script = f"""
+        mount -t cgroup2 c {mounted} && mkdir {mounted}/own && echo max > {mounted}/pids.max
+        umount {mounted}; mount -t cgroup -o pids c {mounted} && echo max > {mounted}/pids.max
+        cat {mounted}/pids.max; mkdir {mounted}/more
+    """
+    command = ["unshare", "--user", "--map-root-user", "--cgroup", "--mount", "sh", "-c", script]
+    program = f"import subprocess\nsubprocess.run({command!r}, stderr=2)\nprint('done', flush=True)\ntime.sleep(3600)"
+    process = start(started, program)
+    group = groups.group(process.pid)
+    group.add(process.pid)
+    group.limit(1024)
+    go(process)
+    while said(process) != "done":
+        pass
+    limits = [folder / "pids.max" for folder in group.folders if (folder / "pids.max").exists()]
+    assert [path.read_text() for path in limits] == [f"{PROCESSES}\n"]
+    inner = [each for folder in group.folders for each in folder.glob("inside/*/") if each.is_dir()]
+    assert inner, "it made groups of its own"
+    group.end()
+    process.wait(DEADLINE_S)
+    groups.sweep()
+    assert not any(folder.exists() for folder in group.folders)
 
 
 def test_where_none_may_be_made_nothing_is_done(tmp_path: Path) -> None:
