@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.loading import packed
-from platform_cli.config.project import LambdaSettings
 from platform_cli.pipeline.model import Interpreter
 from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
 from tests.aws.function_url import FunctionURL, make_event
-from tests.aws.processor import ProcessorShare
 from tests.aws.sandbox import DEADLINE_S, PRELUDE_END, Function
 from tests.runtime.conftest import python_with
 from tests.runtime.hosts.aws_lambda.lambda_functions import lay_out
@@ -37,8 +35,6 @@ from server import mcp
 
 handler = Mangum(mcp.http_app(path="/mcp", stateless_http=True, json_response={json_response}), lifespan="auto")
 """
-# What a function has if nobody says another.
-MEMORY_MB = LambdaSettings().memory_mb
 HEADERS = {"host": "127.0.0.1", "accept": "application/json, text/event-stream", "content-type": "application/json"}
 
 
@@ -51,9 +47,6 @@ def functions(source: str = kind_source("fastmcp4"), *, json_response: bool = Tr
             "homeport": FunctionURL(_homeport_function(root / "homeport", source), root),
             "Mangum": FunctionURL(_mangum_function(root / "Mangum", source, json_response=json_response), root),
         }
-        for front in fronts.values():
-            front.freezes = True
-            front.function = replace(front.function, memory_mb=MEMORY_MB if ProcessorShare.is_possible() else None)
         try:
             yield fronts
         finally:

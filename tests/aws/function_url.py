@@ -27,7 +27,6 @@ class FunctionURL:
         self.function = function
         self.fresh = False
         self.spread = 1
-        self.freezes = False
         self.sandboxes: list[Sandbox] = []
         self.answers: list[Answer] = []
         self.log = folder / "function.log"
@@ -47,7 +46,7 @@ class FunctionURL:
     def sandbox(self) -> Sandbox:
         idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
         if self.fresh or not idle or len(self.sandboxes) < self.spread:
-            self.sandboxes.append(Sandbox(self.function, self.log, freezes=self.freezes))
+            self.sandboxes.append(Sandbox(self.function, self.log))
             return self.sandboxes[-1]
         return min(idle, key=lambda sandbox: sandbox.rested_at)
 
