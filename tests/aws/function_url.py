@@ -27,6 +27,8 @@ class FunctionURL:
         self.function = function
         self.fresh = False
         self.spread = 1
+        # Only a test that holds up the import at will turns it off.
+        self.freezes = True
         self.sandboxes: list[Sandbox] = []
         self.answers: list[Answer] = []
         self.log = folder / "function.log"
@@ -46,7 +48,7 @@ class FunctionURL:
     def sandbox(self) -> Sandbox:
         idle = [one for one in self.sandboxes if not one.busy and one.process.poll() is None]
         if self.fresh or not idle or len(self.sandboxes) < self.spread:
-            self.sandboxes.append(Sandbox(self.function, self.log))
+            self.sandboxes.append(Sandbox(self.function, self.log, freezes=self.freezes))
             return self.sandboxes[-1]
         return min(idle, key=lambda sandbox: sandbox.rested_at)
 

@@ -108,13 +108,12 @@ def launch(
 
 
 class Sandbox:
-    """One instance of a function: takes one event at a time, and stands still in between, as on Lambda, from when it
-    asks for its first event.
-    `init_error` is set when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and
-    restored when its first event comes.
+    """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda,
+    from when it asks for its first event. `init_error` is set when it could not start. With SnapStart it is `snapped`
+    as soon as it is ready to be, and restored when its first event comes.
     """
 
-    def __init__(self, function: Function, log: Path) -> None:
+    def __init__(self, function: Function, log: Path, *, freezes: bool = True) -> None:
         self.busy = False
         self.init_error: dict[str, Any] | None = None
         self.ready = threading.Event()
@@ -125,6 +124,7 @@ class Sandbox:
         self.open: dict[str, Answer] = {}
         self._lock = threading.Lock()
         self._timeout_s = function.timeout_s
+        self._freezes = freezes
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
@@ -160,7 +160,7 @@ class Sandbox:
         self.busy = False
 
     def _signal(self, number: int) -> None:
-        if self.process.poll() is None:
+        if self._freezes and self.process.poll() is None:
             os.killpg(self.process.pid, number)
 
     def _watch(self) -> None:
