@@ -13,7 +13,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ from tests.aws.sandbox import PRELUDE_END
 from tests.runtime.conftest import call, message
 
 from .harness import in_turn, show, show_ratio
-from .lambda_functions import HEADERS, functions
+from .lambda_functions import HEADERS, MEMORIES_MB, functions, give_memory, row
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
 ASKED = {
@@ -35,7 +35,6 @@ ASKED = {
 }
 
 OURS, FIRST, THEIRS = "homeport", "import_first", "Mangum"
-MEMORIES_MB = (512, 1024, 1769)
 AHEAD = "started ahead"
 # By memory in MB, who, and what: at most this part of the time that the peer takes.
 GOALS = {
@@ -84,26 +83,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--memory", type=int, nargs="+", default=MEMORIES_MB, metavar="MB")
     options = parser.parse_args()
+    for each in rows(options.rounds, options.memory):
+        show(each)
+
+
+def rows(rounds: int = 7, memories_mb: Sequence[int] = MEMORIES_MB) -> list[str]:
+    """Measures, and returns the rows of README."""
     if not ProcessorShare.is_possible():
         raise SystemExit("this machine lets nobody make control groups for the processor, as Lambda has them")
-    medians: dict[tuple[int, str, str], float] = {}
+    medians: dict[tuple[str, str], list[float]] = {}
     with functions() as made, closing(importing_first(made[OURS])) as first:
         fronts = {**made, FIRST: first}
-        laid_out = {name: front.function for name, front in fronts.items()}
-        for memory_mb in options.memory:
-            for name, front in fronts.items():
-                front.function = replace(laid_out[name], memory_mb=memory_mb)
+        for memory_mb in memories_mb:
+            give_memory(fronts, memory_mb)
             for title, measure, body in MEASURED:
-                found = measured(fronts, measure, body, options.rounds)
-                medians.update({(memory_mb, name, title): seconds for name, seconds in found.items()})
+                found = measured(fronts, measure, body, rounds)
+                for name, seconds in found.items():
+                    medians.setdefault((title, name), []).append(seconds)
                 shown = "   ".join(f"{name} {seconds:6.3f} s" for name, seconds in found.items())
                 show(f"{memory_mb} MB {title:<14} {shown}")
                 for name in (OURS, FIRST):
                     if goal := GOALS.get((memory_mb, name, title)):
                         named = f"lambda_cold_start {memory_mb} MB {title} {name}"
                         show_ratio(named, found[name] / found[THEIRS], goal)
-    for row in rows(medians, options.memory):
-        show(row)
+    return [
+        row(said, memories_mb, medians[title, name], medians[title, THEIRS], "s")
+        for (title, name), said in ROWS.items()
+    ]
 
 
 def measured(
@@ -120,23 +126,6 @@ def measured(
         for name in in_turn(fronts, number):
             seconds[name].append(measure(fronts[name], body))
     return {name: statistics.median(each) for name, each in seconds.items()}
-
-
-def rows(medians: Mapping[tuple[int, str, str], float], memories_mb: Sequence[int]) -> Iterator[str]:
-    """The rows of README's table."""
-
-    def joined(texts: Iterable[str]) -> str:
-        *most, last = texts
-        return f"{', '.join(most)} and {last}" if most else last
-
-    sizes = joined(map(str, memories_mb))
-    for (title, name), said in ROWS.items():
-        ours = [medians[memory_mb, name, title] for memory_mb in memories_mb]
-        theirs = [medians[memory_mb, THEIRS, title] for memory_mb in memories_mb]
-        ratios = [own / peer for own, peer in zip(ours, theirs, strict=True)]
-        shown = [joined(f"{seconds:.2f}" for seconds in side) for side in (ours, theirs)]
-        ratio = joined(f"{ratio:.2f}" for ratio in ratios)
-        yield f"| Lambda with {sizes} MB, {said} | {shown[0]} s | awslambdaric and Mangum {shown[1]} s | {ratio} |"
 
 
 def importing_first(front: FunctionURL) -> FunctionURL:
