@@ -31,7 +31,7 @@ from .report import Counts, Report
 
 # Clients of each kind.
 CLIENTS = 3
-SLEEPERS = 8
+SLEEPERS = 24
 SLEEPS = f"[scaling]\nidle_s = {IDLE_S}\n"
 
 
