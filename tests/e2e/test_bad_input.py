@@ -22,7 +22,7 @@ import pytest
 from ..support import SERVERS, CommandFailedError, Deployment, Platform, with_packages
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
-# More than their records find room for on a full disk.
+# The number of calls is larger than that of the records for which a full disk has room.
 CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
