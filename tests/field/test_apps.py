@@ -9,6 +9,9 @@ import pytest
 
 from tests.field.conftest import Deploy, message
 
+# Each is a deploy; tests/runtime/test_apps.py has what the runtime does with them.
+pytestmark = pytest.mark.whole
+
 KEYED = """
     from mcp.server import MCPServer
     from starlette.responses import JSONResponse

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.field.conftest import Deploy
+
+# Each is a deploy; tests/runtime has what a worker's process is.
+pytestmark = pytest.mark.whole
 
 SERVER = """
     import os

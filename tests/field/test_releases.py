@@ -5,8 +5,13 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.field.conftest import Deploy, Refuse
 from tests.support import Platform
+
+# Each is a deploy; tests/e2e/test_one_at_a_time.py has what is lost meanwhile: nothing.
+pytestmark = pytest.mark.whole
 
 LOCKED = """
     import fcntl
