@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .image_reference import Reference
+
 Architecture = Literal["arm64", "x86_64"]
 
 
@@ -111,6 +113,18 @@ class LambdaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerSettings:
+    """Holds the settings of a container image.
+
+    `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
+    its processor, None for this machine's.
+    """
+
+    base: Reference | None = None
+    architecture: Architecture | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Holds the tables of `[stages.NAME]` as the schema reads them: they change how a project runs, never what runs."""
 
@@ -168,6 +182,7 @@ class Project:
     upgrade: tuple[str, ...] | None = None
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
+    in_container: ContainerSettings = ContainerSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

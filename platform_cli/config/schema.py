@@ -16,6 +16,7 @@ from typing import Any
 from ..target_table import TARGETS
 from . import aws, names
 from .hosts import domains, origins
+from .image_reference import Reference, parse_reference
 from .paths import CONTROL
 from .project import Entrypoint, Program
 
@@ -170,6 +171,12 @@ def region(value: object) -> str:
     return value
 
 
+def image(value: object) -> Reference:
+    if not isinstance(value, str):
+        raise ValueError('must be an image, such as "python:3.12-slim"')
+    return parse_reference(value)
+
+
 def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
     """Returns a reader of a list of texts; `what` they are appears in its error."""
 
@@ -294,6 +301,12 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             '"arn:aws:wafv2:us-east-1:123456789012:global/webacl/limits/0a1b2c3d"',
         ),
         "tags": Key(aws.tags, "Tags of all that is made, for instance for cost allocation.", '{ team = "payments" }'),
+    },
+    "deployment.container": {
+        "base": Key(
+            image, "The image that the server's own is based on, with its Python and glibc.", '"python:3.11-slim"'
+        ),
+        "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),

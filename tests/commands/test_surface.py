@@ -18,8 +18,9 @@ from tests.support import SERVERS, Platform, with_config
 from .conftest import environment
 
 NAME = "surface"
-# GitHub's are run in tests/github, what is on Lambda alone in tests/targets; `dev` has no --json.
-ELSEWHERE = {"dev", "login", "logout", "whoami", "link-repo", "unlink-repo", "promote"}
+# GitHub's are run in tests/github, what is on Lambda alone in tests/targets, what needs a registry in tests/images;
+# `dev` has no --json.
+ELSEWHERE = {"dev", "image", "login", "logout", "whoami", "link-repo", "unlink-repo", "promote"}
 
 
 def commands(project: Path, folder: Path) -> Iterator[tuple[str, ...]]:

@@ -160,7 +160,8 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment.lambda]\ntimeout_s = 901", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
         # Lambda's own default is 3: nothing would be left to end an answer in.
         ("[deployment.lambda]\ntimeout_s = 3", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
-        ("\n[deployment.container]", ":2: [deployment.container] is not in this version of homeport yet"),
+        ("\n[deployment.container]\nbase = 'Python'", ':3: "deployment.container.base" must be an image, such as'),
+        ("[deployment.container]\narchitecture = 'arm'", ':2: "deployment.container.architecture" must be "arm64" or'),
         ("[deployment]\nargs = 1", ':2: "deployment.args" must be'),
         ("[deployment]\nextras = 'pg'", ':2: "deployment.extras" must be a list of extras'),
         ("[deployment]\ninclude = ['../x']", ":2: \"deployment.include\" has '../x', which is not a path below"),
