@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.hosts.confinement import can_hide
+from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
@@ -17,6 +18,31 @@ from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+# The folders of a release in its container, and the variables that its image may have set in another way.
+INSIDE = Layout()
+CONTAINER_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": str(INSIDE.home),
+    "LANG": "C.UTF-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Describes the container of a release: the image that it is based on, and its network, None for the engine's
+    own.
+    """
+
+    base: str
+    network: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """Says where the processes of a release run: in this container, or without one on this machine itself."""
+
+    container: Container | None = None
 
 
 def base_environment() -> dict[str, str]:
@@ -42,7 +68,8 @@ class RunnableRelease:
     hide folders. `path` is the PATH of whoever deployed it.
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
-    `token_hash` is the hash of the project's token.
+    `token_hash` is the hash of the project's token. `container` is where its processes run, None for this machine
+    itself.
     """
 
     project: str
@@ -73,6 +100,7 @@ class RunnableRelease:
     guarded: bool = False
     token_hash: str | None = None
     unresponsive_s: float = 60.0
+    container: Container | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -90,6 +118,8 @@ class RunnableRelease:
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
+        if self.container is not None:
+            return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 

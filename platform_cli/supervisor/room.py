@@ -22,7 +22,7 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
 
     With `compiles` Python may write the bytecode of the bundle there, which is so when the server is inspected.
     """
-    if not release.hidden:
+    if not release.hidden or release.container is not None:
         return Room(())
     app, project = release.bundle / APP_FOLDER, workdir.parent
     login(workdir)

@@ -41,7 +41,17 @@ class Exited:
     code: int
 
 
-def read_message(line: bytes) -> Loaded | Forked | Exited:
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """Reports that a signal was sent, or that there was nobody to send it to any more."""
+
+    pid: int
+
+
+Message = Loaded | Forked | Exited | Signalled
+
+
+def read_message(line: bytes) -> Message:
     """Returns the message in a line.
 
     Raises ValueError for a line that no zygote writes.
@@ -55,6 +65,8 @@ def read_message(line: bytes) -> Loaded | Forked | Exited:
                 return Forked(_whole(fields["pid"]))
             case "exited":
                 return Exited(_whole(fields["pid"]), _whole(fields["code"]))
+            case "signalled":
+                return Signalled(_whole(fields["pid"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ValueError("no message of a zygote's")

@@ -45,12 +45,15 @@ class LocalCandidate(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Is a plan; `place` is where `bundle` was made from, as the platform knows it."""
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `base` the image that its
+    container is based on, None without a container.
+    """
 
     project: str
     bundle: Bundle
     place: str
     steps: tuple[Step, ...]
+    base: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -132,14 +135,20 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
         self._client.wait_until_running()
         name = choose_name(candidate.project, candidate.contract, self._client)
         bundle, place = candidate.bundle, known_as(candidate.project.place, self._client)
-        return LocalPlan(name, bundle, place, tuple(self._steps(name, bundle)))
+        base = self._base(candidate.project)
+        return LocalPlan(name, bundle, place, tuple(self._steps(name, bundle)), base)
+
+    def _base(self, _project: Project) -> str | None:
+        """Returns the image that the project's container is based on, None where it has none."""
+        return None
 
     def _steps(self, project: str, bundle: Bundle) -> Iterator[Step]:
         try:
             current = self._client.status(project)
         except NotFoundError:
             current = None
-        if current is not None and current["bundle"] == bundle.hash and not current["outdated_secrets"]:
+        serves = current is not None and (current["bundle"], current["target"]) == (bundle.hash, self.name)
+        if current is not None and serves and not current["outdated_secrets"]:
             if current["state"] == "down":
                 yield Step("open", f"{current['url']} again")
             return
@@ -155,7 +164,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             stage.cached = not plan.steps
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
-            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin())
+            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.base)
         token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:
