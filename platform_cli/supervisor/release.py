@@ -30,12 +30,10 @@ CONTAINER_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Describes the container of a release: the image that it is based on, and its network, None for the engine's
-    own.
-    """
+    """Describes the container of a release: its image in the engine, and the engine's network that it is in."""
 
-    base: str
-    network: str | None = None
+    image: str
+    network: str
 
 
 @dataclass(frozen=True, slots=True)

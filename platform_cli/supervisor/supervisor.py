@@ -47,8 +47,11 @@ class Supervisor:
         return service
 
     async def remove(self, project: str) -> None:
-        await self.services.pop(project).close()
+        service = self.services.pop(project)
+        await service.close()
         self._keep_needed()
+        if service.release is not None and service.release.container is not None:
+            await self._containers.forget(project)
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
@@ -69,8 +72,10 @@ class Supervisor:
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; if that raises, the old release still serves."""
-        await self.services[project].activate(release)
-        self._keep_needed()
+        try:
+            await self.services[project].activate(release)
+        finally:
+            self._keep_needed()
 
     async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
         """Loads a release that does not serve yet, and returns what its server tells of itself.
