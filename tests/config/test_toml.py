@@ -151,7 +151,7 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment]\nrequirements = ['x']", ':2: "deployment.requirements" must name a requirements.txt'),
         ("[deployment]\nrequirements = 'none.txt'", ":2: 'none.txt' does not exist"),
         ("[deployment]\nrequirements = '../x.txt'", ":2: '../x.txt' is outside the project folder"),
-        ("[deployment]\ntarget = 'moon'", ':2: "deployment.target" must be "local" or "lambda"'),
+        ("[deployment]\ntarget = 'moon'", ':2: "deployment.target" must be "local", "container" or "lambda"'),
         ("[deployment]\nlambda = 1", ':2: "deployment.lambda" must be a table'),
         ("[deployment.lambda]\nmemory = 1", ':2: unknown key "deployment.lambda.memory"; did you mean "memory_mb"?'),
         ("[deployment.lambda]\nregion = 'Mars'", ':2: "deployment.lambda.region" must be a region of AWS'),
