@@ -254,8 +254,8 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "import_first": Key(
             boolean,
-            "An instance imports the server before its first request: a first call is sooner, initialize later.",
-            "false",
+            "Import before the first request: a call is sooner, initialize later. Without it: below 1024 MB.",
+            "true",
         ),
         "permissions": Key(
             aws.statements,

@@ -12,6 +12,7 @@ from .containers import Containers
 from .descriptor_store import DescriptorStore
 from .engine import Engine
 from .exclusive import beside
+from .grouping import Grouping, own_groups
 from .inspection import inspect_release
 from .launchers import Launchers
 from .parking import open_parking
@@ -25,7 +26,7 @@ class Supervisor:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self._home = home
         self._store = store
-        self._zygotes = Zygotes(home.platform_log)
+        self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
         self._containers = Containers(home, Engine())
         self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
