@@ -19,9 +19,11 @@ from ..secrets.references import referenced
 from .deploy import read_project
 from .options import ServerArguments, json_option, server_arguments, stage_option
 from .output import Output
+from .plans import timed
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
+    from ..api.image import ImageReport
     from ..images.model import Image
     from ..pipeline.stages import Stages
 
@@ -64,20 +66,21 @@ def image_command(
     stages = output.stages()
     try:
         image, name = _make(project, output, stages)
-        lines = _deliver(image, name, folder, to, stages)
+        lines, sent = _deliver(image, name, folder, to, stages)
     finally:
         output.stop_spinner()
-    size = sum(layer.blob.size for layer in image.layers)
-    data = {
+    report: ImageReport = {
         "ok": True,
         "project": name,
         "digest": image.digest,
         "base": str(image.base.reference),
-        "bytes": size,
+        "bytes": sum(layer.blob.size for layer in image.layers),
         "path": str(folder) if folder else None,
         "reference": f"{to.name}@{image.digest}" if to else None,
+        "sent_bytes": sent,
+        "stages": timed(stages),
     }
-    output.result(data, "\n".join([f"{name} {image.digest}  {size / 1e6:.1f} MB", *lines]))
+    output.result(report, "\n".join([f"{name} {image.digest}  {report['bytes'] / 1e6:.1f} MB", *lines]))
 
 
 def _reference(text: str) -> Reference:
@@ -91,8 +94,7 @@ def _reference(text: str) -> Reference:
 
 
 def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
-    from ..images.base import check_python, find_base
-    from ..images.build import architecture_of, base_of, build_image, built_for, check_program, packages_for
+    from ..images.build import architecture_of, base_for, build_image, packages_for
     from ..pipeline.build import build
     from ..targets.inspector import ProcessInspector
 
@@ -102,11 +104,8 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     built = build(project, home, stages, inspector, output.note, lambda own: packages_for(own, architecture))
     for finding in find_library_changes(built.bundle.manifest):
         output.note(f"{finding.text}; {finding.hint}")
-    check_program(built, settings)
     with stages.run("base"):
-        python = built_for(built)
-        base = find_base(base_of(settings, python), architecture, home, anew=project.upgrade == ())
-        check_python(base, python.minor)
+        base = base_for(built, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
         return build_image(built, project, name, base, home), name
@@ -124,16 +123,19 @@ def _secrets_here(project: Project) -> dict[str, str]:
     return {name: os.environ[name] for name in needed}
 
 
-def _deliver(image: Image, name: str, folder: Path | None, to: Reference | None, stages: Stages) -> list[str]:
-    """Writes and pushes the image as far as that was asked for, and returns what came of it in lines."""
+def _deliver(
+    image: Image, name: str, folder: Path | None, to: Reference | None, stages: Stages
+) -> tuple[list[str], int]:
+    """Writes and pushes the image as far as that was asked for.
+
+    Returns what came of it in lines, and how many bytes were sent.
+    """
     from ..images.contents import Layers
     from ..images.layout import write_layout
     from ..images.push import push_image
 
     blobs = Layers(open_home()).blobs
-    if folder is None and to is None:
-        return ["neither written nor pushed: --output DIR or --push REF"]
-    lines = []
+    lines, sent = [], 0
     if folder is not None:
         with stages.run("write"):
             write_layout(image, to or Reference(DOCKER_HUB, f"library/{name}", "latest"), folder, blobs)
@@ -141,7 +143,7 @@ def _deliver(image: Image, name: str, folder: Path | None, to: Reference | None,
     if to is not None:
         with stages.run("push") as stage:
             pushed = push_image(image, to, blobs)
-            stage.cached = not pushed.changed
-        done = f"{pushed.sent} blobs sent ({pushed.bytes / 1e6:.2f} MB), {pushed.mounted} mounted"
+            stage.cached, sent = not pushed.changed, pushed.bytes
+        done = f"{pushed.sent} blobs sent ({sent / 1000:.0f} KB), {pushed.mounted} mounted"
         lines.append(f"{to}: {done if pushed.changed else 'there already'}")
-    return lines
+    return lines or ["neither written nor pushed: --output DIR or --push REF"], sent

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .image_reference import Reference
+if TYPE_CHECKING:
+    from .image_reference import Reference
 
 Architecture = Literal["arm64", "x86_64"]
 

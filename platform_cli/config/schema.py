@@ -11,14 +11,16 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..target_table import TARGETS
 from . import aws, names
 from .hosts import domains, origins
-from .image_reference import Reference, parse_reference
 from .paths import CONTROL
 from .project import Entrypoint, Program
+
+if TYPE_CHECKING:
+    from .image_reference import Reference
 
 # ruff: noqa: TRY004 - a reader raises ValueError only
 
@@ -174,6 +176,9 @@ def region(value: object) -> str:
 def image(value: object) -> Reference:
     if not isinstance(value, str):
         raise ValueError('must be an image, such as "python:3.12-slim"')
+    # Imported late, since few projects have it.
+    from .image_reference import parse_reference
+
     return parse_reference(value)
 
 

@@ -16,6 +16,7 @@ from ..pipeline.layer import build_layer
 from ..pipeline.lock import make_lock
 from ..pipeline.model import Interpreter
 from ..pipeline.node import lock_packages, with_packages
+from .base import check_python, find_base
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image
@@ -29,11 +30,6 @@ def architecture_of(settings: ContainerSettings) -> Architecture:
     """Returns the processor of the image: the one that is configured, else this machine's."""
     here: Architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     return settings.architecture or here
-
-
-def base_of(settings: ContainerSettings, python: Interpreter) -> Reference:
-    """Returns the base that is configured, else Docker's official image of that Python."""
-    return settings.base or Reference(DOCKER_HUB, "library/python", f"{python.minor}-slim")
 
 
 def packages_for(own: Interpreter, architecture: Architecture) -> Interpreter:
@@ -51,6 +47,11 @@ def in_image(own: Interpreter, architecture: Architecture) -> Interpreter:
     return replace(own, platform=tag, foreign=True)
 
 
+def base_of(settings: ContainerSettings, python: Interpreter) -> Reference:
+    """Returns the base that is configured, else Docker's official image of that Python."""
+    return settings.base or Reference(DOCKER_HUB, "library/python", f"{python.minor}-slim")
+
+
 def built_for(built: Built) -> Interpreter:
     """Returns the Python of this machine with which the bundle was built."""
     interpreter = built.bundle.manifest["interpreter"]
@@ -65,6 +66,18 @@ def check_program(built: Built, settings: ContainerSettings) -> None:
             f"the server is started by {command[0]}, which Docker's image of Python does not have",
             hint='name an image that has it, and Python, with base = "..." under [deployment.container]',
         )
+
+
+def base_for(built: Built, settings: ContainerSettings, home: Home, *, anew: bool) -> Base:
+    """Returns the base of an image of `built`: as it was found before, unless it is to be asked for `anew`.
+
+    Raises ConfigError for one that does not fit, and RegistryError if its registry does not answer.
+    """
+    check_program(built, settings)
+    python = built_for(built)
+    base = find_base(base_of(settings, python), architecture_of(settings), home, anew=anew)
+    check_python(base, python.minor)
+    return base
 
 
 def build_image(built: Built, project: Project, name: str, base: Base, home: Home) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -53,9 +54,11 @@ class Layers:
         def entries(folder: Path) -> dict[str, Entry]:
             check_records(layer.path)
             files = {f"{PACKAGES}/{name}": file for name, file in _files_of(layer.path) if file.name not in PRIVATE}
+            compiled = _compiled(files, own, folder)
+            _leave(compiled, layer)
             return {
                 **{name: _packaged(name, file) for name, file in files.items()},
-                **_compiled(files, own, folder),
+                **{name: Entry(file) for name, file in compiled.items()},
                 BILL: Entry(bill_of_materials(lock)),
             }
 
@@ -68,7 +71,7 @@ class Layers:
             files = {f"{RUNTIME}/{path}": file for path, file in _files_of(self._home.runtimes / name)}
             return {
                 **{path: Entry(file) for path, file in files.items()},
-                **_compiled(files, own, folder),
+                **{path: Entry(file) for path, file in _compiled(files, own, folder).items()},
                 START: Entry(infra_file("container/start.py").read_bytes()),
                 **{path: Entry(mode=WORK_MODE, uid=UID) for path in WORK_FOLDERS},
             }
@@ -156,6 +159,14 @@ def _link_within(file: Path) -> str:
     return link.as_posix()
 
 
-def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Entry]:
-    sources = {name: file for name, file in files.items() if name.endswith(".py")}
-    return {name: Entry(file) for name, file in compile_files(sources, own, folder).items()}
+def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Path]:
+    return compile_files({name: file for name, file in files.items() if name.endswith(".py")}, own, folder)
+
+
+def _leave(compiled: Mapping[str, Path], layer: Layer) -> None:
+    """Gives the layer the bytecode that it lacks, for the processes that load the server here and may not write it."""
+    for name, file in compiled.items():
+        target = layer.path / name.removeprefix(f"{PACKAGES}/")
+        with contextlib.suppress(OSError):
+            target.parent.mkdir(exist_ok=True)
+            target.hardlink_to(file)

@@ -15,7 +15,7 @@ EPOCH = "1970-01-01T00:00:00Z"
 # Of the base's own: what they say is not true of an image on top of it.
 STANDARD_LABELS = "org.opencontainers.image."
 SECOND = 1_000_000_000
-HEALTH = {"Interval": 30 * SECOND, "Timeout": 10 * SECOND, "Retries": 3}
+HEALTH = {"Interval": 30 * SECOND, "StartInterval": SECOND, "Timeout": 10 * SECOND, "Retries": 3}
 
 
 def image_config(
