@@ -115,8 +115,9 @@ def launch(
 class Sandbox:
     """Is one instance of a function: it takes one event at a time.
 
-    If it `freezes` it stands still in between, as on Lambda, from when it asks for its first event. `init_error` is set when it could not start. With SnapStart it is `snapped`
-    as soon as it is ready to be, and restored when its first event comes.
+    If it `freezes` it stands still in between, as on Lambda, from when it asks for its first event. `init_error` is set
+    when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and restored when its first
+    event comes.
     """
 
     def __init__(self, function: Function, log: Path, *, freezes: bool = True) -> None:

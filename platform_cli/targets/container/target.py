@@ -70,18 +70,14 @@ class ContainerTarget(LocalTarget):
             yield
 
     def build(self, project: Project, stages: Stages, note: Note) -> ContainerCandidate:
-        from ...images.base import check_python, find_base
-        from ...images.build import architecture_of, base_of, built_for, check_program, packages_for
+        from ...images.build import architecture_of, base_for, packages_for
 
         settings = project.in_container
         architecture = architecture_of(settings)
         inspect = partial(self._inspect, project)
         built = build(project, self._home, stages, inspect, note, lambda own: packages_for(own, architecture))
-        check_program(built, settings)
         with stages.run("base"):
-            python = built_for(built)
-            base = find_base(base_of(settings, python), architecture, self._home, anew=project.upgrade == ())
-            check_python(base, python.minor)
+            base = base_for(built, settings, self._home, anew=project.upgrade == ())
         return ContainerCandidate(project, built.bundle.manifest, built.code, built.bundle, built, base)
 
     def plan(self, candidate: LocalCandidate) -> ContainerPlan:
