@@ -126,7 +126,7 @@ class ControlPlane:
                 shutil.copytree(packages, opt / "runtime", symlinks=True)
             variables["PYTHONPATH"] = "/var/task:/opt/python:/opt/runtime"
             command = (str(interpreter), "-m", "awslambdaric", version.handler)
-        return Function(task, opt, interpreter, variables, version.timeout, command)
+        return Function(task, opt, interpreter, variables, version.timeout, command, memory_mb=version.memory_size)
 
     def _opt(self, layers: list[str]) -> Path:
         """Returns a folder that is the same for all versions with these layers: nobody can write into it."""

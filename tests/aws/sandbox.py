@@ -25,6 +25,8 @@ from .processor import ProcessorShare
 
 DEADLINE_S = 60.0
 PRELUDE_END = b"\0" * 8
+# What homeport gives a function if nobody says another.
+MEMORY_MB = 1024
 # A function has so long to come to its first event.
 INIT_S = 10.0
 MOUNT = (
@@ -44,9 +46,12 @@ def machine() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Is a function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is
-    run instead of Lambda's own, as in an image. What its server writes is in `shared` if there is one, for all
-    instances, as on a file system of theirs. With `memory_mb` it has the processor share that comes with that.
+    """Is a function as it is laid out.
+
+    `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run instead of Lambda's own, as in an
+    image. What its server writes is in `shared` where there is one, for all
+    instances, as on a file system of theirs. It has the processor share that comes with `memory_mb`, where this machine
+    lets us give it.
     """
 
     task: Path
@@ -56,7 +61,7 @@ class Function:
     timeout_s: float = 60.0
     command: tuple[str, ...] | None = None
     shared: Path | None = None
-    memory_mb: int | None = None
+    memory_mb: int = MEMORY_MB
 
 
 @dataclass
@@ -90,7 +95,7 @@ def launch(
         "TASK": str(function.task),
         "OPT": str(function.opt),
         "SHARED": str(function.shared or ""),
-        **({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb)} if function.memory_mb else {}),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         **(variables or {}),
         **function.variables,
     }
@@ -108,12 +113,14 @@ def launch(
 
 
 class Sandbox:
-    """Is one instance of a function: it takes one event at a time, and if it `freezes` stands still in between, as on
-    Lambda, from when it asks for its first event. `init_error` is set when it could not start. With SnapStart it is
-    `snapped` as soon as it is ready to be, and restored when its first event comes.
+    """Is one instance of a function: it takes one event at a time.
+
+    If it `freezes` it stands still in between, as on Lambda, from when it asks for its first event. `init_error` is set
+    when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and restored when its first
+    event comes.
     """
 
-    def __init__(self, function: Function, log: Path, *, freezes: bool = False) -> None:
+    def __init__(self, function: Function, log: Path, *, freezes: bool = True) -> None:
         self.busy = False
         self.init_error: dict[str, Any] | None = None
         self.ready = threading.Event()
@@ -128,7 +135,7 @@ class Sandbox:
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
-        self._share = ProcessorShare(function.memory_mb) if function.memory_mb else None
+        self._share = ProcessorShare(function.memory_mb) if ProcessorShare.is_possible() else None
         variables = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}"}
         if self._share:
             variables["MEMBERS"] = str(self._share.members)

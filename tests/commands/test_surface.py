@@ -28,6 +28,7 @@ ELSEWHERE = {
     "link-repo": "tests/github/test_surface.py",
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
+    "image": "tests/images/test_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",

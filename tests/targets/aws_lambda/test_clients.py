@@ -55,7 +55,6 @@ def observe(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.Temp
         shared.mkdir()
         front = FunctionURL(replace(plane.function(f"homeport-{name}", "live").function, shared=shared), folder)
         front.spread = 2
-        front.freezes = True
         return front
 
     @cache
