@@ -35,7 +35,6 @@ ELSEWHERE = {
     "platform deploy": "tests/aws_platform/conftest.py",
     "platform deploy --dry-run": "tests/aws_platform/test_platform.py",
     "platform destroy": "tests/aws_platform/test_platform.py",
-    "image": "tests/images/test_image.py",
 }
 
 
