@@ -151,6 +151,21 @@ def test_a_layout_for_engines(made: Made, tmp_path: Path) -> None:
     assert not (folder / "blobs/sha256/of-an-older-image").exists()
 
 
+def test_a_platform_that_runs_loads_the_server(made: Made, tmp_path: Path) -> None:
+    project = project_in(tmp_path, made.base)
+    config = project / "fastmcp.toml"
+    config.write_text(config.read_text().partition("[environment]")[0])
+    by_itself = made.homeport.run("image", str(project))
+    shutil.rmtree(made.homeport.home / "bundles")
+    made.homeport.run("platform", "start")
+    try:
+        by_platform = made.homeport.run("image", str(project))
+    finally:
+        made.homeport.stop()
+    assert by_platform["digest"] == by_itself["digest"]
+    assert {stage["name"]: stage["cached"] for stage in by_platform["stages"]}["inspect"] is False
+
+
 def failure(made: Made, *arguments: str) -> dict[str, Any]:
     with pytest.raises(CommandFailedError) as failed:
         made.image(*arguments)
