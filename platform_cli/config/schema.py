@@ -259,8 +259,8 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "import_first": Key(
             boolean,
-            "An instance imports the server before its first request: a first call is sooner, initialize later.",
-            "false",
+            "Import before the first request: a call is sooner, initialize later. Without it: below 1024 MB.",
+            "true",
         ),
         "permissions": Key(
             aws.statements,
@@ -312,6 +312,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             image, "The image that the server's own is based on, with its Python and glibc.", '"python:3.11-slim"'
         ),
         "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
+        "network": Key(one_of("bridge", "none"), "What it reaches: the network, or nothing.", '"bridge"'),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
@@ -347,4 +348,3 @@ ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also in
 # These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
 # everything.
 NOT_YET = ("scopes", "limits")
-NOT_YET_TARGETS = ("container",)

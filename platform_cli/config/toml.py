@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 import tomli
 
 from ..errors import ConfigError
-from ..target_table import TARGETS
 from . import schema
 from .environment import check_variable
 from .paths import file_inside
 from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
-from .schema import NOT_YET, NOT_YET_TARGETS, TABLES
+from .schema import NOT_YET, TABLES
 from .stages import STAGED
 from .text import read_text
 from .toml_lines import key_lines
@@ -105,9 +103,6 @@ class _File:
             if not isinstance(value, dict):
                 raise self.error((table, key), f'"{within}" must be a table: write [{within}] and its keys below')
             return {name: self.key(within, name, content) for name, content in value.items()}
-        if (table, key) == ("deployment", "target") and value in NOT_YET_TARGETS:
-            reason = f'target "{value}" is not in this version of homeport yet'
-            raise self.error((table, key), reason, hint=f"Use target = {' or '.join(map(json.dumps, TARGETS))}.")
         if key not in TABLES[table]:
             raise self.unknown_key(table, key)
         return self.value((*table.split("."), key), TABLES[table][key].read, value)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -39,9 +39,10 @@ Answer = TypeVar("Answer")
 
 
 class InContainer(BaseModel):
-    """Describes the container of a release; `base` is the image that it is based on."""
+    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
 
-    base: str
+    image: str
+    network: Literal["bridge", "none"]
 
 
 class Deploy(BaseModel):
@@ -143,7 +144,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        isolation = Isolation(Container(body.container.base) if body.container else None)
+        isolation = Isolation(Container(**body.container.model_dump()) if body.container else None)
         work = platform.releases.deploy(name, body.bundle, body.folder, origin, isolation)
         return await _while_connected(request, work)
 

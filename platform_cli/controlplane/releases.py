@@ -264,6 +264,9 @@ class Releases:
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
         folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
         runnable = read_release(self._stores.home, release.project, release.number, folder, names)
+        if release.container is not None:
+            # In a container there is nothing to hide.
+            runnable = replace(runnable, hidden=(), by_landlock=False)
         return replace(
             runnable,
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),

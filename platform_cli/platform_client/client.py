@@ -270,10 +270,12 @@ class PlatformClient:
         answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, origin: Origin, base: str | None = None) -> DeployedStatus:
-        """Deploys a bundle: with `base` into a container that is based on that image."""
+    def deploy(
+        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, str] | None = None
+    ) -> DeployedStatus:
+        """Deploys a bundle: with `container`, the image and network of one, into that."""
         said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
-        body = {"bundle": bundle, "folder": place, "container": {"base": base} if base else None, **said}
+        body = {"bundle": bundle, "folder": place, "container": container, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 

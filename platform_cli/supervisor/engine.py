@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..errors import PlatformError, ReleaseError
 
@@ -43,7 +44,8 @@ class Mount:
 class ContainerSpec:
     """Describes a container: without capabilities, with a read-only root, and with no more memory than `memory_mb`.
 
-    `user` is `UID:GID`. Everybody who may ask the engine sees `environment`.
+    `command` are the arguments of the image's entry point. `user` is `UID:GID`. Everybody who may ask the engine sees
+    `environment`.
     """
 
     name: str
@@ -54,7 +56,7 @@ class ContainerSpec:
     labels: Mapping[str, str]
     mounts: Sequence[Mount]
     memory_mb: int
-    network: str | None = None
+    network: str
 
 
 class Engine:
@@ -85,22 +87,28 @@ class Engine:
             )
         return client
 
+    def check(self) -> str:
+        """Returns which engine it is.
+
+        Raises PlatformError if there is none that can be used.
+        """
+        return f"{self._client.version()['Version']}, API {self._client.api_version}"
+
     def start(self, spec: ContainerSpec) -> str:
-        """Starts a container in the place of one of the same name, and returns its id.
+        """Starts a container, and returns its id.
 
         Raises ReleaseError if the engine refuses.
         """
-        self.remove(spec.name)
         with _refusals(f"the container {spec.name} cannot be started"):
-            self._pull_missing(spec.image)
             made = self._client.create_container(
                 spec.image,
-                entrypoint=list(spec.command),
-                command=[],
+                command=list(spec.command),
                 name=spec.name,
                 user=spec.user,
                 environment=dict(spec.environment),
                 labels=dict(spec.labels),
+                # The image's own asks a server of its own.
+                healthcheck={"test": ["NONE"]},
                 host_config=self._host_config(spec),
             )
             container: str = made["Id"]
@@ -130,14 +138,41 @@ class Engine:
         )
         return config
 
-    def _pull_missing(self, image: str) -> None:
+    def layers_of(self, image: str) -> list[str] | None:
+        """Returns the digests of an image's layers, the lowest first, None if the engine does not have the image."""
         from docker.errors import ImageNotFound
 
-        try:
-            self._client.inspect_image(image)
-        except ImageNotFound:
-            name, _, tag = image.partition(":")
-            self._client.pull(name, tag=tag or "latest")
+        with _refusals(f"the image {image} cannot be looked at"):
+            try:
+                layers: list[str] = self._client.inspect_image(image)["RootFS"]["Layers"]
+            except ImageNotFound:
+                return None
+            return layers
+
+    def images(self, label: str) -> list[str]:
+        """Returns the ids of the images that have a label of that name."""
+        with _refusals("images cannot be listed"):
+            return [each["Id"] for each in self._client.images(filters={"label": label})]
+
+    def load(self, archive: IO[bytes], name: str) -> None:
+        """Loads an image from a tar archive, in which layers may be left out that the engine has.
+
+        Raises ReleaseError if the image is not there afterwards under its `name`.
+        """
+        with _refusals(f"the image {name} cannot be loaded"):
+            for said in self._client.load_image(archive):
+                if "error" in said:
+                    raise ReleaseError(f"the image {name} cannot be loaded: {said['error']}")
+        if self.layers_of(name) is None:
+            raise ReleaseError(f"the engine has not loaded the image {name}")
+
+    def remove_images(self, name: str) -> None:
+        """Removes the images of that name, whatever their tags are."""
+        with _refusals(f"the images {name} cannot be removed"):
+            for image in self._client.images(name=name):
+                for tag in image["RepoTags"] or ():
+                    if tag.startswith(f"{name}:"):
+                        self._client.remove_image(tag)
 
     def last_words(self, container: str) -> str:
         """Returns the last lines of a container's output, empty without any."""
@@ -150,10 +185,15 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Ends and removes a container, if it exists."""
-        from docker.errors import NotFound
+        from docker.errors import APIError, NotFound
 
         with contextlib.suppress(NotFound), _refusals(f"the container {container} cannot be removed"):
-            self._client.remove_container(container, force=True, v=True)
+            try:
+                self._client.remove_container(container, force=True, v=True)
+            except APIError as error:
+                # Somebody else is already removing it.
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
 
     def containers(self, label: str) -> list[str]:
         """Returns the ids of all containers with `label` (`NAME=VALUE`)."""
@@ -174,10 +214,14 @@ _ULIMITS = {"nofile": OPEN_FILES, "nproc": PROCESSES}
 @contextlib.contextmanager
 def _refusals(what: str) -> Iterator[None]:
     """Raises ReleaseError for what the engine refuses, but NotFound, which has a meaning of its own."""
-    from docker.errors import APIError, DockerException, NotFound
+    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
     try:
         yield
+    except ImageNotFound as error:
+        raise ReleaseError(
+            f"{what}: the engine does not have its image any more", hint="deploy again, which loads it"
+        ) from error
     except NotFound:
         raise
     except APIError as error:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from homeport_runtime.hosts.cgroups import Group
+
 from ..errors import ReleaseError
 from .release import RunnableRelease
 
@@ -21,6 +23,9 @@ BOOT = (
 )
 # Isolated and without the interpreter's own site-packages, so that a worker sees only its layer.
 PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
+
+
+NO_GROUP = Group()
 
 
 def send_signal(pid: int, number: int) -> None:
@@ -34,8 +39,9 @@ class Launched:
     """Is a process that was started.
 
     It has the process id, the supervisor's end of the control channel, the output, and the end: the exit code, negative
-    for a signal, None if nobody could tell. `place` is the container that it is in, empty for a process of this
-    machine: only there has its id a meaning, and only there `signal` does what `send_signal` does here.
+    for a signal, None if nobody could tell. `group` limits it with all that it starts. `place` is the container that it
+    is in, empty for a process of this machine: only there has its id a meaning, and only there `signal` does what
+    `send_signal` does here.
     """
 
     pid: int
@@ -43,8 +49,15 @@ class Launched:
     stdout: int
     stderr: int
     ended: Awaitable[int | None]
+    group: Group = NO_GROUP
     place: str = ""
     signal: Callable[[int, int], None] = send_signal
+
+    def abandon(self) -> None:
+        """Ends the process, which has no work yet, by the end of its channel."""
+        self.control.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
 
 
 def end_of(code: int | None) -> str:

@@ -12,6 +12,7 @@ from .containers import Containers
 from .descriptor_store import DescriptorStore
 from .engine import Engine
 from .exclusive import beside
+from .grouping import Grouping, own_groups
 from .inspection import inspect_release
 from .launchers import Launchers
 from .parking import open_parking
@@ -25,7 +26,7 @@ class Supervisor:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self._home = home
         self._store = store
-        self._zygotes = Zygotes(home.platform_log)
+        self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
         self._containers = Containers(home, Engine())
         self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
@@ -47,8 +48,11 @@ class Supervisor:
         return service
 
     async def remove(self, project: str) -> None:
-        await self.services.pop(project).close()
+        service = self.services.pop(project)
+        await service.close()
         self._keep_needed()
+        if service.release is not None and service.release.container is not None:
+            await self._containers.forget(project)
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
@@ -69,8 +73,10 @@ class Supervisor:
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; if that raises, the old release still serves."""
-        await self.services[project].activate(release)
-        self._keep_needed()
+        try:
+            await self.services[project].activate(release)
+        finally:
+            self._keep_needed()
 
     async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
         """Loads a release that does not serve yet, and returns what its server tells of itself.

@@ -19,7 +19,17 @@ from .launch import PYTHON_FLAGS, Launched, Pipes
 from .orphan import Orphan
 from .release import RunnableRelease, base_environment
 from .zygote_key import ZygoteKey
-from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, Message, Signalled, is_below, read_message
+from .zygote_messages import (
+    MAX_MESSAGE,
+    Exited,
+    Forked,
+    Loaded,
+    Message,
+    Preforked,
+    Signalled,
+    is_below,
+    read_message,
+)
 
 # Runtimes of releases of earlier versions have no keeper, so their zygotes are in no room.
 BOOT = """
@@ -81,6 +91,7 @@ class Zygote:
         # Nobody knows which orders an orphan has had.
         self._is_known = not isinstance(process, Orphan)
         self.on_end: Callable[[], None] = lambda: None
+        self.on_prefork: Callable[[int], None] = _ignore
         self.usable = True
         self.alive = True
         self.last_used = asyncio.get_running_loop().time()
@@ -199,6 +210,9 @@ class Zygote:
                 ended = self._children.pop(message.pid, None)
                 if ended is not None and not ended.done():
                     ended.set_result(message.code)
+            case Preforked():
+                if is_below(message.pid, self._process.pid):
+                    self.on_prefork(message.pid)
             case Forked() if self._is_known:
                 end = self._children[message.pid] = asyncio.get_running_loop().create_future()
                 self._answers.put_nowait(Child(message.pid, end))
@@ -237,3 +251,7 @@ class Zygote:
 
     async def ended(self) -> None:
         await self._process.wait()
+
+
+def _ignore(_pid: int) -> None:
+    """Does nothing, until somebody groups what is preforked."""

@@ -34,6 +34,13 @@ class Forked:
 
 
 @dataclass(frozen=True, slots=True)
+class Preforked:
+    """Reports a process that waits to become the next worker."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """Reports the end of a child; `code` is negative for a signal."""
 
@@ -48,7 +55,7 @@ class Signalled:
     pid: int
 
 
-Message = Loaded | Forked | Exited | Signalled
+Message = Loaded | Forked | Preforked | Exited | Signalled
 
 
 def read_message(line: bytes) -> Message:
@@ -63,6 +70,8 @@ def read_message(line: bytes) -> Message:
                 return _loaded(fields)
             case "forked":
                 return Forked(_whole(fields["pid"]))
+            case "preforked":
+                return Preforked(_whole(fields["pid"]))
             case "exited":
                 return Exited(_whole(fields["pid"]), _whole(fields["code"]))
             case "signalled":

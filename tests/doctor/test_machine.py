@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def silent_socket(home: Home) -> Iterator[socket.socket]:
-    """A socket at the platform's place that takes connections and never answers."""
+    """Listens at the platform's place with a socket that takes connections and never answers."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     home.socket.parent.mkdir(mode=0o700, exist_ok=True)
     listener.bind(str(home.socket))
@@ -62,9 +62,9 @@ def test_uv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_confinement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "can_hide", lambda _home: True)
+    monkeypatch.setattr(doctor, "means", lambda _home: "namespaces")
     assert check_confinement(tmp_path).status == "ok"
-    monkeypatch.setattr(doctor, "can_hide", lambda _home: False)
+    monkeypatch.setattr(doctor, "means", lambda _home: None)
     assert check_confinement(tmp_path).status == "warning"
     assert "trust" in (check_confinement(tmp_path).fix or "")
 

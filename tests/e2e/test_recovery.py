@@ -1,4 +1,4 @@
-"""Whatever is killed, every project answers on its old port; what nobody uses does not run."""
+"""Tests that whatever is killed, every project answers on its old port; what nobody uses does not run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def kept(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> list[Deployment]:
-    """Two projects, the first with two releases, that every test finds as it left them."""
+    """Deploys two projects, the first with two releases, that every test finds as it left them."""
     folder = Path(shutil.copytree(SERVERS / "mcp2_lowlevel", tmp_path_factory.mktemp("kept") / "project"))
     first = platform.deploy(folder, name="first")
     with (folder / "server.py").open("a") as file:
@@ -74,7 +74,7 @@ def answers(url: str) -> bool:
 
 
 def is_well(platform: Platform, project: str) -> bool:
-    """What has failed is over: its log has it."""
+    """Tells whether what has failed is over: its log has it."""
     return platform.run("status", project)["last_error"] is None
 
 
@@ -98,6 +98,28 @@ def test_the_control_plane_is_killed(platform: Platform, kept: list[Deployment])
     assert control_plane(platform) != killed
     assert workers(platform) == running
     platform.run("call", "first", "add", "a=1", "b=2")
+
+
+def test_connections_to_a_sleeping_project_outlive_the_control_plane(platform: Platform, tmp_path: Path) -> None:
+    scaling = f"[scaling]\nidle_s = {IDLE_S}\n"
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", scaling, tmp_path), name="sleeps").url
+    connections = [connect(url) for _ in range(20)]
+    for connection in connections:
+        call_on(connection, "whoami")
+    descriptors = [connection.sock.fileno() for connection in connections]
+    for _ in range(2):
+        wait_for(lambda: count(platform, "sleeps") == 0)
+        killed = control_plane(platform)
+        kill(killed)
+        wait_for(lambda: platform.run("platform", "status")["pid"] not in (None, killed))  # noqa: B023 - called at once
+        assert [call_on(connection, "add", a=1, b=2) for connection in connections] == ["3"] * len(connections)
+    assert [connection.sock.fileno() for connection in connections] == descriptors, "none was closed"
+    # What a client has closed meanwhile is closed here, too.
+    wait_for(lambda: count(platform, "sleeps") == 0)
+    for connection in connections:
+        connection.close()
+    assert answers(url)
+    platform.run("destroy", "sleeps")
 
 
 def test_the_platform_ends_with_its_master(platform: Platform, kept: list[Deployment]) -> None:
@@ -181,7 +203,7 @@ def test_starting_twice_gives_one_process(platform: Platform, kept: list[Deploym
 
 
 def control_planes(platform: Platform) -> set[int]:
-    """Every process, of masters and control planes, that has the lock file of this platform open."""
+    """Returns every process, of masters and control planes, that has the lock file of this platform open."""
     # The platform lets no other process of its user look into it.
     require(sys.platform == "linux" and os.geteuid() == 0, "root on Linux, to see which files the platform has open")
     found = set()
@@ -279,7 +301,7 @@ def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
 
 
 def add_projects(home: Home, count: int) -> None:
-    """More projects like p0, as if they had been deployed: in the store, each with a port of its own."""
+    """Adds projects like p0, as if they had been deployed: in the store, each with a port of its own."""
     store = Store(home.store)
     (release,) = store.releases("p0")
     taken = {store.project("p0").port}

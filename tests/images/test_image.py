@@ -18,6 +18,7 @@ from platform_cli.config.image_reference import parse_reference
 from platform_cli.images.model import digest_of
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
+from tests.api.surface import check_json
 from tests.images.bases import tiny_base
 from tests.images.registries import Registry, registry
 from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform
@@ -82,6 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
 
 
 def test_what_was_pushed(made: Made) -> None:
+    check_json("image", made.answer)
     assert made.answer["project"] == "expenses"
     assert made.answer["reference"] == f"{made.registry.address}/you/expenses@{made.answer['digest']}"
     with Repository(parse_reference(made.reference)) as repository:

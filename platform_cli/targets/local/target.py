@@ -45,15 +45,15 @@ class LocalCandidate(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `base` the image that its
-    container is based on, None without a container.
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the image and the
+    network of its container, None without one.
     """
 
     project: str
     bundle: Bundle
     place: str
     steps: tuple[Step, ...]
-    base: str | None = None
+    container: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -135,12 +135,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
         self._client.wait_until_running()
         name = choose_name(candidate.project, candidate.contract, self._client)
         bundle, place = candidate.bundle, known_as(candidate.project.place, self._client)
-        base = self._base(candidate.project)
-        return LocalPlan(name, bundle, place, tuple(self._steps(name, bundle)), base)
-
-    def _base(self, _project: Project) -> str | None:
-        """Returns the image that the project's container is based on, None where it has none."""
-        return None
+        return LocalPlan(name, bundle, place, tuple(self._steps(name, bundle)))
 
     def _steps(self, project: str, bundle: Bundle) -> Iterator[Step]:
         try:
@@ -164,7 +159,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             stage.cached = not plan.steps
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
-            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.base)
+            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.container)
         token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:
