@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -22,10 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from platform_cli.config.image_reference import parse_reference
-from platform_cli.images.push import push_image
-from tests.images.bases import python_files, tiny_base
 from tests.images.registries import registry
+from tests.targets.container.engines import push_base
 
 from .harness import ENVIRONMENT, SERVERS, Platform, folder, in_turn, platform, show, show_ratio, timed
 
@@ -33,10 +32,10 @@ from .harness import ENVIRONMENT, SERVERS, Platform, folder, in_turn, platform, 
 DOCKERFILE = """
 FROM {base}
 COPY packages /opt/packages
-RUN ["python3", "-c", "import compileall; compileall.compile_dir('/opt/packages', quiet=2, workers=0)"]
+RUN ["{python}", "-c", "import compileall; compileall.compile_dir('/opt/packages', quiet=2, workers=0)"]
 COPY server.py /opt/app/
 ENV PYTHONPATH=/opt/packages
-ENTRYPOINT ["python3", "/opt/app/server.py"]
+ENTRYPOINT ["{python}", "/opt/app/server.py"]
 """
 BUILDKIT, SDK, HOMEPORT, WHOLE = "BuildKit", "docker SDK", "homeport", "whole command"
 GOALS = {("first", BUILDKIT): "<= 0.6", ("code change", BUILDKIT): "<= 0.6", ("code change", SDK): "<= 0.1"}
@@ -113,18 +112,18 @@ def measure(docker: str, place: Place, number: int) -> dict[str, dict[str, tuple
 
 
 def prepare(root: Path, address: str, laptop: Platform) -> Place:
-    base = f"{address}/base:1"
-    image, blobs = tiny_base(root, environment=["PATH=/usr/local/bin"], files=python_files())
-    push_image(image, parse_reference(base), blobs)
+    base = push_base(address, root)
     server = root / "server"
     shutil.copytree(SERVERS / "fastmcp4", server, ignore=shutil.ignore_patterns("__pycache__"))
     (server / "fastmcp.toml").write_text(f'[project]\nname = "server"\n[deployment.container]\nbase = "{base}"\n')
-    (server / "Dockerfile").write_text(DOCKERFILE.format(base=base))
+    (server / "Dockerfile").write_text(
+        DOCKERFILE.format(base=base, python=f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    )
     (server / ".gitignore").write_text("packages\n")
-    laptop.run("platform", "start")
     laptop.run("image", str(server))
     (layer,) = (laptop.home / "layers").iterdir()
     shutil.copytree(layer, server / "packages", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    laptop.run("platform", "start")
     return Place(server, address, root / "registry" / "data", laptop)
 
 
