@@ -1,4 +1,4 @@
-"""A distribution of CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
+"""Stands for CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Edge(BaseHTTPRequestHandler):
     added: list[dict[str, Any]]
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

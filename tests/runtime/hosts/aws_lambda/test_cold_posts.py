@@ -1,4 +1,4 @@
-"""A message over HTTP+SSE that reaches an instance which is still starting."""
+"""Sends messages over HTTP+SSE that reach an instance which is still starting."""
 
 from __future__ import annotations
 
