@@ -1,4 +1,4 @@
-"""Containers of releases, with an engine that starts a plain process where a container would be."""
+"""Tests containers of releases, with an engine that starts a plain process where a container would be."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def release(tmp_path: Path) -> RunnableRelease:
 
 
 async def launch(containers: Containers, release: RunnableRelease) -> Launched:
-    """A worker without sockets, which waits for its job."""
+    """Starts a worker without sockets, which waits for its job."""
     launched = await containers.launch(release, ())
     os.close(launched.stdout)
     os.close(launched.stderr)
