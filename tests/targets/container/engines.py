@@ -1,4 +1,4 @@
-"""Runs a container engine of the tests' own, and makes a base image of this machine's own Python: nothing is downloaded."""
+"""Runs a container engine of the tests' own, and makes a base image of this Python: nothing is downloaded."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def command(python: str, module: str, arguments: str) -> list[str]:
 
 
 def make_image(root: Path, source: str, python: str, **manifest: object) -> Path:
-    """Returns an image's root with a server of this source, which everyone may call unless `manifest` says otherwise."""
+    """Returns the root of an image with a server of this source, open to everyone unless `manifest` says otherwise."""
     homeport = root / "opt" / "homeport"
     bundle = make_bundle(homeport, {"server.py": source})
     files = {"server.py": hashlib.sha256(source.encode()).hexdigest()}
