@@ -53,6 +53,8 @@ class ContainerZygote(Zygote):
         super().__init__(process, control)
         self._is_known = is_known
         self.container = process.container
+        # Whether it is kept for the next control plane.
+        self.is_kept = False
         self.place = place
         self._signals: set[asyncio.Task[None]] = set()
 
@@ -80,6 +82,10 @@ class ContainerZygote(Zygote):
 
     def _may_have(self, _pid: int) -> bool:
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._children
 
     async def workers_ended(self) -> None:
         """Waits until all processes that it has forked have ended."""

@@ -1,4 +1,4 @@
-"""Stands for a distribution of CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
+"""Stands for CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
 
 from __future__ import annotations
 

@@ -95,9 +95,9 @@ class Group:
                 (folder / "cgroup.kill").write_text("1")
         for top in self.folders:
             # A server may have made groups of its own within.
-            for within, _, _ in os.walk(top, topdown=False):
+            for each, _, _ in os.walk(top, topdown=False):
                 with contextlib.suppress(OSError):
-                    Path(within).rmdir()
+                    Path(each).rmdir()
 
     def _all(self) -> list[Path]:
         return [each for folder in self.folders for each in (folder, folder / INNER)]

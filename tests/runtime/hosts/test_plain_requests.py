@@ -1,4 +1,4 @@
-"""Sends plain requests over a real socket: the answers are the same as through h11, whatever the client and the app do."""
+"""Sends plain requests over a real socket: answers are as through h11, whatever the client and the app do."""
 
 from __future__ import annotations
 

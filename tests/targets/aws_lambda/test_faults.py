@@ -44,7 +44,7 @@ MANIFEST: dict[str, Any] = {"environment": {}, "contract": None, "origins": [], 
 
 @dataclass
 class World:
-    """Describes what commands find on AWS, and what the last one was to make: a release, its number, or a secret's value."""
+    """Describes what commands find on AWS, and what the last one was to make: a release, or a secret's value."""
 
     aws: AWS
     folder: Path
@@ -79,7 +79,10 @@ class World:
 
 
 class Command:
-    """Holds a command: `before` brings AWS to where `run` begins, which may be run again and then has done what `holds` looks at."""
+    """Holds a command: `before` brings AWS to where `run` begins.
+
+    `run` may be run again, and then has done what `holds` looks at.
+    """
 
     def before(self, world: World) -> None:
         if not world.is_live():

@@ -79,7 +79,7 @@ def engine(containers: Containers) -> Iterator[Any]:
 
 
 def names(engine: Any) -> list[str]:
-    """The releases whose containers there are."""
+    """Returns the releases whose containers there are."""
     return sorted(each["Names"][0].split("-")[-2] for each in engine.containers(all=True))
 
 
