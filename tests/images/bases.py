@@ -1,4 +1,4 @@
-"""Base images for tests, made by homeport's own builder."""
+"""Makes base images for tests, by homeport's own builder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tiny_base(
     history: str = "debian",
     files: Mapping[str, Entry] | None = None,
 ) -> tuple[Image, Blobs]:
-    """An image with one layer, and the blobs of it below `folder`."""
+    """Returns an image with one layer, and the blobs of it below `folder`."""
     blobs = Blobs(folder / "blobs")
     layer = write_layer(blobs, files or {"etc/os-release": Entry(b"ID=debian\n")}, "base")
     config = json.dumps(

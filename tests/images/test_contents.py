@@ -1,4 +1,4 @@
-"""What is in the layers of an image, and what is not."""
+"""Tests what is in the layers of an image, and what is not."""
 
 from __future__ import annotations
 

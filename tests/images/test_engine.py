@@ -1,4 +1,4 @@
-"""What `homeport image` writes, in a real Docker Engine: it loads, and serves under whichever user it is given."""
+"""Loads what `homeport image` writes into a real Docker Engine, where it serves under whichever user it is given."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 
 class Docker:
-    """Docker's command line over an engine of the test's own."""
+    """Is Docker's command line over an engine of the test's own."""
 
     def __init__(self, address: str) -> None:
         self._environment = {**os.environ, "DOCKER_HOST": address}
@@ -60,7 +60,7 @@ class Docker:
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image of a small server."""
+    """Makes the image of a small server."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "registry").mkdir()
     with registry(folder / "registry") as running:

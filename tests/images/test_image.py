@@ -1,4 +1,4 @@
-"""`homeport image` with a real registry: the same bytes wherever it is made, no secret in them, only changes sent."""
+"""Tests `homeport image` with a real registry: its bytes are the same wherever it is made, and only changes are sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GREETING = "hello"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An image that was made and pushed."""
+    """Is an image that was made and pushed."""
 
     project: Path
     homeport: Platform
