@@ -1,4 +1,4 @@
-"""Tests `homeport image` with a real registry: its bytes are the same wherever it is made, and only changes are sent."""
+"""Tests `homeport image` with a real registry: its bytes are the same wherever it is made, only changes are sent."""
 
 from __future__ import annotations
 
