@@ -40,7 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.run", description="Soaks a platform.")
     for name, count in (("redeploys", 1000), ("kills", 1000), ("wakes", 2000), ("idle", 5000)):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{count} unless told otherwise")
-    # The SDK's client says of each stream that ends how it came to that.
+    # The SDK's client logs the end of each stream with a traceback.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
     with started() as (platform, folder):
         report = soaked(platform, folder, Counts(**vars(parser.parse_args())))
