@@ -14,7 +14,7 @@ from .engine import Engine
 from .launch import Launched
 from .release import RunnableRelease
 from .zygote import FORK_TIMEOUT_S, Zygote, ZygoteEnded
-from .zygote_messages import Signalled
+from .zygote_messages import Limits, Signalled
 
 
 class ContainerProcess:
@@ -63,6 +63,9 @@ class ContainerZygote(Zygote):
     ) -> Launched:
         launched = await super().launch(release, sockets, ())
         return replace(launched, place=self.place, signal=self.signal)
+
+    async def limits(self) -> Limits:
+        return await self._order(Limits, {"do": "limits"}, (), FORK_TIMEOUT_S)
 
     def adopt(self, launched: Launched) -> Launched:
         """Returns a worker that the zygote has forked for an earlier control plane, with its end and its signals."""

@@ -20,11 +20,12 @@ from ..home import Home
 from .container_spec import LABEL, SOCKET, container_spec, home_id, image_name, make_folders
 from .container_zygote import ContainerProcess, ContainerZygote
 from .descriptor_store import DescriptorStore
-from .engine import Engine
+from .engine import PIDS, ContainerSpec, Engine
 from .import_effects import read_effects, write_effects
 from .launch import Launched
 from .release import INSIDE, RunnableRelease
 from .zygote_key import forkable, key_of
+from .zygote_messages import Limits
 
 # The folder of containers' zygotes in the descriptor store.
 KEPT = "container"
@@ -181,11 +182,10 @@ class Containers:
         place = f"{self._key(release)}-{secrets.token_hex(4)}"
         self._home.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="container-", dir=self._home.temporary))
+        spec = container_spec(self._home, place, release, folder)
         try:
             with contextlib.closing(_listen(folder)) as listener:
-                started = await asyncio.to_thread(
-                    self._engine.start, container_spec(self._home, place, release, folder)
-                )
+                started = await asyncio.to_thread(self._engine.start, spec)
                 try:
                     control = await self._accept(listener, started)
                 except BaseException:
@@ -193,7 +193,13 @@ class Containers:
                     raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return ContainerZygote(ContainerProcess(self._engine, started), control, place)
+        zygote = ContainerZygote(ContainerProcess(self._engine, started), control, place)
+        try:
+            _check_limits(await zygote.limits(), spec)
+        except BaseException:
+            zygote.close()
+            raise
+        return zygote
 
     async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
         loop = asyncio.get_running_loop()
@@ -267,3 +273,14 @@ def _listen(folder: Path) -> socket.socket:
     finally:
         os.close(opened)
     return listener
+
+
+def _check_limits(found: Limits, spec: ContainerSpec) -> None:
+    """Raises ReleaseError if the engine ignores a limit that it was asked for."""
+    asked = {"memory": (found.memory, spec.memory_mb * 1024 * 1024), "processes": (found.pids, PIDS)}
+    ignored = [name for name, (limit, most) in asked.items() if limit is not None and not 0 <= limit <= most]
+    if ignored:
+        raise ReleaseError(
+            f"the container engine does not limit {' and '.join(ignored)}, though it was asked to",
+            hint="rootless podman needs control groups of version 2 for that",
+        )

@@ -15,14 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
 from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER, give_to
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
-from platform_cli.supervisor.engine import ContainerSpec, Engine
+from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
 from platform_cli.supervisor.launch import Launched
 from platform_cli.supervisor.release import Container, RunnableRelease
+from platform_cli.supervisor.zygote_messages import Limits
 from tests.runtime.hosts.container.images import command
 
 from .releases import release_of
@@ -156,6 +158,38 @@ def test_one_that_ends_at_once_says_why_and_is_removed(tmp_path: Path, release: 
         assert list((tmp_path / "home" / "tmp").iterdir()) == []
 
     run(tmp_path / "home", test)
+
+
+def test_a_limit_that_the_engine_ignores_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def limits(_zygote: ContainerZygote) -> Limits:
+        return Limits(memory=UNLIMITED, pids=PIDS)
+
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        monkeypatch.setattr(ContainerZygote, "limits", limits)
+        with pytest.raises(ReleaseError, match="does not limit memory, though"):
+            await containers.launch(release, ())
+        await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+@pytest.mark.parametrize(
+    ("files", "memory", "pids"),
+    [
+        ({"memory.max": "1048576\n", "pids.max": "max\n"}, 1048576, UNLIMITED),
+        ({"memory/memory.limit_in_bytes": "4096\n", "pids/pids.max": "7\n"}, 4096, 7),
+        ({}, None, None),
+    ],
+)
+def test_limits_are_read_from_both_versions_of_control_groups(
+    tmp_path: Path, files: dict[str, str], memory: int | None, pids: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert read_limits(tmp_path) == {"memory": memory, "pids": pids}
 
 
 def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: Path, release: RunnableRelease) -> None:

@@ -140,6 +140,15 @@ def test_one_that_does_not_start_leaves_the_old_one(deploy: Callable[..., Deploy
     wait_for(lambda: len(names(engine)) == 1)
 
 
+def test_it_does_not_leave_its_containers_unasked(
+    containers: Containers, deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
+    deploy()
+    project = containers.project(tmp_path / "project", SOURCE + "\n")
+    with pytest.raises(CommandFailedError, match="runs in containers"):
+        containers.platform.run("deploy", str(project), "--name", "contained", "--target", "local", "--env", "KEY=x")
+
+
 def test_destroy_leaves_no_container_and_no_image(
     containers: Containers, deploy: Callable[..., Deployment], engine: Any
 ) -> None:
