@@ -24,7 +24,7 @@ from ..errors import HomeportError, PlatformError
 from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
-from ..supervisor.release import Container, Isolation
+from ..supervisor.release import Container
 from .builds import Builds
 from .ending import Ending
 from .platform import Platform
@@ -144,8 +144,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        isolation = Isolation(Container(**body.container.model_dump()) if body.container else None)
-        work = platform.releases.deploy(name, body.bundle, body.folder, origin, isolation)
+        container = Container(**body.container.model_dump()) if body.container else None
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin, container)
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")

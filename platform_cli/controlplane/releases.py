@@ -19,7 +19,7 @@ from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
 from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
 from ..origin import Origin
 from ..secrets.references import check_set, referenced
-from ..supervisor.release import Container, Isolation, RunnableRelease, read_release
+from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .handshake import check_handshake
@@ -85,20 +85,21 @@ class Releases:
         return await self._supervisor.inspect(release, same)
 
     async def deploy(
-        self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN, isolation: Isolation | None = None
+        self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN, container: Container | None = None
     ) -> DeployedStatus:
         """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
         left alone.
 
-        Without `isolation` it runs where the active release does. The returned status has a `token` if the project got
-        one, which is shown only now.
+        It runs in `container`. Without one it runs as a process, unless the project runs in containers: then it raises
+        InputError, since nobody has made an image. The returned status has a `token` if the project got one, which is
+        shown only now.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
-            container = isolation.container if isolation else active.container if active else None
+            container = container or _kept_container(active, bundle)
             mode = self._callers(release)
             known = mode != "token" or self._stores.access.token_hash(project) is not None
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
@@ -302,3 +303,18 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
+
+
+def _kept_container(active: ReleaseRow | None, bundle: str) -> Container | None:
+    """Returns the container that a release of `bundle` runs in if nobody names one.
+
+    Raises InputError for another bundle of a project that runs in containers: it would leave them unasked.
+    """
+    if active is None or active.container is None:
+        return None
+    if active.bundle != bundle:
+        raise InputError(
+            f"{active.project} runs in containers, whose images are made where it is deployed",
+            hint="--target container, on the platform's machine; to run it without, deploy it under another name",
+        )
+    return active.container

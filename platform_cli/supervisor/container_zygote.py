@@ -14,7 +14,7 @@ from .engine import Engine
 from .launch import Launched
 from .release import RunnableRelease
 from .zygote import FORK_TIMEOUT_S, Zygote, ZygoteEnded
-from .zygote_messages import Signalled
+from .zygote_messages import Limits, Signalled
 
 
 class ContainerProcess:
@@ -53,6 +53,8 @@ class ContainerZygote(Zygote):
         super().__init__(process, control)
         self._is_known = is_known
         self.container = process.container
+        # Whether it is kept for the next control plane.
+        self.is_kept = False
         self.place = place
         self._signals: set[asyncio.Task[None]] = set()
 
@@ -61,6 +63,9 @@ class ContainerZygote(Zygote):
     ) -> Launched:
         launched = await super().launch(release, sockets, ())
         return replace(launched, place=self.place, signal=self.signal)
+
+    async def limits(self) -> Limits:
+        return await self._order(Limits, {"do": "limits"}, (), FORK_TIMEOUT_S)
 
     def adopt(self, launched: Launched) -> Launched:
         """Returns a worker that the zygote has forked for an earlier control plane, with its end and its signals."""
@@ -80,6 +85,10 @@ class ContainerZygote(Zygote):
 
     def _may_have(self, _pid: int) -> bool:
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._children
 
     async def workers_ended(self) -> None:
         """Waits until all processes that it has forked have ended."""

@@ -4,57 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import secrets
 import shutil
 import socket
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from homeport_runtime.loading.environment import QUIET, REFERENCE
-
 from ..errors import HomeportError, ReleaseError
 from ..home import Home
+from .container_spec import LABEL, SOCKET, container_spec, home_id, image_name, make_folders
 from .container_zygote import ContainerProcess, ContainerZygote
 from .descriptor_store import DescriptorStore
-from .engine import ContainerSpec, Engine, Mount
+from .engine import PIDS, ContainerSpec, Engine
 from .import_effects import read_effects, write_effects
 from .launch import Launched
-from .release import INSIDE, Container, RunnableRelease
-from .room import CACHE, HOME, SESSIONS
+from .release import INSIDE, RunnableRelease
 from .zygote_key import forkable, key_of
+from .zygote_messages import Limits
 
-# The label of containers with the home of their platform, by its hash.
-LABEL = "homeport.home"
 # The folder of containers' zygotes in the descriptor store.
 KEPT = "container"
-SOCKET_FOLDER, SOCKET = "/run/homeport", "zygote.sock"
-# The server's folders in a project's folder.
-OWN = ("files", SESSIONS, HOME, CACHE)
-# The user of containers where the platform is root; the usual one of images without users.
-NOBODY = 65532
-# The megabytes that the zygote may have beside what each worker may.
-ZYGOTE_MB = 512
+# The most containers; each holds what its release imports, 70 to 90 MB.
+MOST = 16
+# A container ends when its release was idle for so many times as long as lets a worker end: it starts more slowly.
+PATIENCE = 10
 # The seconds for a container's start, and the interval in which it is looked whether it still runs.
 START_S = 60.0
 LOOK_S = 1.0
 # The number of containers that are started to find which modules of a layer cannot be forked.
 MAX_TRIES = 8
-
-
-def home_id(home: Home) -> str:
-    """Returns what tells the containers and images of a home from those of others."""
-    return hashlib.sha256(os.fsencode(home.root)).hexdigest()[:12]
-
-
-def image_name(home: Home, project: str) -> str:
-    """Returns the name of a project's images, without a tag, under which no registry has any (RFC 2606)."""
-    return f"homeport.invalid/{home_id(home)}/{project}"
 
 
 class Containers:
@@ -74,6 +57,7 @@ class Containers:
         self._store = DescriptorStore()
         self._has_swept = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def keep_in(self, store: DescriptorStore) -> None:
         """Takes over the containers whose zygotes are in `store`, and keeps new ones there."""
@@ -84,7 +68,7 @@ class Containers:
             place, process = kept.name.rpartition("/")[2], ContainerProcess(self._engine, kept.note)
             zygote = ContainerZygote(process, control, place, is_known=False)
             self._zygotes[place.rpartition("-")[0]] = zygote
-            zygote.on_end = partial(store.drop, kept.name)
+            zygote.on_end, zygote.is_kept = partial(store.drop, kept.name), True
 
     def adopt(self, launched: Launched, place: str) -> Launched:
         """Returns a worker of an earlier control plane, in the container `place`, as this one can follow it."""
@@ -102,15 +86,51 @@ class Containers:
         self._awaited[key] += 1
         try:
             await self._give_files(release)
-            return await (await self._zygote(release)).launch(release, sockets)
+            zygote = await self._zygote(release)
+            launched = await zygote.launch(release, sockets)
         finally:
             self._awaited[key] -= 1
+        self._end_later(key, zygote, PATIENCE * release.idle_s)
+        return launched
+
+    def _end_later(self, key: str, zygote: ContainerZygote, seconds: float) -> None:
+        """Removes a container in which nothing runs for so long; the next connection starts it again."""
+
+        async def wait() -> None:
+            used = zygote.last_used
+            await zygote.workers_ended()
+            await asyncio.sleep(seconds)
+            if zygote.last_used == used and not self._awaited[key]:
+                await self._remove(key, zygote)
+
+        self._spawn(wait())
+
+    def _end_oldest(self) -> None:
+        """Removes containers beyond MOST in which nothing runs, the one used least recently first."""
+        idle = sorted(
+            (zygote.last_used, key)
+            for key, zygote in self._zygotes.items()
+            if zygote.is_idle and key not in self._leaving and not self._awaited[key]
+        )
+        for _, key in idle[: max(len(self._zygotes) - MOST, 0)]:
+            self._spawn(self._remove(key, self._zygotes[key]))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _remove(self, key: str, zygote: ContainerZygote) -> None:
+        if self._zygotes.get(key) is zygote:
+            del self._zygotes[key]
+        zygote.close()
+        await zygote.ended()
 
     async def _give_files(self, release: RunnableRelease) -> None:
         """Gives the project's files, some of which may have just been placed, to the user of containers."""
         key = self._key(release)
         if self._given.get(release.project) != key:
-            await asyncio.to_thread(_make_folders, self._home.project(release.project))
+            await asyncio.to_thread(make_folders, self._home.project(release.project))
             self._given[release.project] = key
 
     async def _zygote(self, release: RunnableRelease) -> ContainerZygote:
@@ -120,6 +140,7 @@ class Containers:
                 zygote = self._zygotes.get(key)
                 if zygote is None or not zygote.alive:
                     zygote = self._zygotes[key] = await self._start(release)
+                    self._end_oldest()
                 await self._load(zygote, release)
                 if zygote.usable:
                     return zygote
@@ -137,16 +158,14 @@ class Containers:
         """
         effects = read_effects(release.layer, release.runtime)
         modules = release.modules if forkable(release) and key_of(release, effects) is not None else ()
-        if not zygote.lacks(modules):
-            return
         answer = await zygote.load(INSIDE.layer, modules, effects.unforkable)
         if answer is not None and (found := effects.with_loaded(answer, modules)) != effects:
             write_effects(release.layer, release.runtime, found)
-        if zygote.usable:
-            # Of an interrupted zygote nobody would know to which order an answer belongs.
+        if zygote.usable and not zygote.is_kept:
+            # Only now, since of an interrupted zygote nobody would know to which order an answer belongs.
             name = f"{KEPT}/{zygote.place}"
             self._store.keep(name, [zygote.control], zygote.container)
-            zygote.on_end = partial(self._store.drop, name)
+            zygote.on_end, zygote.is_kept = partial(self._store.drop, name), True
 
     async def _sweep(self) -> None:
         """Removes what a platform that was killed has left."""
@@ -163,9 +182,10 @@ class Containers:
         place = f"{self._key(release)}-{secrets.token_hex(4)}"
         self._home.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="container-", dir=self._home.temporary))
+        spec = container_spec(self._home, place, release, folder)
         try:
             with contextlib.closing(_listen(folder)) as listener:
-                started = await asyncio.to_thread(self._engine.start, self._spec(place, release, folder))
+                started = await asyncio.to_thread(self._engine.start, spec)
                 try:
                     control = await self._accept(listener, started)
                 except BaseException:
@@ -173,7 +193,13 @@ class Containers:
                     raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return ContainerZygote(ContainerProcess(self._engine, started), control, place)
+        zygote = ContainerZygote(ContainerProcess(self._engine, started), control, place)
+        try:
+            _check_limits(await zygote.limits(), spec)
+        except BaseException:
+            zygote.close()
+            raise
+        return zygote
 
     async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
         loop = asyncio.get_running_loop()
@@ -194,25 +220,6 @@ class Containers:
             hint="its base needs the Python version of the release, and glibc",
         )
 
-    def _spec(self, place: str, release: RunnableRelease, folder: Path) -> ContainerSpec:
-        container = release.container or Container("", "none")
-        project = self._home.project(release.project)
-        user, group = _owner()
-        return ContainerSpec(
-            name=place,
-            image=container.image,
-            command=["zygote", f"{SOCKET_FOLDER}/{SOCKET}"],
-            user=f"{user}:{group}",
-            environment=_open_variables(release.environment),
-            labels={LABEL: self._home_id, "homeport.project": release.project},
-            mounts=[
-                *(Mount(project / name, str(INSIDE.state / name), read_only=False) for name in OWN),
-                Mount(folder, SOCKET_FOLDER),
-            ],
-            memory_mb=release.manifest["memory_mb"] * max(release.max_workers, release.min_workers, 1) + ZYGOTE_MB,
-            network=container.network,
-        )
-
     def _key(self, release: RunnableRelease) -> str:
         return f"homeport-{self._home_id}-{release.project}-v{release.number}"
 
@@ -228,9 +235,7 @@ class Containers:
             await zygote.workers_ended()
             # A rollback may need it again, and a deploy of its project may be about to.
             if key not in self._needed and not self._awaited[key]:
-                self._zygotes.pop(key, None)
-                zygote.close()
-                await zygote.ended()
+                await self._remove(key, zygote)
         finally:
             del self._leaving[key]
 
@@ -241,16 +246,13 @@ class Containers:
             await asyncio.to_thread(self._engine.remove_images, image_name(self._home, project))
 
     async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
         zygotes = list(self._zygotes.values())
         self._zygotes.clear()
         for zygote in zygotes:
             zygote.close()
         await asyncio.gather(*self._leaving.values(), *(zygote.ended() for zygote in zygotes))
-
-
-def _open_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables that everybody may see, since modules read some of them when they are imported."""
-    return {**QUIET, **{name: text for name, text in environment.items() if not REFERENCE.search(text)}}
 
 
 def _listen(folder: Path) -> socket.socket:
@@ -273,22 +275,12 @@ def _listen(folder: Path) -> socket.socket:
     return listener
 
 
-def _owner() -> tuple[int, int]:
-    """Returns the user and the group of containers: the platform's own, but for root."""
-    return (NOBODY, 0) if os.getuid() == 0 else (os.getuid(), os.getgid())
-
-
-def _make_folders(project: Path) -> None:
-    for name in OWN:
-        (project / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.getuid() == 0:
-            _give_to(NOBODY, project / name)
-
-
-def _give_to(user: int, folder: Path) -> None:
-    """Makes a folder, with all that is in it, the property of `user`, without following what the server has linked."""
-    os.chown(folder, user, 0, follow_symlinks=False)
-    for _path, folders, files, descriptor in os.fwalk(folder):
-        for name in (*folders, *files):
-            with contextlib.suppress(FileNotFoundError):
-                os.chown(name, user, 0, dir_fd=descriptor, follow_symlinks=False)
+def _check_limits(found: Limits, spec: ContainerSpec) -> None:
+    """Raises ReleaseError if the engine ignores a limit that it was asked for."""
+    asked = {"memory": (found.memory, spec.memory_mb * 1024 * 1024), "processes": (found.pids, PIDS)}
+    ignored = [name for name, (limit, most) in asked.items() if limit is not None and not 0 <= limit <= most]
+    if ignored:
+        raise ReleaseError(
+            f"the container engine does not limit {' and '.join(ignored)}, though it was asked to",
+            hint="rootless podman needs control groups of version 2 for that",
+        )

@@ -36,13 +36,6 @@ class Container:
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class Isolation:
-    """Says where the processes of a release run: in this container, or without one on this machine itself."""
-
-    container: Container | None = None
-
-
 def base_environment() -> dict[str, str]:
     """Returns the variables that every server's processes have before its own."""
     return {**{name: os.environ[name] for name in INHERITED if name in os.environ}, **QUIET}

@@ -23,6 +23,7 @@ from .zygote_messages import (
     MAX_MESSAGE,
     Exited,
     Forked,
+    Limits,
     Loaded,
     Message,
     Preforked,
@@ -74,7 +75,7 @@ class ZygoteProcess(Protocol):
     async def wait(self) -> object: ...
 
 
-Answer = TypeVar("Answer", Loaded, Child, Signalled)
+Answer = TypeVar("Answer", Loaded, Child, Signalled, Limits)
 
 
 class Zygote:
@@ -85,7 +86,7 @@ class Zygote:
         self._control = control
         self._lock = asyncio.Lock()
         # None when there will be no more answers.
-        self._answers: asyncio.Queue[Loaded | Child | Signalled | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[Loaded | Child | Signalled | Limits | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
         # Nobody knows which orders an orphan has had.
@@ -180,7 +181,7 @@ class Zygote:
 
     async def _exchange(
         self, order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
-    ) -> Loaded | Child | Signalled | None:
+    ) -> Loaded | Child | Signalled | Limits | None:
         try:
             self._control.setblocking(True)
             socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
@@ -218,7 +219,7 @@ class Zygote:
                 self._answers.put_nowait(Child(message.pid, end))
             case Forked():
                 """For a control plane that has ended."""
-            case Signalled():
+            case Signalled() | Limits():
                 self._answers.put_nowait(message)
             case Loaded():
                 self._is_known = True

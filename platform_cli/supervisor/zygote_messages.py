@@ -55,7 +55,18 @@ class Signalled:
     pid: int
 
 
-Message = Loaded | Forked | Preforked | Exited | Signalled
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Reports what a container's processes may have: bytes of memory, and their number, -1 for no limit.
+
+    Each is None if the container cannot know.
+    """
+
+    memory: int | None
+    pids: int | None
+
+
+Message = Loaded | Forked | Preforked | Exited | Signalled | Limits
 
 
 def read_message(line: bytes) -> Message:
@@ -76,6 +87,9 @@ def read_message(line: bytes) -> Message:
                 return Exited(_whole(fields["pid"]), _whole(fields["code"]))
             case "signalled":
                 return Signalled(_whole(fields["pid"]))
+            case "limits":
+                memory, pids = fields["memory"], fields["pids"]
+                return Limits(memory if memory is None else _whole(memory), pids if pids is None else _whole(pids))
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ValueError("no message of a zygote's")

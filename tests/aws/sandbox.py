@@ -27,7 +27,7 @@ DEADLINE_S = 60.0
 PRELUDE_END = b"\0" * 8
 # What homeport gives a function if nobody says another.
 MEMORY_MB = 1024
-# A function has so long to come to its first event.
+# The seconds that a function has to come to its first event.
 INIT_S = 10.0
 MOUNT = (
     "mount -t tmpfs tmpfs /var && mkdir /var/task && mount --bind $TASK /var/task && mount -o remount,bind,ro /var/task"

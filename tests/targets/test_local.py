@@ -41,7 +41,6 @@ def project(bundle: str, state: str = "running", release: str | None = "v1") -> 
         "state": state,
         "release": release,
         "outdated_secrets": [],
-        "target": "local",
         "url": "http://127.0.0.1:8700",
     }
 

@@ -13,7 +13,7 @@ from ...home import Home
 from ...images.contents import Layers
 from ...images.layout import write_layout
 from ...images.model import Image
-from ...supervisor.containers import image_name
+from ...supervisor.container_spec import image_name
 from ...supervisor.engine import Engine
 from ...temporary import temporary_folder
 

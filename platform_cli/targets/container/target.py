@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...home import Home
 from ...origin import Origin
 from ...pipeline.build import Built, build
+from ...pipeline.model import Bundle
 from ...pipeline.stages import Stages
 from ...platform_client.client import PlatformClient
 from ...supervisor.engine import Engine
@@ -21,6 +22,7 @@ from ..local.target import LocalCandidate, LocalPlan, LocalTarget
 from .loading import load_image
 
 if TYPE_CHECKING:
+    from ...api.status import Status
     from ...doctor.machine import Diagnosis
     from ...images.model import Base
 
@@ -84,6 +86,9 @@ class ContainerTarget(LocalTarget):
         plan = super().plan(candidate)
         made = candidate if isinstance(candidate, ContainerCandidate) else None
         return ContainerPlan(plan.project, plan.bundle, plan.place, plan.steps, plan.container, plan.notes, made)
+
+    def _serves(self, current: Status, bundle: Bundle) -> bool:
+        return super()._serves(current, bundle) and current["target"] == self.name
 
     def apply(self, plan: LocalPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
         if plan.steps and isinstance(plan, ContainerPlan) and plan.candidate is not None:

@@ -142,8 +142,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             current = self._client.status(project)
         except NotFoundError:
             current = None
-        serves = current is not None and (current["bundle"], current["target"]) == (bundle.hash, self.name)
-        if current is not None and serves and not current["outdated_secrets"]:
+        if current is not None and self._serves(current, bundle) and not current["outdated_secrets"]:
             if current["state"] == "down":
                 yield Step("open", f"{current['url']} again")
             return
@@ -153,6 +152,10 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
         yield Step("switch", f"{current['url']} to it" if current else "its URL to it")
         if current and current["release"]:
             yield Step("drain", f"the worker of {current['release']}")
+
+    def _serves(self, current: Status, bundle: Bundle) -> bool:
+        """Tells whether the project's active release is of this bundle, and runs as this target has it."""
+        return current["bundle"] == bundle.hash
 
     def apply(self, plan: LocalPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
         with stages.run("apply") as stage:

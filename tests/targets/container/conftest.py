@@ -1,4 +1,4 @@
-"""An engine, a registry with a base, and a platform that runs projects in containers."""
+"""Provides an engine, a registry with a base, and a platform that runs projects in containers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .engines import engine, push_base
 
 @dataclass(frozen=True, slots=True)
 class Containers:
-    """A platform whose engine is at `address`, and the `base` of its images."""
+    """Is a platform whose engine is at `address`, and the `base` of its images."""
 
     platform: Platform
     address: str
     base: str
 
     def project(self, folder: Path, source: str, config: str = "") -> Path:
-        """A project of this source in `folder`."""
+        """Makes a project of this source in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "server.py").write_text(source)
         (folder / "requirements.txt").write_text("mcp>=2\n")

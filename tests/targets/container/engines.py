@@ -1,4 +1,4 @@
-"""A container engine of the tests' own, and a base image made of this machine's own Python: nothing is downloaded."""
+"""Runs a container engine of the tests' own, and makes a base image of this Python: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def engine(folder: Path) -> Iterator[str]:
 
 
 def client(address: str) -> Any:
-    """Docker's API at that address."""
+    """Returns Docker's API at that address."""
     from docker import APIClient
 
     return contextlib.closing(APIClient(base_url=address, version="auto"))

@@ -79,7 +79,7 @@ def engine(containers: Containers) -> Iterator[Any]:
 
 
 def names(engine: Any) -> list[str]:
-    """The releases whose containers there are."""
+    """Returns the releases whose containers there are."""
     return sorted(each["Names"][0].split("-")[-2] for each in engine.containers(all=True))
 
 
@@ -138,6 +138,15 @@ def test_one_that_does_not_start_leaves_the_old_one(deploy: Callable[..., Deploy
         deploy(broken)
     assert call(deployed.url, "version") == "old"
     wait_for(lambda: len(names(engine)) == 1)
+
+
+def test_it_does_not_leave_its_containers_unasked(
+    containers: Containers, deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
+    deploy()
+    project = containers.project(tmp_path / "project", SOURCE + "\n")
+    with pytest.raises(CommandFailedError, match="runs in containers"):
+        containers.platform.run("deploy", str(project), "--name", "contained", "--target", "local", "--env", "KEY=x")
 
 
 def test_destroy_leaves_no_container_and_no_image(

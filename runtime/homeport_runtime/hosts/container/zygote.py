@@ -13,6 +13,7 @@ from .. import worker  # noqa: F401 - its forks have it
 from ..confinement import keep_memory_private
 from ..zygote import Zygote
 from .layout import Layout
+from .limits import read_limits
 
 
 def main(path: str, root: Path = Path("/")) -> None:
@@ -22,7 +23,7 @@ def main(path: str, root: Path = Path("/")) -> None:
     os.environ["HOME"] = str(Layout(root).home)
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     supervisor.connect(path)
-    ContainerZygote(supervisor).run()
+    ContainerZygote(supervisor, root).run()
 
 
 class ContainerZygote(Zygote):
@@ -31,13 +32,16 @@ class ContainerZygote(Zygote):
     The container is the workers' room, so it gives them no other.
     """
 
-    def __init__(self, supervisor: socket.socket) -> None:
+    def __init__(self, supervisor: socket.socket, root: Path) -> None:
         super().__init__(supervisor, supervisor, in_room=False)
+        self._root = root
         self._workers: set[int] = set()
 
     def _obey(self, order: dict[str, Any], descriptors: list[int]) -> None:
         if order["do"] == "signal":
             self._signal(order["pid"], order["signal"])
+        elif order["do"] == "limits":
+            self._answer(event="limits", **read_limits(self._root / "sys/fs/cgroup"))
         else:
             super()._obey(order, descriptors)
 

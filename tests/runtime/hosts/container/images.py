@@ -1,4 +1,4 @@
-"""The folders of an image in a temporary place, and the process that its container would run."""
+"""Makes the folders of an image in a temporary place, and the process that its container would run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def command(python: str, module: str, arguments: str) -> list[str]:
 
 
 def make_image(root: Path, source: str, python: str, **manifest: object) -> Path:
-    """An image's root with a server of this source, which everyone may call unless `manifest` says something else."""
+    """Returns the root of an image with a server of this source, open to everyone unless `manifest` says otherwise."""
     homeport = root / "opt" / "homeport"
     bundle = make_bundle(homeport, {"server.py": source})
     files = {"server.py": hashlib.sha256(source.encode()).hexdigest()}
@@ -41,7 +41,7 @@ def make_image(root: Path, source: str, python: str, **manifest: object) -> Path
 
 @dataclass
 class Container(Served):
-    """A process that does what a container's first process does, without a container."""
+    """Is a process that does what a container's first process does, without a container."""
 
     out: Path
 

@@ -1,4 +1,4 @@
-"""An image's own server: who may call it, what it is given, and how it ends."""
+"""Tests an image's own server: who may call it, what it is given, and how it ends."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def facts(container: Container, headers: dict[str, str] | None = None) -> dict[s
 
 
 def last_words(container: Container) -> str:
-    """Why a container did not start."""
+    """Returns why a container did not start."""
     assert container.process.wait(DEADLINE_S) == 1
     message: str = container.records()[-1]["message"]
     return message

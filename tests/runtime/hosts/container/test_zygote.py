@@ -1,4 +1,4 @@
-"""A container's zygote, run without a container: it connects, forks workers that serve, and signals them on order."""
+"""Tests a container's zygote without a container: it connects, forks workers that serve, and signals them on order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def zygote(tmp_path: Path) -> Iterator[ContainerZygote]:
 
 
 def state_of(pid: int) -> str:
-    """The state of a process in /proc, empty without one."""
+    """Returns the state of a process in /proc, empty without one."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
