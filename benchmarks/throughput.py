@@ -139,8 +139,8 @@ def compare_kind(
 
 
 def _parser(layer: Path) -> str:
-    """What plain uvicorn takes, which is h11 on homeport's side."""
-    return "httptools by hand" if (layer / "httptools").exists() else "h11"
+    """What plain uvicorn reads requests with."""
+    return "httptools by hand" if (layer / "httptools").exists() else "h11 by hand"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`homeport` as processes of their own, forked from one that has imported it: that takes longer than most commands do.
+"""Runs `homeport` as processes forked from one that has imported it, since importing takes longer than most commands.
 
 What a person's `homeport` imports, and when, is seen where tests start an interpreter for it (tests/commands).
 """
@@ -25,7 +25,7 @@ MAX_REQUEST = 128 * 1024
 
 
 class Command:
-    """A command that runs. `pid` is its process, which may be killed."""
+    """Is a command that runs. `pid` is its process, which may be killed."""
 
     def __init__(self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: str = "") -> None:
         self._arguments = arguments

@@ -1,4 +1,4 @@
-"""How the tests are spread over processes (`--dist loadfile`), and what holds for all of them."""
+"""Spreads the tests over processes (`--dist loadfile`), and sets what holds for all of them."""
 
 from __future__ import annotations
 

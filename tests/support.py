@@ -1,4 +1,4 @@
-"""What several test folders share: requirements on the machine, and the product run as a person runs it."""
+"""Holds what several test folders share: requirements on the machine, and the product run as a person runs it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def require(condition: object, reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What `homeport deploy --json` answered."""
+    """Holds what `homeport deploy --json` answered."""
 
     project: str
     url: str
@@ -53,7 +53,9 @@ class Deployment:
 
 
 class CommandFailedError(Exception):
-    """`homeport` ended with an exit code other than 0; `error` is its JSON error, empty when it printed none."""
+    """Says that `homeport` ended with an exit code other than 0; `error` is its JSON error, empty if it
+    printed none.
+    """
 
     def __init__(self, arguments: Sequence[str], code: int, error: dict[str, Any], stderr: str) -> None:
         super().__init__(f"homeport {' '.join(arguments)}: exit code {code}\n{json.dumps(error)}\n{stderr[-4000:]}")
@@ -62,7 +64,7 @@ class CommandFailedError(Exception):
 
 
 class Platform:
-    """One state folder and the platform that runs over it, used through the command line alone."""
+    """Is one state folder with the platform that runs over it, used through the command line alone."""
 
     def __init__(self, home: Path, path: Sequence[Path] = (), timeout_s: float = 300) -> None:
         self.home = home
@@ -71,7 +73,7 @@ class Platform:
         self.environment = {**os.environ, "HOMEPORT_HOME": str(home), "PATH": os.pathsep.join(search)}
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """`homeport ARGUMENTS --json`, as the object it printed. Raises CommandFailedError."""
+        """Runs `homeport ARGUMENTS --json`, and returns the object that it printed. Raises CommandFailedError."""
         done = self.start(*arguments).wait(self.timeout_s)
         try:
             answer: dict[str, Any] = json.loads(done.stdout)
@@ -83,14 +85,16 @@ class Platform:
         return answer
 
     def start(self, *arguments: str) -> Command:
-        """The same as a process that runs."""
+        """Starts the same as a process that runs."""
         # What follows `--` is the server's.
         end = arguments.index("--") if "--" in arguments else len(arguments)
         return Command([*arguments[:end], "--json", *arguments[end:]], cwd=ROOT, env=self.environment)
 
     @property
     def api(self) -> PlatformClient:
-        """Of the running platform, for what a test asks until it is so: a command takes a hundred times as long."""
+        """Returns a client of the running platform's API, for what a test asks until it is so: a command takes a
+        hundred times as long.
+        """
         return PlatformClient(Home(self.home), timeout_s=self.timeout_s)
 
     def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
@@ -103,7 +107,7 @@ class Platform:
 
 
 def with_config(folder: Path, config: str, into: Path) -> Path:
-    """A copy of the project `folder` in `into`, with `config` added to its fastmcp.toml."""
+    """Returns a copy of the project `folder` in `into`, with `config` added to its fastmcp.toml."""
     copy = into / folder.name
     shutil.copytree(folder, copy)
     with (copy / "fastmcp.toml").open("a") as file:
@@ -112,8 +116,8 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
 
 
 def with_packages(home: Path, *kinds: str) -> Path:
-    """`home`, made, with the packages of the smallest server, and of `kinds`, as their first deploys would install and
-    compile them: that takes longer than most of what is tested with it.
+    """Makes `home`, with the packages of the smallest server and of `kinds` as their first deploys would install and
+    compile them, since that takes longer than most of what is tested with it.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for kind in (SMALLEST, *kinds):
@@ -130,7 +134,7 @@ def _link(source: str, copy: str) -> None:
 
 @cache
 def _packages(kind: str) -> Path:
-    """A home with that layer alone, made once for all runs of the tests."""
+    """Returns a home with that layer alone, made once for all runs of the tests."""
     project = load_project(SERVERS / kind)
 
     def fill(folder: Path) -> None:

@@ -32,7 +32,7 @@ def homeport(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 
 def loaded_by(*arguments: str) -> set[str]:
-    """The modules that a command has loaded when it ends, its lazy imports included."""
+    """Returns the modules that a command has loaded when it ends, its lazy imports included."""
     code = "import atexit, sys; from platform_cli.__main__ import main; "
     code += "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
     command = [sys.executable, "-c", code, *arguments]

@@ -1,4 +1,4 @@
-"""Code that runs while a project is built: of a package in it (setup.py), and what it could leave for others."""
+"""Tests code that runs while a project is built, of a package in it (setup.py), and what it could leave for others."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def server(folder: Path) -> Path:
 
 
 def with_helper(folder: Path, home: Path, cache: Path) -> Path:
-    """A server that needs a package of its own, and tells what that saw while it was built."""
+    """Writes a server that needs a package of its own, and tells what that package saw while it was built."""
     server(folder)
     helper = folder / "helper"
     helper.mkdir()

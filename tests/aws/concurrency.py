@@ -1,5 +1,5 @@
-"""What moto lacks of Lambda's concurrency: the account's settings, provisioned concurrency, and the rules between
-them (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).
+"""Answers what moto lacks of Lambda's concurrency: the account's settings, provisioned concurrency, and the rules
+between them (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).
 """
 
 from __future__ import annotations

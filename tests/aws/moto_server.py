@@ -1,4 +1,4 @@
-"""AWS's services on loopback, by moto, for whole test sessions. Its state is in memory: use names of your own."""
+"""Runs AWS's services on loopback, by moto, for whole test sessions. Its state is in memory: use names of your own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Moto:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a process needs to find it, as it would find AWS."""
+        """Returns what a process needs to find it, as it would find AWS."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -30,13 +30,13 @@ class Moto:
         }
 
     def client(self, service: str) -> Any:
-        """The boto3 client of it."""
+        """Returns the boto3 client of a service."""
         return _client(self.url, service)
 
 
 @cache
 def _client(url: str, service: str) -> Any:
-    """One for all who ask: each has connections, which nobody would close."""
+    """Returns one client for all who ask: each has connections, which nobody would close."""
     import boto3
 
     return boto3.client(
@@ -49,7 +49,7 @@ def _client(url: str, service: str) -> Any:
 
 
 def _never_number_twice() -> None:
-    """moto gives a new version of a function the number of one that was deleted, which AWS never does."""
+    """Keeps moto from giving a new version of a function the number of one that was deleted, which AWS never does."""
     from moto.awslambda.models import LambdaFunction
 
     newest: dict[str, int] = {}
@@ -63,7 +63,9 @@ def _never_number_twice() -> None:
 
 
 def _write_one_at_a_time() -> None:
-    """moto takes a transaction back by putting the whole table as it was, with what others have written since."""
+    """Keeps moto from losing what others write during a transaction: it takes one back by putting the whole table as it
+    was.
+    """
     from moto.dynamodb.models import DynamoDBBackend
 
     lock = threading.RLock()
@@ -81,7 +83,7 @@ def _write_one_at_a_time() -> None:
 
 
 def _know_boundaries() -> None:
-    """moto does not say whose boundary a policy is, and deletes one that is."""
+    """Lets moto say whose boundary a policy is, and keeps it from deleting one that is."""
     from moto.core.responses import ActionResult
     from moto.iam.exceptions import DeleteConflictException
     from moto.iam.models import IAMBackend
@@ -106,7 +108,7 @@ def _know_boundaries() -> None:
 
 
 def _forget_deleted_certificates() -> None:
-    """moto answers a token with the certificate that it was for, though that was deleted, and fails."""
+    """Lets moto forget deleted certificates: it would answer a token with the certificate that it was for, and fail."""
     from moto.acm.models import AWSCertificateManagerBackend
 
     known = AWSCertificateManagerBackend._get_arn_from_idempotency_token

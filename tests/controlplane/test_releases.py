@@ -1,4 +1,4 @@
-"""What a deploy, a rollback and their failures leave behind: in the store, in what serves, and of tokens."""
+"""Tests what a deploy, a rollback and their failures leave behind: in the store, in what serves, and of tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from tests.supervisor.stand_ins import StandIns
 
 @dataclass
 class Made:
-    """A platform whose workers are stand-ins. `auth` is a bundle's, by its name; nobody can connect to a `deaf` one."""
+    """Is a platform whose workers are stand-ins. `auth` is a bundle's, by its name; nobody can connect to a
+    `deaf` one.
+    """
 
     platform: Platform
     workers: StandIns
@@ -34,13 +36,13 @@ class Made:
 
     @property
     def serving(self) -> str | None:
-        """The bundle that serves."""
+        """Returns the bundle that serves."""
         service = self.platform._supervisor.services.get("p")
         return service.release.bundle.name if service and service.release else None
 
     @property
     def recorded(self) -> list[tuple[int, str | None]]:
-        """Number and error of each release, oldest first."""
+        """Returns number and error of each release, oldest first."""
         return [(row.number, row.error) for row in reversed(self.platform.stores.store.releases("p"))]
 
 

@@ -1,4 +1,6 @@
-"""What goes wrong in a deploy says so, with an exit code; the old release serves on and nothing half-written stays."""
+"""Tests that what goes wrong in a deploy says so, with an exit code; the old release serves on and nothing half-written
+stays.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ if inspected == (os.environ["WAITS_IN"] == "inspect"):
 
 @dataclass(frozen=True)
 class Steady:
-    """A project that serves. A failure is tried as its next release, and as a project of its own where that differs."""
+    """Is a project that serves. A failure is tried as its next release, and as a project of its own where
+    that differs.
+    """
 
     platform: Platform
     deployment: Deployment
@@ -64,7 +68,7 @@ class Steady:
         assert half_written(self.platform) == []
 
     def seen(self) -> object:
-        """Everything that a refused deploy may not change."""
+        """Returns everything that a refused deploy may not change."""
         platform = self.platform
         call(self.deployment.url, "add", a=1, b=1)
         # An inspected server ends with the answer, give or take the moment that a process needs.
@@ -271,7 +275,7 @@ def test_ctrl_c_while_packages_are_resolved_or_installed(steady: Steady, tmp_pat
 
 
 def interrupt(command: subprocess.Popen[str]) -> None:
-    """Ctrl-C reaches every process of the terminal's group."""
+    """Interrupts a command: Ctrl-C reaches every process of the terminal's group."""
     os.killpg(command.pid, signal.SIGINT)
     stdout, stderr = command.communicate(timeout=DEADLINE_S)
     assert command.returncode == 130, stderr

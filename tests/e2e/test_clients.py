@@ -1,4 +1,5 @@
-"""Every kind of server, deployed, called by clients we did not write: all over /mcp and /sse, in every mode they have.
+"""Tests every kind of server, deployed, with clients that we did not write: all over /mcp and /sse, in every mode they
+have.
 
 A client goes through all its cases for each kind that it meets; the tests below look at one case each.
 `make test` has every kind meet the clients that go through all modes of both eras, and every client meet three kinds,

@@ -1,4 +1,4 @@
-"""The official conformance suite against deployed servers: `make conformance` prints the same as a table."""
+"""Runs the official conformance suite against deployed servers: `make conformance` prints the same as a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_deployed_server_conforms(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_suite_runs_all_that_is_required(mode: str) -> None:
-    """Against a change of the suite's output, which would leave nothing to compare."""
+    """This notices a change of the suite's output, which would leave nothing to compare."""
     client_env("node")
     client_env("mcp2")
     for outcome in bare(mode).values():

@@ -1,4 +1,4 @@
-"""What a deploy, a rollback and a destroy change, what they leave alone, and what they answer."""
+"""Tests what a deploy, a rollback and a destroy change, what they leave alone, and what they answer."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def release(project: Path, number: int, more: str = "") -> Path:
-    """The folder with the server of that release in it."""
+    """Returns the folder with the server of that release in it."""
     (project / "server.py").write_text(SERVER.replace('"1"', f'"{number}"') + more)
     return project
 

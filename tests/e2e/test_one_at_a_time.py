@@ -1,4 +1,4 @@
-"""Servers of which one alone can run are redeployed while they are in use, and no request is lost."""
+"""Tests that servers of which one alone can run are redeployed while they are in use, and no request is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples as a newcomer meets them: deployed with nothing configured, then called."""
+"""Tests the examples as a newcomer meets them: deployed with nothing configured, then called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a person would run is found by the first deploy without a configuration: the root, the program, the source."""
+"""Tests that what a person would run is found by the first deploy without a configuration: the root, the program, the
+source.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a person would start is what is served: a file, a module or a console script, run as the program it is."""
+"""Tests that what a person would start is what is served: a file, a module or a console script, run as the program it
+is.
+"""
 
 from __future__ import annotations
 

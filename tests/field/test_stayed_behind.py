@@ -1,4 +1,6 @@
-"""What is on the developer's disk and in their shell, and not where the server runs: it comes along, or it is said."""
+"""Tests what is on the developer's disk and in their shell, and not where the server runs: it comes along, or it is
+said.
+"""
 
 from __future__ import annotations
 

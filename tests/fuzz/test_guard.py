@@ -1,4 +1,4 @@
-"""JSON-RPC as strangers post it, and answers as servers give them, behind the guard."""
+"""Tests JSON-RPC as strangers post it, and answers as servers give them, behind the guard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Push to main deploys: real pushes, deliveries as GitHub sends them, and what GitHub is told."""
+"""Tests that a push to main deploys: real pushes, deliveries as GitHub sends them, and what GitHub is told."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOOLS["{name}"] = schema()
 
 @pytest.fixture
 def linked(platform: Platform, github: FakeGitHub, repository: Path, webhook_url: str) -> Iterator[str]:
-    """The project's URL, its first release live."""
+    """Links the repository, and yields the project's URL, its first release live."""
     link = platform.run("link-repo", github.repository_url, "--previews", "--webhook-url", webhook_url)
     assert (link["project"], link["branch"], link["watched"]) == (NAME, "main", "webhook")
     wait_until_live(platform, git(repository, "rev-parse", "HEAD"))

@@ -1,4 +1,4 @@
-"""`make soak`: a platform that is not left alone, under load, and what came of it as tables.
+"""Runs a platform that is not left alone, under load, and prints what came of it as tables: `make soak`.
 
     python -m tests.soak.run                                                       the whole, about an hour
     python -m tests.soak.run --redeploys 60 --kills 30 --wakes 100 --idle 500      a part of it, some minutes
@@ -31,7 +31,7 @@ from .report import Counts, Report
 
 # Clients of each kind.
 CLIENTS = 3
-SLEEPERS = 8
+SLEEPERS = 24
 SLEEPS = f"[scaling]\nidle_s = {IDLE_S}\n"
 
 
@@ -49,7 +49,7 @@ def main() -> int:
 
 @contextmanager
 def started() -> Iterator[tuple[Platform, Path]]:
-    """A platform, and a folder for what it serves; whatever happens, nothing of it is left."""
+    """Runs a platform, and yields it with a folder for what it serves; whatever happens, nothing of it is left."""
     with tempfile.TemporaryDirectory(prefix="homeport-soak-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         platform = Platform(with_packages(folder / "home"))
@@ -100,7 +100,7 @@ def soaked(platform: Platform, folder: Path, counts: Counts) -> Report:
 
 
 def at_sleep(sleepers: Sequence[Project]) -> list[Caller]:
-    """One client for each, so that nobody else keeps its worker awake."""
+    """Returns one client for each, so that nobody else keeps its worker awake."""
     kinds = (("/mcp, keep-alive (httpx)", keep_alive), ("/mcp, new connections (httpx)", new_connections))
     return [
         Caller(kind, project.url, opened)
@@ -110,7 +110,7 @@ def at_sleep(sleepers: Sequence[Project]) -> list[Caller]:
 
 
 def at_rest(platform: Platform, folder: Path, awake: Sequence[Project], asleep: Sequence[Project]) -> Measure:
-    """Measured with one new worker each in those that are awake, and none in the others."""
+    """Measures with one new worker each in those that are awake, and none in the others."""
     for project in awake:
         project.deploy()
     wait_for(lambda: [workers_of(project) for project in (*awake, *asleep)] == [1] * len(awake) + [0] * len(asleep))

@@ -1,4 +1,4 @@
-"""Connections wait while no worker runs, and wake one."""
+"""Tests that connections wait while no worker runs, and wake one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Connected = Callable[[], tuple[socket.socket, socket.socket]]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """`connected()`: a client's end and a worker's end of a connection."""
+    """Returns `connected()`, which makes a client's end and a worker's end of a connection."""
     sockets: list[socket.socket] = []
 
     def connect() -> tuple[socket.socket, socket.socket]:
@@ -33,7 +33,7 @@ def connected() -> Iterator[Connected]:
 
 
 def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]]) -> None:
-    """`work` with an exchange that is watched; the event is set by a request."""
+    """Runs `work` with an exchange that is watched; the event is set by a request."""
 
     async def main() -> None:
         exchange, requested = Exchange("tested", Parking(1000), socket.socketpair()), asyncio.Event()

@@ -1,4 +1,4 @@
-"""A project's log: records in files that rotate, read while they are written."""
+"""Tests a project's log: records in files that rotate, read while they are written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(log: LogBook, *texts: str) -> None:
 
 
 async def written(log: LogBook, *texts: str) -> None:
-    """What came together is written together, in the loop's next turn."""
+    """Returns what was written; what came together is written together, in the loop's next turn."""
     write(log, *texts)
     await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""How many workers run: what `min` keeps, what load brings and ends, and what a crash loop waits for."""
+"""Tests how many workers run: what `min` keeps, what load brings and ends, and what a crash loop waits for."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def has_workers(service: Service, count: int) -> bool:
 
 
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Load counts from the moment it is told."""
+    """Lets load count from the moment it is told."""
     monkeypatch.setattr(scaling, "SCALE_OUT_S", 0.0)
     monkeypatch.setattr(scaling, "SCALE_IN_S", 0.0)
 

@@ -1,7 +1,8 @@
-"""Extends uvicorn's HTTP connection, so that a worker can tell what it waits for.
+"""Extends uvicorn's HTTP connection: it answers plain requests without h11, and a worker can tell what it waits for.
 
-It is always based on h11: with httptools uvicorn limits no header (it kept 197 MB of one) and loses the body of a
-request that proposes HTTP/2 (`Upgrade: h2c`, RFC 7540 section 3.2), as Java's client and `curl --http2` do.
+All other requests are read by h11: with httptools uvicorn limits no header (it kept 197 MB of one) and loses the body
+of a request that proposes HTTP/2 (`Upgrade: h2c`, RFC 7540 section 3.2), as Java's client and `curl --http2` do. While
+a plain request is read and answered, h11 knows nothing of it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import struct
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple, cast
+from urllib.parse import unquote
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ..asgi import Scope
 from .joined_writes import JoinedWrites
+from .plain_cycle import PlainCycle
+from .plain_request import PlainRequest, read_plain
 
 LOOPBACK = ("127.0.0.1", "::1")
 # The header with the client of the reverse proxy, which is on this machine.
@@ -46,6 +51,8 @@ class Connection(H11Protocol):
         self._between_requests = between_requests
         self._received = 0
         self._turns = 0
+        # A plain request whose body is incomplete, or what came while one was being answered.
+        self._kept = b""
         self.used_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,12 +62,57 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
-        super().data_received(data)
+        self._take(self._kept + data if self._kept else data)
+
+    def _take(self, data: bytes) -> None:
+        """Answers what is the beginning of a plain request if it is complete, and leaves anything else to h11."""
+        self._kept = b""
+        if isinstance(self.cycle, PlainCycle) and not self.cycle.response_complete:
+            self._kept = data
+            self.flow.pause_reading()
+        elif not self.is_idle() or (request := read_plain(data)) is None:
+            super().data_received(data)
+        elif len(data) < request.start + request.length:
+            self._kept = data
+            self._unset_keepalive_if_required()
+        else:
+            self._unset_keepalive_if_required()
+            self._answer(request, data[request.start :])
+
+    def _answer(self, request: PlainRequest, body: bytes) -> None:
+        self.headers = request.headers
+        scope = self._scope(request)
+        self.cycle = PlainCycle(self, scope, body, self.on_response_complete)
+        task = self.loop.create_task(self.cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _scope(self, request: PlainRequest) -> Scope:
+        """Returns the ASGI scope that uvicorn would make of the request."""
+        raw_path, _, query = request.target.partition(b"?")
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": self.config.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": request.method.decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": request.headers,
+            "state": self.app_state.copy(),
+        }
 
     def on_response_complete(self) -> None:
         self._turns += 1
         self.used_at = self.loop.time()
         super().on_response_complete()
+        if self._kept and not self.transport.is_closing():
+            self._take(self._kept)
         self._between_requests(self)
 
     def resume_writing(self) -> None:
@@ -80,7 +132,7 @@ class Connection(H11Protocol):
 
     def is_idle(self) -> bool:
         """Tells whether no request has begun, is waiting or is being answered."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._kept or (self.cycle is not None and not self.cycle.response_complete):
             return False
         conn = self.conn
         return conn.our_state is conn.their_state is h11.IDLE and not conn.trailing_data[0]
@@ -89,8 +141,10 @@ class Connection(H11Protocol):
         """Returns the client's progress, None if the connection does not wait for the client."""
         if self.flow.write_paused or (self.transport.is_closing() and self.unread):
             return Progress(Turn.READS, self._turns, -self.unread)
-        begun = self.conn.their_state is h11.SEND_BODY or (
-            self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
+        begun = (
+            self._kept
+            or self.conn.their_state is h11.SEND_BODY
+            or (self.conn.their_state is h11.IDLE and self.conn.trailing_data[0])
         )
         if begun and not self.flow.read_paused and not self.conn.they_are_waiting_for_100_continue:
             return Progress(Turn.SENDS, self._turns, self._received)
@@ -99,7 +153,8 @@ class Connection(H11Protocol):
     def peer(self) -> str:
         """Returns the client's address, which the reverse proxy names if there is one."""
         host = self.client[0] if self.client else ""
-        if host in LOOPBACK and self.conn.their_state is not h11.IDLE:
+        is_plain = isinstance(self.cycle, PlainCycle) and not self.cycle.response_complete
+        if host in LOOPBACK and (is_plain or self.conn.their_state is not h11.IDLE):
             forwarded = [value for name, value in self.headers or () if name == FORWARDED]
             if forwarded:
                 return forwarded[-1].rpartition(b",")[2].strip().decode("latin-1")

@@ -1,4 +1,4 @@
-"""Calls over HTTP+SSE: posted to /messages/, answered on the stream, recorded like any other."""
+"""Tests calls over HTTP+SSE: posted to /messages/, answered on the stream, recorded like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ["fastmcp2", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel
 
 @contextmanager
 def session(worker: Worker) -> Iterator[tuple[Reply, str]]:
-    """An initialized session: its stream, and where to post."""
+    """Opens an initialized session, and yields its stream and where to post."""
     with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
         path = stream.event()[1]
         hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}

@@ -1,4 +1,4 @@
-"""A worker's life, as the supervisor sees it over the control channel."""
+"""Tests a worker's life, as the supervisor sees it over the control channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A zygote: loads, forks workers that serve, and tells how they ended."""
+"""Tests a zygote: it loads, forks workers that serve, and tells how they ended."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def multiply() -> list[str]:
 
 
 def test_a_library_that_ends_its_threads_before_a_fork_is_forked(tmp_path: Path) -> None:
-    """OpenBLAS, which comes with numpy; its results and its threads are those of a plain process."""
+    """The library is OpenBLAS, which comes with numpy; its results and its threads are those of a plain process."""
     python = python_with("mcp>=2", "numpy")
     job = make_job(make_bundle(tmp_path, {"server.py": NUMBERS}), python)
     zygote, answers = Zygote(tmp_path, python), []

@@ -1,4 +1,6 @@
-"""Projects of every shape are imported as Python would, code from the bundle, `__file__` in the working folder."""
+"""Tests that projects of every shape are imported as Python would, code from the bundle, `__file__` in the working
+folder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two processes of one project that share nothing but a table: each a guard with a small app behind it, on moto."""
+"""Tests two processes of one project that share a table alone: each a guard with a small app behind it, on moto."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Server:
 
     @asynccontextmanager
     async def stream(self, *headers: tuple[bytes, bytes]) -> AsyncIterator[asyncio.Queue[bytes]]:
-        """An open GET /sse: its events, without the first."""
+        """Opens GET /sse, and yields its events without the first."""
         pieces: asyncio.Queue[bytes] = asyncio.Queue()
         gone = asyncio.Event()
 

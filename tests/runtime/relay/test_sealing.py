@@ -1,4 +1,4 @@
-"""What is sealed for a session opens for that session alone, unchanged."""
+"""Tests that what is sealed for a session opens for that session alone, unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers with the SDKs that projects of 2025 have locked, with the packages of their time beside them."""
+"""Tests servers with the SDKs that projects of 2025 have locked, with the packages of their time beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the SDKs do when they are served bare, and must not do here. Each test fails without its fix."""
+"""Tests what the SDKs do when they are served bare, and must not do here. Each test fails without its fix."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ MODERN_META = {
 
 
 def modern_call(worker: Worker, tool: str, more: JSON | None = None, **arguments: Any) -> JSON:
-    """A tools/call of protocol 2026-07-28."""
+    """Returns a tools/call of protocol 2026-07-28."""
     headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": tool}
     params = {"name": tool, "arguments": arguments, "_meta": MODERN_META, **(more or {})}
     return worker.post(message("tools/call", params), headers)

@@ -1,4 +1,4 @@
-"""What a program serves when it is run by hand is what a worker serves, in every SDK generation."""
+"""Tests that what a program serves when it is run by hand is what a worker serves, in every SDK generation."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_it_is_said_what_was_chosen(workers: Workers) -> None:
 
 
 def test_what_is_open_around_run_is_open_while_it_serves(workers: Workers) -> None:
-    """And is closed behind it, on the program's own loop."""
+    """It is closed behind it, on the program's own loop."""
     source = """
 import asyncio, contextlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The clients that we did not write, against functions: deployed, and called over /mcp and /sse at their URL.
+"""Tests functions, deployed, with clients that we did not write, over /mcp and /sse at their URL.
 
 An instance takes one event at a time, as on Lambda. So the stream of an HTTP+SSE session is never where its messages
 are posted. `make matrix-lambda` runs every pair of kind and client, `make test` some.
@@ -43,7 +43,7 @@ Observe = Callable[[str, str], dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def observe(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observe]:
-    """`observe(client, kind)`: what the client saw of that function, in each of its cases."""
+    """Returns `observe(client, kind)`, which returns what the client saw of that function, in each of its cases."""
     running: dict[str, FunctionURL] = {}
     clients = environments.Clients()
 

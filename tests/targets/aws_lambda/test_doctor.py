@@ -1,4 +1,4 @@
-"""doctor --target lambda: one finding for each thing that a deploy would run into."""
+"""Tests `doctor --target lambda`: one finding for each thing that a deploy would run into."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sound(plane: ControlPlane) -> Iterator[None]:
 
 
 def doctor(laptop: Platform, **environment: str) -> tuple[int, dict[str, Any]]:
-    """The exit code, and the checks by their names."""
+    """Returns the exit code, and the checks by their names."""
     command = ["doctor", "--target", "lambda", "--json"]
     done = Command(command, cwd=ROOT, env={**laptop.environment, **environment}).wait(120)
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Who deploys a project, and when a lock that was left is over."""
+"""Tests who deploys a project, and when a lock that was left is over."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def held(aws: AWS) -> list[str]:
 
 
 def ended() -> int:
-    """The number of a process that is no more."""
+    """Returns the number of a process that is no more."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         return process.pid
 

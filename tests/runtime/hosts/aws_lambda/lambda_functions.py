@@ -23,7 +23,9 @@ def lay_out(
     timeout_s: float = 60.0,
     **manifest: Any,
 ) -> Function:
-    """`source` is server.py, `requirements` what it is installed with; `manifest` adds to the bundle's."""
+    """Lays out a function: `source` is server.py, `requirements` what it is installed with; `manifest` adds to the
+    bundle's.
+    """
     task, opt = folder / "task", folder / "opt"
     (task / "app").mkdir(parents=True)
     (task / "app" / "server.py").write_text(source)

@@ -1,4 +1,4 @@
-"""Who hears a recorded answer: those whom the guard would let in."""
+"""Tests who hears a recorded answer: those whom the guard would let in."""
 
 from __future__ import annotations
 

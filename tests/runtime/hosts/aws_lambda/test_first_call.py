@@ -1,4 +1,4 @@
-"""What a function imports before its first call is answered."""
+"""Tests what a function imports before its first call is answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Lambda host in emulated sandboxes: real processes, Lambda's layout, the Runtime API on a socket."""
+"""Tests the Lambda host in emulated sandboxes: real processes, Lambda's layout, the Runtime API on a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in a function: fetched before the server's module is imported, and shown nowhere."""
+"""Tests secrets in a function: they are fetched before the server's module is imported, and shown nowhere."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def sandboxes() -> None:
 
 @pytest.fixture(scope="module")
 def variables(moto: Moto) -> dict[str, str]:
-    """Of a function whose project has a secret."""
+    """Returns the variables of a function whose project has a secret."""
     held = {"WORD": VALUE, "HOMEPORT_STATE_KEY": STATE_KEY, "HOMEPORT_HISTORY": "{}"}
     client = moto.client("secretsmanager")
     made = client.create_secret(Name="homeport/host", SecretString=json.dumps(held))

@@ -1,4 +1,4 @@
-"""HTTP+SSE over several instances: GET /sse and POST /messages/ of one session never meet in one sandbox."""
+"""Tests HTTP+SSE over several instances: GET /sse and POST /messages/ of one session never meet in one sandbox."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def speak(client: str, program: str, front: FunctionURL) -> Any:
 
 @contextmanager
 def session(front: FunctionURL) -> Iterator[tuple[Reply, str]]:
-    """An initialized session: its stream, and where to post."""
+    """Opens an initialized session, and yields its stream and where to post."""
     with request(front, "GET", "/sse", headers=AUTHORIZATION) as stream:
         path = stream.event()[1]
         assert post(front, path, message("initialize", HELLO, 0)) == 202

@@ -1,4 +1,4 @@
-"""A client's second request may reach another instance than the one that asked for more."""
+"""Tests a client's second request that reaches another instance than the one which asked for more."""
 
 from __future__ import annotations
 
