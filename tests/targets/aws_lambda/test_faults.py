@@ -32,7 +32,7 @@ from platform_cli.targets.aws_lambda.secrets_manager import ProjectSecrets
 from platform_cli.targets.aws_lambda.target import LambdaTarget
 from tests.aws.control_plane import ACCOUNT, ControlPlane
 from tests.aws.faults import FAULTS, Faulty
-from tests.aws.mortal import Mortal
+from tests.aws.mortal import READS, Mortal
 
 from .hand_made import deploy, hand_made
 from .test_fronts import issue
@@ -247,6 +247,8 @@ COMMANDS: dict[str, Callable[[], Command]] = {
     "platform-deploy": PlatformDeploy,
     "platform-destroy": PlatformDestroy,
 }
+# boto3 repeats the action, which only changes what happens if the action changes something.
+REPEATED = ("throttled", "slow")
 # test_killed.py, test_fronts.py and test_secrets.py kill the others.
 KILLED = ("settings", "promote", "rollback", "platform-deploy", "platform-destroy")
 
@@ -309,6 +311,8 @@ def test_whatever_action_fails_the_command_says_so_and_the_next_one_ends_it(
 ) -> None:
     command, faulty = COMMANDS[name](), Faulty()
     for action in actions_of(name, world):
+        if fault in REPEATED and action.partition(":")[2].startswith(READS):
+            continue
         command.before(world)
         with faulty.failing(action, FAULTS[fault]):
             try:
