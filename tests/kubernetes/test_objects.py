@@ -1,4 +1,4 @@
-"""The objects that run a project on Kubernetes: valid for each version that is supported, and without any secret."""
+"""Checks the objects that run a project on Kubernetes: they are valid for each version, and without any secret."""
 
 from __future__ import annotations
 
