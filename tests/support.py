@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import json
 import os
@@ -115,25 +116,30 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
     return copy
 
 
-def with_packages(home: Path, *kinds: str) -> Path:
+def with_packages(home: Path, *kinds: str | Path) -> Path:
     """Makes `home`, with the packages of the smallest server and of `kinds` as their first deploys would install and
     compile them, since that takes longer than most of what is tested with it.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for kind in (SMALLEST, *kinds):
         for part in ("layers", "cache"):
-            shutil.copytree(_packages(kind) / part, home / part, copy_function=_link, dirs_exist_ok=True)
+            shutil.copytree(_packages(kind) / part, home / part, copy_function=link, dirs_exist_ok=True)
     return home
 
 
-def _link(source: str, copy: str) -> None:
-    # Two kinds may have a file in common.
-    with contextlib.suppress(FileExistsError):
-        os.link(source, copy)
+def link(source: str, copy: str) -> None:
+    """Links `copy` to the file `source`, or copies it where they are on two file systems, as with /tmp in memory."""
+    with contextlib.suppress(FileExistsError):  # two kinds of servers may have a file in common
+        try:
+            os.link(source, copy)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copy2(source, copy)
 
 
 @cache
-def _packages(kind: str) -> Path:
+def _packages(kind: str | Path) -> Path:
     """Returns a home with that layer alone, made once for all runs of the tests."""
     project = load_project(SERVERS / kind)
 

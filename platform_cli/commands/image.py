@@ -14,7 +14,8 @@ from ..config.names import default_name
 from ..config.project import Project
 from ..errors import ConfigError, InputError
 from ..findings.libraries import find_library_changes
-from ..home import open_home
+from ..home import Home, open_home
+from ..platform_client.client import PlatformClient
 from ..secrets.references import referenced
 from .deploy import read_project
 from .options import ServerArguments, json_option, server_arguments, stage_option
@@ -25,6 +26,7 @@ from .upgrade import read_upgrade, upgrade_option
 if TYPE_CHECKING:
     from ..api.image import ImageReport
     from ..images.model import Image
+    from ..pipeline.inspect import Inspector
     from ..pipeline.stages import Stages
 
 
@@ -96,12 +98,12 @@ def _reference(text: str) -> Reference:
 def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
     from ..images.build import architecture_of, base_for, build_image, packages_for
     from ..pipeline.build import build
-    from ..targets.inspector import ProcessInspector
 
     home, settings = open_home(), project.in_container
     architecture = architecture_of(settings)
-    inspector = ProcessInspector(home, _secrets_here(project))
-    built = build(project, home, stages, inspector, output.note, lambda own: packages_for(own, architecture))
+    built = build(
+        project, home, stages, _inspector(project, home), output.note, lambda own: packages_for(own, architecture)
+    )
     for finding in find_library_changes(built.bundle.manifest):
         output.note(f"{finding.text}; {finding.hint}")
     with stages.run("base"):
@@ -109,6 +111,19 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
         return build_image(built, project, name, base, home), name
+
+
+def _inspector(project: Project, home: Home) -> Inspector:
+    """Returns what loads the server: the platform that runs here, which has its imports behind it, else a new process.
+
+    The platform has a project's secrets, but not those of this process's environment.
+    """
+    from ..targets.inspector import ProcessInspector
+
+    secrets, client = _secrets_here(project), PlatformClient(home)
+    if not secrets and client.is_running() and client.other_version is None:
+        return lambda draft: client.inspect(draft, None, project.place)
+    return ProcessInspector(home, secrets)
 
 
 def _secrets_here(project: Project) -> dict[str, str]:

@@ -47,36 +47,22 @@ def in_image(own: Interpreter, architecture: Architecture) -> Interpreter:
     return replace(own, platform=tag, foreign=True)
 
 
-def base_of(settings: ContainerSettings, python: Interpreter) -> Reference:
-    """Returns the base that is configured, else Docker's official image of that Python."""
-    return settings.base or Reference(DOCKER_HUB, "library/python", f"{python.minor}-slim")
+def base_for(built: Built, settings: ContainerSettings, home: Home, *, anew: bool) -> Base:
+    """Returns the base that is configured, else Docker's official image of the bundle's Python.
 
+    It is as it was found before, unless it is to be asked for `anew`.
 
-def built_for(built: Built) -> Interpreter:
-    """Returns the Python of this machine with which the bundle was built."""
-    interpreter = built.bundle.manifest["interpreter"]
-    return Interpreter(Path(interpreter["path"]), interpreter["version"], "")
-
-
-def check_program(built: Built, settings: ContainerSettings) -> None:
-    """Raises ConfigError for a server that is no program of Python, while nobody said which base has its program."""
-    command = built.bundle.manifest["command"]
+    Raises ConfigError for one that does not fit, and RegistryError if its registry does not answer.
+    """
+    command, minor = built.bundle.manifest["command"], _python_of(built).minor
     if command and settings.base is None:
         raise ConfigError(
             f"the server is started by {command[0]}, which Docker's image of Python does not have",
             hint='name an image that has it, and Python, with base = "..." under [deployment.container]',
         )
-
-
-def base_for(built: Built, settings: ContainerSettings, home: Home, *, anew: bool) -> Base:
-    """Returns the base of an image of `built`: as it was found before, unless it is to be asked for `anew`.
-
-    Raises ConfigError for one that does not fit, and RegistryError if its registry does not answer.
-    """
-    check_program(built, settings)
-    python = built_for(built)
-    base = find_base(base_of(settings, python), architecture_of(settings), home, anew=anew)
-    check_python(base, python.minor)
+    wanted = settings.base or Reference(DOCKER_HUB, "library/python", f"{minor}-slim")
+    base = find_base(wanted, architecture_of(settings), home, anew=anew)
+    check_python(base, minor)
     return base
 
 
@@ -86,7 +72,7 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
     `name` is its title. The layers of homeport's own are in `Layers(home).blobs`; those of the base may not be there.
     Raises LayerError if the packages are not those of the lock.
     """
-    own = built_for(built)
+    own = _python_of(built)
     foreign = in_image(own, architecture_of(project.in_container))
     lock, _cached = make_lock(built.requirements, foreign, home.cache)
     packages, _cached = lock_packages(project, home.cache)
@@ -101,6 +87,12 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
     labels = _labels(project, name, base, lock.hash)
     config = image_config(base, made, name, labels, own, project.start_timeout_s)
     return Image(base, made, config, image_manifest(config, (*base.layers, *made), labels))
+
+
+def _python_of(built: Built) -> Interpreter:
+    """Returns the Python of this machine with which the bundle was built."""
+    interpreter = built.bundle.manifest["interpreter"]
+    return Interpreter(Path(interpreter["path"]), interpreter["version"], "")
 
 
 def _labels(project: Project, name: str, base: Base, lock: str) -> dict[str, str]:

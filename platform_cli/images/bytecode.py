@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..errors import BuildError
 from ..pipeline.model import Interpreter
 
 # The bytecode is never compared with its source, since all files of an image have the same date (PEP 552).
@@ -30,12 +31,15 @@ REPRODUCIBLE = {"PYTHONHASHSEED": "0"}
 def compile_files(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Path]:
     """Compiles `files` (path in the image -> file) into `folder`; returns the bytecode by its paths in the image.
 
-    Files that are not of this Python, such as templates, have none.
+    Files that are not of this Python, such as templates, have none. Raises BuildError if it cannot be written.
     """
     targets = {name: folder / str(index) for index, name in enumerate(sorted(files))}
     jobs = [[str(files[name]), str(target), f"/{name}"] for name, target in targets.items()]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         list(pool.map(lambda part: _compile(part, own), _parts(jobs)))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return {_pyc_name(name, own): target for name, target in targets.items() if target.exists()}
 
 
@@ -47,7 +51,12 @@ def _parts(jobs: list[list[str]]) -> Iterator[list[list[str]]]:
 
 def _compile(jobs: list[list[str]], own: Interpreter) -> None:
     command = [str(own.path), "-s", "-S", "-X", "utf8", "-c", COMPILE]
-    subprocess.run(command, input=json.dumps(jobs), text=True, check=True, cwd="/", env=REPRODUCIBLE)
+    done = subprocess.run(
+        command, input=json.dumps(jobs), text=True, capture_output=True, check=False, cwd="/", env=REPRODUCIBLE
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise BuildError(f"bytecode for the image cannot be made: {reason}", hint="is there space left on the disk?")
 
 
 def _pyc_name(source: str, own: Interpreter) -> str:

@@ -21,7 +21,7 @@ from tests.support import ROOT, SERVERS, Platform, with_config
 from .conftest import Run, environment, error_of
 
 NAME = "surface"
-# Commands that need GitHub or AWS, with the tests that compare what they print.
+# Commands that need GitHub, AWS or a registry, with the tests that compare what they print.
 ELSEWHERE = {
     "login": "tests/github/test_surface.py",
     "whoami": "tests/github/test_surface.py",
@@ -75,6 +75,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("import", str(folder / ".mcp.json")),
         ("init", str(folder / "server.py")),
         ("--platform", "https://mcp.example.com", "export", "github-actions"),
+        ("export", "kubernetes", str(project), "--image", "registry.example.com/surface:1"),
         ("doctor",),
         ("platform", "start"),
         ("platform", "restart"),

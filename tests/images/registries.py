@@ -31,19 +31,19 @@ _REQUEST = re.compile(r'"([A-Z]+) (/v2/\S*) HTTP/1\.1" (\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A registry that runs at `address`."""
+    """Is a registry that runs at `address`."""
 
     address: str
     log: Path
 
     def requests(self) -> list[tuple[str, str, int]]:
-        """Method, path and status of each request so far."""
+        """Returns method, path and status of each request so far."""
         return [(method, path, int(status)) for method, path, status in _REQUEST.findall(self.log.read_text())]
 
 
 @contextmanager
 def registry(folder: Path, *, login: bool = False) -> Iterator[Registry]:
-    """Debian's docker-registry, with its data in `folder`."""
+    """Runs Debian's docker-registry, with its data in `folder`."""
     require(shutil.which("docker-registry"), "docker-registry is not installed (apt-get install docker-registry)")
     (folder / "htpasswd").write_text(HTPASSWD)
     config, log = folder / "config.yml", folder / "log"
@@ -60,7 +60,7 @@ def registry(folder: Path, *, login: bool = False) -> Iterator[Registry]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of a registry; with `breaks_off` its connection ends before all of the body was sent or read."""
+    """Is an answer of a registry; with `breaks_off` the connection ends before all of the body was sent or read."""
 
     status: int = 200
     body: bytes = b""
@@ -74,7 +74,7 @@ Answering = Callable[[str, str], Answer]
 
 @contextmanager
 def stand_in(answering: Answering) -> Iterator[str]:
-    """A registry that answers as `answering` says; yields its address."""
+    """Runs a registry that answers as `answering` says, and yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -96,7 +96,7 @@ def stand_in(answering: Answering) -> Iterator[str]:
         do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 - the names are those of http.server
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Keeps quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -27,7 +27,7 @@ def no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def serving(image: Image, blobs: Blobs, **others: Answer) -> Callable[[str, str], Answer]:
-    """A registry that has `image`, and `others` by the end of their paths."""
+    """Returns the answers of a registry that has `image`, and `others` by the end of their paths."""
     layer = image.own[0].blob.digest
     there = {
         "manifests/1": Answer(body=image.manifest),

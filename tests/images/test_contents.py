@@ -1,4 +1,4 @@
-"""What is in the layers of an image, and what is not."""
+"""Tests what is in the layers of an image, and what is not."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
+from platform_cli.images.bytecode import compile_files
 from platform_cli.images.contents import Layers
 from platform_cli.images.model import ImageLayer
 from platform_cli.pipeline.model import Bundle, Interpreter, Layer, Lock
@@ -107,6 +108,12 @@ def test_a_file_that_is_not_what_was_locked(tmp_path: Path, layer: Layer) -> Non
     with pytest.raises(LayerError, match=r"files of six are not what was locked: six\.py"):
         Layers(Home(tmp_path)).packages(LOCK, layer, OWN)
     assert not [*(tmp_path / "cache" / "images").rglob("*.json")]
+
+
+def test_bytecode_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "six.py").write_text("x = 1\n")
+    with pytest.raises(BuildError, match=r"bytecode for the image cannot be made: .*Error"):
+        compile_files({"six.py": tmp_path / "six.py"}, OWN, tmp_path / "six.py")
 
 
 def test_a_symlink_that_leaves_the_packages(tmp_path: Path, layer: Layer) -> None:

@@ -1,23 +1,21 @@
-"""What `homeport image` writes, in a real Docker Engine: it loads, and serves under whichever user it is given."""
+"""Loads what `homeport image` writes into a real Docker Engine, where it serves under whichever user it is given."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from platform_cli.config.image_reference import parse_reference
-from platform_cli.images.push import push_image
 from tests.e2e.probing import HEADERS, wait_for
-from tests.images.bases import python_files, tiny_base
 from tests.images.registries import registry
 from tests.support import SERVERS, SMALLEST, Platform, with_config
-from tests.targets.container.engines import engine
+from tests.targets.container.engines import engine, push_base
 
 pytestmark = pytest.mark.whole
 
@@ -28,6 +26,7 @@ body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a
 request = urllib.request.Request("http://127.0.0.1:8000/mcp", json.dumps(body).encode(), json.loads(sys.argv[1]))
 print(urllib.request.urlopen(request).read().decode())
 """
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 TOKEN = "the token of this container"
 
 
@@ -38,7 +37,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 
 class Docker:
-    """Docker's command line over an engine of the test's own."""
+    """Is Docker's command line over an engine of the test's own."""
 
     def __init__(self, address: str) -> None:
         self._environment = {**os.environ, "DOCKER_HOST": address}
@@ -61,13 +60,11 @@ class Docker:
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image of a small server."""
+    """Makes the image of a small server."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "registry").mkdir()
     with registry(folder / "registry") as running:
-        base = f"{running.address}/python:1"
-        image, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin"], files=python_files())
-        push_image(image, parse_reference(base), blobs)
+        base = push_base(running.address, folder)
         config = f'[project]\nname = "adds"\n[deployment.container]\nbase = "{base}"\n'
         project = with_config(SERVERS / SMALLEST, config, folder)
         Platform(folder / "home").run("image", str(project), "--output", str(folder / "layout"))
@@ -85,7 +82,7 @@ def test_it_serves_with_nothing_but_its_own_folder(docker: Docker, layout: Path,
     try:
         wait_for(lambda: docker.state(container, "Health.Status") == "healthy")
         headers = json.dumps({**HEADERS, "Authorization": f"Bearer {TOKEN}"})
-        assert '"text":"42"' in docker("exec", container, "python3", "-c", CALL, headers)
+        assert '"text":"42"' in docker("exec", container, PYTHON, "-c", CALL, headers)
         docker("stop", container)
         assert docker.state(container, "ExitCode") == "0"
     finally:

@@ -1,4 +1,4 @@
-"""`homeport image` with a real registry: the same bytes wherever it is made, no secret in them, only changes sent."""
+"""Tests `homeport image` with a real registry: its bytes are the same wherever it is made, only changes are sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GREETING = "hello"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An image that was made and pushed."""
+    """Is an image that was made and pushed."""
 
     project: Path
     homeport: Platform
@@ -151,6 +151,21 @@ def test_a_layout_for_engines(made: Made, tmp_path: Path) -> None:
     (folder / "blobs/sha256/of-an-older-image").touch()
     made.image("--output", str(folder))
     assert not (folder / "blobs/sha256/of-an-older-image").exists()
+
+
+def test_a_platform_that_runs_loads_the_server(made: Made, tmp_path: Path) -> None:
+    project = project_in(tmp_path, made.base)
+    config = project / "fastmcp.toml"
+    config.write_text(config.read_text().partition("[environment]")[0])
+    by_itself = made.homeport.run("image", str(project))
+    shutil.rmtree(made.homeport.home / "bundles")
+    made.homeport.run("platform", "start")
+    try:
+        by_platform = made.homeport.run("image", str(project))
+    finally:
+        made.homeport.stop()
+    assert by_platform["digest"] == by_itself["digest"]
+    assert {stage["name"]: stage["cached"] for stage in by_platform["stages"]}["inspect"] is False
 
 
 def failure(made: Made, *arguments: str) -> dict[str, Any]:

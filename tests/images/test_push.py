@@ -48,7 +48,7 @@ def log_in(config: Path, address: str, password: str) -> None:
 
 
 def on_top(base: Image, to: Reference, folder: Path, content: bytes) -> Image:
-    """An image with a layer of `content` on `base`, which was pushed as `to`."""
+    """Returns an image with a layer of `content` on `base`, which was pushed as `to`."""
     found = find_base(to, "x86_64", Home(folder), anew=True)
     layer = write_layer(tiny_base(folder)[1], {"opt/app/file": Entry(content)}, "app")
     manifest = image_manifest(base.config, (*found.layers, layer), {})
@@ -106,7 +106,7 @@ def test_a_registry_that_wants_a_login(guarded: Registry, docker_config: Path, t
 
 
 class Failing:
-    """A registry that has what was sent to it, and fails where a test has it fail."""
+    """Is a registry that has what was sent to it, and fails where a test has it fail."""
 
     def __init__(self) -> None:
         self.blobs: set[str] = set()
