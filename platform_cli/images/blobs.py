@@ -6,11 +6,15 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+# The seconds for which a blob is kept that no image has used.
+SPARE_S = 14 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,19 @@ class Blobs:
         return self.folder / digest.removeprefix("sha256:")
 
     def has(self, digest: str) -> bool:
-        return self.path(digest).is_file()
+        """Tells whether the blob is there, which then counts as used."""
+        try:
+            os.utime(self.path(digest))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def drop_unused(self) -> None:
+        """Removes what nobody has used for long, and what killed processes have left."""
+        for file in self.folder.iterdir():
+            with contextlib.suppress(OSError):
+                if time.time() - file.stat().st_mtime > SPARE_S:
+                    file.unlink()
 
     @contextmanager
     def new(self) -> Iterator[NewBlob]:

@@ -101,6 +101,7 @@ class Layers:
             return known
         with temporary_folder("image") as folder:
             layer = write_layer(self.blobs, entries(folder), history)
+        self.blobs.drop_unused()
         write_atomic(record, json.dumps(asdict(layer)).encode())
         return layer
 

@@ -188,21 +188,39 @@ def test_what_the_server_changed_stays_and_the_rest_is_replaced(tmp_path: Path) 
     assert (work / "empty").is_dir()
 
 
-def test_a_signal_lets_it_finish_and_a_balancer_lose_nothing(start_image: Start) -> None:
-    container = serving(start_image(HOMEPORT_DRAIN_DELAY_S="2"))
+def test_after_a_signal_it_accepts_until_its_callers_have_heard(start_image: Start) -> None:
+    container = serving(start_image(HOMEPORT_DRAIN_DELAY_S="3600"))
+    answers: list[tuple[int, str]] = []
+
+    def ask_until_the_last() -> None:
+        """Asks as a balancer does, which goes on until an answer says that it is its connection's last."""
+        while not answers or answers[-1][1] != "close":
+            with container.request("POST", "/mcp", call("facts")) as reply:
+                reply.rpc()
+                answers.append((reply.status, reply.header("connection")))
+
+    callers = [threading.Thread(target=ask_until_the_last) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    wait_for(lambda: len(answers) > 3)
+    assert "close" not in {said for _, said in answers}
+    container.process.send_signal(signal.SIGTERM)
+    for caller in callers:
+        caller.join(DEADLINE_S)
+    assert {status for status, _ in answers} == {200}
+    assert answers[-1] == (200, "close")
+    with container.request("GET", "/health") as reply:
+        assert reply.status == 200
+
+
+def test_a_signal_lets_it_finish(start_image: Start) -> None:
+    container = serving(start_image())
     work = container.folder / "var" / "lib" / "homeport" / "files"
     answers: list[object] = []
     caller = threading.Thread(target=lambda: answers.append(container.post(call("wait", name="go"))["result"]))
     caller.start()
     wait_for((work / "go.started").exists)
     container.process.send_signal(signal.SIGTERM)
-    # A balancer goes on until it has heard that this instance ends; each answer says that it was its connection's last.
-    said = []
-    for _ in range(20):
-        with container.request("GET", "/health") as reply:
-            said.append((reply.status, reply.header("connection")))
-    assert {status for status, _ in said} == {200}
-    assert said[-1] == (200, "close")
     wait_for(lambda: not is_listening(container.port))
     assert container.process.poll() is None, "a call is under way"
     (work / "go").touch()
