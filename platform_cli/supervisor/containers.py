@@ -239,6 +239,11 @@ class Containers:
         finally:
             del self._leaving[key]
 
+    async def left(self, release: RunnableRelease) -> None:
+        """Waits until the container of a release that nobody needs is gone."""
+        if leaving := self._leaving.get(self._key(release)):
+            await asyncio.wait({leaving})
+
     async def forget(self, project: str) -> None:
         """Removes the images of a project whose containers are gone."""
         await asyncio.gather(*self._leaving.values())

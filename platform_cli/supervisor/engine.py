@@ -166,6 +166,13 @@ class Engine:
         if self.layers_of(name) is None:
             raise ReleaseError(f"the engine has not loaded the image {name}")
 
+    def remove_image(self, name: str) -> None:
+        """Removes an image, unless a container uses it."""
+        from docker.errors import DockerException
+
+        with contextlib.suppress(DockerException, OSError):
+            self._client.remove_image(name)
+
     def remove_images(self, name: str) -> None:
         """Removes the images of that name, whatever their tags are."""
         with _refusals(f"the images {name} cannot be removed"):

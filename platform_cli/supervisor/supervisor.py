@@ -75,8 +75,11 @@ class Supervisor:
         """Switches the project to `release`; if that raises, the old release still serves."""
         try:
             await self.services[project].activate(release)
-        finally:
+        except BaseException:
             self._keep_needed()
+            await self._containers.left(release)
+            raise
+        self._keep_needed()
 
     async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
         """Loads a release that does not serve yet, and returns what its server tells of itself.

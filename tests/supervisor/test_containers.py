@@ -42,10 +42,14 @@ class StandInEngine(Engine):
 
     def start(self, spec: ContainerSpec) -> str:
         folder = next(mount.source for mount in spec.mounts if mount.target == SOCKET_FOLDER)
+        # A short path, as in a container: that of a test may be too long for a socket.
+        opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         program = [sys.executable, "-c", ""]
         if not self.broken:
-            program = command(sys.executable, "zygote", f"{str(folder / SOCKET)!r}, Path({str(folder)!r})")
-        self.running[spec.name] = subprocess.Popen(program, env={})
+            arguments = f"'/proc/self/fd/{opened}/{SOCKET}', Path({str(folder)!r})"
+            program = command(sys.executable, "zygote", arguments)
+        self.running[spec.name] = subprocess.Popen(program, env={}, pass_fds=[opened])
+        os.close(opened)
         self.specs.append(spec)
         return spec.name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...config.image_reference import Reference
@@ -23,24 +24,33 @@ LABEL = "homeport.lock"
 TAG = 24
 
 
-def load_image(engine: Engine, image: Image, project: str, home: Home) -> str:
-    """Loads the image if the engine does not have it, and returns its name there.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Is an image that the engine has, by its name there; `is_new` if it did not have it before."""
+
+    name: str
+    is_new: bool
+
+
+def load_image(engine: Engine, image: Image, project: str, home: Home) -> Loaded:
+    """Loads the image if the engine does not have it.
 
     Raises ReleaseError if the engine refuses it, and RegistryError if layers of the base cannot be fetched.
     """
     registry, _, repository = image_name(home, project).partition("/")
     name = Reference(registry, repository, image.digest.removeprefix("sha256:")[:TAG])
-    if engine.layers_of(str(name)) is None:
-        there = _lowest_in_common(engine, [layer.diff_id for layer in image.layers])
-        known = frozenset(layer.blob.digest for layer in image.layers[:there])
-        try:
-            _load(engine, image, name, home, known)
-        except ReleaseError:
-            if not known:
-                raise
-            # An engine may need all layers together, or may have dropped one since it was asked.
-            _load(engine, image, name, home, frozenset())
-    return str(name)
+    if engine.layers_of(str(name)) is not None:
+        return Loaded(str(name), is_new=False)
+    there = _lowest_in_common(engine, [layer.diff_id for layer in image.layers])
+    known = frozenset(layer.blob.digest for layer in image.layers[:there])
+    try:
+        _load(engine, image, name, home, known)
+    except ReleaseError:
+        if not known:
+            raise
+        # An engine may need all layers together, or may have dropped one since it was asked.
+        _load(engine, image, name, home, frozenset())
+    return Loaded(str(name), is_new=True)
 
 
 def _lowest_in_common(engine: Engine, layers: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from ...platform_client.client import PlatformClient
 from ...supervisor.engine import Engine
 from ..base import Applied, KeepToken, Note
 from ..local.target import LocalCandidate, LocalPlan, LocalTarget
-from .loading import load_image
+from .loading import Loaded, load_image
 
 if TYPE_CHECKING:
     from ...api.status import Status
@@ -91,14 +91,20 @@ class ContainerTarget(LocalTarget):
         return super()._serves(current, bundle) and current["target"] == self.name
 
     def apply(self, plan: LocalPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
-        if plan.steps and isinstance(plan, ContainerPlan) and plan.candidate is not None:
-            with stages.run("image"):
-                image = self._load(plan.project, plan.candidate)
-            plan = replace(plan, container={"image": image, "network": plan.candidate.project.in_container.network})
-        return super().apply(plan, stages, origin, keep)
+        if not plan.steps or not isinstance(plan, ContainerPlan) or plan.candidate is None:
+            return super().apply(plan, stages, origin, keep)
+        with stages.run("image"):
+            loaded = self._load(plan.project, plan.candidate)
+        container = {"image": loaded.name, "network": plan.candidate.project.in_container.network}
+        try:
+            return super().apply(replace(plan, container=container), stages, origin, keep)
+        except BaseException:
+            if loaded.is_new:
+                self._engine.remove_image(loaded.name)
+            raise
 
-    def _load(self, project: str, candidate: ContainerCandidate) -> str:
-        """Makes the image, and returns its name in the engine, which has it then."""
+    def _load(self, project: str, candidate: ContainerCandidate) -> Loaded:
+        """Makes the image, and loads it if the engine does not have it."""
         from ...images.build import build_image
 
         image = build_image(candidate.built, candidate.project, project, candidate.base, self._home)

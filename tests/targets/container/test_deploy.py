@@ -134,8 +134,10 @@ def test_one_that_does_not_start_leaves_the_old_one(deploy: Callable[..., Deploy
     deployed = deploy(SOURCE.replace('"first"', '"old"'))
     # It is well while it is inspected, and not in a container.
     broken = SOURCE + "\nif Path('/opt/homeport').exists():\n    raise RuntimeError('not here')\n"
+    images = len(engine.images())
     with pytest.raises(CommandFailedError, match="not here"):
         deploy(broken)
+    assert len(engine.images()) == images
     assert call(deployed.url, "version") == "old"
     wait_for(lambda: len(names(engine)) == 1)
 

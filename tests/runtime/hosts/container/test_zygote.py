@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,10 +39,11 @@ def home() -> str:
 class ContainerZygote(Zygote):
     def __init__(self, folder: Path, python: str) -> None:
         self.python, self.folder = python, folder
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(folder / "zygote.sock"))
+        # The path of a test's own folder may be too long for a socket.
+        with socket.socket(socket.AF_UNIX) as listener, tempfile.TemporaryDirectory() as short:
+            listener.bind(f"{short}/zygote.sock")
             listener.listen(1)
-            arguments = f"{str(folder / 'zygote.sock')!r}, Path({str(folder)!r})"
+            arguments = f"'{short}/zygote.sock', Path({str(folder)!r})"
             self.process = subprocess.Popen(
                 command(python, "zygote", arguments), env={**QUIET, "HOME": "/"}, stdout=subprocess.PIPE, text=True
             )
