@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 
-from homeport_runtime.hosts.confinement import can_hide, keep_memory_private
+from homeport_runtime.hosts.confinement import keep_memory_private, means
 
 from ..errors import HomeportError
 from ..home import Home, open_home
@@ -28,7 +28,7 @@ def main() -> None:
         store = DescriptorStore.inherit(int(sys.argv[1]))
         home = open_home()
         # This is tried while there is only one thread, and while this process may change what it sees.
-        can_hide(home.root)
+        means(home.root)
         keep_memory_private()
         asyncio.run(_run(home, store))
     except (HomeportError, OSError, sqlite3.Error) as error:

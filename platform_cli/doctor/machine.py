@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from homeport_runtime.hosts.confinement import can_hide
+from homeport_runtime.hosts.confinement import means
 
 from .. import __version__
 from ..errors import HomeportError, InputError, PlatformError
@@ -58,11 +58,11 @@ class Diagnosis:
 
 def diagnose_machine() -> Diagnosis:
     try:
-        reach = reach_here(open_home().root)
+        home = open_home()
     except InputError:
         # There is no home: the checks say so.
-        reach = ()
-    return Diagnosis(run_checks(), reach)
+        return Diagnosis(run_checks())
+    return Diagnosis(run_checks(), reach_here(home.root, _platform_process(home)))
 
 
 def run_checks() -> Iterator[Check]:
@@ -122,8 +122,10 @@ def check_home(root: Path) -> Check:
 
 
 def check_confinement(root: Path) -> Check:
-    if can_hide(root):
-        return Check("confinement", "ok", f"servers see nothing of {root} but what is theirs")
+    confined_by = means(root)
+    if confined_by:
+        by = "" if confined_by == "namespaces" else "; by Landlock, so each starts without a process to be forked from"
+        return Check("confinement", "ok", f"servers see nothing of {root} but what is theirs{by}")
     fix = "deploy servers that you trust, and others to a platform of another user" + (
         "; or allow user namespaces: sysctl -w user.max_user_namespaces=10000, on Ubuntu also "
         "kernel.apparmor_restrict_unprivileged_userns=0"
@@ -172,6 +174,13 @@ def check_caddy() -> Check:
         detail = f"{program} {said} has known holes (CVE-2026-27585 to CVE-2026-27590)"
         return Check("caddy", "warning", detail, f"install {safe} or newer: https://caddyserver.com/docs/install")
     return Check("caddy", "ok", f"{said.split()[0] if said else 'of an unknown version'}, {program}")
+
+
+def _platform_process(home: Home) -> int | None:
+    try:
+        return PlatformClient(home, timeout_s=ANSWER_TIMEOUT_S).platform()["pid"]
+    except PlatformError:
+        return None
 
 
 def _silent_platform(home: Home) -> Check:

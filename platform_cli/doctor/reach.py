@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from homeport_runtime.hosts.confinement import can_hide
+from homeport_runtime.hosts.cgroups import Groups
+from homeport_runtime.hosts.confinement import means
+from homeport_runtime.hosts.landlock import scopes_signals
 from homeport_runtime.hosts.limits import PROCESSES
 
 
@@ -21,12 +23,26 @@ class Reach:
     reason: str
 
 
-def reach_here(home: Path) -> tuple[Reach, ...]:
-    confined = can_hide(home)
-    return tuple(_confined(is_root=os.getuid() == 0) if confined else _open())
+def reach_here(home: Path, platform: int | None = None) -> tuple[Reach, ...]:
+    """Returns what servers of the platform with the process id `platform` reach, or of one that were started here."""
+    groups = Groups.find(home, platform or os.getpid())
+    confined_by = means(home)
+    is_root = os.getuid() == 0
+    match confined_by:
+        case "namespaces":
+            own = _in_namespaces(is_root=is_root)
+        case "landlock":
+            own = _by_landlock(groups)
+        case None:
+            own = _open()
+    if confined_by is None:
+        shares = _shares_of_others()
+    else:
+        shares = _shares(groups, processes_are_bound=confined_by == "namespaces" and not is_root)
+    return (*own, *shares, *_always())
 
 
-def _confined(*, is_root: bool) -> Iterator[Reach]:
+def _in_namespaces(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("the platform's key, store, logs and socket", "no", "not in its mount namespace")
     yield Reach("other projects: files, secrets, bundles", "no", "not in its mount namespace")
     yield Reach("other processes: signals, memory, names", "no", "not in its PID namespace")
@@ -36,10 +52,24 @@ def _confined(*, is_root: bool) -> Iterator[Reach]:
     if is_root:
         yield Reach("kernel settings, disks", "no", "read-only or not there, though the platform runs as root")
         yield Reach("raw packets, ports below 1024", "no", "but with `cold_start_optimization = false`, as root")
-        yield Reach("processes without end", "yes", "root is bound by no limit: run the platform as another user")
+
+
+def _by_landlock(groups: Groups) -> Iterator[Reach]:
+    yield Reach("the platform's key, store and logs", "no", "Landlock allows no file there")
+    yield Reach("other projects: files, secrets, bundles", "no", "Landlock allows no file there")
+    yield Reach("other processes: memory", "no", "Landlock forbids to trace them")
+    if scopes_signals():
+        yield Reach("other processes: signals", "no", "Landlock keeps its signals inside")
     else:
-        yield Reach("processes without end", "no", f"{PROCESSES} at most")
-    yield from _always()
+        yield Reach("other processes: signals", "yes", "before Linux 6.12 Landlock does not know signals")
+    yield Reach("its bundle and packages, and the platform's code", "reads", "Landlock allows no more")
+    yield Reach("caches that other projects are made of (uv, npm)", "reads", "Landlock allows no more; it has its own")
+    if groups.can_kill:
+        yield Reach("life after its worker", "no", "its control group ends with the worker")
+    else:
+        yield Reach("life after its worker", "yes", "no control groups may be made here")
+    yield Reach("the platform's socket", "no", "its processes carry a mark (seccomp)")
+    yield Reach("Caddy's socket, if there is one", "yes", "Landlock does not know sockets that have a path")
 
 
 def _open() -> Iterator[Reach]:
@@ -51,12 +81,33 @@ def _open() -> Iterator[Reach]:
         "its bundle and packages, and the platform's code",
         "caches that other projects are made of (uv, npm)",
         "life after its worker",
-        "processes without end",
     ):
         yield Reach(what, "yes", reason)
     kept = "its processes carry a mark (seccomp)" if sys.platform == "linux" else "only its worker's session is known"
     yield Reach("the platform's socket", "no", kept)
-    yield from _always()
+
+
+def _shares(groups: Groups, *, processes_are_bound: bool) -> Iterator[Reach]:
+    """Yields what a server may take from others."""
+    if processes_are_bound or groups.limits_memory:
+        yield Reach("processes without end", "no", f"{PROCESSES} at most")
+    else:
+        yield Reach("processes without end", "yes", "nothing counts them: no control groups, or root without them")
+    if groups.limits_memory:
+        yield Reach("memory beyond `memory_mb`", "no", "a control group counts that of all its processes together")
+    else:
+        missing = "no control groups may be made here: infra/systemd has a service that may"
+        yield Reach("memory beyond `memory_mb`", "yes", f"each process has so much; {missing}")
+    if groups.shares_processor:
+        yield Reach("the processor while others need it", "its share", "control groups share it equally")
+    else:
+        yield Reach("the processor while others need it", "yes", "as any program")
+
+
+def _shares_of_others() -> Iterator[Reach]:
+    reason = "limits are for its mistakes: one that is hostile gets around them"
+    for what in ("processes without end", "memory beyond `memory_mb`", "the processor while others need it"):
+        yield Reach(what, "yes", reason)
 
 
 def _always() -> Iterator[Reach]:

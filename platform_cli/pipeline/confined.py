@@ -28,21 +28,23 @@ def confined(
     cannot hide folders, `command` is returned as it is, and servers are not confined either.
     """
     # Imported late, since a redeploy runs no such program and would wait for it.
-    from homeport_runtime.hosts.confinement import Room, can_hide
+    from homeport_runtime.hosts.cgroup_places import mount_points
+    from homeport_runtime.hosts.confinement import Room, means
     from homeport_runtime.hosts.room_command import command_in
 
     from ..own_code import own_code
 
     home = Home(home_root())
-    if not home.root.is_dir() or not can_hide(home.root):
+    if not home.root.is_dir() or not (confined_by := means(home.root)):
         return list(command)
     inside = (path for path in (*map(Path, command), *writable) if path.is_relative_to(home.temporary))
     temporary = {home.temporary / path.relative_to(home.temporary).parts[0] for path in inside}
     shown = {folder for folder in writable if not folder.is_relative_to(home.temporary)} | temporary
     folders = tuple(folder for folder in (*home.private, *hidden) if folder.is_dir())
     shared = (folder for folder in shared_folders() if folder not in (*hidden, *writable))
-    readable = (*(folder for folder in read_only if folder.is_dir()), *shared, *own_code())
-    return command_in(Room(folders, tuple(sorted(shown)), readable), command, MEMORY_MB)
+    readable = (*(folder for folder in read_only if folder.is_dir()), *shared, *own_code(), *mount_points())
+    room = Room(folders, tuple(sorted(shown)), readable, by_landlock=confined_by == "landlock")
+    return command_in(room, command, MEMORY_MB)
 
 
 def shared_folders() -> tuple[Path, ...]:

@@ -103,9 +103,14 @@ class DescriptorStore:
             if sent < len(message):
                 self._unsent.appendleft((message[sent:], ()))
 
+    @property
+    def is_behind(self) -> bool:
+        """Tells whether there is something that the master has not received."""
+        return bool(self._unsent)
+
     async def flush(self) -> None:
         """Waits until the master has received everything, but no longer than FLUSH_S."""
         for _ in range(round(FLUSH_S / RETRY_S)):
-            if not self._unsent:
+            if not self.is_behind:
                 return
             await asyncio.sleep(RETRY_S)

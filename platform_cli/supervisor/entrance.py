@@ -25,7 +25,7 @@ class Entrance:
         sockets = kept.take_sockets()
         # Open until it is known whether the project can serve.
         self._inherited: socket.socket | None = sockets[0] if sockets else None
-        self._exchange = Exchange(project, parking, sockets[1] if sockets else socket.socketpair())
+        self._exchange = Exchange(project, parking, kept, sockets[1] if sockets else socket.socketpair())
         self._is_watched = False
 
     @property
@@ -75,12 +75,7 @@ class Entrance:
 
     def take_parked(self) -> None:
         """Takes over the connections that waited in the last control plane."""
-        for descriptors in self._kept.take_parked():
-            self._exchange.park(*descriptors)
-
-    def keep_parked(self) -> None:
-        """Leaves the waiting connections to the next control plane."""
-        self._kept.keep_parked(self._exchange.parked)
+        self._exchange.take_kept()
 
     def give_up_sockets(self) -> None:
         for listener in (self._listener, self._inherited):

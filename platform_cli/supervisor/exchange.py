@@ -2,7 +2,8 @@
 
 All workers of a project share a socket pair over which they hand keep-alive connections to each other
 (homeport_runtime.hosts.handover). When the last worker ends, the supervisor takes the connections from it and watches
-them: the next request on any of them starts a worker, as a new connection would, and the worker gets them all.
+them: the next request on any of them starts a worker, as a new connection would, and the worker gets them all. The
+master keeps them meanwhile, so that they outlive the supervisor's process.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .descriptor_store import CROWDED
+from .kept import KeptProject
 from .parking import Parked, Parking
 
 # The seconds until connections are passed on again that did not fit between two reads.
@@ -24,13 +26,17 @@ class Exchange:
     to take them.
     """
 
-    def __init__(self, project: str, parking: Parking, ends: tuple[socket.socket, socket.socket]) -> None:
+    def __init__(
+        self, project: str, parking: Parking, kept: KeptProject, ends: tuple[socket.socket, socket.socket]
+    ) -> None:
         self.ends = ends
         for end in self.ends:
             end.setblocking(False)
         self._project = project
         self._parking = parking
-        self._parked: dict[Parked, None] = {}
+        self._kept = kept
+        # With the name under which each is kept.
+        self._parked: dict[Parked, str] = {}
         self._on_request: Callable[[], None] | None = None
 
     def watch(self, on_request: Callable[[], None]) -> None:
@@ -55,20 +61,24 @@ class Exchange:
 
     def release(self) -> None:
         """Passes all waiting connections on to the workers."""
-        for parked in list(self._parked):
-            try:
-                socket.send_fds(self.ends[0], [b"\0"], [parked.connection.fileno(), *parked.told])
-            except OSError as error:
-                if error.errno not in CROWDED:
-                    raise
+        for parked, name in list(self._parked.items()):
+            # It is dropped first: a connection that the next control plane got, too, would have two readers.
+            self._kept.drop_connection(name)
+            if self._kept.is_behind or not self._pass_on(parked):
+                self._parked[parked] = self._kept.keep_connection(parked.descriptors)
                 asyncio.get_running_loop().call_later(RETRY_S, self.release)
                 return
-            self._drop(parked)
+            self._forget(parked)
 
-    @property
-    def parked(self) -> list[tuple[int, ...]]:
-        """Returns the descriptors of each waiting connection: its own, and those that belong to it."""
-        return [(parked.connection.fileno(), *parked.told) for parked in self._parked]
+    def _pass_on(self, parked: Parked) -> bool:
+        """Passes a connection on, and returns False if it does not fit now."""
+        try:
+            socket.send_fds(self.ends[0], [b"\0"], parked.descriptors)
+        except OSError as error:
+            if error.errno not in CROWDED:
+                raise
+            return False
+        return True
 
     def close(self) -> None:
         """Closes all waiting connections, and those on their way."""
@@ -85,14 +95,21 @@ class Exchange:
         except BlockingIOError:
             return
         if descriptors:
-            self.park(*descriptors)
+            self._park(descriptors, self._kept.keep_connection(descriptors))
 
-    def park(self, descriptor: int, *told: int) -> None:
+    def take_kept(self) -> None:
+        """Takes over the connections that waited in the last control plane."""
+        for kept in self._kept.take_connections():
+            self._parking.make_room()
+            self._park(kept.descriptors, kept.name)
+
+    def _park(self, descriptors: Sequence[int], name: str) -> None:
         """Holds a connection that no worker has, with the descriptors that belong to it."""
+        descriptor, *told = descriptors
         connection = socket.socket(fileno=descriptor)
         connection.setblocking(False)
-        parked = Parked(connection, (self._project, _peer(connection)), self._drop, told)
-        self._parked[parked] = None
+        parked = Parked(connection, (self._project, _peer(connection)), self._drop, tuple(told))
+        self._parked[parked] = name
         self._parking.enter(parked)
         if self._on_request is not None:
             asyncio.get_running_loop().add_reader(connection.fileno(), self._readable, parked)
@@ -105,6 +122,10 @@ class Exchange:
             self._on_request()
 
     def _drop(self, parked: Parked) -> None:
+        self._kept.drop_connection(self._parked[parked])
+        self._forget(parked)
+
+    def _forget(self, parked: Parked) -> None:
         asyncio.get_running_loop().remove_reader(parked.connection.fileno())
         del self._parked[parked]
         self._parking.leave(parked)

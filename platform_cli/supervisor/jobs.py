@@ -45,7 +45,8 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
     }
 
 
-def told(room: Room) -> dict[str, list[str]]:
+def told(room: Room) -> dict[str, Any]:
     """Returns the part of a job that says what the worker sees."""
     named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
-    return {name: [str(folder) for folder in folders] for name, folders in named.items()}
+    texts = {name: [str(folder) for folder in folders] for name, folders in named.items()}
+    return {"landlock": texts} if room.by_landlock else texts

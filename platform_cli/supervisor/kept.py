@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from homeport_runtime.hosts.cgroups import Group
 
 from ..errors import HomeportError
 from .descriptor_store import DescriptorStore
@@ -48,7 +50,8 @@ class KeptProject:
         self._project = project
         self._sockets = f"project/{project}"
         self._workers = f"worker/{project}"
-        self._parked = f"parked/{project}"
+        self._connections = f"parked/{project}"
+        self._next_connection = 0
 
     def take_sockets(self) -> tuple[socket.socket, tuple[socket.socket, socket.socket]] | None:
         """Returns the listener, and the two ends of the exchange, which the workers have; None if nothing was kept."""
@@ -65,16 +68,26 @@ class KeptProject:
     def drop_sockets(self) -> None:
         self._store.drop(self._sockets)
 
-    def keep_parked(self, connections: Iterable[tuple[int, ...]]) -> None:
-        """Keeps waiting connections, each with its descriptors, for the next control plane only."""
-        for number, descriptors in enumerate(connections):
-            self._store.keep(f"{self._parked}/{number}", descriptors)
+    def keep_connection(self, descriptors: Sequence[int]) -> str:
+        """Keeps a waiting connection, its own descriptor first, and returns the name under which it is kept."""
+        name = f"{self._connections}/{self._next_connection}"
+        self._next_connection += 1
+        self._store.keep(name, descriptors)
+        return name
 
-    def take_parked(self) -> Iterator[tuple[int, ...]]:
-        for kept in self._store.take_below(self._parked):
-            # The connection must close with its last descriptor, so the master may not keep one.
-            self._store.drop(kept.name)
-            yield kept.descriptors
+    def take_connections(self) -> Iterator[Kept]:
+        for kept in self._store.take_below(self._connections):
+            self._next_connection = max(self._next_connection, int(kept.name.rpartition("/")[2]) + 1)
+            yield kept
+
+    def drop_connection(self, name: str) -> None:
+        """Drops a connection that is closed or passed on: it must not close later than with its last owner."""
+        self._store.drop(name)
+
+    @property
+    def is_behind(self) -> bool:
+        """Tells whether the master has not received all that was kept and dropped."""
+        return self._store.is_behind
 
     def keep_worker(self, worker: Worker) -> None:
         """Keeps a worker; called before it accepts, since from then on clients wait for its answers."""
@@ -114,7 +127,7 @@ class KeptProject:
 
         control, stdout, stderr, *calls = kept.descriptors
         pid = int(kept.name.rpartition("/")[2])
-        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen())
+        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen(), Group.of(pid))
         worker = Worker(
             release or replace(active, number=note.release),
             launched,

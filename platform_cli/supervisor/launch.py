@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from homeport_runtime.hosts.cgroups import Group
+
 from ..errors import ReleaseError
 from .release import RunnableRelease
 
@@ -23,12 +25,15 @@ BOOT = (
 PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
 
 
+NO_GROUP = Group()
+
+
 @dataclass(frozen=True, slots=True)
 class Launched:
     """Is a process that was started.
 
     It has the process id, the supervisor's end of the control channel, the output, and the end: the exit code, negative
-    for a signal, None if nobody could tell.
+    for a signal, None if nobody could tell. `group` limits it with all that it starts.
     """
 
     pid: int
@@ -36,6 +41,13 @@ class Launched:
     stdout: int
     stderr: int
     ended: Awaitable[int | None]
+    group: Group = NO_GROUP
+
+    def abandon(self) -> None:
+        """Ends the process, which has no work yet, by the end of its channel."""
+        self.control.close()
+        os.close(self.stdout)
+        os.close(self.stderr)
 
 
 def end_of(code: int | None) -> str:

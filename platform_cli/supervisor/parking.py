@@ -30,6 +30,11 @@ class Parked:
     close: Callable[[Parked], None]
     told: tuple[int, ...] = ()
 
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Returns the connection's own descriptor, and those that belong to it."""
+        return (self.connection.fileno(), *self.told)
+
     def is_gone(self) -> bool:
         """Tells whether its client has closed it, without reading anything."""
         try:

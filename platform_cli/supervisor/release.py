@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from homeport_runtime.hosts.confinement import can_hide
+from homeport_runtime.hosts.confinement import means
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
@@ -39,7 +39,7 @@ class RunnableRelease:
 
     `secrets` decrypts the values that `environment` refers to; it is called when a worker starts, and may raise
     PlatformError. `hidden` are the folders of which its processes see only what is theirs, none where the system cannot
-    hide folders. `path` is the PATH of whoever deployed it.
+    hide folders; `by_landlock` says how. `path` is the PATH of whoever deployed it.
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
     `token_hash` is the hash of the project's token.
@@ -68,6 +68,7 @@ class RunnableRelease:
     endpoints: tuple[str, ...] = ()
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
+    by_landlock: bool = False
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     guarded: bool = False
@@ -104,6 +105,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
     scaling = manifest["scaling"]
     # Sessions live in one process, and without auto_scaling one worker is what was asked for.
     stop_first = manifest.get("stop_first", False)
+    confined_by = means(home.root)
     alone = manifest["sessions"] or not scaling["auto"] or stop_first
     return RunnableRelease(
         project=project,
@@ -131,7 +133,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         guarded=bool(contract and contract.get("guarded")),
-        hidden=home.private if can_hide(home.root) else (),
+        hidden=home.private if confined_by else (),
+        by_landlock=confined_by == "landlock",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from homeport_runtime.hosts.cgroup_places import mount_points
 from homeport_runtime.hosts.confinement import Room
 from homeport_runtime.loading.environment import login
 from homeport_runtime.loading.manifest import APP_FOLDER
@@ -31,14 +32,14 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     (project / CACHE).mkdir(mode=0o700, exist_ok=True)
     own = [folder for name in (SESSIONS, HOME, CACHE) if (folder := project / name).is_dir()]
     compiled = _bytecode_folders(app) if compiles else ()
-    return Room(release.hidden, writable=(workdir, *own, *compiled), read_only=(app, *own_code(), *shared_folders()))
+    return Room(release.hidden, (workdir, *own, *compiled), (app, *_shared()), release.by_landlock)
 
 
 def layer_room(release: RunnableRelease) -> Room | None:
     """Returns the room in which a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
-    return Room(release.hidden, read_only=(release.layer, release.runtime, *own_code(), *shared_folders()))
+    return Room(release.hidden, read_only=(release.layer, release.runtime, *_shared()))
 
 
 def shown(room: Room) -> list[Path]:
@@ -53,6 +54,11 @@ def own_caches(workdir: Path) -> dict[str, str]:
     """
     caches = workdir.parent / CACHE
     return {"UV_CACHE_DIR": str(caches / "uv"), "npm_config_cache": str(caches / "npm")}
+
+
+def _shared() -> tuple[Path, ...]:
+    """Returns what servers of all projects see and must not change, their own limits included."""
+    return (*own_code(), *shared_folders(), *mount_points())
 
 
 def _bytecode_folders(app: Path) -> Iterator[Path]:

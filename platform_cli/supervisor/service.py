@@ -270,5 +270,4 @@ class Service:
         self._entrance.unwatch()
         await self._tasks.end()
         await self._crew.leave()
-        self._entrance.keep_parked()
         self.log.close()

@@ -10,6 +10,7 @@ from ..home import Home
 from .bytecode import Bytecode
 from .descriptor_store import DescriptorStore
 from .exclusive import beside
+from .grouping import Grouping, own_groups
 from .inspection import inspect_release
 from .parking import open_parking
 from .release import RunnableRelease
@@ -22,7 +23,7 @@ class Supervisor:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self._home = home
         self._store = store
-        self._zygotes = Zygotes(home.platform_log)
+        self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}

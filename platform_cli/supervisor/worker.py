@@ -79,6 +79,7 @@ class Worker:
         self._launched = launched
         self._calls = calls
         self._exit_code: int | None = None
+        self._lacked_memory = False
         # Answers to orders; others are not kept.
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,8 +139,10 @@ class Worker:
         if self._exit_code is None:
             # Its zygote died before it, so the end of the control channel is the end of the process.
             await listening
-        # A program that the server left behind ends with its process group.
+        # A program that the server left behind ends with its process group, or with its control group.
         self._signal(signal.SIGKILL)
+        self._lacked_memory = self._launched.group.lacked_memory()
+        await asyncio.to_thread(self._launched.group.end)
         await output.finish()
         if self._calls is not None:
             for record in self._calls.left(self.exit_reason()):
@@ -204,7 +207,8 @@ class Worker:
 
     def exit_reason(self) -> str:
         """Returns how the process has ended, in words."""
-        return end_of(self._exit_code)
+        reason = end_of(self._exit_code)
+        return f"{reason}, because it and its programs used more than `memory_mb`" if self._lacked_memory else reason
 
     async def accept(self) -> None:
         self.tell(do="accept")

@@ -19,7 +19,7 @@ from .launch import PYTHON_FLAGS, Launched, Pipes
 from .orphan import Orphan
 from .release import RunnableRelease, base_environment
 from .zygote_key import ZygoteKey
-from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, is_below, read_message
+from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, Message, Preforked, is_below, read_message
 
 # Runtimes of releases of earlier versions have no keeper, so their zygotes are in no room.
 BOOT = """
@@ -67,6 +67,7 @@ class Zygote:
         # Nobody knows which orders an orphan has had.
         self._is_known = not isinstance(process, Orphan)
         self.on_end: Callable[[], None] = lambda: None
+        self.on_prefork: Callable[[int], None] = _ignore
         self.usable = True
         self.alive = True
         self.last_used = asyncio.get_running_loop().time()
@@ -172,7 +173,7 @@ class Zygote:
                     self._hear(read_message(line))
         self.close()
 
-    def _hear(self, message: Loaded | Forked | Exited) -> None:
+    def _hear(self, message: Message) -> None:
         """Handles a message; a process id belongs to a child until its end is reported, after which the system may
         reuse it.
         """
@@ -181,6 +182,9 @@ class Zygote:
                 ended = self._children.pop(message.pid, None)
                 if ended is not None and not ended.done():
                     ended.set_result(message.code)
+            case Preforked():
+                if is_below(message.pid, self._process.pid):
+                    self.on_prefork(message.pid)
             case Forked() if self._is_known:
                 end = self._children[message.pid] = asyncio.get_running_loop().create_future()
                 self._answers.put_nowait(Child(message.pid, end))
@@ -217,3 +221,7 @@ class Zygote:
 
     async def ended(self) -> None:
         await self._process.wait()
+
+
+def _ignore(_pid: int) -> None:
+    """Does nothing, until somebody groups what is preforked."""

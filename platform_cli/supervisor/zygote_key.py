@@ -59,6 +59,6 @@ def key_of(release: RunnableRelease, effects: ImportEffects) -> ZygoteKey | None
 
 def forkable(release: RunnableRelease) -> bool:
     """Tells whether a release's workers may be forked, which is so on Linux only: macOS frameworks refuse
-    to be forked.
+    to be forked. By Landlock a worker could not see more than its zygote.
     """
-    return release.cold_start_optimization and sys.platform == "linux"
+    return release.cold_start_optimization and sys.platform == "linux" and not release.by_landlock

@@ -34,6 +34,13 @@ class Forked:
 
 
 @dataclass(frozen=True, slots=True)
+class Preforked:
+    """Reports a process that waits to become the next worker."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """Reports the end of a child; `code` is negative for a signal."""
 
@@ -41,7 +48,10 @@ class Exited:
     code: int
 
 
-def read_message(line: bytes) -> Loaded | Forked | Exited:
+Message = Loaded | Forked | Preforked | Exited
+
+
+def read_message(line: bytes) -> Message:
     """Returns the message in a line.
 
     Raises ValueError for a line that no zygote writes.
@@ -53,6 +63,8 @@ def read_message(line: bytes) -> Loaded | Forked | Exited:
                 return _loaded(fields)
             case "forked":
                 return Forked(_whole(fields["pid"]))
+            case "preforked":
+                return Preforked(_whole(fields["pid"]))
             case "exited":
                 return Exited(_whole(fields["pid"]), _whole(fields["code"]))
     except (ValueError, TypeError, KeyError, RecursionError):

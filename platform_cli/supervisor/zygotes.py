@@ -8,12 +8,14 @@ import os
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from homeport_runtime.hosts.confinement import Room
 
 from .descriptor_store import DescriptorStore
+from .grouping import ZYGOTE_MB, Grouping
 from .import_effects import ImportEffects, read_effects, write_effects
 from .launch import Launched, PlainLauncher
 from .orphan import Orphan
@@ -37,8 +39,9 @@ class Zygotes:
     process.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, grouping: Grouping | None = None) -> None:
         self._log = log
+        self._grouping = grouping or Grouping.none()
         self._zygotes: dict[ZygoteKey, Zygote] = {}
         self._starting: dict[ZygoteKey, asyncio.Task[Zygote]] = {}
         self._loading: defaultdict[ZygoteKey, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -59,8 +62,19 @@ class Zygotes:
             control.setblocking(False)
             zygote = self._zygotes[key] = Zygote(Orphan(int(kept.name.rpartition("/")[2])), control)
             zygote.on_end = partial(store.drop, kept.name)
+            zygote.on_prefork = self._grouping.expect
 
     async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+    ) -> Launched:
+        launched = await self._launch(release, sockets, shown)
+        try:
+            return replace(launched, group=await self._grouping.limit(launched.pid, release.manifest["memory_mb"]))
+        except BaseException:
+            launched.abandon()
+            raise
+
+    async def _launch(
         self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
     ) -> Launched:
         if forkable(release):
@@ -129,7 +143,9 @@ class Zygotes:
     async def _start(self, key: ZygoteKey, room: Room | None) -> Zygote:
         try:
             with open(self._log, "ab", opener=_private) as log:
-                self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
+                zygote = self._zygotes[key] = await Zygote.start(key, log.fileno(), room)
+            zygote.on_prefork = self._grouping.expect
+            await self._grouping.limit(zygote.pid, ZYGOTE_MB)
         finally:
             del self._starting[key]
         return self._zygotes[key]
@@ -150,6 +166,7 @@ class Zygotes:
         for _, key in oldest[:-MOST]:
             if key in free:
                 self._zygotes.pop(key).close()
+        self._grouping.sweep()
 
     async def close(self) -> None:
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
@@ -158,6 +175,7 @@ class Zygotes:
         for zygote in zygotes:
             zygote.close()
         await asyncio.gather(*(zygote.ended() for zygote in zygotes))
+        await self._grouping.close()
 
 
 def _private(path: str, flags: int) -> int:

@@ -18,13 +18,23 @@ from ..support import ROOT, Platform, require, with_packages
 NOBODY = 65534
 
 
+# Runs a command in a user namespace that may have no others within it, as on a system that does not allow them.
+WITHOUT_NAMESPACES = (
+    "unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c",
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --ambient-caps=-all --inh-caps=-all -- "$0" "$@"',
+)  # fmt: skip
+
+
 @contextmanager
-def platform_of(user: int) -> Iterator[tuple[Platform, Path]]:
-    """Runs a platform of that user, with the packages of the smallest server and a folder for projects, and ends it."""
+def platform_of(user: int, wrapper: Sequence[str] = ()) -> Iterator[tuple[Platform, Path]]:
+    """Runs a platform of that user, with the packages of the smallest server and a folder for projects, and ends it.
+
+    Its commands are run by `wrapper`.
+    """
     folder = Path(tempfile.mkdtemp(prefix="homeport-attacked-"))
     projects = folder / "projects"
     projects.mkdir()
-    platform = _platform(folder, user)
+    platform = _platform(folder, user, wrapper)
     # The keyring and the cache of whoever runs the tests are left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     platform.environment["UV_CACHE_DIR"] = str(folder / "uv")
@@ -35,8 +45,8 @@ def platform_of(user: int) -> Iterator[tuple[Platform, Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _platform(folder: Path, user: int) -> Platform:
-    if user == os.getuid():
+def _platform(folder: Path, user: int, wrapper: Sequence[str]) -> Platform:
+    if user == os.getuid() and not wrapper:
         return Platform(with_packages(folder / "home"))
     require(os.getuid() == 0, "root, to become another user")
     # Copies: the links are to files of root's.
@@ -45,6 +55,7 @@ def _platform(folder: Path, user: int) -> Platform:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, user, user, follow_symlinks=False)
     platform = _OtherUsers(folder / "home")
+    platform.wrapper = wrapper
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     platform.environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "runtime"), packages])
     platform.environment["HOME"] = str(folder)
@@ -52,13 +63,14 @@ def _platform(folder: Path, user: int) -> Platform:
 
 
 class _OtherUsers(Platform):
+    wrapper: Sequence[str] = ()
+
     def start(self, *arguments: str) -> Command:
-        return _OtherUsersCommand([*arguments, "--json"], self)
+        return _OtherUsersCommand([*self.wrapper, _python(), "-m", "platform_cli", *arguments, "--json"], self)
 
 
 class _OtherUsersCommand(Command):
-    def __init__(self, arguments: Sequence[str], platform: Platform) -> None:
-        command = [_python(), "-m", "platform_cli", *arguments]
+    def __init__(self, command: Sequence[str], platform: Platform) -> None:
         self._process = subprocess.Popen(
             command, cwd="/", env=platform.environment, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=NOBODY, group=NOBODY, extra_groups=[],

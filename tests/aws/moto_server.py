@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .descriptions import read_descriptions_once
+
 REGION = "eu-central-1"
 
 
@@ -134,6 +136,7 @@ def _name_conflicts() -> None:
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
+    read_descriptions_once()
     _never_number_twice()
     _write_one_at_a_time()
     _know_boundaries()

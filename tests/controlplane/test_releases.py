@@ -125,7 +125,7 @@ def test_what_already_serves_is_left_alone(run: Callable[[Work], None]) -> None:
         assert (await made.deploy("one"))["changed"] is True
         assert (await made.deploy("one"))["changed"] is False
         assert (made.recorded, len(made.workers.all)) == ([(1, None)], 1)
-        # As it is, but closed: that is a change.
+        # The same bundle is closed now: that is a change.
         made.auth["one"] = "token"
         assert "token" in await made.deploy("one")
 

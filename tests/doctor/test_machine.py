@@ -62,9 +62,9 @@ def test_uv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_confinement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "can_hide", lambda _home: True)
+    monkeypatch.setattr(doctor, "means", lambda _home: "namespaces")
     assert check_confinement(tmp_path).status == "ok"
-    monkeypatch.setattr(doctor, "can_hide", lambda _home: False)
+    monkeypatch.setattr(doctor, "means", lambda _home: None)
     assert check_confinement(tmp_path).status == "warning"
     assert "trust" in (check_confinement(tmp_path).fix or "")
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from homeport_runtime.hosts.cgroup_places import Place
+from homeport_runtime.hosts.cgroups import Groups
 from platform_cli.doctor import reach
 from platform_cli.doctor.reach import reach_here
 from platform_cli.findings.confinement import find_unconfined
@@ -14,7 +16,7 @@ from tests.api.statuses import STATUS
 
 @pytest.mark.parametrize("confined", [True, False])
 def test_what_is_reached_depends_on_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confined: bool) -> None:
-    monkeypatch.setattr(reach, "can_hide", lambda _home: confined)
+    monkeypatch.setattr(reach, "means", lambda _home: "namespaces" if confined else None)
     reached = {each.what: each.reached for each in reach_here(tmp_path)}
     assert reached["other projects: files, secrets, bundles"] == ("no" if confined else "yes")
     assert reached["other files of this user"] == "yes"
@@ -22,11 +24,25 @@ def test_what_is_reached_depends_on_the_system(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("user", [0, 1000])
 def test_root_is_told_what_does_not_bind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
-    monkeypatch.setattr(reach, "can_hide", lambda _home: True)
+    monkeypatch.setattr(reach, "means", lambda _home: "namespaces")
     monkeypatch.setattr("os.getuid", lambda: user)
+    monkeypatch.setattr(Groups, "find", lambda home, _pid: Groups(home))
     reached = {each.what: each.reached for each in reach_here(tmp_path)}
     assert reached["processes without end"] == ("no" if user else "yes")
     assert ("raw packets, ports below 1024" in reached) == (user == 0)
+
+
+@pytest.mark.parametrize("controllers", [{"memory", "pids", "cpu"}, set()])
+def test_what_servers_take_from_others_depends_on_control_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, controllers: set[str]
+) -> None:
+    places = (Place(tmp_path, frozenset(controllers), is_unified=True),)
+    monkeypatch.setattr(Groups, "find", lambda home, _pid: Groups(home, places))
+    monkeypatch.setattr(reach, "means", lambda _home: "landlock")
+    reached = {each.what: each.reached for each in reach_here(tmp_path)}
+    assert reached["memory beyond `memory_mb`"] == ("no" if controllers else "yes")
+    assert reached["processes without end"] == ("no" if controllers else "yes")
+    assert reached["the processor while others need it"] == ("its share" if controllers else "yes")
 
 
 def test_a_deploy_says_that_nothing_confines() -> None:

@@ -100,6 +100,28 @@ def test_the_control_plane_is_killed(platform: Platform, kept: list[Deployment])
     platform.run("call", "first", "add", "a=1", "b=2")
 
 
+def test_connections_to_a_sleeping_project_outlive_the_control_plane(platform: Platform, tmp_path: Path) -> None:
+    scaling = f"[scaling]\nidle_s = {IDLE_S}\n"
+    url = platform.deploy(with_config(SERVERS / "mcp2_lowlevel", scaling, tmp_path), name="sleeps").url
+    connections = [connect(url) for _ in range(20)]
+    for connection in connections:
+        call_on(connection, "whoami")
+    descriptors = [connection.sock.fileno() for connection in connections]
+    for _ in range(2):
+        wait_for(lambda: count(platform, "sleeps") == 0)
+        killed = control_plane(platform)
+        kill(killed)
+        wait_for(lambda: platform.run("platform", "status")["pid"] not in (None, killed))  # noqa: B023 - called at once
+        assert [call_on(connection, "add", a=1, b=2) for connection in connections] == ["3"] * len(connections)
+    assert [connection.sock.fileno() for connection in connections] == descriptors, "none was closed"
+    # What a client has closed meanwhile is closed here, too.
+    wait_for(lambda: count(platform, "sleeps") == 0)
+    for connection in connections:
+        connection.close()
+    assert answers(url)
+    platform.run("destroy", "sleeps")
+
+
 def test_the_platform_ends_with_its_master(platform: Platform, kept: list[Deployment]) -> None:
     check_all_there(platform, kept)
     kill(master(platform))
@@ -259,6 +281,7 @@ def test_a_busy_project_has_more_workers_for_as_long_as_it_is(platform: Platform
     platform.run("destroy", "grows")
 
 
+@pytest.mark.whole
 def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
     platform = Platform(with_packages(tmp_path / "home"))
     project = with_config(SERVERS / "mcp2_lowlevel", f"[scaling]\nidle_s = {IDLE_S}\n", tmp_path)

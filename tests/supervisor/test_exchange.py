@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
+from platform_cli.supervisor.descriptor_store import DescriptorStore
 from platform_cli.supervisor.exchange import Exchange
+from platform_cli.supervisor.kept import KeptProject
 from platform_cli.supervisor.parking import Parking
+from platform_cli.supervisor.store_messages import Kept
 
 DEADLINE_S = 10.0
 Connected = Callable[[], tuple[socket.socket, socket.socket]]
@@ -32,11 +37,12 @@ def connected() -> Iterator[Connected]:
         each.close()
 
 
-def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]]) -> None:
+def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]], store: DescriptorStore | None = None) -> None:
     """Runs `work` with an exchange that is watched; the event is set by a request."""
 
     async def main() -> None:
-        exchange, requested = Exchange("tested", Parking(1000), socket.socketpair()), asyncio.Event()
+        kept = KeptProject(store or DescriptorStore(), "tested")
+        exchange, requested = Exchange("tested", Parking(1000), kept, socket.socketpair()), asyncio.Event()
         exchange.watch(requested.set)
         try:
             await asyncio.wait_for(work(exchange, requested), DEADLINE_S)
@@ -173,3 +179,63 @@ def test_while_none_may_start_a_request_waits_and_wakes_nobody(connected: Connec
             await asyncio.sleep(0)
 
     run(work)
+
+
+def test_a_waiting_connection_is_kept_until_it_is_passed_on_or_closed(connected: Connected) -> None:
+    """The next control plane gets it; two owners would read each other's requests."""
+    passed, closed = connected(), connected()
+    master, ours = socket.socketpair()
+    master.settimeout(DEADLINE_S)
+    ours.setblocking(False)
+    kept: list[int] = []
+
+    def told() -> list[dict[str, object]]:
+        data, descriptors, _flags, _address = socket.recv_fds(master, 64 * 1024, 8)
+        kept.extend(descriptors)
+        return [json.loads(line) for line in data.splitlines()]
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        give(exchange, passed[1])
+        passed[0].sendall(b"GET")
+        await requested.wait()
+        assert told() == [{"keep": "parked/tested/0", "note": "", "count": 1}]
+        exchange.unwatch()
+        exchange.release()
+        assert told() == [{"drop": "parked/tested/0"}]
+        take(exchange).close()
+        exchange.watch(requested.set)
+        give(exchange, closed[1])
+        closed[0].close()
+        while not exchange._parked:
+            await asyncio.sleep(0)
+        while exchange._parked:
+            await asyncio.sleep(0)
+        said = [each for _ in range(2) for each in told()]
+        assert said == [{"keep": "parked/tested/1", "note": "", "count": 1}, {"drop": "parked/tested/1"}]
+
+    run(work, DescriptorStore(ours))
+    for each in kept:
+        os.close(each)
+    master.close()
+    ours.close()
+
+
+def test_the_next_control_plane_goes_on_with_those_that_wait(connected: Connected) -> None:
+    client, theirs = connected()
+    master, ours = socket.socketpair()
+    ours.setblocking(False)
+    store = DescriptorStore(ours, [Kept("parked/tested/7", "", (theirs.detach(),))])
+
+    async def work(exchange: Exchange, requested: asyncio.Event) -> None:
+        exchange.take_kept()
+        client.sendall(b"GET")
+        await requested.wait()
+        exchange.unwatch()
+        exchange.release()
+        assert master.recv(100) == b'{"drop": "parked/tested/7"}\n', "it was not kept twice"
+        with take(exchange) as connection:
+            assert connection.recv(10) == b"GET"
+
+    run(work, store)
+    master.close()
+    ours.close()

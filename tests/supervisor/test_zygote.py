@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from platform_cli.supervisor.import_effects import ImportEffects
-from platform_cli.supervisor.launch import PlainLauncher
+from platform_cli.supervisor.launch import Launched, PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
 from platform_cli.supervisor.zygote import Child, Zygote, ZygoteEnded
 from platform_cli.supervisor.zygote_key import ZygoteKey, forkable, key_of
@@ -37,6 +37,7 @@ def release(
     """Returns a release with what the supervisor asks of it here; the rest is not looked at."""
     known = {
         "project": "tiny",
+        "manifest": {"memory_mb": 4096},
         "layer": Path(layer),
         "interpreter": Path(sys.executable),
         "runtime": Path("runtime"),
@@ -272,6 +273,8 @@ def test_keep_leaves_a_zygote_alone_that_somebody_waits_for(monkeypatch: pytest.
 def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    plain = Launched(4711, cast(Any, None), -1, -1, cast(Any, None))
+
     async def run() -> None:
         async def start(_key: object, _log: int, _room: object) -> Zygote:
             ours, theirs = socket.socketpair()
@@ -279,12 +282,12 @@ def test_a_zygote_that_ends_while_it_loads_leaves_its_work_to_a_plain_process(
             theirs.close()
             return Zygote(cast(Any, Process()), ours)
 
-        async def launch(_self: object, *_arguments: object) -> str:
-            return "plain"
+        async def launch(_self: object, *_arguments: object) -> Launched:
+            return plain
 
         monkeypatch.setattr(Zygote, "start", start)
         monkeypatch.setattr(PlainLauncher, "launch", launch)
-        assert cast(Any, await Zygotes(tmp_path / "log").launch(release(), (), ())) == "plain"
+        assert await Zygotes(tmp_path / "log").launch(release(), (), ()) == plain
 
     asyncio.run(run())
 

@@ -2,8 +2,9 @@
 
 On Linux the process gets a mount namespace of its own (mount_namespaces(7)), in which that folder contains only what
 belongs to the server, and a PID namespace, in which it sees only processes that it has started. Without privileges this
-takes a user namespace (user_namespaces(7)), which some distributions do not allow. The capabilities that it keeps
-neither undo this nor open the memory or the folders of processes outside (ptrace(2), "Ptrace access mode checking").
+takes a user namespace (user_namespaces(7)), which some distributions do not allow; there Landlock keeps it from files
+(landlock.py). The capabilities that it keeps neither undo this nor open the memory or the folders of processes outside
+(ptrace(2), "Ptrace access mode checking").
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from . import linux
 from .init import go_on_inside, keep_numbering
+from .landlock import can_restrict, restrict
 from .limits import limit_processes
 
 # The capabilities that root keeps: those of containers (chown, dac_override, fowner, fsetid, kill, setgid, setuid,
 # setpcap, net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
 ROOT_KEEPS = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 29, 31})
+
+Means = Literal["namespaces", "landlock"]
 
 # Set in a zygote by enter_for_forks, and inherited by its forks.
 _devices_are_protected = False
@@ -36,28 +41,38 @@ class Room:
     """Describes what a process and its children may see and change.
 
     Of the folders in `hidden` they see only what is below `writable` and `read_only`. What is `read_only` cannot be
-    changed, even outside of `hidden`.
+    changed, even outside of `hidden`. With `by_landlock` Landlock says so, else namespaces.
     """
 
     hidden: tuple[Path, ...]
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
+    by_landlock: bool = False
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), default=str)
+        fields = asdict(self)
+        if not self.by_landlock:
+            # Keepers of releases of earlier versions do not know it.
+            del fields["by_landlock"]
+        return json.dumps(fields, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Room:
-        return cls(**{name: tuple(map(Path, paths)) for name, paths in json.loads(text).items()})
+        fields = json.loads(text)
+        by_landlock = fields.pop("by_landlock", False)
+        return cls(**{name: tuple(map(Path, paths)) for name, paths in fields.items()}, by_landlock=by_landlock)
 
 
 def enter(room: Room) -> None:
     """Returns in a child process that is in `room`, with all that it starts; this process waits for it and ends as it
-    does.
+    does. By Landlock it is this process that is in the room.
 
     The room ends with this process, which must have one thread. Raises OSError if the kernel does not allow it.
     """
-    enter_empty_room().furnish(room)
+    if room.by_landlock:
+        restrict(room.hidden, room.writable, room.read_only)
+    else:
+        enter_empty_room().furnish(room)
 
 
 @dataclass(frozen=True)
@@ -230,6 +245,13 @@ def can_hide(home: Path) -> bool:
             os._exit(1)
         os._exit(0)
     return os.waitpid(child, 0)[1] == 0
+
+
+def means(home: Path) -> Means | None:
+    """Returns what confines servers here, None if nothing does."""
+    if can_hide(home):
+        return "namespaces"
+    return "landlock" if can_restrict() else None
 
 
 def _enter_namespaces() -> frozenset[int]:

@@ -90,11 +90,17 @@ def _end_as(child: int) -> NoReturn:
     """Waits, outside, for `child` and ends as it did."""
     _close_all_but()
     _forward(child)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    end_like(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def end_like(code: int) -> NoReturn:
+    """Ends this process as one with this exit code, negative for a signal, has ended."""
     number = -code if code < 0 else code - BY_SIGNAL
     if number > 0:
         with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
+            # SIGKILL has no handler.
+            with contextlib.suppress(OSError):
+                signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
     os._exit(code & 0xFF)
 

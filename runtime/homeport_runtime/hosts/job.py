@@ -19,7 +19,8 @@ class Job:
     worker.
 
     `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
-    sees only what is `writable`; it cannot change what is `protected`. `tools` are those of an earlier contract of the
+    sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
+    mounts. `tools` are those of an earlier contract of the
     server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
     With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
     the calls that are being answered.
@@ -39,6 +40,7 @@ class Job:
     hidden: tuple[Path, ...]
     writable: tuple[Path, ...]
     protected: tuple[Path, ...]
+    by_landlock: bool
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
     record: bool
@@ -47,6 +49,9 @@ class Job:
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
         key = message.get("state_key")
+        # Apart, since runtimes of earlier versions would want namespaces for it.
+        landlock = message.get("landlock")
+        room = landlock or message
         return cls(
             mode=message["mode"],
             manifest=Manifest.read(message["manifest"]),
@@ -59,9 +64,10 @@ class Job:
             idle_s=message["idle_s"],
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
-            hidden=tuple(map(Path, message.get("hidden", ()))),
-            writable=tuple(map(Path, message.get("writable", ()))),
-            protected=tuple(map(Path, message.get("protected", ()))),
+            hidden=tuple(map(Path, room.get("hidden", ()))),
+            writable=tuple(map(Path, room.get("writable", ()))),
+            protected=tuple(map(Path, room.get("protected", ()))),
+            by_landlock=landlock is not None,
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
             record=message.get("record", False),

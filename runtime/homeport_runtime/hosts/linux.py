@@ -14,8 +14,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
 # landlock(7) in <asm/unistd.h>, the same on all machines; <linux/landlock.h>.
-_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
-_LANDLOCK_SCOPE_SIGNAL = 1 << 1
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
+_LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH, _LANDLOCK_SCOPE_SIGNAL = 1, 1, 1 << 1
 # <asm-generic/mman-common.h>
 _MADV_COLLAPSE = 25
 # <linux/seccomp.h>, and seccomp(2) in <asm/unistd.h>.
@@ -103,13 +103,35 @@ def set_no_new_privileges() -> None:
 
 def keep_signals_inside() -> None:
     """Limits this process and what it starts to signalling each other; kernels before 6.12 do not support this."""
-    # In struct landlock_ruleset_attr, files and the network are left unrestricted.
-    rules = struct.pack("QQQ", 0, 0, _LANDLOCK_SCOPE_SIGNAL)
-    ruleset = _system_call(_LANDLOCK_CREATE_RULESET, rules, len(rules), 0)
+    ruleset = landlock_ruleset(0, keeps_signals=True)
     try:
-        _system_call(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+        landlock_restrict(ruleset)
     finally:
         os.close(ruleset)
+
+
+def landlock_version() -> int:
+    """Returns the version of Landlock's interface; the kernel refuses the call where it has none."""
+    return _system_call(_LANDLOCK_CREATE_RULESET, 0, 0, _LANDLOCK_CREATE_RULESET_VERSION)
+
+
+def landlock_ruleset(handled: int, *, keeps_signals: bool) -> int:
+    """Returns a ruleset: what is `handled` of files is forbidden unless rules allow it (landlock_create_ruleset(2))."""
+    # struct landlock_ruleset_attr: files, the network, scopes. Older kernels know less of it, which must be zero then.
+    attributes = struct.pack("QQQ", handled, 0, _LANDLOCK_SCOPE_SIGNAL if keeps_signals else 0)
+    return _system_call(_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+
+
+def landlock_allow(ruleset: int, path: int, allowed: int) -> None:
+    """Adds the rule that `allowed` may be done with a file, or in a folder and all folders below it, by its descriptor
+    (landlock_add_rule(2)).
+    """
+    _system_call(_LANDLOCK_ADD_RULE, ruleset, _LANDLOCK_RULE_PATH_BENEATH, struct.pack("=Qi", allowed, path), 0)
+
+
+def landlock_restrict(ruleset: int) -> None:
+    """Restricts this process and what it starts, for good (landlock_restrict_self(2))."""
+    _system_call(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
 
 
 def seccomp_filter(steps: int, address: int) -> None:

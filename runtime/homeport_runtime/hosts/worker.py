@@ -128,12 +128,15 @@ def _place(path: Path, trees: Mapping[Path, int]) -> Path:
 
 def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
     """Confines the process before the server's code runs, and before there is a second thread."""
-    from .confinement import Room, enter_empty_room
+    from .confinement import Room, enter, enter_empty_room
 
     # Servers of other projects run the code below the layer and the runtime, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    room = Room(job.hidden, writable=job.writable, read_only=(*shared, *job.protected))
-    (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
+    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock)
+    if room.by_landlock:
+        enter(room)
+    else:
+        (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
 
 
 def _settle(job: Job) -> None:

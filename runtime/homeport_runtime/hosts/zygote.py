@@ -132,6 +132,7 @@ class Zygote:
             _become_preforked(self, theirs)
         theirs.close()
         self._preforked = Preforked(pid, ours)
+        self._answer(event="preforked", pid=pid)
 
     def _answer(self, **message: Any) -> None:
         with contextlib.suppress(OSError):

@@ -1,0 +1,79 @@
+"""Puts workers and zygotes into control groups: the limit of a worker is that of all that it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+from homeport_runtime.hosts.cgroup_places import step_aside
+from homeport_runtime.hosts.cgroups import Group, Groups
+
+from ..home import Home
+
+# The memory that a zygote, and what a hostile package starts there, may use together.
+ZYGOTE_MB = 4096
+# The seconds for which killed processes are waited for, and between two looks.
+END_S = 1.0
+PAUSE_S = 0.02
+
+
+class Grouping:
+    """Groups processes where the system allows it; elsewhere each of them has its limits for itself alone."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+        self._joining: dict[int, asyncio.Task[None]] = {}
+
+    @classmethod
+    def none(cls) -> Grouping:
+        """Returns a grouping that leaves all processes where they are."""
+        return cls(Groups(Path()))
+
+    def expect(self, pid: int) -> None:
+        """Groups a preforked worker before it is needed, since that takes longer than its start."""
+        if pid in self._joining or self._groups.group(pid).holds(pid):
+            return
+        task = self._joining[pid] = asyncio.create_task(self._add(pid))
+        task.add_done_callback(lambda _: self._joining.pop(pid))
+
+    async def limit(self, pid: int, memory_mb: int) -> Group:
+        """Groups a process, if it is in no group yet, and limits it with all that it starts."""
+        group = self._groups.group(pid)
+        if joining := self._joining.get(pid):
+            await asyncio.wait({joining})
+        if not group.holds(pid):
+            await self._add(pid)
+        with contextlib.suppress(OSError):
+            group.limit(memory_mb)
+        return group
+
+    async def _add(self, pid: int) -> None:
+        # What the kernel refuses is not limited.
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._groups.group(pid).add, pid)
+
+    def sweep(self) -> None:
+        self._groups.sweep()
+
+    async def close(self) -> None:
+        """Removes the groups, whose last processes may take a moment to end."""
+        await asyncio.gather(*self._joining.values())
+        for _ in range(round(END_S / PAUSE_S)):
+            if self._groups.close():
+                return
+            await asyncio.sleep(PAUSE_S)
+
+
+def own_groups(home: Home) -> Groups:
+    """Returns the groups of a platform, for which it makes room, as far as the system allows it."""
+    groups = Groups.find(home.root, os.getpid())
+    if not groups.limits_memory:
+        step_aside()
+        groups = Groups.find(home.root, os.getpid())
+    try:
+        groups.open()
+    except OSError:
+        return Groups(home.root)
+    return groups
