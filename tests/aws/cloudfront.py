@@ -1,4 +1,4 @@
-"""Stands for a distribution of CloudFront: it passes all on to a function's URL, and adds a policy's headers."""
+"""Stands for CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Edge(BaseHTTPRequestHandler):
     added: list[dict[str, Any]]
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

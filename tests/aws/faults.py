@@ -21,8 +21,10 @@ REFUSED = 2
 
 
 class Faulty:
-    """Holds `aws` for commands. While it is `failing`, what a fault answers to one action comes instead of AWS's
-    answer; `actions` are those that were asked for, in their order and each once.
+    """Stands between commands and AWS, with `aws` for the commands.
+
+    While it is `failing`, what `fault` answers to one action comes instead of AWS's answer. `actions` are those that
+    were asked for, in their order and each once.
     """
 
     def __init__(self) -> None:
@@ -70,7 +72,7 @@ def throttled(request: Any, action: str, attempt: int) -> AWSResponse | None:
 
 
 def slow(request: Any, _action: str, attempt: int) -> AWSResponse | None:
-    """Lets AWS do what it is asked for, and its answer come too late."""
+    """Makes AWS do what it is asked for, and its answer come too late."""
     if attempt > 1:
         return None
     URLLib3Session().send(request)

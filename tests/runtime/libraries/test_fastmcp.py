@@ -1,4 +1,4 @@
-"""Tests that the store of fastmcp's sessions comes when something is stored."""
+"""Tests the state of fastmcp's sessions: its store comes when something is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests commands of which an action on AWS is denied, throttled, slow or answered by a proxy, or which are killed.
+"""Denies, throttles, delays each action that a command asks of AWS, or lets a proxy answer it, and kills commands.
 
 In this process, and with handshakes that nobody is asked for, as in test_killed.py, which has deploys and destroys.
 """
@@ -44,7 +44,7 @@ MANIFEST: dict[str, Any] = {"environment": {}, "contract": None, "origins": [], 
 
 @dataclass
 class World:
-    """Holds what commands find on AWS, and what the last one was to make: a release, its number or a secret's value."""
+    """Describes what commands find on AWS, and what the last one was to make: a release, or a secret's value."""
 
     aws: AWS
     folder: Path
@@ -54,7 +54,7 @@ class World:
     counted: int = 0
 
     def release(self, name: str = NAME, **changes: Any) -> DesiredState:
-        """Returns another release each time, which a token protects."""
+        """Returns another one each time, which a token protects."""
         plain = hand_made(self.folder, name)
         self.counted += 1
         entries = {"manifest.json": Entry(json.dumps({**MANIFEST, "number": self.counted}).encode())}
@@ -79,8 +79,9 @@ class World:
 
 
 class Command:
-    """Is a command: `before` brings AWS to where `run` begins, which may be run again and has then done what `holds`
-    looks at.
+    """Holds a command: `before` brings AWS to where `run` begins.
+
+    `run` may be run again, and then has done what `holds` looks at.
     """
 
     def before(self, world: World) -> None:
@@ -187,6 +188,13 @@ class SetSecret(Command):
 
 
 class NewToken(Command):
+    def before(self, world: World) -> None:
+        super().before(world)
+        active = read_live(world.aws, NAME).active
+        if active is None or active.token_hash is None:
+            # The domains were those of an open project.
+            deploy(world.aws, world.release(auth="token"))
+
     def run(self, world: World, aws: AWS) -> None:
         world.wanted += 1
         token = LambdaTarget(aws).renew_token(NAME)["token"]
@@ -268,7 +276,7 @@ def world(unasked: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def settings(plane: ControlPlane) -> LambdaSettings:
-    """Returns settings whose policies and network exist."""
+    """Returns what exists there."""
     iam, ec2 = plane.moto.client("iam"), plane.moto.client("ec2")
     document = json.dumps(function_policy(AWS(None), NAME, []))
     known = {one["PolicyName"] for one in iam.list_policies(Scope="Local")["Policies"]}

@@ -125,7 +125,7 @@ class Events:
             later.start()
             return
         with self._starting:
-            if not self._thread.is_alive():
+            if not (self._thread.is_alive() or self._failed.is_set()):
                 self._thread.start()
 
     def serve(self, server: LambdaServer, app: App, loop: asyncio.AbstractEventLoop) -> None:
@@ -140,9 +140,12 @@ class Events:
 
         drain_output(whole=True)
         told = tell(error)
-        if not self._thread.is_alive():
-            self._api.fail_start(*told)
-            return
+        with self._starting:
+            # Nobody may ask for an event over the connection that tells why there will be none.
+            if not self._thread.is_alive():
+                self._failed.set()
+                self._api.fail_start(*told)
+                return
         if self._ready.is_set() and self._cycle is None:
             # The server has ended between two events, so the next one is answered by another sandbox.
             return
