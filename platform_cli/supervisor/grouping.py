@@ -35,7 +35,8 @@ class Grouping:
 
     def expect(self, pid: int) -> None:
         """Groups a preforked worker before it is needed, since that takes longer than its start."""
-        if pid in self._joining or self._groups.group(pid).holds(pid):
+        group = self._groups.group(pid)
+        if not group.folders or pid in self._joining or group.holds(pid):
             return
         is_needed = asyncio.Event()
         task = asyncio.create_task(self._join(pid, is_needed))
@@ -45,6 +46,8 @@ class Grouping:
     async def limit(self, pid: int, memory_mb: int) -> Group:
         """Groups a process, if it is in no group yet, and limits it with all that it starts."""
         group = self._groups.group(pid)
+        if not group.folders:
+            return group
         if joining := self._joining.get(pid):
             task, is_needed = joining
             is_needed.set()
