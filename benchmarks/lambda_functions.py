@@ -11,18 +11,16 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from homeport_runtime.loading import packed
-from platform_cli.config.project import LambdaSettings
 from platform_cli.pipeline.model import Interpreter
 from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
 from tests.aws.function_url import FunctionURL, make_event
-from tests.aws.processor import ProcessorShare
 from tests.aws.sandbox import DEADLINE_S, PRELUDE_END, Function
 from tests.runtime.conftest import python_with
 from tests.runtime.hosts.aws_lambda.lambda_functions import lay_out
@@ -37,8 +35,8 @@ from server import mcp
 
 handler = Mangum(mcp.http_app(path="/mcp", stateless_http=True, json_response={json_response}), lifespan="auto")
 """
-# What a function has if nobody says another.
-MEMORY_MB = LambdaSettings().memory_mb
+# Half of a processor and less, what homeport gives if nobody says another, and a whole one.
+MEMORIES_MB = (512, 1024, 1769)
 HEADERS = {"host": "127.0.0.1", "accept": "application/json, text/event-stream", "content-type": "application/json"}
 
 
@@ -51,14 +49,32 @@ def functions(source: str = kind_source("fastmcp4"), *, json_response: bool = Tr
             "homeport": FunctionURL(_homeport_function(root / "homeport", source), root),
             "Mangum": FunctionURL(_mangum_function(root / "Mangum", source, json_response=json_response), root),
         }
-        for front in fronts.values():
-            front.freezes = True
-            front.function = replace(front.function, memory_mb=MEMORY_MB if ProcessorShare.is_possible() else None)
         try:
             yield fronts
         finally:
             for front in fronts.values():
                 front.close()
+
+
+def give_memory(fronts: Mapping[str, FunctionURL], memory_mb: int) -> None:
+    """Gives the functions that memory; sandboxes with another end."""
+    for front in fronts.values():
+        front.function = replace(front.function, memory_mb=memory_mb)
+        while front.sandboxes:
+            front.sandboxes.pop().stop()
+
+
+def row(said: str, memories_mb: Sequence[int], ours: Sequence[float], theirs: Sequence[float], unit: str) -> str:
+    """A row of README's table: what was measured with each memory."""
+
+    def joined(texts: Iterable[str]) -> str:
+        *most, last = texts
+        return f"{', '.join(most)} and {last}" if most else last
+
+    own, peers = (joined(f"{value:.3g}" for value in side) for side in (ours, theirs))
+    ratio = joined(f"{one / other:.2g}" for one, other in zip(ours, theirs, strict=True))
+    sizes = joined(map(str, memories_mb))
+    return f"| Lambda with {sizes} MB, {said} | {own} {unit} | awslambdaric and Mangum {peers} {unit} | {ratio} |"
 
 
 def check_emulator() -> None:

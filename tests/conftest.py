@@ -1,4 +1,4 @@
-"""How the tests are spread over processes (`--dist loadfile`), and what holds for all of them."""
+"""Spreads the tests over processes (`--dist loadfile`), and sets what holds for all of them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ SHARING = (
 SLOW = (
     "tests/aws_platform/",
     "tests/e2e/test_clients.py",
+    "tests/field/test_sdk_versions.py",
+    "tests/targets/aws_lambda/test_faults.py",
     "tests/github/",
     "tests/targets/aws_lambda/test_clients.py",
     "tests/targets/aws_lambda/test_secrets.py",
@@ -29,6 +31,7 @@ SLOW = (
     "tests/runtime/hosts/",
     "tests/runtime/",
     "tests/commands/",
+    "tests/field/",
 )
 
 

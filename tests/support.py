@@ -1,8 +1,9 @@
-"""What several test folders share: requirements on the machine, and the product run as a person runs it."""
+"""Holds what several test folders share: requirements on the machine, and the product run as a person runs it."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import json
 import os
@@ -42,7 +43,7 @@ def require(condition: object, reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What `homeport deploy --json` answered."""
+    """Holds what `homeport deploy --json` answered."""
 
     project: str
     url: str
@@ -53,7 +54,9 @@ class Deployment:
 
 
 class CommandFailedError(Exception):
-    """`homeport` ended with an exit code other than 0; `error` is its JSON error, empty when it printed none."""
+    """Says that `homeport` ended with an exit code other than 0; `error` is its JSON error, empty if it
+    printed none.
+    """
 
     def __init__(self, arguments: Sequence[str], code: int, error: dict[str, Any], stderr: str) -> None:
         super().__init__(f"homeport {' '.join(arguments)}: exit code {code}\n{json.dumps(error)}\n{stderr[-4000:]}")
@@ -62,7 +65,7 @@ class CommandFailedError(Exception):
 
 
 class Platform:
-    """One state folder and the platform that runs over it, used through the command line alone."""
+    """Is one state folder with the platform that runs over it, used through the command line alone."""
 
     def __init__(self, home: Path, path: Sequence[Path] = (), timeout_s: float = 300) -> None:
         self.home = home
@@ -71,7 +74,7 @@ class Platform:
         self.environment = {**os.environ, "HOMEPORT_HOME": str(home), "PATH": os.pathsep.join(search)}
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """`homeport ARGUMENTS --json`, as the object it printed. Raises CommandFailedError."""
+        """Runs `homeport ARGUMENTS --json`, and returns the object that it printed. Raises CommandFailedError."""
         done = self.start(*arguments).wait(self.timeout_s)
         try:
             answer: dict[str, Any] = json.loads(done.stdout)
@@ -83,14 +86,16 @@ class Platform:
         return answer
 
     def start(self, *arguments: str) -> Command:
-        """The same as a process that runs."""
+        """Starts the same as a process that runs."""
         # What follows `--` is the server's.
         end = arguments.index("--") if "--" in arguments else len(arguments)
         return Command([*arguments[:end], "--json", *arguments[end:]], cwd=ROOT, env=self.environment)
 
     @property
     def api(self) -> PlatformClient:
-        """Of the running platform, for what a test asks until it is so: a command takes a hundred times as long."""
+        """Returns a client of the running platform's API, for what a test asks until it is so: a command takes a
+        hundred times as long.
+        """
         return PlatformClient(Home(self.home), timeout_s=self.timeout_s)
 
     def deploy(self, source: Path | str, *, name: str, env: Mapping[str, str] | None = None) -> Deployment:
@@ -103,7 +108,7 @@ class Platform:
 
 
 def with_config(folder: Path, config: str, into: Path) -> Path:
-    """A copy of the project `folder` in `into`, with `config` added to its fastmcp.toml."""
+    """Returns a copy of the project `folder` in `into`, with `config` added to its fastmcp.toml."""
     copy = into / folder.name
     shutil.copytree(folder, copy)
     with (copy / "fastmcp.toml").open("a") as file:
@@ -111,26 +116,31 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
     return copy
 
 
-def with_packages(home: Path, *kinds: str) -> Path:
-    """`home`, made, with the packages of the smallest server, and of `kinds`, as their first deploys would install and
-    compile them: that takes longer than most of what is tested with it.
+def with_packages(home: Path, *kinds: str | Path) -> Path:
+    """Makes `home`, with the packages of the smallest server and of `kinds` as their first deploys would install and
+    compile them, since that takes longer than most of what is tested with it.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for kind in (SMALLEST, *kinds):
         for part in ("layers", "cache"):
-            shutil.copytree(_packages(kind) / part, home / part, copy_function=_link, dirs_exist_ok=True)
+            shutil.copytree(_packages(kind) / part, home / part, copy_function=link, dirs_exist_ok=True)
     return home
 
 
-def _link(source: str, copy: str) -> None:
-    # Two kinds may have a file in common.
-    with contextlib.suppress(FileExistsError):
-        os.link(source, copy)
+def link(source: str, copy: str) -> None:
+    """Links `copy` to the file `source`, or copies it where they are on two file systems, as with /tmp in memory."""
+    with contextlib.suppress(FileExistsError):  # two kinds of servers may have a file in common
+        try:
+            os.link(source, copy)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copy2(source, copy)
 
 
 @cache
-def _packages(kind: str) -> Path:
-    """A home with that layer alone, made once for all runs of the tests."""
+def _packages(kind: str | Path) -> Path:
+    """Returns a home with that layer alone, made once for all runs of the tests."""
     project = load_project(SERVERS / kind)
 
     def fill(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The folder with all state."""
+"""Tests the folder with all state."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    """One with so long a path that its socket is elsewhere."""
+    """Returns a home with so long a path that its socket is elsewhere."""
     with tempfile.TemporaryDirectory(prefix="run-") as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
         home = Home(tmp_path / ("long" * 30))

@@ -1,1 +1,1 @@
-"""What developers of homeport run, and nobody installs: the command reference, and a release."""
+"""Holds what developers of homeport run, and nobody installs: the command reference, and a release."""

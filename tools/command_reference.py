@@ -1,4 +1,4 @@
-"""docs/commands.md, made from the command line itself: `python -m tools.command_reference` writes it anew."""
+"""Writes docs/commands.md from the command line itself: `python -m tools.command_reference`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ commands at work.
 
 
 def render() -> str:
-    """The whole page."""
+    """Returns the whole page."""
     root = _context(cli, "homeport")
     parts = [HEAD, "| command | what it does |\n| --- | --- |\n"]
     parts += [f"| [`{name}`](#homeport-{name}) | {_cell(text)} |\n" for name, (_module, text) in COMMANDS.items()]
@@ -38,7 +38,7 @@ def _context(command: click.Command, name: str, parent: click.Context | None = N
 
 
 def _below(context: click.Context) -> Iterator[click.Context]:
-    """Of a group its commands, in its own order."""
+    """Returns the commands of a group in its own order."""
     if isinstance(group := context.command, click.Group):
         for name in group.list_commands(context):
             if command := group.get_command(context, name):
@@ -66,7 +66,7 @@ def _options(context: click.Context) -> Iterator[str]:
 
 
 def _prose(text: str) -> str:
-    """A docstring as Markdown: what click is told to leave as it is (`\\b`) is code."""
+    """Returns a docstring as Markdown: what click is told to leave as it is (`\\b`) is code."""
     return "\n\n".join(_paragraph(each) for each in inspect.cleandoc(text).split("\n\n"))
 
 

@@ -1,4 +1,4 @@
-"""A release: `python -m tools.release VERSION` (`make release VERSION=...`), from a clean checkout.
+"""Makes a release: `python -m tools.release VERSION` (`make release VERSION=...`), from a clean checkout.
 
 Version, changelog and tag are checked against each other. Then the wheel and the sdist are built into dist/, and the
 wheel is tried in an empty environment: it says its version, and deploys an example. Nothing is published and no tag is
@@ -29,8 +29,8 @@ ENTRY = re.compile(r"^## (\S+) \((\d{4}-\d\d-\d\d|unreleased)\)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a checkout says of the release. `entry` is the version of the changelog's newest entry and its date, `tag`
-    the commit that the release's tag names, `head` the one that is checked out.
+    """Holds what a checkout says of the release. `entry` is the version of the changelog's newest entry and its date,
+    `tag` the commit that the release's tag names, `head` the one that is checked out.
     """
 
     project: str
@@ -73,7 +73,7 @@ def read_stated(root: Path, version: str) -> Stated:
 
 
 def problems(version: str, stated: Stated) -> list[str]:
-    """Why `version` cannot be released from what is `stated`, in sentences; none where it can."""
+    """Returns why `version` cannot be released from what is `stated`, in sentences; none if it can."""
     try:
         canonical = str(Version(version))
     except InvalidVersion:
@@ -95,7 +95,7 @@ def problems(version: str, stated: Stated) -> list[str]:
 
 
 def _build(version: str) -> Path:
-    """The wheel; the sdist lies beside it."""
+    """Returns the wheel; the sdist lies beside it."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     _run("uv", "build", "--out-dir", str(dist), cwd=ROOT)
@@ -122,7 +122,7 @@ def _try(wheel: Path, version: str, folder: Path) -> None:
 
 
 def _run(*command: str, cwd: Path, **variables: str) -> str:
-    """What it printed. Raises SystemExit where it fails."""
+    """Returns what the command printed. Raises SystemExit if it fails."""
     print("$", *command, file=sys.stderr, flush=True)
     # uv is where this interpreter is.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
@@ -134,7 +134,7 @@ def _run(*command: str, cwd: Path, **variables: str) -> str:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """What it printed; nothing where it failed."""
+    """Returns what git printed; nothing if it failed."""
     command = ["git", "-C", str(root), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

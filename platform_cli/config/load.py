@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ConfigError, SourceError
 from .choose import choose, named_program, server_file
 from .command import Run, translate
-from .paths import file_inside, from_here, typed
+from .paths import exists, file_inside, from_here, typed
 from .project import Entrypoint, Program, Project
 from .root import CONFIGS, Root, find_root
 from .scripts import module_file
@@ -165,7 +165,7 @@ def _in_root(project: Project, root: Root) -> Project:
 
 def _locate(text: str) -> Typed:
     path, name = Path(text), None
-    if not path.exists() and ":" in text:
+    if not exists(path) and ":" in text:
         before, _, name = text.rpartition(":")
         path = Path(before)
         if not path.is_dir() and not name.isidentifier():
@@ -174,7 +174,7 @@ def _locate(text: str) -> Typed:
             )
     if path.is_dir():
         return Typed(path.resolve(), None, name)
-    if not path.exists():
+    if not exists(path):
         raise SourceError(f"{path} does not exist", hint="Type the path of a server file, or of the folder it is in.")
     if path.suffix != ".py" or not path.is_file():
         raise SourceError(

@@ -43,6 +43,19 @@ def from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def exists(path: Path) -> bool:
+    """Tells whether there is something at `path`.
+
+    Raises OSError where that cannot be known: for a name that is too long, or a folder that may not be searched.
+    Path.exists of Python 3.14 says there that nothing exists.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def file_inside(folder: Path, relative: str) -> str:
     """Returns `relative` as `inside` does, and raises ValueError as well unless it is an existing regular file."""
     name = inside(folder, relative)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .image_reference import Reference
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -88,7 +91,8 @@ class LambdaSettings:
     permissions boundary of homeport's own. `vpc` is the function's network, `layers` lie below homeport's layers,
     `kms_key` encrypts the function's environment, and `tags` are on every resource. `front` is what leads the project's
     own host names to the function: a CloudFront distribution, with `web_acl` as its firewall, or something of the
-    user's own. With `import_first` an instance imports the server before its first request.
+    user's own. With `import_first` an instance imports the server before its first request, which the runtime decides
+    by the memory if it is None.
     """
 
     region: str | None = None
@@ -107,7 +111,21 @@ class LambdaSettings:
     tags: Mapping[str, str] = field(default_factory=dict)
     front: Literal["cloudfront", "own"] = "cloudfront"
     web_acl: str | None = None
-    import_first: bool = False
+    import_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSettings:
+    """Holds the settings of a container image.
+
+    `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
+    its processor, None for this machine's. In a container of the platform's the server reaches `network`, in others
+    what they give it.
+    """
+
+    base: Reference | None = None
+    architecture: Architecture | None = None
+    network: Literal["bridge", "none"] = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,7 @@ class Project:
     upgrade: tuple[str, ...] | None = None
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
+    in_container: ContainerSettings = ContainerSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

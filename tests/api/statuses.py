@@ -1,4 +1,4 @@
-"""A status of a project, for tests that need one with this or that changed."""
+"""Holds the status of a project, for tests that need one with this or that changed."""
 
 from __future__ import annotations
 

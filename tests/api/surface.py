@@ -1,4 +1,4 @@
-"""What others build on, as it is now: written out for a comparison with surface.toml."""
+"""Writes out what others build on, as it is now, for a comparison with surface.toml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BODY = ("content", "application/json", "schema")
 
 
 def _all() -> dict[str, type]:
-    """Every shape in platform_cli.api, by its name."""
+    """Returns every shape in platform_cli.api by its name."""
     modules = [import_module(f"{api.__name__}.{each.name}") for each in pkgutil.iter_modules(api.__path__)]
     found = {
         name: value
@@ -35,7 +35,7 @@ SHAPES = _all()
 
 
 def keys(shape: type) -> list[str]:
-    """All keys of a shape; one that is not always there has a question mark."""
+    """Returns all keys of a shape; one that is not always there has a question mark."""
     kinds: Mapping[str, object] = get_type_hints(shape, include_extras=True)
     optional: object = NotRequired
     return [f"{key}?" if get_origin(kind) is optional else key for key, kind in kinds.items()]
@@ -48,7 +48,7 @@ def expected_keys(name: str) -> list[str]:
 
 
 def routes(app: FastAPI) -> dict[str, str]:
-    """What each route takes and answers: `Rollback -> ChangedStatus`."""
+    """Returns what each route takes and answers: `Rollback -> ChangedStatus`."""
     return {
         f"{method.upper()} {path}": " -> ".join(filter(None, (_named(route.get("requestBody", {})), _answer(route))))
         for path, methods in app.openapi()["paths"].items()
@@ -71,7 +71,7 @@ def _named(message: Mapping[str, Any]) -> str:
 
 
 def bodies(app: FastAPI) -> dict[str, list[str]]:
-    """The keys of what routes take, by the names in `routes`; one that may be left out has a question mark."""
+    """Returns the keys of what routes take, by the names in `routes`; one that may be left out has a question mark."""
     document = app.openapi()
     taken = {
         _named(route["requestBody"])
@@ -92,10 +92,17 @@ def outline(value: Mapping[str, Any]) -> list[str]:
     """
     whole = {name: len(_always(shape)) for name, shape in SHAPES.items() if _always(shape) <= value.keys()}
     spread = max(whole, key=whole.__getitem__, default="")
-    # A smaller one is there by chance.
+    # The keys of a smaller shape are there by chance.
     below = keys(SHAPES[spread]) if whole.get(spread, 0) >= 4 else []
     rest = value.keys() - {key.rstrip("?") for key in below}
     return [*([f"...{spread}"] if below else []), *(_line(key, value[key]) for key in value if key in rest)]
+
+
+def check_json(command: str, answer: Mapping[str, Any]) -> None:
+    """Asserts that what a command printed with --json has the keys that surface.toml says."""
+    expected: list[str] = EXPECTED["json"][command]
+    found = with_empty(outline(answer), expected)
+    assert found == expected, f"{command} prints {found}"
 
 
 def _line(key: str, value: object) -> str:
@@ -107,7 +114,7 @@ def _line(key: str, value: object) -> str:
 
 
 def _shape(value: Mapping[str, Any]) -> str:
-    """The shape that has exactly these keys, else the keys."""
+    """Returns the name of the shape that has exactly these keys, else the keys."""
     for name, shape in SHAPES.items():
         if _always(shape) <= value.keys() <= {key.rstrip("?") for key in keys(shape)}:
             return name
@@ -119,6 +126,6 @@ def _always(shape: type) -> set[str]:
 
 
 def with_empty(found: list[str], expected: list[str]) -> list[str]:
-    """`found` with what is expected in lists that are empty."""
+    """Returns `found` with what is expected in lists that are empty."""
     named = {line.partition(":")[0].removesuffix("[]"): line for line in expected}
     return [named.get(line.removesuffix("[]"), line) if line.endswith("[]") else line for line in found]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a route, the client reads it as an error of ours."""
+"""Tests that whatever goes wrong in a route, the client reads it as an error of ours."""
 
 from __future__ import annotations
 

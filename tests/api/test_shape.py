@@ -1,4 +1,4 @@
-"""Shapes cost the platform an import, and a command nothing."""
+"""Tests that shapes cost the platform an import, and a command nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What others build on changes on purpose alone: whoever changes it changes surface.toml with it, and the changelog."""
+"""Tests that what others build on changes on purpose alone: whoever changes it changes surface.toml with it, and the
+changelog.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from homeport_runtime.loading.environment import RESERVED
 from platform_cli import errors
 from platform_cli.api.version import API_VERSION
 from platform_cli.aws_platform.api import create_app as create_app_on_aws
 from platform_cli.aws_platform.names import QUEUE_VARIABLE
-from platform_cli.config.schema import TABLES
+from platform_cli.config import environment
+from platform_cli.config.schema import NOT_YET, TABLES
+from platform_cli.config.stages import STAGED
 from platform_cli.controlplane.api import create_app
 from platform_cli.errors import HomeportError
 
@@ -28,6 +33,15 @@ def test_exit_codes_by_category() -> None:
 
 def test_keys_of_the_configuration() -> None:
     assert {table: list(keys) for table, keys in TABLES.items()} == EXPECTED["configuration"]
+
+
+def test_tables_whose_keys_are_the_persons_own() -> None:
+    assert EXPECTED["own_keys"] == {
+        "environment": environment.NAME.pattern,
+        "reserved": RESERVED,
+        "stages": [*STAGED.values()],
+        "refused": [*NOT_YET],
+    }
 
 
 @pytest.mark.parametrize("name", [*EXPECTED["shapes"]])

@@ -1,4 +1,4 @@
-"""A server that looks for the orders of Caddy: whoever gives them has every project's traffic and tokens."""
+"""Tests a server that looks for the orders of Caddy: whoever gives them has every project's traffic and tokens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """With a Caddy in front, and a hostile server."""
+    """Runs a platform behind a Caddy, with a hostile server on it."""
     folder = tmp_path_factory.mktemp("intruder")
     (folder / "server.py").write_text(SERVER)
     (folder / "requirements.txt").write_text("mcp>=2\n")
@@ -77,7 +77,7 @@ def url_of(platform: Platform) -> str:
 
 
 def ports_of_caddy(platform: Platform) -> list[int]:
-    """Those at which it listens, its default port for orders among them if it does there."""
+    """Returns the ports at which Caddy listens, its default port for orders among them if it does there."""
     folder = platform.home.parent / "caddy"
     opened: set[str] = set()
     for process in Path("/proc").glob("[0-9]*"):

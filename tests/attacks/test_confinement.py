@@ -1,4 +1,6 @@
-"""A server that turns hostile stays in its room: its bundle, its project's folder, its processes, the machine."""
+"""Tests that a server that turns hostile stays in its room: its bundle, its project's folder, its processes, the
+machine.
+"""
 
 from __future__ import annotations
 
@@ -175,7 +177,7 @@ def test_what_it_splits_off_ends_with_it(platform: Platform, folder: Path, end: 
 
 
 def test_a_program_it_left_fails_no_release(platform: Platform, folder: Path) -> None:
-    """One that closes the connections it takes from the new release."""
+    """The program closes the connections that it takes from the new release."""
     url = platform.deploy(folder, name="hostile").url
     for number in range(3):
         call(url, "here", code=KEEPER.replace("connection.sendall(", "connection.close() #"))
@@ -244,7 +246,7 @@ def test_root_reaches_nothing_of_the_machine(platform: Platform, folder: Path) -
 
 
 def listening(pid: int) -> set[str]:
-    """The addresses at which a process listens (proc_pid_net(5)); one of IPv6 as the kernel writes it."""
+    """Returns the addresses at which a process listens (proc_pid_net(5)), those of IPv6 as the kernel writes them."""
     held = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:

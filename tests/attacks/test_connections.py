@@ -1,4 +1,4 @@
-"""Clients that hold connections: nobody else waits for them, and all goes on by itself when they have gone."""
+"""Tests clients that hold connections: nobody else waits for them, and all goes on by itself when they have gone."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ..e2e.probing import DEADLINE_S, HEADERS, call, call_on, connect, control_p
 from ..support import ROOT, SERVERS, Platform, with_config, with_packages
 
 SLEEPS = "\n[scaling]\nidle_s = 1\n"
-# Of the control plane; macOS gives 256.
+# The descriptors that the control plane may open; macOS gives 256.
 OPEN_FILES = 256
 HELD = 200
-# Bytes of an answer.
+# The bytes of an answer that nobody reads.
 UNREAD = 16 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """One whose control plane may have few descriptors."""
+    """Runs a platform whose control plane may have few descriptors."""
     platform = Platform(with_packages(tmp_path_factory.mktemp("connections") / "home"))
     limited = f'ulimit -n {OPEN_FILES}; exec "$@"'
     process = subprocess.Popen(
@@ -46,7 +46,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def hold(port_of: http.client.HTTPConnection, opened: ExitStack) -> http.client.HTTPConnection:
-    """A connection on which one call was answered, and that stays open."""
+    """Opens a connection on which one call was answered, and which stays open."""
     connection = http.client.HTTPConnection(port_of.host, port_of.port, timeout=DEADLINE_S)
     opened.callback(connection.close)
     assert call_on(connection, "add", a=1, b=2) == "3"
@@ -95,7 +95,7 @@ def request(tool: str) -> bytes:
 
 
 def open_sockets(url: str, count: int, said: bytes, opened: ExitStack) -> list[socket.socket]:
-    """So many connections on which the client has said this, and reads nothing."""
+    """Opens `count` connections on which the client has sent `said`, and reads nothing."""
     made = []
     for _ in range(count):
         client = opened.enter_context(socket.socket())
@@ -151,7 +151,7 @@ def test_answers_that_nobody_reads_take_bounded_memory(platform: Platform, tmp_p
 
 
 def is_reset(client: socket.socket) -> bool:
-    """What came before the end is there to be read still."""
+    """Tells whether the connection was reset; what came before its end can still be read."""
     poll = select.poll()
     poll.register(client, 0)
     return bool(poll.poll(0))

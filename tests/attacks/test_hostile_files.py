@@ -1,4 +1,4 @@
-"""What lies where a server could write is hostile to the platform that reads it."""
+"""Tests that what lies where a server could write is hostile to the platform that reads it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture
 def evil(platform: Platform, tmp_path: Path) -> Iterator[Path]:
-    """A project's folder, which is deployed as `evil`."""
+    """Writes a project's folder, which is deployed as `evil`."""
     folder = Path(shutil.copytree(SERVERS / "mcp2_lowlevel", tmp_path / "evil"))
     change(folder)
     platform.deploy(folder, name="evil")
@@ -82,7 +82,7 @@ SECRET = "of a neighbour"
 
 @pytest.fixture
 def neighbour(tmp_path: Path) -> Path:
-    """A folder that the server does not see, with a file whose content it knows."""
+    """Makes a folder that the server does not see, with a file whose content it knows."""
     folder = tmp_path / "neighbour"
     folder.mkdir()
     (folder / "notes.txt").write_text(SECRET)
@@ -91,7 +91,7 @@ def neighbour(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workdir(tmp_path: Path) -> WorkDir:
-    """Of a project whose first release had data/notes.txt."""
+    """Returns the working folder of a project whose first release had data/notes.txt."""
     folder = WorkDir(tmp_path / "projects" / "evil")
     folder.place(*release_with_notes(tmp_path / "one", "one"))
     return folder

@@ -1,4 +1,4 @@
-"""A package that is hostile when it is imported: in the process that all workers of its layer are forked from."""
+"""Tests a package that is hostile when it is imported, in the process that all workers of its layer are forked from."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def attacked(request: pytest.FixtureRequest) -> Iterator[tuple[Platform, Path]]:
 
 
 def said_by_import(platform: Platform, folder: Path, config: str) -> tuple[dict[str, Any], bool]:
-    """What the package saw, and whether the server's own process has imported it."""
+    """Returns what the package saw, and whether the server's own process has imported it."""
     package = folder / "evil"
     package.mkdir(parents=True)
     setup = "from setuptools import setup\nsetup(name='evil', version='1', py_modules=['evil'])\n"

@@ -1,4 +1,4 @@
-"""A server that turns hostile where user namespaces are not to be had: Landlock keeps it from files."""
+"""Attacks as a server that turns hostile where user namespaces are not to be had: Landlock keeps it from files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def attacked() -> Iterator[tuple[Platform, str]]:
-    """A platform with a neighbour, and the URL of the server that attacks."""
+    """Yields a platform with a neighbour, and the URL of the server that attacks."""
     require(can_restrict(), "Landlock, of Linux 6.2 or newer")
     user = NOBODY if os.getuid() == 0 else os.getuid()
     with platform_of(user, WITHOUT_NAMESPACES) as (platform, projects):

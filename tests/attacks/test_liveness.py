@@ -1,4 +1,4 @@
-"""Workers that stop answering: their callers are answered by others, and the log says where they hang."""
+"""Tests workers that stop answering: their callers are answered by others, and the log says where they hang."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def deploy(platform: Platform, folder: Path, name: str, config: str = "") -> Dep
 
 @contextmanager
 def hanging(platform: Platform, deployment: Deployment) -> Iterator[list[str]]:
-    """A call keeps a worker meanwhile; afterwards what it was answered is in the list."""
+    """Keeps a worker busy with a call meanwhile; afterwards the call's answer is in the list."""
     files = platform.home / "projects" / deployment.project / "files"
     answer: list[str] = []
 
@@ -124,7 +124,7 @@ def test_a_stopped_worker_continues(platform: Platform, tmp_path: Path) -> None:
 
 
 def process_of(platform: Platform, project: str) -> int:
-    """That of the server itself: those around it have its room in their care."""
+    """Returns the process of the server itself: the processes around it keep its room."""
     running = processes(platform)
     inner = [pid for pid in running if pid not in running.values()]
     files = platform.home / "projects" / project / "files"

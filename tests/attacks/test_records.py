@@ -1,4 +1,4 @@
-"""A server, and those who call it, that write into the log what should not be there."""
+"""Tests a server, and callers of it, that write into the log what should not be there."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def said(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the commands print for people."""
+    """Returns what the commands print for people."""
     folder = tmp_path_factory.mktemp("printing")
     (folder / "server.py").write_text(SERVER)
     (folder / "requirements.txt").write_text("mcp>=2\n")

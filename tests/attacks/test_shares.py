@@ -1,4 +1,4 @@
-"""A server that takes what others need: memory and processes, by all the processes that it starts together."""
+"""Attacks as a server that takes what others need: memory and processes, by all of its processes together."""
 
 from __future__ import annotations
 

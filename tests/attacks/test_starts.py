@@ -1,4 +1,4 @@
-"""A platform that starts where something is missing: it serves what it can, or says at once why not."""
+"""Tests a platform that starts where something is missing: it serves what it can, or says at once why not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import pytest
 from ..e2e.probing import DEADLINE_S, call
 from ..support import ROOT, SERVERS, CommandFailedError, Platform, require
 
-# What `homeport platform start` waits for one that says nothing.
+# The seconds that `homeport platform start` waits for a platform that says nothing.
 START_TIMEOUT_S = 30
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own."""
+    """Mounts a small file system of the test's own."""
     require(os.geteuid() == 0 and sys.platform == "linux", "only root mounts file systems")
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -44,7 +44,7 @@ def fill(folder: Path) -> None:
 
 
 def last_port(platform: Platform) -> int:
-    """On which the control plane listened."""
+    """Returns the port on which the control plane listened last."""
     with closing(sqlite3.connect(f"file:{platform.home}/store.db?immutable=1", uri=True)) as store:
         (port,) = store.execute("SELECT value FROM settings WHERE key = 'api_port'").fetchone()
     return int(port)
@@ -52,7 +52,7 @@ def last_port(platform: Platform) -> int:
 
 @contextmanager
 def taken(port: int) -> Iterator[None]:
-    """By another program."""
+    """Occupies a port, as another program would."""
     with socket.create_server(("127.0.0.1", port)):
         yield
 

@@ -1,4 +1,4 @@
-"""The product as a user without privileges runs it, also where root runs the tests."""
+"""Runs the product as a user without privileges, also where root runs the tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WITHOUT_NAMESPACES = (
 
 @contextmanager
 def platform_of(user: int, wrapper: Sequence[str] = ()) -> Iterator[tuple[Platform, Path]]:
-    """One with the packages of the smallest server, and a folder for projects, both that user's. It is ended.
+    """Runs a platform of that user, with the packages of the smallest server and a folder for projects, and ends it.
 
     Its commands are run by `wrapper`.
     """
@@ -84,7 +84,7 @@ class _OtherUsersCommand(Command):
 
 @cache
 def _python() -> str:
-    """One like this that everybody may run."""
+    """Returns an interpreter like this one that everybody may run."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, shutil.which(version, path="/usr/local/bin:/usr/bin")):
         if python and _runs(python):

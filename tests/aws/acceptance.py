@@ -1,4 +1,4 @@
-"""`make acceptance-aws`: the expense tracker on AWS itself, from its first deploy to its end, and what held of it.
+"""Tries the expense tracker on AWS itself, from its first deploy to its end, and says what held: `make acceptance-aws`.
 
 Needs credentials and a region as boto3 finds them, and costs less than a cent. What it makes has names of its own, and
 is destroyed at the end, whatever happened.
@@ -51,7 +51,7 @@ NOT_FOUND = 4
 
 @dataclass
 class Acceptance:
-    """`held` and `failed` are what was checked, in words; `failed` with the reason."""
+    """Holds what was checked, in words: `held`, and `failed` with the reason."""
 
     platform: Platform
     folder: Path
@@ -73,7 +73,7 @@ class Acceptance:
         return True
 
     def run(self) -> None:
-        """Everything after the first deploy is checked even if something before it failed."""
+        """Runs all checks; everything after the first deploy is checked even if something before it failed."""
         with destroyed(self):
             if self.check("a deploy gives a URL and a token", self.deploy):
                 for what, work in CHECKS.items():
@@ -117,7 +117,9 @@ def answers_calls(acceptance: Acceptance) -> None:
 
 
 def ends_empty_answers(acceptance: Acceptance) -> None:
-    """An empty body on a streamed answer hangs clients on Lambda for minutes."""
+    """Asserts that a notification's answer ends: an empty body on a streamed answer hangs clients on Lambda for
+    minutes.
+    """
     response = acceptance.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
     assert response.status_code == 202, f"HTTP {response.status_code}"
     assert not response.text.strip(), response.text
@@ -176,7 +178,7 @@ CHECKS: dict[str, Callable[[Acceptance], None]] = {
 
 @contextmanager
 def destroyed(acceptance: Acceptance) -> Iterator[None]:
-    """Also after Ctrl-C."""
+    """Destroys the project at the end, also after Ctrl-C."""
     try:
         yield
     finally:
@@ -184,7 +186,7 @@ def destroyed(acceptance: Acceptance) -> Iterator[None]:
 
 
 def destroy(acceptance: Acceptance) -> None:
-    """A deploy that failed may have left nothing, or a part of it."""
+    """Destroys what is there: a deploy that failed may have left nothing, or a part of it."""
     for command, *options in (("destroy", "--yes"), ("status",)):
         try:
             acceptance.platform.run(command, acceptance.project, *options)

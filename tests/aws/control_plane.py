@@ -1,4 +1,4 @@
-"""AWS's control plane in front of real functions: moto, and the emulator for what moto does not run.
+"""Puts AWS's control plane in front of real functions: moto, and the emulator for what moto does not run.
 
 Everything goes to moto but Invoke, which runs the version that it names, from the zips that moto holds.
 """
@@ -57,9 +57,9 @@ HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", 
 
 
 class ControlPlane:
-    """`moto` is what a process needs to find it; `calls` are the methods and paths that changed something, with
-    `uploaded` bytes in their bodies; `refusals` how often functions are yet refused what they may, as when a role's
-    policy is not known everywhere.
+    """Is AWS's control plane: `moto` is what a process needs to find it; `calls` are the methods and paths that changed
+    something, with `uploaded` bytes in their bodies; `refusals` is how often functions are yet refused what they may,
+    as when a role's policy is not known everywhere.
     """
 
     def __init__(self, moto: Moto, folder: Path) -> None:
@@ -91,13 +91,13 @@ class ControlPlane:
         self.moto = Moto(f"http://127.0.0.1:{self._server.server_port}")
 
     def laptop(self, home: Path) -> Platform:
-        """The command line, which deploys to it; no platform ever runs in `home`."""
+        """Returns the command line, which deploys to this; no platform ever runs in `home`."""
         here = Platform(home)
         here.environment.update(self.moto.environment, HOMEPORT_TARGET="lambda")
         return here
 
     def url(self, name: str, qualifier: str = "live") -> str:
-        """Where that alias of function `name` answers, whatever version it leads to."""
+        """Returns where that alias of function `name` answers, whatever version it leads to."""
         if name not in self._live:
             self._live[name] = LiveURL(self, name, qualifier)
         return self._live[name].url
@@ -126,10 +126,10 @@ class ControlPlane:
                 shutil.copytree(packages, opt / "runtime", symlinks=True)
             variables["PYTHONPATH"] = "/var/task:/opt/python:/opt/runtime"
             command = (str(interpreter), "-m", "awslambdaric", version.handler)
-        return Function(task, opt, interpreter, variables, version.timeout, command)
+        return Function(task, opt, interpreter, variables, version.timeout, command, memory_mb=version.memory_size)
 
     def _opt(self, layers: list[str]) -> Path:
-        """The same for all versions with these layers: nobody can write into it."""
+        """Returns a folder that is the same for all versions with these layers: nobody can write into it."""
         folder = self.folder / f"opt-{hashlib.sha256(' '.join(layers).encode()).hexdigest()[:16]}"
         if not folder.exists():
             folder.mkdir()
@@ -153,7 +153,7 @@ class ControlPlane:
         return code
 
     def queue(self, arn: str) -> Any:
-        """What moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
+        """Returns what moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
         return _backend("sqs").queues[arn.rpartition(":")[2]]
 
     def close(self) -> None:
@@ -168,14 +168,16 @@ class ControlPlane:
 
 @contextmanager
 def control_plane(folder: Path) -> Iterator[ControlPlane]:
-    """One over a moto of its own, for what no test asks; it lays out below `folder` the functions that are called."""
+    """Runs a control plane over a moto of its own, for what no test asks; it lays out below `folder` the functions that
+    are called.
+    """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with running_moto() as moto, closing(ControlPlane(moto, folder)) as plane:
         yield plane
 
 
 class LiveURL:
-    """The URL of a function's alias."""
+    """Is the URL of a function's alias."""
 
     def __init__(self, plane: ControlPlane, name: str, qualifier: str) -> None:
         self._plane, self._name, self._qualifier = plane, name, qualifier
@@ -190,7 +192,7 @@ class LiveURL:
         return self._plane.function(self._name, self._qualifier).invoke(event)
 
     def queue(self, arn: str) -> Any:
-        """What moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
+        """Returns what moto has of a queue: whoever looks all the time would keep a processor busy with requests."""
         return _backend("sqs").queues[arn.rpartition(":")[2]]
 
     def close(self) -> None:
@@ -199,7 +201,7 @@ class LiveURL:
 
 
 def _documents(role: str) -> Iterator[dict[str, Any]]:
-    """The role's policy, and its boundary."""
+    """Yields the role's policy, and its boundary."""
     iam = _backend("iam", "global")
     yield json.loads(iam.get_role_policy(role, "homeport")[1])
     if boundary := _boundary(role):
@@ -218,7 +220,7 @@ def _backend(service: str = "lambda", region: str = REGION) -> Any:
 
 
 def _unzip(data: bytes, folder: Path) -> None:
-    """With the modes that are in it, as Lambda does."""
+    """Unpacks a zip with the modes that are in it, as Lambda does."""
     with zipfile.ZipFile(io.BytesIO(data)) as zipped:
         for info in zipped.infolist():
             zipped.extract(info, folder)
@@ -231,7 +233,7 @@ class Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string((timestamp or time.time()) + self.plane.clock_skew_s)
@@ -283,7 +285,7 @@ class Proxy(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
     def _role(self) -> tuple[str, str] | None:
-        """The role and the service, where a function calls."""
+        """Returns the role and the service if a function calls, None if somebody else does."""
         signer = CREDENTIAL.search(self.headers.get("Authorization", ""))
         if signer is None or not signer[1].startswith(ROLE_KEY):
             return None
@@ -294,7 +296,7 @@ class Proxy(BaseHTTPRequestHandler):
         return all(self.plane.allows(role[0], need) for need in wanted)
 
     def _with_url(self, parts: SplitResult, answer: bytes) -> bytes:
-        """Where nobody is at moto's own answer."""
+        """Returns an answer with the URL of a function as it is here: nobody is at moto's own."""
         match = URL.fullmatch(parts.path)
         if match is None or b"FunctionUrl" not in answer:
             return answer
@@ -302,7 +304,7 @@ class Proxy(BaseHTTPRequestHandler):
         return json.dumps({**json.loads(answer), "FunctionUrl": self.plane.url(match[1], qualifier) + "/"}).encode()
 
     def _with_location(self, answer: bytes) -> bytes:
-        """GetFunction says where the code is; nobody is at moto's own answer."""
+        """Returns an answer of GetFunction with the place of the code as it is here: nobody is at moto's own."""
         said = json.loads(answer) if b"Code" in answer and answer.startswith(b"{") else {}
         if "Location" not in said.get("Code", {}):
             return answer
@@ -312,7 +314,7 @@ class Proxy(BaseHTTPRequestHandler):
         return json.dumps(said).encode()
 
     def _map(self, uuid: str, query: dict[str, list[str]], wanted: dict[str, Any]) -> None:
-        """Event source mappings: made, listed and deleted."""
+        """Makes, lists and deletes event source mappings."""
         mappings, found = self.plane.mappings, next((m for m in self.plane.mappings if m["UUID"] == uuid), None)
         if self.command == "POST":
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{wanted['FunctionName']}"
@@ -325,10 +327,11 @@ class Proxy(BaseHTTPRequestHandler):
             listed = [m for m in mappings if name in m["FunctionArn"] and source in m["EventSourceArn"]]
             self._reply(200, json.dumps({"EventSourceMappings": listed}).encode(), {})
             return
-        self._reply(200 if found else 404, json.dumps(found or {}).encode(), {})
+        missing = {"__type": "ResourceNotFoundException", "Message": "there is no such mapping"}
+        self._reply(200 if found else 404, json.dumps(found or missing).encode(), {})
 
     def _keep_headers(self, policy: str, config: str) -> None:
-        """CloudFront's policies for headers: made, read and deleted."""
+        """Makes, reads and deletes CloudFront's policies for headers."""
         policies, config = self.plane.header_policies, re.sub(r"<\?.*?\?>", "", config)
         is_new = self.command == "POST"
         if (policy and policy not in policies) or (is_new and config in policies.values()):

@@ -1,4 +1,4 @@
-"""A function's URL: HTTP requests become events for its sandboxes, streamed answers become HTTP again."""
+"""Serves a function's URL: HTTP requests become events for its sandboxes, streamed answers become HTTP again."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ MAX_REQUEST = 6 * 1024 * 1024
 
 
 class FunctionURL:
-    """`url` answers on loopback, in the place of DOMAIN. A request goes to the sandbox that is idle for the longest,
-    once there are `spread` of them; else, or with `fresh`, to a new one.
+    """Is a function's URL: `url` answers on loopback, in the place of DOMAIN. A request goes to the sandbox that is
+    idle for the longest, once there are `spread` of them; else, or with `fresh`, to a new one.
     """
 
     def __init__(self, function: Function, folder: Path) -> None:
         self.function = function
         self.fresh = False
         self.spread = 1
-        self.freezes = False
+        # Only a test that holds up the import at will turns it off.
+        self.freezes = True
         self.sandboxes: list[Sandbox] = []
         self.answers: list[Answer] = []
         self.log = folder / "function.log"
@@ -59,7 +60,7 @@ class FunctionURL:
 
 
 def renamed(header: str) -> str:
-    """Function URLs hand some headers on under another name: this one clients look for (RFC 9728)."""
+    """Returns the name under which function URLs hand a header on; clients look for this one (RFC 9728)."""
     return "x-amzn-remapped-www-authenticate" if header.lower() == "www-authenticate" else header
 
 
@@ -73,7 +74,7 @@ class Front(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -97,15 +98,15 @@ class Front(BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
     def _sent(self) -> dict[str, str]:
-        """The headers as Lambda hands them on: one that came several times is one with commas. To ask here, where the
-        URL answers, is to ask DOMAIN.
+        """Returns the headers as Lambda hands them on: one that came several times is one with commas. To ask here,
+        where the URL answers, is to ask DOMAIN.
         """
         headers = {name.lower(): ",".join(self.headers.get_all(name, ())) for name in self.headers}
         here = ":".join(map(str, self.connection.getsockname()))
         return {**headers, "host": DOMAIN} if headers.get("host") == here else headers
 
     def _buffered(self, whole: bytes, answer: Answer) -> None:
-        """What plain awslambdaric answers, or nothing."""
+        """Returns what plain awslambdaric answers, or nothing."""
         if answer.error or not whole:
             self._plain(502, b"Internal Server Error")
             return
@@ -145,7 +146,7 @@ class Front(BaseHTTPRequestHandler):
 
 
 def make_event(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """Payload format 2.0, for DOMAIN if the headers name no other Host."""
+    """Returns an event in payload format 2.0, for DOMAIN if the headers name no other Host."""
     parts = urlsplit(target)
     lower = {"host": DOMAIN, "x-forwarded-proto": "http"} | {name.lower(): value for name, value in headers.items()}
     cookies = lower.pop("cookie", "")

@@ -1,4 +1,4 @@
-"""DynamoDB as functions see it: moto behind a proxy that counts the calls, and tables as a deploy makes them."""
+"""Runs DynamoDB as functions see it: moto behind a proxy that counts the calls, and tables as a deploy makes them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ HEADERS = ("content-type", "x-amz-target", "authorization", "x-amz-date")
 
 
 class DynamoDB:
-    """`calls` are the names of the operations, in their order, `connections` the ports that they came from. `before` is
-    asked with name and body of each call; it is
-    not made if that answers False.
+    """Counts calls of DynamoDB: `calls` are the names of the operations in their order, `connections` the ports that
+    they came from. `before` is asked with name and body of each call; the call is not made if that answers False.
     """
 
     def __init__(self, moto: Moto) -> None:
@@ -42,7 +41,7 @@ class DynamoDB:
         }
 
     def table(self) -> str:
-        """A new one."""
+        """Makes a new table."""
         name = f"mailbox-{uuid.uuid4().hex}"
         self.moto.client("dynamodb").create_table(TableName=name, **MAILBOX)
         return name
@@ -63,7 +62,7 @@ class Proxy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

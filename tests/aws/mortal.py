@@ -16,8 +16,8 @@ class KilledError(BaseException):
 
 
 class Mortal:
-    """`aws` is for commands that may be killed when the last of `lives` changes that they ask for is made, before they
-    hear of it.
+    """Runs commands that may be killed: with `aws`, a command ends when the last of `lives` changes that it asks for is
+    made, before it hears of it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""AWS's services on loopback, by moto, for whole test sessions. Its state is in memory: use names of your own."""
+"""Runs AWS's services on loopback, by moto, for whole test sessions. Its state is in memory: use names of your own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .descriptions import read_descriptions_once
+
 REGION = "eu-central-1"
 
 
@@ -20,7 +22,7 @@ class Moto:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a process needs to find it, as it would find AWS."""
+        """Returns what a process needs to find it, as it would find AWS."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -30,13 +32,13 @@ class Moto:
         }
 
     def client(self, service: str) -> Any:
-        """The boto3 client of it."""
+        """Returns the boto3 client of a service."""
         return _client(self.url, service)
 
 
 @cache
 def _client(url: str, service: str) -> Any:
-    """One for all who ask: each has connections, which nobody would close."""
+    """Returns one client for all who ask: each has connections, which nobody would close."""
     import boto3
 
     return boto3.client(
@@ -49,7 +51,7 @@ def _client(url: str, service: str) -> Any:
 
 
 def _never_number_twice() -> None:
-    """moto gives a new version of a function the number of one that was deleted, which AWS never does."""
+    """Keeps moto from giving a new version of a function the number of one that was deleted, which AWS never does."""
     from moto.awslambda.models import LambdaFunction
 
     newest: dict[str, int] = {}
@@ -63,7 +65,9 @@ def _never_number_twice() -> None:
 
 
 def _write_one_at_a_time() -> None:
-    """moto takes a transaction back by putting the whole table as it was, with what others have written since."""
+    """Keeps moto from losing what others write during a transaction: it takes one back by putting the whole table as it
+    was.
+    """
     from moto.dynamodb.models import DynamoDBBackend
 
     lock = threading.RLock()
@@ -81,7 +85,7 @@ def _write_one_at_a_time() -> None:
 
 
 def _know_boundaries() -> None:
-    """moto does not say whose boundary a policy is, and deletes one that is."""
+    """Lets moto say whose boundary a policy is, and keeps it from deleting one that is."""
     from moto.core.responses import ActionResult
     from moto.iam.exceptions import DeleteConflictException
     from moto.iam.models import IAMBackend
@@ -106,7 +110,7 @@ def _know_boundaries() -> None:
 
 
 def _forget_deleted_certificates() -> None:
-    """moto answers a token with the certificate that it was for, though that was deleted, and fails."""
+    """Lets moto forget deleted certificates: it would answer a token with the certificate that it was for, and fail."""
     from moto.acm.models import AWSCertificateManagerBackend
 
     known = AWSCertificateManagerBackend._get_arn_from_idempotency_token
@@ -118,14 +122,26 @@ def _forget_deleted_certificates() -> None:
     AWSCertificateManagerBackend._get_arn_from_idempotency_token = known_and_there  # type: ignore[method-assign]
 
 
+def _name_conflicts() -> None:
+    """Gives an alias that exists the code that AWS gives it."""
+    from moto.awslambda.exceptions import ConflictException, LambdaClientError
+
+    def init(self: ConflictException, message: str) -> None:
+        LambdaClientError.__init__(self, "ResourceConflictException", message)
+
+    ConflictException.__init__ = init  # type: ignore[method-assign]
+
+
 @contextmanager
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
+    read_descriptions_once()
     _never_number_twice()
     _write_one_at_a_time()
     _know_boundaries()
     _forget_deleted_certificates()
+    _name_conflicts()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

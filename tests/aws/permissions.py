@@ -1,5 +1,5 @@
-"""What a request to AWS needs of whoever signs it: actions, the resources that they are on, and what conditions look
-at, as IAM names them.
+"""Says what a request to AWS needs of whoever signs it: actions, the resources that they are on, and what conditions
+look at, as IAM names them.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote
 from .moto_server import REGION
 
 ACCOUNT = "123456789012"
-# Of Lambda's paths, without the date in front.
+# The action of each of Lambda's paths, without the date in front.
 LAMBDA = (
     ("POST", r"functions", "CreateFunction"),
     ("GET", r"functions/?", "ListFunctions"),
@@ -51,7 +51,7 @@ LAMBDA = (
     ("PUT", r"functions/([^/]+)/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
     ("DELETE", r"functions/([^/]+)/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
 )
-# Where IAM calls a service otherwise than signatures do.
+# Services that IAM names otherwise than signatures do.
 PREFIXES = {"monitoring": "cloudwatch"}
 TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 NO_RESOURCE = (
@@ -60,14 +60,14 @@ NO_RESOURCE = (
     "secretsmanager:ListSecrets",
     "sts:GetCallerIdentity",
 )
-# What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+# Actions that are allowed to everybody: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 FREE = ("sts:GetCallerIdentity",)
 BOUNDARY = "iam:PermissionsBoundary"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """`context` has the values of condition keys."""
+    """Holds an action on a resource; `context` has the values of condition keys."""
 
     action: str
     resource: str
@@ -75,7 +75,7 @@ class Need:
 
 
 def needed(service: str, method: str, path: str, named: str, body: bytes) -> Iterator[Need]:
-    """`named` is the action where the request names it itself."""
+    """Yields what a request needs; `named` is the action if the request itself names it."""
     if service == "lambda":
         yield from _of_lambda(method, path, body)
         return
@@ -142,7 +142,9 @@ def _arn(service: str, resource: str) -> str:
 
 
 def allows(policy: dict[str, Any], need: Need) -> bool:
-    """A statement's actions are named; its resources may have `*`; conditions are of equal texts."""
+    """Tells whether a policy allows it. A statement's actions are named; its resources may have `*`; conditions are of
+    equal texts.
+    """
     return need.action in FREE or any(_allows(statement, need) for statement in policy["Statement"])
 
 

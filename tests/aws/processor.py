@@ -1,4 +1,4 @@
-"""The share of a processor that Lambda gives a sandbox: a control group of the kernel, version 1 or 2."""
+"""Gives a sandbox the share of a processor that Lambda gives it: a control group of the kernel, version 1 or 2."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 # Memory that comes with one whole processor, in MB
 # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 WHOLE_MB = 1769
-# While a function starts, whatever its memory. Field reports say so; AWS promises nothing.
+# The processors that a function has while it starts, whatever its memory: field reports say so, AWS promises nothing.
 INIT_CPUS = 2.0
 PERIOD_US = 20_000
 ROOT = Path("/sys/fs/cgroup")
 
 
 class ProcessorShare:
-    """Of the process that writes its id into `members`, and of those that it starts."""
+    """Is the share of the process that writes its id into `members`, and of those that it starts."""
 
     def __init__(self, memory_mb: int) -> None:
         self._cpus = memory_mb / WHOLE_MB
@@ -28,7 +28,7 @@ class ProcessorShare:
 
     @staticmethod
     def is_possible() -> bool:
-        """Whether this machine lets us make such groups."""
+        """Tells whether this machine lets us make such groups."""
         if os.geteuid() != 0:
             return False
         controllers = ROOT / "cgroup.subtree_control"
@@ -41,7 +41,7 @@ class ProcessorShare:
         return self._folder / "cgroup.procs"
 
     def started(self) -> None:
-        """From here on it is the memory's."""
+        """Gives the process, once it has started, the share that belongs to its memory."""
         self._give(self._cpus)
 
     def _give(self, cpus: float) -> None:
@@ -53,6 +53,6 @@ class ProcessorShare:
             (self._folder / "cpu.max").write_text(f"{quota} {PERIOD_US}")
 
     def remove(self) -> None:
-        """Once its processes have ended."""
+        """Removes the group, once its processes have ended."""
         with suppress(OSError):
             self._folder.rmdir()

@@ -1,4 +1,4 @@
-"""AWS's own Runtime Interface Emulator: an independent judge of what a function does at the Runtime API.
+"""Runs AWS's own Runtime Interface Emulator: an independent judge of what a function does at the Runtime API.
 
 It takes one event at a time and hands a streamed answer on only when that is whole: the prelude, and what was streamed.
 """
@@ -31,7 +31,7 @@ INVOKE = "/2015-03-31/functions/function/invocations"
 
 
 def program() -> Path:
-    """The emulator, kept across runs. Raises environments.UnavailableError."""
+    """Returns the emulator, kept across runs. Raises environments.UnavailableError."""
 
     def fetch(folder: Path) -> None:
         quiet = ("pip", "install", "--quiet", "--no-deps")
@@ -43,12 +43,12 @@ def program() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RIE:
-    """A function that it runs."""
+    """Is a function that the emulator runs."""
 
     address: str
 
     def invoke(self, event: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """The prelude and the body."""
+        """Returns the prelude and the body."""
         answer = httpx.post(f"http://{self.address}{INVOKE}", json=event, timeout=DEADLINE_S)
         prelude, ended, body = answer.content.partition(PRELUDE_END)
         assert ended, answer.text
@@ -57,7 +57,7 @@ class RIE:
 
 @contextmanager
 def running(function: Function, folder: Path) -> Iterator[RIE]:
-    """The function under it, laid out as in a sandbox. Raises environments.UnavailableError."""
+    """Runs the function under the emulator, laid out as in a sandbox. Raises environments.UnavailableError."""
     # The cache may be in /tmp, which a sandbox has for itself.
     shutil.copy(program(), function.opt / "rie")
     own, runtime_api = free_addresses()

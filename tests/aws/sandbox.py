@@ -1,4 +1,5 @@
-"""One sandbox of the Lambda emulator: a process started as Lambda does it, and the Runtime API that it asks for events.
+"""Runs one sandbox of the Lambda emulator: a process started as Lambda does it, and the Runtime API that it asks for
+events.
 
 The layout is Lambda's (read-only /var/task and /opt) by a mount namespace of the process, so root is needed.
 """
@@ -24,6 +25,8 @@ from .processor import ProcessorShare
 
 DEADLINE_S = 60.0
 PRELUDE_END = b"\0" * 8
+# What homeport gives a function if nobody says another.
+MEMORY_MB = 1024
 # A function has so long to come to its first event.
 INIT_S = 10.0
 MOUNT = (
@@ -43,9 +46,10 @@ def machine() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run
-    instead of Lambda's own, as in an image. What its server writes is in `shared` where there is one, for all
-    instances, as on a file system of theirs. With `memory_mb` it has the processor share that comes with that.
+    """Is a function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is
+    run instead of Lambda's own, as in an image. What its server writes is in `shared` if there is one, for all
+    instances, as on a file system of theirs. It has the processor share that comes with `memory_mb`, where this machine
+    lets us give it.
     """
 
     task: Path
@@ -55,12 +59,12 @@ class Function:
     timeout_s: float = 60.0
     command: tuple[str, ...] | None = None
     shared: Path | None = None
-    memory_mb: int | None = None
+    memory_mb: int = MEMORY_MB
 
 
 @dataclass
 class Answer:
-    """What comes back for one event: `chunks` ends with None; `error` is what Lambda is told of a failure."""
+    """Is what comes back for one event: `chunks` ends with None; `error` is what Lambda is told of a failure."""
 
     event: dict[str, Any]
     deadline_s: float
@@ -74,7 +78,9 @@ class Answer:
 def launch(
     function: Function, log: BinaryIO, *before: str, variables: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """The function's process in its sandbox; `before` are a command that starts it, and that command's arguments."""
+    """Starts the function's process in its sandbox; `before` are a command that starts it, and that command's
+    arguments.
+    """
     environment = {
         "AWS_LAMBDA_FUNCTION_NAME": "emulated",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
@@ -87,7 +93,7 @@ def launch(
         "TASK": str(function.task),
         "OPT": str(function.opt),
         "SHARED": str(function.shared or ""),
-        **({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb)} if function.memory_mb else {}),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         **(variables or {}),
         **function.variables,
     }
@@ -105,13 +111,12 @@ def launch(
 
 
 class Sandbox:
-    """One instance of a function: takes one event at a time, and if it `freezes` stands still in between, as on Lambda,
-    from when it asks for its first event.
-    `init_error` is set when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and
-    restored when its first event comes.
+    """Is one instance of a function: it takes one event at a time, and if it `freezes` stands still in between, as on
+    Lambda, from when it asks for its first event. `init_error` is set when it could not start. With SnapStart it is
+    `snapped` as soon as it is ready to be, and restored when its first event comes.
     """
 
-    def __init__(self, function: Function, log: Path, *, freezes: bool = False) -> None:
+    def __init__(self, function: Function, log: Path, *, freezes: bool = True) -> None:
         self.busy = False
         self.init_error: dict[str, Any] | None = None
         self.ready = threading.Event()
@@ -126,7 +131,7 @@ class Sandbox:
         self._server = Server(("127.0.0.1", 0), type("ThisAPI", (RuntimeAPI,), {"sandbox": self}))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._log = log.open("ab")
-        self._share = ProcessorShare(function.memory_mb) if function.memory_mb else None
+        self._share = ProcessorShare(function.memory_mb) if ProcessorShare.is_possible() else None
         variables = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_port}"}
         if self._share:
             variables["MEMBERS"] = str(self._share.members)
@@ -143,7 +148,7 @@ class Sandbox:
         return answer
 
     def asked(self) -> None:
-        """It asks for an event: it has started, and stands still while there is none."""
+        """Notes that the process asks for an event: it has started, and stands still while there is none."""
         if self._share and not self.ready.is_set():
             self._share.started()
         self.ready.set()
@@ -162,7 +167,7 @@ class Sandbox:
             os.killpg(self.process.pid, number)
 
     def _watch(self) -> None:
-        """A process that ends breaks off what it was doing."""
+        """Waits for the process's end, which breaks off what it was doing."""
         self.process.wait()
         if not self.ready.is_set():
             self.init_error = self.init_error or {"errorType": "Runtime.ExitError", "errorMessage": "it ended"}
@@ -186,11 +191,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def serve_forever(self, poll_interval: float = 0.05) -> None:
-        """Half a second, as it is otherwise, would be waited for at the end of each sandbox."""
+        """Serves with a short poll: half a second, as it is otherwise, would be waited for at the end of
+        each sandbox.
+        """
         super().serve_forever(poll_interval)
 
     def handle_error(self, *_: object) -> None:
-        """A process that was killed has left its connection."""
+        """Passes over the connection that a killed process has left."""
 
 
 class RuntimeAPI(BaseHTTPRequestHandler):
@@ -199,7 +206,7 @@ class RuntimeAPI(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
     def do_GET(self) -> None:
         if self.path.endswith("/restore/next"):

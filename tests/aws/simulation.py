@@ -1,4 +1,6 @@
-"""What moto lacks of IAM and STS: the simulator of policies, which says what it is told to, and credentials' end."""
+"""Answers what moto lacks of IAM and STS: the simulator of policies, which says what it is told to, and credentials'
+end.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ EXPIRED = b"""<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>
 
 
 def simulate(denied: set[str] | None, body: bytes) -> tuple[int, bytes]:
-    """The status and content of its answer; `denied` are the actions that are not allowed, None if asking is not."""
+    """Returns the status and content of the simulator's answer; `denied` are the actions that are not allowed, None if
+    asking is not.
+    """
     if denied is None:
         return 403, DENIED
     asked = [values[0] for key, values in parse_qs(body.decode()).items() if key.startswith("ActionNames.member.")]

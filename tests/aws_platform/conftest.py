@@ -1,4 +1,4 @@
-"""The platform on AWS: moto and the emulator, GitHub's stand-in, and what stands for Lambda's reader of the queue."""
+"""Puts the platform on AWS: moto and the emulator, GitHub's stand-in, and one for Lambda's reader of the queue."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 from platform_cli.home import Home
 from platform_cli.platform_client.client import PlatformClient
 from platform_cli.platform_client.connections import Remote
+from tests.api.surface import check_json
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN
 from tests.aws.sandbox import machine
@@ -33,7 +34,7 @@ WEB, BUILDER = "homeport_platform_web", "homeport_platform_builder"
 
 @pytest.fixture(scope="session")
 def laptop(plane: ControlPlane, github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Platform:
-    """A home of its own, in which no platform ever runs, logged in to GitHub."""
+    """Returns a home of its own, logged in to GitHub, in which no platform ever runs."""
     here = Platform(tmp_path_factory.mktemp("home"))
     # homeport's own packages are the same for every run.
     for name in ("layers", "cache"):
@@ -48,8 +49,8 @@ def laptop(plane: ControlPlane, github: FakeGitHub, tmp_path_factory: pytest.Tem
 
 @dataclass
 class Pump:
-    """What Lambda's event source mappings do: messages become events; what an event does not fail on is deleted, what
-    it fails on comes again (at once: the tests wait for no timeout). `events` are those that were made.
+    """Does what Lambda's event source mappings do: it makes events of messages, and deletes those that do not fail.
+    What fails comes again, at once: the tests wait for no timeout. `events` are those that were made.
     """
 
     plane: ControlPlane
@@ -63,7 +64,7 @@ class Pump:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing waits, and nothing is under way."""
+        """Tells whether no message waits, and none is being handled."""
         queues = [self.plane.queue(mapping["EventSourceArn"]) for mapping in self.plane.mappings]
         return not any(
             queue.approximate_number_of_messages or queue.approximate_number_of_messages_not_visible for queue in queues
@@ -110,7 +111,7 @@ class Pump:
 
 @dataclass(frozen=True)
 class Deployed:
-    """`cli` talks to the platform on AWS; `builder` reads its queue."""
+    """Holds the platform on AWS: `cli` talks to it, and `pump` reads its queue."""
 
     cli: Platform
     url: str
@@ -119,13 +120,14 @@ class Deployed:
 
     @property
     def api(self) -> PlatformClient:
-        """For what a test asks until it is so: a command takes longer."""
+        """Returns a client of the API, for what a test asks until it is so: a command takes longer."""
         return PlatformClient(Home(self.cli.home), timeout_s=DEADLINE_S, remote=Remote(self.url, self.token))
 
 
 @pytest.fixture(scope="session")
 def platform(plane: ControlPlane, laptop: Platform, github: FakeGitHub) -> Iterator[Deployed]:
     answer = laptop.run("platform", "deploy", "--target", "lambda", "--architecture", machine())
+    check_json("platform deploy", answer)
     github.reach = lambda url: url.replace(f"http://{DOMAIN}/", f"{answer['url']}/")
     cli = Platform(laptop.home)
     # It knows the token, which was kept.
@@ -138,7 +140,7 @@ def platform(plane: ControlPlane, laptop: Platform, github: FakeGitHub) -> Itera
 
 @pytest.fixture(scope="session")
 def clone(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the server in it, for this machine's processor, pushed as the only commit of main."""
+    """Makes a clone of a repository with the server for this machine's processor, pushed as the only commit of main."""
     parent = tmp_path_factory.mktemp("clone")
     config = f'[deployment.lambda]\narchitecture = "{machine()}"\n[auth]\nmode = "none"\n'
     folder = with_config(SERVERS / "mcp2_lowlevel", config, parent)
@@ -151,13 +153,15 @@ def clone(github: FakeGitHub, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(clone: Path) -> Path:
-    """The clone as it was when it was made."""
+    """Returns the clone as it was when it was made."""
     git(clone, "reset", "--quiet", "--hard", git(clone, "rev-list", "--max-parents=0", "HEAD"))
     return clone
 
 
 def wait_for(condition: Callable[[], Any], every_s: float = 0.1) -> Any:
-    """What `condition` answers once that is true; fails after a deadline that leaves room for whole builds."""
+    """Returns what `condition` answers once that is true; it fails after a deadline that leaves room for
+    whole builds.
+    """
     end = time.monotonic() + DEADLINE_S
     while not (answer := condition()):
         assert time.monotonic() < end, f"still not true after {DEADLINE_S} s"

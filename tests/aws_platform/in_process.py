@@ -1,5 +1,5 @@
-"""The platform's two functions in this process, for what a sandbox adds nothing to: the same application and the same
-builder on moto, with a stand-in for the deploys alone.
+"""Runs the platform's two functions in this process, where a sandbox adds nothing: the same application and builder, on
+moto, with a stand-in for the deploys alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tests.aws.moto_server import Moto
 from tests.e2e.probing import wait_for
 from tests.github.fake import FakeGitHub
 
-# Another one than that of the platform in sandboxes.
+# The region is another one than that of the platform in sandboxes.
 REGION = "us-west-2"
 NAME = "hello-world"
 TOKEN = "homeport_of-the-tests"
@@ -48,13 +48,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class KilledError(BaseException):
-    """The builder's process ends where it stands."""
+    """Ends the builder's process where it stands."""
 
 
 @dataclass
 class Deploys:
-    """`made` are the releases, as project and commit, `domains` those of the last one; `dies` is asked before each, and
-    may raise.
+    """Stands in for deploys: `made` are the releases as project and commit, `domains` those of the last one. `dies` is
+    called before each, and may raise.
     """
 
     made: list[tuple[str, str | None]] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Deploys:
 
 @dataclass
 class InProcess:
-    """`failures` are what the builder failed with."""
+    """Holds the two functions; `failures` are the builder's."""
 
     aws: AWS
     home: Home
@@ -96,7 +96,7 @@ class InProcess:
     def __post_init__(self) -> None:
         self.deployments = DynamoDeployments(Table(self.aws))
         self._builder = Builder(self.aws, self.home)
-        # Seconds for which messages were put off.
+        # The seconds for which messages were put off.
         self.postponed: list[int] = []
         events = self.aws.queues.meta.events
         events.register("provide-client-params.sqs.ChangeMessageVisibility", self._note)
@@ -105,17 +105,17 @@ class InProcess:
         self.postponed.append(params["VisibilityTimeout"])
 
     def forget(self) -> None:
-        """What was made, what failed and what was put off."""
+        """Forgets what was made, what failed and what was put off."""
         for noted in (self.deploys.made, self.deploys.shared, self.failures, self.postponed):
             noted.clear()
 
     def restart(self) -> None:
-        """The functions' next instances, which remember nothing."""
+        """Replaces the functions by their next instances, which remember nothing."""
         self._builder = Builder(self.aws, self.home)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """A fresh instance of the function that the world sees, and its URL."""
+        """Starts a fresh instance of the function that the world sees, and yields its URL."""
         table = Table(self.aws)
         links, pings = DynamoLinks(table, SecretsManagerVault(self.aws)), DynamoPings(table)
         webhook = Webhook(Deliveries(links, DynamoDeployments(table), pings, Queue(self.aws).wake))
@@ -179,7 +179,7 @@ class InProcess:
         return found
 
     def states(self, project: str = NAME) -> list[tuple[str | None, str]]:
-        """Newest first."""
+        """Returns the states of the deployments, newest first."""
         return [(one.sha, one.state) for one in self.deployments.of(project)]
 
     def newest(self, project: str = NAME) -> Deployment:

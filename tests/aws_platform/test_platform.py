@@ -1,4 +1,4 @@
-"""Push to main deploys to Lambda, by the platform on AWS: real pushes, deliveries as GitHub sends them."""
+"""Tests that a push to main deploys to Lambda, by the platform on AWS: real pushes, deliveries as GitHub sends them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.surface import check_json
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN
 from tests.aws.moto_server import REGION
@@ -24,6 +25,9 @@ from tests.support import CommandFailedError, Platform
 
 from .conftest import BUILDER, WEB, Deployed, wait_for
 
+# What comes of pushes is tested without sandboxes in test_pushes.py.
+pytestmark = pytest.mark.whole
+
 NAME = "hello-world"
 PREFIX = "homeport_platform"
 NEW_TOOL = """
@@ -33,7 +37,7 @@ TOOLS["{name}"] = schema()
 
 @pytest.fixture(scope="module")
 def linked(platform: Deployed, github: FakeGitHub, clone: Path) -> str:
-    """The first commit, which is live."""
+    """Links the repository, and returns its first commit, which is live."""
     link = platform.cli.run("link-repo", github.repository_url, "--previews")
     assert (link["project"], link["watched"]) == (NAME, "webhook")
     assert github.requests("POST", "/hooks")[-1].body["config"]["url"] == f"http://{DOMAIN}/github/webhook"
@@ -203,7 +207,9 @@ def test_a_second_deploy_of_the_platform_changes_nothing(
     command = ("platform", "deploy", "--target", "lambda", "--architecture", machine())
     wait_for(lambda: platform.pump.is_idle)
     plane.calls.clear()
-    assert laptop.run(*command, "--dry-run")["plan"] == []
+    plan = laptop.run(*command, "--dry-run")
+    check_json("platform deploy --dry-run", plan)
+    assert plan["plan"] == []
     again = laptop.run(*command)
     assert (again["changed"], "token" in again) == (False, False)
     assert [one for one in plane.calls if "ReceiveMessage" not in one] == []
@@ -223,7 +229,9 @@ def test_a_new_token_ends_the_old_one(platform: Deployed, laptop: Platform, link
 
 
 def test_nobody_finds_the_secrets(platform: Deployed, plane: ControlPlane, github: FakeGitHub, linked: str) -> None:
-    """Neither in the table, in the functions' configuration, in what the functions printed, nor in messages."""
+    """They are neither in the table, in the functions' configuration, in what the functions printed, nor in
+    messages.
+    """
     hidden = [github.token, github.secret, platform.token]
     items = plane.moto.client("dynamodb").scan(TableName=PREFIX)["Items"]
     functions = plane.moto.client("lambda")
@@ -243,7 +251,9 @@ def test_its_end_leaves_nothing_but_the_projects(
     wait_for(lambda: platform.pump.is_idle)
     platform.pump.stop()
     hooks += 1
-    assert laptop.run("platform", "destroy", "--target", "lambda", "--yes")["webhooks_left"] == []
+    gone = laptop.run("platform", "destroy", "--target", "lambda", "--yes")
+    check_json("platform destroy", gone)
+    assert gone["webhooks_left"] == []
     assert len(github.requests("DELETE", "/hooks/[0-9]+")) == hooks + 1
     client = plane.moto.client
     left = [

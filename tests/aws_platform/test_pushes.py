@@ -1,4 +1,4 @@
-"""What comes of deliveries on AWS when things go wrong."""
+"""Tests what comes of deliveries on AWS when things go wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .in_process import NAME, InProcess, KilledError, running
 def linked(
     moto: Moto, github: FakeGitHub, clone: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[InProcess]:
-    """A platform to which the repository is linked, with its first commit live."""
+    """Returns a platform to which the repository is linked, with its first commit live."""
     begin_anew(clone)
     with running(moto, tmp_path_factory.mktemp("home")) as here:
         here.link(github, previews=True)
@@ -45,7 +45,7 @@ def begin_anew(clone: Path) -> None:
 
 @pytest.fixture
 def platform(linked: InProcess, github: FakeGitHub) -> Iterator[InProcess]:
-    """With nothing to do, and nothing made yet."""
+    """Returns the platform with nothing to do and nothing made yet."""
     linked.forget()
     yield linked
     github.override = lambda _method, _path: None
@@ -61,7 +61,7 @@ def push(github: FakeGitHub, repository: Path, message: str) -> str:
 
 @contextmanager
 def queue_refusing(platform: InProcess) -> Iterator[None]:
-    """No message can be sent."""
+    """Lets the queue refuse every message."""
 
     def refuse(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="the queue")

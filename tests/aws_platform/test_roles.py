@@ -1,4 +1,4 @@
-"""What the platform's functions may do, and above all what they may not."""
+"""Tests what the platform's functions may do, and above all what they may not."""
 
 from __future__ import annotations
 

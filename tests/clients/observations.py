@@ -1,4 +1,4 @@
-"""What every Python client is asked to do against a deployment, and what it saw, as one dictionary.
+"""Asks a deployment for the same things with every Python client, and returns what the client saw as one dictionary.
 
 Imported by the runners beside it, each in an environment of its own: only the standard library here.
 """
@@ -24,10 +24,10 @@ OnProgress = Callable[[float], None]
 
 
 class Session(Protocol):
-    """A connected client. Answers are texts; a failed tool is a value, not an exception."""
+    """Is a connected client. Answers are texts; a failed tool is a value, not an exception."""
 
     def about(self) -> dict[str, Any]:
-        """`server` and `protocol`, as far as this client tells them."""
+        """Returns `server` and `protocol`, as far as this client tells them."""
 
     async def tools(self) -> list[str]: ...
 
@@ -62,7 +62,9 @@ async def observe(session: Session) -> dict[str, Any]:
 
 
 async def _slow(session: Session) -> dict[str, Any]:
-    """`slow` stops after its first step until `release` is called, and that is called once the step was heard of."""
+    """Calls `slow`, which stops after its first step until `release` is called; that happens once the step was heard
+    of.
+    """
     token = uuid.uuid4().hex
     heard: list[float] = []
     first = asyncio.Event()
@@ -101,8 +103,8 @@ async def _all(cases: dict[str, Connect]) -> dict[str, Any]:
 
 
 def run(cases: Callable[[str, str], dict[str, Connect]]) -> None:
-    """For each line on stdin, the /mcp and the /sse URL of a deployment, runs its cases one after another and prints
-    one line of JSON: case name to what was seen, or its `error`.
+    """Runs the client's cases for each line on stdin, which has the /mcp and the /sse URL of a deployment, and prints
+    one line of JSON: for each case what was seen, or its `error`.
     """
     for line in sys.stdin:
         print(json.dumps(asyncio.run(_all(cases(*line.split())))), flush=True)

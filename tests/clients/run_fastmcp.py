@@ -1,4 +1,4 @@
-"""The fastmcp client, which chooses the transport by the URL."""
+"""Runs the fastmcp client, which chooses the transport by the URL."""
 
 from __future__ import annotations
 

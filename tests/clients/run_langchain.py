@@ -1,4 +1,4 @@
-"""langchain-mcp-adapters, which opens a session for every tool call."""
+"""Runs langchain-mcp-adapters, which opens a session for every tool call."""
 
 from __future__ import annotations
 

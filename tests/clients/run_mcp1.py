@@ -1,4 +1,4 @@
-"""The mcp 1 client."""
+"""Runs the mcp 1 client."""
 
 from __future__ import annotations
 

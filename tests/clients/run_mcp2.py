@@ -1,4 +1,4 @@
-"""The mcp 2 client in each of its modes."""
+"""Runs the mcp 2 client in each of its modes."""
 
 from __future__ import annotations
 

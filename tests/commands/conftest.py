@@ -1,4 +1,4 @@
-"""One platform with one small project for all command tests, and the command line as a person runs it."""
+"""Runs one platform with one small project for all command tests, and the command line as a person runs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEADLINE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended."""
+    """Holds how a command ended."""
 
     code: int
     stdout: str
@@ -50,7 +50,9 @@ def tiny(platform: Platform) -> Deployment:
 
 @pytest.fixture
 def run(platform: Platform, tmp_path: Path) -> Run:
-    """`run(*arguments, cwd=..., env=...)`: homeport as a process of its own, with a HOME that is the test's."""
+    """Returns `run(*arguments, cwd=..., env=...)`, which runs homeport as a process of its own, with a HOME that is the
+    test's.
+    """
 
     def run_homeport(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Done:
         given = {**environment(platform, tmp_path), **(env or {})}
@@ -72,13 +74,15 @@ def ends_in_time(process: subprocess.Popen[AnyStr]) -> Iterator[None]:
 
 
 def environment(platform: Platform, home: Path) -> dict[str, str]:
-    """Away from the folders that an installed client of this machine's user has."""
+    """Returns an environment that leads away from the folders of clients which this machine's user has installed."""
     kept = {key: value for key, value in platform.environment.items() if key not in ("CLAUDE_CONFIG_DIR", "NO_COLOR")}
     return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
 
 
 def error_of(done: Done) -> tuple[int, str, str, str]:
-    """The parts of a failure: exit code, category, message, hint; and that stdout has one JSON object alone."""
+    """Returns the parts of a failure: exit code, category, message, hint. Asserts that stdout has one JSON object
+    alone.
+    """
     answer = done.json
     assert answer["ok"] is False
     assert set(answer["error"]) == {"category", "message", "hint"}

@@ -1,4 +1,4 @@
-"""`tools` and `call` as clients of servers that want to know who calls, and where proxies are in the environment."""
+"""Tests `tools` and `call` as clients of servers that want to know who calls, and with proxies in the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ PROXIES = ("socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "socks://127.0.0.1:9
 
 
 class Guard(http.server.BaseHTTPRequestHandler):
-    """In front of `server` (host:port), with a key of its own: 401 without one, 403 for one that may not call."""
+    """Stands in front of `server` (host:port), and wants a key of its own: 401 without one, 403 for one that may not
+    call.
+    """
 
     server_version = "guard"
     upstream = ""
@@ -47,7 +49,7 @@ class Guard(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
+        """Prints nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ LINGERS = "import time\n\ntime.sleep(3600)\n"
 
 
 def platform_processes(home: Path) -> list[int]:
-    """Those of this home, also when they are only coming up."""
+    """Returns the platform's processes of this home, also while they are only coming up."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

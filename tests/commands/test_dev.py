@@ -1,4 +1,4 @@
-"""homeport dev as a person runs it: a process in the foreground, a project folder in which files are saved."""
+"""Tests `homeport dev` as a person runs it: a process in the foreground, a project folder in which files are saved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support import ROOT, SERVERS, Deployment, Platform
 
 
 class Dev:
-    """A running `homeport dev`; its lines, stdout and stderr together, are read as they come."""
+    """Is a running `homeport dev`, whose lines, of stdout and stderr together, are read as they come."""
 
     def __init__(self, folder: Path, command: list[str], env: dict[str, str]) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Dev:
         self._lines.put(None)
 
     def wait_for(self, text: str) -> str:
-        """The next line with `text`."""
+        """Returns the next line with `text`."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
             line = self._lines.get(timeout=max(0.1, deadline - time.monotonic()))
@@ -96,7 +96,7 @@ Start = Callable[..., Dev]
 
 @pytest.fixture
 def start(platform: Platform, tiny: Deployment, tmp_path: Path) -> Iterator[Start]:
-    """`start(*arguments)`: dev in a folder of its own, with the layer that is there already."""
+    """Returns `start(*arguments)`, which runs dev in a folder of its own, with the layer that is there already."""
     folder = tmp_path / "project"
     shutil.copytree(SERVERS / "mcp2_lowlevel", folder)
     temporary = tmp_path / "tmp"

@@ -37,7 +37,9 @@ ROLE = "arn:aws:iam::123456789012:role/ci/homeport_deploy"
 
 
 class Repositories(BaseHTTPRequestHandler):
-    """What GitHub's API says of every repository: https://docs.github.com/rest/repos/repos#get-a-repository"""
+    """Answers what GitHub's API says of every repository
+    (https://docs.github.com/rest/repos/repos#get-a-repository).
+    """
 
     def do_GET(self) -> None:
         name = self.path.removeprefix("/api/v3/repos/")
@@ -48,12 +50,12 @@ class Repositories(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Prints nothing."""
 
 
 @pytest.fixture
 def account() -> Iterator[dict[str, str]]:
-    """A region, and a GitHub."""
+    """Returns the environment that names a region and a GitHub."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Repositories)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield {"AWS_REGION": "eu-central-1", "GITHUB_SERVER_URL": f"http://127.0.0.1:{server.server_port}"}
@@ -63,7 +65,7 @@ def account() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """With a wheel that needs one package."""
+    """Makes a repository with a wheel that needs one package."""
     (tmp_path / ".git").mkdir()
     metadata = f"Metadata-Version: 2.4\nName: homeport\nVersion: {__version__}\nRequires-Dist: iniconfig==2.1.0\n"
     with zipfile.ZipFile(tmp_path / "homeport.whl", "w") as wheel:

@@ -1,4 +1,4 @@
-"""homeport import: the servers of a client's configuration, each a project."""
+"""Tests `homeport import`: the servers of a client's configuration become projects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SERVER = SERVERS / "mcp2_lowlevel" / "server.py"
 
 @pytest.fixture
 def file(platform: Platform, tmp_path: Path) -> Iterator[Path]:
-    """The configuration of a client with two servers that run, one that does not, and one with a URL."""
+    """Writes the configuration of a client with two servers that run, one that does not, and one with a URL."""
     servers = {
         "imported one": {"command": "python", "args": [str(SERVER)], "env": {"GREETING": "sk-hidden"}},
         "broken": {"command": "python", "args": [str(tmp_path / "gone.py")]},

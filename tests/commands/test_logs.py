@@ -17,7 +17,7 @@ from tests.support import ROOT, Deployment, Platform
 
 
 def records(run: Run, *arguments: str, at_least: int = 1) -> list[dict[str, Any]]:
-    """The log, once it has that many records: a worker hands its own over with a little delay."""
+    """Returns the log once it has that many records: a worker hands its own over with a little delay."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
         found = [json.loads(line) for line in run("logs", PROJECT, *arguments, "--json").stdout.splitlines()]

@@ -41,7 +41,7 @@ def test_a_subcommand_is_needed(run: Run) -> None:
 
 @pytest.fixture
 def own(run: Run, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a platform of the test's own, on a machine without Caddy."""
+    """Returns the environment of a platform of the test's own, on a machine without Caddy."""
     home = {"HOMEPORT_HOME": str(tmp_path / "platform")}
     yield home
     run("platform", "stop", env=home)

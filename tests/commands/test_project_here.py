@@ -12,7 +12,7 @@ from platform_cli.targets.local.target import LocalTarget
 
 
 class Client:
-    """A platform that knows where its projects came from."""
+    """Stands in for a platform that knows where its projects came from."""
 
     remote = None
 

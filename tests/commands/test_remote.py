@@ -1,4 +1,4 @@
-"""homeport --platform URL: another home, a token, and everything else as on the platform's own machine."""
+"""Tests `homeport --platform URL`: another home, a token, and everything else as on the platform's own machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def token(platform: Platform, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def remote(run: Run, url: str, token: str, tmp_path: Path) -> Run:
-    """`run` on a machine of its own, with the platform's address and token."""
+    """Returns `run` for a machine of its own, with the platform's address and token."""
     home = {"HOMEPORT_HOME": str(tmp_path / "laptop"), "HOMEPORT_TOKEN": token}
 
     def run_there(*arguments: str, cwd: Path = ROOT) -> Done:

@@ -15,7 +15,7 @@ from tests.support import ROOT, Deployment, Platform
 
 @pytest.fixture
 def web_server() -> Iterator[str]:
-    """A server that is no MCP server."""
+    """Runs a web server that is no MCP server."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

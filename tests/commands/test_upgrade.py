@@ -1,4 +1,4 @@
-"""--upgrade and what stands behind it."""
+"""Tests `--upgrade` and what stands behind it."""
 
 from __future__ import annotations
 

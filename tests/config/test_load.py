@@ -16,7 +16,7 @@ SERVER = 'from fastmcp import FastMCP\nmcp = FastMCP("x")\n'
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project folder that is the current one."""
+    """Returns an empty project folder that is the current one."""
     path = tmp_path / "project"
     path.mkdir()
     monkeypatch.chdir(path)

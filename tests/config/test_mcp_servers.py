@@ -17,7 +17,7 @@ CLOCK = '[project]\nname = "clock"\n[project.scripts]\nclock = "clock.cli:main"\
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a project in it."""
+    """Makes a folder with a project in it."""
     for name, text in {
         "pyproject.toml": CLOCK,
         "clock/cli.py": SERVER,

@@ -1,4 +1,4 @@
-"""Which Python a project asks for."""
+"""Tests which Python a project asks for."""
 
 from __future__ import annotations
 

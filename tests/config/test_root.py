@@ -9,7 +9,7 @@ from platform_cli.config.root import find_root
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
-    """A folder with a deep one in it; what is above it holds no project."""
+    """Makes a folder with a deep one in it; what is above it holds no project."""
     (tmp_path / "a/b/c").mkdir(parents=True)
     return tmp_path.resolve()
 

@@ -1,4 +1,4 @@
-"""[stages.NAME] of fastmcp.toml, and what a project is as one of them."""
+"""Tests `[stages.NAME]` of fastmcp.toml, and what a project is as one of its stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official conformance suite, run against a URL, and its own SDK run bare for comparison."""
+"""Runs the official conformance suite against a URL, and its own SDK bare for comparison."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ START_DEADLINE_S = 60
 _SCENARIO = re.compile(r"^[✓✗] (\S+): (\d+) passed, (\d+) failed$", re.MULTILINE)
 _ITEM = re.compile(r"^  - (\S+)", re.MULTILINE)
 _BARE = "from server import mcp; {before}mcp.run('streamable-http', port={port}, stateless_http={stateless})"
-# As MCPServer(subscriptions=False) leaves it.
+# Leaves the server without subscriptions, as MCPServer(subscriptions=False) does.
 _UNHEARD = "del mcp._lowlevel_server._request_handlers['subscriptions/listen']; "
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One run of the suite: the checks `(passed, failed)` of every scenario it ran.
+    """Holds one run of the suite: the checks `(passed, failed)` of every scenario that it ran.
 
     `required` names the scenarios that count; extensions and the like run too. `expected` names those that may fail.
     `ok` is the suite's own verdict, which also refuses an expected failure that passes.
@@ -50,7 +50,9 @@ class Outcome:
     log: str
 
     def worse_than(self, bare: Outcome) -> dict[str, str]:
-        """Every scenario, required or not, in which fewer checks pass or more fail than for the same server bare."""
+        """Returns every scenario, required or not, in which fewer checks pass or more fail than for the same server
+        bare.
+        """
         return {
             name: f"{self.scenarios.get(name)}, bare {checks}"
             for name, checks in bare.scenarios.items()
@@ -83,14 +85,14 @@ def run(mcp_url: str, revision: str, mode: str) -> Outcome:
 
 
 def _server_items(path: Path) -> tuple[str, ...]:
-    """The names under the top-level key `server` of one of the suite's YAML files."""
+    """Returns the names under the top-level key `server` of one of the suite's YAML files."""
     section = re.split(r"^\w+:.*$", path.read_text().partition("\nserver:\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     return tuple(_ITEM.findall(section))
 
 
 @contextmanager
 def bare(mode: str, *, listens: bool = True) -> Iterator[str]:
-    """The conformance server run by its SDK alone, as its /mcp URL. Raises environments.UnavailableError."""
+    """Runs the conformance server by its SDK alone, and yields its /mcp URL. Raises environments.UnavailableError."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -26,7 +26,7 @@ SITES = [Site(("mcp.example.com",), 8699), Site(("one.mcp.example.com", "own.exa
 
 
 def adapted(text: str, tmp_path: Path) -> Any:
-    """What Caddy makes of a Caddyfile, as JSON."""
+    """Returns what Caddy makes of a Caddyfile, as JSON."""
     require(shutil.which("caddy"), "caddy is not installed")
     file = tmp_path / "Caddyfile"
     file.write_text(text)
@@ -84,7 +84,7 @@ def found_in(value: Any, handler: str) -> Iterator[dict[str, Any]]:
 
 
 class Admin(BaseHTTPRequestHandler):
-    """Caddy's admin API, for answers that a real one does not give on demand."""
+    """Stands in for Caddy's admin API, for answers that a real one does not give on demand."""
 
     config: Any = None
     refusal: str | None = None

@@ -1,4 +1,4 @@
-"""What nothing needs goes; what serves, what a rollback goes to, and what a build is about to use stays."""
+"""Tests that what nothing needs goes; what serves, what a rollback goes to, and what a build is about to use stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client's first request, to servers that answer it well and to others."""
+"""Tests a client's first request, to servers that answer it well and to others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def serving(status: Callable[[str], int], seen: list[str]) -> Iterator[int]:
             self.do_POST()
 
         def log_message(self, *_: object) -> None:
-            """Nothing is printed."""
+            """Prints nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

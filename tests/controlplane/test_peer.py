@@ -1,4 +1,6 @@
-"""Processes of a worker's session get no answer from the control plane's socket, whatever they see of its folder."""
+"""Tests that processes of a worker's session get no answer from the control plane's socket, whatever they see of its
+folder.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries out pushes: one task a project, which waits for as long as GitHub wants it to."""
+"""Tests what carries out pushes: one task a project, which waits for as long as GitHub wants it to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a kill interrupted when a project was made or destroyed is brought to an end when the platform starts again."""
+"""Tests that what a kill interrupted when a project was made or destroyed is brought to an end when the platform starts
+again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When GitHub wants to be told later, it is; other repositories do not wait for that."""
+"""Tests that GitHub is told later when it wants that, and that other repositories do not wait for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMITED, OPEN = 1, 2
 
 
 class Reporter:
-    """Of two repositories, to which there is always something to tell: one is told to wait for an hour."""
+    """Reports to two repositories, to which there is always something to tell; one of them has it wait for an hour."""
 
     def __init__(self) -> None:
         self.told: list[int] = []

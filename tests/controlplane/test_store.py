@@ -1,4 +1,4 @@
-"""What the platform remembers."""
+"""Tests what the platform remembers."""
 
 from __future__ import annotations
 

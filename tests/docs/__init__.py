@@ -1,1 +1,1 @@
-"""What the pages say is tried: their commands run, the names of files and options in them exist."""
+"""Tries what the pages say: their commands run, the names of files and options in them exist."""

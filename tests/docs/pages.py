@@ -1,4 +1,4 @@
-"""The project's pages as tests read them: their fenced blocks, and transcripts of a shell that can be run again.
+"""Reads the project's pages: their fenced blocks, and transcripts of a shell that can be run again.
 
 A block `console` is a transcript: lines that start with `$ ` are commands, the lines below each are what it printed.
 A block whose language is followed by a file name (```toml fastmcp.toml) is that file, written when the page is run.
@@ -19,7 +19,7 @@ from tests.support import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 300
-# What looks at deployments, and for how long they may be under way.
+# Commands that look at deployments, and the seconds for which these may be under way.
 LOOKS = ("homeport deployments", "homeport repos")
 DEADLINE_S = 90.0
 # What differs between two runs, and what stands for it.
@@ -40,7 +40,7 @@ DIFFERS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two fences; `file` is the name behind the language, if any."""
+    """Holds what stands between two fences; `file` is the name behind the language, if any."""
 
     page: Path
     line: int
@@ -51,7 +51,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of a transcript, and what the page says that it prints."""
+    """Holds a command of a transcript, and what the page says that it prints."""
 
     where: str
     command: str
@@ -110,7 +110,7 @@ def _run(command: str, folder: Path, environment: Mapping[str, str]) -> str:
 
 
 def _matches(step: Step, printed: str, said: Mapping[str, str]) -> bool:
-    """A line `...` on the page stands for any lines."""
+    """Tells whether the lines are those of the page, on which a line `...` stands for any lines."""
     wanted, found = _comparable(_replaced(step.output, said)), _comparable(printed)
     pattern = "".join("(.*\n)*?" if line == "..." else f"{re.escape(line)}\n" for line in wanted.splitlines())
     return re.fullmatch(pattern, found) is not None
@@ -123,7 +123,7 @@ def _replaced(text: str, said: Mapping[str, str]) -> str:
 
 
 def _comparable(text: str) -> str:
-    """Without what differs between two runs, and without empty lines, which say nothing."""
+    """Returns the lines without what differs between two runs, and without empty lines, which say nothing."""
     for pattern, name in DIFFERS:
         text = pattern.sub(name, text)
     return "".join(f"{line}\n" for line in text.splitlines() if line.strip())

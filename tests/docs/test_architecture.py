@@ -1,4 +1,4 @@
-"""What docs/architecture.md names is there, and its tables of rooms are the contracts that the linter checks."""
+"""Checks that what docs/architecture.md names is there, and that its tables of rooms are the linter's contracts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTRACTS = {
     if contract["type"] == "layers"
 }
 FOLDERS = {"platform_cli": ROOT / "platform_cli", "homeport_runtime": ROOT / "runtime" / "homeport_runtime"}
-# Of the home, where a name could be a module's, too.
+# Files of the home whose names could be those of modules.
 HOME_FILES = {"secrets.db", "secrets.key", "github.json"}
 
 
@@ -28,14 +28,14 @@ def rooms(package: str) -> list[set[str]]:
 
 
 def named() -> list[str]:
-    """Every dotted name that starts with a room or the runtime."""
+    """Yields every dotted name that starts with a room or the runtime."""
     first = "|".join(sorted(set().union(*rooms("platform_cli"), {"homeport_runtime"})))
     found = re.findall(rf"(?<![\w./])(?:{first})(?:\.\w+)+", TEXT)
     return sorted(set(found) - HOME_FILES)
 
 
 def is_there(name: str) -> bool:
-    """Whether `name` is a module, or what a module's source defines."""
+    """Tells whether `name` is a module, or what a module's source defines."""
     first, *rest = name.split(".")
     folder = FOLDERS["homeport_runtime"] if first == "homeport_runtime" else FOLDERS["platform_cli"] / first
     while rest and (folder / rest[0]).is_dir():

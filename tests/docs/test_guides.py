@@ -1,4 +1,6 @@
-"""The commands of README and the guides are run from top to bottom, and print what stands below them."""
+"""Runs the commands of README and the guides from top to bottom, and compares what they print with what
+stands there.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(shared: Path) -> Iterator[Path]:
-    """A new one for each page, but that what the first deploy has installed serves the others."""
+    """Returns a new home for each page, but that what the first deploy has installed serves the others."""
     yield shared
     for path in shared.iterdir():
         if path.is_file():
@@ -51,7 +53,7 @@ def platform(home: Path) -> Iterator[Platform]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The example that the guides deploy."""
+    """Makes a folder with the example that the guides deploy."""
     ignored = shutil.ignore_patterns("__pycache__")
     return Path(shutil.copytree(ROOT / "examples" / "expense_tracker", tmp_path / "expense_tracker", ignore=ignored))
 
@@ -60,10 +62,12 @@ def test_readme(platform: Platform, folder: Path) -> None:
     run_page(ROOT / "README.md", folder, platform.environment)
 
 
+@pytest.mark.whole
 def test_deploy(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "deploy.md", folder, platform.environment)
 
 
+@pytest.mark.whole
 def test_secrets(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "secrets.md", folder, platform.environment)
 
@@ -83,7 +87,7 @@ def test_push_to_deploy(platform: Platform, folder: Path, tmp_path: Path) -> Non
 
 
 def _git(url: str, token: str) -> dict[str, str]:
-    """What a person has: a name, and access to the repository."""
+    """Sets git up as a person has it: a name, and access to the repository."""
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in PERSON.items()}
     return {
         **who,

@@ -1,4 +1,4 @@
-"""What every page says: commands and options that exist, links that lead somewhere."""
+"""Checks what every page says: commands and options that exist, links that lead somewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDERS = ("benchmarks", "docs", "examples", "infra", "platform_cli", "runtime",
 
 
 def command_lines() -> Iterator[tuple[str, str]]:
-    """Where a `homeport` command stands, and the command."""
+    """Yields each `homeport` command with the place where it stands."""
     for page in PAGES:
         for block in blocks(page):
             if block.language not in SHELL:

@@ -1,4 +1,4 @@
-"""The tests that SECURITY.md names for its promises are there."""
+"""Checks that the tests which SECURITY.md names for its promises are there."""
 
 from __future__ import annotations
 

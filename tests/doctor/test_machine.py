@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def silent_socket(home: Home) -> Iterator[socket.socket]:
-    """A socket at the platform's place that takes connections and never answers."""
+    """Listens at the platform's place with a socket that takes connections and never answers."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     home.socket.parent.mkdir(mode=0o700, exist_ok=True)
     listener.bind(str(home.socket))

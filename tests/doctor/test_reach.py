@@ -1,4 +1,4 @@
-"""What `homeport doctor` says of a server's reach is what the confinement does."""
+"""Compares what `homeport doctor` says of a server's reach with what the confinement does."""
 
 from __future__ import annotations
 

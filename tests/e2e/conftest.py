@@ -1,4 +1,4 @@
-"""One platform for the whole end-to-end run: every deployment and every client run is made once and shared."""
+"""Runs one platform for the whole end-to-end run: every deployment and every client run is made once and shared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Observe = Callable[..., dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The stdio server in JavaScript wants a node, so the one that the clients use is on its PATH."""
+    """Runs the platform; the stdio server in JavaScript wants a node, so the one that the clients use is on
+    its PATH.
+    """
     home = with_packages(tmp_path_factory.mktemp("home"), "fastmcp4", "fastmcp3", "fastmcp2", "mcp1_lowlevel")
     running = Platform(home, path=_node_path())
     yield running
@@ -28,7 +30,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="session")
 def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
-    """`deploy(kind, config="")`: the server folder of that kind, its own files or with `config` added to its toml."""
+    """Returns `deploy(kind, config="")`, which deploys the server folder of that kind, its own files or with `config`
+    added to its toml.
+    """
 
     @cache
     def deployed(kind: str, config: str = "") -> Deployment:
@@ -47,7 +51,9 @@ def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Depl
 
 @pytest.fixture(scope="session")
 def observe(deploy: Deploy) -> Iterator[Observe]:
-    """`observe(client, kind, config="")`: what the client saw of that deployment, in each of its cases."""
+    """Returns `observe(client, kind, config="")`, which returns what the client saw of that deployment, in each of its
+    cases.
+    """
     clients = environments.Clients()
 
     @cache

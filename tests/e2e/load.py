@@ -16,7 +16,7 @@ ANSWER_S = 30.0
 
 @dataclass
 class Load:
-    """`clients` ask until `stop`; every fourth opens a connection for each request. Used as a context manager."""
+    """Asks with `clients` until `stop`; every fourth opens a connection for each request. It is a context manager."""
 
     port: int
     clients: int
@@ -59,7 +59,7 @@ class Load:
             connection[1].close()
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int, asked: int) -> bool:
-        """One call; says whether the server closes the connection. Raises ValueError for a wrong answer."""
+        """Makes one call, and tells whether the server closes the connection. Raises ValueError for a wrong answer."""
         call: dict[str, Any] = {"name": "add", "arguments": {"a": number * 1_000_000, "b": asked}}
         body = json.dumps({"jsonrpc": "2.0", "id": asked, "method": "tools/call", "params": call}).encode()
         head = (

@@ -1,4 +1,6 @@
-"""What the tests of failures look at: a tool's answer over plain HTTP, the platform's processes, half-written state."""
+"""Holds what the tests of failures look at: a tool's answer over plain HTTP, the platform's processes, half-written
+state.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What `condition` answers once that is true; fails after a deadline."""
+    """Returns what `condition` answers once that is true; it fails after a deadline."""
     end = time.monotonic() + DEADLINE_S
     while not (answer := condition()):
         assert time.monotonic() < end, f"still not true after {DEADLINE_S} s"
@@ -36,7 +38,9 @@ def connect(url: str) -> http.client.HTTPConnection:
 
 
 def call_on(connection: http.client.HTTPConnection, tool: str, **arguments: object) -> str:
-    """The text that a tool answers on this connection, which stays open. Raises OSError, or what http.client raises."""
+    """Returns the text that a tool answers on this connection, which stays open. Raises OSError, or what http.client
+    raises.
+    """
     params = {"name": tool, "arguments": arguments}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     connection.request("POST", "/mcp", json.dumps(message), HEADERS)
@@ -57,7 +61,7 @@ def call(url: str, tool: str, **arguments: object) -> str:
 
 
 def homeport(platform: Platform, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """`homeport ARGUMENTS --json` as a process that runs, in a group of its own as on a terminal."""
+    """Starts `homeport ARGUMENTS --json` as a process in a group of its own, as on a terminal."""
     return subprocess.Popen(
         [sys.executable, "-m", "platform_cli", *arguments, "--json"],
         cwd=ROOT,
@@ -78,7 +82,7 @@ def control_plane(platform: Platform) -> int:
 
 
 def master(platform: Platform) -> int:
-    """The process id of the one that starts the control plane again: with it the platform ends."""
+    """Returns the process id of the master, which starts the control plane again: with it the platform ends."""
     pid: int = platform.run("platform", "status")["master"]
     return pid
 
@@ -97,14 +101,16 @@ def workers(platform: Platform) -> set[int]:
     """
     running = processes(platform)
     serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
-    # Where its zygote has ended a worker is nobody's child, too.
+    # A worker whose zygote has ended is nobody's child either.
     outside = {pid for pid, parent in running.items() if parent not in running} - serving
     zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
     return serving | {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}
 
 
 def _has_work(pid: int, running: Mapping[int, int]) -> bool:
-    """Whether it, or what is in its room, is in a folder of its own: one that was preforked is nobody's yet."""
+    """Tells whether the process, or what is in its room, is in a folder of its own: one that was preforked is nobody's
+    yet.
+    """
     if sys.platform != "linux":
         return True
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A project whose callers need its token."""
+"""Tests a project whose callers need its token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def status_of(url: str, token: str | None, path: str = "/mcp", method: str = "POST") -> tuple[int, str | None]:
-    """HTTP status and challenge of one call."""
+    """Returns HTTP status and challenge of one call."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
     if token is not None:

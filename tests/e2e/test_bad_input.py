@@ -1,4 +1,6 @@
-"""What goes wrong in a deploy says so, with an exit code; the old release serves on and nothing half-written stays."""
+"""Tests that what goes wrong in a deploy says so, with an exit code; the old release serves on and nothing half-written
+stays.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ import pytest
 from ..support import SERVERS, CommandFailedError, Deployment, Platform, with_packages
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
-# More than their records find room for on a full disk.
+# The number of calls is larger than that of the records for which a full disk has room.
 CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
@@ -41,7 +43,9 @@ if inspected == (os.environ["WAITS_IN"] == "inspect"):
 
 @dataclass(frozen=True)
 class Steady:
-    """A project that serves. A failure is tried as its next release, and as a project of its own where that differs."""
+    """Is a project that serves. A failure is tried as its next release, and as a project of its own where
+    that differs.
+    """
 
     platform: Platform
     deployment: Deployment
@@ -64,7 +68,7 @@ class Steady:
         assert half_written(self.platform) == []
 
     def seen(self) -> object:
-        """Everything that a refused deploy may not change."""
+        """Returns everything that a refused deploy may not change."""
         platform = self.platform
         call(self.deployment.url, "add", a=1, b=1)
         # An inspected server ends with the answer, give or take the moment that a process needs.
@@ -218,7 +222,7 @@ def test_requirements_that_cannot_be_had(
     assert hint in (refused.error["hint"] or "")
 
 
-@pytest.mark.parametrize("name", ["steady", "fresh"])
+@pytest.mark.parametrize("name", ["steady", pytest.param("fresh", marks=pytest.mark.whole)])
 @pytest.mark.parametrize("stage", ["inspect", "apply"])
 def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: str, name: str) -> None:
     before = steady.seen()
@@ -271,7 +275,7 @@ def test_ctrl_c_while_packages_are_resolved_or_installed(steady: Steady, tmp_pat
 
 
 def interrupt(command: subprocess.Popen[str]) -> None:
-    """Ctrl-C reaches every process of the terminal's group."""
+    """Interrupts a command: Ctrl-C reaches every process of the terminal's group."""
     os.killpg(command.pid, signal.SIGINT)
     stdout, stderr = command.communicate(timeout=DEADLINE_S)
     assert command.returncode == 130, stderr
@@ -325,6 +329,7 @@ def test_a_port_that_another_program_has_taken(steady: Steady, tmp_path: Path) -
     platform.run("destroy", name)
 
 
+@pytest.mark.whole
 def test_a_full_disk(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -1,4 +1,4 @@
-"""The machine's clock is set by hours, forwards and backwards, while everything runs: nothing that waits is misled.
+"""Tests what waits while the machine's clock is set by hours, forwards and backwards: nothing is misled.
 
 `time.time` of the platform, of its commands and of a server's worker reads an offset from a file; what the kernel
 counts (`time.monotonic`, timeouts) goes on, as it does when a clock is set.
@@ -59,12 +59,15 @@ def platform(tmp_path: Path, clock: Clock) -> Iterator[Platform]:
 
 
 def is_idle_after(platform: Platform, clock: Clock, jump: float) -> bool:
-    """Asked again and again, while the worker counts its quiet seconds."""
+    """Sets the clock on, and tells whether the project is idle: asked again and again, while the worker counts its
+    quiet seconds.
+    """
     clock.set(clock.offset + jump)
     state: str = platform.run("status", "clock")["state"]
     return state == "idle"
 
 
+@pytest.mark.whole
 def test_a_clock_that_jumps(platform: Platform, clock: Clock, tmp_path: Path) -> None:
     project = with_config(SERVERS / "mcp2_lowlevel", "[scaling]\nidle_s = 1\n", tmp_path)
     source = (project / "server.py").read_text()

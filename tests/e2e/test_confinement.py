@@ -1,4 +1,4 @@
-"""What a deployed server can not do: command its platform, read what is not its own, or leave programs behind."""
+"""Tests what a deployed server cannot do: command its platform, read what is not its own, or leave programs behind."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def change(path: str) -> str:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Over a home with so long a path that its socket is elsewhere."""
+    """Runs a platform over a home with so long a path that its socket is elsewhere."""
     folder = tmp_path_factory.mktemp("confined")
     platform = Platform(with_packages(folder / ("long" * 30) / "home"))
     platform.environment["TMPDIR"] = str(folder)

@@ -1,4 +1,4 @@
-"""No request is lost while releases change, and only those of a killed worker when one is killed."""
+"""Tests that no request is lost while releases change, and only those of a killed worker when one is killed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_only_requests_of_a_killed_worker_fail(platform: Platform, project: Path
 
 
 def workers_of(project: str) -> list[int]:
-    """Serving processes of the project: they hold its working folder as their current one."""
+    """Returns the serving processes of the project: they hold its working folder as their current one."""
     found = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit():

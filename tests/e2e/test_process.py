@@ -1,4 +1,4 @@
-"""Programs that a deployed server starts are found as from the shell of who deployed it."""
+"""Tests that programs which a deployed server starts are found as from the shell of who deployed it."""
 
 from __future__ import annotations
 

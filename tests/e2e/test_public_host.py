@@ -1,4 +1,4 @@
-"""A real Caddy in front of the platform: names, its own certificate authority, streams."""
+"""Tests a real Caddy in front of the platform: names, its own certificate authority, streams."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 @contextmanager
 def running_caddy(platform: Platform, data: Path) -> Iterator[Path]:
-    """A Caddy that serves nothing yet and takes orders where the platform gives them; yields its authority's root."""
+    """Runs a Caddy that serves nothing yet and takes orders where the platform gives them, and yields its authority's
+    root.
+    """
     require(shutil.which("caddy"), "caddy is not installed")
     data.mkdir()
     admin = Home(platform.home).caddy_admin
@@ -117,7 +119,7 @@ def call(tool: str, arguments: dict[str, object], **meta: object) -> dict[str, A
 
 
 def ask(host: PublicHost, name: str, path: str, message: object = None) -> str:
-    """The whole answer, its status line first."""
+    """Returns the whole answer, its status line first."""
 
     async def asked() -> str:
         async with asyncio.timeout(DEADLINE_S), connected(host, name) as (reader, writer):

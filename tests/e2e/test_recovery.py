@@ -1,4 +1,4 @@
-"""Whatever is killed, every project answers on its old port; what nobody uses does not run."""
+"""Tests that whatever is killed, every project answers on its old port; what nobody uses does not run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(scope="module")
 def kept(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> list[Deployment]:
-    """Two projects, the first with two releases, that every test finds as it left them."""
+    """Deploys two projects, the first with two releases, that every test finds as it left them."""
     folder = Path(shutil.copytree(SERVERS / "mcp2_lowlevel", tmp_path_factory.mktemp("kept") / "project"))
     first = platform.deploy(folder, name="first")
     with (folder / "server.py").open("a") as file:
@@ -74,7 +74,7 @@ def answers(url: str) -> bool:
 
 
 def is_well(platform: Platform, project: str) -> bool:
-    """What has failed is over: its log has it."""
+    """Tells whether what has failed is over: its log has it."""
     return platform.run("status", project)["last_error"] is None
 
 
@@ -203,7 +203,7 @@ def test_starting_twice_gives_one_process(platform: Platform, kept: list[Deploym
 
 
 def control_planes(platform: Platform) -> set[int]:
-    """Every process, of masters and control planes, that has the lock file of this platform open."""
+    """Returns every process, of masters and control planes, that has the lock file of this platform open."""
     # The platform lets no other process of its user look into it.
     require(sys.platform == "linux" and os.geteuid() == 0, "root on Linux, to see which files the platform has open")
     found = set()
@@ -281,6 +281,7 @@ def test_a_busy_project_has_more_workers_for_as_long_as_it_is(platform: Platform
     platform.run("destroy", "grows")
 
 
+@pytest.mark.whole
 def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
     platform = Platform(with_packages(tmp_path / "home"))
     project = with_config(SERVERS / "mcp2_lowlevel", f"[scaling]\nidle_s = {IDLE_S}\n", tmp_path)
@@ -301,7 +302,7 @@ def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
 
 
 def add_projects(home: Home, count: int) -> None:
-    """More projects like p0, as if they had been deployed: in the store, each with a port of its own."""
+    """Adds projects like p0, as if they had been deployed: in the store, each with a port of its own."""
     store = Store(home.store)
     (release,) = store.releases("p0")
     taken = {store.project("p0").port}

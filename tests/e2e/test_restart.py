@@ -1,4 +1,4 @@
-"""The control plane is started anew, or killed, and whoever calls a project notices nothing."""
+"""Tests a control plane that is started anew, or killed: whoever calls a project notices nothing."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_connections_to_a_project_that_sleeps_wait_for_the_next(platform: Platfo
 
 @contextmanager
 def caddy(port: int, folder: Path) -> Iterator[str]:
-    """In front of a project as the platform has it; yields its URL."""
+    """Runs a Caddy in front of a project, as the platform has it, and yields its URL."""
     require(shutil.which("caddy"), "caddy is not installed")
     with socket.create_server(("127.0.0.1", 0)) as free:
         own = free.getsockname()[1]

@@ -1,4 +1,6 @@
-"""A secret is in its worker's environment and nowhere else; a new value needs no build, and a rollback undoes it."""
+"""Tests that a secret is in its worker's environment and nowhere else; a new value needs no build, and a rollback
+undoes it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from tests.command_line import Command
 from tests.support import Platform, with_packages
 
 DEADLINE_S = 60
-# Found as it is, as JSON, percent-encoded and in base64 only by those who look for each form.
+# A value that has another form in JSON, percent-encoded and in base64, so that each form has to be looked for.
 VALUE = 'u9-Kq"7/+\\é vT3xW8zR2mB6'
 FORMS = (
     VALUE.encode(),
@@ -81,7 +83,7 @@ REFUSED = "refused-value"
 
 
 class Printed:
-    """The command line, with everything that it ever printed."""
+    """Is the command line, with everything that it ever printed."""
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self._platform = platform
@@ -119,7 +121,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cli(home: Path, project: Path) -> Iterator[Printed]:
-    """The keyring of whoever runs the tests is left alone."""
+    """Returns the command line, and leaves the keyring of whoever runs the tests alone."""
     platform = Platform(with_packages(home))
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     yield Printed(platform, project)
@@ -281,7 +283,7 @@ def test_a_restart_and_a_key_that_is_gone(cli: Printed, home: Path) -> None:
 
 
 def test_the_platform_refuses_what_the_command_line_did_not(home: Path, cli: Printed, project: Path) -> None:
-    """Another command line, or a secret that was unset in between."""
+    """It may be another command line, or a secret that was unset in between."""
     cli.run("set-secret", "DB_PASSWORD", "first-value")
     cli.run("deploy")
     bundle = next(path.name for path in (home / "bundles").iterdir() if not path.name.startswith("."))

@@ -1,4 +1,4 @@
-"""What a client holds on to lives longer than a worker: session ids, and legacy streams with their messages."""
+"""Tests that what a client holds on to outlives a worker: session ids, and legacy streams with their messages."""
 
 from __future__ import annotations
 

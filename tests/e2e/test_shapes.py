@@ -1,4 +1,6 @@
-"""How a server is written down in its file: every shape is found, and two candidates without a choice are refused."""
+"""Tests how a server is written down in its file: every shape is found, and two candidates without a choice are
+refused.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ SHAPES = SERVERS / "shapes"
 
 
 def add(mcp_url: str) -> str:
-    """The answer of add(2, 3), asked in one request as protocol 2025-11-25 allows without a session."""
+    """Returns the answer of add(2, 3), asked in one request as protocol 2025-11-25 allows without a session."""
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 2, "b": 3}}}
     headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
     request = urllib.request.Request(mcp_url, json.dumps(call).encode(), headers)
@@ -26,12 +28,12 @@ def add(mcp_url: str) -> str:
 @pytest.mark.parametrize(
     "entry",
     [
-        "named_server.py",
-        "named_app.py",
         "only_one.py",
-        "two_servers.py:second",
-        "factory.py:create",
         "async_factory.py:create",
+        *(
+            pytest.param(entry, marks=pytest.mark.whole)
+            for entry in ("named_server.py", "named_app.py", "two_servers.py:second", "factory.py:create")
+        ),
     ],
 )
 def test_a_server_is_found(platform: Platform, entry: str) -> None:

@@ -1,4 +1,4 @@
-"""A server as a person runs it: installed in an environment of its own, started, and its tools listed.
+"""Runs a server as a person does: installed in an environment of its own, started, and its tools listed.
 
 What is installed, and what was listed, is kept in the tests' cache folder (tests/clients/environments.py).
 """
@@ -31,7 +31,9 @@ STARTS_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """`sdk` names the versions that it is built with; `source` is the project folder as published, if it was wanted."""
+    """Holds what a server offers by hand: `sdk` names the versions that it is built with; `source` is the project
+    folder as published, if it was wanted.
+    """
 
     tools: Tools
     sdk: str
@@ -76,7 +78,7 @@ def _environment(folder: Path, server: Server) -> Mapping[str, str]:
 
 @contextmanager
 def _listening(command: list[str | Path], folder: Path, server: Server) -> Iterator[None]:
-    """The server runs and has its port open. Raises NotListedError."""
+    """Runs the server, and yields once it has its port open. Raises NotListedError."""
     address = urlsplit(server.url)
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""One platform for the projects of a test module, each written into a folder and deployed as a person does it."""
+"""Runs one platform for the projects of a test module, each written into a folder and deployed as a person does it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCEPT = "application/json, text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A project that is live."""
+    """Is a project that is live."""
 
     platform: Platform
     project: str
@@ -30,21 +30,21 @@ class Served:
         return sorted(tool["name"] for tool in self.platform.run("tools", self.project)["tools"])
 
     def call(self, tool: str, **arguments: object) -> str:
-        """The first text of the answer."""
+        """Returns the first text of the answer."""
         pairs = [f"{name}={value}" for name, value in arguments.items()]
         return str(self.platform.run("call", self.project, tool, *pairs)["content"][0]["text"])
 
     def ask(
         self, method: str, params: Mapping[str, Any] | None = None, *, path: str = "/mcp", **headers: str
     ) -> httpx.Response:
-        """One request of a client without a session. In a header's name `_` stands for `-`."""
+        """Sends one request of a client without a session. In a header's name `_` stands for `-`."""
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.post(f"{self.url}{path}", json=message, headers={"accept": ACCEPT, **named}, timeout=60)
 
 
 def message(response: httpx.Response) -> dict[str, Any]:
-    """The JSON-RPC message of an answer, which may be an event stream."""
+    """Returns the JSON-RPC message of an answer, which may be an event stream."""
     lines = response.text.splitlines()
     data = next((line.removeprefix("data: ") for line in lines if line.startswith("data: {")), response.text)
     answer: dict[str, Any] = json.loads(data)
@@ -64,7 +64,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def written(folder: Path, files: Mapping[str, str]) -> Path:
-    """The project in `folder`. Without a file that says so, it requires what a layer is ready for."""
+    """Writes the project into `folder`. Without a file that says so, it requires what a layer is ready for."""
     if not {"requirements.txt", "pyproject.toml"} & files.keys():
         files = {"requirements.txt": REQUIREMENTS, **files}
     for name, text in files.items():
@@ -75,7 +75,7 @@ def written(folder: Path, files: Mapping[str, str]) -> Path:
 
 @pytest.fixture
 def deploy(platform: Platform, tmp_path: Path) -> Iterator[Deploy]:
-    """`deploy(files, *arguments, path="")`: writes the project and deploys it, or `path` in it."""
+    """Returns `deploy(files, *arguments, path="")`, which writes the project and deploys it, or `path` in it."""
     project = f"p-{tmp_path.name.replace('_', '-')}"[:60].rstrip("-").lower()
     made = []
 
@@ -92,7 +92,7 @@ def deploy(platform: Platform, tmp_path: Path) -> Iterator[Deploy]:
 
 @pytest.fixture
 def refuse(deploy: Deploy) -> Refuse:
-    """The same for a project that cannot be served: the error."""
+    """Returns the same for a project that cannot be served; its result is the error."""
 
     def refused(files: Mapping[str, str], *arguments: str, path: str = "") -> CommandFailedError:
         with pytest.raises(CommandFailedError) as failed:

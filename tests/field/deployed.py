@@ -1,4 +1,4 @@
-"""The same server through homeport: the first command only, and what the URL then offers."""
+"""Serves the same server through homeport: the first command only, and what the URL then offers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.support import CommandFailedError, Platform
 
 from .listing import NotListedError, Tools, difference, over_http, over_sse
 
-# The command itself needs a reason of its own to take longer than this.
+# The seconds within which a deploy has to end.
 DEPLOY_S = 300.0
 
 
 class NotDeployedError(Exception):
-    """The deploy failed; the message is what it said."""
+    """Says that the deploy failed; the message is what it said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A project that was deployed, in `seconds`. `gaps` are parts of its libraries that homeport did not find."""
+    """Holds a project that was deployed, in `seconds`. `gaps` are parts of its libraries that homeport did not find."""
 
     mcp_url: str
     sse_url: str
@@ -32,7 +32,7 @@ class Live:
 
 @contextmanager
 def live(platform: Platform, project: str, source: str, options: Sequence[str] = ()) -> Iterator[Live]:
-    """`source`, deployed for as long as the block runs. Raises NotDeployedError."""
+    """Deploys `source` for as long as the block runs. Raises NotDeployedError."""
     started = time.monotonic()
     try:
         answer = platform.run("deploy", source, "--name", project, *options)
@@ -49,7 +49,9 @@ def live(platform: Platform, project: str, source: str, options: Sequence[str] =
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`seconds` is how long the deploy took; each reason is empty where all is as by hand."""
+    """Holds what a deploy made of a server: `seconds` is how long it took; each reason is empty if all is
+    as by hand.
+    """
 
     seconds: float = 0.0
     deploy: str = ""
@@ -62,12 +64,12 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """The first thing that is not as by hand."""
+        """Returns the first thing that is not as by hand."""
         return self.deploy or self.mcp or self.sse
 
 
 def outcome(platform: Platform, project: str, source: str, options: Sequence[str], by_hand: Tools) -> Outcome:
-    """What a deploy makes of a server that offers `by_hand`; it is destroyed when this returns."""
+    """Returns what a deploy makes of a server that offers `by_hand`; the project is destroyed when this returns."""
     try:
         with live(platform, project, source, options) as deployment:
             return compared(deployment, by_hand)

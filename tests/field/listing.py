@@ -1,4 +1,4 @@
-"""What a server offers, as a client sees it that is not ours: the mcp SDK's, in an environment of its own."""
+"""Lists what a server offers, as a client sees it that is not ours: the mcp SDK's, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Tools = dict[str, Any]
 
 
 class NotListedError(Exception):
-    """The client was not told the server's tools; the message is the last that client or server said."""
+    """Says that the client was not told the server's tools; the message is the last that client or server said."""
 
 
 def over_stdio(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Tools:
@@ -26,17 +26,17 @@ def over_stdio(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, st
 
 
 def over_http(url: str) -> Tools:
-    """Over streamable HTTP. Raises NotListedError."""
+    """Lists over streamable HTTP. Raises NotListedError."""
     return _listed("http", url)
 
 
 def over_sse(url: str) -> Tools:
-    """Over HTTP+SSE. Raises NotListedError."""
+    """Lists over HTTP+SSE. Raises NotListedError."""
     return _listed("sse", url)
 
 
 def difference(by_hand: Tools, deployed: Tools) -> str:
-    """What differs between the two, in words; empty where nothing does."""
+    """Returns what differs between the two, in words; empty if nothing does."""
     missing = sorted(by_hand.keys() - deployed.keys())
     added = sorted(deployed.keys() - by_hand.keys())
     changed = sorted(name for name in by_hand.keys() & deployed.keys() if by_hand[name] != deployed[name])
@@ -57,6 +57,6 @@ def _listed(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, s
 
 
 def last_words(stderr: str) -> str:
-    """The last line that says something: an exception group's frames are lines, too."""
+    """Returns the last line that says something: an exception group's frames are lines, too."""
     lines = [line.strip(" |+-") for line in stderr.splitlines()]
     return next((line for line in reversed(lines) if line), "it ended without a word")

@@ -1,4 +1,4 @@
-"""`make field`: deploys real servers from PyPI and npm, and compares what they offer with the same servers by hand.
+"""Deploys real servers from PyPI and npm, and compares what they offer with the same servers by hand: `make field`.
 
     python -m tests.field.run                 the whole list
     python -m tests.field.run --only NAME     those whose name contains it
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def tried(server: Server) -> bool | None:
-    """Whether it is served as it is by hand; None if it does not run by hand. Prints its line."""
+    """Tells whether the server is served as it is by hand, and prints its line; None if it does not run by hand."""
     hand = _by_hand(server)
     if hand is None:
         return None
@@ -59,7 +59,7 @@ def tried(server: Server) -> bool | None:
 
 
 def installed(server: Server) -> bool:
-    """Whether it runs by hand. Prints its line."""
+    """Tells whether the server runs by hand, and prints its line."""
     hand = _by_hand(server)
     if hand is not None:
         say(*_cells(server, hand), "", "", "", "")

@@ -1,4 +1,4 @@
-"""`make sdk-matrix`: deploys a small server with each SDK version, and compares it with the same server by hand.
+"""Deploys a small server with each SDK version, and compares it with the same server by hand: `make sdk-matrix`.
 
     python -m tests.field.sdk_matrix                    every version of sdk_versions.py
     python -m tests.field.sdk_matrix fastmcp==2.12      those that begin so
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def tried(platform: Platform, version: str, folder: Path) -> bool:
-    """Whether it is served as by hand, or does not run by hand either. Prints its line."""
+    """Tells whether the server is served as by hand, or does not run by hand either, and prints its line."""
     try:
         made = project(version)
     except (NotListedError, environments.UnavailableError) as error:
@@ -103,7 +103,7 @@ def tried(platform: Platform, version: str, folder: Path) -> bool:
 
 
 def project(version: str) -> Path:
-    """The folder of a server with that SDK, its requirements as of the day of that version, listed by hand.
+    """Writes the folder of a server with that SDK, its requirements as of the day of that version, listed by hand.
 
     Raises NotListedError and environments.UnavailableError when it does not run by hand.
     """
@@ -115,12 +115,12 @@ def project(version: str) -> Path:
 
 
 def released(version: str) -> datetime.date:
-    """The day on which it came, today for a name without a version."""
+    """Returns the day on which it came, today for a name without a version."""
     return datetime.date.fromisoformat(RELEASED[version]) if version in RELEASED else datetime.date.today()
 
 
 def server(version: str) -> str:
-    """The server's file in the words of that SDK's generation."""
+    """Returns the server's file in the words of that SDK's generation."""
     package, _, number = version.partition("==")
     if package == "fastmcp":
         return SERVER.format(module="fastmcp", name="FastMCP")
@@ -132,7 +132,7 @@ def server(version: str) -> str:
 
 
 def difference(platform: Platform, folder: Path) -> str:
-    """How the deployed server differs from the one by hand, in words; empty if it does not."""
+    """Returns how the deployed server differs from the one by hand, in words; empty if it does not."""
     name = f"sdk-{folder.name}"
     tools: Tools = json.loads((folder / "listed.json").read_text())
     try:
@@ -153,7 +153,7 @@ def _fill(folder: Path, version: str, source: str, day: datetime.date) -> None:
     home.mkdir()
     (home / "server.py").write_text(source)
     program = uv.find_uv_bin()
-    # The whole of that day: releases of one afternoon belong together.
+    # The whole day counts, since releases of one afternoon belong together.
     until = str(day + datetime.timedelta(days=1))
     (folder / "wanted.in").write_text(version)
     newest = () if version in RELEASED else ("--prerelease", "allow")

@@ -1,5 +1,5 @@
-"""The SDK versions that are tried: the oldest, a middle and the newest of each minor that was out in November 2026, the
-last pre-release before a major version, and what the registry has today, pre-releases included.
+"""Lists the SDK versions that are tried: the oldest, a middle and the newest of each minor that was out in November
+2026, the last pre-release before a major version, and what the registry has today, pre-releases included.
 """
 
 from __future__ import annotations

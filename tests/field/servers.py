@@ -1,4 +1,4 @@
-"""The list of real servers: which version of which package, and what it wants to be started with."""
+"""Lists real servers: which version of which package, and what it wants to be started with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Way = Literal["package", "program", "folder"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server as it is deployed: a package of a registry, a program of a package that has several, or the project
+    """Is one server as it is deployed: a package of a registry, a program of a package that has several, or the project
     folder that its source distribution holds.
 
     `program` is what starts it by hand: a console script, or a module after `-m`. `bounds` are the requirements that
@@ -35,17 +35,17 @@ class Server:
 
     @property
     def project(self) -> str:
-        """A name that homeport takes for its project."""
+        """Returns a name that homeport takes for its project."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     @property
     def requirement(self) -> str:
-        """What the registry's own client installs."""
+        """Returns what the registry's own client installs."""
         return f"{self.name}{'==' if self.registry == 'pypi' else '@'}{self.version}"
 
 
 def listed() -> list[Server]:
-    """Every server of the list in its order, once for each way in."""
+    """Returns every server of the list in its order, once for each way in."""
     registries = tomllib.loads(LIST.read_text())
     return [
         Server(

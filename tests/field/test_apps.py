@@ -1,4 +1,6 @@
-"""Servers that are web apps, or that are started as such: what guards them by hand guards them here, and paths stay."""
+"""Tests servers that are web apps, or that are started as such: what guards them by hand guards them here, and paths
+stay.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a person would run is found by the first deploy without a configuration: the root, the program, the source."""
+"""Tests that what a person would run is found by the first deploy without a configuration: the root, the program, the
+source.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ import pytest
 
 from tests.field.conftest import Deploy, Refuse, Served, written
 from tests.support import Platform, require
+
+# Each is a deploy; tests/config and tests/pipeline have what is found, and why.
+pytestmark = pytest.mark.whole
 
 SERVER = """
     from mcp.server import MCPServer

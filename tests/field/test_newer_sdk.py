@@ -1,4 +1,4 @@
-"""An SDK that is newer than every version that homeport was tried with: a package that says so, and little else."""
+"""Tests an SDK that is newer than all that homeport was tried with: a package that says so, and little else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker is the process that a person would start: its time, environment, programs and folders."""
+"""Tests that a worker is the process that a person would start: its time, environment, programs and folders."""
 
 from __future__ import annotations
 

@@ -1,10 +1,15 @@
-"""What a person would start is what is served: a file, a module or a console script, run as the program it is."""
+"""Tests that what a person would start is what is served: a file, a module or a console script, run as the program it
+is.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.field.conftest import Deploy, Refuse
+
+# Each is a deploy; tests/runtime/takeover has what the runtime does with them.
+pytestmark = pytest.mark.whole
 
 # A low-level server that is made inside a function, as in mcp-server-time, -git and -fetch.
 INSIDE_A_FUNCTION = """

@@ -1,4 +1,4 @@
-"""A part of `make field`: real servers from PyPI and npm, each a kind of its own."""
+"""Runs a part of `make field`: real servers from PyPI and npm, each a kind of its own."""
 
 from __future__ import annotations
 

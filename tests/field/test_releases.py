@@ -1,4 +1,4 @@
-"""A server that only one process can be, and one that has nothing to offer."""
+"""Tests a server that only one process can be, and one that has nothing to offer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of `make sdk-matrix`: SDKs of 2025, as the lock files of that year have them."""
+"""Runs a part of `make sdk-matrix`: SDKs of 2025, as the lock files of that year have them."""
 
 from __future__ import annotations
 

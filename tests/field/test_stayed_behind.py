@@ -1,4 +1,6 @@
-"""What is on the developer's disk and in their shell, and not where the server runs: it comes along, or it is said."""
+"""Tests what is on the developer's disk and in their shell, and not where the server runs: it comes along, or it is
+said.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,9 @@ import pytest
 from tests.command_line import Command
 from tests.field.conftest import written
 from tests.support import ROOT, CommandFailedError, Platform
+
+# Each is a deploy; tests/findings has what is told.
+pytestmark = pytest.mark.whole
 
 SERVER = """
     import os

@@ -13,7 +13,9 @@ Make = Callable[..., Project]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """`make({path: text}, **fields)`: the project with these files, whose server is server.py."""
+    """Returns `make({path: text}, **fields)`, which writes these files and returns their project, whose server is
+    server.py.
+    """
 
     def made(files: dict[str, str], **fields: Any) -> Project:
         for name, text in files.items():

@@ -1,4 +1,4 @@
-"""How many examples there are: for `make test`, and with `--hypothesis-profile long`."""
+"""Sets how many examples there are: for `make test`, and with `--hypothesis-profile long`."""
 
 from hypothesis import HealthCheck, settings
 

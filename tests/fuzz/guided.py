@@ -1,4 +1,4 @@
-"""One fuzzer under atheris: `python -m tests.fuzz.guided MODULE:FUNCTION [OPTION OF LIBFUZZER]...`."""
+"""Runs one fuzzer under atheris: `python -m tests.fuzz.guided MODULE:FUNCTION [OPTION OF LIBFUZZER]...`."""
 
 from __future__ import annotations
 

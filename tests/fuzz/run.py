@@ -1,5 +1,5 @@
-"""Each fuzzer for long: `python -m tests.fuzz.run [SECONDS]`. Where atheris is installed (`uv pip install atheris`) it
-looks for inputs that reach more of the code; else hypothesis makes up many more examples.
+"""Runs each fuzzer for long: `python -m tests.fuzz.run [SECONDS]`. Where atheris is installed (`uv pip install
+atheris`) it looks for inputs that reach more of the code; else hypothesis makes up many more examples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> int:
 
 
 def fuzzers() -> list[str]:
-    """MODULE:FUNCTION of everything that takes made-up values."""
+    """Returns MODULE:FUNCTION of everything that takes made-up values."""
     found = []
     for file in sorted(FOLDER.glob("test_*.py")):
         module = importlib.import_module(f"tests.fuzz.{file.stem}")
@@ -33,7 +33,7 @@ def fuzzers() -> list[str]:
 
 
 def run(name: str, seconds: int) -> bool:
-    """A process of its own: atheris ends it. What it has found is in its output."""
+    """Runs a fuzzer as a process of its own, since atheris ends it, and returns its output, which has what it found."""
     print(f"{name}: {seconds} s", flush=True)
     command = [sys.executable, "-m", "tests.fuzz.guided", name, f"-max_total_time={seconds}", "-verbosity=0"]
     return subprocess.run(command, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Archives that are uploaded, and those of commits: nothing of them lands outside of their folder."""
+"""Tests archives that are uploaded, and those of commits: nothing of them lands outside of their folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def places(around: Path) -> Path:
 def check_unpacked(
     data: io.BytesIO, spoilt: tuple[int, int] | None, unpack: Callable[[io.BytesIO, Path], object]
 ) -> None:
-    """With one byte spoilt, its place and its value, if that is given."""
+    """Unpacks an archive with one byte spoilt, its place and its value, if that is given."""
     archive = bytearray(data.getvalue())
     if spoilt is not None:
         archive[spoilt[0] % len(archive)] = spoilt[1]

@@ -1,4 +1,4 @@
-"""Files of a project: fastmcp.toml, .env, requirements.txt."""
+"""Tests files of a project: fastmcp.toml, .env, requirements.txt."""
 
 from __future__ import annotations
 

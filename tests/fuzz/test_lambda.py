@@ -1,4 +1,4 @@
-"""Events as AWS sends them with what strangers put into their requests, and messages between instances."""
+"""Tests events as AWS sends them with what strangers put into their requests, and messages between instances."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_an_app_answers_is_put_into_words_of_lambda(status: int, headers: l
 
 
 class Shelf:
-    """A table in memory, for the conditions that the mailbox has."""
+    """Is a table in memory, for the conditions that the mailbox has."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], dict[str, Value]] = {}

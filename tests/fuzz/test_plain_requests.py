@@ -1,4 +1,4 @@
-"""Requests that are read without h11, compared with what h11 makes of the same bytes."""
+"""Compares requests that are read without h11 with what h11 makes of the same bytes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 def by_h11(data: bytes) -> tuple[h11.Request, bytes]:
-    """The first request and its body."""
+    """Returns the first request and its body."""
     connection = h11.Connection(h11.SERVER)
     connection.receive_data(data)
     request = connection.next_event()

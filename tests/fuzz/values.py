@@ -14,12 +14,12 @@ JSON_VALUES = st.recursive(
 
 
 def objects(**fields: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
-    """JSON objects with some of these fields, each as it should be or anything else."""
+    """Returns JSON objects with some of these fields, each as it should be or anything else."""
     return st.fixed_dictionaries({}, optional={name: value | JSON_VALUES for name, value in fields.items()})
 
 
 def encoded(values: st.SearchStrategy[object]) -> st.SearchStrategy[bytes]:
-    """The values as JSON, now and then cut, nested deeply or changed by a byte; or any bytes."""
+    """Returns the values as JSON, now and then cut, nested deeply or changed by a byte; or any bytes."""
 
     def spoilt(text: bytes, at: int, byte: int) -> bytes:
         place = at % (len(text) + 1)

@@ -1,4 +1,4 @@
-"""One GitHub and one platform that is logged in to it, for all tests of push-to-deploy in this folder."""
+"""Runs one GitHub and one platform that is logged in to it, for all tests of push-to-deploy in this folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def webhook_url(platform: Platform) -> str:
 
 @pytest.fixture(autouse=True)
 def every_request_is_sound(github: FakeGitHub) -> Iterator[None]:
-    """Prism compares each request with GitHub's description."""
+    """Asserts that no request was refused by Prism, which compares each with GitHub's description."""
     yield
     refused = [one for one in github.asked if one.status in (400, 404, 422) and "prism" in one.detail]
     assert refused == []
@@ -58,7 +58,7 @@ def every_request_is_sound(github: FakeGitHub) -> Iterator[None]:
 
 @pytest.fixture
 def repository(github: FakeGitHub, tmp_path: Path) -> Path:
-    """A clone with the server in it, pushed as the only commit of main."""
+    """Makes a clone with the server in it, pushed as the only commit of main."""
     folder = tmp_path / "repository"
     shutil.copytree(SERVERS / "mcp2_lowlevel", folder)
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(folder))

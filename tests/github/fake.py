@@ -1,5 +1,5 @@
-"""A GitHub on loopback: git by git http-backend, the REST API by Prism from GitHub's own description, deliveries from
-GitHub's own examples with signatures by its own library. Only what needs memory is answered here.
+"""Runs a GitHub on loopback: git by git http-backend, the REST API by Prism from GitHub's own description, deliveries
+from GitHub's own examples with signatures by its own library. Only what needs memory is answered here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request to the REST API, and how it was answered."""
+    """Holds one request to the REST API, and how it was answered."""
 
     method: str
     path: str
@@ -57,7 +57,9 @@ class Asked:
 
 @dataclass(slots=True)
 class FakeGitHub:
-    """`repositories` has bare repositories as owner/name.git. `override` may answer a request of the API itself."""
+    """Is the GitHub: `repositories` has bare repositories as owner/name.git. `override` may answer a request of the API
+    itself.
+    """
 
     url: str
     repositories: Path
@@ -65,7 +67,7 @@ class FakeGitHub:
     node: environments.Node
     asked: list[Asked] = field(default_factory=list)
     override: Callable[[str, str], Answer | None] = lambda _method, _path: None
-    # Where an address answers that only the world's names lead to.
+    # Returns the loopback address at which a public URL answers.
     reach: Callable[[str], str] = lambda url: url
     archives: str = ""
     trusted: ssl.SSLContext | None = None
@@ -87,7 +89,7 @@ class FakeGitHub:
         return [one for one in self.asked if one.method == method and re.search(f"{ending}$", one.path)]
 
     def statuses(self, sha: str) -> list[tuple[str, str]]:
-        """State and description, in order."""
+        """Returns states and descriptions in their order."""
         found = self.requests("POST", f"/statuses/{sha}")
         return [(one.body["state"], one.body["description"]) for one in found if one.status < 400]
 
@@ -106,7 +108,7 @@ class FakeGitHub:
         return post(self.webhook, body, delivery_headers(event, signature) | headers, self.trusted)
 
     def push(self, repository: Path, *, before: str = "0" * 40, **fields: Any) -> dict[str, Any]:
-        """The payload that GitHub would send for what `repository` has pushed to main."""
+        """Returns the payload that GitHub would send for what `repository` has pushed to main."""
         payload = example("push", lambda found: found["ref"] == "refs/heads/master")
         sha = git(repository, "rev-parse", "HEAD")
         changed = git(repository, "show", "--name-only", "--format=", "HEAD").split()
@@ -143,7 +145,7 @@ class FakeGitHub:
         return status, {"Content-Type": kind}, content
 
     def _stored(self, kind: str, name: str) -> Answer:
-        """What the repository holds, as GitHub's API says it."""
+        """Returns what the repository holds, as GitHub's API says it."""
         folder = self.repositories / "repository.git"
         what, _, name = ("tarball", "", name) if kind == "tarball" else name.partition("/")
         try:
@@ -198,7 +200,7 @@ def delivery_headers(event: str, signature: str) -> dict[str, str]:
 def post(
     url: str, body: bytes, headers: dict[str, str], trusted: ssl.SSLContext | None = None
 ) -> tuple[int, dict[str, Any]]:
-    """Over TLS with `trusted`. Every name leads to this machine."""
+    """Posts over TLS if `trusted` is given. Every name leads to this machine."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     if trusted:
@@ -223,7 +225,7 @@ def _examples() -> str:
 
 
 def example(event: str, matches: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """GitHub's own example of a delivery."""
+    """Returns GitHub's own example of a delivery."""
     found = next(entry for entry in json.loads(_examples()) if entry["name"] == event)
     return next(payload for payload in found["examples"] if matches(payload))
 
@@ -273,7 +275,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _git(self, body: bytes) -> Answer:
-        """RFC 3875 for git http-backend; only with our token, as for a private repository."""
+        """Runs git http-backend (CGI, RFC 3875); only with our token, as for a private repository."""
         path, _, query = self.path.partition("?")
         self.github.git_requests.append(path)
         wanted = "Basic " + base64.b64encode(f"x-access-token:{self.github.token}".encode()).decode()
@@ -308,7 +310,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Archives(BaseHTTPRequestHandler):
-    """GitHub's other host, which has archives, and must not see our token."""
+    """Is GitHub's other host, which has archives, and must not see our token."""
 
     github: FakeGitHub
 
@@ -379,7 +381,7 @@ def _prism(node: environments.Node, folder: Path) -> Iterator[int]:
 
 
 def _used(description: dict[str, Any]) -> dict[str, Any]:
-    """The paths that are used, with the components that they lead to."""
+    """Returns the paths that are used, with the components that they lead to."""
     paths = {path: item for path, item in description["paths"].items() if PATHS.fullmatch(path)}
     components: dict[str, dict[str, Any]] = {}
     waiting: list[Any] = [paths]

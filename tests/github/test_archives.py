@@ -1,4 +1,4 @@
-"""Commits through GitHub's API are what a checkout is, and as hostile."""
+"""Tests that commits through GitHub's API are what a checkout is, and as hostile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def source(github: FakeGitHub) -> Repository:
 
 
 def files(root: Path) -> dict[str, tuple[str, bool]]:
-    """Path -> content, and whether it can be run."""
+    """Returns for each path its content, and whether it can be run."""
     found = {path.relative_to(root).as_posix(): path for path in root.rglob("*")}
     return {
         name: (str(path.readlink()) if path.is_symlink() else path.read_text(), bool(path.stat().st_mode & 0o100))

@@ -1,4 +1,4 @@
-"""The webhook by its public name: GitHub's deliveries come through a real Caddy, over TLS."""
+"""Tests the webhook by its public name: GitHub's deliveries come through a real Caddy, over TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commits by git: exactly the one that is asked for, with nobody told the token."""
+"""Tests commits by git: exactly the one that is asked for, with nobody told the token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTENER = '#!/bin/sh\necho "$@" >> "{log}"\nexec "{git}" "$@"\n'
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with the arguments of every git that runs."""
+    """Returns a file with the arguments of every git that runs."""
     log, folder = tmp_path / "arguments", tmp_path / "bin"
     folder.mkdir()
     (folder / "git").write_text(LISTENER.format(log=log, git=shutil.which("git")))

@@ -1,4 +1,4 @@
-"""GitHub's limits, and hosts that are not GitHub's."""
+"""Tests GitHub's limits, and hosts that are not GitHub's."""
 
 from __future__ import annotations
 

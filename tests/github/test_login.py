@@ -1,4 +1,4 @@
-"""login, logout, whoami, and the device flow."""
+"""Tests login, logout, whoami, and the device flow."""
 
 from __future__ import annotations
 

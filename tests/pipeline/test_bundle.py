@@ -1,4 +1,4 @@
-"""Bundles: named by content, complete or not there."""
+"""Tests bundles: they are named by content, and complete or not there."""
 
 from __future__ import annotations
 

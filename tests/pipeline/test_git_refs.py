@@ -1,4 +1,4 @@
-"""Branches that have moved since they were locked."""
+"""Tests branches that have moved since they were locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the Python that was asked for."""
+"""Tests how the Python that was asked for is found."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_absent_python_lists_those_present(tmp_path: Path) -> None:
 
 @pytest.fixture
 def pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pyenv with a Python 3.66.1 that uv does not find, as behind shims that refuse to run."""
+    """Makes a pyenv with a Python 3.66.1 that uv does not find, as behind shims that refuse to run."""
     python = tmp_path / "pyenv/versions/3.66.1/bin/python3"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\necho \'["{python}", "3.66.1", "macosx-11.0-universal2", "arm64"]\'\n')

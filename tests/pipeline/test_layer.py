@@ -1,4 +1,4 @@
-"""Locks become folders of packages."""
+"""Tests that locks become folders of packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requirements become exact versions, once."""
+"""Tests that requirements become exact versions, once."""
 
 from __future__ import annotations
 

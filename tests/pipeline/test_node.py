@@ -1,4 +1,4 @@
-"""Packages of npm in a layer, and what a build script makes of a project."""
+"""Tests packages of npm in a layer, and what a build script makes of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project itself as a package."""
+"""Tests the project itself as a package."""
 
 from __future__ import annotations
 

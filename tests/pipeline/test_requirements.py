@@ -1,4 +1,4 @@
-"""Where requirements come from, and what a requirements.txt may say."""
+"""Tests where requirements come from, and what a requirements.txt may say."""
 
 from __future__ import annotations
 

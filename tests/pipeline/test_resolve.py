@@ -1,4 +1,4 @@
-"""Resolution by uv itself, from the project's own files."""
+"""Tests resolution by uv itself, from the project's own files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def workspace(folder: Path) -> None:
-    """A member with the name of a package of PyPI (case field-02)."""
+    """Makes a workspace whose member has the name of a package of PyPI."""
     write(
         folder,
         {

@@ -1,4 +1,4 @@
-"""The runtime's copies."""
+"""Tests the runtime's copies."""
 
 from __future__ import annotations
 

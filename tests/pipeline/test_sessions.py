@@ -1,4 +1,4 @@
-"""Whether the code of a server decides that it has sessions."""
+"""Tests whether the code of a server decides that it has sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app part of a bundle."""
+"""Tests the app part of a bundle."""
 
 from __future__ import annotations
 

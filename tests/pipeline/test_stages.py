@@ -1,4 +1,4 @@
-"""What is told of the stages."""
+"""Tests what is told of the stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""uv as a process: its reasons, shortened, and its end when we are interrupted."""
+"""Tests uv as a process: its reasons, shortened, and its end when we are interrupted."""
 
 from __future__ import annotations
 

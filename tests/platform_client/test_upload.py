@@ -184,7 +184,7 @@ def test_wrong_descriptions_do_not_show_values(into: Path, description: object) 
 
 
 def refused(archive: io.BytesIO, into: Path) -> None:
-    """Before anything is written."""
+    """Asserts that an archive is refused before anything is written."""
     with pytest.raises(InputError):
         unpack_project(archive, into)
     assert not any(path.is_file() for path in into.rglob("*"))

@@ -1,4 +1,4 @@
-"""Commands of one version, a platform of another."""
+"""Tests commands of one version with a platform of another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ..support import ROOT, CommandFailedError, Platform
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, version: str, api: int = API_VERSION) -> None:
-    """Any platform is asked in vain but for its version."""
+    """Lets every platform answer with this version, whatever it is asked."""
     monkeypatch.setattr(PlatformClient, "_request", lambda *_: {"version": version, "api": api, "pid": 1})
     monkeypatch.setattr(PlatformClient, "stop", lambda _: pytest.fail("it was stopped"))
 
@@ -88,7 +88,7 @@ def test_an_older_platform_here_with_another_api_is_not_looked_at(
 
 @pytest.fixture
 def older(tmp_path: Path) -> Iterator[Platform]:
-    """A platform of an earlier version, which runs."""
+    """Is a platform of an earlier version, which runs."""
     platform, code = Platform(tmp_path / "home"), tmp_path / "code"
     shutil.copytree(ROOT / "platform_cli", code / "platform_cli")
     version = code / "platform_cli" / "__init__.py"

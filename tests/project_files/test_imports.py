@@ -1,4 +1,4 @@
-"""Requirements guessed from imports."""
+"""Tests requirements that are guessed from imports."""
 
 from __future__ import annotations
 

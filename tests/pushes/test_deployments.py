@@ -1,4 +1,4 @@
-"""Links and deployments, wherever they are kept: SQLite at home, DynamoDB on AWS."""
+"""Tests links and deployments, wherever they are kept: SQLite at home, DynamoDB on AWS."""
 
 from __future__ import annotations
 

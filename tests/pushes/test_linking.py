@@ -1,4 +1,4 @@
-"""Unlinking a repository ends its previews."""
+"""Tests that unlinking a repository ends its previews."""
 
 from __future__ import annotations
 

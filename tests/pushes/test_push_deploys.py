@@ -1,4 +1,4 @@
-"""What the branch stands at decides, and `block_breaking` whether a breaking change fails a check."""
+"""Tests that what the branch stands at decides, and `block_breaking` whether a breaking change fails a check."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BEFORE = {"tools": [{"name": "add"}]}
 
 
 class Repositories:
-    """One, whose refs stand where `refs` says; its commits hold a server and `config`."""
+    """Holds one repository, whose refs stand where `refs` says; its commits hold a server and `config`."""
 
     def __init__(self, refs: dict[str, str], config: str = "") -> None:
         self._refs = refs
@@ -60,7 +60,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SQLi
 def work(
     kept: tuple[SQLiteLinks, SQLiteDeployments], request: DeploymentRequest, source: Any, tmp_path: Path
 ) -> tuple[list[Deployment], list[str]]:
-    """What became of it, and which projects were destroyed. What is deployed offers no tool."""
+    """Returns what became of a push, and which projects were destroyed. What is deployed offers no tool."""
     links, deployments = kept
     destroyed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Whose deliveries are read, how far, and what is answered when they cannot be kept."""
+"""Tests whose deliveries are read, how far, and what is answered when they cannot be kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOOK = 7
 
 
 class Stub:
-    """One webhook is known, whatever signs its deliveries, and nothing can be kept."""
+    """Knows one webhook, whatever signs its deliveries, and cannot keep anything."""
 
     def known(self, hook_id: int) -> list[int]:
         return [1] if hook_id == HOOK else []
@@ -32,7 +32,7 @@ class Stub:
 
 
 def ask(chunks: int, hook: int = HOOK, method: str = "POST") -> tuple[int, int]:
-    """The status, and how many of `chunks` of a megabyte were read; their length is not told."""
+    """Returns the status, and how many of `chunks` of a megabyte were read; their length is not told."""
     read = 0
 
     async def body() -> AsyncIterator[bytes]:

@@ -33,7 +33,7 @@ JSON = dict[str, Any]
 
 @cache
 def python_with(*requirements: str) -> str:
-    """The interpreter of an environment with these requirements and uvicorn, made once and kept across runs."""
+    """Returns the interpreter of an environment with these requirements and uvicorn, made once and kept across runs."""
     chosen = os.environ.get("HOMEPORT_TEST_CACHE")
     root = Path(chosen) if chosen else platformdirs.user_cache_path("homeport-tests")
     root.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def python_with(*requirements: str) -> str:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What `condition` answers once that is true; fails after a deadline."""
+    """Returns what `condition` answers once that is true; it fails after a deadline."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         answer = condition()
@@ -78,7 +78,7 @@ def call(tool: str, request_id: object = 1, token: object = None, **arguments: o
 
 @dataclass
 class Reply:
-    """An HTTP answer that is read as it comes."""
+    """Is an HTTP answer that is read as it comes."""
 
     raw: http.client.HTTPResponse
     _body: bytes | None = field(default=None)
@@ -91,7 +91,7 @@ class Reply:
         return self.raw.headers.get(name) or ""
 
     def event(self) -> tuple[str, str]:
-        """The next event: its name and its data. Comments are passed over."""
+        """Returns the next event, its name and its data. Comments are passed over."""
         name, data = "message", ""
         for line in self.raw:
             text = line.decode().rstrip("\r\n")
@@ -108,7 +108,7 @@ class Reply:
         return answer
 
     def rpc(self) -> JSON:
-        """The response, wherever it is."""
+        """Returns the response, wherever it is."""
         if not self.header("content-type").startswith("text/event-stream"):
             answer: JSON = json.loads(self.raw.read())
             return answer
@@ -133,7 +133,7 @@ class Served:
 
     @contextmanager
     def request(self, method: str, path: str, body: object = None, headers: JSON | None = None) -> Iterator[Reply]:
-        """One request on a connection of its own, which is closed at the end."""
+        """Sends one request on a connection of its own, which is closed at the end."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)) as connection:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body)
             connection.request(method, path, data, {**BOTH, **(headers or {})})
@@ -141,7 +141,7 @@ class Served:
                 yield Reply(raw)
 
     def post(self, body: object, headers: JSON | None = None) -> JSON:
-        """The response to one message at /mcp."""
+        """Returns the response to one message at /mcp."""
         with self.request("POST", "/mcp", body, headers) as reply:
             return reply.rpc()
 

@@ -1,4 +1,4 @@
-"""`served.py JSON`: one server under uvicorn on a free port, which is printed once it is ready."""
+"""Serves one server under uvicorn on a free port, which is printed once it is ready: `served.py JSON`."""
 
 from __future__ import annotations
 

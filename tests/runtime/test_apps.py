@@ -1,4 +1,4 @@
-"""ASGI apps of people's own: where their MCP endpoints are, who guards them, and what else is theirs."""
+"""Tests ASGI apps of people's own: where their MCP endpoints are, who guards them, and what else is theirs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Inspect = Callable[..., JSON]
 
 @pytest.fixture
 def inspect(workers: Workers) -> Inspect:
-    """The contract that an inspection tells; fails with what was said instead."""
+    """Returns a function that inspects a server and returns its contract; it fails with what was said instead."""
 
     def ask(source: str, python: str, **manifest: object) -> JSON:
         worker = workers.start(source, python, mode="inspect", manifest={"object": "app", **manifest})
@@ -29,7 +29,7 @@ def inspect(workers: Workers) -> Inspect:
 
 
 def ask(worker: Worker, path: str, body: JSON, **headers: str) -> tuple[int, Any]:
-    """The status, and the response or the text."""
+    """Returns the status, and the response or the text."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     with worker.request("POST", path, body, sent) as reply:
         if reply.status != 200:
@@ -48,7 +48,7 @@ def names(contract: JSON) -> list[str]:
 
 
 def say_over_sse(worker: Worker, *messages: JSON, stream: str = "/sse", **headers: str) -> list[JSON]:
-    """What a client of HTTP+SSE hears for its requests."""
+    """Returns what a client of HTTP+SSE hears for its requests."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     with worker.request("GET", stream, headers={"accept": "text/event-stream", **sent}) as reply:
         assert reply.status == 200, reply.raw.read()

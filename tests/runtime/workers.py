@@ -54,7 +54,7 @@ def make_bundle(
     start_timeout_s: float = DEADLINE_S,
     memory_mb: int = 4096,
 ) -> Path:
-    """A bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
+    """Makes a bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
     app, work = folder / "bundle" / "app", folder / "work"
     for root in (app, work):
         for name, text in files.items():
@@ -92,7 +92,7 @@ def make_job(bundle: Path, python: str, mode: str = "serve", **changes: object) 
 
 
 def records_in(path: Path) -> list[JSON]:
-    """The records in a worker's output, whole lines only; what is no record is given as its text."""
+    """Returns the records in a worker's output, whole lines only; what is no record is given as its text."""
     lines = path.read_bytes().decode("utf-8", "replace").split("\n")[:-1]
     return [json.loads(line[1:]) if line.startswith("\x1e") else {"plain": line} for line in lines if line]
 
@@ -109,7 +109,9 @@ class Worker(Served):
         self.control.sendall(json.dumps(order).encode() + b"\n")
 
     def event(self) -> JSON:
-        """What the worker says next, but for its signs of life; `{"event": "gone"}` when it has closed its end."""
+        """Returns what the worker says next, but for its signs of life; `{"event": "gone"}` when it has
+        closed its end.
+        """
         while line := self._answers.readline():
             answer: JSON = json.loads(line)
             if answer["event"] != "load":
@@ -128,7 +130,7 @@ class Worker(Served):
         return self
 
     def call(self, tool: str, headers: JSON | None = None, **arguments: object) -> Any:
-        """The text that a tool answers, over /mcp."""
+        """Returns the text that a tool answers over /mcp."""
         params = {"name": tool, "arguments": arguments}
         answer = self.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, headers)
         assert "result" in answer, answer
@@ -138,12 +140,12 @@ class Worker(Served):
         return records_in(self.out)
 
     def record(self, matches: Callable[[JSON], object]) -> JSON:
-        """The first record that matches, once it is written."""
+        """Returns the first record that matches, once it is written."""
         found: list[JSON] = wait_for(lambda: [record for record in self.records() if matches(record)])
         return found[0]
 
     def calls(self, count: int = 1) -> list[JSON]:
-        """The call records, once there are as many."""
+        """Returns the call records, once there are as many."""
         found: list[JSON] = wait_for(
             lambda: [c] if len(c := [r["call"] for r in self.records() if "call" in r]) >= count else None
         )[0]
@@ -161,7 +163,9 @@ EXCHANGES: dict[socket.socket, tuple[socket.socket, socket.socket]] = {}
 
 
 def serving_sockets(listener: socket.socket | None) -> tuple[socket.socket, ...]:
-    """What a worker on this listener is given: the socket, and the exchange of connections that belongs to it."""
+    """Returns what a worker on this listener is given: the socket, and the exchange of connections that
+    belongs to it.
+    """
     if listener is None:
         return ()
     if listener not in EXCHANGES:
@@ -177,7 +181,7 @@ def close_serving_sockets(listener: socket.socket) -> None:
 def start_process(
     job: JSON, python: str, listener: socket.socket | None = None, environment: Mapping[str, str] = QUIET
 ) -> Worker:
-    """A plain worker process for `job`. With a listener it serves, else it inspects."""
+    """Starts a plain worker process for `job`. With a listener it serves, else it inspects."""
     ours, theirs = socket.socketpair()
     ours.settimeout(DEADLINE_S)
     handed = [theirs.fileno(), *(sock.fileno() for sock in serving_sockets(listener))]
@@ -227,7 +231,9 @@ class Workers:
         manifest: JSON | None = None,
         **job: object,
     ) -> Worker:
-        """A worker of this source, told its job. `job` changes the job, `manifest` what `make_bundle` takes."""
+        """Starts a worker of this source, and tells it its job. `job` changes the job, `manifest` what `make_bundle`
+        takes.
+        """
         sources = {"server.py": files} if isinstance(files, str) else files
         bundle = bundle or make_bundle(self._folder(), sources, **(manifest or {}))
         if mode == "serve":
@@ -240,7 +246,7 @@ class Workers:
         return self.start(files, python, **options).serving()
 
     def kind(self, kind: str, **options: Any) -> Worker:
-        """The test server of this kind, serving."""
+        """Serves the test server of this kind."""
         return self.serve(kind_source(kind), python_with(REQUIREMENTS[kind]), **options)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from platform_cli.secrets.key import create_key, key_file, load_key, usable_keyr
 
 
 class Kept:
-    """A keyring in memory."""
+    """Is a keyring in memory."""
 
     def __init__(self) -> None:
         self.entries: dict[tuple[str, str], str] = {}

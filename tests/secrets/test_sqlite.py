@@ -20,7 +20,7 @@ VALUE = "unique-6f1f0c2e-value"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """The keyring of whoever runs the tests is left alone."""
+    """Returns a home, and leaves the keyring of whoever runs the tests alone."""
     monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
     return Home(tmp_path)
 

@@ -27,7 +27,7 @@ Opened = Callable[[str], AbstractAsyncContextManager[Ask]]
 
 
 class RefusedError(Exception):
-    """The server answered with an HTTP error."""
+    """Says that the server answered with an HTTP error."""
 
 
 @asynccontextmanager
@@ -102,7 +102,9 @@ async def sse(url: str) -> AsyncIterator[Ask]:
 
 
 def sdk(mode: str) -> Opened:
-    """The SDK's client on /mcp: with a session in the mode `legacy`, without one in that of a later version."""
+    """Connects the SDK's client to /mcp: with a session in the mode `legacy`, without one in that of a
+    later version.
+    """
 
     @asynccontextmanager
     async def opened(url: str) -> AsyncIterator[Ask]:

@@ -1,4 +1,6 @@
-"""What befalls a platform while clients ask: releases change, processes are killed, workers sleep, connections idle."""
+"""Does to a platform what befalls it while clients ask: releases change, processes are killed, workers sleep,
+connections idle.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,13 @@ from tests.support import Platform
 from .load import Load
 from .project import Project
 
-# A rollback after so many redeploys.
+# The number of redeploys after which there is a rollback.
 ROLLBACK_EVERY = 10
 # The shortest that can be configured, and seconds around the moment at which a worker then goes to sleep: it looks
 # twice a second.
 IDLE_S = 1
 AROUND_SLEEP_S = (0.9, 1.8)
-# Connections that are opened, and asked on, at the same time.
+# The number of connections that are opened, and asked on, at the same time.
 AT_ONCE = 100
 IDLE_ANSWER_S = 60.0
 Item = TypeVar("Item")
@@ -37,7 +39,7 @@ HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class WrongReleaseError(Exception):
-    """A command returned, and another release than the one that it named answered."""
+    """Says that a command returned, and another release than the one that it named answered."""
 
 
 def redeploys(projects: Sequence[Project], count: int) -> list[float]:
@@ -58,7 +60,9 @@ def redeploys(projects: Sequence[Project], count: int) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """At `begun` the processes of the kind `what` were killed, at `gone` they had ended, at `back` all answered."""
+    """Holds a kill: at `begun` the processes of the kind `what` were killed, at `gone` they had ended, at `back` all
+    answered.
+    """
 
     what: str
     begun: float
@@ -67,7 +71,7 @@ class Kill:
 
 
 def kills(platform: Platform, projects: Sequence[Project], count: int) -> list[Kill]:
-    """SIGKILL, each kind of process in its turn."""
+    """Kills each kind of process in its turn (SIGKILL)."""
     return [_killed(platform, projects, what) for what in islice(cycle(VICTIMS), count)]
 
 
@@ -92,7 +96,7 @@ def _a_worker(platform: Platform) -> set[int]:
 
 
 def _below(pids: set[int], running: Mapping[int, int]) -> set[int]:
-    """What ends a moment later than they do, since it is in their rooms."""
+    """Returns the processes below them, which end a moment later than they do, since they are in their rooms."""
     children = {pid for pid, parent in running.items() if parent in pids}
     return children | _below(children, running) if children else children
 
@@ -138,15 +142,15 @@ def wakes(load: Load, count: int) -> int:
 
 
 def wait_for_count(counted: Callable[[], int], count: int) -> None:
-    """However long it takes, as long as it goes on."""
+    """Waits for a count, however long it takes, as long as it goes on."""
     while (before := counted()) < count:
         wait_for(lambda before=before: counted() > before)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Of `opened` connections `closed` had been closed by the platform before anything was asked on them; of the rest
-    `answered` were answered.
+    """Counts idle connections: of `opened` ones `closed` had been closed by the platform before anything was asked on
+    them; of the rest `answered` were answered.
     """
 
     opened: int
@@ -180,7 +184,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def _connected(port: int) -> Connection:
-    """A connection on which one request has been answered, as pools of clients keep it."""
+    """Opens a connection on which one request has been answered, as pools of clients keep it."""
     connection = await asyncio.open_connection("127.0.0.1", port)
     await _answers(*connection)
     return connection

@@ -1,4 +1,6 @@
-"""Many clients that ask until they are told to stop: each answer is checked, and each request that is lost is told."""
+"""Runs many clients that ask until they are told to stop: each answer is checked, and each request that is lost is
+told.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,13 @@ from dataclasses import dataclass, field
 from .clients import Opened
 
 PAUSE_S = 0.05
-# What a stopped load has to come to its end, one answer included.
+# The seconds that a stopped load has to come to its end, one answer included.
 END_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A client of the kind `kind`, of the project at `url`."""
+    """Is a client of the kind `kind`, of the project at `url`."""
 
     kind: str
     url: str
@@ -27,7 +29,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A request without its answer; the times are of the monotonic clock."""
+    """Is a request without its answer; the times are of the monotonic clock."""
 
     kind: str
     begun: float
@@ -37,7 +39,7 @@ class Lost:
 
 @dataclass
 class Load:
-    """`pause` gives the seconds between two requests of one client. Used as a context manager.
+    """Runs the clients; `pause` gives the seconds between two requests of one client. It is a context manager.
 
     `answered` and `closed` count by kind: answers, and streams that the server ended while nothing was asked on them.
     `lives` are those of the workers that answered, each with its project's URL.
@@ -92,7 +94,7 @@ class Load:
 
 
 def reason(error: BaseException) -> str:
-    """The first of what a group of exceptions is made of."""
+    """Returns the first of what a group of exceptions is made of."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return repr(error)

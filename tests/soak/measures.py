@@ -1,4 +1,4 @@
-"""What a platform holds on to: processes, descriptors, memory, and what lies on disk."""
+"""Measures what a platform holds on to: processes, descriptors, memory, and what lies on disk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ MB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`memory_mb` is what the processes have for themselves and their share of the rest (PSS), `home_mb` without the
-    logs, which have a bound of their own; `temporary` counts the entries in the folder for temporary files.
+    """Holds one measurement: `memory_mb` is what the processes have for themselves and their share of the rest (PSS),
+    `home_mb` is without the logs, which have a bound of their own; `temporary` counts the entries in the folder for
+    temporary files.
     """
 
     processes: int
@@ -61,7 +62,7 @@ def _pss_mb(pid: int) -> float:
 
 
 def _files(home: Path) -> Iterable[int]:
-    """The bytes of each file on disk."""
+    """Yields the bytes of each file on disk."""
     for folder, _, names in os.walk(home):
         if Path(folder).name == "logs":
             continue

@@ -1,4 +1,4 @@
-"""What is deployed: a server whose answers say in which life of a worker they were made."""
+"""Deploys a server whose answers say in which life of a worker they were made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add(a: int, b: int) -> str:
 
 @dataclass
 class Project:
-    """`url` is where it is once it was deployed."""
+    """Is the project; `url` is where it is once it was deployed."""
 
     platform: Platform
     name: str
@@ -46,7 +46,7 @@ class Project:
         return project
 
     def deploy(self) -> str:
-        """The release that it serves then: another one each time."""
+        """Deploys another release each time, and returns the one that it serves then."""
         (self.folder / "server.py").write_text(f"{SERVER}# {next(VERSIONS)}\n")
         answer = self.platform.deploy(self.folder, name=self.name)
         self.url = answer.url

@@ -1,4 +1,4 @@
-"""What a soak found, beside what it should: as Markdown, fit for the docs."""
+"""Writes what a soak found, beside what it should, as Markdown that is fit for the docs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .faults import NEED_A_START, VICTIMS, Idle, Kill
 from .load import Load, Lost
 from .measures import Measure
 
-# At the end there may be so much more than at the beginning.
+# The factor by which the end may have more than the beginning.
 MAY_GROW = 1.25
-# Descriptors, files and entries of which some come and go.
+# The number of descriptors, files and entries by which the end may have more, since some come and go.
 MAY_COME = 20
 
 
@@ -27,7 +27,9 @@ class Counts:
 
 @dataclass
 class Report:
-    """`loads` and `measures` are in the order in which they were made; `redeploys` are seconds."""
+    """Holds what a soak found: `loads` and `measures` are in the order in which they were made; `redeploys` are
+    seconds.
+    """
 
     counts: Counts
     loads: dict[str, Load] = field(default_factory=dict)
@@ -84,14 +86,14 @@ class Report:
                 yield fault, one, self._place(one)
 
     def _place(self, lost: Lost) -> str:
-        """Where a request was when it was lost."""
+        """Returns where a request was when it was lost."""
         met = [kill for kill in self.kills if lost.begun <= kill.back and lost.ended >= kill.begun]
         if any(kill.what in ("worker", "all") and lost.begun <= kill.gone for kill in met):
             return INSIDE
         return DOWN if any(kill.what in NEED_A_START for kill in met) else FAILED
 
     def _grown(self) -> Iterator[str]:
-        """What the end has too much of."""
+        """Returns what the end has too much of."""
         first, last = self.measures["beginning"], self.measures["end"]
         for one in fields(Measure):
             if getattr(last, one.name) > max(getattr(first, one.name) * MAY_GROW, getattr(first, one.name) + MAY_COME):

@@ -1,4 +1,4 @@
-"""A short part of `make soak`."""
+"""Runs a short part of `make soak`."""
 
 from __future__ import annotations
 

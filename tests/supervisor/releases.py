@@ -47,7 +47,7 @@ def release_of(tmp_path: Path, modules: tuple[str, ...], **environment: str) -> 
 
 
 def release_with(tmp_path: Path, source: str, modules: tuple[str, ...] = (), **environment: str) -> RunnableRelease:
-    """One that serves `source`."""
+    """Returns a release that serves `source`."""
     (app := tmp_path / "bundle" / "app").mkdir(parents=True)
     (app / "server.py").write_text(source)
     manifest = {

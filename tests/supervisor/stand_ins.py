@@ -32,7 +32,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def has_ended(process: Path) -> bool:
-    """Whether the process whose folder in /proc this is has ended, even if nobody has asked how."""
+    """Tells whether the process whose folder in /proc this is has ended, even if nobody has asked how."""
     try:
         return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -41,8 +41,8 @@ def has_ended(process: Path) -> bool:
 
 @dataclass(eq=False)
 class StandIn:
-    """`told` are the orders that it got. It does what it is told, unless it `fails` or `crashes` where it would have
-    accepted.
+    """Is a worker that does what it is told, unless it `fails` or `crashes` where it would have accepted. `told` are
+    the orders that it got.
     """
 
     release: RunnableRelease
@@ -80,8 +80,9 @@ class StandIn:
 
 
 class StandIns:
-    """A launcher of them: `all` that it has started. A release, by its number, whose entry in `fails` returns a message
-    does not come up."""
+    """Launches stand-ins: `all` that it has started. A release, by its number, whose entry in `fails` returns a message
+    does not come up.
+    """
 
     def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self.all: list[StandIn] = []
@@ -113,8 +114,11 @@ class StandIns:
         serving.add_done_callback(self._serving.discard)
         return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())
 
+    def adopt(self, launched: Launched, _place: str) -> Launched:
+        return launched
+
     def keep(self, _used: Iterable[RunnableRelease]) -> None:
-        """There are no zygotes."""
+        """Does nothing, since there are no zygotes."""
 
     async def close(self) -> None:
         for each in self.running:
@@ -126,7 +130,7 @@ class StandIns:
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path, workers: StandIns) -> AsyncIterator[Service]:
-    """A service whose socket is open, with `workers`; it is closed at the end."""
+    """Opens a service with `workers`, whose socket is open; it is closed at the end."""
     port, listener = open_new_listener(())
     service = Service(folder / "project", "p", port, "00", workers, Parking(100), DescriptorStore())
     service.open(listener)

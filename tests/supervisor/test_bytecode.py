@@ -1,4 +1,4 @@
-"""A layer's bytecode is compiled beside everything else, once, and no longer than its platform lives."""
+"""Tests that a layer's bytecode is compiled beside everything else, once, and no longer than its platform lives."""
 
 from __future__ import annotations
 

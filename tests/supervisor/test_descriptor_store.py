@@ -1,4 +1,4 @@
-"""What a control plane asks its master to keep, and what the next one is given."""
+"""Tests what a control plane asks its master to keep, and what the next one is given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from platform_cli.supervisor.descriptor_store import DescriptorStore
 from platform_cli.supervisor.store_messages import Kept, inheritance
 
 DEADLINE_S = 60.0
-# More than are on their way at a time.
+# The number is larger than that of descriptors which may be on their way at a time.
 MANY = 2000
 
 
@@ -30,7 +30,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def kept_after(say: Callable[[DescriptorStore], None]) -> dict[str, Kept]:
-    """What a master keeps when a control plane has said all that it had to."""
+    """Returns what a master keeps when a control plane has said all that it had to."""
     ours, theirs = socket.socketpair()
     master = Master(lock=-1)
     listening = threading.Thread(target=master._listen, args=(theirs,))

@@ -1,4 +1,4 @@
-"""Connections wait while no worker runs, and wake one."""
+"""Tests that connections wait while no worker runs, and wake one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Connected = Callable[[], tuple[socket.socket, socket.socket]]
 
 @pytest.fixture
 def connected() -> Iterator[Connected]:
-    """`connected()`: a client's end and a worker's end of a connection."""
+    """Returns `connected()`, which makes a client's end and a worker's end of a connection."""
     sockets: list[socket.socket] = []
 
     def connect() -> tuple[socket.socket, socket.socket]:
@@ -38,7 +38,7 @@ def connected() -> Iterator[Connected]:
 
 
 def run(work: Callable[[Exchange, asyncio.Event], Awaitable[None]], store: DescriptorStore | None = None) -> None:
-    """`work` with an exchange that is watched; the event is set by a request."""
+    """Runs `work` with an exchange that is watched; the event is set by a request."""
 
     async def main() -> None:
         kept = KeptProject(store or DescriptorStore(), "tested")

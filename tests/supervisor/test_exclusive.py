@@ -1,4 +1,4 @@
-"""What a server says that cannot run beside another one, and who makes room for it."""
+"""Tests what a server says that cannot run beside another one, and who makes room for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Service:
 
 
 def outcome(services: list[Service], reason: str) -> list[list[bool]]:
-    """Which services were paused at each try. The work never succeeds while one runs; raises what it raises."""
+    """Returns which services were paused at each try. The work never succeeds while one runs; what it
+    raises is raised.
+    """
     tries: list[list[bool]] = []
 
     async def work() -> None:

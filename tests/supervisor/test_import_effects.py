@@ -1,4 +1,4 @@
-"""What a zygote finds of its layer when it loads it: threads that stay, and variables that were looked at."""
+"""Tests what a zygote finds of its layer when it loads it: threads that stay, and variables that were looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server printed before its end is part of the reason."""
+"""Tests that what a server printed before its end is part of the reason."""
 
 from __future__ import annotations
 

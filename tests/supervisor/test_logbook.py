@@ -1,4 +1,4 @@
-"""A project's log: records in files that rotate, read while they are written."""
+"""Tests a project's log: records in files that rotate, read while they are written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(log: LogBook, *texts: str) -> None:
 
 
 async def written(log: LogBook, *texts: str) -> None:
-    """What came together is written together, in the loop's next turn."""
+    """Returns what was written; what came together is written together, in the loop's next turn."""
     write(log, *texts)
     await asyncio.sleep(0)
 
@@ -71,7 +71,7 @@ def test_lines_that_found_no_room_are_counted(log: LogBook) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
         try:
             await written(log, *(f"{number} {'x' * 100_000}" for number in range(12)))
-            # What says so still fits, the next line does not.
+            # The record of the full disk still fits, the next line does not.
             await written(log, "x" * 100_000)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

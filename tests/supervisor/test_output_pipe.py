@@ -14,7 +14,7 @@ DEADLINE_S = 60.0
 
 
 def read_all(written: list[bytes], *, amid: bool = False) -> list[bytes]:
-    """What is taken of a pipe that `written` goes through piece by piece before it is closed."""
+    """Returns what is taken of a pipe that `written` goes through piece by piece before it is closed."""
     reading, writing = os.pipe()
     taken: list[bytes] = []
 

@@ -1,4 +1,4 @@
-"""How many connections wait while their projects sleep, and which are closed when there are too many."""
+"""Tests how many connections wait while their projects sleep, and which are closed when there are too many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from platform_cli.supervisor.parking import SPARE, Parked, Parking
 
 
 class Lot:
-    """A parking for `most`, with what is in it and what was closed, in order."""
+    """Is a parking for `most`, with what is in it and what was closed, in order."""
 
     def __init__(self, most: int) -> None:
         self.parking = Parking(most)

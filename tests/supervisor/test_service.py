@@ -1,4 +1,4 @@
-"""One release after another: who serves meanwhile, and who goes on when the new one does not come up."""
+"""Tests one release after another: who serves meanwhile, and who goes on when the new one does not come up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .stand_ins import StandIns, has_ended, serving, until
 
 
 def release(folder: Path, number: int, *, stop_first: bool = False) -> RunnableRelease:
-    """With one file, which holds its number."""
+    """Returns a release with one file, which holds its number."""
     bundle = folder / f"bundle-{number}"
     (bundle / "app").mkdir(parents=True)
     (bundle / "app" / "data.txt").write_text(str(number))

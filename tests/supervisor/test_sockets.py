@@ -1,4 +1,4 @@
-"""Listening sockets of projects."""
+"""Tests listening sockets of projects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project's working folder: the release's files follow the releases, the server's own stay."""
+"""Tests a project's working folder: the release's files follow the releases, the server's own stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which releases are forked, and zygotes that do not do what they should."""
+"""Tests which releases are forked, and zygotes that do not do what they should."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes are for
 
 @pytest.fixture(autouse=True)
 def _layers_are_in_a_folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is learned of a layer is written beside it."""
+    """Puts layers into a folder of the test, since what is learned of a layer is written beside it."""
     monkeypatch.chdir(tmp_path)
 
 
 def release(
     layer: str = "layer", environment: Mapping[str, str] | None = None, *, cold: bool = True
 ) -> RunnableRelease:
-    """With what the supervisor asks of a release here; the rest is not looked at."""
+    """Returns a release with what the supervisor asks of it here; the rest is not looked at."""
     known = {
         "project": "tiny",
         "manifest": {"memory_mb": 4096},
@@ -49,7 +49,7 @@ def release(
 
 
 def key(layer: str = "layer") -> ZygoteKey:
-    """That of a release of this layer without variables of its own."""
+    """Returns the key of a release of this layer without variables of its own."""
     made = key_of(release(layer), ImportEffects())
     assert made is not None
     return made
@@ -87,7 +87,7 @@ class Process:
 
 
 class Spare:
-    """A zygote that nobody waits for."""
+    """Is a zygote that nobody waits for."""
 
     def __init__(self, last_used: float) -> None:
         self.last_used, self.closed = last_used, False
@@ -100,7 +100,7 @@ Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 async def started(answer: Answer) -> tuple[Zygote, asyncio.Task[None]]:
-    """A zygote whose other end is `answer`."""
+    """Starts a zygote whose other end is `answer`."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=theirs)
@@ -169,7 +169,7 @@ def test_the_answer_of_an_interrupted_order_is_not_the_next_ones() -> None:
 
 
 def test_a_process_id_that_comes_again_is_another_childs() -> None:
-    """After 32,768 processes, where that is pid_max: the first child's end is not the second one's."""
+    """It comes again after 32,768 processes, where that is pid_max: the first child's end is not the second one's."""
 
     async def run() -> None:
         ours, theirs = socket.socketpair()

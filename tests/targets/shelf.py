@@ -1,4 +1,4 @@
-"""A target that is no more than a module and a line in the table: releases lie on a shelf, and serve nobody."""
+"""Is a target that is no more than a module and a line in the table: releases lie on a shelf, and serve nobody."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Shelf:
         return cls(Path(os.environ["SHELF"]))
 
     def connect(self, *, changes: bool) -> None:
-        """A shelf is always there."""
+        """Does nothing, since a shelf is always there."""
 
     @contextmanager
     def deploying(self) -> Iterator[None]:
@@ -85,7 +85,7 @@ class Shelf:
         return Applied(status, changed=True, token="secret", notes=("dust it now and then",))
 
     def ready(self, _plan: ShelfPlan, _applied: Applied, _stages: Stages) -> None:
-        """What lies there is ready."""
+        """Does nothing, since what lies there is ready."""
 
     def list_projects(self) -> list[Status]:
         return [self.status(folder.name) for folder in sorted(self._folder.iterdir())]

@@ -1,4 +1,4 @@
-"""The plan of a local deploy."""
+"""Tests the plan of a local deploy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROJECT = Project(folder=Path("folder"), entrypoint=None, name="tiny")
 
 
 class Client:
-    """A platform with at most one project."""
+    """Stands in for a platform with at most one project."""
 
     def __init__(self, current: dict[str, Any] | None) -> None:
         self._current = current
@@ -27,7 +27,7 @@ class Client:
     remote = None
 
     def wait_until_running(self) -> None:
-        """It runs."""
+        """Returns at once, since it runs."""
 
     def status(self, project: str) -> dict[str, Any]:
         if self._current is None:

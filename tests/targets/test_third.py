@@ -1,4 +1,4 @@
-"""A target takes a module and a line in the table: then each command knows it."""
+"""Tests that a target takes a module and a line in the table: then each command knows it."""
 
 from __future__ import annotations
 

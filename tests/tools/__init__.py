@@ -1,1 +1,1 @@
-"""What developers run."""
+"""Tests what developers run."""

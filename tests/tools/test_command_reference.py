@@ -1,4 +1,4 @@
-"""The command reference is what the command line says now."""
+"""Tests that the command reference is what the command line says now."""
 
 from __future__ import annotations
 

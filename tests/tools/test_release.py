@@ -1,4 +1,4 @@
-"""What keeps a release from being made: version, changelog and tag that do not agree."""
+"""Tests what keeps a release from being made: version, changelog and tag that do not agree."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _commit(folder: Path) -> str:
 
 
 def test_this_checkout_can_become_a_release() -> None:
-    """But for what is written when it does: the date, the tag and the last commit."""
+    """It lacks only what is written when it does: the date, the tag and the last commit."""
     stated = read_stated(ROOT, __version__)
     assert stated.entry is not None
     assert problems(__version__, replace(stated, entry=(stated.entry[0], "2026-12-01"), tag=None, is_clean=True)) == []

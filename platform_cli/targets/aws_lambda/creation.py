@@ -15,7 +15,7 @@ from ...pipeline.archive import Archive
 from .client import AWS, MISSING, absent, code_of
 from .desired import MAILBOX, MAILBOX_TTL, PERMISSIONS, TRUST
 from .names import POLICY, tag_list
-from .ownership import foreign_role, foreign_table, refuse_foreign
+from .ownership import foreign_function, foreign_role, foreign_table, refuse_foreign
 from .upload import discard, uploaded
 
 # The seconds within which a new role and its permissions, or a queue's end, are known everywhere.
@@ -95,10 +95,17 @@ def make_layer(aws: AWS, name: str, archive: Archive, python: str, architecture:
 def create_function(
     aws: AWS, configuration: Mapping[str, Any], archive: Archive, architecture: str, tags: Mapping[str, str]
 ) -> None:
-    """Creates a function of a `configuration` as CreateFunction and UpdateFunctionConfiguration take it."""
-    code = uploaded(aws, archive)
+    """Creates a function of a `configuration` as CreateFunction and UpdateFunctionConfiguration take it.
+
+    Raises InputError if there is a function of that name that is not homeport's.
+    """
+    code, name = uploaded(aws, archive), configuration["FunctionName"]
     create = {**configuration, "Code": code, "Architectures": [architecture], "Tags": tags}
-    _configure(aws, aws.functions.create_function, create)
+    # A request whose answer was lost is repeated by boto3, and then the function exists.
+    with absent("ResourceConflictException"):
+        _configure(aws, aws.functions.create_function, create)
+    made = aws.functions.get_function_configuration(FunctionName=name)["FunctionArn"]
+    refuse_foreign(foreign_function(name, aws.functions.list_tags(Resource=made)["Tags"], tags))
     _finish(aws, configuration, code)
 
 

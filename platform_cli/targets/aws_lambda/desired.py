@@ -87,12 +87,13 @@ class DesiredState:
         more = (settings.role, settings.vpc and asdict(settings.vpc), settings.layers, settings.kms_key)
         if any(more):
             said += more
-        if settings.import_first:
-            said.append(IMPORT_FIRST)
+        if settings.import_first is not None:
+            said.append([IMPORT_FIRST, settings.import_first])
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
-        first = {IMPORT_FIRST: "1"} if self.settings.import_first else {}
+        asked = self.settings.import_first
+        first = {} if asked is None else {IMPORT_FIRST: str(int(asked))}
         return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:

@@ -36,6 +36,9 @@ ERRORS = (exceptions.BotoCoreError, exceptions.ClientError, ResponseParserError)
 
 def explain(error: Exception, region: str | None = None) -> HomeportError:
     """Returns the error for the person; `region` is the requested one where it may not exist."""
+    if isinstance(error, exceptions.WaiterError) and "Error" in (error.last_response or {}):
+        # What was waited for is not late: AWS refused to say how it is.
+        error = exceptions.ClientError(error.last_response, str(error.kwargs["name"]))
     if isinstance(error, ResponseParserError) or code_of(error).isdigit():
         return AWSError(
             f"what came was no answer of AWS's, but of a proxy on the way or of an outage{_status(error)}",

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .credentials import CredentialProvider
-from .errors import AWSError
+from .errors import NOT_REACHABLE, AWSError
 from .signing import signed_headers
 
 TIMEOUT_S = 10.0
@@ -78,7 +78,7 @@ class Client:
                 status, answer = self._send(operation, body)
             except (OSError, http.client.HTTPException) as problem:
                 # Raised from None, since a connection's error may have the request in its frames.
-                error, again = AWSError("NotReachable", f"{self._service.name} ({type(problem).__name__})"), True
+                error, again = AWSError(NOT_REACHABLE, f"{self._service.name} ({type(problem).__name__})"), True
             else:
                 if status == 200:
                     return answer

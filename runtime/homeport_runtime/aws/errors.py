@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The code of an error for which AWS gave no answer.
+NOT_REACHABLE = "NotReachable"
+
 
 class AWSError(Exception):
     """Says that a call failed.

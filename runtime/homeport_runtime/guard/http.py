@@ -26,7 +26,7 @@ from ..protocol.messages import (
     replay,
 )
 from ..protocol.probe import exchange
-from ..relay.base import NotHandedOver, Posted, Relay
+from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
 from .calls import BatchRecords, CallRecord
@@ -100,6 +100,9 @@ class Guard:
 
         Its sender already has its 202, so an error is sent on the session's stream.
         """
+        if posted.headers == REFUSED_HEADERS:
+            await self._calls.say(session_of(posted.query), posted.body)
+            return
 
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
             await self._take(scope, await read_body(receive), receive, send)
@@ -201,7 +204,11 @@ class Guard:
             try:
                 relayed = await self._relayed(scope, body)
             except NotHandedOver as problem:
-                await send_error(send, 503, INTERNAL_ERROR, str(problem))
+                message = parse(body) or {}
+                is_told = problem.answered and await self._refuse_on_stream(
+                    scope["query_string"], message.get("id"), INTERNAL_ERROR, str(problem)
+                )
+                await (_accept(send) if is_told else send_error(send, 503, INTERNAL_ERROR, str(problem)))
                 return
             if relayed:
                 await _accept(send)
@@ -230,15 +237,31 @@ class Guard:
         possible.
 
         Clients of mcp 1.x would wait for ever after an HTTP error. It is not possible if the message's id is not found,
-        or its session is not open here.
+        or no process has its session.
         """
-        query = scope["query_string"]
         request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
-        if request_id is None or not self.has_session(query):
+        if not await self._refuse_on_stream(scope["query_string"], request_id, INVALID_REQUEST, TOO_LARGE):
             return False
         await _accept(send)
-        await self._calls.say(session_of(query), event(error(request_id, INVALID_REQUEST, TOO_LARGE)))
         return True
+
+    async def _refuse_on_stream(self, query: bytes, request_id: object, code: int, reason: str) -> bool:
+        """Says an error on the stream of the session that `query` names, here or in another process, and returns
+        whether there is one.
+        """
+        if not is_request_id(request_id):
+            return False
+        session, answer = session_of(query), event(error(request_id, code, reason))
+        if self.is_here(session):
+            await self._calls.arrival(session)
+            await self._calls.say(session, answer)
+            return True
+        if self.relay is None:
+            return False
+        try:
+            return await self.relay.pass_on(session, Posted(query, REFUSED_HEADERS, answer))
+        except NotHandedOver:
+            return False
 
     async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Passes a message that is allowed to the app."""

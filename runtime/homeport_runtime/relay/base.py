@@ -8,6 +8,9 @@ from typing import NamedTuple, Protocol
 
 from ..asgi import Headers
 
+# No server chooses longer names for its sessions.
+MAX_NAME = 200
+
 
 class Posted(NamedTuple):
     """Is a message as it was posted; `query` names its session."""
@@ -21,8 +24,20 @@ class Posted(NamedTuple):
 Deliver = Callable[[Posted], Awaitable[None]]
 
 
+# The headers of a message that was refused before it was handed over: its body is the event for
+# the session's stream. No request has such a header.
+REFUSED_HEADERS: Headers = [(b":refused", b"")]
+
+
 class NotHandedOver(Exception):
-    """Says that a message is for a known session and could not be transferred to it."""
+    """Says that a message is for a known session and could not be transferred to it.
+
+    `answered` tells whether the way to the session exists, so that another message may get there.
+    """
+
+    def __init__(self, *, answered: bool) -> None:
+        super().__init__("the message could not be handed over to its session")
+        self.answered = answered
 
 
 class Relay(Protocol):

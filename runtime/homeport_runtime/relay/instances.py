@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from ..aws.errors import AWSError
+from ..aws.errors import NOT_REACHABLE, AWSError
 from ..telemetry import emit
-from .base import Deliver, NotHandedOver, Posted
+from .base import MAX_NAME, Deliver, NotHandedOver, Posted
 from .mailbox import Mailbox, MessageLost, Taken
 
 # The interval, in seconds, in which the mailbox is polled: a tenth of the time since the last message, within these
@@ -19,13 +20,11 @@ from .mailbox import Mailbox, MessageLost, Taken
 SOONEST_S = 0.025
 LATEST_S = 0.5
 # The seconds between two renewals of a session's lease.
-RENEW_S = 10.0
+RENEW_S = 2.0
 # The seconds for which a missing message holds back those with higher numbers.
 MISSING_S = 5.0
 # The seconds for which the app may work on a message before it gets the next one, too.
 PATIENCE_S = 1.0
-# No server chooses longer names for its sessions.
-MAX_NAME = 200
 THREADS = 4
 
 _R = TypeVar("_R")
@@ -50,7 +49,7 @@ class InstanceRelay:
             return await self._do(self._mailbox.post, session, posted)
         except (AWSError, MessageLost) as problem:
             emit("error", f"a message could not be handed over to its session: {problem!r}")
-            raise NotHandedOver("the message could not be handed over to its session") from None
+            raise NotHandedOver(answered=getattr(problem, "code", "") != NOT_REACHABLE) from None
 
     @asynccontextmanager
     async def holding(self, session: str, end: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
@@ -70,20 +69,29 @@ class InstanceRelay:
                 await self._do(self._mailbox.close, session)
 
     async def _hold(self, session: str, end: Callable[[], Awaitable[None]]) -> None:
+        over = threading.Event()
         try:
-            await self._collect(session)
+            await asyncio.gather(self._collect(session), self._do(self._keep, session, over))
         except Exception as problem:
             emit("error", f"a session over /sse ends, since nothing can be handed over to it: {problem!r}")
             await end()
+        finally:
+            over.set()
+
+    def _keep(self, session: str, over: threading.Event) -> None:
+        """Renews the lease until the session is over, in a thread, since a tool may hold up the event loop for longer
+        than a lease.
+        """
+        while not over.wait(RENEW_S):
+            self._mailbox.renew(session)
 
     async def _collect(self, session: str) -> None:
         """Takes one message after the other, until the session ends."""
         next_number = 1
-        renewed, heard, missed = time.time(), time.monotonic(), 0.0
+        heard, missed = time.monotonic(), 0.0
         while True:
             taken, missing = await self._do(self._mailbox.read, session, next_number)
             for one in taken:
-                renewed = await self._renew(session, renewed)
                 await self._take_in(one)
             if taken:
                 next_number = taken[-1].number + 1
@@ -94,17 +102,7 @@ class InstanceRelay:
                 if time.monotonic() - missed > MISSING_S:
                     await self._do(self._mailbox.give_up, session, next_number)
                     missed = 0.0
-            renewed = await self._renew(session, renewed)
             await asyncio.sleep(min(max((time.monotonic() - heard) / 10, SOONEST_S), LATEST_S))
-
-    async def _renew(self, session: str, renewed: float) -> float:
-        """Renews the lease if it is time, and returns the Unix time of the last renewal, which goes on while a sandbox
-        is frozen.
-        """
-        if time.time() - renewed < RENEW_S:
-            return renewed
-        await self._do(self._mailbox.renew, session)
-        return time.time()
 
     async def _take_in(self, taken: Taken) -> None:
         """Delivers messages in the order of their numbers, but does not wait longer than PATIENCE_S for any of them."""

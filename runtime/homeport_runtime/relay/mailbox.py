@@ -1,12 +1,13 @@
 """Holds messages for sessions in other instances in a table, until those take them.
 
-All items of a session have its name as `pk`; `sk` says what they are:
+All items of a session have what is derived of its name as `pk` (sealing.py); `sk` says what they are:
 
     s               the session: known until `expires`; `written` is the number of the last message
     m000000000001   a message; without a `body` it is a tombstone, for a number whose message never came
-    pID.01          a piece of a body that is too large for one item
+    pID.01          a piece of a message that is too large for one item
 
-`expires` is in seconds since 1970. It is the table's TTL attribute as well, so that DynamoDB removes what nobody took.
+A message is sealed, with its query and its headers. `expires` is in seconds since 1970. It is the table's TTL attribute
+as well, so that DynamoDB removes what nobody took.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from typing import cast
 from ..aws.dynamodb import Item, Table, Value
 from ..aws.errors import AWSError
 from .base import Posted
+from .sealing import Seal
 
-# The seconds of a session's lease.
-LEASE_S = 25
+# The seconds of a session's lease: so long a message to an instance that died is taken for delivered.
+LEASE_S = 6
 # The seconds for which a message is kept: no function serves a stream for longer.
 KEPT_S = 900
-# The most bytes of a piece; an item may have 400 KB, headers included
+# The most bytes of a piece; an item may have 400 KB
 # (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 MAX_PIECE = 350_000
 # The number of attempts to write a message, each under a new number.
@@ -60,7 +62,7 @@ class Mailbox:
         self._table = table
 
     def open(self, session: str) -> None:
-        self._table.put({"pk": session, "sk": "s", "written": 0, "expires": _in(LEASE_S)})
+        self._table.put({**_key(session, "s"), "written": 0, "expires": _in(LEASE_S)})
 
     def renew(self, session: str) -> None:
         """Renews the session's lease.
@@ -76,7 +78,7 @@ class Mailbox:
     def close(self, session: str) -> None:
         """Removes the session and all its messages."""
         self._table.delete([_key(session, "s")])
-        left = self._table.query("pk = :pk", {":pk": session})
+        left = self._table.query("pk = :pk", {":pk": Seal(session).place})
         self._table.delete([_key(session, str(item["sk"])) for item in left])
 
     def post(self, session: str, posted: Posted) -> bool:
@@ -92,28 +94,24 @@ class Mailbox:
                 return False
             # Writing the same message again is no conflict, since the answer to the first write may have been lost.
             free = "attribute_not_exists(sk) OR sender = :sender"
-            if self._table.put({**item, "sk": _message(number)}, free, {":sender": sender}):
+            if self._table.put({**item, **_key(session, _message(number))}, free, {":sender": sender}):
                 return True
         raise MessageLost
 
     def _write(self, session: str, sender: str, posted: Posted) -> dict[str, Value]:
-        """Returns the message's item, after writing the pieces of a body that does not fit into it.
+        """Returns the message's item without its key, after writing the pieces of a message that does not fit into it.
 
         No item refers to these before the message itself is written.
         """
-        headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in posted.headers]
-        pieces = [posted.body[start : start + MAX_PIECE] for start in range(0, len(posted.body), MAX_PIECE)]
+        sealed = Seal(session).close(_packed(posted))
+        pieces = [sealed[start : start + MAX_PIECE] for start in range(0, len(sealed), MAX_PIECE)]
         if len(pieces) > 1:
             for place, piece in enumerate(pieces):
-                name = _piece(sender, place)
-                self._table.put({"pk": session, "sk": name, "body": piece, "expires": _in(KEPT_S)})
+                self._table.put({**_key(session, _piece(sender, place)), "body": piece, "expires": _in(KEPT_S)})
         return {
-            "pk": session,
             "sender": sender,
-            "query": posted.query,
-            "headers": json.dumps(headers),
             "pieces": len(pieces) if len(pieces) > 1 else 0,
-            "body": posted.body if len(pieces) == 1 else b"",
+            "body": pieces[0] if len(pieces) == 1 else b"",
             "expires": _in(KEPT_S),
         }
 
@@ -128,41 +126,55 @@ class Mailbox:
         return int(after["written"])
 
     def read(self, session: str, first: int) -> tuple[list[Taken], bool]:
-        """Returns the messages from number `first` on up to the first missing one, and whether one is missing."""
+        """Returns the messages from number `first` on up to the first missing one, and whether one is missing.
+
+        Raises NotOpened for what nobody has posted who knows the session.
+        """
         found: list[Taken] = []
-        values: Item = {":pk": session, ":first": _message(first), ":last": "m~"}
+        seal = Seal(session)
+        values: Item = {":pk": seal.place, ":first": _message(first), ":last": "m~"}
         for item in self._table.query("pk = :pk AND sk BETWEEN :first AND :last", values):
             number = first + len(found)
             if item["sk"] != _message(number):
                 return found, True
-            found.append(self._read(session, number, item))
+            found.append(self._read(seal, number, item))
         return found, False
 
-    def _read(self, session: str, number: int, item: Item) -> Taken:
+    def _read(self, seal: Seal, number: int, item: Item) -> Taken:
         name = str(item["sk"])
         if "body" not in item:
             return Taken(number, None, ())
-        body, names = _bytes(item["body"]), [name]
+        sealed, names = _bytes(item["body"]), [name]
         if item["pieces"]:
             sender, count = str(item["sender"]), int(item["pieces"])
-            values: Item = {":pk": session, ":first": _piece(sender, 0), ":last": _piece(sender, count)}
+            values: Item = {":pk": seal.place, ":first": _piece(sender, 0), ":last": _piece(sender, count)}
             pieces = list(self._table.query("pk = :pk AND sk BETWEEN :first AND :last", values))
-            body = b"".join(_bytes(piece["body"]) for piece in pieces)
+            sealed = b"".join(_bytes(piece["body"]) for piece in pieces)
             names += [str(piece["sk"]) for piece in pieces]
-        pairs = json.loads(str(item["headers"]))
-        headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in pairs]
-        return Taken(number, Posted(_bytes(item["query"]), headers, body), names)
+        return Taken(number, _unpacked(seal.open(sealed)), names)
 
     def give_up(self, session: str, number: int) -> None:
         """Writes a tombstone in place of a missing message, which cannot be written any more, unless it has come
         meanwhile.
         """
-        stone: Item = {"pk": session, "sk": _message(number), "expires": _in(KEPT_S)}
-        self._table.put(stone, "attribute_not_exists(sk)")
+        self._table.put({**_key(session, _message(number)), "expires": _in(KEPT_S)}, "attribute_not_exists(sk)")
 
     def remove(self, session: str, taken: Sequence[Taken]) -> None:
-        """Removes messages that were taken, since their headers may have a user's token."""
+        """Removes messages that were taken."""
         self._table.delete([_key(session, name) for one in taken for name in one.items])
+
+
+def _packed(posted: Posted) -> bytes:
+    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in posted.headers]
+    return json.dumps([posted.query.decode("latin-1"), headers]).encode() + b"\n" + posted.body
+
+
+def _unpacked(packed: bytes) -> Posted:
+    head, _, body = packed.partition(b"\n")
+    query, pairs = json.loads(head)
+    return Posted(
+        query.encode("latin-1"), [(key.encode("latin-1"), value.encode("latin-1")) for key, value in pairs], body
+    )
 
 
 def _in(seconds: int) -> int:
@@ -174,7 +186,7 @@ def _bytes(value: Value) -> bytes:
 
 
 def _key(session: str, name: str) -> Item:
-    return {"pk": session, "sk": name}
+    return {"pk": Seal(session).place, "sk": name}
 
 
 def _message(number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a server can answer with: every kind of content from tools, resources and prompts."""
+"""Offers all that a server can answer with: every kind of content from tools, resources and prompts."""
 
 import base64
 import json
@@ -73,22 +73,22 @@ def tools(mcp: MCPServer) -> None:
 def resources(mcp: MCPServer) -> None:
     @mcp.resource("test://static-text", mime_type="text/plain")
     def static_text() -> str:
-        """A text."""
+        """Returns a text."""
         return "This is the content of the static text resource."
 
     @mcp.resource("test://static-binary", mime_type="image/png")
     def static_binary() -> bytes:
-        """An image."""
+        """Returns an image."""
         return base64.b64decode(PNG)
 
     @mcp.resource("test://template/{id}/data", mime_type="application/json")
     def template(id: str) -> str:
-        """A record by its id."""
+        """Returns a record by its id."""
         return json.dumps({"id": id, "templateTest": True, "data": f"Data for ID: {id}"})
 
     @mcp.resource("test://watched-resource", mime_type="text/plain")
     def watched() -> str:
-        """A text that can be subscribed to."""
+        """Returns a text that can be subscribed to."""
         return "Watched resource content"
 
 

@@ -23,7 +23,7 @@ class Answer(BaseModel):
 
 
 class Defaults(BaseModel):
-    """SEP-1034: a default for every primitive type."""
+    """Has a default for every primitive type (SEP-1034)."""
 
     name: str = "John Doe"
     age: int = 30
@@ -37,7 +37,7 @@ def titled(**titles: str) -> list[dict[str, str]]:
 
 
 class Choices(BaseModel):
-    """SEP-1330: the five ways to write an enumeration; the suite fixes the names."""
+    """Has the five ways to write an enumeration (SEP-1330); the suite fixes the names."""
 
     untitledSingle: str = Field(json_schema_extra={"enum": STATES})  # noqa: N815
     titledSingle: str = Field(json_schema_extra={"oneOf": titled(a="First", b="Second", c="Third")})  # noqa: N815

@@ -1,4 +1,6 @@
-"""The protocol's own corners: subscriptions, log level, completion, capabilities, changing lists, header parameters."""
+"""Offers the protocol's corners: subscriptions, log level, completion, capabilities, lists that change, parameters in
+headers.
+"""
 
 from typing import Annotated
 

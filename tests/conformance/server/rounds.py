@@ -37,7 +37,7 @@ def needs(state: str | None = None, /, **requests: InputRequest) -> InputRequire
 
 
 def filled_in(ctx: Context, request: str, key: str) -> Any:
-    """What the person wrote into the field `key` of the form `request`; None when there is no such answer."""
+    """Returns what the person wrote into the field `key` of the form `request`; None if there is no such answer."""
     response = (ctx.input_responses or {}).get(request)
     return (response.content or {}).get(key) if isinstance(response, ElicitResult) else None
 

@@ -1,5 +1,6 @@
-"""The server that the official conformance suite talks to: it offers the tools, resources and prompts the suite calls
-by name (https://github.com/modelcontextprotocol/conformance, SDK_INTEGRATION.md)."""
+"""Is the server that the official conformance suite talks to: it offers the tools, resources and prompts that the suite
+calls by name (https://github.com/modelcontextprotocol/conformance, SDK_INTEGRATION.md).
+"""
 
 import contents
 import dialogue

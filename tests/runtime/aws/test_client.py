@@ -1,4 +1,4 @@
-"""Calls of AWS: retries, kept connections, and errors that say nothing of what was sent."""
+"""Tests calls of AWS: retries, kept connections, and errors that say nothing of what was sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...aws.moto_server import Moto
 
 
 class Scripted:
-    """An HTTP server that answers as it is told, in order: status and body, None to close without an answer."""
+    """Is an HTTP server that answers as it is told, in order: status and body, or None to close without an answer."""
 
     def __init__(self) -> None:
         self.script: list[tuple[int, dict[str, Any]] | None] = []

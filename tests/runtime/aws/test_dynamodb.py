@@ -1,4 +1,4 @@
-"""The few calls of DynamoDB against moto's."""
+"""Tests the few calls of DynamoDB against moto's."""
 
 from __future__ import annotations
 

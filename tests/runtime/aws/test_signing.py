@@ -1,4 +1,4 @@
-"""Our signature against botocore's of the same request."""
+"""Compares our signature with botocore's of the same request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_it_is_botocores(
 
 
 def test_the_example_that_aws_publishes() -> None:
-    """`get-vanilla` of AWS's Signature Version 4 test suite."""
+    """It is `get-vanilla` of AWS's Signature Version 4 test suite."""
     signed = signed_headers(
         "GET",
         "https://example.amazonaws.com/",

@@ -1,4 +1,4 @@
-"""The bearer token ends at the guard: whoever runs behind it, server or app, never sees it."""
+"""Tests that the bearer token ends at the guard: whoever runs behind it, server or app, never sees it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PING = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 
 
 def ask(method: str, path: str, authorization: str, token_hash: str | None) -> tuple[int, list[Scope]]:
-    """The status, and what the server behind the guard was asked."""
+    """Returns the status, and what the server behind the guard was asked."""
     seen: list[Scope] = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:

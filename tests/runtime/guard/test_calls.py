@@ -1,4 +1,4 @@
-"""One record per tools/call: what was called by whom, and how it ended, whatever way it ended."""
+"""Tests that each tools/call has one record: what was called by whom, and how it ended, whatever way it ended."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
 def recorded(
     capfd: pytest.CaptureFixture[str], path: str, said: object, kind: bytes = b"application/json"
 ) -> list[JSON]:
-    """The records of what is posted to `echo` behind a guard."""
+    """Returns the records of what is posted to `echo` behind a guard."""
     data = json.dumps(said).encode()
     parts = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
     headers = [(b"host", b"localhost"), (b"content-type", kind)]

@@ -1,4 +1,4 @@
-"""What one worker tells the next of a stream."""
+"""Tests what one worker tells the next of a stream."""
 
 from __future__ import annotations
 

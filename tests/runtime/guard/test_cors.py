@@ -1,4 +1,4 @@
-"""Origins that the app's own CORS or the configuration lets through, and the way out for those that it does not."""
+"""Tests origins that the app's own CORS or the configuration lets in, and the way out for those that it does not."""
 
 from __future__ import annotations
 

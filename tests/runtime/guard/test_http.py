@@ -1,4 +1,4 @@
-"""The guard before a real server: names, size, one parse, and what it leaves to the SDK."""
+"""Tests the guard before a real server: names, size, one parse, and what it leaves to the SDK."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_what_is_no_message_gets_the_servers_own_error(worker: Worker, body: byt
 
 
 class Recorder:
-    """An app that keeps what it is given."""
+    """Is an app that keeps what it is given."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []

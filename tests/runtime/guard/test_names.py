@@ -1,4 +1,4 @@
-"""Host and Origin against the deployment's names."""
+"""Tests Host and Origin against the deployment's names."""
 
 from __future__ import annotations
 

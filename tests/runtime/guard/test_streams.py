@@ -1,4 +1,4 @@
-"""Calls over HTTP+SSE: posted to /messages/, answered on the stream, recorded like any other."""
+"""Tests calls over HTTP+SSE: posted to /messages/, answered on the stream, recorded like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = ["fastmcp2", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel
 
 @contextmanager
 def session(worker: Worker) -> Iterator[tuple[Reply, str]]:
-    """An initialized session: its stream, and where to post."""
+    """Opens an initialized session, and yields its stream and where to post."""
     with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
         path = stream.event()[1]
         hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
@@ -52,7 +52,7 @@ def test_calls_are_recorded_with_their_outcome(workers: Workers, kind: str) -> N
         assert wait_for(lambda: calls(worker, "fail")) == ["error"]
         post(worker, path, call("slow", request_id=3, steps=2))
         assert stream.next()["id"] == 3
-        # It waits for its release, which never comes.
+        # The tool waits for its release, which never comes.
         post(worker, path, message("tools/call", {"name": "slow", "arguments": {"steps": 2, "token": "4"}}, 4))
     if kind != "fastmcp2":
         # fastmcp 2 does not notice that its client is gone before the tool has ended.

@@ -1,4 +1,4 @@
-"""Where groups are made in a hierarchy of version 2, in folders that look like one."""
+"""Tests where groups are made in a hierarchy of version 2, in folders that look like one."""
 
 from __future__ import annotations
 

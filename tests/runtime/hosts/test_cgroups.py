@@ -1,4 +1,4 @@
-"""What a process and all that it starts may use together, with real control groups."""
+"""Tests what a process and all that it starts may use together, with real control groups."""
 
 from __future__ import annotations
 

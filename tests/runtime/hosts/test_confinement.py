@@ -1,4 +1,4 @@
-"""A process that hides a folder from itself, as root and as a user without privileges."""
+"""Tests a process that hides a folder from itself, as root and as a user without privileges."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ os.execlp("umount", "umount", str(home))
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Where a user without privileges gets to."""
+    """Returns a home to which a user without privileges has access."""
     folder = Path(tempfile.mkdtemp(prefix="homeport-hidden-"))
     for name in ("own", "layer", "other"):
         (folder / name).mkdir()

@@ -1,4 +1,4 @@
-"""Connections on their way between workers, and those that a worker gives up when it may open no more."""
+"""Tests connections on their way between workers, and those that a worker gives up when it may open no more."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 async def ask(client: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bytes:
-    """The first line of an answer that is read to its end, nothing where the connection was closed."""
+    """Returns the first line of an answer that is read to its end, nothing if the connection was closed."""
     reader, writer = client
     with contextlib.suppress(ConnectionError):
         writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A zygote's memory in huge pages."""
+"""Tests a zygote's memory in huge pages."""
 
 from __future__ import annotations
 

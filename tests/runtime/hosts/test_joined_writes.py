@@ -1,4 +1,4 @@
-"""What uvicorn writes at once is one write; what stands alone waits for no other."""
+"""Tests that what uvicorn writes at once is one write; what stands alone waits for no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 class Recorded:
-    """The system's side."""
+    """Is the system's side of a connection."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The process outside of a zygote's room."""
+"""Tests the process outside of a zygote's room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that takes too much fails by itself."""
+"""Tests that a worker that takes too much fails by itself."""
 
 from __future__ import annotations
 

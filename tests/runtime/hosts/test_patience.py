@@ -1,4 +1,4 @@
-"""How long a worker waits for a client that sends slowly, or does not read; with a clock of the test's own."""
+"""Tests how long a worker waits for a client that sends slowly, or does not read, with a clock of the test's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from homeport_runtime.hosts.patience import MOST_OF_ONE_PEER, MOST_UNREAD, PATIE
 
 @dataclass(eq=False)
 class Client:
-    """A connection as far as patience looks at it; None while the worker does not wait for it."""
+    """Is a connection as far as patience looks at it; `at` is None while the worker does not wait for it."""
 
     at: Progress | None
     address: str = "192.0.2.1"

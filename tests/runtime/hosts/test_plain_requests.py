@@ -1,4 +1,4 @@
-"""Plain requests on a real socket: the same answers as through h11, whatever the client and the app do."""
+"""Sends plain requests over a real socket: answers are as through h11, whatever the client and the app do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 @contextmanager
 def served(app: ASGIApp) -> Iterator[int]:
-    """The port of a worker's connections on an event loop of their own."""
+    """Yields the port of a worker's connections on an event loop of their own."""
     loop = asyncio.new_event_loop()
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -127,7 +127,7 @@ def test_the_app_sees_the_same_request_as_through_h11() -> None:
 
 
 def talk(port: int, *pieces: bytes) -> Iterator[bytes]:
-    """What the server writes after each piece, up to the end of an answer."""
+    """Yields what the server writes after each piece, up to the end of an answer."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
         for piece in pieces:
             client.sendall(piece)

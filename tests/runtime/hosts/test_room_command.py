@@ -1,4 +1,4 @@
-"""A program that a build starts sees no more than its room."""
+"""Tests that a program that a build starts sees no more than its room."""
 
 from __future__ import annotations
 

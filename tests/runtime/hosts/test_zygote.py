@@ -1,4 +1,4 @@
-"""A zygote: loads, forks workers that serve, and tells how they ended."""
+"""Tests a zygote: it loads, forks workers that serve, and tells how they ended."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def multiply() -> list[str]:
 
 
 def test_a_library_that_ends_its_threads_before_a_fork_is_forked(tmp_path: Path) -> None:
-    """OpenBLAS, which comes with numpy; its results and its threads are those of a plain process."""
+    """The library is OpenBLAS, which comes with numpy; its results and its threads are those of a plain process."""
     python = python_with("mcp>=2", "numpy")
     job = make_job(make_bundle(tmp_path, {"server.py": NUMBERS}), python)
     zygote, answers = Zygote(tmp_path, python), []
@@ -190,7 +190,7 @@ def test_a_thread_that_stays_names_its_module(zygote: Zygote, tmp_path: Path) ->
     assert (loaded["threads"], loaded["offender"]) == (2, "threads_at_import")
 
 
-# Without memory or processes for the first one.
+# A zygote without memory or processes for its first worker.
 POOR = """
 import os, socket, sys
 sys.path.append(sys.argv[1])

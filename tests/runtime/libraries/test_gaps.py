@@ -1,4 +1,4 @@
-"""Parts that a newer SDK no longer has are noticed when the server is inspected."""
+"""Tests that parts which a newer SDK no longer has are noticed when the server is inspected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server's process has that nobody configured."""
+"""Tests what a server's process has that nobody configured."""
 
 from __future__ import annotations
 

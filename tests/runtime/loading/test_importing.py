@@ -1,4 +1,6 @@
-"""Projects of every shape are imported as Python would, code from the bundle, `__file__` in the working folder."""
+"""Tests that projects of every shape are imported as Python would, code from the bundle, `__file__` in the working
+folder.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,7 @@ def ask():
         "hints": typing.get_type_hints(double)["return"].__name__,
         "source": inspect.getsource(Point).splitlines()[1],
         "pickle": pickle.loads(pickle.dumps(Point(1))).x,
-        "spawn": pooled("spawn"), "fork": pooled("fork"),
+        "spawn": pooled("spawn"), "fork": pooled("fork"), "forkserver": pooled("forkserver"),
     }
 """
 
@@ -94,4 +96,5 @@ def test_modules_are_real_modules(workers: Workers, file: str) -> None:
     work = worker.folder / "work"
     assert (found.pop("file"), found.pop("cwd")) == (str(work / file), str(work))
     assert found.pop("code") == str(worker.folder / "bundle" / "app" / file)
-    assert found == {"model": 1, "hints": "Point", "source": "class Point:", "pickle": 1, "spawn": 4, "fork": 4}
+    pools = {"spawn": 4, "fork": 4, "forkserver": 4}  # the default is fork, and forkserver from Python 3.14 on
+    assert found == {"model": 1, "hints": "Point", "source": "class Point:", "pickle": 1, **pools}

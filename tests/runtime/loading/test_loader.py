@@ -1,4 +1,6 @@
-"""The server is found by name, alone, or through a factory; what is wrong is said with the person's own frames."""
+"""Tests that the server is found by name, alone, or through a factory; what is wrong is said with the person's own
+frames.
+"""
 
 from __future__ import annotations
 

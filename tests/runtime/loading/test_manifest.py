@@ -1,4 +1,4 @@
-"""What the runtime reads of a bundle's manifest."""
+"""Tests what the runtime reads of a bundle's manifest."""
 
 from __future__ import annotations
 

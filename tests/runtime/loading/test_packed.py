@@ -25,7 +25,7 @@ install(Path({layer!r}))
 
 @pytest.fixture
 def layer(tmp_path: Path) -> Path:
-    """Packed, and then with other sources: what says `packed` was loaded from the pack."""
+    """Makes a layer that is packed, and then has other sources: what says `packed` was loaded from the pack."""
     files = ("alone.py", "pkg/__init__.py", "pkg/part.py", "spread/inner.py")
     layer = make_layer(tmp_path, dict.fromkeys(files, "SAID = 'packed'\n"))
     for name in (*files, "pkg/later.py"):
@@ -107,7 +107,9 @@ print(packed_models.Model(number="1").number, Inner(number=1, more="2").more, "d
 
 @pytest.mark.parametrize("version", [None, "2.13.4"])
 def test_models_of_packages_are_built_when_they_are_used(tmp_path: Path, version: str | None) -> None:
-    """With a pydantic that does it safely; the user's own are built at once, and nothing is left of the setting."""
+    """This is so with a pydantic that does it safely; the user's own are built at once, and nothing is left of the
+    setting.
+    """
     layer = make_layer(tmp_path, {"packed_base.py": BASE, "packed_models.py": MODELS})
     other = f"import pydantic.version; pydantic.version.VERSION = {version!r}\n" if version else ""
     assert run(layer, other + USE_MODELS).splitlines() == [f"{version is not None} True", "1 2 False"]

@@ -1,4 +1,4 @@
-"""Bodies up to the limit, parsed once, given back unchanged."""
+"""Tests that bodies up to the limit are parsed once and given back unchanged."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ JSON = dict[str, Any]
 
 
 def modern(method: str, params: JSON | None = None, /, **meta: Any) -> tuple[JSON, dict[str, str]]:
-    """A request of the modern era and its headers."""
+    """Returns a request of the modern era and its headers."""
     whole = {**(params or {}), "_meta": {**META, **meta}}
     headers = {"mcp-protocol-version": VERSION, "mcp-method": method}
     name = whole.get("name") or whole.get("uri")
@@ -55,7 +55,7 @@ def odd(serve: Serve) -> Served:
 
 @pytest.fixture(scope="module")
 def native(serve: Serve) -> Served:
-    """A server that speaks the protocol by itself."""
+    """Runs a server that speaks the protocol by itself."""
     return serve(file=SERVERS / "mcp2_mcpserver" / "server.py")
 
 
@@ -68,7 +68,7 @@ def start(serve: Serve, kind: str) -> Served:
 
 
 async def use(url: str, mode: str) -> JSON:
-    """Everything a client can do; `slow` waits after its first step until that step was heard of."""
+    """Uses everything that a client can; `slow` waits after its first step until that step was heard of."""
     token = uuid.uuid4().hex
     heard: list[float] = []
     async with Client(url, mode=mode) as client:

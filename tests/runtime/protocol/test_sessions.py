@@ -1,4 +1,4 @@
-"""What a worker keeps of sessions: of the unknown nothing, of the known a bounded number."""
+"""Tests what a worker keeps of sessions: of the unknown nothing, of the known a bounded number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
 
 
 class Server:
-    """One with sessions: each initialize opens another one."""
+    """Is a server with sessions: each initialize opens another one."""
 
     def __init__(self) -> None:
         self.open: set[str] = set()

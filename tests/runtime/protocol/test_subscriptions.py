@@ -1,4 +1,4 @@
-"""What is refused is not offered, however the server writes its answer."""
+"""Tests that what is refused is not offered, however the server writes its answer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Two processes of one project that share nothing but a table: each a guard with a small app behind it, on moto."""
+"""Tests two processes of one project that share a table alone: each a guard with a small app behind it, on moto."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import time
@@ -13,21 +14,24 @@ from typing import Any
 import pytest
 
 from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, header, send_json
-from homeport_runtime.aws.dynamodb import Table
+from homeport_runtime.aws.dynamodb import Item, Table
 from homeport_runtime.aws.errors import AWSError
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.jsonrpc import event
-from homeport_runtime.protocol.messages import read_body
+from homeport_runtime.protocol.messages import MAX_BODY, read_body
 from homeport_runtime.protocol.probe import call_app
 from homeport_runtime.relay import instances
 from homeport_runtime.relay.instances import InstanceRelay
 from homeport_runtime.relay.mailbox import Mailbox
+from homeport_runtime.relay.sealing import Seal
 from tests.aws.mailbox import DynamoDB
 
 from ..conftest import DEADLINE_S, JSON, message
 
 SESSION = "5e551011" * 4
+# The key under which the mailbox's table has the session.
+KEY = {"pk": Seal(SESSION).place, "sk": "s"}
 TOKEN = "homeport_token"
 HOST = (b"host", b"localhost")
 
@@ -69,7 +73,7 @@ class Server:
 
     @asynccontextmanager
     async def stream(self, *headers: tuple[bytes, bytes]) -> AsyncIterator[asyncio.Queue[bytes]]:
-        """An open GET /sse: its events, without the first."""
+        """Opens GET /sse, and yields its events without the first."""
         pieces: asyncio.Queue[bytes] = asyncio.Queue()
         gone = asyncio.Event()
 
@@ -179,7 +183,7 @@ def test_where_the_stream_is_a_message_needs_no_table(dynamodb: DynamoDB, serve:
 def test_who_is_not_there_or_no_longer_is_unknown(dynamodb: DynamoDB, serve: Serve) -> None:
     table = dynamodb.table()
     server = serve(table)
-    server.table.put({"pk": SESSION, "sk": "s", "written": 0, "expires": int(time.time())})
+    server.table.put({**KEY, "written": 0, "expires": int(time.time())})
 
     async def work() -> None:
         assert await server.post(message("hello")) == 404
@@ -207,6 +211,68 @@ def test_what_the_app_refuses_is_said_on_the_stream_and_what_takes_long_holds_no
             assert (await next_of(pieces))["id"] == "next"
 
     run(work)
+
+
+def test_a_message_that_is_too_large_is_refused_on_a_stream_elsewhere(dynamodb: DynamoDB, serve: Serve) -> None:
+    table = dynamodb.table()
+    holder, other = serve(table), serve(table)
+
+    async def work() -> None:
+        async with holder.stream() as pieces:
+            large = message("hello", {"text": "x" * MAX_BODY}, 5)
+            assert await other.post(large) == 202
+            refused = await next_of(pieces)
+            assert (refused["id"], refused["error"]["code"]) == (5, -32600)
+            assert await other.post(message("next")) == 202
+            assert (await next_of(pieces))["method"] == "next"
+            assert await other.post(large, session="f" * 32) == 413, "nobody has that session"
+
+    run(work)
+
+
+def test_a_message_that_the_table_does_not_take_is_refused_on_its_stream(
+    dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = dynamodb.table()
+    holder, other = serve(table), serve(table)
+    put = other.table.put
+
+    def throttled(item: Item, *more: Any) -> bool:
+        if len(bytes(item["body"])) > 10_000:  # type: ignore[arg-type]
+            raise AWSError("ThrottlingException", "PutItem")
+        return put(item, *more)
+
+    async def work() -> None:
+        async with holder.stream() as pieces:
+            monkeypatch.setattr(other.table, "put", throttled)
+            assert await other.post(message("hello", {"text": "x" * 20_000}, 5)) == 202
+            refused = await next_of(pieces)
+            assert (refused["id"], refused["error"]["code"]) == (5, -32603)
+            assert "could not be handed over" in refused["error"]["message"]
+
+    run(work)
+
+
+def test_who_reads_the_table_learns_nothing(dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = dynamodb.table()
+    holder, other = serve(table), serve(table)
+    stored = b""
+
+    def before(_name: str, body: bytes) -> bool:
+        nonlocal stored
+        item = json.loads(body).get("Item", {})
+        stored += body + b"".join(base64.b64decode(value["B"]) for value in item.values() if "B" in value)
+        return True
+
+    async def work() -> None:
+        async with holder.stream() as pieces:
+            assert await other.post(message("hello", {"word": "hidden"}), (b"cookie", b"id=secret")) == 202
+            assert (await next_of(pieces))["params"] == {"word": "hidden"}
+
+    monkeypatch.setattr(dynamodb, "before", before)
+    run(work)
+    assert KEY["pk"].encode() in stored
+    assert not [word for word in (SESSION, "hello", "hidden", "secret") if word.encode() in stored]
 
 
 def test_our_token_stays_with_its_guard(dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,16 +340,35 @@ def test_a_number_whose_message_does_not_come_is_passed_over(
 def test_a_session_stays_known_while_its_stream_is_open(
     dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instances, "RENEW_S", 0.0)
+    monkeypatch.setattr(instances, "RENEW_S", 0.05)
     table = dynamodb.table()
     holder, other = serve(table), serve(table)
 
     async def work() -> None:
         async with holder.stream() as pieces:
-            other.table.update({"pk": SESSION, "sk": "s"}, "SET expires = :past", {":past": 0})
+            other.table.update(KEY, "SET expires = :past", {":past": 0})
             while await other.post(message("hello")) == 404:
                 pass
             assert (await next_of(pieces))["method"] == "hello"
+
+    run(work)
+
+
+def test_a_tool_that_holds_up_the_event_loop_ends_no_session(
+    dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances, "RENEW_S", 0.05)
+    table = dynamodb.table()
+    holder = serve(table)
+
+    async def work() -> None:
+        async with holder.stream():
+            holder.table.update(KEY, "SET expires = :past", {":past": 0})
+            until = time.monotonic() + DEADLINE_S
+            # The loop stands still.
+            while [item["expires"]["N"] for item in dynamodb.items(table)] == ["0"]:
+                assert time.monotonic() < until
+                time.sleep(0.05)
 
     run(work)
 
@@ -301,7 +386,7 @@ def test_without_its_table_no_stream_is_opened(serve: Serve, capfd: pytest.Captu
 def test_a_stream_that_cannot_be_posted_to_ends(
     dynamodb: DynamoDB, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(instances, "RENEW_S", 0.0)
+    monkeypatch.setattr(instances, "RENEW_S", 0.05)
     table = dynamodb.table()
     holder = serve(table)
 

@@ -1,4 +1,4 @@
-"""A message of HTTP+SSE that another worker takes in: once, however late it comes."""
+"""Tests that a message of HTTP+SSE is taken by another worker once, however late it comes."""
 
 from __future__ import annotations
 

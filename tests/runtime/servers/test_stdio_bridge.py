@@ -56,7 +56,7 @@ def release(served: Served, key: str) -> None:
 
 
 def began(served: Served, key: str) -> str:
-    """The id that the program knows the waiting request by."""
+    """Returns the id by which the program knows the waiting request."""
     file = served.folder / f"began-{key}"
     return str(wait_for(lambda: file.exists() and file.read_text()))
 
@@ -279,7 +279,7 @@ def test_closing_the_sse_stream_cancels_what_it_asked_for(odd: Served) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has waited for yet counts as ended."""
+    """Tells whether the process has ended; one that nobody has waited for yet counts as ended."""
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return not shown.strip() or shown.strip().startswith("Z")
 

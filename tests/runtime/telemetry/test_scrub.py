@@ -1,4 +1,4 @@
-"""Secret values are found in every form in which programs print them, and nothing else changes."""
+"""Tests that secret values are found in every form in which programs print them, and nothing else changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server writes, in any way, becomes records: levels, request ids, whole lines, and nothing is lost."""
+"""Tests that what a server writes becomes records: levels, request ids, whole lines, and nothing is lost."""
 
 from __future__ import annotations
 

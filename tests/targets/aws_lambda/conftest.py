@@ -1,10 +1,11 @@
-"""AWS's control plane, and the command line against it."""
+"""Runs AWS's control plane, and the command line against it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,21 @@ def laptop(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Pla
     return plane.laptop(with_packages(tmp_path_factory.mktemp("home")))
 
 
+@contextmanager
+def in_this_process(plane: ControlPlane) -> Iterator[None]:
+    """Lets this process deploy to AWS's control plane; nobody asks its new versions whether they answer."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in plane.moto.environment.items():
+            patch.setenv(name, value)
+        patch.setattr(publish, "shake_hands", lambda *_arguments, **_more: None)
+        yield
+
+
 @pytest.fixture
-def unasked(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> ControlPlane:
-    """For commands in this process, whose new versions nobody asks whether they answer."""
-    for name, value in plane.moto.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(publish, "shake_hands", lambda *_arguments, **_more: None)
-    return plane
+def unasked(plane: ControlPlane) -> Iterator[ControlPlane]:
+    """Runs AWS's control plane for what is deployed from this process."""
+    with in_this_process(plane):
+        yield plane
 
 
 @pytest.fixture
@@ -46,6 +55,6 @@ def project(tmp_path: Path) -> Path:
 
 
 def copy_project(into: Path, config: str = "") -> Path:
-    """A small server for this machine's processor, which the emulator runs on."""
+    """Copies a small server for this machine's processor, which the emulator runs on."""
     architecture = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
     return with_config(SERVERS / "mcp2_lowlevel", architecture + config, into)

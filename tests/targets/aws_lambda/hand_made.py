@@ -16,7 +16,7 @@ from platform_cli.targets.aws_lambda.planner import make_plan
 
 
 def hand_made(folder: Path, project: str) -> DesiredState:
-    """Each time another release, with layers of its own."""
+    """Returns another release each time, with layers of its own."""
 
     def archive(kind: str) -> Archive:
         return write_archive(folder / f"{kind}.zip", {"a": Entry(os.urandom(16))})

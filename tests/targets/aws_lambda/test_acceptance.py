@@ -1,4 +1,4 @@
-"""What `make acceptance-aws` does on AWS, here against the emulators: that it is known to work when it is needed."""
+"""Tries what `make acceptance-aws` does on AWS against the emulators, so that it is known to work when it is needed."""
 
 from __future__ import annotations
 

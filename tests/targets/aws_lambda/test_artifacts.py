@@ -1,4 +1,4 @@
-"""The zips: the same from every build, for the processor that was asked for, and never more than Lambda takes."""
+"""Tests the zips: the same from every build, for the processor that was asked for, and never more than Lambda takes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def desired(folder: Path, home: Path) -> DesiredState:
 
 
 def machines(archive: Path) -> Iterator[int]:
-    """What the compiled modules in it run on."""
+    """Returns what the compiled modules in it run on."""
     with zipfile.ZipFile(archive) as zipped:
         for name in zipped.namelist():
             if name.endswith(".so"):
@@ -71,7 +71,9 @@ def test_two_builds_are_the_same_bytes_and_run_on_the_processor_that_was_chosen(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux runs what Lambda runs")
 @pytest.mark.whole
 def test_a_machine_like_lambda_loads_the_server_with_what_is_uploaded(tmp_path: Path) -> None:
-    """One layer, and its bytecode stays for the next inspection. For another processor it takes a layer of its own."""
+    """It takes one layer, whose bytecode stays for the next inspection. For another processor it takes a layer of its
+    own.
+    """
     like_this = f'[deployment.lambda]\narchitecture = "{machine()}"\n'
     folder = with_config(SERVERS / "mcp2_lowlevel", like_this, tmp_path)
     made = desired(folder, tmp_path / "home").artifacts

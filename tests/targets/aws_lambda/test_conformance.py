@@ -1,4 +1,6 @@
-"""The official conformance suite against a function: the newest revision; `make conformance-lambda` has the whole."""
+"""Runs the newest revision of the official conformance suite against a function; `make conformance-lambda` has the
+whole.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deploy as a person makes it, to moto, whose functions the emulator runs."""
+"""Tests a deploy as a person makes it, to moto, whose functions the emulator runs."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def test_a_session_over_sse_may_meet_another_instance_with_each_message(
     assert len(plane.function("homeport-apart", "live").sandboxes) > 1
 
 
-@pytest.mark.parametrize("auth", ["token", "none"])
+@pytest.mark.parametrize("auth", ["token", pytest.param("none", marks=pytest.mark.whole)])
 def test_a_version_that_does_not_answer_never_gets_traffic(
     laptop: Platform, plane: ControlPlane, project: Path, auth: str
 ) -> None:
-    """Whoever may call: where everyone may, an answer that was recorded needs no server."""
+    """This holds whoever may call: where everyone may, an answer that was recorded needs no server."""
     with (project / "fastmcp.toml").open("a") as config:
         config.write(f'[auth]\nmode = "{auth}"\n')
     name = f"steady-{auth}"

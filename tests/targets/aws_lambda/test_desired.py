@@ -1,4 +1,4 @@
-"""What a project is to be, before anything is asked of AWS."""
+"""Tests what a project is to be, before anything is asked of AWS."""
 
 from __future__ import annotations
 

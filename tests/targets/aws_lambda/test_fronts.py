@@ -1,5 +1,5 @@
-"""A project's own host names: a certificate, then a distribution, and nothing of them when the names or the project
-are gone.
+"""Tests a project's own host names: a certificate, then a distribution, and nothing of them when names or project are
+gone.
 """
 
 from __future__ import annotations

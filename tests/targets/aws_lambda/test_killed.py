@@ -1,4 +1,4 @@
-"""Deploys and destroys that are killed after each change that they make on AWS, and run again.
+"""Tests deploys and destroys that are killed after each change that they make on AWS, and run again.
 
 In this process, and with handshakes that nobody is asked for: as many sandboxes and processes would take minutes.
 """
@@ -26,6 +26,7 @@ from tests.aws.moto_server import REGION
 
 from .hand_made import deploy, hand_made
 
+pytestmark = pytest.mark.whole
 NAME, BUCKET = "mortal", f"homeport-{ACCOUNT}-{REGION}"
 
 
@@ -36,7 +37,7 @@ def mortal(unasked: ControlPlane) -> Mortal:
 
 @pytest.fixture
 def make(mortal: Mortal, tmp_path: Path) -> Callable[[], DesiredState]:
-    """What a deploy is to make: each time another release, with layers of its own, and a secret."""
+    """Returns what a deploy is to make: each time another release, with layers of its own, and a secret."""
 
     def make() -> DesiredState:
         secrets = ProjectSecrets(mortal.aws, NAME)
@@ -53,7 +54,7 @@ def destroy(aws: AWS) -> None:
 
 
 def left(plane: ControlPlane) -> list[str]:
-    """Of the project's, and the bucket."""
+    """Returns what is left of the project's, and the bucket."""
     moto = plane.moto.client
     newest = [one["LatestMatchingVersion"] for one in moto("lambda").list_layers()["Layers"]]
     found: list[str] = [

@@ -1,4 +1,4 @@
-"""Logs that are followed."""
+"""Tests logs that are followed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_who_follows_sees_each_event_once_and_looks_back_no_further_than_it_must
     ],
 )
 def test_what_failed_is_found_by_its_level(line: str) -> None:
-    """By CloudWatch first, which sends nothing else."""
+    """CloudWatch looks for it first, and sends nothing else."""
     query = LogQuery(level="error")
     assert re.search(filter_pattern(query).strip("%"), line)
     assert query.wants(logs._record({"message": line, "timestamp": 1}))

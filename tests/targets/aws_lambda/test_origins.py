@@ -1,4 +1,4 @@
-"""Where releases came from, as `versions` says it."""
+"""Tests where releases came from, as `versions` says it."""
 
 from __future__ import annotations
 

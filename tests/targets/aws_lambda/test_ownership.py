@@ -1,5 +1,5 @@
-"""What is homeport's, and what only has a name as homeport would give it: the first alone is used and deleted, in its
-region alone.
+"""Tests what is homeport's, and what only has a name as homeport would give it: the first alone is used and deleted, in
+its region alone.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def test_what_is_not_homeports_is_neither_used_nor_deleted(
 
 
 def test_the_end_of_a_project_leaves_what_others_made_beside_it(unasked: ControlPlane, tmp_path: Path) -> None:
-    """A table that was replaced by hand, a secret and a log group that are not homeport's."""
+    """Others have replaced a table by hand, and made a secret and a log group that are not homeport's."""
     aws, moto = AWS(None), unasked.moto.client
     deploy(aws, hand_made(tmp_path, "mixed"))
     moto("dynamodb").delete_table(TableName="homeport-mixed")

@@ -1,4 +1,4 @@
-"""Stages on Lambda, and a release that goes from one to the next."""
+"""Tests stages on Lambda, and a release that goes from one to the next."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.surface import check_json
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
@@ -47,12 +48,14 @@ def test_a_release_goes_from_staging_to_production_as_it_is(
     assert (staged["project"], staged["release"]) == ("shop-staging", "v1")
     plan = laptop.run("promote", "staging", "production", str(project), "--dry-run")
     assert (plan["project"], plan["changed"]) == ("shop", True)
+    check_json("promote --dry-run", plan)
     with pytest.raises(CommandFailedError):
         laptop.run("status", "shop")
 
     plane.uploaded = 0
     promoted = laptop.run("promote", "staging", "production", str(project))
     assert (promoted["project"], promoted["release"], promoted["from"]) == ("shop", "v1", "shop-staging v1")
+    check_json("promote", promoted)
     assert plane.uploaded < 100_000, "packages and runtime are there"
     ours, theirs = live(plane, "homeport-shop"), live(plane, "homeport-shop-staging")
     assert [one["Arn"] for one in ours["Layers"]] == [one["Arn"] for one in theirs["Layers"]]

@@ -1,4 +1,4 @@
-"""What is wrong with credentials, the region or the way to AWS is called that, before anything is built."""
+"""Tests that what is wrong with credentials, the region or the way to AWS is called that, before anything is built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 
 @pytest.fixture
 def refused(laptop: Platform, plane: ControlPlane, project: Path, monkeypatch: pytest.MonkeyPatch) -> Refused:
-    """`refused(NAME=value)`: what a deploy with these variables says; it has built nothing."""
+    """Returns `refused(NAME=value)`, which returns what a deploy with these variables says; it has built nothing."""
 
     def refused(**environment: str) -> str:
         monkeypatch.setattr(laptop, "environment", {**laptop.environment, **environment})
@@ -71,7 +71,7 @@ def test_a_region_that_there_is_not(refused: Refused) -> None:
 
 @pytest.fixture
 def html() -> Iterator[str]:
-    """A proxy that answers for AWS."""
+    """Runs a proxy that answers for AWS with a page."""
 
     class Proxy(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -85,7 +85,7 @@ def html() -> Iterator[str]:
         do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Prints nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What releases and projects leave when they go: nothing of their own, and everything of others."""
+"""Tests what releases and projects leave when they go: nothing of their own, and everything of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""[scaling] max is reserved concurrency, min is provisioned concurrency of the alias."""
+"""Tests that [scaling] max is reserved concurrency, min is provisioned concurrency of the alias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of a project on Lambda, from the command line to the server that reads them."""
+"""Tests secrets of a project on Lambda, from the command line to the server that reads them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if "wrong" in os.environ["GREETING"] and "AWS_LAMBDA_RUNTIME_API" in os.environ:
 
 @dataclass
 class Kept:
-    """A project whose server tells its WORD, a secret, to whoever has `token`."""
+    """Is a project whose server tells its WORD, a secret, to whoever has `token`."""
 
     name: str
     folder: Path
@@ -51,7 +51,7 @@ class Kept:
     target: LambdaTarget
 
     def set(self, value: str) -> str:
-        """The release that has it."""
+        """Sets the secret, and returns the release that has it."""
         return self.target.set_secrets(self.name, {"WORD": value})["release"] or ""
 
     def ask(self, token: str) -> httpx.Response:
@@ -61,20 +61,20 @@ class Kept:
 
     @property
     def word(self) -> str:
-        """The one that the server that is live has."""
+        """Returns the word that the server that is live has."""
         data = next(line for line in self.ask(self.token).text.splitlines() if line.startswith("data:"))
         text: str = json.loads(data[5:])["result"]["content"][0]["text"]
         return text.partition(" x ")[2]
 
     @property
     def used(self) -> dict[str, list[list[str]]]:
-        """The releases of each version, by secret."""
+        """Returns the releases of each version, by secret."""
         listed = self.target.secrets(self.name)
         return {one["name"]: [version["releases"] for version in one["versions"]] for one in listed}
 
     @property
     def releases(self) -> list[str]:
-        """Oldest first."""
+        """Returns the releases, oldest first."""
         return [one["release"] for one in self.target.versions(self.name)[::-1]]
 
     def check_nothing_is_left_over(self) -> None:

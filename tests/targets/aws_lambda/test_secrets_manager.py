@@ -1,4 +1,4 @@
-"""The store on AWS, against moto."""
+"""Tests the store on AWS, against moto."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_what_functions_of_an_earlier_homeport_have_there_stays(
 
 
 def test_what_aws_says_of_a_call_is_not_told(secrets: ProjectSecrets) -> None:
-    """It may quote it; as botocore does with what it does not take."""
+    """AWS's words may quote the call, as botocore's do with what it does not take."""
     with pytest.raises(AWSError) as caught, hidden_errors():
         AWS(None).secrets.put_secret_value(SecretId=1, SecretString=[HIDDEN])
     assert HIDDEN not in f"{caught.value.message} {caught.value.hint}"

@@ -1,4 +1,4 @@
-"""What a project asks of AWS beside what homeport needs: its role, its network, its layers, its key, its tags."""
+"""Tests what a project asks of AWS beside what homeport needs: its role, its network, its layers, its key, its tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everyday operations, and what is refused before anything is changed."""
+"""Tests everyday operations, and what is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from .conftest import copy_project
 
 @pytest.fixture(scope="module")
 def talks(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """A project that everybody may call."""
+    """Deploys a project that everybody may call."""
     folder = copy_project(tmp_path_factory.mktemp("talks"), '[auth]\nmode = "none"\n')
     yield laptop.run("deploy", str(folder), "--name", "talks")
     laptop.run("destroy", "talks", "--yes")
 
 
 def run(laptop: Platform, *arguments: str) -> str:
-    """What a person sees."""
+    """Runs a command, and returns what a person sees."""
     done = Command(arguments, cwd=ROOT, env=laptop.environment).wait(300)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""The exported template: cfn-lint accepts it, and what a stack makes of it is the function that a deploy would make."""
+"""Tests the exported template: cfn-lint accepts it, and a stack makes of it the function that a deploy would make."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.surface import check_json
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
@@ -20,14 +21,14 @@ MORE_CONFIG = "[scaling]\nmin = 2\nmax = 5\n[domains]\nnames = ['mcp.example.com
 
 
 def lint(template: Path) -> None:
-    """With warnings as failures."""
+    """Checks a template with cfn-lint, with warnings as failures."""
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--non-zero-exit-code", "warning", "--", str(template)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def as_moto_knows(template: dict[str, Any]) -> dict[str, Any]:
-    """In its stacks there is no alias and no URL."""
+    """Returns the template without what moto's stacks lack: there is no alias and no URL."""
     unknown = ("Live", "Url", "HomeportUrl", "HomeportThroughUrl", "Front", "Challenge")
     resources = {name: resource for name, resource in template["Resources"].items() if name not in unknown}
     return {**template, "Resources": resources, "Outputs": {}}
@@ -40,6 +41,7 @@ def test_a_stack_of_the_template_is_the_project(
         file.write(MORE_CONFIG)
     folder = project / "cloudformation"
     first = laptop.run("export", "cloudformation", str(project), "--name", "stacked", "--to", str(folder))
+    check_json("export cloudformation", first)
     template = Path(first["path"])
     lint(template)
     assert first["token"] not in template.read_text()

@@ -1,4 +1,4 @@
-"""A new token is kept before AWS is asked for anything else, and shown whatever fails behind it."""
+"""Tests that a new token is kept before AWS is asked for anything else, and shown whatever fails behind it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...asgi import Scope
-from ...guard.auth import BearerToken
+from ...guard.auth import BearerToken, bearer_token
 from ...guard.names import Names
 
 
@@ -15,23 +15,36 @@ class LambdaAccess:
     def __init__(self) -> None:
         self.names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
         self.token_hash = os.environ.get("HOMEPORT_TOKEN_HASH") or None
+        # The first is the project's; the other is for the handshake of this release alone.
+        self._project = BearerToken(self.token_hash.split(",")[0]) if self.token_hash else None
+        self._shown: str | None = None
+
+    def shown_token(self) -> str | None:
+        """Returns the project's token, None as long as no caller has shown it."""
+        return self._shown
 
     def learn(self, event: Mapping[str, Any]) -> None:
-        """Adds the host name of an event, which is the only one that Lambda itself answers to."""
+        """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the token."""
         self.names.add(event["requestContext"]["domainName"])
+        if self._project is not None and self._shown is None:
+            scope = _scope(event)
+            if self._project.allows({**scope, "path": "/mcp"}):
+                self._shown = bearer_token(scope)
 
     def allows(self, event: Mapping[str, Any]) -> bool:
         """Tells whether the guard would allow a request; the guard itself answers those that it refuses."""
         self.learn(event)
         headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
         origin = headers.get("origin")
-        scope: Scope = {"path": event["rawPath"], "headers": [(b"authorization", _latin(headers.get("authorization")))]}
         return (
             self.names.allows_host(headers.get("host"))
             and (origin is None or self.names.allows_origin(origin))
-            and (self.token_hash is None or BearerToken(self.token_hash).allows(scope))
+            and (self.token_hash is None or BearerToken(self.token_hash).allows(_scope(event)))
         )
 
 
-def _latin(text: str | None) -> bytes:
-    return (text or "").encode("latin-1", "replace")
+def _scope(event: Mapping[str, Any]) -> Scope:
+    """Returns what the guard needs of a request to know its token."""
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    authorization = str(headers.get("authorization", "")).encode("latin-1", "replace")
+    return {"path": event["rawPath"], "headers": [(b"authorization", authorization)]}

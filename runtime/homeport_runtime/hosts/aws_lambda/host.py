@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ...protocol.discovery import FILE_NAME, Answer, Discovery
 from .access import LambdaAccess
 from .api import Invocation, RuntimeAPI
+from .cold_posts import hand_over
 from .events import EMPTY, NotARequest, check_request
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ SWITCH_S = 0.0005
 ON_DEMAND, SNAP_START = "on-demand", "snap-start"
 # The seconds that are waited for the reason why the event loop has ended, and the error if none came.
 TELLING_S = 5.0
-# Until a function asks for events it gets more of a processor than its memory pays for, and is not frozen. A server
-# with import_first is imported then, for as many seconds, since a start may take 10
-# (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html), and continues with the first event.
-IMPORT_FIRST, INIT_S = "HOMEPORT_IMPORT_FIRST", 8.0
+# Until a function asks for events it gets more of a processor than its memory pays for, and is not frozen; a start may
+# take 10 seconds (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html). So the server is
+# imported for a while before the first event is asked for, and its import continues with that event: for EARLY_S, so
+# that clients which only look are still answered many times sooner than by an import, or for FIRST_S with import_first.
+# An instance with less than SMALL_MB has so little of a processor then that it imports first unless told otherwise.
+EARLY_S, FIRST_S = 0.08, 8.0
+SMALL_MB = 1024
+# "1" or "0" as [deployment.lambda] import_first says.
+IMPORT_FIRST = "HOMEPORT_IMPORT_FIRST"
 ENDED = ("Runtime.ExitError", "the server has ended", "")
 
 
@@ -59,7 +65,7 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
     kind = os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", ON_DEMAND)
     if events.discovery and kind == ON_DEMAND:
         sys.setswitchinterval(SWITCH_S)
-        events.start(INIT_S if IMPORT_FIRST in os.environ else 0.0)
+        events.start(FIRST_S if _imports_first() else EARLY_S)
     # Slow imports come after events can be answered.
     from .secrets import SecretsFetch
 
@@ -88,6 +94,11 @@ def _serve(api: RuntimeAPI, events: Events) -> None:
     server.run(live, fail)
 
 
+def _imports_first() -> bool:
+    said = os.environ.get(IMPORT_FIRST)
+    return said == "1" if said else int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", SMALL_MB)) < SMALL_MB
+
+
 class Events:
     """Takes events in a thread of its own, and answers them from the record until the server is ready."""
 
@@ -107,7 +118,7 @@ class Events:
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
 
     def start(self, after_s: float = 0.0) -> None:
-        """Starts at once, or after so many seconds unless it has been started by then."""
+        """Starts at once, or after so many seconds unless it was started before."""
         if after_s:
             later = threading.Timer(after_s, self.start)
             later.daemon = True
@@ -160,11 +171,11 @@ class Events:
         except NotARequest as strange:
             self._fail(invocation, strange)
             return
-        recorded = None if self._ready.is_set() else self._recorded(invocation.event)
-        if recorded is not None:
+        early = None if self._ready.is_set() else self._early(invocation.event)
+        if early is not None:
             answer = self._api.answer(invocation.request_id)
-            answer.start(recorded.status, recorded.headers)
-            answer.write(recorded.body or EMPTY)
+            answer.start(early.status, early.headers)
+            answer.write(early.body or EMPTY)
             answer.end()
             return
         self._ready.wait()
@@ -193,10 +204,13 @@ class Events:
 
         self._api.fail(invocation.request_id, *tell(error))
 
-    def _recorded(self, event: dict[str, Any]) -> Answer | None:
-        """Returns the recorded answer to a request that the guard would allow; all others have to wait
+    def _early(self, event: dict[str, Any]) -> Answer | None:
+        """Returns the answer to a request that needs no server and that the guard would allow; all others have to wait
         for the guard.
         """
+        return self._recorded(event) or hand_over(event, self.access)
+
+    def _recorded(self, event: dict[str, Any]) -> Answer | None:
         http = event["requestContext"]["http"]
         path = event["rawPath"].rstrip("/")
         if self.discovery is None or (http["method"], path) != ("POST", "/mcp") or event.get("isBase64Encoded"):

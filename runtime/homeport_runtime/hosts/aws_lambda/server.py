@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...app import App
 from ...errors import ServerError
+from ...libraries.fastmcp import defer_state
 from ...loading import packed
 from ...loading.environment import QUIET, fill, module_folders, process_environment
 from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
@@ -95,13 +96,14 @@ class LambdaServer:
 
     def prepare(self, served: Served) -> App:
         """Returns the app, before its lifespan."""
+        defer_state(served.server)
         table = _mailbox_table()
         prepared = prepare(
             served,
             self._manifest,
             self._folders,
             self._access.names,
-            StateKey(table) if table else None,
+            StateKey(table, self._access.shown_token if self._access.token_hash else None) if table else None,
             self._access.token_hash,
             # A connection that is held open for notifications would be billed by the second.
             listens=False,

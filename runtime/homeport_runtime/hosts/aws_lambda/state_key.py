@@ -1,12 +1,16 @@
-"""Shares the key with which a function's instances seal requestState, in the project's table.
+"""Shares the key with which a function's instances seal requestState.
 
-The instance that looks for it first creates it.
+The project's table has a salt, which the instance that looks for it first creates. The key is made of it and of the
+token that every caller shows, so that nobody makes it who can only read the table. A project that is open to everyone
+has no token, and its salt is the key.
 """
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...telemetry import emit
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from ...aws.dynamodb import Table
 
 # No session has this name, and the item never expires.
-KEY = {"pk": "homeport", "sk": "state-key"}
+KEY = {"pk": "homeport", "sk": "state-salt"}
 # The seconds that a call waits for a table that does not answer; a table answers in a few milliseconds.
 PATIENCE_S = 2.0
 
@@ -23,21 +27,24 @@ PATIENCE_S = 2.0
 class StateKey:
     """Returns the key when something is sealed or opened, and reads the table only then, so that no start waits for it.
 
-    An instance that cannot read it in time seals with a key of its own, and tries again the next time.
+    `token` returns the token that callers show, None as long as no caller has. An instance that cannot make the shared
+    key seals with one of its own, and tries again the next time.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, token: Callable[[], str | None] | None) -> None:
         self._table = table
+        self._token = token
         self._own = b""
-        self._shared: bytes | None = None
+        self._salt: bytes | None = None
         self._reading: threading.Thread | None = None
 
     def __call__(self) -> bytes:
         """Returns the 32 bytes of the key."""
-        if self._shared is None:
+        if self._salt is None:
             self._read()
-        if self._shared is not None:
-            return self._shared
+        token = self._token() if self._token else ""
+        if self._salt is not None and token is not None:
+            return hmac.digest(token.encode(), self._salt, "sha256") if token else self._salt
         # Created here and not with the object, which copies of a snapshot (SnapStart) would share.
         self._own = self._own or secrets.token_bytes(32)
         return self._own
@@ -52,20 +59,20 @@ class StateKey:
 
     def _ask(self) -> None:
         try:
-            self._shared = shared_key(self._table)
+            self._salt = shared_salt(self._table)
         except Exception as error:
             emit("error", f"requestState is not shared between instances: {error}")
 
 
-def shared_key(table: Table) -> bytes:
+def shared_salt(table: Table) -> bytes:
     """Returns 32 bytes, the same for all instances.
 
     Raises AWSError if the table cannot be used.
     """
-    for item in table.query("pk = :pk", {":pk": KEY["pk"]}):
-        return bytes.fromhex(str(item["sealing"]))
+    for item in table.query("pk = :pk AND sk = :sk", {":pk": KEY["pk"], ":sk": KEY["sk"]}):
+        return bytes.fromhex(str(item["salt"]))
     made = secrets.token_bytes(32)
-    if table.put({**KEY, "sealing": made.hex()}, "attribute_not_exists(pk)"):
+    if table.put({**KEY, "salt": made.hex()}, "attribute_not_exists(pk)"):
         return made
     # Another instance was first.
-    return shared_key(table)
+    return shared_salt(table)

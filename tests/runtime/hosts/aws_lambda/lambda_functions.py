@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.aws.sandbox import Function
+from tests.support import link
 
 from ...conftest import ROOT, python_with
 
@@ -23,7 +24,9 @@ def lay_out(
     timeout_s: float = 60.0,
     **manifest: Any,
 ) -> Function:
-    """`source` is server.py, `requirements` what it is installed with; `manifest` adds to the bundle's."""
+    """Lays out a function: `source` is server.py, `requirements` what it is installed with; `manifest` adds to the
+    bundle's.
+    """
     task, opt = folder / "task", folder / "opt"
     (task / "app").mkdir(parents=True)
     (task / "app" / "server.py").write_text(source)
@@ -43,12 +46,8 @@ def lay_out(
     version = sysconfig.get_python_version()
     packages = python.parent.parent / "lib" / f"python{version}" / "site-packages"
     (opt / "homeport").mkdir(parents=True)
-    shutil.copytree(packages, opt / "python", copy_function=_link, symlinks=True)
+    shutil.copytree(packages, opt / "python", copy_function=link, symlinks=True)
     shutil.copytree(ROOT / "runtime" / "homeport_runtime", opt / "python" / "homeport_runtime")
     shutil.copy(ROOT / "infra" / "aws" / "wrapper", opt / "homeport" / "wrapper")
     given = {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/homeport/wrapper", **(variables or {})}
     return Function(task, opt, python.resolve(), given, timeout_s)
-
-
-def _link(source: str, target: str) -> None:
-    Path(target).hardlink_to(source)

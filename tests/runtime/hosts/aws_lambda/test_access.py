@@ -1,4 +1,4 @@
-"""Who hears a recorded answer: those whom the guard would let in."""
+"""Tests who hears a recorded answer: those whom the guard would let in."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def test_whom_a_function_lets_in(headers: dict[str, str], allowed: bool, monkeyp
     monkeypatch.setenv("HOMEPORT_TOKEN_HASH", hashlib.sha256(TOKEN.encode()).hexdigest())
     event = make_event("POST", "/mcp", {"authorization": f"Bearer {TOKEN}", **headers}, b"{}")
     assert LambdaAccess().allows(event) is allowed
+
+
+def test_the_token_of_the_project_is_kept_and_that_of_a_handshake_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = [hashlib.sha256(token.encode()).hexdigest() for token in (TOKEN, "handshake")]
+    monkeypatch.setenv("HOMEPORT_TOKEN_HASH", ",".join(hashes))
+    access = LambdaAccess()
+    for shown, kept in (("handshake", None), ("other", None), (TOKEN, TOKEN), ("other", TOKEN)):
+        access.learn(make_event("POST", "/health", {"authorization": f"Bearer {shown}"}, b""))
+        assert access.shown_token() == kept

@@ -1,4 +1,4 @@
-"""How the Runtime API's server may answer: all forms of HTTP/1.1, and none at all."""
+"""Tests how the Runtime API's server may answer: all forms of HTTP/1.1, and none at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEADLINE_S = 20.0
 
 @contextmanager
 def server(*connections: bytes) -> Iterator[str]:
-    """An address where each connection in turn has what it is sent, after its first request, and is closed."""
+    """Serves an address where each connection in turn gets what it is sent after its first request, and is closed."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(DEADLINE_S)
 

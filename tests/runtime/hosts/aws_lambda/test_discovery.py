@@ -1,4 +1,4 @@
-"""Before a function's server is imported, clients hear what it would say: the same bytes."""
+"""Tests that clients hear what a function's server would say, the same bytes, before it is imported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sandboxes() -> None:
 def gated(
     folder: Path, kind: str, discovery: JSON, token_hash: str = "", variables: Mapping[str, str] | None = None
 ) -> Iterator[tuple[FunctionURL, socket.socket]]:
-    """A function that does not get beyond its first line before the second value is closed."""
+    """Returns a function that does not get beyond its first line before the second value is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(DEADLINE_S)
         gate = {"GATE": str(listener.getsockname()[1])}
@@ -50,6 +50,8 @@ def gated(
         function = lay_out(folder, source, REQUIREMENTS[kind], variables=given, environment=gate)
         (function.task / "discovery.json").write_text(json.dumps(discovery))
         with closing(FunctionURL(function, folder)) as front:
+            # A sandbox that freezes would stand still before it comes to the gate.
+            front.freezes = False
             first = front.sandbox()
             try:
                 held, _ = listener.accept()

@@ -1,4 +1,4 @@
-"""Headers as they come in Lambda's events, and as they go back."""
+"""Tests headers as they come in Lambda's events, and as they go back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong in a function: whose error it is, and where it is told."""
+"""Tests what goes wrong in a function: whose error it is, and where it is told."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def fronts(tmp_path: Path) -> Iterator[Any]:
 
 
 def finish(answer: Answer) -> list[bytes]:
-    """All that came of one event."""
+    """Returns all that came of one event."""
     chunks = []
     assert answer.sandbox is not None
     answer.sandbox.ready.wait(DEADLINE_S)
@@ -82,7 +82,7 @@ def finish(answer: Answer) -> list[bytes]:
 
 
 def call_alone(front: FunctionURL, tool: str) -> JSON:
-    """The answer to a call that has ended: with the next event its sandbox is free."""
+    """Returns the answer to a call that has ended: with the next event its sandbox is free."""
     body = b"".join(finish(front.invoke(make_event("POST", "/mcp", BOTH, json.dumps(call(tool, tool)).encode()))))
     (line,) = (line for line in body.partition(PRELUDE_END)[2].splitlines() if b'"jsonrpc"' in line)
     answer: JSON = json.loads(line.removeprefix(b"data: "))
@@ -90,7 +90,7 @@ def call_alone(front: FunctionURL, tool: str) -> JSON:
 
 
 def records(front: FunctionURL) -> list[JSON]:
-    """Each line of the log must be one."""
+    """Returns the records of the log; each line must be one."""
     return [json.loads(line) for line in front.log.read_text().splitlines()]
 
 

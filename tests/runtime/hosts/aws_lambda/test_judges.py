@@ -1,4 +1,4 @@
-"""The same function under what is not ours: AWS's own for Python, AWS's own emulator, an image's command."""
+"""Tests the same function under what is not ours: AWS's own for Python, AWS's own emulator, an image's command."""
 
 from __future__ import annotations
 

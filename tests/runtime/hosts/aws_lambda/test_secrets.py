@@ -1,4 +1,4 @@
-"""Secrets in a function: fetched before the server's module is imported, and shown nowhere."""
+"""Tests secrets in a function: they are fetched before the server's module is imported, and shown nowhere."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def sandboxes() -> None:
 
 @pytest.fixture(scope="module")
 def variables(moto: Moto) -> dict[str, str]:
-    """Of a function whose project has a secret."""
+    """Returns the variables of a function whose project has a secret."""
     held = {"WORD": VALUE, "HOMEPORT_STATE_KEY": STATE_KEY, "HOMEPORT_HISTORY": "{}"}
     client = moto.client("secretsmanager")
     made = client.create_secret(Name="homeport/host", SecretString=json.dumps(held))
@@ -129,6 +129,8 @@ def test_who_only_looks_does_not_wait_for_it(workers: Workers, tmp_path: Path) -
         )
         (function.task / "discovery.json").write_text(json.dumps(discovery))
         with closing(FunctionURL(function, tmp_path)) as front:
+            # A sandbox that freezes would stand still before it asks.
+            front.freezes = False
             front.sandbox()
             asked, _ = listener.accept()
             assert heard(front, {}, HELLO, 1)[0] == 200

@@ -1,4 +1,4 @@
-"""SnapStart in the emulator: what is in the snapshot, and what each copy has of its own."""
+"""Tests SnapStart in the emulator: what is in the snapshot, and what each copy has of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP+SSE over several instances: GET /sse and POST /messages/ of one session never meet in one sandbox."""
+"""Tests HTTP+SSE over several instances: GET /sse and POST /messages/ of one session never meet in one sandbox."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from .test_host import request
 __all__ = ["dynamodb", "moto"]
 
 TOKEN = "homeport_" + "t" * 43
+TOKEN_HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
 AUTHORIZATION = {"authorization": f"Bearer {TOKEN}"}
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
 SERVER = """
@@ -114,11 +115,9 @@ def deployed(dynamodb: DynamoDB, table: str, folder: Path, timeout_s: float = 60
     variables = {
         **dynamodb.environment,
         "HOMEPORT_MAILBOX_TABLE": table,
-        "HOMEPORT_TOKEN_HASH": hashlib.sha256(TOKEN.encode()).hexdigest(),
+        "HOMEPORT_TOKEN_HASH": TOKEN_HASH,
     }
-    running = FunctionURL(lay_out(folder, SERVER, "mcp>=2", variables=variables, timeout_s=timeout_s), folder)
-    running.freezes = True
-    return running
+    return FunctionURL(lay_out(folder, SERVER, "mcp>=2", variables=variables, timeout_s=timeout_s), folder)
 
 
 def speak(client: str, program: str, front: FunctionURL) -> Any:
@@ -130,7 +129,7 @@ def speak(client: str, program: str, front: FunctionURL) -> Any:
 
 @contextmanager
 def session(front: FunctionURL) -> Iterator[tuple[Reply, str]]:
-    """An initialized session: its stream, and where to post."""
+    """Opens an initialized session, and yields its stream and where to post."""
     with request(front, "GET", "/sse", headers=AUTHORIZATION) as stream:
         path = stream.event()[1]
         assert post(front, path, message("initialize", HELLO, 0)) == 202
@@ -191,7 +190,7 @@ def test_a_session_whose_stream_has_ended_is_unknown(dynamodb: DynamoDB, tmp_pat
     front = deployed(dynamodb, table, tmp_path, timeout_s=12)
     front.spread = 2
     try:
-        # What the function may take is for the session, and not for two starts on a busy machine.
+        # The function's time limit is for the session, and not for two starts on a busy machine.
         for sandbox in (front.sandbox(), front.sandbox()):
             sandbox.ready.wait(DEADLINE_S)
         with session(front) as (stream, path):
@@ -210,7 +209,7 @@ def test_a_session_asks_for_no_key(dynamodb: DynamoDB, tmp_path: Path) -> None:
         with request(front, "GET", "/sse", headers=AUTHORIZATION) as stream:
             assert stream.event()[0] == "endpoint"
             assert own.calls[0] == "PutItem", "nothing is sealed: the table is asked for the session alone"
-            assert "sealing" not in str(own.items(table))
+            assert "salt" not in str(own.items(table))
     finally:
         front.close()
         own.close()

@@ -1,4 +1,4 @@
-"""A client's second request may reach another instance than the one that asked for more."""
+"""Tests a client's second request that reaches another instance than the one which asked for more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from homeport_runtime.aws.dynamodb import Table
+from homeport_runtime.hosts.aws_lambda.state_key import StateKey, shared_salt
 from tests.aws.function_url import FunctionURL
 from tests.aws.mailbox import DynamoDB, dynamodb
 from tests.aws.moto_server import moto
@@ -20,6 +22,7 @@ from ...servers.test_traps import ASKS, MODERN_META
 from ...workers import MCP2
 from .lambda_functions import lay_out
 from .test_host import ask
+from .test_sse import AUTHORIZATION, TOKEN_HASH
 
 __all__ = ["dynamodb", "moto"]
 
@@ -30,7 +33,7 @@ def _root() -> None:
 
 
 def greet(front: FunctionURL, more: JSON | None = None) -> JSON:
-    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "greet"}
+    headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "greet", **AUTHORIZATION}
     params = {"name": "greet", "arguments": {}, "_meta": MODERN_META, **(more or {})}
     return ask(front, message("tools/call", params), headers)
 
@@ -43,7 +46,7 @@ def answered(asked: JSON) -> JSON:
 
 def test_what_one_instance_has_sealed_another_opens(dynamodb: DynamoDB, tmp_path: Path) -> None:
     table = dynamodb.table()
-    variables = {**dynamodb.environment, "HOMEPORT_MAILBOX_TABLE": table}
+    variables = {**dynamodb.environment, "HOMEPORT_MAILBOX_TABLE": table, "HOMEPORT_TOKEN_HASH": TOKEN_HASH}
     front = FunctionURL(lay_out(tmp_path, MCP2 + ASKS, "mcp>=2", variables=variables), tmp_path)
     front.fresh = True
     try:
@@ -52,10 +55,24 @@ def test_what_one_instance_has_sealed_another_opens(dynamodb: DynamoDB, tmp_path
         again = greet(front, answered(asked))
         assert again["result"]["content"][0]["text"] == "hello Ada"
         (item,) = dynamodb.items(table)
-        assert item["sealing"]["S"] not in front.log.read_text()
+        assert item["salt"]["S"] not in front.log.read_text()
         assert len(front.sandboxes) == 2
     finally:
         front.close()
+
+
+def test_who_reads_the_table_cannot_make_the_key(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in dynamodb.environment.items():
+        monkeypatch.setenv(name, value)
+    with closing(Table(dynamodb.table())) as table:
+        shared, again = (StateKey(table, lambda: "token")() for _ in range(2))
+        salt = shared_salt(table)
+        assert shared == again != salt
+        assert StateKey(table, lambda: "another")() != shared
+        assert StateKey(table, None)() == salt, "whose project is open to everyone"
+        unknown = StateKey(table, lambda: None)
+        assert unknown() == unknown()
+        assert unknown() not in (shared, salt)
 
 
 def test_a_table_that_does_not_answer_holds_no_start_and_no_call_for_long(dynamodb: DynamoDB, tmp_path: Path) -> None:
