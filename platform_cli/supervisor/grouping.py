@@ -14,6 +14,8 @@ from ..home import Home
 
 # The memory that a zygote, and what a hostile package starts there, may use together.
 ZYGOTE_MB = 4096
+# The seconds in which the worker before has started, from which grouping the next one would take the processor.
+STARTED_S = 0.05
 # The seconds for which killed processes are waited for, and between two looks.
 END_S = 1.0
 PAUSE_S = 0.02
@@ -24,7 +26,7 @@ class Grouping:
 
     def __init__(self, groups: Groups) -> None:
         self._groups = groups
-        self._joining: dict[int, asyncio.Task[None]] = {}
+        self._joining: dict[int, tuple[asyncio.Task[None], asyncio.Event]] = {}
 
     @classmethod
     def none(cls) -> Grouping:
@@ -33,21 +35,33 @@ class Grouping:
 
     def expect(self, pid: int) -> None:
         """Groups a preforked worker before it is needed, since that takes longer than its start."""
-        if pid in self._joining or self._groups.group(pid).holds(pid):
+        group = self._groups.group(pid)
+        if not group.folders or pid in self._joining or group.holds(pid):
             return
-        task = self._joining[pid] = asyncio.create_task(self._add(pid))
+        is_needed = asyncio.Event()
+        task = asyncio.create_task(self._join(pid, is_needed))
+        self._joining[pid] = (task, is_needed)
         task.add_done_callback(lambda _: self._joining.pop(pid))
 
     async def limit(self, pid: int, memory_mb: int) -> Group:
         """Groups a process, if it is in no group yet, and limits it with all that it starts."""
         group = self._groups.group(pid)
+        if not group.folders:
+            return group
         if joining := self._joining.get(pid):
-            await asyncio.wait({joining})
+            task, is_needed = joining
+            is_needed.set()
+            await asyncio.wait({task})
         if not group.holds(pid):
             await self._add(pid)
         with contextlib.suppress(OSError):
             group.limit(memory_mb)
         return group
+
+    async def _join(self, pid: int, is_needed: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_needed.wait(), STARTED_S)
+        await self._add(pid)
 
     async def _add(self, pid: int) -> None:
         # What the kernel refuses is not limited.
@@ -59,7 +73,7 @@ class Grouping:
 
     async def close(self) -> None:
         """Removes the groups, whose last processes may take a moment to end."""
-        await asyncio.gather(*self._joining.values())
+        await asyncio.gather(*(task for task, _ in self._joining.values()))
         for _ in range(round(END_S / PAUSE_S)):
             if self._groups.close():
                 return

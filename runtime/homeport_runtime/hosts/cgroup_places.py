@@ -12,6 +12,9 @@ from pathlib import Path
 
 MEMORY, PIDS, PROCESSOR = "memory", "pids", "cpu"
 CONTROLLERS = (MEMORY, PIDS, PROCESSOR)
+# Those of version 1 that are used. There the processor's has made wakes slower beside other work: all groups of a
+# platform together would get what each session gets without them (sched(7), "The autogroup feature").
+COUNTED = frozenset({MEMORY, PIDS})
 PROCS = "cgroup.procs"
 # The group into which processes move that are in the way of limits for others.
 ASIDE = "platform"
@@ -46,7 +49,7 @@ def memberships(pid: int) -> Iterator[Membership]:
         _number, names, group = line.split(":", 2)
         for kind, options, root, point in mounts:
             is_unified = kind == "cgroup2" and not names
-            controllers = frozenset(names.split(",")) & frozenset(CONTROLLERS)
+            controllers = frozenset(names.split(",")) & COUNTED
             if (is_unified or (kind == "cgroup" and controllers and controllers <= options)) and _is_below(group, root):
                 yield Membership(point, point / Path(group).relative_to(root), controllers, is_unified)
                 break

@@ -3,7 +3,7 @@ admin guide).
 
 The group of a process is two folders in each hierarchy: the outer has the limits, and the processes are in the inner
 one. So a server that enters a cgroup namespace, of which its own folder is the root, does not find its limits there.
-The processor is shared equally by all groups.
+In version 2 the groups share the processor equally.
 """
 
 from __future__ import annotations
