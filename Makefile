@@ -12,11 +12,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
-# What CI runs then, and what takes longer: a part of `make field`, of `make sdk-matrix` and of `make soak`.
-LAMBDA := tests/targets/aws_lambda
+# What CI runs then: all that takes longer. The soak measures, and has the machine to itself.
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest -m whole tests/docs tests/field tests/soak tests/e2e/test_clients.py \
-		$(LAMBDA)/test_acceptance.py $(LAMBDA)/test_artifacts.py $(LAMBDA)/test_fronts.py
+	$(BIN)/python -m pytest -m whole --numprocesses 3 --dist loadfile --ignore tests/soak
+	$(BIN)/python -m pytest -m whole tests/soak
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -31,9 +30,9 @@ conformance: $(VENV)/installed
 conformance-lambda: $(VENV)/installed
 	$(BIN)/python -m tests.conformance.run --target lambda
 
-# Every client against every kind of server on emulated Lambda, of which `make test` runs a part.
+# Every client against every kind of server on emulated Lambda, of which `make test` and `make test-all` run a part.
 matrix-lambda: $(VENV)/installed
-	$(BIN)/python -m pytest -m "whole or not whole" tests/targets/aws_lambda/test_clients.py
+	$(BIN)/python -m pytest -m "matrix or not matrix" tests/targets/aws_lambda/test_clients.py
 
 # On AWS itself, with your credentials: deploys an example, tries it, destroys it, and says what held.
 acceptance-aws: $(VENV)/installed

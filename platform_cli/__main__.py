@@ -19,6 +19,7 @@ from .errors import HomeportError, InputError, InterruptedByUser
 COMMANDS = {
     "deploy": ("deploy", "Deploy a server file or project folder and print its URL."),
     "import": ("import_servers", "Deploy the servers of a client's configuration, such as .mcp.json."),
+    "image": ("image", "Make a container image of a server, without Docker, and push it to a registry."),
     "dev": ("dev", "Serve a server file or folder here and reload it on each save."),
     "init": ("init", "Write a commented fastmcp.toml for the server found here."),
     "list": ("projects", "List the projects."),

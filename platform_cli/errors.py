@@ -17,6 +17,7 @@
     ├── GitHubError          1    github     GitHub cannot be reached, or refuses what it was asked
     │   ├── RateLimitError   1    github-limit  GitHub wants to be asked later
     │   └── RevokedTokenError 1   github-token  GitHub does not know the token (any more)
+    ├── RegistryError        1    registry   a registry of images cannot be reached, or refuses what it was asked
     ├── AWSError             1    aws        AWS cannot be reached, or refuses what it was asked
     └── InterruptedByUser    130  interrupted  Ctrl-C
 
@@ -118,3 +119,7 @@ class RateLimitError(GitHubError):
 
 class AWSError(HomeportError):
     category = "aws"
+
+
+class RegistryError(HomeportError):
+    category = "registry"

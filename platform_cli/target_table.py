@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TARGETS = {
     "local": "platform_cli.targets.local.target:LocalTarget",
+    "container": "platform_cli.targets.container.target:ContainerTarget",
     "lambda": "platform_cli.targets.aws_lambda.target:LambdaTarget",
 }
 DEFAULT_TARGET = "local"

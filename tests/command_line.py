@@ -21,6 +21,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+# The services that nearly every deploy to Lambda asks.
+SERVICES = ("dynamodb", "iam", "lambda", "logs", "secretsmanager", "sts")
 MAX_REQUEST = 128 * 1024
 
 
@@ -88,9 +90,22 @@ def _import_all() -> None:
 
     for module in pkgutil.iter_modules(platform_cli.commands.__path__):
         import_module(f"platform_cli.commands.{module.name}")
-    for name in ("boto3", *(place.partition(":")[0] for place in TARGETS.values())):
-        import_module(name)
+    for place in TARGETS.values():
+        import_module(place.partition(":")[0])
+    _know_aws()
     gc.freeze()
+
+
+def _know_aws() -> None:
+    """Reads the descriptions of AWS's services, which each command that deploys there would read for itself."""
+    import boto3
+
+    from tests.aws.descriptions import read_descriptions_once
+
+    read_descriptions_once()
+    nobody = boto3.Session(aws_access_key_id="-", aws_secret_access_key="-", region_name="eu-central-1")
+    for service in SERVICES:
+        nobody.client(service)
 
 
 def _serve(requests: socket.socket) -> list[str]:

@@ -18,6 +18,8 @@ SHARING = (
 SLOW = (
     "tests/aws_platform/",
     "tests/e2e/test_clients.py",
+    "tests/field/test_sdk_versions.py",
+    "tests/targets/aws_lambda/test_faults.py",
     "tests/github/",
     "tests/targets/aws_lambda/test_clients.py",
     "tests/targets/aws_lambda/test_secrets.py",
@@ -29,6 +31,7 @@ SLOW = (
     "tests/runtime/hosts/",
     "tests/runtime/",
     "tests/commands/",
+    "tests/field/",
 )
 
 

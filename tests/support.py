@@ -116,7 +116,7 @@ def with_config(folder: Path, config: str, into: Path) -> Path:
     return copy
 
 
-def with_packages(home: Path, *kinds: str) -> Path:
+def with_packages(home: Path, *kinds: str | Path) -> Path:
     """Makes `home`, with the packages of the smallest server and of `kinds` as their first deploys would install and
     compile them, since that takes longer than most of what is tested with it.
     """
@@ -139,7 +139,7 @@ def link(source: str, copy: str) -> None:
 
 
 @cache
-def _packages(kind: str) -> Path:
+def _packages(kind: str | Path) -> Path:
     """Returns a home with that layer alone, made once for all runs of the tests."""
     project = load_project(SERVERS / kind)
 

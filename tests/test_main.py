@@ -16,7 +16,7 @@ from platform_cli import __version__, errors
 from platform_cli.__main__ import COMMANDS, EPILOG, cli, run
 from platform_cli.errors import HomeportError
 
-# What must not be loaded before a command needs it, since each of them costs more than the command.
+# Modules that must not be loaded before a command needs them, since each costs more than the command.
 HEAVY = {"fastapi", "uvicorn", "starlette", "pydantic", "mcp", "rich", "httpx", "httpx2", "anyio"}
 
 

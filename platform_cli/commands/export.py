@@ -1,4 +1,4 @@
-"""Implements `homeport export github-actions` and `cloudformation`."""
+"""Implements `homeport export`, with `github-actions`; other forms have modules of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from ..config.project import Project
 from ..errors import InputError
 from .cloudformation import cloudformation_command
+from .kubernetes import kubernetes_command
 from .options import json_option, platform_url, target_name, target_option
 from .output import Output
 from .workflow import Asked, find_workflow
@@ -54,3 +55,4 @@ def github_actions(
 
 
 export_command.add_command(cloudformation_command)
+export_command.add_command(kubernetes_command)

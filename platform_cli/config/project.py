@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .image_reference import Reference
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -112,6 +115,20 @@ class LambdaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerSettings:
+    """Holds the settings of a container image.
+
+    `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
+    its processor, None for this machine's. In a container of the platform's the server reaches `network`, in others
+    what they give it.
+    """
+
+    base: Reference | None = None
+    architecture: Architecture | None = None
+    network: Literal["bridge", "none"] = "bridge"
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Holds the tables of `[stages.NAME]` as the schema reads them: they change how a project runs, never what runs."""
 
@@ -169,6 +186,7 @@ class Project:
     upgrade: tuple[str, ...] | None = None
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
+    in_container: ContainerSettings = ContainerSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

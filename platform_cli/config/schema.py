@@ -11,13 +11,16 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..target_table import TARGETS
 from . import aws, names
 from .hosts import domains, origins
 from .paths import CONTROL
 from .project import Entrypoint, Program
+
+if TYPE_CHECKING:
+    from .image_reference import Reference
 
 # ruff: noqa: TRY004 - a reader raises ValueError only
 
@@ -170,6 +173,15 @@ def region(value: object) -> str:
     return value
 
 
+def image(value: object) -> Reference:
+    if not isinstance(value, str):
+        raise ValueError('must be an image, such as "python:3.12-slim"')
+    # Imported late, since few projects have it.
+    from .image_reference import parse_reference
+
+    return parse_reference(value)
+
+
 def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
     """Returns a reader of a list of texts; `what` they are appears in its error."""
 
@@ -295,6 +307,13 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "tags": Key(aws.tags, "Tags of all that is made, for instance for cost allocation.", '{ team = "payments" }'),
     },
+    "deployment.container": {
+        "base": Key(
+            image, "The image that the server's own is based on, with its Python and glibc.", '"python:3.11-slim"'
+        ),
+        "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
+        "network": Key(one_of("bridge", "none"), "What it reaches: the network, or nothing.", '"bridge"'),
+    },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
         "cold_start_optimization": Key(boolean, "Prepare what makes the first request fast.", "true"),
@@ -329,4 +348,3 @@ ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also in
 # These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
 # everything.
 NOT_YET = ("scopes", "limits")
-NOT_YET_TARGETS = ("container",)

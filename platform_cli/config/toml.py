@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 import tomli
 
 from ..errors import ConfigError
-from ..target_table import TARGETS
 from . import schema
 from .environment import check_variable
 from .paths import file_inside
-from .project import LambdaSettings, Project, Scaling, Stage
-from .schema import NOT_YET, NOT_YET_TARGETS, TABLES
+from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
+from .schema import NOT_YET, TABLES
 from .stages import STAGED
 from .text import read_text
 from .toml_lines import key_lines
@@ -52,7 +50,7 @@ def read_toml(path: Path) -> Project:
             deployment["requirements"] = file_inside(path.parent, deployment["requirements"])
         except ValueError as error:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
-    on_lambda = deployment.pop("lambda", {})
+    on_lambda, in_container = deployment.pop("lambda", {}), deployment.pop("container", {})
     stop_first = deployment.pop("replace", "overlap") == "stop-first"
     project = Project(
         **values.get("project", {})
@@ -64,6 +62,7 @@ def read_toml(path: Path) -> Project:
         config_file=path,
         environment=values.get("environment", {}),
         on_lambda=LambdaSettings(**on_lambda),
+        in_container=ContainerSettings(**in_container),
         scaling=file.scaling(Scaling(**values.get("scaling", {})), values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
@@ -104,11 +103,6 @@ class _File:
             if not isinstance(value, dict):
                 raise self.error((table, key), f'"{within}" must be a table: write [{within}] and its keys below')
             return {name: self.key(within, name, content) for name, content in value.items()}
-        if table == "deployment" and key in NOT_YET_TARGETS:
-            raise self.not_yet((table, key))
-        if (table, key) == ("deployment", "target") and value in NOT_YET_TARGETS:
-            reason = f'target "{value}" is not in this version of homeport yet'
-            raise self.error((table, key), reason, hint=f"Use target = {' or '.join(map(json.dumps, TARGETS))}.")
         if key not in TABLES[table]:
             raise self.unknown_key(table, key)
         return self.value((*table.split("."), key), TABLES[table][key].read, value)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -24,6 +24,7 @@ from ..errors import HomeportError, PlatformError
 from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
+from ..supervisor.release import Container
 from .builds import Builds
 from .ending import Ending
 from .platform import Platform
@@ -37,11 +38,18 @@ DISCONNECT_CHECK_S = 0.2
 Answer = TypeVar("Answer")
 
 
+class InContainer(BaseModel):
+    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
+
+    image: str
+    network: Literal["bridge", "none"]
+
+
 class Deploy(BaseModel):
     """Is the body of a deploy.
 
     `bundle` names a bundle in the home by hash. `folder` is where `author` (user@host) deployed from, `seconds` how
-    long making the bundle took, `path` the author's PATH.
+    long making the bundle took, `path` the author's PATH. With `container` it runs in one.
     """
 
     bundle: str = Field(pattern="^[0-9a-f]{32}$")
@@ -49,6 +57,7 @@ class Deploy(BaseModel):
     author: str | None = None
     seconds: float | None = None
     path: str | None = None
+    container: InContainer | None = None
 
 
 class Clean(BaseModel):
@@ -135,7 +144,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        work = platform.releases.deploy(name, body.bundle, body.folder, origin)
+        container = Container(**body.container.model_dump()) if body.container else None
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin, container)
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")

@@ -19,7 +19,7 @@ from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
 from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
 from ..origin import Origin
 from ..secrets.references import check_set, referenced
-from ..supervisor.release import RunnableRelease, read_release
+from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .handshake import check_handshake
@@ -84,20 +84,26 @@ class Releases:
         same = {row.name for row in self._store.projects() if row.name == project or row.folder == folder}
         return await self._supervisor.inspect(release, same)
 
-    async def deploy(self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN) -> DeployedStatus:
+    async def deploy(
+        self, project: str, bundle: str, folder: str, origin: Origin = UNKNOWN, container: Container | None = None
+    ) -> DeployedStatus:
         """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
         left alone.
 
-        The returned status has a `token` if the project got one, which is shown only now.
+        It runs in `container`. Without one it runs as a process, unless the project runs in containers: then it raises
+        InputError, since nobody has made an image. The returned status has a `token` if the project got one, which is
+        shown only now.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
+            container = container or _kept_container(active, bundle)
             mode = self._callers(release)
             known = mode != "token" or self._stores.access.token_hash(project) is not None
-            if row and active and known and (active.bundle, active.secrets) == (bundle, pinned):
+            same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
+            if row and active and known and same:
                 service = self._supervisor.services[project]
                 if service.release is None:
                     await service.resume(self._runnable(active))
@@ -108,7 +114,7 @@ class Releases:
             before = self._stores.access.token_hash(project)
             token = self._stores.access.settle(project, mode)
             try:
-                await self.make(project, bundle, pinned, "deploy", origin)
+                await self.make(project, bundle, pinned, "deploy", origin, container)
             except BaseException:
                 self._stores.access.put(project, before)
                 if row is None:
@@ -214,11 +220,17 @@ class Releases:
             service.release = release
 
     async def make(
-        self, project: str, bundle: str, pinned: Mapping[str, int], reason: str, origin: Origin = UNKNOWN
+        self,
+        project: str,
+        bundle: str,
+        pinned: Mapping[str, int],
+        reason: str,
+        origin: Origin = UNKNOWN,
+        container: Container | None = None,
     ) -> ReleaseRow:
         """Makes the next release and switches to it; one that does not start is recorded with its error."""
         number = self._store.next_number(project)
-        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin)
+        row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin, container)
         try:
             release = self._runnable(row)
             self._publishing.check_free(project, release)
@@ -253,11 +265,15 @@ class Releases:
     def _runnable(self, release: ReleaseRow) -> RunnableRelease:
         folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
         runnable = read_release(self._stores.home, release.project, release.number, folder, names)
+        if release.container is not None:
+            # In a container there is nothing to hide.
+            runnable = replace(runnable, hidden=(), by_landlock=False)
         return replace(
             runnable,
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             token_hash=self._stores.access.token_hash(release.project),
             path=release.origin.path or runnable.path,
+            container=release.container,
         )
 
     def _known(self, project: str, number: int) -> RunnableRelease | None:
@@ -287,3 +303,18 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
+
+
+def _kept_container(active: ReleaseRow | None, bundle: str) -> Container | None:
+    """Returns the container that a release of `bundle` runs in if nobody names one.
+
+    Raises InputError for another bundle of a project that runs in containers: it would leave them unasked.
+    """
+    if active is None or active.container is None:
+        return None
+    if active.bundle != bundle:
+        raise InputError(
+            f"{active.project} runs in containers, whose images are made where it is deployed",
+            hint="--target container, on the platform's machine; to run it without, deploy it under another name",
+        )
+    return active.container

@@ -33,7 +33,9 @@ class SecretChanges:
                 pinned = {**active.secrets, **{name: current[name] for name in applied}}
                 reason = f"secret {', '.join(applied)}"
                 try:
-                    active = await self._releases.make(project, active.bundle, pinned, reason, active.origin)
+                    active = await self._releases.make(
+                        project, active.bundle, pinned, reason, active.origin, active.container
+                    )
                 except HomeportError as error:
                     raise ReleaseError(
                         f"{', '.join(applied)} is stored, but v{active.number} of {project} keeps serving without it; "

@@ -14,6 +14,7 @@ from .. import __version__
 from ..database import open_database
 from ..errors import NotFoundError, PlatformError
 from ..origin import UNKNOWN, Origin
+from ..supervisor.release import Container
 
 # Each migration brings the store from the version that is its index to the next one (PRAGMA user_version).
 MIGRATIONS = (
@@ -84,6 +85,9 @@ CREATE TABLE deployments (
 CREATE INDEX deployments_of_a_project ON deployments (project, id);
 CREATE TABLE comments (preview TEXT PRIMARY KEY, github_id INTEGER NOT NULL) STRICT;
 """,
+    """
+ALTER TABLE releases ADD COLUMN container TEXT;
+""",
 )
 
 
@@ -106,7 +110,7 @@ class ReleaseRow:
     """Is a release.
 
     `error` says why it never served, None if it has. `secrets` are the versions it is pinned to, `reason` is what made
-    it: `deploy`, or `secret NAME`.
+    it: `deploy`, or `secret NAME`. `container` describes the one that it runs in, None for a process of this machine.
     """
 
     project: str
@@ -117,6 +121,7 @@ class ReleaseRow:
     secrets: Mapping[str, int] = field(default_factory=dict)
     reason: str = "deploy"
     origin: Origin = UNKNOWN
+    container: Container | None = None
 
 
 @contextmanager
@@ -192,14 +197,11 @@ class Store:
     def releases(self, project: str) -> list[ReleaseRow]:
         """Returns the releases of a project, newest first."""
         rows = self._db.execute(
-            "SELECT project, number, bundle, created_at, error, secrets, reason, origin FROM releases "
+            "SELECT project, number, bundle, created_at, error, secrets, reason, origin, container FROM releases "
             "WHERE project = ? ORDER BY number DESC",
             (project,),
         ).fetchall()
-        return [
-            ReleaseRow(owner, number, bundle, at, error, json.loads(secrets), reason, Origin(**json.loads(origin)))
-            for owner, number, bundle, at, error, secrets, reason, origin in rows
-        ]
+        return [_release(*row) for row in rows]
 
     def release(self, project: str, number: int) -> ReleaseRow:
         """Returns the release of that number.
@@ -226,8 +228,8 @@ class Store:
         """Adds a release that serves from now on, or one with an error that never will."""
         with transaction(self._db):
             self._db.execute(
-                "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason, origin) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO releases (project, number, bundle, created_at, error, secrets, reason, origin, container) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     release.project,
                     release.number,
@@ -237,6 +239,7 @@ class Store:
                     json.dumps(release.secrets),
                     release.reason,
                     json.dumps(asdict(release.origin)),
+                    json.dumps(asdict(release.container)) if release.container else None,
                 ),
             )
             if release.error is None:
@@ -253,3 +256,27 @@ class Store:
 
     def set_folder(self, project: str, folder: str) -> None:
         self._db.execute("UPDATE projects SET folder = ? WHERE name = ?", (folder, project))
+
+
+def _release(
+    project: str,
+    number: int,
+    bundle: str,
+    created_at: float,
+    error: str | None,
+    secrets: str,
+    reason: str,
+    origin: str,
+    container: str | None,
+) -> ReleaseRow:
+    return ReleaseRow(
+        project,
+        number,
+        bundle,
+        created_at,
+        error,
+        json.loads(secrets),
+        reason,
+        Origin(**json.loads(origin)),
+        Container(**json.loads(container)) if container else None,
+    )

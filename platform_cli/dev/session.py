@@ -20,9 +20,12 @@ from ..errors import HomeportError, PlatformError
 from ..home import Home
 from ..pipeline.bundle import BundleDraft
 from ..pipeline.stages import Stages
+from ..supervisor.containers import Containers
 from ..supervisor.descriptor_store import DescriptorStore
+from ..supervisor.engine import Engine
 from ..supervisor.exclusive import beside
 from ..supervisor.inspection import inspect_in
+from ..supervisor.launchers import Launchers
 from ..supervisor.parking import open_parking
 from ..supervisor.release import RunnableRelease, read_release
 from ..supervisor.service import Service
@@ -123,9 +126,8 @@ class Session:
         self._workdir.symlink_to(first.project.folder.resolve())
         self._zygotes = Zygotes(self._scratch.platform_log)
         name = first.project.name or slugify(first.project.folder.name) or "server"
-        self._service = Service(
-            own, name, port, secrets.token_hex(32), self._zygotes, open_parking(), DescriptorStore()
-        )
+        launchers = Launchers(self._zygotes, Containers(self._scratch, Engine()))
+        self._service = Service(own, name, port, secrets.token_hex(32), launchers, open_parking(), DescriptorStore())
         self._service.open(listener)
         log = asyncio.create_task(self._follow_log())
         work = asyncio.create_task(self._work(first))

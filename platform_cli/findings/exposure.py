@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..addresses import is_loopback
-from ..target_table import DEFAULT_TARGET
 from .model import Finding
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ def find_exposure(status: Status | DeployedStatus, contract: Mapping[str, Any] |
             "callers need the token, since the platform has a public name",
             'mode = "none" under [auth] in fastmcp.toml opens it to everyone',
         )
-    reachable = status["target"] != DEFAULT_TARGET or not is_loopback(urlsplit(status["url"]).hostname or "")
+    # Where nobody counts workers, the URL is not this machine's.
+    reachable = status["workers"] is None or not is_loopback(urlsplit(status["url"]).hostname or "")
     if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
         yield Finding(
             "open",

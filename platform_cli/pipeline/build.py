@@ -111,7 +111,8 @@ def install(
         # Only once it is installed can its code be searched for signs of the SDK's version.
         bounds = package_bounds(layer.path, program)
         if exceeded(bounds, lock.text):
-            lock, _ = make_lock(replace(requirements, bounds=bounds), interpreter, home.cache)
+            requirements = replace(requirements, bounds=bounds)
+            lock, _ = make_lock(requirements, interpreter, home.cache)
             layer, _ = build_layer(lock, interpreter, home.layers)
             for text in lock.notes:
                 note(text)

@@ -270,9 +270,12 @@ class PlatformClient:
         answer: list[Release] = self._request("GET", _path(project, "releases"))
         return answer
 
-    def deploy(self, project: str, bundle: str, place: str, origin: Origin) -> DeployedStatus:
+    def deploy(
+        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, str] | None = None
+    ) -> DeployedStatus:
+        """Deploys a bundle: with `container`, the image and network of one, into that."""
         said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
-        body = {"bundle": bundle, "folder": place, **said}
+        body = {"bundle": bundle, "folder": place, "container": container, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
         return answer
 

@@ -11,7 +11,7 @@ from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
 from .kept import Adopted, KeptProject, Known
-from .launch import Launcher
+from .launch import AdoptingLauncher
 from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
@@ -37,7 +37,7 @@ class Crew:
         folder: Path,
         workdir: Path,
         state_key: str,
-        launcher: Launcher,
+        launcher: AdoptingLauncher,
         entrance: Entrance,
         kept: KeptProject,
         log: LogBook,
@@ -69,14 +69,16 @@ class Crew:
 
     @property
     def processes(self) -> list[int]:
-        return [worker.pid for worker in (*self._starting, *self.running)]
+        """Returns the ids of the workers that are processes of this machine, and in no container."""
+        return [worker.pid for worker in (*self._starting, *self.running) if not worker.place]
 
     async def start(self, release: RunnableRelease, *, proven: bool = True) -> Worker:
         """Starts a worker of `release` and returns it when it accepts.
 
         Raises the worker's own reason, as InspectError or ReleaseError, if it does not start.
         """
-        calls = keep_open_calls(self._calls_folder)
+        # A process in a container cannot open the file.
+        calls = None if release.container else keep_open_calls(self._calls_folder)
         worker = await start_worker(
             self._launcher,
             release,
@@ -106,7 +108,7 @@ class Crew:
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
-        adopted = await self._kept.adopt_workers(release, known, self._log)
+        adopted = await self._kept.adopt_workers(release, known, self._log, self._launcher)
         for each in adopted:
             self._attach(each.worker)
             if each.leaves:

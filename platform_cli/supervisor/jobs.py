@@ -9,7 +9,7 @@ from typing import Any
 
 from homeport_runtime.hosts.confinement import Room
 
-from .release import RunnableRelease
+from .release import INSIDE, RunnableRelease
 from .room import own_caches
 
 
@@ -30,14 +30,15 @@ def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = Fa
 
 def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
     secrets = release.secrets()
+    places = {"bundle": release.bundle, "workdir": workdir, "layer": release.layer}
     environment = release.worker_environment(secrets)
-    if release.hidden:
-        environment = {**own_caches(workdir), **environment}
+    if release.container is not None:
+        places = {"bundle": INSIDE.bundle, "workdir": INSIDE.work, "layer": INSIDE.layer}
+    if release.hidden or release.container is not None:
+        environment = {**own_caches(places["workdir"]), **environment}
     return {
+        **{name: str(place) for name, place in places.items()},
         "manifest": release.manifest,
-        "bundle": str(release.bundle),
-        "workdir": str(workdir),
-        "layer": str(release.layer),
         "environment": environment,
         "secrets": secrets,
         "names": list(release.domains),

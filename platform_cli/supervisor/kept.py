@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from homeport_runtime.hosts.cgroups import Group
 
 from ..errors import HomeportError
 from .descriptor_store import DescriptorStore
-from .launch import Launched
+from .launch import NO_GROUP, AdoptingLauncher, Launched
 from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
@@ -102,9 +103,12 @@ class KeptProject:
         self._store.drop(self._name(worker))
 
     def _name(self, worker: Worker) -> str:
-        return f"{self._workers}/{worker.pid}"
+        # In different containers two may have the same id.
+        return f"{self._workers}/{worker.place}:{worker.pid}"
 
-    async def adopt_workers(self, active: RunnableRelease, known: Known, log: LogBook) -> list[Adopted]:
+    async def adopt_workers(
+        self, active: RunnableRelease, known: Known, log: LogBook, launcher: AdoptingLauncher
+    ) -> list[Adopted]:
         adopted = []
         for kept in list(self._store.take_below(self._workers)):
             try:
@@ -113,10 +117,12 @@ class KeptProject:
                 # The note is of another version. The worker ends by itself when its control channel is closed.
                 self._store.close(kept)
             else:
-                adopted.append(await self._adopt(kept, note, active, known, log))
+                adopted.append(await self._adopt(kept, note, active, known, log, launcher))
         return adopted
 
-    async def _adopt(self, kept: Kept, note: _Note, active: RunnableRelease, known: Known, log: LogBook) -> Adopted:
+    async def _adopt(
+        self, kept: Kept, note: _Note, active: RunnableRelease, known: Known, log: LogBook, launcher: AdoptingLauncher
+    ) -> Adopted:
         release = known(note.release)
         secrets = _secrets(release)
 
@@ -126,8 +132,11 @@ class KeptProject:
                 log.write_line(line, level=level, release=note.release, worker=pid)
 
         control, stdout, stderr, *calls = kept.descriptors
-        pid = int(kept.name.rpartition("/")[2])
-        launched = Launched(pid, socket.socket(fileno=control), stdout, stderr, _unseen(), Group.of(pid))
+        place, _, pid = kept.name.rpartition("/")[2].rpartition(":")
+        group = NO_GROUP if place else Group.of(int(pid))
+        launched = Launched(int(pid), socket.socket(fileno=control), stdout, stderr, _unseen(), group)
+        if place:
+            launched = launcher.adopt(launched, place)
         worker = Worker(
             release or replace(active, number=note.release),
             launched,
@@ -140,8 +149,11 @@ class KeptProject:
         return Adopted(worker, note.leaves, is_current)
 
 
-async def _unseen() -> None:
-    """Returns None at once: the worker's parent is gone, and nobody sees how it ends."""
+def _unseen() -> asyncio.Future[int | None]:
+    """Returns an end without an exit code: the worker's parent is gone, and nobody sees how it ends."""
+    unseen: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+    unseen.set_result(None)
+    return unseen
 
 
 def _secrets(release: RunnableRelease | None) -> dict[str, str] | None:

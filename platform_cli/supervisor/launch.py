@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,12 +28,20 @@ PYTHON_FLAGS = ("-I", "-S", "-X", "utf8")
 NO_GROUP = Group()
 
 
+def send_signal(pid: int, number: int) -> None:
+    """Signals a process of this machine or, with its id negated, its process group, as kill(2) does, if it exists."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
 @dataclass(frozen=True, slots=True)
 class Launched:
     """Is a process that was started.
 
     It has the process id, the supervisor's end of the control channel, the output, and the end: the exit code, negative
-    for a signal, None if nobody could tell. `group` limits it with all that it starts.
+    for a signal, None if nobody could tell. `group` limits it with all that it starts. `place` is the container that it
+    is in, empty for a process of this machine: only there has its id a meaning, and only there `signal` does what
+    `send_signal` does here.
     """
 
     pid: int
@@ -42,6 +50,8 @@ class Launched:
     stderr: int
     ended: Awaitable[int | None]
     group: Group = NO_GROUP
+    place: str = ""
+    signal: Callable[[int, int], None] = send_signal
 
     def abandon(self) -> None:
         """Ends the process, which has no work yet, by the end of its channel."""
@@ -64,6 +74,14 @@ class Launcher(Protocol):
         self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
     ) -> Launched:
         """Starts a worker; `shown` are the folders that it may see of those that are hidden from its zygote."""
+        ...
+
+
+class AdoptingLauncher(Launcher, Protocol):
+    """Is a launcher that also knows the containers of an earlier control plane."""
+
+    def adopt(self, launched: Launched, place: str) -> Launched:
+        """Returns a worker that was started in the container `place`, with its end and its signals."""
         ...
 
 

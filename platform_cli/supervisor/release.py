@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.hosts.confinement import means
+from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
@@ -17,6 +18,22 @@ from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+# The folders of a release in its container, and the variables that its image may have set in another way.
+INSIDE = Layout()
+CONTAINER_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": str(INSIDE.home),
+    "LANG": "C.UTF-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Describes the container of a release: its image in the engine, and the engine's network that it is in."""
+
+    image: str
+    network: str
 
 
 def base_environment() -> dict[str, str]:
@@ -42,7 +59,8 @@ class RunnableRelease:
     hide folders; `by_landlock` says how. `path` is the PATH of whoever deployed it.
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
-    `token_hash` is the hash of the project's token.
+    `token_hash` is the hash of the project's token. `container` is where its processes run, None for this machine
+    itself.
     """
 
     project: str
@@ -74,6 +92,7 @@ class RunnableRelease:
     guarded: bool = False
     token_hash: str | None = None
     unresponsive_s: float = 60.0
+    container: Container | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -91,6 +110,8 @@ class RunnableRelease:
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
+        if self.container is not None:
+            return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 

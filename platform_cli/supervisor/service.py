@@ -15,7 +15,7 @@ from .entrance import Entrance
 from .exclusive import is_exclusive
 from .health import Health
 from .kept import KeptProject, Known
-from .launch import Launcher
+from .launch import AdoptingLauncher
 from .logbook import LogBook
 from .parking import Parking
 from .release import RunnableRelease
@@ -39,7 +39,7 @@ class Service:
         project: str,
         port: int,
         state_key: str,
-        launcher: Launcher,
+        launcher: AdoptingLauncher,
         parking: Parking,
         store: DescriptorStore,
     ) -> None:

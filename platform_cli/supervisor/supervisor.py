@@ -8,10 +8,13 @@ from collections.abc import Container, Iterable
 from ..api.inspection import Inspected
 from ..home import Home
 from .bytecode import Bytecode
+from .containers import Containers
 from .descriptor_store import DescriptorStore
+from .engine import Engine
 from .exclusive import beside
 from .grouping import Grouping, own_groups
 from .inspection import inspect_release
+from .launchers import Launchers
 from .parking import open_parking
 from .release import RunnableRelease
 from .service import Service
@@ -24,6 +27,8 @@ class Supervisor:
         self._home = home
         self._store = store
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
+        self._containers = Containers(home, Engine())
+        self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
@@ -38,22 +43,27 @@ class Supervisor:
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """Adds a service on its own port, which `resume` opens."""
         folder = self._home.project(project)
-        service = Service(folder, project, port, state_key, self._zygotes, self._parking, self._store)
+        service = Service(folder, project, port, state_key, self._launchers, self._parking, self._store)
         self.services[project] = service
         return service
 
     async def remove(self, project: str) -> None:
-        await self.services.pop(project).close()
-        self._zygotes.keep(self._releases())
+        service = self.services.pop(project)
+        await service.close()
+        self._keep_needed()
+        if service.release is not None and service.release.container is not None:
+            await self._containers.forget(project)
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
         await self._zygotes.close()
+        await self._containers.close()
         await self._bytecode.close()
 
     def resume(self) -> None:
-        """Takes over the zygotes that the last control plane has left."""
+        """Takes over the zygotes and containers that the last control plane has left."""
         self._zygotes.keep_in(self._store)
+        self._containers.keep_in(self._store)
 
     async def leave(self) -> None:
         """Leaves workers, zygotes and connections to the next control plane."""
@@ -63,8 +73,10 @@ class Supervisor:
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; if that raises, the old release still serves."""
-        await self.services[project].activate(release)
-        self._zygotes.keep(self._releases())
+        try:
+            await self.services[project].activate(release)
+        finally:
+            self._keep_needed()
 
     async def inspect(self, release: RunnableRelease, projects: Iterable[str] = ()) -> Inspected:
         """Loads a release that does not serve yet, and returns what its server tells of itself.
@@ -75,5 +87,8 @@ class Supervisor:
         services = [self.services[project] for project in sorted(projects)]
         return await beside(services, lambda: inspect_release(self._zygotes, release))
 
-    def _releases(self) -> list[RunnableRelease]:
-        return [service.release for service in self.services.values() if service.release is not None]
+    def _keep_needed(self) -> None:
+        """Ends zygotes and containers of releases that no project serves any more."""
+        releases = [service.release for service in self.services.values() if service.release is not None]
+        self._zygotes.keep(release for release in releases if release.container is None)
+        self._containers.keep(release for release in releases if release.container is not None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -67,6 +66,7 @@ class Worker:
     ) -> None:
         self.release = release
         self.pid = launched.pid
+        self.place = launched.place
         self.state = state
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -229,8 +229,7 @@ class Worker:
     def ask_where(self) -> None:
         """Lets a silent worker continue, if it was only stopped, and print where its threads are."""
         self._signal(signal.SIGCONT)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(self.pid, WHERE)
+        self._launched.signal(self.pid, WHERE)
 
     async def hand_over(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Lets its connections go to the project's other workers, or wait in the exchange; returns when
@@ -268,8 +267,7 @@ class Worker:
 
     def _signal(self, number: signal.Signals) -> None:
         # The worker leads its own process group, so that programs it started end with it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        self._launched.signal(-self.pid, number)
 
 
 def _ignore(_worker: Worker) -> None:

@@ -10,7 +10,7 @@ import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from homeport_runtime.hosts.confinement import Room
 
@@ -19,7 +19,18 @@ from .launch import PYTHON_FLAGS, Launched, Pipes
 from .orphan import Orphan
 from .release import RunnableRelease, base_environment
 from .zygote_key import ZygoteKey
-from .zygote_messages import MAX_MESSAGE, Exited, Forked, Loaded, Message, Preforked, is_below, read_message
+from .zygote_messages import (
+    MAX_MESSAGE,
+    Exited,
+    Forked,
+    Limits,
+    Loaded,
+    Message,
+    Preforked,
+    Signalled,
+    is_below,
+    read_message,
+)
 
 # Runtimes of releases of earlier versions have no keeper, so their zygotes are in no room.
 BOOT = """
@@ -50,18 +61,32 @@ class Child(NamedTuple):
     ended: asyncio.Future[int | None]
 
 
-Answer = TypeVar("Answer", Loaded, Child)
+class ZygoteProcess(Protocol):
+    """Is what a zygote's process is used for; an asyncio.subprocess.Process is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> object: ...
+
+
+Answer = TypeVar("Answer", Loaded, Child, Signalled, Limits)
 
 
 class Zygote:
     """Represents a running zygote, which gets one order at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process | Orphan, control: socket.socket) -> None:
+    def __init__(self, process: ZygoteProcess, control: socket.socket) -> None:
         self._process = process
         self._control = control
         self._lock = asyncio.Lock()
         # None when there will be no more answers.
-        self._answers: asyncio.Queue[Loaded | Child | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[Loaded | Child | Signalled | Limits | None] = asyncio.Queue()
         self._children: dict[int, asyncio.Future[int | None]] = {}
         self._loaded: set[str] = set()
         # Nobody knows which orders an orphan has had.
@@ -123,7 +148,7 @@ class Zygote:
         try:
             order = {"do": "fork", "shown": list(map(str, shown))}
             forked = await self._order(Child, order, descriptors, FORK_TIMEOUT_S)
-            if not is_below(forked.pid, self._process.pid):
+            if not self._may_have(forked.pid):
                 self.close()
                 raise ZygoteEnded("the zygote names a process that is not its own")
         except BaseException:
@@ -133,6 +158,10 @@ class Zygote:
             pipes.close_theirs()
         self.last_used = asyncio.get_running_loop().time()
         return Launched(forked.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], forked.ended)
+
+    def _may_have(self, pid: int) -> bool:
+        """Tells whether a process that the zygote names is one that it has forked."""
+        return is_below(pid, self._process.pid)
 
     async def _order(
         self, answer: type[Answer], order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
@@ -152,7 +181,7 @@ class Zygote:
 
     async def _exchange(
         self, order: Mapping[str, Any], descriptors: Sequence[int], timeout: float
-    ) -> Loaded | Child | None:
+    ) -> Loaded | Child | Signalled | Limits | None:
         try:
             self._control.setblocking(True)
             socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
@@ -190,6 +219,8 @@ class Zygote:
                 self._answers.put_nowait(Child(message.pid, end))
             case Forked():
                 """For a control plane that has ended."""
+            case Signalled() | Limits():
+                self._answers.put_nowait(message)
             case Loaded():
                 self._is_known = True
                 self._answers.put_nowait(message)

@@ -48,7 +48,25 @@ class Exited:
     code: int
 
 
-Message = Loaded | Forked | Preforked | Exited
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """Reports that a signal was sent, or that there was nobody to send it to any more."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Reports what a container's processes may have: bytes of memory, and their number, -1 for no limit.
+
+    Each is None if the container cannot know.
+    """
+
+    memory: int | None
+    pids: int | None
+
+
+Message = Loaded | Forked | Preforked | Exited | Signalled | Limits
 
 
 def read_message(line: bytes) -> Message:
@@ -67,6 +85,11 @@ def read_message(line: bytes) -> Message:
                 return Preforked(_whole(fields["pid"]))
             case "exited":
                 return Exited(_whole(fields["pid"]), _whole(fields["code"]))
+            case "signalled":
+                return Signalled(_whole(fields["pid"]))
+            case "limits":
+                memory, pids = fields["memory"], fields["pids"]
+                return Limits(memory if memory is None else _whole(memory), pids if pids is None else _whole(pids))
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ValueError("no message of a zygote's")

@@ -92,7 +92,7 @@ def outline(value: Mapping[str, Any]) -> list[str]:
     """
     whole = {name: len(_always(shape)) for name, shape in SHAPES.items() if _always(shape) <= value.keys()}
     spread = max(whole, key=whole.__getitem__, default="")
-    # A smaller one is there by chance.
+    # The keys of a smaller shape are there by chance.
     below = keys(SHAPES[spread]) if whole.get(spread, 0) >= 4 else []
     rest = value.keys() - {key.rstrip("?") for key in below}
     return [*([f"...{spread}"] if below else []), *(_line(key, value[key]) for key in value if key in rest)]

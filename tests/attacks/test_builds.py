@@ -60,7 +60,7 @@ os.makedirs("helper", exist_ok=True)
 open("helper/__init__.py", "w").write(f"SAID = {said!r}")
 setup(name="helper", version="1", packages=["helper"])
 """
-# What the platform runs with its own rights.
+# Code that the platform runs with its own rights.
 OWN_CODE = [platform_cli.__file__, homeport_runtime.__file__, os.__file__, click.__file__]
 
 
@@ -126,7 +126,7 @@ def test_packages_share_no_content_with_uvs_cache(platform: Platform, tmp_path: 
     (layer,) = (path.parent for path in (platform.home / "layers").glob("*/six-1.16.0.dist-info"))
     assert "poisoned" not in (layer / "six.py").read_text()
     assert call(url, "add", a=1, b=2) == "3"
-    # Nor does the next layer take it over.
+    # The next layer does not take it over either.
     (folder / "requirements.txt").write_text("mcp>=2\nsix==1.16.0\ntoml==0.10.2\n")
     url = platform.deploy(folder, name="shared").url
     assert call(url, "add", a=1, b=2) == "3"

@@ -22,10 +22,10 @@ from ..e2e.probing import DEADLINE_S, HEADERS, call, call_on, connect, control_p
 from ..support import ROOT, SERVERS, Platform, with_config, with_packages
 
 SLEEPS = "\n[scaling]\nidle_s = 1\n"
-# Of the control plane; macOS gives 256.
+# The descriptors that the control plane may open; macOS gives 256.
 OPEN_FILES = 256
 HELD = 200
-# Bytes of an answer.
+# The bytes of an answer that nobody reads.
 UNREAD = 16 * 1024 * 1024
 
 

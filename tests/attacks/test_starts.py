@@ -18,7 +18,7 @@ import pytest
 from ..e2e.probing import DEADLINE_S, call
 from ..support import ROOT, SERVERS, CommandFailedError, Platform, require
 
-# What `homeport platform start` waits for one that says nothing.
+# The seconds that `homeport platform start` waits for a platform that says nothing.
 START_TIMEOUT_S = 30
 
 

@@ -1,4 +1,4 @@
-"""Stands for CloudFront before a function's URL: it passes all on, and adds a policy's headers to answers."""
+"""Stands for a distribution of CloudFront: it passes all on to a function's URL, and adds a policy's headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOP = ("connection", "transfer-encoding", "content-length", "host")
 
 @contextmanager
 def distribution(origin: FunctionURL, policy: Mapping[str, Any]) -> Iterator[str]:
-    """Its URL; `policy` is a configuration as CreateResponseHeadersPolicy takes it."""
+    """Yields its URL; `policy` is a configuration as CreateResponseHeadersPolicy takes it."""
     added = policy["CustomHeadersConfig"]["Items"]
     server = Server(("127.0.0.1", 0), type("ThisEdge", (Edge,), {"origin": origin, "added": added}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -33,7 +33,7 @@ class Edge(BaseHTTPRequestHandler):
     added: list[dict[str, Any]]
 
     def log_message(self, *_: object) -> None:
-        """Prints nothing."""
+        """Says nothing."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

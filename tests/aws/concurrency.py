@@ -17,7 +17,7 @@ PROVISIONED = re.compile(r"/2019-09-30/functions/([^/]+)/provisioned-concurrency
 ACCOUNT_LIMIT = 1000
 # An account always keeps so many for functions that reserve nothing.
 UNRESERVED = 100
-# At provisioned concurrency, until it is there.
+# The number of times that provisioned concurrency is looked at before it is there.
 LOOKS = 3
 Answer = tuple[int, dict[str, Any]]
 
@@ -31,7 +31,7 @@ class Concurrency:
         self.failure: str | None = None
         self._backend = backend
         self._provisioned: dict[tuple[str, str], int] = {}
-        # How often it is yet to be said.
+        # How often IN_PROGRESS is yet to be answered, for each alias.
         self._in_progress: dict[tuple[str, str], int] = {}
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Answer | None:
@@ -40,7 +40,7 @@ class Concurrency:
         if (match := RESERVED.fullmatch(path)) and method == "PUT":
             return self._check_reserved(match[1], json.loads(body)["ReservedConcurrentExecutions"])
         if (match := ALIAS.fullmatch(path)) and method == "PUT":
-            # Instances of the version that it led to go, those of the new one come.
+            # Instances of the alias's old version end, and those of its new version start.
             self._in_progress[match[1], match[2]] = LOOKS
         if match := PROVISIONED.fullmatch(path):
             return self._serve(method, match[1], parse_qs(query)["Qualifier"][0], body)

@@ -327,7 +327,8 @@ class Proxy(BaseHTTPRequestHandler):
             listed = [m for m in mappings if name in m["FunctionArn"] and source in m["EventSourceArn"]]
             self._reply(200, json.dumps({"EventSourceMappings": listed}).encode(), {})
             return
-        self._reply(200 if found else 404, json.dumps(found or {}).encode(), {})
+        missing = {"__type": "ResourceNotFoundException", "Message": "there is no such mapping"}
+        self._reply(200 if found else 404, json.dumps(found or missing).encode(), {})
 
     def _keep_headers(self, policy: str, config: str) -> None:
         """Makes, reads and deletes CloudFront's policies for headers."""

@@ -1,4 +1,4 @@
-"""Commands in this process of which AWS refuses one action, answers it slowly, or does not answer it itself."""
+"""Lets one action of AWS fail for commands in this process: refused, answered too late, or answered by a proxy."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ REFUSED = 2
 
 
 class Faulty:
-    """Stands between commands and AWS, with `aws` for the commands.
-
-    While it is `failing`, what `fault` answers to one action comes instead of AWS's answer. `actions` are those that
-    were asked for, in their order and each once.
+    """Holds `aws` for commands. While it is `failing`, what a fault answers to one action comes instead of AWS's
+    answer; `actions` are those that were asked for, in their order and each once.
     """
 
     def __init__(self) -> None:
@@ -72,7 +70,7 @@ def throttled(request: Any, action: str, attempt: int) -> AWSResponse | None:
 
 
 def slow(request: Any, _action: str, attempt: int) -> AWSResponse | None:
-    """Makes AWS do what it is asked for, and its answer come too late."""
+    """Lets AWS do what it is asked for, and its answer come too late."""
     if attempt > 1:
         return None
     URLLib3Session().send(request)

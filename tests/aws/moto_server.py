@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .descriptions import read_descriptions_once
+
 REGION = "eu-central-1"
 
 
@@ -120,14 +122,26 @@ def _forget_deleted_certificates() -> None:
     AWSCertificateManagerBackend._get_arn_from_idempotency_token = known_and_there  # type: ignore[method-assign]
 
 
+def _name_conflicts() -> None:
+    """Gives an alias that exists the code that AWS gives it."""
+    from moto.awslambda.exceptions import ConflictException, LambdaClientError
+
+    def init(self: ConflictException, message: str) -> None:
+        LambdaClientError.__init__(self, "ResourceConflictException", message)
+
+    ConflictException.__init__ = init  # type: ignore[method-assign]
+
+
 @contextmanager
 def running_moto() -> Iterator[Moto]:
     from moto.server import ThreadedMotoServer
 
+    read_descriptions_once()
     _never_number_twice()
     _write_one_at_a_time()
     _know_boundaries()
     _forget_deleted_certificates()
+    _name_conflicts()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote
 from .moto_server import REGION
 
 ACCOUNT = "123456789012"
-# Of Lambda's paths, without the date in front.
+# The action of each of Lambda's paths, without the date in front.
 LAMBDA = (
     ("POST", r"functions", "CreateFunction"),
     ("GET", r"functions/?", "ListFunctions"),
@@ -51,7 +51,7 @@ LAMBDA = (
     ("PUT", r"functions/([^/]+)/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
     ("DELETE", r"functions/([^/]+)/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
 )
-# Where IAM calls a service otherwise than signatures do.
+# Services that IAM names otherwise than signatures do.
 PREFIXES = {"monitoring": "cloudwatch"}
 TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 NO_RESOURCE = (
@@ -60,7 +60,7 @@ NO_RESOURCE = (
     "secretsmanager:ListSecrets",
     "sts:GetCallerIdentity",
 )
-# What everybody may: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+# Actions that are allowed to everybody: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 FREE = ("sts:GetCallerIdentity",)
 BOUNDARY = "iam:PermissionsBoundary"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 # Memory that comes with one whole processor, in MB
 # (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 WHOLE_MB = 1769
-# While a function starts, whatever its memory. Field reports say so; AWS promises nothing.
+# The processors that a function has while it starts, whatever its memory: field reports say so, AWS promises nothing.
 INIT_CPUS = 2.0
 PERIOD_US = 20_000
 ROOT = Path("/sys/fs/cgroup")

@@ -46,10 +46,8 @@ def machine() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Is a function as it is laid out.
-
-    `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is run instead of Lambda's own, as in an
-    image. What its server writes is in `shared` where there is one, for all
+    """Is a function as it is laid out: `task` is /var/task, `opt` is /opt, `variables` its environment; `command` is
+    run instead of Lambda's own, as in an image. What its server writes is in `shared` if there is one, for all
     instances, as on a file system of theirs. It has the processor share that comes with `memory_mb`, where this machine
     lets us give it.
     """
@@ -113,11 +111,9 @@ def launch(
 
 
 class Sandbox:
-    """Is one instance of a function: it takes one event at a time.
-
-    If it `freezes` it stands still in between, as on Lambda, from when it asks for its first event. `init_error` is set
-    when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and restored when its first
-    event comes.
+    """Is one instance of a function: it takes one event at a time, and if it `freezes` stands still in between, as on
+    Lambda, from when it asks for its first event. `init_error` is set when it could not start. With SnapStart it is
+    `snapped` as soon as it is ready to be, and restored when its first event comes.
     """
 
     def __init__(self, function: Function, log: Path, *, freezes: bool = True) -> None:

@@ -40,7 +40,7 @@ from tests.aws.moto_server import Moto
 from tests.e2e.probing import wait_for
 from tests.github.fake import FakeGitHub
 
-# Another one than that of the platform in sandboxes.
+# The region is another one than that of the platform in sandboxes.
 REGION = "us-west-2"
 NAME = "hello-world"
 TOKEN = "homeport_of-the-tests"
@@ -96,7 +96,7 @@ class InProcess:
     def __post_init__(self) -> None:
         self.deployments = DynamoDeployments(Table(self.aws))
         self._builder = Builder(self.aws, self.home)
-        # Seconds for which messages were put off.
+        # The seconds for which messages were put off.
         self.postponed: list[int] = []
         events = self.aws.queues.meta.events
         events.register("provide-client-params.sqs.ChangeMessageVisibility", self._note)

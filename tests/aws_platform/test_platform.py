@@ -25,6 +25,9 @@ from tests.support import CommandFailedError, Platform
 
 from .conftest import BUILDER, WEB, Deployed, wait_for
 
+# What comes of pushes is tested without sandboxes in test_pushes.py.
+pytestmark = pytest.mark.whole
+
 NAME = "hello-world"
 PREFIX = "homeport_platform"
 NEW_TOOL = """

@@ -189,7 +189,7 @@ def _install_python(folder: Path, requirement: str) -> None:
 
 
 def install(command: Sequence[str | Path], **options: Any) -> None:
-    """Raises UnavailableError."""
+    """Runs a command that installs something. Raises UnavailableError if it fails."""
     try:
         subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=True, **options)
     except subprocess.CalledProcessError as error:

@@ -70,10 +70,10 @@ def _protocols(kind: str, case: str) -> set[str]:
     return {"2025-11-25"}
 
 
-def params(pairs: Iterable[tuple[str, str]]) -> list[Any]:
+def params(pairs: Iterable[tuple[str, str]], *marks: pytest.MarkDecorator) -> list[Any]:
     """Returns `(kind, client, case)` for every case of each client."""
     return [
-        pytest.param(kind, client, case, id=f"{kind}-{client}-{case.replace(' ', '-')}")
+        pytest.param(kind, client, case, id=f"{kind}-{client}-{case.replace(' ', '-')}", marks=marks)
         for kind, client in pairs
         for case in CASES[client]
     ]

@@ -11,7 +11,7 @@ NAMES = ["python", "uv", "port", "home", "confinement", "disk", "platform"]
 def test_a_sound_machine(run: Run, tiny: Deployment) -> None:
     done = run("doctor", "--json")
     assert (done.code, done.json["ok"]) == (0, True)
-    # Caddy's is there where Caddy is.
+    # The check of Caddy is there only where Caddy is installed.
     checks = [check for check in done.json["checks"] if check["name"] != "caddy"]
     assert [check["name"] for check in checks] == NAMES
     assert all(set(check) == {"name", "status", "detail", "fix"} for check in checks)

@@ -21,13 +21,14 @@ from tests.support import ROOT, SERVERS, Platform, with_config
 from .conftest import Run, environment, error_of
 
 NAME = "surface"
-# Commands that need GitHub or AWS, with the tests that compare what they print.
+# Commands that need GitHub, AWS or a registry, with the tests that compare what they print.
 ELSEWHERE = {
     "login": "tests/github/test_surface.py",
     "whoami": "tests/github/test_surface.py",
     "link-repo": "tests/github/test_surface.py",
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
+    "image": "tests/images/test_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",
@@ -74,6 +75,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("import", str(folder / ".mcp.json")),
         ("init", str(folder / "server.py")),
         ("--platform", "https://mcp.example.com", "export", "github-actions"),
+        ("export", "kubernetes", str(project), "--image", "registry.example.com/surface:1"),
         ("doctor",),
         ("platform", "start"),
         ("platform", "restart"),

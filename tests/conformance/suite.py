@@ -31,7 +31,7 @@ START_DEADLINE_S = 60
 _SCENARIO = re.compile(r"^[✓✗] (\S+): (\d+) passed, (\d+) failed$", re.MULTILINE)
 _ITEM = re.compile(r"^  - (\S+)", re.MULTILINE)
 _BARE = "from server import mcp; {before}mcp.run('streamable-http', port={port}, stateless_http={stateless})"
-# As MCPServer(subscriptions=False) leaves it.
+# Leaves the server without subscriptions, as MCPServer(subscriptions=False) does.
 _UNHEARD = "del mcp._lowlevel_server._request_handlers['subscriptions/listen']; "
 
 

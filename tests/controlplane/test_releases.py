@@ -15,7 +15,7 @@ from platform_cli.controlplane.platform import Platform
 from platform_cli.errors import InputError, InspectError, NotFoundError, ReleaseError
 from platform_cli.home import Home
 from platform_cli.supervisor.descriptor_store import DescriptorStore
-from platform_cli.supervisor.release import RunnableRelease
+from platform_cli.supervisor.release import Container, RunnableRelease
 from tests.supervisor.releases import release_of
 from tests.supervisor.stand_ins import StandIns
 
@@ -31,8 +31,8 @@ class Made:
     auth: dict[str, str] = field(default_factory=dict)
     deaf: set[str] = field(default_factory=set)
 
-    async def deploy(self, bundle: str) -> dict[str, Any]:
-        return dict(await self.platform.releases.deploy("p", bundle, "/folder"))
+    async def deploy(self, bundle: str, container: Container | None = None) -> dict[str, Any]:
+        return dict(await self.platform.releases.deploy("p", bundle, "/folder", container=container))
 
     @property
     def serving(self) -> str | None:
@@ -69,6 +69,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], Non
         monkeypatch.setattr(module, "read_release", read)
         monkeypatch.setattr(module, "check_handshake", check)
         monkeypatch.setattr(made.platform._supervisor, "_zygotes", made.workers)
+        monkeypatch.setattr(made.platform._supervisor, "_launchers", made.workers)
         try:
             await work(made)
         finally:
@@ -120,12 +121,32 @@ def test_one_that_no_client_can_connect_to_is_undone(run: Callable[[Work], None]
     run(work)
 
 
+def test_a_project_in_containers_stays_there(run: Callable[[Work], None]) -> None:
+    first, second = Container("image:1", "none"), Container("image:2", "none")
+
+    async def work(made: Made) -> None:
+        await made.deploy("one")
+        assert (await made.deploy("one", first))["changed"] is True
+        assert (await made.deploy("one", first))["changed"] is False
+        assert (await made.deploy("one"))["changed"] is False
+        with pytest.raises(InputError, match="p runs in containers"):
+            await made.deploy("two")
+        assert (await made.deploy("two", second))["target"] == "container"
+        await made.platform.secrets.set("p", {"UNUSED": "x"})
+        await made.platform.releases.rollback("p", 2)
+        assert [each.release.container for each in made.workers.all] == [None, first, second, first]
+        await made.platform.releases.rollback("p", 1)
+        assert made.platform.overview.status("p")["target"] == "local"
+
+    run(work)
+
+
 def test_what_already_serves_is_left_alone(run: Callable[[Work], None]) -> None:
     async def work(made: Made) -> None:
         assert (await made.deploy("one"))["changed"] is True
         assert (await made.deploy("one"))["changed"] is False
         assert (made.recorded, len(made.workers.all)) == ([(1, None)], 1)
-        # As it is, but closed: that is a change.
+        # The same bundle is closed now: that is a change.
         made.auth["one"] = "token"
         assert "token" in await made.deploy("one")
 

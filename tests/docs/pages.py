@@ -19,7 +19,7 @@ from tests.support import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 300
-# What looks at deployments, and for how long they may be under way.
+# Commands that look at deployments, and the seconds for which these may be under way.
 LOOKS = ("homeport deployments", "homeport repos")
 DEADLINE_S = 90.0
 # What differs between two runs, and what stands for it.

@@ -19,7 +19,7 @@ CONTRACTS = {
     if contract["type"] == "layers"
 }
 FOLDERS = {"platform_cli": ROOT / "platform_cli", "homeport_runtime": ROOT / "runtime" / "homeport_runtime"}
-# Of the home, where a name could be a module's, too.
+# Files of the home whose names could be those of modules.
 HOME_FILES = {"secrets.db", "secrets.key", "github.json"}
 
 

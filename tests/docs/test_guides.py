@@ -62,10 +62,12 @@ def test_readme(platform: Platform, folder: Path) -> None:
     run_page(ROOT / "README.md", folder, platform.environment)
 
 
+@pytest.mark.whole
 def test_deploy(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "deploy.md", folder, platform.environment)
 
 
+@pytest.mark.whole
 def test_secrets(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "secrets.md", folder, platform.environment)
 

@@ -101,7 +101,7 @@ def workers(platform: Platform) -> set[int]:
     """
     running = processes(platform)
     serving = {pid for project in platform.run("list")["projects"] for pid in project["processes"]}
-    # Where its zygote has ended a worker is nobody's child, too.
+    # A worker whose zygote has ended is nobody's child either.
     outside = {pid for pid, parent in running.items() if parent not in running} - serving
     zygotes = {pid for pid, parent in running.items() if parent in outside} if can_hide(platform.home) else outside
     return serving | {pid for pid, parent in running.items() if parent in zygotes and _has_work(pid, running)}

@@ -22,7 +22,7 @@ import pytest
 from ..support import SERVERS, CommandFailedError, Deployment, Platform, with_packages
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
-# More than their records find room for on a full disk.
+# The number of calls is larger than that of the records for which a full disk has room.
 CALLS = 60
 BOTH = ("steady", "fresh")
 GOOD = (SERVERS / "mcp2_lowlevel" / "server.py").read_text()
@@ -222,7 +222,7 @@ def test_requirements_that_cannot_be_had(
     assert hint in (refused.error["hint"] or "")
 
 
-@pytest.mark.parametrize("name", ["steady", "fresh"])
+@pytest.mark.parametrize("name", ["steady", pytest.param("fresh", marks=pytest.mark.whole)])
 @pytest.mark.parametrize("stage", ["inspect", "apply"])
 def test_ctrl_c_while_the_server_loads(steady: Steady, tmp_path: Path, stage: str, name: str) -> None:
     before = steady.seen()
@@ -329,6 +329,7 @@ def test_a_port_that_another_program_has_taken(steady: Steady, tmp_path: Path) -
     platform.run("destroy", name)
 
 
+@pytest.mark.whole
 def test_a_full_disk(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

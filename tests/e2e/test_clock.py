@@ -67,6 +67,7 @@ def is_idle_after(platform: Platform, clock: Clock, jump: float) -> bool:
     return state == "idle"
 
 
+@pytest.mark.whole
 def test_a_clock_that_jumps(platform: Platform, clock: Clock, tmp_path: Path) -> None:
     project = with_config(SERVERS / "mcp2_lowlevel", "[scaling]\nidle_s = 1\n", tmp_path)
     source = (project / "server.py").read_text()

@@ -121,7 +121,7 @@ def test_the_answer_is_one_object_and_an_unchanged_deploy_says_so(platform: Plat
     assert answer["sse_url"] == f"{answer['url']}/sse"
     names = ["read", "lock", "layer", "inspect", "bundle", "plan", "apply"]
     assert [stage["name"] for stage in answer["stages"]] == names
-    # Between them stands what runs, and what of it is served.
+    # Between the stages stands what runs, and what of it is served.
     assert [word for line in stderr.splitlines() if (word := line.split()[0]) in names] == names
     again = platform.run("deploy", str(project), "--name", "answers")
     assert (again["changed"], again["release"], again["url"]) == (False, "v1", answer["url"])
@@ -245,7 +245,7 @@ def test_a_new_project_passes_over_ports_that_are_taken(platform: Platform, proj
     port = urlsplit(platform.deploy(project, name="lower").url).port or 0
     with contextlib.ExitStack() as taken:
         for number in range(port + 1, port + 4):
-            # It may be another program's already, which is just as well.
+            # The port may be another program's already, which is as good.
             with contextlib.suppress(OSError):
                 taken.enter_context(socket.create_server(("127.0.0.1", number)))
         higher = platform.deploy(project, name="higher").url

@@ -107,6 +107,7 @@ def test_an_inspection_has_what_the_server_holds_and_gives_it_back(
     assert not load.failures
 
 
+@pytest.mark.whole
 def test_the_control_plane_is_killed_in_the_middle_of_a_switch(
     platform: Platform, project: Path, tmp_path: Path
 ) -> None:

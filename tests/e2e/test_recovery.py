@@ -281,6 +281,7 @@ def test_a_busy_project_has_more_workers_for_as_long_as_it_is(platform: Platform
     platform.run("destroy", "grows")
 
 
+@pytest.mark.whole
 def test_many_projects_that_nobody_calls_cost_nothing(tmp_path: Path) -> None:
     platform = Platform(with_packages(tmp_path / "home"))
     project = with_config(SERVERS / "mcp2_lowlevel", f"[scaling]\nidle_s = {IDLE_S}\n", tmp_path)

@@ -28,7 +28,7 @@ from tests.command_line import Command
 from tests.support import Platform, with_packages
 
 DEADLINE_S = 60
-# Found as it is, as JSON, percent-encoded and in base64 only by those who look for each form.
+# A value that has another form in JSON, percent-encoded and in base64, so that each form has to be looked for.
 VALUE = 'u9-Kq"7/+\\é vT3xW8zR2mB6'
 FORMS = (
     VALUE.encode(),

@@ -28,12 +28,12 @@ def add(mcp_url: str) -> str:
 @pytest.mark.parametrize(
     "entry",
     [
-        "named_server.py",
-        "named_app.py",
         "only_one.py",
-        "two_servers.py:second",
-        "factory.py:create",
         "async_factory.py:create",
+        *(
+            pytest.param(entry, marks=pytest.mark.whole)
+            for entry in ("named_server.py", "named_app.py", "two_servers.py:second", "factory.py:create")
+        ),
     ],
 )
 def test_a_server_is_found(platform: Platform, entry: str) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT, CommandFailedError, Platform
+from tests.support import ROOT, CommandFailedError, Platform, with_packages
 
 EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("home"))
+    running = Platform(with_packages(tmp_path_factory.mktemp("home"), EXAMPLES / "expense_tracker"))
     yield running
     running.stop()
 

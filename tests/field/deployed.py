@@ -12,7 +12,7 @@ from tests.support import CommandFailedError, Platform
 
 from .listing import NotListedError, Tools, difference, over_http, over_sse
 
-# The command itself needs a reason of its own to take longer than this.
+# The seconds within which a deploy has to end.
 DEPLOY_S = 300.0
 
 

@@ -153,7 +153,7 @@ def _fill(folder: Path, version: str, source: str, day: datetime.date) -> None:
     home.mkdir()
     (home / "server.py").write_text(source)
     program = uv.find_uv_bin()
-    # The whole of that day: releases of one afternoon belong together.
+    # The whole day counts, since releases of one afternoon belong together.
     until = str(day + datetime.timedelta(days=1))
     (folder / "wanted.in").write_text(version)
     newest = () if version in RELEASED else ("--prerelease", "allow")

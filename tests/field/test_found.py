@@ -15,6 +15,9 @@ import pytest
 from tests.field.conftest import Deploy, Refuse, Served, written
 from tests.support import Platform, require
 
+# Each is a deploy; tests/config and tests/pipeline have what is found, and why.
+pytestmark = pytest.mark.whole
+
 SERVER = """
     from mcp.server import MCPServer
 

@@ -8,6 +8,9 @@ import pytest
 
 from tests.field.conftest import Deploy, Refuse
 
+# Each is a deploy; tests/runtime/takeover has what the runtime does with them.
+pytestmark = pytest.mark.whole
+
 # A low-level server that is made inside a function, as in mcp-server-time, -git and -fetch.
 INSIDE_A_FUNCTION = """
     import mcp_types as types

@@ -16,6 +16,9 @@ from tests.command_line import Command
 from tests.field.conftest import written
 from tests.support import ROOT, CommandFailedError, Platform
 
+# Each is a deploy; tests/findings has what is told.
+pytestmark = pytest.mark.whole
+
 SERVER = """
     import os
     from pathlib import Path

@@ -49,7 +49,7 @@ def test_whatever_is_posted_is_answered_once(
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         got = await receive()
-        # For an Origin it is asked about its own rules first.
+        # The guard asks the app about its own rules for an Origin first.
         assert scope["method"] != "POST" or got["body"] == body
         await send_json(send, 200, answer)
 

@@ -67,7 +67,7 @@ class FakeGitHub:
     node: environments.Node
     asked: list[Asked] = field(default_factory=list)
     override: Callable[[str, str], Answer | None] = lambda _method, _path: None
-    # Where an address answers that only the world's names lead to.
+    # Returns the loopback address at which a public URL answers.
     reach: Callable[[str], str] = lambda url: url
     archives: str = ""
     trusted: ssl.SSLContext | None = None

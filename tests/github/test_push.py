@@ -165,6 +165,7 @@ def last_comment(github: FakeGitHub) -> str:
     return str(written[-1].body["body"])
 
 
+@pytest.mark.whole
 def test_a_hundred_pushes_end_with_the_newest_deployed_once(
     platform: Platform, github: FakeGitHub, repository: Path, linked: str
 ) -> None:
@@ -188,7 +189,7 @@ def test_a_hundred_pushes_end_with_the_newest_deployed_once(
     assert len(serving) == len(set(serving)) == 2
 
 
-@pytest.mark.parametrize("when", ["accepted", "under way"])
+@pytest.mark.parametrize("when", ["under way", pytest.param("accepted", marks=pytest.mark.whole)])
 def test_what_was_accepted_survives_a_kill(
     platform: Platform, github: FakeGitHub, repository: Path, linked: str, when: str
 ) -> None:
@@ -340,6 +341,7 @@ def test_a_renamed_repository_is_followed(
         github.deliver("push", github.push(repository))
 
 
+@pytest.mark.whole
 def test_a_revoked_token_is_shown_and_replaced(
     platform: Platform, github: FakeGitHub, repository: Path, linked: str
 ) -> None:

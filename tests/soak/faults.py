@@ -25,13 +25,13 @@ from tests.support import Platform
 from .load import Load
 from .project import Project
 
-# A rollback after so many redeploys.
+# The number of redeploys after which there is a rollback.
 ROLLBACK_EVERY = 10
 # The shortest that can be configured, and seconds around the moment at which a worker then goes to sleep: it looks
 # twice a second.
 IDLE_S = 1
 AROUND_SLEEP_S = (0.9, 1.8)
-# Connections that are opened, and asked on, at the same time.
+# The number of connections that are opened, and asked on, at the same time.
 AT_ONCE = 100
 IDLE_ANSWER_S = 60.0
 Item = TypeVar("Item")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .clients import Opened
 
 PAUSE_S = 0.05
-# What a stopped load has to come to its end, one answer included.
+# The seconds that a stopped load has to come to its end, one answer included.
 END_S = 90.0
 
 

@@ -11,9 +11,9 @@ from .faults import NEED_A_START, VICTIMS, Idle, Kill
 from .load import Load, Lost
 from .measures import Measure
 
-# At the end there may be so much more than at the beginning.
+# The factor by which the end may have more than the beginning.
 MAY_GROW = 1.25
-# Descriptors, files and entries of which some come and go.
+# The number of descriptors, files and entries by which the end may have more, since some come and go.
 MAY_COME = 20
 
 

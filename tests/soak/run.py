@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,7 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.run", description="Soaks a platform.")
     for name, count in (("redeploys", 1000), ("kills", 1000), ("wakes", 2000), ("idle", 5000)):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{count} unless told otherwise")
-    # The SDK's client says of each stream that ends how it came to that.
+    # The SDK's client logs the end of each stream with a traceback.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
     with started() as (platform, folder):
         report = soaked(platform, folder, Counts(**vars(parser.parse_args())))
@@ -82,21 +83,28 @@ def soaked(platform: Platform, folder: Path, counts: Counts) -> Report:
     sleepers = [Project.written(platform, f"sleeper-{number}", folder, SLEEPS) for number in range(SLEEPERS)]
 
     report.measures["beginning"] = at_rest(platform, folder, [steady, held], sleepers)
-    with Load(callers) as load:
+    with told(report, "redeploys"), Load(callers) as report.loads["redeploys"]:
         report.redeploys = redeploys([steady, held], counts.redeploys)
-    report.loads["redeploys"] = load
-    with Load(at_sleep(sleepers), around_sleep) as load:
+    with told(report, "wakes"), Load(at_sleep(sleepers), around_sleep) as load:
+        report.loads["wakes"] = load
         wakes(load, counts.wakes)
-    report.loads["wakes"] = load
-    with Load(callers) as load:
+    with told(report, "idle connections"), Load(callers) as report.loads["idle connections"]:
         report.idle = asyncio.run(idle(sleepers[0], counts.idle, lambda: workers_of(sleepers[0]) == 0))
-    report.loads["idle connections"] = load
     report.measures["before the kills"] = at_rest(platform, folder, [steady, held], sleepers)
-    with Load(callers) as load:
+    with told(report, "kills"), Load(callers) as report.loads["kills"]:
         report.kills = kills(platform, [steady, held], counts.kills)
-    report.loads["kills"] = load
     report.measures["end"] = at_rest(platform, folder, [steady, held], sleepers)
     return report
+
+
+@contextmanager
+def told(report: Report, fault: str) -> Iterator[None]:
+    """Prints to standard error how long a part took and what it came to, since the whole takes long."""
+    begun = time.monotonic()
+    yield
+    load = report.loads[fault]
+    lost = f"{len(load.lost):,} lost"
+    print(f"{fault}: {time.monotonic() - begun:.0f} s, {load.answered.total():,} answered, {lost}", file=sys.stderr)
 
 
 def at_sleep(sleepers: Sequence[Project]) -> list[Caller]:

@@ -114,6 +114,9 @@ class StandIns:
         serving.add_done_callback(self._serving.discard)
         return Launched(process.pid, pipes.control[0], pipes.stdout[0], pipes.stderr[0], process.wait())
 
+    def adopt(self, launched: Launched, _place: str) -> Launched:
+        return launched
+
     def keep(self, _used: Iterable[RunnableRelease]) -> None:
         """Does nothing, since there are no zygotes."""
 

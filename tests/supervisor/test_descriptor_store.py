@@ -17,7 +17,7 @@ from platform_cli.supervisor.descriptor_store import DescriptorStore
 from platform_cli.supervisor.store_messages import Kept, inheritance
 
 DEADLINE_S = 60.0
-# More than are on their way at a time.
+# The number is larger than that of descriptors which may be on their way at a time.
 MANY = 2000
 
 

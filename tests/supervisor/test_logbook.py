@@ -71,7 +71,7 @@ def test_lines_that_found_no_room_are_counted(log: LogBook) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
         try:
             await written(log, *(f"{number} {'x' * 100_000}" for number in range(12)))
-            # What says so still fits, the next line does not.
+            # The record of the full disk still fits, the next line does not.
             await written(log, "x" * 100_000)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -87,7 +87,7 @@ def test_workers_that_min_keeps_start_by_themselves_and_stay_when_nobody_calls(
         await until(lambda: service.workers == 2)
         for worker in workers.all:
             worker.say("idle")
-            # Heard after the idleness.
+            # The supervisor has handled the idleness when it has heard of this request.
             await heard(service, worker, 1)
         assert [worker.told for worker in workers.all] == [["job", "accept", "share"], ["job", "accept"]]
         workers.all[0].end()
@@ -141,7 +141,7 @@ def test_with_few_requests_for_long_the_newest_worker_goes_but_never_the_last(
         service.release = replace(release, min_workers=0)
         first, second, third = workers.all
         at_once(monkeypatch)
-        # Half of what two could have.
+        # That is half of the requests that two workers may have.
         await heard(service, first, 3)
         assert service.workers == 3
         await heard(service, first, 2)

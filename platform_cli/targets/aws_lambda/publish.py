@@ -50,9 +50,11 @@ def switch(aws: AWS, project: str, number: str, *, newest: int, first: bool = Fa
         "Description": f"newest v{newest}",
     }
     if first:
-        aws.functions.create_alias(**alias)
-    else:
-        aws.functions.update_alias(**alias)
+        # A request whose answer was lost is repeated by boto3, and then the alias exists.
+        with absent("ResourceConflictException"):
+            aws.functions.create_alias(**alias)
+            return
+    aws.functions.update_alias(**alias)
 
 
 def prune(aws: AWS, project: str) -> None:

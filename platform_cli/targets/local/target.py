@@ -45,12 +45,15 @@ class LocalCandidate(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Is a plan; `place` is where `bundle` was made from, as the platform knows it."""
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the image and the
+    network of its container, None without one.
+    """
 
     project: str
     bundle: Bundle
     place: str
     steps: tuple[Step, ...]
+    container: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -139,7 +142,7 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             current = self._client.status(project)
         except NotFoundError:
             current = None
-        if current is not None and current["bundle"] == bundle.hash and not current["outdated_secrets"]:
+        if current is not None and self._serves(current, bundle) and not current["outdated_secrets"]:
             if current["state"] == "down":
                 yield Step("open", f"{current['url']} again")
             return
@@ -150,12 +153,16 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
         if current and current["release"]:
             yield Step("drain", f"the worker of {current['release']}")
 
+    def _serves(self, current: Status, bundle: Bundle) -> bool:
+        """Tells whether the project's active release is of this bundle, and runs as this target has it."""
+        return current["bundle"] == bundle.hash
+
     def apply(self, plan: LocalPlan, stages: Stages, origin: Callable[[], Origin], keep: KeepToken) -> Applied:
         with stages.run("apply") as stage:
             stage.cached = not plan.steps
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
-            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin())
+            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.container)
         token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:

@@ -56,6 +56,16 @@ class Names:
         return True
 
 
+class AnyName(Names):
+    """Answers to every Host, where nobody knows under which names a server is reached; Origins are compared."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def allows_host(self, _host: str | None) -> bool:
+        return True
+
+
 def host_name(url: str) -> str | None:
     """Returns the host in `//host:port` or an origin in the form in which names are compared; None if there is none."""
     try:

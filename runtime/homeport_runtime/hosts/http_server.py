@@ -81,6 +81,7 @@ class HTTPServer:
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
+            "announce_close": lambda _order: self._announce_close(),
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
@@ -129,6 +130,11 @@ class HTTPServer:
     def _set_headers(self) -> None:
         date = (b"date", formatdate(time.time(), usegmt=True).encode())
         self._state.default_headers = [date, (b"connection", b"close")] if self._closing else [date]
+
+    def _announce_close(self) -> None:
+        """Says with each answer that it is its connection's last, while new connections are still accepted."""
+        self._closing = True
+        self._set_headers()
 
     def _exit_after(self, seconds: float) -> None:
         """Ends the process after a time, whatever the server still does, since a thread that runs a tool cannot be
@@ -183,8 +189,7 @@ class HTTPServer:
     async def _close(self, seconds: float) -> None:
         """Lets open requests finish when no worker continues, and closes what is still open after `seconds`."""
         self._exit_after(seconds + EXIT_S)
-        self._closing = True
-        self._set_headers()
+        self._announce_close()
         await self._connections.settle()
         # A request that is on its way is still answered, with the header that says that it was the last.
         grace = time.monotonic() + min(GRACE_S, seconds)

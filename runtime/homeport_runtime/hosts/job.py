@@ -14,16 +14,17 @@ from ..loading.manifest import Manifest
 class Job:
     """Says what a worker has to do.
 
-    `mode` is `serve` or `inspect`. `names` are host names beside the loopback ones. After `idle_s` seconds without
-    requests the worker reports that it is idle. `alone` means that it shares its project's sockets with no other
-    worker.
+    `mode` is `serve` or `inspect`. `names` are host names beside the loopback ones, None to answer to all. After
+    `idle_s` seconds without requests the worker reports that it is idle. `alone` means that it shares its project's
+    sockets with no other worker.
 
     `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
     mounts. `tools` are those of an earlier contract of the
     server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
     With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
-    the calls that are being answered.
+    the calls that are being answered. `origin` are fields of each record where output is stored as it is, None where a
+    supervisor completes it.
     """
 
     mode: str
@@ -33,7 +34,7 @@ class Job:
     layer: Path
     environment: Mapping[str, str]
     secrets: Mapping[str, str]
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None
     idle_s: float
     alone: bool
     state_key: bytes | None
@@ -45,6 +46,7 @@ class Job:
     token_hash: str | None
     record: bool
     calls: Path | None
+    origin: Mapping[str, str] | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -60,7 +62,7 @@ class Job:
             layer=Path(message["layer"]),
             environment=message["environment"],
             secrets=message.get("secrets", {}),
-            names=tuple(message["names"]),
+            names=None if message["names"] is None else tuple(message["names"]),
             idle_s=message["idle_s"],
             alone=message["alone"],
             state_key=bytes.fromhex(key) if key else None,
@@ -72,4 +74,5 @@ class Job:
             token_hash=message.get("token_hash"),
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
+            origin=message.get("origin"),
         )

@@ -22,13 +22,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ServerError
-from ..guard.names import Names
+from ..guard.names import AnyName, Names
 from ..guard.open_calls import OpenCalls
 from ..loading.environment import module_folders, process_environment
 from ..loading.import_profile import PROFILE, loaded_modules
 from ..loading.manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
-from ..telemetry import capture_output
+from ..telemetry import capture_output, drain_output, store_output
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
@@ -80,6 +80,8 @@ def _leave(code: int) -> NoReturn:
             stream.flush()
             if isinstance(stream, LineStream):
                 stream.finish()
+    with contextlib.suppress(BaseException):
+        drain_output(whole=True)
     os._exit(code)
 
 
@@ -149,7 +151,11 @@ def _settle(job: Job) -> None:
     time.tzset()
     os.chdir(job.workdir)
     _end_input()
-    capture_output(Scrubber(job.secrets))
+    scrubber = Scrubber(job.secrets)
+    if job.origin is None:
+        capture_output(scrubber)
+    else:
+        store_output(scrubber, **job.origin)
     if str(job.layer) not in sys.path:
         site.addsitedir(str(job.layer))
     sys.path[:0] = [str(job.bundle / APP_FOLDER / entry) for entry in module_folders(job.environment)]
@@ -190,7 +196,7 @@ class Worker:
 
     async def _serve(self, served: Served) -> None:
         job = self._job
-        names = Names(job.names)
+        names = AnyName() if job.names is None else Names(job.names)
         server = prepare(
             served,
             self._manifest,

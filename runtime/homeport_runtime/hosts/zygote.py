@@ -98,10 +98,13 @@ class Zygote:
                 order, descriptors = receive_order(self._orders)
                 if order is None:
                     return
-                if order["do"] == "load":
-                    self._load(order)
-                else:
-                    self._fork(order, descriptors)
+                self._obey(order, descriptors)
+
+    def _obey(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        if order["do"] == "load":
+            self._load(order)
+        else:
+            self._fork(order, descriptors)
 
     @property
     def _patience(self) -> float | None:
@@ -171,6 +174,9 @@ class Zygote:
             _become_worker(order, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+        self._report_fork(pid)
+
+    def _report_fork(self, pid: int) -> None:
         self._answer(event="forked", pid=pid)
 
     def _give_to_preforked(self, order: dict[str, Any], descriptors: list[int]) -> int | None:
@@ -202,7 +208,10 @@ class Zygote:
                     # The next one would fail, too.
                     self._preforks = False
                     self._end_preforked()
-                self._answer(event="exited", pid=pid, code=os.waitstatus_to_exitcode(status))
+                self._report_end(pid, os.waitstatus_to_exitcode(status))
+
+    def _report_end(self, pid: int, code: int) -> None:
+        self._answer(event="exited", pid=pid, code=code)
 
     def close(self) -> None:
         """Closes the zygote's own descriptors in a child."""

@@ -52,7 +52,7 @@ def test_calls_are_recorded_with_their_outcome(workers: Workers, kind: str) -> N
         assert wait_for(lambda: calls(worker, "fail")) == ["error"]
         post(worker, path, call("slow", request_id=3, steps=2))
         assert stream.next()["id"] == 3
-        # It waits for its release, which never comes.
+        # The tool waits for its release, which never comes.
         post(worker, path, message("tools/call", {"name": "slow", "arguments": {"steps": 2, "token": "4"}}, 4))
     if kind != "fastmcp2":
         # fastmcp 2 does not notice that its client is gone before the tool has ended.

@@ -141,7 +141,7 @@ def failure(worker: Worker) -> dict[str, str]:
         ),
     ],
 )
-@pytest.mark.parametrize("mode", ["serve", "inspect"])
+@pytest.mark.parametrize("mode", ["inspect", pytest.param("serve", marks=pytest.mark.whole)])
 def test_a_server_that_cannot_start_says_why(workers: Workers, mode: str, source: str, message: str, line: str) -> None:
     answer = failure(workers.start(source, python(), mode=mode))
     assert message in answer["message"]

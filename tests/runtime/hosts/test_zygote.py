@@ -190,7 +190,7 @@ def test_a_thread_that_stays_names_its_module(zygote: Zygote, tmp_path: Path) ->
     assert (loaded["threads"], loaded["offender"]) == (2, "threads_at_import")
 
 
-# Without memory or processes for the first one.
+# A zygote without memory or processes for its first worker.
 POOR = """
 import os, socket, sys
 sys.path.append(sys.argv[1])

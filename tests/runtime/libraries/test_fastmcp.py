@@ -1,4 +1,4 @@
-"""Tests the state of fastmcp's sessions: its store comes when something is stored."""
+"""Tests that the store of fastmcp's sessions comes when something is stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Store:
 
 
 class FastMCP:
-    """As far as its state goes."""
+    """Stands for fastmcp's class as far as its state goes."""
 
     def __init__(self, storage: Store | None = None) -> None:
         self._state_storage = storage

@@ -30,7 +30,7 @@ from tests.aws.mailbox import DynamoDB
 from ..conftest import DEADLINE_S, JSON, message
 
 SESSION = "5e551011" * 4
-# Where the table has it.
+# The key under which the mailbox's table has the session.
 KEY = {"pk": Seal(SESSION).place, "sk": "s"}
 TOKEN = "homeport_token"
 HOST = (b"host", b"localhost")

@@ -122,40 +122,41 @@ def test_both_forms_of_the_path_are_served_without_redirect(worker: Worker) -> N
             assert reply.rpc()["result"]["content"][0]["text"] == "3"
 
 
-@pytest.mark.parametrize("kind", LIFESPANS)
+@pytest.fixture(scope="module", params=LIFESPANS)
+def living(request: pytest.FixtureRequest, workers: Workers) -> Worker:
+    """Returns a worker of each kind whose server counts how often its lifespan is entered."""
+    return workers.serve(LIFESPANS[request.param], python_with(REQUIREMENTS[request.param]))
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_there_is_no_stream_to_wait_on_without_sessions(workers: Workers, kind: str, method: str) -> None:
+def test_there_is_no_stream_to_wait_on_without_sessions(living: Worker, method: str) -> None:
     """GET /mcp opens a stream in mcp 1 and 2 on which nothing is ever sent."""
-    worker = cached(workers, kind)
     for path in ("/mcp", "/mcp/"):
-        with worker.request(method, path, headers={"accept": "text/event-stream"}) as reply:
+        with living.request(method, path, headers={"accept": "text/event-stream"}) as reply:
             assert (reply.status, reply.header("allow")) == (405, "POST")
 
 
-_CACHE: dict[tuple[int, str], Worker] = {}
-
-
-def cached(workers: Workers, kind: str) -> Worker:
-    key = (id(workers), kind)
-    if key not in _CACHE:
-        _CACHE[key] = workers.serve(LIFESPANS[kind], python_with(REQUIREMENTS[kind]))
-    return _CACHE[key]
-
-
-@pytest.mark.parametrize("kind", LIFESPANS)
-def test_other_paths_are_not_the_server(workers: Workers, kind: str) -> None:
+def test_other_paths_are_not_the_server(living: Worker) -> None:
     """The session manager under a low-level server answers on whatever path it is given."""
-    worker = cached(workers, kind)
     for method, body in (("POST", message("ping")), ("GET", None)):
-        with worker.request(method, "/elsewhere", body) as reply:
+        with living.request(method, "/elsewhere", body) as reply:
             assert reply.status in (404, 405)
 
 
-@pytest.mark.parametrize("sessions", [False, True])
-@pytest.mark.parametrize("kind", LIFESPANS)
-def test_the_lifespan_is_entered_once(workers: Workers, kind: str, sessions: bool) -> None:
+def test_the_lifespan_is_entered_once(living: Worker) -> None:
     """mcp 1 enters it for each request without sessions, mcp 2 for each HTTP+SSE connection."""
-    worker = workers.serve(LIFESPANS[kind], python_with(REQUIREMENTS[kind]), manifest={"sessions": sessions})
+    check_entered_once(living, sessions=False)
+
+
+@pytest.mark.parametrize("kind", LIFESPANS)
+def test_the_lifespan_is_entered_once_for_all_sessions(workers: Workers, kind: str) -> None:
+    manifest = {"sessions": True}
+    check_entered_once(
+        workers.serve(LIFESPANS[kind], python_with(REQUIREMENTS[kind]), manifest=manifest), sessions=True
+    )
+
+
+def check_entered_once(worker: Worker, *, sessions: bool) -> None:
     headers: JSON = {}
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     for number in range(2):
@@ -185,7 +186,7 @@ def answer():
 """
 
 
-@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize("modern", [False, pytest.param(True, marks=pytest.mark.whole)])
 @pytest.mark.parametrize("kind", LIFESPANS)
 def test_the_first_call_imports_nothing(workers: Workers, kind: str, modern: bool) -> None:
     source = LIFESPANS[kind].replace("return str(entered_times)", "return answer()") + FIRST_CALL

@@ -1,4 +1,4 @@
-"""Asks a server with a login of its own, as clients see it behind its function's URL and behind CloudFront."""
+"""Tests how clients see a server with a login of its own, behind its function's URL and behind CloudFront."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tests functions, deployed, with clients that we did not write, over /mcp and /sse at their URL.
 
 An instance takes one event at a time, as on Lambda. So the stream of an HTTP+SSE session is never where its messages
-are posted. `make matrix-lambda` runs every pair of kind and client, `make test` some.
+are posted. `make matrix-lambda` runs every pair of kind and client, `make test` and `make test-all` some.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from tests.clients.matrix import GREETING, LEGACY, MODERN, check, check_protocol
 from tests.support import SERVERS, Platform, with_config
 
 KINDS = [kind for kind in (*MODERN, *LEGACY) if not kind.startswith("stdio_")]
-# Every SDK's client once, and one kind of each SDK: LangChain's adapters go through mcp1's, the Inspector through
-# TypeScript's.
+# Every SDK's client once: LangChain's adapters go through mcp1's, the Inspector through TypeScript's.
 SOME = [
     ("fastmcp4", "fastmcp"),
+    ("fastmcp4", "mcp2"),
     ("fastmcp4", "ts_client"),
-    ("mcp2_mcpserver", "mcp2"),
-    ("asgi", "ts_sdk"),
+    ("fastmcp4", "ts_sdk"),
     ("mcp1_lowlevel", "mcp1"),
 ]
-OTHERS = [pair for pair in pairs(KINDS) if pair not in SOME]
+# One kind of each SDK.
+MORE = [("mcp2_mcpserver", "mcp2"), ("asgi", "ts_sdk")]
+OTHERS = [pair for pair in pairs(KINDS) if pair not in (*SOME, *MORE)]
 CONFIG = f"""
 [auth]
 mode = "none"
@@ -71,18 +72,11 @@ def observe(laptop: Platform, plane: ControlPlane, tmp_path_factory: pytest.Temp
         front.close()
 
 
-def look(observe: Observe, kind: str, client: str, case: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "client", "case"),
+    [*params(SOME), *params(MORE, pytest.mark.whole), *params(OTHERS, pytest.mark.matrix)],
+)
+def test_client_uses_a_function(observe: Observe, kind: str, client: str, case: str) -> None:
     seen = observe(client, kind)[case]
     check(seen, client)
     check_protocol(seen, kind, client, case)
-
-
-@pytest.mark.parametrize(("kind", "client", "case"), params(SOME))
-def test_client_uses_a_function(observe: Observe, kind: str, client: str, case: str) -> None:
-    look(observe, kind, client, case)
-
-
-@pytest.mark.whole
-@pytest.mark.parametrize(("kind", "client", "case"), params(OTHERS))
-def test_any_other_client_uses_a_function(observe: Observe, kind: str, client: str, case: str) -> None:
-    look(observe, kind, client, case)

@@ -78,7 +78,7 @@ def test_a_session_over_sse_may_meet_another_instance_with_each_message(
     assert len(plane.function("homeport-apart", "live").sandboxes) > 1
 
 
-@pytest.mark.parametrize("auth", ["token", "none"])
+@pytest.mark.parametrize("auth", ["token", pytest.param("none", marks=pytest.mark.whole)])
 def test_a_version_that_does_not_answer_never_gets_traffic(
     laptop: Platform, plane: ControlPlane, project: Path, auth: str
 ) -> None:

@@ -22,15 +22,15 @@ from tests.support import ROOT, Platform
 NAMES = ["python", "uv", "region", "clock", "credentials", "permissions", "public URL", "concurrency", "storage"]
 SERVICES = {"functions": "lambda", "roles": "iam", "logs": "logs", "buckets": "s3", "metrics": "cloudwatch",
             "fronts": "cloudfront", "certificates": "acm"}  # fmt: skip
-# No permission has its name (a part of another call, boto3's own helper, asked for by another name); or it is for a
-# platform's builder alone.
+# Calls without a permission of their name (a part of another call, boto3's own helper, asked for by another name), or
+# for a platform's builder alone.
 OTHER = {"lambda:Invoke", "s3:UploadFile", "lambda:GetWaiter", "lambda:GetPaginator", "logs:GetPaginator",
          "iam:GetPaginator", "iam:SimulatePrincipalPolicy", "s3:PutBucketLifecycleConfiguration",
          "iam:PutRolePermissionsBoundary", "iam:GetPolicy", "cloudfront:GetWaiter", "cloudfront:GetPaginator",
          "cloudfront:CreateDistributionWithTags"}  # fmt: skip
 
 
-# What a role for machines says.
+# The trust policy of a role for machines.
 EC2 = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
 
 

@@ -26,6 +26,7 @@ from tests.aws.moto_server import REGION
 
 from .hand_made import deploy, hand_made
 
+pytestmark = pytest.mark.whole
 NAME, BUCKET = "mortal", f"homeport-{ACCOUNT}-{REGION}"
 
 

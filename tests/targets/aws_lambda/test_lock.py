@@ -58,7 +58,7 @@ def test_the_lock_of_a_process_that_lives_holds_and_that_of_another_does_not(
         with pytest.raises(BusyError, match=owner), deploy_lock(aws, "locked"):
             pass
         with monkeypatch.context() as patch:
-            # As it is a quarter of an hour later.
+            # This makes it a quarter of an hour later.
             patch.setattr(lock, "STALE_S", -1.0)
             with deploy_lock(aws, "locked"):
                 """It was left by somebody who was killed."""

@@ -1,4 +1,4 @@
-"""Sends messages over HTTP+SSE that reach an instance which is still starting."""
+"""Tests that a message over HTTP+SSE need not wait for the instance that it reaches to start."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def gated(
         function = lay_out(folder, source, REQUIREMENTS[kind], variables=given, environment=gate)
         (function.task / "discovery.json").write_text(json.dumps(discovery))
         with closing(FunctionURL(function, folder)) as front:
-            # It would stand still before it comes to the gate.
+            # A sandbox that freezes would stand still before it comes to the gate.
             front.freezes = False
             first = front.sandbox()
             try:

@@ -156,7 +156,7 @@ def test_a_page_that_is_named_may_call_and_no_other(deployed: Deploy) -> None:
 def test_a_call_has_its_answer_and_its_folder_and_its_variables(tools: FunctionURL) -> None:
     for _ in range(2):
         answer = ask(tools, call("where"))
-        # Once for all calls of a sandbox, in a folder that can be written to.
+        # The module is loaded once for all calls of a sandbox, in a folder that can be written to.
         assert answer["result"]["content"][0]["text"] == "/tmp/homeport/files x hello"
     records = [json.loads(line) for line in tools.log.read_text().splitlines()]
     assert {"looked", "tools/call where: ok"} <= {record["message"] for record in records}

@@ -129,7 +129,7 @@ def test_who_only_looks_does_not_wait_for_it(workers: Workers, tmp_path: Path) -
         )
         (function.task / "discovery.json").write_text(json.dumps(discovery))
         with closing(FunctionURL(function, tmp_path)) as front:
-            # It would stand still before it asks.
+            # A sandbox that freezes would stand still before it asks.
             front.freezes = False
             front.sandbox()
             asked, _ = listener.accept()

@@ -190,7 +190,7 @@ def test_a_session_whose_stream_has_ended_is_unknown(dynamodb: DynamoDB, tmp_pat
     front = deployed(dynamodb, table, tmp_path, timeout_s=12)
     front.spread = 2
     try:
-        # What the function may take is for the session, and not for two starts on a busy machine.
+        # The function's time limit is for the session, and not for two starts on a busy machine.
         for sandbox in (front.sandbox(), front.sandbox()):
             sandbox.ready.wait(DEADLINE_S)
         with session(front) as (stream, path):

@@ -1,0 +1,164 @@
+"""Implements `homeport image`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..config.image_reference import DOCKER_HUB, Reference, parse_reference
+from ..config.names import default_name
+from ..config.project import Project
+from ..errors import ConfigError, InputError
+from ..findings.libraries import find_library_changes
+from ..home import Home, open_home
+from ..platform_client.client import PlatformClient
+from ..secrets.references import referenced
+from .deploy import read_project
+from .options import ServerArguments, json_option, server_arguments, stage_option
+from .output import Output
+from .plans import timed
+from .upgrade import read_upgrade, upgrade_option
+
+if TYPE_CHECKING:
+    from ..api.image import ImageReport
+    from ..images.model import Image
+    from ..pipeline.inspect import Inspector
+    from ..pipeline.stages import Stages
+
+
+@click.command("image", cls=ServerArguments)
+@click.argument("path", default=".")
+@click.option("--name", help="The project's name; default: as deploy.")
+@click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
+@stage_option
+@upgrade_option
+@click.option(
+    "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write it into DIR."
+)
+@click.option("--push", "pushed_to", metavar="REF", help="Push it as REF, such as ghcr.io/you/server:1.0.")
+@json_option
+def image_command(
+    path: str,
+    name: str | None,
+    variables: tuple[str, ...],
+    stage: str | None,
+    upgrade: tuple[str, ...],
+    folder: Path | None,
+    pushed_to: str | None,
+    as_json: bool,
+) -> None:
+    """Make a container image of PATH, without Docker.
+
+    PATH and what follows -- are as for deploy. The image serves on $PORT (8000), in any container engine. It has no
+    secrets: where it runs it takes them from variables of their names, and here, where the server is loaded once, too.
+    DIR is an OCI image layout, which `tar -C DIR -c . | docker load` loads. --push uses the login of `docker login`.
+    """
+    output = Output(as_json=as_json)
+    to = _reference(pushed_to) if pushed_to is not None else None
+    if folder is not None:
+        from ..images.layout import check_layout_folder
+
+        check_layout_folder(folder)
+    source, packages = read_upgrade(path, upgrade)
+    project = replace(read_project(source, name, variables, server_arguments(), stage), upgrade=packages)
+    stages = output.stages()
+    try:
+        image, name = _make(project, output, stages)
+        lines, sent = _deliver(image, name, folder, to, stages)
+    finally:
+        output.stop_spinner()
+    report: ImageReport = {
+        "ok": True,
+        "project": name,
+        "digest": image.digest,
+        "base": str(image.base.reference),
+        "bytes": sum(layer.blob.size for layer in image.layers),
+        "path": str(folder) if folder else None,
+        "reference": f"{to.name}@{image.digest}" if to else None,
+        "sent_bytes": sent,
+        "stages": timed(stages),
+    }
+    output.result(report, "\n".join([f"{name} {image.digest}  {report['bytes'] / 1e6:.1f} MB", *lines]))
+
+
+def _reference(text: str) -> Reference:
+    try:
+        reference = parse_reference(text)
+    except ValueError as error:
+        raise InputError(f"--push {text!r} {error}", hint="--push REGISTRY/NAME:TAG") from None
+    if reference.digest:
+        raise InputError(f"--push {text!r} names a digest, which follows from the image", hint="leave @... out")
+    return reference
+
+
+def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
+    from ..images.build import architecture_of, base_for, build_image, packages_for
+    from ..pipeline.build import build
+
+    home, settings = open_home(), project.in_container
+    architecture = architecture_of(settings)
+    built = build(
+        project, home, stages, _inspector(project, home), output.note, lambda own: packages_for(own, architecture)
+    )
+    for finding in find_library_changes(built.bundle.manifest):
+        output.note(f"{finding.text}; {finding.hint}")
+    with stages.run("base"):
+        base = base_for(built, settings, home, anew=project.upgrade == ())
+    name = project.name or default_name(built.bundle.manifest["contract"], project)
+    with stages.run("image"):
+        return build_image(built, project, name, base, home), name
+
+
+def _inspector(project: Project, home: Home) -> Inspector:
+    """Returns what loads the server: the platform that runs here, which has its imports behind it, else a new process.
+
+    The platform has a project's secrets, but not those of this process's environment.
+    """
+    from ..targets.inspector import ProcessInspector
+
+    secrets, client = _secrets_here(project), PlatformClient(home)
+    if not secrets and client.is_running() and client.other_version is None:
+        return lambda draft: client.inspect(draft, None, project.place)
+    return ProcessInspector(home, secrets)
+
+
+def _secrets_here(project: Project) -> dict[str, str]:
+    """Returns the values of the secrets that the project needs, from this process's environment."""
+    needed = referenced(project.environment)
+    for name, variable in needed.items():
+        if name not in os.environ:
+            raise ConfigError(
+                f"{variable} needs the secret {name}, without which the server cannot be loaded here",
+                hint=f"give it as a variable of that name, as you give it to the container: {name}=... homeport image",
+            )
+    return {name: os.environ[name] for name in needed}
+
+
+def _deliver(
+    image: Image, name: str, folder: Path | None, to: Reference | None, stages: Stages
+) -> tuple[list[str], int]:
+    """Writes and pushes the image as far as that was asked for.
+
+    Returns what came of it in lines, and how many bytes were sent.
+    """
+    from ..images.contents import Layers
+    from ..images.layout import write_layout
+    from ..images.push import push_image
+
+    blobs = Layers(open_home()).blobs
+    lines, sent = [], 0
+    if folder is not None:
+        with stages.run("write"):
+            write_layout(image, to or Reference(DOCKER_HUB, f"library/{name}", "latest"), folder, blobs)
+        lines.append(f"{folder}: tar -C {folder} -c . | docker load")
+    if to is not None:
+        with stages.run("push") as stage:
+            pushed = push_image(image, to, blobs)
+            stage.cached, sent = not pushed.changed, pushed.bytes
+        done = f"{pushed.sent} blobs sent ({sent / 1000:.0f} KB), {pushed.mounted} mounted"
+        lines.append(f"{to}: {done if pushed.changed else 'there already'}")
+    return lines or ["neither written nor pushed: --output DIR or --push REF"], sent

@@ -1,0 +1,172 @@
+"""Makes the three layers of homeport's own in an image: packages, runtime and app."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
+
+from ..errors import BuildError
+from ..home import Home, write_atomic
+from ..infra_files import infra_file
+from ..pipeline.model import Bundle, Interpreter, Layer, Lock
+from ..pipeline.record import check_records
+from ..temporary import temporary_folder
+from .blobs import Blobs
+from .bytecode import compile_files
+from .layer_tar import Entry, write_layer
+from .model import Blob, ImageLayer
+from .places import BILL, BUNDLE, PACKAGES, RUNTIME, START, UID, WORK_FOLDERS, WORK_MODE
+from .sbom import bill_of_materials
+
+# The version of what layers have beside their content, so that no version of homeport takes another one's.
+LAYOUT = "1"
+BYTECODE = "__pycache__"
+# The keys of the manifest that matter only on this machine.
+LOCAL_KEYS = ("interpreter", "lock", "layer", "preload", "imports")
+# What may have credentials in it: npm's settings, and the URL that a package was installed from (PEP 610).
+PRIVATE = (".npmrc", "direct_url.json")
+# A console script's first lines name the Python that installed it, and so does the hash of it in RECORD.
+_SHEBANG = re.compile(rb"\A#!(?:/bin/sh\n'''exec' )?[^\n]*python[^\n]*(?:\n' ''')?\n")
+_OF_SCRIPTS = re.compile(rb"(?m)^((?:\.\./)*bin/[^,\n]+),sha256=[^,\n]*,\d*")
+
+
+class Layers:
+    """Makes layers, each once for the same content."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known = home.cache / "images" / "layers"
+        self.blobs = Blobs(home.cache / "images" / "blobs")
+
+    def packages(self, lock: Lock, layer: Layer, own: Interpreter) -> ImageLayer:
+        """Returns the packages of `lock`, which are in `layer`.
+
+        Raises LayerError if they are not what was locked: somebody may have changed them since.
+        """
+
+        def entries(folder: Path) -> dict[str, Entry]:
+            check_records(layer.path)
+            files = {f"{PACKAGES}/{name}": file for name, file in _files_of(layer.path) if file.name not in PRIVATE}
+            compiled = _compiled(files, own, folder)
+            _leave(compiled, layer)
+            return {
+                **{name: _packaged(name, file) for name, file in files.items()},
+                **{name: Entry(file) for name, file in compiled.items()},
+                BILL: Entry(bill_of_materials(lock)),
+            }
+
+        return self._made(f"packages-{lock.hash}-{own.version}", entries, f"packages of lock {lock.hash[:16]}")
+
+    def runtime(self, name: str, own: Interpreter) -> ImageLayer:
+        """Returns the runtime of that name, how it starts, and the folders that the server works in."""
+
+        def entries(folder: Path) -> dict[str, Entry]:
+            files = {f"{RUNTIME}/{path}": file for path, file in _files_of(self._home.runtimes / name)}
+            return {
+                **{path: Entry(file) for path, file in files.items()},
+                **{path: Entry(file) for path, file in _compiled(files, own, folder).items()},
+                START: Entry(infra_file("container/start.py").read_bytes()),
+                **{path: Entry(mode=WORK_MODE, uid=UID) for path in WORK_FOLDERS},
+            }
+
+        return self._made(f"runtime-{name}-{own.version}", entries, f"runtime {name[:16]}")
+
+    def app(self, bundle: Bundle) -> ImageLayer:
+        """Returns the app's files and its manifest, without what is about this machine."""
+
+        def entries(_folder: Path) -> dict[str, Entry]:
+            app = f"{BUNDLE}/{APP_FOLDER}"
+            return {
+                app: Entry(mode=0o755),
+                **{f"{app}/{name}": _file(file) for name, file in _files_of(bundle.path / APP_FOLDER)},
+                f"{BUNDLE}/{FILE_NAME}": Entry(json.dumps(_manifest(bundle), sort_keys=True).encode()),
+            }
+
+        return self._made(f"app-{bundle.hash}", entries, "app")
+
+    def _made(self, key: str, entries: Callable[[Path], Mapping[str, Entry]], history: str) -> ImageLayer:
+        """Returns the layer that was made under `key` before, else makes it of what `entries` returns.
+
+        `entries` gets a folder for its own files.
+        """
+        record = self._known / f"{key}-{LAYOUT}.json"
+        if (known := _read(record)) and self.blobs.has(known.blob.digest):
+            return known
+        with temporary_folder("image") as folder:
+            layer = write_layer(self.blobs, entries(folder), history)
+        write_atomic(record, json.dumps(asdict(layer)).encode())
+        return layer
+
+
+def _manifest(bundle: Bundle) -> dict[str, object]:
+    """Returns the manifest as it is in an image.
+
+    Of the contract it has only whether the server authenticates its callers: a server may tell secrets in the rest.
+    """
+    manifest = {key: value for key, value in bundle.manifest.items() if key not in LOCAL_KEYS}
+    return {**manifest, "contract": {"guarded": bool((bundle.manifest["contract"] or {}).get("guarded"))}}
+
+
+def _read(record: Path) -> ImageLayer | None:
+    try:
+        data = json.loads(record.read_bytes())
+        return ImageLayer(Blob(**data["blob"]), data["diff_id"], data["history"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yields the files in `folder` and below, with their paths in it, without bytecode, which is this machine's."""
+    for path, folders, names in os.walk(folder):
+        linked = [name for name in folders if Path(path, name).is_symlink()]
+        folders[:] = [name for name in folders if name != BYTECODE and name not in linked]
+        for name in (*names, *linked):
+            file = Path(path, name)
+            yield file.relative_to(folder).as_posix(), file
+
+
+def _file(file: Path) -> Entry:
+    return Entry(file, 0o755 if file.stat().st_mode & 0o100 else 0o644)
+
+
+def _packaged(name: str, file: Path) -> Entry:
+    """Returns a file of the packages as it is in an image, where Python is elsewhere."""
+    if file.is_symlink():
+        return Entry(link=_link_within(file))
+    entry = _file(file)
+    if name.startswith(f"{PACKAGES}/bin/"):
+        return Entry(_SHEBANG.sub(b"#!/usr/bin/env python3\n", file.read_bytes()), entry.mode)
+    if name.endswith(".dist-info/RECORD"):
+        return Entry(_OF_SCRIPTS.sub(rb"\1,,", file.read_bytes()), entry.mode)
+    return entry
+
+
+def _link_within(file: Path) -> str:
+    """Returns where a symlink of a package leads, relative to itself.
+
+    Raises BuildError if that is not relative: it would lead elsewhere in an image.
+    """
+    link = file.readlink()
+    if link.is_absolute():
+        raise BuildError(f"{file} is a symlink to {link}, which is not in the image", hint="ask the package's author")
+    return link.as_posix()
+
+
+def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Path]:
+    return compile_files({name: file for name, file in files.items() if name.endswith(".py")}, own, folder)
+
+
+def _leave(compiled: Mapping[str, Path], layer: Layer) -> None:
+    """Gives the layer the bytecode that it lacks, for the processes that load the server here and may not write it."""
+    for name, file in compiled.items():
+        target = layer.path / name.removeprefix(f"{PACKAGES}/")
+        with contextlib.suppress(OSError):
+            target.parent.mkdir(exist_ok=True)
+            target.hardlink_to(file)

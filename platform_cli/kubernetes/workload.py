@@ -1,0 +1,74 @@
+"""Decides what of a project matters on a cluster: its image, how many pods, and which Secrets they read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..config.image_reference import Reference
+from ..config.project import Project
+from ..secrets.references import referenced
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Is a project as Kubernetes runs it.
+
+    There are `low` to `high` pods. `secrets` are the keys of the Secret `secrets_name`; `is_open` means that callers
+    need no token, `guards_itself` that the server may bring its own check. `claim` is the PersistentVolumeClaim for
+    what the server writes, None to lose that with the pod.
+    """
+
+    name: str
+    image: Reference
+    low: int
+    high: int
+    memory_mb: int
+    start_timeout_s: float
+    unresponsive_s: float
+    has_sessions: bool
+    secrets: tuple[str, ...]
+    is_open: bool
+    guards_itself: bool
+    claim: str | None
+
+    @property
+    def secrets_name(self) -> str:
+        return f"{self.name}-secrets"
+
+    @property
+    def token_name(self) -> str:
+        """Returns the name of the Secret with the token's hash, whose only key is TOKEN_KEY."""
+        return f"{self.name}-token"
+
+    @property
+    def is_scaled(self) -> bool:
+        return self.high > self.low
+
+
+TOKEN_KEY = "hash"  # noqa: S105 - its name
+
+
+def workload_of(project: Project, name: str, image: Reference, claim: str | None) -> Workload:
+    """Returns the workload of `project`.
+
+    A server with sessions has one pod, unless all of its pods write to `claim`: clients keep no cookies, so that no
+    load balancer could lead them back to their pod.
+    """
+    low = max(project.scaling.min, 1)
+    high = max(project.scaling.workers, low)
+    if project.sessions and claim is None:
+        low = high = 1
+    return Workload(
+        name=name,
+        image=image,
+        low=low,
+        high=high,
+        memory_mb=project.memory_mb,
+        start_timeout_s=project.start_timeout_s,
+        unresponsive_s=project.scaling.unresponsive_s,
+        has_sessions=bool(project.sessions),
+        secrets=tuple(sorted(referenced(project.environment))),
+        is_open=project.auth == "none",
+        guards_itself=project.auth is None,
+        claim=claim,
+    )

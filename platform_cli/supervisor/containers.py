@@ -1,0 +1,286 @@
+"""Starts the workers of releases that run in containers: each release has one, whose zygote forks them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from ..errors import HomeportError, ReleaseError
+from ..home import Home
+from .container_spec import LABEL, SOCKET, container_spec, home_id, image_name, make_folders
+from .container_zygote import ContainerProcess, ContainerZygote
+from .descriptor_store import DescriptorStore
+from .engine import PIDS, ContainerSpec, Engine
+from .import_effects import read_effects, write_effects
+from .launch import Launched
+from .release import INSIDE, RunnableRelease
+from .zygote_key import forkable, key_of
+from .zygote_messages import Limits
+
+# The folder of containers' zygotes in the descriptor store.
+KEPT = "container"
+# The most containers; each holds what its release imports, 70 to 90 MB.
+MOST = 16
+# A container ends when its release was idle for so many times as long as lets a worker end: it starts more slowly.
+PATIENCE = 10
+# The seconds for a container's start, and the interval in which it is looked whether it still runs.
+START_S = 60.0
+LOOK_S = 1.0
+# The number of containers that are started to find which modules of a layer cannot be forked.
+MAX_TRIES = 8
+
+
+class Containers:
+    """Is the launcher of releases with a container."""
+
+    def __init__(self, home: Home, engine: Engine) -> None:
+        self._home = home
+        self._engine = engine
+        self._home_id = home_id(home)
+        # By release, as `_key` names it.
+        self._zygotes: dict[str, ContainerZygote] = {}
+        self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._awaited: Counter[str] = Counter()
+        self._needed: frozenset[str] = frozenset()
+        # The release to whose container each project's files were given last.
+        self._given: dict[str, str] = {}
+        self._store = DescriptorStore()
+        self._has_swept = False
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def keep_in(self, store: DescriptorStore) -> None:
+        """Takes over the containers whose zygotes are in `store`, and keeps new ones there."""
+        self._store = store
+        for kept in store.take_below(KEPT):
+            control = socket.socket(fileno=kept.descriptors[0])
+            control.setblocking(False)
+            place, process = kept.name.rpartition("/")[2], ContainerProcess(self._engine, kept.note)
+            zygote = ContainerZygote(process, control, place, is_known=False)
+            self._zygotes[place.rpartition("-")[0]] = zygote
+            zygote.on_end, zygote.is_kept = partial(store.drop, kept.name), True
+
+    def adopt(self, launched: Launched, place: str) -> Launched:
+        """Returns a worker of an earlier control plane, in the container `place`, as this one can follow it."""
+        zygote = self._zygotes.get(place.rpartition("-")[0])
+        if zygote is not None and zygote.place == place:
+            return zygote.adopt(launched)
+        # The container has ended, and the worker with it.
+        return replace(launched, place=place, signal=lambda *_: None)
+
+    async def launch(
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], _shown: Sequence[Path] = ()
+    ) -> Launched:
+        """Raises ReleaseError if the container does not start, or ends."""
+        key = self._key(release)
+        self._awaited[key] += 1
+        try:
+            await self._give_files(release)
+            zygote = await self._zygote(release)
+            launched = await zygote.launch(release, sockets)
+        finally:
+            self._awaited[key] -= 1
+        self._end_later(key, zygote, PATIENCE * release.idle_s)
+        return launched
+
+    def _end_later(self, key: str, zygote: ContainerZygote, seconds: float) -> None:
+        """Removes a container in which nothing runs for so long; the next connection starts it again."""
+
+        async def wait() -> None:
+            used = zygote.last_used
+            await zygote.workers_ended()
+            await asyncio.sleep(seconds)
+            if zygote.last_used == used and not self._awaited[key]:
+                await self._remove(key, zygote)
+
+        self._spawn(wait())
+
+    def _end_oldest(self) -> None:
+        """Removes containers beyond MOST in which nothing runs, the one used least recently first."""
+        idle = sorted(
+            (zygote.last_used, key)
+            for key, zygote in self._zygotes.items()
+            if zygote.is_idle and key not in self._leaving and not self._awaited[key]
+        )
+        for _, key in idle[: max(len(self._zygotes) - MOST, 0)]:
+            self._spawn(self._remove(key, self._zygotes[key]))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _remove(self, key: str, zygote: ContainerZygote) -> None:
+        if self._zygotes.get(key) is zygote:
+            del self._zygotes[key]
+        zygote.close()
+        await zygote.ended()
+
+    async def _give_files(self, release: RunnableRelease) -> None:
+        """Gives the project's files, some of which may have just been placed, to the user of containers."""
+        key = self._key(release)
+        if self._given.get(release.project) != key:
+            await asyncio.to_thread(make_folders, self._home.project(release.project))
+            self._given[release.project] = key
+
+    async def _zygote(self, release: RunnableRelease) -> ContainerZygote:
+        key = self._key(release)
+        async with self._starting[key]:
+            for _ in range(MAX_TRIES):
+                zygote = self._zygotes.get(key)
+                if zygote is None or not zygote.alive:
+                    zygote = self._zygotes[key] = await self._start(release)
+                    self._end_oldest()
+                await self._load(zygote, release)
+                if zygote.usable:
+                    return zygote
+                # The next one of this layer does without the module that was found.
+                zygote.close()
+                await zygote.ended()
+        raise ReleaseError(
+            "the server's packages start threads when they are imported", hint="--target local serves it"
+        )
+
+    async def _load(self, zygote: ContainerZygote, release: RunnableRelease) -> None:
+        """Lets the zygote import what the release imports, as far as it can be forked, and keeps it when it has.
+
+        What a secret decides about is left to the workers.
+        """
+        effects = read_effects(release.layer, release.runtime)
+        modules = release.modules if forkable(release) and key_of(release, effects) is not None else ()
+        answer = await zygote.load(INSIDE.layer, modules, effects.unforkable)
+        if answer is not None and (found := effects.with_loaded(answer, modules)) != effects:
+            write_effects(release.layer, release.runtime, found)
+        if zygote.usable and not zygote.is_kept:
+            # Only now, since of an interrupted zygote nobody would know to which order an answer belongs.
+            name = f"{KEPT}/{zygote.place}"
+            self._store.keep(name, [zygote.control], zygote.container)
+            zygote.on_end, zygote.is_kept = partial(self._store.drop, name), True
+
+    async def _sweep(self) -> None:
+        """Removes what a platform that was killed has left."""
+        if not self._has_swept:
+            known = {zygote.container for zygote in self._zygotes.values()}
+            for container in await asyncio.to_thread(self._engine.containers, f"{LABEL}={self._home_id}"):
+                if container not in known:
+                    await asyncio.to_thread(self._engine.remove, container)
+            self._has_swept = True
+
+    async def _start(self, release: RunnableRelease) -> ContainerZygote:
+        await self._sweep()
+        # The engine may still be removing one of the same release.
+        place = f"{self._key(release)}-{secrets.token_hex(4)}"
+        self._home.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="container-", dir=self._home.temporary))
+        spec = container_spec(self._home, place, release, folder)
+        try:
+            with contextlib.closing(_listen(folder)) as listener:
+                started = await asyncio.to_thread(self._engine.start, spec)
+                try:
+                    control = await self._accept(listener, started)
+                except BaseException:
+                    await asyncio.to_thread(self._engine.remove, started)
+                    raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        zygote = ContainerZygote(ContainerProcess(self._engine, started), control, place)
+        try:
+            _check_limits(await zygote.limits(), spec)
+        except BaseException:
+            zygote.close()
+            raise
+        return zygote
+
+    async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_S
+        connecting = asyncio.ensure_future(loop.sock_accept(listener))
+        while not connecting.done() and loop.time() < deadline:
+            await asyncio.wait({connecting}, timeout=LOOK_S)
+            if not connecting.done() and not await asyncio.to_thread(self._engine.runs, container):
+                break
+        if connecting.done():
+            control, _address = connecting.result()
+            control.setblocking(False)
+            return control
+        connecting.cancel()
+        said = await asyncio.to_thread(self._engine.last_words, container)
+        raise ReleaseError(
+            "\n".join(filter(None, ["the release's container has ended, or does not begin", said])),
+            hint="its base needs the Python version of the release, and glibc",
+        )
+
+    def _key(self, release: RunnableRelease) -> str:
+        return f"homeport-{self._home_id}-{release.project}-v{release.number}"
+
+    def keep(self, used: Iterable[RunnableRelease]) -> None:
+        """Removes containers that none of `used` needs, each when its last worker has ended."""
+        self._needed = frozenset(map(self._key, used))
+        for key, zygote in self._zygotes.items():
+            if key not in self._needed and key not in self._leaving:
+                self._leaving[key] = asyncio.ensure_future(self._remove_unused(key, zygote))
+
+    async def _remove_unused(self, key: str, zygote: ContainerZygote) -> None:
+        try:
+            await zygote.workers_ended()
+            # A rollback may need it again, and a deploy of its project may be about to.
+            if key not in self._needed and not self._awaited[key]:
+                await self._remove(key, zygote)
+        finally:
+            del self._leaving[key]
+
+    async def forget(self, project: str) -> None:
+        """Removes the images of a project whose containers are gone."""
+        await asyncio.gather(*self._leaving.values())
+        with contextlib.suppress(HomeportError):
+            await asyncio.to_thread(self._engine.remove_images, image_name(self._home, project))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        zygotes = list(self._zygotes.values())
+        self._zygotes.clear()
+        for zygote in zygotes:
+            zygote.close()
+        await asyncio.gather(*self._leaving.values(), *(zygote.ended() for zygote in zygotes))
+
+
+def _listen(folder: Path) -> socket.socket:
+    """Listens on the socket in `folder`, however long its path is, for the container's user alone: others cannot enter
+    the home.
+    """
+    folder.chmod(0o711)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.setblocking(False)
+    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        listener.bind(f"/proc/self/fd/{opened}/{SOCKET}")
+        (folder / SOCKET).chmod(0o666)
+        listener.listen(1)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.close(opened)
+    return listener
+
+
+def _check_limits(found: Limits, spec: ContainerSpec) -> None:
+    """Raises ReleaseError if the engine ignores a limit that it was asked for."""
+    asked = {"memory": (found.memory, spec.memory_mb * 1024 * 1024), "processes": (found.pids, PIDS)}
+    ignored = [name for name, (limit, most) in asked.items() if limit is not None and not 0 <= limit <= most]
+    if ignored:
+        raise ReleaseError(
+            f"the container engine does not limit {' and '.join(ignored)}, though it was asked to",
+            hint="rootless podman needs control groups of version 2 for that",
+        )

@@ -1,0 +1,81 @@
+"""Reads from a container's environment where it serves, under which names, and who may call."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...errors import ServerError
+
+# The port where PORT names no other, as AgentCore expects it; Cloud Run, Knative and Fly set PORT.
+DEFAULT_PORT = 8000
+# The seconds for which a container accepts after SIGTERM, since a load balancer needs a moment to hear that it ends.
+# Docker and Cloud Run allow 10 seconds until they kill it.
+DRAIN_DELAY_S = 3.0
+MAX_PORT = 65535
+SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Holds the settings of a container.
+
+    `names` are the host names that it answers to beside the loopback ones, None for every name. `token` is the bearer
+    token if its value was given, and `token_hash` the hash of that and of others (guard.auth); both are None if none
+    was given. After SIGTERM it accepts for `drain_delay_s` more seconds.
+    """
+
+    port: int
+    names: tuple[str, ...] | None
+    token: str | None
+    token_hash: str | None
+    drain_delay_s: float
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises ServerError for a variable that cannot be used."""
+        names = _list(environment.get("HOMEPORT_NAMES", ""))
+        # A secret that was made from a file often ends in a line break.
+        token = environment.get("HOMEPORT_TOKEN", "").strip()
+        hashes = [each.lower() for each in _list(environment.get("HOMEPORT_TOKEN_HASH", ""))]
+        if not all(map(SHA256.fullmatch, hashes)):
+            raise ServerError(
+                "HOMEPORT_TOKEN_HASH is no hash of a token",
+                hint="the SHA-256 of the token in 64 hexadecimal digits is expected; commas separate several",
+            )
+        if token:
+            hashes.append(hashlib.sha256(token.encode()).hexdigest())
+        return cls(read_port(environment), names or None, token or None, ",".join(hashes) or None, _delay(environment))
+
+
+def read_port(environment: Mapping[str, str]) -> int:
+    """Returns the port.
+
+    Raises ServerError if PORT is no port.
+    """
+    text = environment.get("PORT", "").strip()
+    if not text:
+        return DEFAULT_PORT
+    if not text.isdecimal() or not 0 < int(text) <= MAX_PORT:
+        raise ServerError(
+            f"PORT is {text!r}, and not the number of a port", hint=f"PORT={DEFAULT_PORT}, or leave it out"
+        )
+    return int(text)
+
+
+def _delay(environment: Mapping[str, str]) -> float:
+    text = environment.get("HOMEPORT_DRAIN_DELAY_S", "").strip()
+    if not text:
+        return DRAIN_DELAY_S
+    if not re.fullmatch(r"\d{1,5}(\.\d{1,9})?", text):
+        raise ServerError(
+            f"HOMEPORT_DRAIN_DELAY_S is {text!r}, and no number of seconds",
+            hint=f"HOMEPORT_DRAIN_DELAY_S={DRAIN_DELAY_S:g}, or leave it out",
+        )
+    return float(text)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,275 @@
+"""Tests an image's own server: who may call it, what it is given, and how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from homeport_runtime.errors import ServerError
+from homeport_runtime.hosts.container.settings import DEFAULT_PORT, DRAIN_DELAY_S, Settings
+
+from ...conftest import DEADLINE_S, call, python_with, wait_for
+from ...workers import MCP2
+from .images import Container, command, is_listening, make_image, serving, start
+
+SOURCE = (
+    MCP2
+    + """
+import os, subprocess, time
+from pathlib import Path
+
+@mcp.tool()
+def wait(name: str) -> str:
+    Path(f"{name}.started").touch()
+    while not Path(name).exists():
+        time.sleep(0.01)
+    return "waited"
+
+@mcp.tool()
+def facts() -> dict[str, str]:
+    print("the key is", os.environ.get("KEY"))
+    subprocess.run(["echo", os.environ.get("KEY", "")])
+    return {**os.environ, "folder": os.getcwd(), "home": str(Path.home())}
+"""
+)
+TOKEN = "tested-token"
+HASH = hashlib.sha256(TOKEN.encode()).hexdigest()
+AUTHORIZED = {"authorization": f"Bearer {TOKEN}"}
+
+Start = Callable[..., Container]
+
+
+@pytest.fixture
+def start_image(tmp_path: Path) -> Iterator[Start]:
+    """Starts an image of SOURCE with these variables; `manifest` changes what the image says of itself."""
+    running: list[Container] = []
+
+    def started(manifest: dict[str, object] | None = None, **environment: str) -> Container:
+        python = python_with("mcp>=2")
+        root = make_image(tmp_path / f"image-{len(running)}", SOURCE, python, **(manifest or {}))
+        running.append(start(root, python, **environment))
+        return running[-1]
+
+    yield started
+    for container in running:
+        if container.process.poll() is None:
+            container.process.kill()
+        container.process.wait(DEADLINE_S)
+
+
+def facts(container: Container, headers: dict[str, str] | None = None) -> dict[str, str]:
+    answer = container.post(call("facts"), headers)
+    found: dict[str, str] = json.loads(answer["result"]["content"][0]["text"])
+    return found
+
+
+def last_words(container: Container) -> str:
+    """Returns why a container did not start."""
+    assert container.process.wait(DEADLINE_S) == 1
+    message: str = container.records()[-1]["message"]
+    return message
+
+
+def test_it_answers_to_every_name_with_a_token_and_shows_no_secret(start_image: Start) -> None:
+    manifest = {"auth": None, "environment": {"KEY": "${secrets.API_KEY}", "LEVEL": "info", "PLAIN": "configured"}}
+    given = {"API_KEY": "sesame-1234", "LEVEL": "debug", "HOMEPORT_TOKEN": f"{TOKEN}\n", "HOMEPORT_PROJECT": "tested"}
+    container = serving(start_image(manifest, **given))
+    foreign = {"host": "10.0.0.5:8080"}
+    with container.request("GET", "/health", headers=foreign) as reply:
+        assert reply.status == 200
+    with container.request("POST", "/mcp", call("facts"), foreign) as reply:
+        assert reply.status == 401
+    with container.request("POST", "/mcp", call("facts"), {**AUTHORIZED, "origin": "http://evil.example"}) as reply:
+        assert reply.status == 403
+    found = facts(container, {**foreign, **AUTHORIZED})
+    assert (found["KEY"], found["LEVEL"], found["PLAIN"]) == ("sesame-1234", "debug", "configured")
+    assert found["HOMEPORT_PROJECT"] == "tested"
+    assert not {"API_KEY", "HOMEPORT_TOKEN"} & {*found}
+    state = container.folder / "var" / "lib" / "homeport"
+    assert (found["folder"], found["home"]) == (str(state / "files"), str(state / "home"))
+    assert container.end() == 0
+    output = container.out.read_text() + container.log.read_text()
+    assert not [secret for secret in ("sesame-1234", TOKEN) if secret in output]
+    messages = [json.loads(line) for line in container.out.read_text().splitlines() if line.startswith("{")]
+    assert {"the key is [secret API_KEY]", f"serving on port {container.port}"} <= {
+        each["message"] for each in messages
+    }
+    assert {each["project"] for each in messages} == {"tested"}
+    assert [each["call"]["tool"] for each in messages if "call" in each] == ["facts"]
+
+
+def test_with_names_it_answers_to_these_alone(start_image: Start) -> None:
+    container = serving(start_image(HOMEPORT_NAMES="mcp.example.com, other.example.com"))
+    for host, status in (("mcp.example.com", 200), ("other.example.com:443", 200), ("evil.example", 421)):
+        with container.request("POST", "/mcp", call("facts"), {"host": host}) as reply:
+            assert reply.status == status
+        with container.request("GET", "/health", headers={"host": host}) as reply:
+            assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("manifest", "environment", "reason"),
+    [
+        ({"auth": None}, {}, "callers need a bearer token here, and the container has none"),
+        ({"auth": "token", "contract": {"guarded": True}}, {}, "callers need a bearer token here"),
+        ({"environment": {"A": "${secrets.B} ${secrets.C}"}}, {"B": "1"}, "needs the secret C, which"),
+        ({}, {"PORT": "http"}, "PORT is 'http', and not the number of a port"),
+        ({}, {"HOMEPORT_TOKEN_HASH": TOKEN}, "HOMEPORT_TOKEN_HASH is no hash of a token"),
+    ],
+)
+def test_it_says_what_it_lacks(
+    start_image: Start, manifest: dict[str, object], environment: dict[str, str], reason: str
+) -> None:
+    assert reason in last_words(start_image(manifest, **environment))
+
+
+def test_a_server_that_guards_itself_needs_no_token(start_image: Start) -> None:
+    container = serving(start_image({"auth": None, "contract": {"guarded": True}}))
+    assert facts(container)["folder"]
+
+
+def test_a_server_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    python = python_with("mcp>=2")
+    container = start(make_image(tmp_path, "import os\nraise ValueError(os.environ['KEY'])\n", python), python)
+    with_secret = make_image(
+        tmp_path / "other",
+        "import os\nraise ValueError(os.environ['KEY'])\n",
+        python,
+        environment={"KEY": "${secrets.KEY}"},
+    )
+    assert "KeyError" in last_words(container)
+    container = start(with_secret, python, KEY="sesame-1234")
+    assert "ValueError: [secret KEY]" in last_words(container)
+    assert "sesame" not in container.out.read_text() + container.log.read_text()
+
+
+def test_a_port_that_is_taken_and_a_folder_that_cannot_be_written(start_image: Start, tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"port {port} cannot be listened on" in last_words(start_image(PORT=port))
+    python = python_with("mcp>=2")
+    root = make_image(tmp_path / "unwritable", SOURCE, python)
+    (root / "var" / "lib").mkdir(parents=True)
+    (root / "var" / "lib" / "homeport").touch()
+    assert "where the server runs" in last_words(start(root, python))
+
+
+def test_what_the_server_changed_stays_and_the_rest_is_replaced(tmp_path: Path) -> None:
+    from homeport_runtime.hosts.container.files import place
+
+    app, work = tmp_path / "app", tmp_path / "state" / "files"
+
+    def placed(**files: str) -> dict[str, str]:
+        hashes = {}
+        for name, text in files.items():
+            (app / name).parent.mkdir(parents=True, exist_ok=True)
+            (app / name).write_text(text)
+            hashes[name] = hashlib.sha256(text.encode()).hexdigest()
+        work.mkdir(parents=True, exist_ok=True)
+        place(app, work, hashes, ["empty"])
+        return {path.name: path.read_text() for path in work.iterdir() if path.is_file()}
+
+    assert placed(a="1", b="1", c="1") == {"a": "1", "b": "1", "c": "1"}
+    (work / "b").write_text("the server's")
+    (work / "d").write_text("the server's")
+    assert placed(a="2", b="2", d="2") == {"a": "2", "b": "the server's", "d": "the server's"}
+    assert placed(a="2", b="3") == {"a": "2", "b": "the server's", "d": "the server's"}
+    assert (work / "empty").is_dir()
+
+
+def test_a_signal_lets_it_finish_and_a_balancer_lose_nothing(start_image: Start) -> None:
+    container = serving(start_image(HOMEPORT_DRAIN_DELAY_S="2"))
+    work = container.folder / "var" / "lib" / "homeport" / "files"
+    answers: list[object] = []
+    caller = threading.Thread(target=lambda: answers.append(container.post(call("wait", name="go"))["result"]))
+    caller.start()
+    wait_for((work / "go.started").exists)
+    container.process.send_signal(signal.SIGTERM)
+    # A balancer goes on until it has heard that this instance ends; each answer says that it was its connection's last.
+    said = []
+    for _ in range(20):
+        with container.request("GET", "/health") as reply:
+            said.append((reply.status, reply.header("connection")))
+    assert {status for status, _ in said} == {200}
+    assert said[-1] == (200, "close")
+    wait_for(lambda: not is_listening(container.port))
+    assert container.process.poll() is None, "a call is under way"
+    (work / "go").touch()
+    caller.join(DEADLINE_S)
+    assert container.process.wait(DEADLINE_S) == 0
+    assert [answer["content"][0]["text"] for answer in answers if isinstance(answer, dict)] == ["waited"]
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(start_image: Start, second: signal.Signals) -> None:
+    container = serving(start_image())
+    work = container.folder / "var" / "lib" / "homeport" / "files"
+
+    def call_in_vain() -> None:
+        with pytest.raises((OSError, http.client.HTTPException, AssertionError)):
+            container.post(call("wait", name="never"))
+
+    caller = threading.Thread(target=call_in_vain)
+    caller.start()
+    wait_for((work / "never.started").exists)
+    container.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: not is_listening(container.port))
+    assert container.end(second) == 128 + signal.SIGKILL
+    caller.join(DEADLINE_S)
+
+
+def test_one_that_still_starts_ends_at_the_first_signal(tmp_path: Path) -> None:
+    python = python_with("mcp>=2")
+    root = make_image(
+        tmp_path, "from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(3600)\n", python
+    )
+    container = start(root, python)
+    wait_for((root / "var" / "lib" / "homeport" / "files" / "begun").exists)
+    assert container.end() == 128 + signal.SIGTERM
+
+
+def test_a_server_that_dies_ends_the_container(start_image: Start) -> None:
+    container = serving(start_image())
+    children = Path(f"/proc/{container.process.pid}/task/{container.process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    assert container.process.wait(DEADLINE_S) == 128 + signal.SIGKILL
+    assert "the server's process has ended (killed by SIGKILL)" in container.records()[-1]["message"]
+
+
+def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
+    container = serving(start_image())
+
+    def check() -> subprocess.CompletedProcess[str]:
+        environment = {"PORT": str(container.port)}
+        health = command(sys.executable, "health", "")
+        return subprocess.run(health, env=environment, capture_output=True, text=True, check=False)
+
+    assert check().returncode == 0
+    assert container.end() == 0
+    ended = check()
+    assert (ended.returncode, "the server does not answer" in ended.stderr) == (1, True)
+
+
+def test_settings() -> None:
+    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, DRAIN_DELAY_S)
+    both = Settings.read({"HOMEPORT_TOKEN": TOKEN, "HOMEPORT_TOKEN_HASH": "0" * 64, "HOMEPORT_NAMES": "a, b,"})
+    assert (both.names, both.token, both.token_hash) == (("a", "b"), TOKEN, f"{'0' * 64},{HASH}")
+    for wrong in (
+        {"PORT": "0"},
+        {"PORT": "65536"},
+        {"HOMEPORT_DRAIN_DELAY_S": "-1"},
+        {"HOMEPORT_DRAIN_DELAY_S": "nan"},
+    ):
+        with pytest.raises(ServerError):
+            Settings.read(wrong)

@@ -1,0 +1,239 @@
+"""Tests containers of releases, with an engine that starts a plain process where a container would be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
+from platform_cli.errors import ReleaseError
+from platform_cli.home import Home
+from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER, give_to
+from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
+from platform_cli.supervisor.containers import Containers
+from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
+from platform_cli.supervisor.launch import Launched
+from platform_cli.supervisor.release import Container, RunnableRelease
+from platform_cli.supervisor.zygote_messages import Limits
+from tests.runtime.hosts.container.images import command
+
+from .releases import release_of
+from .stand_ins import until
+
+
+class StandInEngine(Engine):
+    """Starts the zygote of each container as a process; with `broken` one that ends at once."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.specs: list[ContainerSpec] = []
+        self.left = ["left by another platform"]
+        self.broken = False
+
+    def start(self, spec: ContainerSpec) -> str:
+        folder = next(mount.source for mount in spec.mounts if mount.target == SOCKET_FOLDER)
+        program = [sys.executable, "-c", ""]
+        if not self.broken:
+            program = command(sys.executable, "zygote", f"{str(folder / SOCKET)!r}, Path({str(folder)!r})")
+        self.running[spec.name] = subprocess.Popen(program, env={})
+        self.specs.append(spec)
+        return spec.name
+
+    def runs(self, container: str) -> bool:
+        return self.running[container].poll() is None
+
+    def last_words(self, _container: str) -> str:
+        return "its last words"
+
+    def remove(self, container: str) -> None:
+        if container in self.left:
+            self.left.remove(container)
+            return
+        with self.running.pop(container) as process:
+            process.kill()
+
+    def containers(self, _label: str) -> list[str]:
+        return [*self.left, *self.running]
+
+
+def run(home: Path, test: Callable[[Containers, StandInEngine], Coroutine[object, object, None]]) -> None:
+    async def all_of_it() -> None:
+        engine = StandInEngine()
+        containers = Containers(Home(home), engine)
+        try:
+            await test(containers, engine)
+        finally:
+            await containers.close()
+            assert not engine.running
+
+    asyncio.run(all_of_it())
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> RunnableRelease:
+    made = release_of(tmp_path, ("quiet",), READ_LEVEL="1", KEY="${secrets.KEY}")
+    return replace(made, container=Container("image", "none"), manifest={"memory_mb": 64})
+
+
+async def launch(containers: Containers, release: RunnableRelease) -> Launched:
+    """Starts a worker without sockets, which waits for its job."""
+    launched = await containers.launch(release, ())
+    os.close(launched.stdout)
+    os.close(launched.stderr)
+    return launched
+
+
+async def end(launched: Launched) -> None:
+    launched.control.close()
+    assert await launched.ended == 0
+
+
+def test_workers_of_a_release_share_its_container_and_are_signalled_there(
+    tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        first, second = [await launch(containers, release) for _ in range(2)]
+        [spec] = engine.specs
+        assert (spec.image, spec.network, first.place) == ("image", "none", spec.name)
+        assert spec.environment["READ_LEVEL"] == "1"
+        assert "KEY" not in spec.environment, "nobody sees secrets"
+        assert engine.left == []
+        first.signal(-first.pid, signal.SIGKILL)
+        assert await first.ended == -signal.SIGKILL
+        first.control.close()
+        await end(second)
+
+    run(tmp_path / "home", test)
+
+
+def test_a_container_lasts_as_long_as_its_release_or_its_last_worker(tmp_path: Path, release: RunnableRelease) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        old = await launch(containers, release)
+        newer = replace(release, number=2)
+        new = await launch(containers, newer)
+        containers.keep([newer])
+        assert len(engine.running) == 2, "its worker has requests to finish"
+        again = await launch(containers, release)
+        assert again.place == old.place, "a rollback finds it warm"
+        containers.keep([release])
+        await end(new)
+        await until(lambda: list(engine.running) == [old.place])
+        await end(old)
+        await end(again)
+        assert list(engine.running) == [old.place]
+        containers.keep([])
+        await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+def test_a_container_ends_when_it_was_idle_for_long(tmp_path: Path, release: RunnableRelease) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        brief = replace(release, idle_s=0.01)
+        worker = await launch(containers, brief)
+        containers.keep([brief])
+        await end(worker)
+        await until(lambda: not engine.running)
+        await end(await launch(containers, brief))
+
+    run(tmp_path / "home", test)
+
+
+def test_one_that_ends_at_once_says_why_and_is_removed(tmp_path: Path, release: RunnableRelease) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        engine.broken = True
+        with pytest.raises(ReleaseError, match="its last words"):
+            await containers.launch(release, ())
+        assert not engine.running
+        assert list((tmp_path / "home" / "tmp").iterdir()) == []
+
+    run(tmp_path / "home", test)
+
+
+def test_a_limit_that_the_engine_ignores_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def limits(_zygote: ContainerZygote) -> Limits:
+        return Limits(memory=UNLIMITED, pids=PIDS)
+
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        monkeypatch.setattr(ContainerZygote, "limits", limits)
+        with pytest.raises(ReleaseError, match="does not limit memory, though"):
+            await containers.launch(release, ())
+        await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+@pytest.mark.parametrize(
+    ("files", "memory", "pids"),
+    [
+        ({"memory.max": "1048576\n", "pids.max": "max\n"}, 1048576, UNLIMITED),
+        ({"memory/memory.limit_in_bytes": "4096\n", "pids/pids.max": "7\n"}, 4096, 7),
+        ({}, None, None),
+    ],
+)
+def test_limits_are_read_from_both_versions_of_control_groups(
+    tmp_path: Path, files: dict[str, str], memory: int | None, pids: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert read_limits(tmp_path) == {"memory": memory, "pids": pids}
+
+
+def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: Path, release: RunnableRelease) -> None:
+    """Signals are orders to the zygote, whatever ids it says its workers have."""
+
+    async def test() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        loop = asyncio.get_running_loop()
+        engine = StandInEngine()
+        engine.left = ["place"]
+        zygote = ContainerZygote(ContainerProcess(engine, "place"), ours, "place")
+        with theirs, subprocess.Popen(["sleep", "3600"], start_new_session=True) as victim:
+            launching = asyncio.ensure_future(zygote.launch(release, ()))
+            await loop.sock_recv(theirs, 4096)
+            await loop.sock_sendall(theirs, b'{"event": "forked", "pid": %d}\n' % victim.pid)
+            launched = await launching
+            launched.signal(-launched.pid, signal.SIGKILL)
+            assert b'"signal"' in await loop.sock_recv(theirs, 4096)
+            assert victim.poll() is None
+            zygote.close()
+            await zygote.ended()
+            assert victim.poll() is None
+            victim.kill()
+        launched.control.close()
+        os.close(launched.stdout)
+        os.close(launched.stderr)
+        with contextlib.suppress(asyncio.CancelledError):
+            await zygote._reader
+
+    asyncio.run(test())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_files_are_given_away_without_following_links(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    files = tmp_path / "files"
+    (files / "below").mkdir(parents=True)
+    (files / "below" / "own").touch()
+    (files / "folder").symlink_to(outside)
+    (files / "file").symlink_to(outside / "file")
+    give_to(65532, files)
+    assert [path.lstat().st_uid for path in (files, files / "below" / "own", files / "file")] == [65532] * 3
+    assert [path.lstat().st_uid for path in (outside, outside / "file")] == [0, 0]

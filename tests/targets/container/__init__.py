@@ -1,0 +1,1 @@
+"""Projects in containers of a real engine."""

@@ -1,0 +1,103 @@
+"""Runs a container engine of the tests' own, and makes a base image of this Python: nothing is downloaded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from platform_cli.config.image_reference import parse_reference
+from platform_cli.images.layer_tar import Entry
+from platform_cli.images.push import push_image
+from tests.e2e.probing import wait_for
+from tests.images.bases import tiny_base
+from tests.support import require
+
+# The libraries of glibc and GCC that wheels may expect of every base (PEP 600).
+EXPECTED = (
+    "libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libdl.so.2", "libpthread.so.0", "libresolv.so.2", "libutil.so.1",
+)  # fmt: skip
+LEFT_OUT = ("site-packages", "test", "idlelib", "ensurepip", "__pycache__", "lib2to3")
+LOADED = re.compile(r"(?:=>\s*)?(/\S+)\s+\(0x")
+
+
+@contextlib.contextmanager
+def engine(folder: Path) -> Iterator[str]:
+    """Runs dockerd in a network namespace of its own, and yields what DOCKER_HOST has to be."""
+    require(sys.platform == "linux" and os.getuid() == 0, "an engine of the tests' own takes root on Linux")
+    require(shutil.which("dockerd") and shutil.which("iptables"), "Docker Engine and iptables are not installed")
+    path, log = folder / "docker.sock", folder / "dockerd.log"
+    own = f"ip link set lo up; exec dockerd --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid"
+    with log.open("wb") as output:
+        command = ["unshare", "--net", "sh", "-c", f"{own} -H unix://{path}"]
+        daemon = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        wait_for(lambda: daemon.poll() is not None or _listens(path))
+        require(daemon.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
+        yield f"unix://{path}"
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def client(address: str) -> Any:
+    """Returns Docker's API at that address."""
+    from docker import APIClient
+
+    return contextlib.closing(APIClient(base_url=address, version="auto"))
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
+
+
+def push_base(registry: str, folder: Path) -> str:
+    """Pushes an image of this Python, with the libraries that it is linked to, and returns its reference."""
+    base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin"], files=python_files())
+    name = f"{registry}/base:latest"
+    push_image(base, parse_reference(name), blobs)
+    return name
+
+
+def python_files() -> dict[str, Entry]:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    interpreter = Path(sys.base_prefix) / "bin" / version
+    library = Path(sysconfig.get_paths(vars={"base": sys.base_prefix})["stdlib"])
+    modules = [path for path in library.rglob("*") if path.is_file() and not _is_left_out(path.relative_to(library))]
+    linked = _linked([interpreter, *(library / "lib-dynload").glob("*.so")])
+    return {
+        f"usr/local/bin/{version}": Entry(interpreter, mode=0o755),
+        **{f"usr/local/lib/{version}/{path.relative_to(library)}": Entry(path) for path in modules},
+        # The loader's own path is in every program; it looks for the others in its usual folders.
+        **{
+            str(path).lstrip("/") if path.name.startswith("ld-") else f"lib/{_multiarch()}/{path.name}": Entry(
+                path.resolve(), mode=0o755
+            )
+            for path in linked
+        },
+        "tmp": Entry(mode=0o1777),
+    }
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.suffix == ".a" or any(part in LEFT_OUT or part.startswith("config-") for part in path.parts)
+
+
+def _linked(programs: list[Path]) -> set[Path]:
+    said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
+    found = {Path(match[1]) for match in LOADED.finditer(said)}
+    folders = {path.parent for path in found}
+    return found | {folder / name for folder in folders for name in EXPECTED if (folder / name).exists()}
+
+
+def _multiarch() -> str:
+    return str(sysconfig.get_config_var("MULTIARCH") or f"{os.uname().machine}-linux-gnu")
