@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..config.paths import CONTROL
+from ..config.paths import CONTROL, exists
 from ..errors import ConfigError
 
 CONSTRAINT = "# constraint: "  # limits a version without asking for the package
@@ -146,7 +146,7 @@ class _Reader:
 
     def _local(self, line: str, path: str, base: Path, where: str) -> Iterator[str]:
         target = (base / path.removeprefix("file://")).resolve()
-        if not target.exists():
+        if not exists(target):
             raise ConfigError(f"{where}: {path} does not exist")
         extras = re.search(r"\[[\w\s,.-]*\]$", line.partition(";")[0].strip())
         name = line.partition("@")[0].strip() if " @ " in line else ""
