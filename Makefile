@@ -63,6 +63,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.two_workers
 	$(BIN)/python -m benchmarks.webhook_answer
+	$(BIN)/python -m benchmarks.image_push
 	$(BIN)/python -m benchmarks.lambda_cold_start
 	$(BIN)/python -m benchmarks.lambda_warm_call
 	$(BIN)/python -m benchmarks.lambda_first_byte
