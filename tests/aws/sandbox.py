@@ -115,8 +115,8 @@ def launch(
 class Sandbox:
     """Is one instance of a function: it takes one event at a time.
 
-    If it `freezes` it stands still in between, as on Lambda, from when it asks for its first event. `init_error` is set
-    when it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and restored when its first
+    If it `freezes` it stands still in between, as on Lambda, from when it asks for an event. `init_error` is set when
+    it could not start. With SnapStart it is `snapped` as soon as it is ready to be, and restored when its first
     event comes.
     """
 
@@ -161,9 +161,10 @@ class Sandbox:
                 self._signal(signal.SIGSTOP)
 
     def rest(self) -> None:
-        """Its event is over."""
+        """Notes that its event is over: it stands still from when it asks for the next one, as on Lambda
+        (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html).
+        """
         self.rested_at = time.monotonic()
-        self._signal(signal.SIGSTOP)
         self.busy = False
 
     def _signal(self, number: int) -> None:

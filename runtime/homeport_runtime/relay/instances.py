@@ -58,25 +58,26 @@ class InstanceRelay:
         except AWSError as problem:
             emit("error", f"no session over /sse can be opened: {problem!r}")
             raise
-        held = asyncio.ensure_future(self._hold(session, end))
+        over = threading.Event()
+        # At once, since the event loop may be held up from here on.
+        kept = asyncio.get_running_loop().run_in_executor(self._threads, self._keep, session, over)
+        held = asyncio.ensure_future(self._hold(session, kept, end))
         try:
             yield
         finally:
+            over.set()
             held.cancel()
             # Whoever posts from now on gets the answer that there is no such session, at the latest when its lease
             # expires.
             with suppress(AWSError):
                 await self._do(self._mailbox.close, session)
 
-    async def _hold(self, session: str, end: Callable[[], Awaitable[None]]) -> None:
-        over = threading.Event()
+    async def _hold(self, session: str, kept: Awaitable[None], end: Callable[[], Awaitable[None]]) -> None:
         try:
-            await asyncio.gather(self._collect(session), self._do(self._keep, session, over))
+            await asyncio.gather(self._collect(session), kept)
         except Exception as problem:
             emit("error", f"a session over /sse ends, since nothing can be handed over to it: {problem!r}")
             await end()
-        finally:
-            over.set()
 
     def _keep(self, session: str, over: threading.Event) -> None:
         """Renews the lease until the session is over, in a thread, since a tool may hold up the event loop for longer

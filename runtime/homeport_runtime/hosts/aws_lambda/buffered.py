@@ -101,7 +101,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     error = cycle.write(answer)
     if cycle.end is not None:
         # Nothing can be answered any more: this ends awslambdaric, and Lambda starts another sandbox.
-        raise SystemExit(str(error))
+        raise SystemExit("the server has ended itself")
     if error is not None:
         raise _told(error)
     return answer.result()

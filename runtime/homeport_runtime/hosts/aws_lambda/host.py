@@ -187,12 +187,16 @@ class Events:
             os._exit(1)
         server, app, loop = self._served
         self._cycle = server.begin(app, loop, invocation.event, invocation.deadline_s)
-        error = self._cycle.write(self._api.answer(invocation.request_id))
+        answer = self._api.answer(invocation.request_id)
+        error = self._cycle.write(answer)
         if self._cycle.end is not None:
-            # The main thread reports why it has ended.
+            # The main thread reports why it has ended, before the answer does: after that the sandbox may be frozen.
             self._failed.wait(TELLING_S)
+            kind, message, trace = self._error or ENDED
             if error is not None:
-                self._api.fail(invocation.request_id, *(self._error or ENDED))
+                self._api.fail(invocation.request_id, kind, message, trace)
+            else:
+                answer.abort(kind, message)
             os._exit(1)
         if error is not None:
             self._fail(invocation, error)

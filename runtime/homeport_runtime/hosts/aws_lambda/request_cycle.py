@@ -128,7 +128,7 @@ class RequestCycle:
 
     def write(self, answer: Answer) -> BaseException | None:
         """Sends the answer as it comes, and returns the app's error if it came before any answer, so that nothing was
-        sent.
+        sent. An answer that the end of the event loop breaks off is left for the caller to abort.
         """
         start = self._parts.get()
         if isinstance(start, BaseException):
@@ -152,8 +152,9 @@ class RequestCycle:
                 answer.write(part)
                 sent, pause = True, PUSH_S
             elif isinstance(part, BaseException):
-                told = tell(part)
-                answer.abort(told.kind, told.message)
+                if self.end is None:
+                    told = tell(part)
+                    answer.abort(told.kind, told.message)
                 return None
             else:
                 if not sent and start["status"] not in NO_BODY:
