@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 import homeport_runtime
 
 from ..config.project import Architecture, LambdaSettings
@@ -33,6 +35,8 @@ LOADED = (
     "boto3.dynamodb.types, botocore.httpsession; print(json.dumps(sorted(sys.modules)))"
 )
 OWN = ("platform_cli", "homeport_runtime")
+# What only images and containers need, which are not made on AWS: python-dxf needs a package that has no wheel.
+NOT_THERE = ("docker", "python-dxf", "requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ def make_package(architecture: Architecture, home: Home, stages: Stages) -> Pack
     own = find_interpreter(None, home.cache)
     check_python(own.minor, LambdaSettings())
     foreign = on_lambda(own, architecture)
-    requirements = Requirements("\n".join(requires("homeport") or ()), "homeport's own")
+    needed = (each for each in requires("homeport") or () if Requirement(each).name not in NOT_THERE)
+    requirements = Requirements("\n".join(needed), "homeport's own")
     with stages.run("lock") as stage:
         lock, stage.cached = make_lock(requirements, foreign, home.cache)
     with stages.run("layer") as stage:
