@@ -19,6 +19,8 @@ from platform_cli.temporary import is_abandoned, temporary_folder
 from ..e2e.probing import call
 from ..support import SERVERS, Platform, require, with_packages
 
+pytestmark = pytest.mark.whole
+
 SETUP = """
 import glob, os, socket
 from setuptools import setup

@@ -16,6 +16,8 @@ from ..e2e.probing import call
 from ..support import SERVERS, Platform, require
 from .users import NOBODY, platform_of
 
+pytestmark = pytest.mark.whole
+
 EVIL = """
 import ctypes, glob, os, socket
 

@@ -13,6 +13,8 @@ from ..e2e.probing import call, control_plane
 from ..support import SERVERS, Platform, require
 from .users import NOBODY, WITHOUT_NAMESPACES, platform_of
 
+pytestmark = pytest.mark.whole
+
 SERVER = '''
 import os
 import subprocess

@@ -16,6 +16,8 @@ from homeport_runtime.hosts.limits import PROCESSES
 from ..e2e.probing import call, wait_for
 from ..support import SERVERS, Platform, require, with_packages
 
+pytestmark = pytest.mark.whole
+
 MEMORY_MB = 400
 SERVER = '''
 import os

@@ -22,6 +22,8 @@ from tests.github.fake import Answer, FakeGitHub, commit, delivery_headers, git,
 
 from .in_process import NAME, InProcess, KilledError, running
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(scope="module")
 def linked(

@@ -15,6 +15,8 @@ from tests.clients.matrix import LEGACY, MODERN, check, check_protocol, pairs, p
 
 from .conftest import Observe
 
+pytestmark = pytest.mark.whole
+
 ALL = pairs((*MODERN, *LEGACY))
 SOME = [(kind, client) for kind, client in ALL if client == "mcp2" or kind == "fastmcp4"]
 OTHERS = [pair for pair in ALL if pair not in SOME]

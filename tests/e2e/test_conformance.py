@@ -11,6 +11,8 @@ from tests.conformance import suite
 from tests.conformance.suite import MODES, REVISIONS, Outcome
 from tests.support import Platform, with_config
 
+pytestmark = pytest.mark.whole
+
 
 @cache
 def bare(mode: str) -> dict[str, Outcome]:

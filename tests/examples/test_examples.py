@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import ROOT, CommandFailedError, Platform, with_packages
 
+pytestmark = pytest.mark.whole
+
 EXAMPLES = ROOT / "examples"
 
 

@@ -11,6 +11,8 @@ import pytest
 from ..conftest import JSON, call, message, python_with, wait_for
 from ..workers import MCP2, REQUIREMENTS, Worker, Workers
 
+pytestmark = pytest.mark.whole
+
 KINDS = tuple(REQUIREMENTS)
 OWN = "tools.example.com"
 

@@ -16,6 +16,8 @@ from tests.aws.control_plane import ControlPlane
 from tests.aws.moto_server import REGION
 from tests.support import ROOT, CommandFailedError, Platform
 
+pytestmark = pytest.mark.whole
+
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 HEADERS = {"Accept": "application/json, text/event-stream"}
 

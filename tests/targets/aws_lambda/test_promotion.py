@@ -17,6 +17,8 @@ from tests.support import CommandFailedError, Platform
 
 from .conftest import copy_project
 
+pytestmark = pytest.mark.whole
+
 CONFIG = """
 [project]
 name = "shop"

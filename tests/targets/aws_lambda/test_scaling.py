@@ -22,6 +22,8 @@ from tests.support import CommandFailedError, Platform
 
 from .hand_made import deploy, hand_made
 
+pytestmark = pytest.mark.whole
+
 
 def test_a_deploy_waits_for_the_instances_that_are_kept_ready(
     laptop: Platform, plane: ControlPlane, project: Path

@@ -25,6 +25,8 @@ from tests.support import ROOT, CommandFailedError, Platform
 
 from .conftest import copy_project
 
+pytestmark = pytest.mark.whole
+
 VALUE = "hunter2-first-value"
 HEADERS = {"Accept": "application/json, text/event-stream"}
 CONFIG = """

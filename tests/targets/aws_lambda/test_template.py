@@ -17,6 +17,8 @@ from tests.api.surface import check_json
 from tests.aws.control_plane import ControlPlane
 from tests.support import CommandFailedError, Platform
 
+pytestmark = pytest.mark.whole
+
 MORE_CONFIG = "[scaling]\nmin = 2\nmax = 5\n[domains]\nnames = ['mcp.example.com']\n"
 
 

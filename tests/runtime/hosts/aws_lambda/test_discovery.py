@@ -26,6 +26,8 @@ from ...workers import REQUIREMENTS, Workers, kind_source
 from .lambda_functions import lay_out
 from .test_host import ask
 
+pytestmark = pytest.mark.whole
+
 # Importing waits here until the test closes the connection.
 GATE = "import os, socket\nsocket.create_connection(('127.0.0.1', int(os.environ['GATE']))).recv(1)\n"
 

@@ -25,6 +25,8 @@ from ...conftest import JSON, Reply, call, message
 from .lambda_functions import lay_out
 from .test_host import request
 
+pytestmark = pytest.mark.whole
+
 __all__ = ["dynamodb", "moto"]
 
 TOKEN = "homeport_" + "t" * 43
