@@ -51,8 +51,9 @@ class Connection(H11Protocol):
         self._between_requests = between_requests
         self._received = 0
         self._turns = 0
-        # A plain request whose body is incomplete, or what came while one was being answered.
+        # A plain request whose body is incomplete, with its head, or what came while one was being answered.
         self._kept = b""
+        self._begun: PlainRequest | None = None
         self.used_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -66,17 +67,21 @@ class Connection(H11Protocol):
 
     def _take(self, data: bytes) -> None:
         """Answers what is the beginning of a plain request if it is complete, and leaves anything else to h11."""
-        self._kept = b""
+        request, self._begun, self._kept = self._begun, None, b""
         if isinstance(self.cycle, PlainCycle) and not self.cycle.response_complete:
             self._kept = data
             self.flow.pause_reading()
-        elif not self.is_idle() or (request := read_plain(data)) is None:
+            return
+        if request is None and self.is_idle():
+            request = read_plain(data)
+        if request is None or len(data) > request.start + request.length:
             super().data_received(data)
-        elif len(data) < request.start + request.length:
-            self._kept = data
-            self._unset_keepalive_if_required()
+            return
+        self._unset_keepalive_if_required()
+        if len(data) < request.start + request.length:
+            # Its head is read once, however many pieces its body has.
+            self._begun, self._kept = request, data
         else:
-            self._unset_keepalive_if_required()
             self._answer(request, data[request.start :])
 
     def _answer(self, request: PlainRequest, body: bytes) -> None:
