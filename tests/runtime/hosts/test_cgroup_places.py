@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,9 @@ def test_a_group_of_its_own_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_group_with_other_programs_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     top = made(tmp_path / "top")
-    own = made(top / "session.scope", processes=f"{os.getpid()}\n{os.getppid()}\n1\n")
-    belongs(monkeypatch, top, own)
-    step_aside()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as other:
+        own = made(top / "session.scope", processes=f"{os.getpid()}\n{other.pid}\n")
+        belongs(monkeypatch, top, own)
+        step_aside()
+        other.communicate(b"\n")
     assert not (own / ASIDE).exists()
