@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .image_reference import Reference
+    from .limits import Limits
+    from .scopes import Scopes
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -159,7 +161,8 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so. `block_breaking` fails the check of a
+    starts. `auth` says whether callers need a token, None when nobody said so; `scopes` what they may use
+    then, None for everything, and `limits` how often. `block_breaking` fails the check of a
     pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
     that this is.
     """
@@ -198,6 +201,8 @@ class Project:
     origins: tuple[str, ...] = ()
     stop_first: bool = False
     auth: Literal["token", "none"] | None = None
+    scopes: Scopes | None = None
+    limits: Limits | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None
