@@ -33,6 +33,8 @@ fail = false
 [limits]
 write = "10/minute"
 timeout_s = 60
+[limits.tools]
+slow = { timeout_s = 0.5 }
 [limits.clients]
 many = { write = "1000/minute" }
 """
@@ -215,6 +217,15 @@ def test_a_client_hears_which_scope_it_lacks_and_its_session_goes_on(platform: P
     reads = token(platform, "reads", "notes:read")
     ran = environments.run_program(client, PROGRAMS[client], f"{url}/mcp", f"{url}/sse", reads)
     assert ran.split("\n")[:4] == ['[-32001, "notes:write"]', "3", '[-32001, "notes:write"]', "3"], ran
+
+
+def test_a_call_that_takes_too_long_is_answered_and_the_next_one_works(platform: Platform, url: str) -> None:
+    client_env("mcp1")
+    # It waits for a file that nobody makes.
+    slow = '"slow", {"steps": 2, "token": "nobodys"}'
+    program = PROGRAMS["mcp1"].replace('"remember", {"text": "x"}', slow).replace("required_scope", "reason")
+    ran = environments.run_program("mcp1", program, f"{url}/mcp", f"{url}/sse", token(platform, "many"))
+    assert ran.split("\n")[:4] == ['[-32000, "timeout"]', "3", '[-32000, "timeout"]', "3"], ran
 
 
 def test_a_message_that_is_too_large_is_answered_on_its_stream(platform: Platform, url: str) -> None:
