@@ -64,6 +64,20 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """Holds what the audit log keeps of a call's `arguments`, and for how many days.
+
+    `redact` are names of arguments that are redacted beside the usual ones. With `required` a call that cannot be
+    written into the log is refused.
+    """
+
+    arguments: Literal["redacted", "full", "hash", "none"] = "redacted"
+    redact: tuple[str, ...] = ()
+    keep_days: int = 365
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """Is a statement of an IAM policy that allows these actions on these resources."""
 
@@ -159,9 +173,9 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so. `block_breaking` fails the check of a
-    pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
-    that this is.
+    starts. `auth` says whether callers need a token, None when nobody said so, and `audit` what the audit log keeps of
+    calls. `block_breaking` fails the check of a pull request whose tools break clients. `stages` are the stages that
+    the project has, by name; `stage` is the one that this is.
     """
 
     folder: Path
@@ -198,6 +212,7 @@ class Project:
     origins: tuple[str, ...] = ()
     stop_first: bool = False
     auth: Literal["token", "none"] | None = None
+    audit: AuditSettings | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None

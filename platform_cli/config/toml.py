@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from . import schema
 from .environment import check_variable
 from .paths import file_inside
-from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
+from .project import AuditSettings, ContainerSettings, LambdaSettings, Project, Scaling, Stage
 from .schema import NOT_YET, TABLES
 from .stages import STAGED
 from .text import read_text
@@ -67,6 +67,7 @@ def read_toml(path: Path) -> Project:
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
+        audit=AuditSettings(**values["audit"]) if values.get("audit") else None,
         block_breaking=values.get("github", {}).get("block_breaking", False),
         stages=stages,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from .access import Access
@@ -24,6 +25,7 @@ class Stores:
     access: Access
     links: SQLiteLinks
     deployments: SQLiteDeployments
+    audit_heads: Heads
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -39,4 +41,4 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
+    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments, Heads(db))

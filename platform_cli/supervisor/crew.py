@@ -10,9 +10,9 @@ from ..errors import HomeportError
 from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
+from .journal import Journal
 from .kept import Adopted, KeptProject, Known
 from .launch import AdoptingLauncher
-from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
 from .relay import Relays
@@ -40,7 +40,7 @@ class Crew:
         launcher: AdoptingLauncher,
         entrance: Entrance,
         kept: KeptProject,
-        log: LogBook,
+        journal: Journal,
         health: Health,
         tasks: Tasks,
     ) -> None:
@@ -57,7 +57,7 @@ class Crew:
         self._launcher = launcher
         self._entrance = entrance
         self._kept = kept
-        self._log = log
+        self._journal = journal
         self._health = health
         self._tasks = tasks
         self._relays = Relays()
@@ -85,7 +85,9 @@ class Crew:
             serving_job(release, self._workdir, self._state_key, proven=proven),
             calls=calls,
             sockets=self._entrance.sockets,
-            sink=lambda line, level, pid: self._log.write_line(line, level=level, release=release.number, worker=pid),
+            sink=lambda line, level, pid: self._journal.write_line(
+                line, level=level, release=release.number, worker=pid
+            ),
         )
         self._starting.add(worker)
         try:
@@ -97,7 +99,7 @@ class Crew:
             await worker.gone.wait()
             if isinstance(error, HomeportError):
                 self._health.error = error.message
-                self._log.write("error", error.message, release=release.number)
+                self._journal.log.write("error", error.message, release=release.number)
             raise
         finally:
             self._starting.discard(worker)
@@ -108,7 +110,7 @@ class Crew:
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
-        adopted = await self._kept.adopt_workers(release, known, self._log, self._launcher)
+        adopted = await self._kept.adopt_workers(release, known, self._journal, self._launcher)
         for each in adopted:
             self._attach(each.worker)
             if each.leaves:
@@ -143,7 +145,7 @@ class Crew:
         if worker in self.serving:
             self.serving.remove(worker)
             self._health.error = f"the worker ended by itself ({worker.exit_reason()})"
-            self._log.write("error", self._health.error, release=worker.release.number)
+            self._journal.log.write("error", self._health.error, release=worker.release.number)
             self.on_lost(worker)
 
     def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:

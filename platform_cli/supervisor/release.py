@@ -7,17 +7,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import AuditData
 
 # The folders of a release in its container, and the variables that its image may have set in another way.
 INSIDE = Layout()
@@ -93,6 +97,7 @@ class RunnableRelease:
     token_hash: str | None = None
     unresponsive_s: float = 60.0
     container: Container | None = None
+    audit: AuditSettings | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -114,6 +119,13 @@ class RunnableRelease:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
+
+
+def _audit(data: AuditData | None) -> AuditSettings | None:
+    if data is None:
+        return None
+    kept = cast("Literal['redacted', 'full', 'hash', 'none']", data["arguments"])
+    return AuditSettings(kept, tuple(data["redact"]), data["keep_days"], data["required"])
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
@@ -153,6 +165,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        audit=_audit(manifest.get("audit")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),
         by_landlock=confined_by == "landlock",

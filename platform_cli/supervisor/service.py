@@ -8,12 +8,17 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from ..audit.book import AuditBook
+from ..audit.chain import NOTHING, Head
+from ..audit.files import audit_folder
+from ..config.project import AuditSettings
 from ..errors import HomeportError, PlatformError, ReleaseError
 from .crew import Crew
 from .descriptor_store import DescriptorStore
 from .entrance import Entrance
 from .exclusive import is_exclusive
 from .health import Health
+from .journal import Journal
 from .kept import KeptProject, Known
 from .launch import AdoptingLauncher
 from .logbook import LogBook
@@ -42,10 +47,12 @@ class Service:
         launcher: AdoptingLauncher,
         parking: Parking,
         store: DescriptorStore,
+        audit_head: Head = NOTHING,
     ) -> None:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
+        self.journal = Journal(self.log, AuditBook(audit_folder(folder), project, audit_head))
         # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
         self._workdir = WorkDir(folder)
@@ -54,7 +61,15 @@ class Service:
         kept = KeptProject(store, project)
         self._entrance = Entrance(project, port, parking, kept)
         self._crew = Crew(
-            folder, self._workdir.path, state_key, launcher, self._entrance, kept, self.log, self._health, self._tasks
+            folder,
+            self._workdir.path,
+            state_key,
+            launcher,
+            self._entrance,
+            kept,
+            self.journal,
+            self._health,
+            self._tasks,
         )
         self._scaling = Scaling(self._crew, self._entrance, parking, self.log, self._health, self._tasks)
 
@@ -94,6 +109,12 @@ class Service:
     def workers(self) -> int:
         """Returns how many workers run now, including those that finish their last requests."""
         return len(self._crew.running)
+
+    @property
+    def audit_keep_days(self) -> int:
+        """Returns for how many days the audit log keeps a line."""
+        settings = self.release.audit if self.release else None
+        return (settings or AuditSettings()).keep_days
 
     @property
     def processes(self) -> list[int]:
@@ -263,11 +284,11 @@ class Service:
         await self._tasks.end()
         await self._crew.close(limit_s)
         self._entrance.close()
-        self.log.close()
+        self.journal.close()
 
     async def leave(self) -> None:
         """Ends this control plane's part, while everything else continues."""
         self._entrance.unwatch()
         await self._tasks.end()
         await self._crew.leave()
-        self.log.close()
+        self.journal.close()
