@@ -31,6 +31,7 @@ class Removal:
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
         self._stores.audit_heads.forget(project)
+        self._stores.client_tokens.forget(project)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -45,6 +46,7 @@ class Removal:
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
         self._stores.audit_heads.forget(project)
+        self._stores.client_tokens.forget(project)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""

@@ -36,6 +36,8 @@ class Supervisor:
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
+        # Gets a project, and the hashes of its client tokens that callers have shown.
+        self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""
@@ -50,6 +52,7 @@ class Supervisor:
         service = Service(
             folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
         )
+        service.report_uses(lambda tokens: self.on_used(project, tokens))
         self.services[project] = service
         return service
 
