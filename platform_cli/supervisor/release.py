@@ -65,7 +65,7 @@ class RunnableRelease:
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
     `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
-    machine itself.
+    machine itself. `audit` is what the configuration says of the audit log.
     """
 
     project: str
@@ -106,6 +106,11 @@ class RunnableRelease:
         """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
+
+    @property
+    def audited(self) -> AuditSettings | None:
+        """Returns what its audit log keeps, None without one: where everyone may call and nobody asked for it."""
+        return self.audit or (AuditSettings() if self.access is not None else None)
 
     @property
     def hears_access(self) -> bool:

@@ -115,7 +115,7 @@ class Service:
     @property
     def audit_keep_days(self) -> int:
         """Returns for how many days the audit log keeps a line."""
-        settings = self.release.audit if self.release else None
+        settings = self.release.audited if self.release else None
         return (settings or AuditSettings()).keep_days
 
     @property

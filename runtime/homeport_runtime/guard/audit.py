@@ -12,8 +12,9 @@ from typing import Any
 from ..asgi import Scope, header
 from ..telemetry import encode, write_record
 from .caller import CALLER
-from .calls import shown
+from .calls import Watched, shown
 from .names import Names
+from .open_calls import OpenCalls
 from .redaction import Redaction
 
 # The operations that have a line each, with the parameter that names what is used.
@@ -37,8 +38,10 @@ class Audit:
         self._names = names
         self._redaction = Redaction(arguments, redact)
 
-    def operation(self, scope: Scope, message: Mapping[str, Any], request: str) -> Operation | None:
-        """Returns the record of what `message` asks for, None if it has none."""
+    def operation(
+        self, scope: Scope, message: Mapping[str, Any], request: str, open_calls: OpenCalls | None
+    ) -> Operation | None:
+        """Returns the record of what `message` asks for, None if it has none; `open_calls` holds it meanwhile."""
         method = message.get("method")
         named = OPERATIONS.get(method) if isinstance(method, str) else None
         if named is None:
@@ -47,12 +50,14 @@ class Audit:
         params = params if isinstance(params, Mapping) else {}
         name = params.get(named)
         name = name.get("name", name.get("uri")) if isinstance(name, Mapping) else name
-        return Operation(self._text(scope, str(method), name, self._redaction.of(params.get("arguments")), request))
+        arguments = self._redaction.of(params.get("arguments"))
+        text = self._text(scope, str(method), name, arguments, request)
+        return Operation(text, message.get("id"), open_calls)
 
     def refusal(self, scope: Scope, status: int, reason: str) -> None:
         """Writes the record of a request that was refused before its message was known."""
         text = self._text(scope, f"{scope.get('method', 'GET')} {scope['path']}", None, None, None)
-        Operation(text).finish(REFUSALS.get(status, "refused"), reason)
+        write_record(record(text, REFUSALS.get(status, "refused"), 0, reason))
 
     def _text(self, scope: Scope, method: str, name: object, arguments: object, request: str | None) -> str:
         caller = scope.get(CALLER)
@@ -76,22 +81,30 @@ class Audit:
         return client[0] if client else None
 
 
-class Operation:
-    """Is one line to be: `text` has its fields, as JSON, but for what becomes of it."""
+class Operation(Watched):
+    """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, message_id: object, open_calls: OpenCalls | None) -> None:
+        super().__init__()
+        self.message_id = message_id
         self._text = text
         self._started = time.perf_counter()
         self._is_finished = False
+        self._open_calls = open_calls
+        # The record that is written if this process dies; its `time` is when the call came.
+        self._slot = open_calls.begin(record(text, "crash", 0).encode()) if open_calls is not None else None
 
-    def record(self, result: str, ms: float, reason: str | None = None) -> str:
-        """Returns the record, which says first what it is."""
-        more = f',"reason":{encode(reason)}' if reason else ""
-        return f'{{"audit":{{{self._text},"result":"{result}","ms":{ms:.2f}{more}}},"time":{time.time():.3f}}}'
+    def finish(self, status: str) -> None:
+        if self._is_finished:
+            return
+        self._is_finished = True
+        if self._open_calls is not None and self._slot is not None:
+            self._open_calls.end(self._slot)
+        ms = (time.perf_counter() - self._started) * 1000
+        write_record(record(self._text, RESULTS.get(status, status), ms))
 
-    def finish(self, status: str, reason: str | None = None) -> None:
-        """Writes the record, unless it has been written; `status` is that of a call record, or a result."""
-        if not self._is_finished:
-            self._is_finished = True
-            ms = (time.perf_counter() - self._started) * 1000
-            write_record(self.record(RESULTS.get(status, status), ms, reason))
+
+def record(fields: str, result: str, ms: float, reason: str | None = None) -> str:
+    """Returns a record, which begins with what it is, from its `fields` as JSON and what became of the operation."""
+    more = f',"reason":{encode(reason)}' if reason else ""
+    return f'{{"audit":{{{fields},"result":"{result}","ms":{ms:.2f}{more}}},"time":{time.time():.3f}}}'

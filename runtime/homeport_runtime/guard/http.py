@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
@@ -31,7 +32,7 @@ from ..telemetry import emit, request_id
 from .access import Access
 from .auth import OPEN_PATHS, WELL_KNOWN, authenticator, no_authorization, without_authorization
 from .caller import CALLER
-from .calls import BatchRecords, CallRecord
+from .calls import BatchRecords, CallRecord, Watched
 from .carried import Carried
 from .cors import ALLOW_ORIGIN, OwnCORS, allowing, is_preflight
 from .names import Names
@@ -40,6 +41,9 @@ from .open_streams import OpenStreams, Stream
 from .paths import Paths
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
+
+if TYPE_CHECKING:
+    from .audit import Audit
 
 TOO_LARGE = f"a message may have {MAX_BODY} bytes"
 # The characters of an app's error that are sent on a stream.
@@ -65,7 +69,7 @@ class Guard:
     """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
     Everyone may call without `access`. `streams` are the open GET streams. `relay` is set where other processes may
-    serve the project, too, and `open_calls` where a supervisor watches this one.
+    serve the project, too, `open_calls` where a supervisor watches this one, and `audit` where calls are audited.
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None) -> None:
@@ -79,6 +83,7 @@ class Guard:
         self.streams = OpenStreams()
         self.relay: Relay | None = None
         self.open_calls: OpenCalls | None = None
+        self.audit: Audit | None = None
         self._called = False
         self._counted = Counted()
 
@@ -186,6 +191,8 @@ class Guard:
             # worth nothing.
             await _refuse(scope, send, 404, "this server wants a bearer token that its owner gives out")
             return
+        if self.audit is not None:
+            self.audit.refusal(scope, 401, "invalid_token")
         await _refuse(scope, send, 401, "this server wants its bearer token", self.authenticator.unauthorized(scope))
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -308,6 +315,8 @@ class Guard:
             scope[MESSAGE] = said
         if calls := calls_in(said):
             await self._call(scope, calls, receive, send)
+        elif self.audit is not None and isinstance(said, dict):
+            await self._audited(scope, said, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -315,7 +324,27 @@ class Guard:
         request = os.urandom(8).hex()
         token = request_id.set(request)
         cold, self._called = not self._called, True
-        records = [CallRecord(scope, call, request, cold, self.open_calls) for call in calls]
+        records = [
+            CallRecord(scope, call, request, cold, self.open_calls, self._operation(scope, call, request))
+            for call in calls
+        ]
+        await self._watched(scope, records, token, receive, send)
+
+    async def _audited(self, scope: Scope, said: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Passes a request to the app, and records what it asks for in the audit log."""
+        request = os.urandom(8).hex()
+        operation = self._operation(scope, said, request)
+        if operation is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._watched(scope, [operation], request_id.set(request), receive, send)
+
+    def _operation(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+        return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
+
+    async def _watched(
+        self, scope: Scope, records: Sequence[Watched], token: Token[str | None], receive: Receive, send: Send
+    ) -> None:
         record = records[0] if len(records) == 1 else BatchRecords(records)
         try:
             if self._is_posted(scope):

@@ -24,7 +24,8 @@ class Job:
     mounts. `tools` are those of an earlier contract of the server, None to warm up. `access` says who may call, None to
     serve everyone. With `record` an inspection also records the answers that are the same for every client. `calls` is
     the file with the calls that are being answered. `origin` are fields of each record where output is stored as it is,
-    None where a supervisor completes it.
+    None where a supervisor completes it. `audit` says what the audit log keeps of a call's `arguments`, and which names
+    it hides (`redact`), None without such a log.
     """
 
     mode: str
@@ -47,6 +48,7 @@ class Job:
     record: bool
     calls: Path | None
     origin: Mapping[str, str] | None
+    audit: Mapping[str, Any] | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -75,4 +77,5 @@ class Job:
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
             origin=message.get("origin"),
+            audit=message.get("audit"),
         )
