@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..hostile_files import open_regular
 from . import files
 from .chain import Head, chained, head_of, time_of
 from .entry import Entry
+from .reserve import Reserve
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 # A file holds this part of the days that are kept at most, so that no line is kept much longer.
@@ -23,7 +25,8 @@ PARTS = 12
 class AuditBook:
     """Is the audit log in `folder` of `project`, which continues after `stored`, the head in the store.
 
-    Lines are written when they come, and are durable after `durable`.
+    Lines are written when they come, and are durable after `durable`. `on_full` is called when the room that
+    `keep_room` had kept is needed: further calls may not get a line.
     """
 
     def __init__(self, folder: Path, project: str, stored: Head) -> None:
@@ -36,6 +39,8 @@ class AuditBook:
         self._head = stored
         self._stored = stored
         self._is_open = False
+        self._reserve = Reserve(folder)
+        self.on_full: Callable[[], None] = lambda: None
 
     @property
     def head(self) -> Head:
@@ -47,13 +52,21 @@ class AuditBook:
         """Tells whether lines were written that the store does not know of."""
         return self._head != self._stored
 
-    @property
-    def is_writable(self) -> bool:
-        """Tells whether the last line could be written."""
-        return not self._lost
+    def keep_room(self) -> bool:
+        """Keeps room for the lines of calls under way, and returns whether there is some."""
+        return self._reserve.hold()
 
     def write(self, entry: Entry, release: str) -> None:
         """Writes the line of a call. Where that fails the number of such calls is written as soon as it is possible."""
+        if self._try_to_write(entry, release):
+            return
+        if self._reserve.give_up():
+            self.on_full()
+            if self._try_to_write(entry, release):
+                return
+        self._lost += 1
+
+    def _try_to_write(self, entry: Entry, release: str) -> bool:
         try:
             if self._lost:
                 gap = replace(entry, tool_name=None, arguments=None, result="refused", reason="not_written")
@@ -61,8 +74,9 @@ class AuditBook:
                 self._lost = 0
             self._append_line(entry, release, 0)
         except OSError:
-            self._lost += 1
             self._close_file()
+            return False
+        return True
 
     def _append_line(self, entry: Entry, release: str, lost: int) -> None:
         file = self._writable()

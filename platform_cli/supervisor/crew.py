@@ -54,6 +54,7 @@ class Crew:
         self.on_lost: Callable[[Worker], None] = _ignore
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
         self._starting: set[Worker] = set()
+        self._audit_has_room = True
         self._calls_folder = folder / "calls"
         self._workdir = workdir
         self._state_key = state_key
@@ -96,6 +97,8 @@ class Crew:
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
             self._kept.keep_worker(worker)
+            if not self._audit_has_room:
+                worker.tell_audit(has_room=False)
             await worker.accept()
         except BaseException as error:
             worker.kill()
@@ -110,6 +113,12 @@ class Crew:
                 calls.hide()
         self._attach(worker)
         return worker
+
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells every worker whether calls can be written into the audit log."""
+        self._audit_has_room = has_room
+        for worker in (*self._starting, *self.running):
+            worker.tell_audit(has_room=has_room)
 
     def admit(self, access: Access) -> None:
         """Tells every worker who may call from now on, also those that start or finish their last requests."""

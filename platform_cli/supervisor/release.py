@@ -113,6 +113,13 @@ class RunnableRelease:
         return self.audit or (AuditSettings() if self.access is not None else None)
 
     @property
+    def hears_audit(self) -> bool:
+        """Tells whether its workers refuse calls while the audit log has no room; runtimes of earlier versions do not
+        know of it.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "audit.py").exists()
+
+    @property
     def hears_access(self) -> bool:
         """Tells whether its workers can be told, while they run, who may call; runtimes of earlier versions have to
         start anew.

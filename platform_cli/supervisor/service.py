@@ -57,6 +57,9 @@ class Service:
         self.journal = Journal(self.log, AuditBook(audit_folder(folder), project, audit_head))
         # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
+        self.journal.audit.on_full = lambda: self._tell_audit(has_room=False)
+        # None until workers were told: an earlier control plane may have told them.
+        self._audit_has_room: bool | None = None
         self._workdir = WorkDir(folder)
         self._health = Health()
         self._tasks = Tasks()
@@ -111,6 +114,20 @@ class Service:
     def workers(self) -> int:
         """Returns how many workers run now, including those that finish their last requests."""
         return len(self._crew.running)
+
+    def look_for_audit_room(self) -> None:
+        """Keeps room for the audit log's lines where no call may be without one, and tells the workers if there is
+        none, or again some.
+        """
+        settings = self.release.audited if self.release else None
+        is_required = settings is not None and settings.required
+        if is_required or self._audit_has_room is False:
+            self._tell_audit(has_room=not is_required or self.journal.audit.keep_room())
+
+    def _tell_audit(self, *, has_room: bool) -> None:
+        if has_room != self._audit_has_room:
+            self._audit_has_room = has_room
+            self._crew.tell_audit(has_room=has_room)
 
     @property
     def audit_keep_days(self) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -173,13 +175,48 @@ def test_calls_whose_lines_had_no_room_are_counted(folder: Path, heads: Heads) -
         resource.setrlimit(resource.RLIMIT_FSIZE, (files.path_of(folder, 1).stat().st_size + 10, hard))
         for _ in range(3):
             book.write(CALL, "v1")
-        assert not book.is_writable
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     book.write(CALL, "v1")
     book.close()
     assert [line.get("lost") for line in entries(folder)] == [None, 3, None]
     assert checked(folder, heads).broken is None
+
+
+def test_calls_under_way_have_room(tmp_path: Path, heads: Heads) -> None:
+    """On a disk that is full: a file system of 8 MB of which nothing is left."""
+    folder = tmp_path / "small" / "audit"
+    with small_disk(tmp_path / "small"):
+        book = AuditBook(folder, "expenses", NOTHING)
+        fulls: list[str] = []
+        book.on_full = lambda: fulls.append("full")
+        book.write(CALL, "v1")
+        assert book.keep_room()
+        with pytest.raises(OSError, match="No space"), (tmp_path / "small" / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        for _ in range(100):
+            book.write(replace(CALL, arguments={"note": "x" * 1000}), "v1")
+        assert fulls == ["full"]
+        assert not book.keep_room()
+        (tmp_path / "small" / "filler").unlink()
+        assert book.keep_room()
+        book.close()
+        assert [line.get("lost") for line in entries(folder)] == [None] * 101
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk: {mounted.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_what_is_older_than_is_kept_goes(folder: Path, heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:

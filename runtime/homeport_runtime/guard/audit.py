@@ -18,7 +18,7 @@ from .open_calls import OpenCalls
 from .redaction import Redaction
 
 # The operations that have a line each, with the parameter that names what is used.
-OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name", "completion/complete": "ref"}
+OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
 # The key of an ASGI scope under which the guard keeps the scopes that a call needs and the caller has.
 SCOPES_USED = "homeport.scopes_used"
 # What became of a call, by the status of its call record (guard.calls).
@@ -31,10 +31,11 @@ class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
     `arguments` and `redact` are as the project's [audit] has them. An address that a proxy names is believed for the
-    public `names` alone, which lead through the platform's own.
+    public `names` alone, which lead through the platform's own. Without `has_room` no operation is to be passed on.
     """
 
     def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
+        self.has_room = True
         self._names = names
         self._redaction = Redaction(arguments, redact)
 
@@ -48,10 +49,8 @@ class Audit:
             return None
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
-        name = params.get(named)
-        name = name.get("name", name.get("uri")) if isinstance(name, Mapping) else name
         arguments = self._redaction.of(params.get("arguments"))
-        text = self._text(scope, str(method), name, arguments, request)
+        text = self._text(scope, str(method), params.get(named), arguments, request)
         return Operation(text, message.get("id"), open_calls)
 
     def refusal(self, scope: Scope, status: int, reason: str) -> None:
