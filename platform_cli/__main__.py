@@ -33,6 +33,7 @@ COMMANDS = {
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
     "new-token": ("token", "Give a project a new bearer token; the old one ends."),
+    "token": ("client_tokens", "Make, list and revoke client tokens: who may call a project, and what."),
     "connect": ("connect", "Print or write the client configuration for a project."),
     "set-secret": ("secrets", "Set a secret that fastmcp.toml names with ${secrets.NAME}."),
     "list-secrets": ("secrets", "List the secrets of a project and the releases that use them; never their values."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -11,9 +12,8 @@ from ..api.audit_entry import Result
 from ..audit.ocsf import ocsf
 from ..audit.search import AuditQuery
 from ..errors import PlatformError
-from .options import json_option, platform_client, running
+from .options import json_option, platform_client, running, time_span
 from .output import Output, visible
-from .time_spans import since_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def show(
 ) -> None:  # fmt: skip
     """Show who called what of project NAME. With --json one object a line."""
     output = Output(as_json=as_json)
-    query = AuditQuery(since_time(since), client, user, tool, result)
+    query = _query(since, client, user, tool, result)
     for entry in running(platform_client(), changes=False).audit(name, query):
         output.line(entry, entry_text(entry))
 
@@ -80,7 +80,7 @@ def export(
     name: str, form: str, since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None
 ) -> None:
     """Write the audit log of project NAME to stdout, one JSON object a line."""
-    query = AuditQuery(since_time(since), client, user, tool, result)
+    query = _query(since, client, user, tool, result)
     for entry in running(platform_client(), changes=False).audit(name, query):
         # Not through Output, which shows people what is invisible: the hashes are of the text as it is kept.
         click.echo(
@@ -104,6 +104,11 @@ def verify(name: str, as_json: bool) -> None:
             hint="compare it with what was exported before",
         )
     output.result(dict(found), verified_text(found))
+
+
+def _query(since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None) -> AuditQuery:
+    start = time.time() - time_span(since, "--since") if since else 0.0
+    return AuditQuery(start, client, user, tool, result)
 
 
 def verified_text(found: Verified) -> str:

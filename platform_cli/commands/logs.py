@@ -11,10 +11,9 @@ import click
 from ..errors import InputError
 from ..log_query import LogQuery
 from ..records import LEVELS
-from .options import json_option, platform_client, running, running_target, target_option
+from .options import json_option, platform_client, running, running_target, target_option, time_span
 from .output import Output, visible
 from .projects import release_number
-from .time_spans import since_time
 
 if TYPE_CHECKING:
     from ..api.log_record import LogRecord
@@ -63,7 +62,7 @@ def _show_build(output: Output, name: str, release: str | None) -> None:
 
 
 def _query(since: str | None, level: str | None, grep: str | None, release: str | None) -> LogQuery:
-    start = since_time(since)
+    start = time.time() - time_span(since, "--since") if since else 0.0
     try:
         re.compile(grep or "")
     except re.error as error:

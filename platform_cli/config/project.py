@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .image_reference import Reference
+    from .limits import Limits
+    from .scopes import Scopes
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -173,9 +175,10 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so, and `audit` what the audit log keeps of
-    calls. `block_breaking` fails the check of a pull request whose tools break clients. `stages` are the stages that
-    the project has, by name; `stage` is the one that this is.
+    starts. `auth` says whether callers need a token, None when nobody said so; `scopes` what they may use then, None
+    for everything, `limits` how often, and `audit` what the audit log keeps of it. `block_breaking` fails the check of
+    a pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
+    that this is.
     """
 
     folder: Path
@@ -212,6 +215,8 @@ class Project:
     origins: tuple[str, ...] = ()
     stop_first: bool = False
     auth: Literal["token", "none"] | None = None
+    scopes: Scopes | None = None
+    limits: Limits | None = None
     audit: AuditSettings | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
 from .audit_trails import AuditTrails
+from .client_token_changes import ClientTokenChanges
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
@@ -34,6 +35,7 @@ class Platform:
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()

@@ -66,6 +66,8 @@ def describe(
         "origins": list(project.origins),
         "stop_first": project.stop_first,
         "auth": project.auth,
+        "scopes": project.scopes.data() if project.scopes else None,
+        "limits": project.limits.data() if project.limits else None,
         "audit": _audit(project.audit) if project.audit else None,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,

@@ -10,21 +10,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..asgi import Scope, header
+from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
-from .caller import CALLER
+from .caller import CALLER, RESULT, SCOPES_USED
 from .calls import Watched, shown
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
+from .refusals import RETRY_MS, UNAVAILABLE, Refusal
 
 # The operations that have a line each, with the parameter that names what is used.
 OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
-# The key of an ASGI scope under which the guard keeps the scopes that a call needs and the caller has.
-SCOPES_USED = "homeport.scopes_used"
-# What became of a call, by the status of its call record (guard.calls).
+# What became of an operation, by the status of its call record (guard.calls).
 RESULTS = {"ok": "success"}
-# And by the HTTP status of a request that was not passed on.
-REFUSALS = {401: "unauthorized", 403: "denied", 429: "limited"}
+# And of what was refused, by the reason.
+REFUSALS = {
+    "invalid_token": "unauthorized",
+    "insufficient_scope": "denied",
+    "forbidden": "denied",
+    "unknown_origin": "denied",
+    "rate_limited": "limited",
+}
+# How many refusals of requests that nobody is known to have sent get a line within so many seconds: strangers must not
+# fill the disk.
+STRANGERS, STRANGERS_S = 100, 60.0
+NO_ROOM = Refusal(
+    503,
+    "audit_unavailable",
+    "no call is answered without a line in the audit log, and that cannot be written now",
+    UNAVAILABLE,
+    "Server unavailable",
+    retryable=True,
+    retry_after_ms=RETRY_MS,
+)
 
 
 class Audit:
@@ -36,8 +54,14 @@ class Audit:
 
     def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
         self.has_room = True
+        self.no_room = NO_ROOM
         self._names = names
         self._redaction = Redaction(arguments, redact)
+        self._since, self._strangers = 0.0, 0
+
+    def must_wait(self, said: object) -> bool:
+        """Tells whether a message asks for an operation that must not be passed on now."""
+        return not self.has_room and isinstance(said, Mapping) and said.get("method") in OPERATIONS
 
     def operation(
         self, scope: Scope, message: Mapping[str, Any], request: str, open_calls: OpenCalls | None
@@ -51,12 +75,28 @@ class Audit:
         params = params if isinstance(params, Mapping) else {}
         arguments = self._redaction.of(params.get("arguments"))
         text = self._text(scope, str(method), params.get(named), arguments, request)
-        return Operation(text, message.get("id"), open_calls)
+        return Operation(text, scope, message.get("id"), open_calls)
 
-    def refusal(self, scope: Scope, status: int, reason: str) -> None:
-        """Writes the record of a request that was refused before its message was known."""
-        text = self._text(scope, f"{scope.get('method', 'GET')} {scope['path']}", None, None, None)
-        write_record(record(text, REFUSALS.get(status, "refused"), 0, reason))
+    def refusal(self, scope: Scope, refusal: Refusal) -> None:
+        """Writes the record of a request that was refused."""
+        if scope.get(CALLER) is None and self._is_one_too_many():
+            return
+        message: Mapping[str, Any] = scope.get(MESSAGE, {})
+        method, params = message.get("method"), message.get("params")
+        if not isinstance(method, str):
+            method = f"{scope.get('method', 'GET')} {scope['path']}"
+        if not isinstance(params, Mapping) or method not in OPERATIONS:
+            params = {}
+        name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.of(params.get("arguments"))
+        text = self._text(scope, method, name, arguments, None)
+        write_record(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason))
+
+    def _is_one_too_many(self) -> bool:
+        now = time.monotonic()
+        if now - self._since > STRANGERS_S:
+            self._since, self._strangers = now, 0
+        self._strangers += 1
+        return self._strangers > STRANGERS
 
     def _text(self, scope: Scope, method: str, name: object, arguments: object, request: str | None) -> str:
         caller = scope.get(CALLER)
@@ -83,8 +123,9 @@ class Audit:
 class Operation(Watched):
     """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
 
-    def __init__(self, text: str, message_id: object, open_calls: OpenCalls | None) -> None:
+    def __init__(self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None) -> None:
         super().__init__()
+        self._scope = scope
         self.message_id = message_id
         self._text = text
         self._started = time.perf_counter()
@@ -100,7 +141,7 @@ class Operation(Watched):
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
-        write_record(record(self._text, RESULTS.get(status, status), ms))
+        write_record(record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms))
 
 
 def record(fields: str, result: str, ms: float, reason: str | None = None) -> str:

@@ -23,9 +23,10 @@ class Job:
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
     mounts. `tools` are those of an earlier contract of the server, None to warm up. `access` says who may call, None to
     serve everyone. With `record` an inspection also records the answers that are the same for every client. `calls` is
-    the file with the calls that are being answered. `origin` are fields of each record where output is stored as it is,
-    None where a supervisor completes it. `audit` says what the audit log keeps of a call's `arguments`, and which names
-    it hides (`redact`), None without such a log.
+    the file with the calls that are being answered, `windows` the one in which calls are counted under [limits], and
+    `reads` are the tools that only read. `origin` are fields of each record where output is stored as it is, None where
+    a supervisor completes it. `audit` says what the audit log keeps of a call's `arguments`, and which names it hides
+    (`redact`), None without such a log.
     """
 
     mode: str
@@ -47,6 +48,8 @@ class Job:
     access: Access | None
     record: bool
     calls: Path | None
+    windows: Path | None
+    reads: tuple[str, ...]
     origin: Mapping[str, str] | None
     audit: Mapping[str, Any] | None
 
@@ -76,6 +79,8 @@ class Job:
             access=Access.read(message.get("access")),
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
+            windows=Path(message["windows"]) if message.get("windows") else None,
+            reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
             audit=message.get("audit"),
         )
