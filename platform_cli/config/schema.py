@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..target_table import TARGETS
-from . import aws, names
+from . import aws, limits, names
 from .hosts import domains, origins
 from .paths import CONTROL
 from .project import Entrypoint, Program
@@ -330,6 +330,21 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
     "auth": {
         "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),
     },
+    "limits": {
+        "read": Key(limits.rate, "How often a client may call what only reads.", '"100/minute"'),
+        "write": Key(limits.rate, "How often a client may call everything else.", '"10/minute"'),
+        "timeout_s": Key(limits.timeout, "How long a call may take, in seconds.", "120"),
+    },
+    "audit": {
+        "arguments": Key(
+            one_of("redacted", "full", "hash", "none"),
+            "What the audit log keeps of a call's arguments; redacted: without passwords and the like.",
+            '"redacted"',
+        ),
+        "redact": Key(texts("names", '["card_number"]'), "Further arguments that it redacts.", '["card_number"]'),
+        "keep_days": Key(whole(1, 36_500), "Days for which the audit log keeps a call.", "365"),
+        "required": Key(boolean, "Refuse calls that cannot be written into the audit log.", "false"),
+    },
     "domains": {
         "names": Key(domains, "Host names and addresses that lead here.", '["mcp.example.com"]'),
         "origins": Key(
@@ -344,7 +359,4 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
 }
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
-
-# These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
-# everything.
-NOT_YET = ("scopes", "limits")
+SCOPES = "Which scopes a client needs: for each tool, resource and prompt, and for all that is not named."

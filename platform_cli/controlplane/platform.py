@@ -8,6 +8,8 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .audit_trails import AuditTrails
+from .client_token_changes import ClientTokenChanges
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
@@ -24,13 +26,16 @@ class Platform:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
         self.stores = open_stores(home)
-        self._supervisor = Supervisor(home, store)
+        self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
+        self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
+        self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()

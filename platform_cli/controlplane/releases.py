@@ -167,7 +167,7 @@ class Releases:
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
             token = self._stores.access.renew(project)
-            await self.refresh(project)
+            await self.admit(project)
             return {**self._overview.status(project), "token": token}
 
     async def close_to_strangers(self, project: str) -> str | None:
@@ -184,8 +184,10 @@ class Releases:
 
     def _callers(self, release: RunnableRelease) -> str | None:
         """Returns `[auth] mode` as configured, else `token` if strangers reach a server that does not authenticate them
-        itself.
+        itself, or if callers have scopes.
         """
+        if release.auth is None and release.manifest.get("scopes"):
+            return "token"
         if release.auth is None and self._edge.domain is not None and not release.guarded:
             return "token"
         return release.auth
@@ -218,6 +220,16 @@ class Releases:
             await self._supervisor.activate(project, release)
         else:
             service.release = release
+
+    async def admit(self, project: str) -> None:
+        """Tells the running workers who may call from now on; those of earlier versions are replaced."""
+        service, access = self._supervisor.services.get(project), self._stores.callers(project)
+        if service is None or service.release is None or access is None:
+            return
+        if service.release.hears_access:
+            service.admit(replace(service.release, access=access), access)
+        else:
+            await self.refresh(project)
 
     async def make(
         self,
@@ -271,7 +283,7 @@ class Releases:
         return replace(
             runnable,
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
-            token_hash=self._stores.access.token_hash(release.project),
+            access=self._stores.callers(release.project),
             path=release.origin.path or runnable.path,
             container=release.container,
         )

@@ -7,17 +7,22 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import AuditData
 
 # The folders of a release in its container, and the variables that its image may have set in another way.
 INSIDE = Layout()
@@ -59,8 +64,8 @@ class RunnableRelease:
     hide folders; `by_landlock` says how. `path` is the PATH of whoever deployed it.
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
-    `token_hash` is the hash of the project's token. `container` is where its processes run, None for this machine
-    itself.
+    `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
+    machine itself. `audit` is what the configuration says of the audit log.
     """
 
     project: str
@@ -90,9 +95,10 @@ class RunnableRelease:
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     guarded: bool = False
-    token_hash: str | None = None
+    access: Access | None = None
     unresponsive_s: float = 60.0
     container: Container | None = None
+    audit: AuditSettings | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -100,6 +106,25 @@ class RunnableRelease:
         """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
+
+    @property
+    def audited(self) -> AuditSettings | None:
+        """Returns what its audit log keeps, None without one: where everyone may call and nobody asked for it."""
+        return self.audit or (AuditSettings() if self.access is not None else None)
+
+    @property
+    def hears_audit(self) -> bool:
+        """Tells whether its workers refuse calls while the audit log has no room; runtimes of earlier versions do not
+        know of it.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "audit.py").exists()
+
+    @property
+    def hears_access(self) -> bool:
+        """Tells whether its workers can be told, while they run, who may call; runtimes of earlier versions have to
+        start anew.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     def start_environment(self) -> dict[str, str]:
         """Returns the variables that a plain process is started with, for C libraries that read them early; everybody
@@ -114,6 +139,13 @@ class RunnableRelease:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
+
+
+def _audit(data: AuditData | None) -> AuditSettings | None:
+    if data is None:
+        return None
+    kept = cast("Literal['redacted', 'full', 'hash', 'none']", data["arguments"])
+    return AuditSettings(kept, tuple(data["redact"]), data["keep_days"], data["required"])
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
@@ -153,6 +185,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        audit=_audit(manifest.get("audit")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),
         by_landlock=confined_by == "landlock",
