@@ -159,9 +159,10 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so. `block_breaking` fails the check of a
-    pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
-    that this is.
+    starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
+    that users may get who sign in, by name or pattern, None when nobody said who may. `block_breaking` fails the check
+    of a pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the
+    one that this is.
     """
 
     folder: Path
@@ -197,7 +198,8 @@ class Project:
     domains: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     stop_first: bool = False
-    auth: Literal["token", "none"] | None = None
+    auth: Literal["token", "oauth", "none"] | None = None
+    users: Mapping[str, tuple[str, ...]] | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None

@@ -67,6 +67,7 @@ def read_toml(path: Path) -> Project:
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
+        users=values.get("auth", {}).get("users"),
         block_breaking=values.get("github", {}).get("block_breaking", False),
         stages=stages,
     )

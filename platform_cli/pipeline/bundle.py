@@ -66,6 +66,7 @@ def describe(
         "origins": list(project.origins),
         "stop_first": project.stop_first,
         "auth": project.auth,
+        "users": {name: list(scopes) for name, scopes in project.users.items()} if project.users is not None else None,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,
         "layer": layer.hash,
