@@ -25,6 +25,7 @@ class Platform:
         self.home = home
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store)
+        self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)

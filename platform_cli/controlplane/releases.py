@@ -167,7 +167,7 @@ class Releases:
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
             token = self._stores.access.renew(project)
-            await self.refresh(project)
+            await self._admit(project)
             return {**self._overview.status(project), "token": token}
 
     async def close_to_strangers(self, project: str) -> str | None:
@@ -218,6 +218,16 @@ class Releases:
             await self._supervisor.activate(project, release)
         else:
             service.release = release
+
+    async def _admit(self, project: str) -> None:
+        """Tells the running workers who may call from now on; those of earlier versions are replaced."""
+        service, access = self._supervisor.services.get(project), self._stores.callers(project)
+        if service is None or service.release is None or access is None:
+            return
+        if service.release.hears_access:
+            service.admit(replace(service.release, access=access), access)
+        else:
+            await self.refresh(project)
 
     async def make(
         self,
@@ -271,7 +281,7 @@ class Releases:
         return replace(
             runnable,
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
-            token_hash=self._stores.access.token_hash(release.project),
+            access=self._stores.callers(release.project),
             path=release.origin.path or runnable.path,
             container=release.container,
         )

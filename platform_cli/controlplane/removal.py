@@ -30,6 +30,7 @@ class Removal:
         self._stores.deployments.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
+        self._stores.client_tokens.forget(project)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -43,6 +44,7 @@ class Removal:
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
+        self._stores.client_tokens.forget(project)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""

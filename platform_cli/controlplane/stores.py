@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homeport_runtime.guard.access import Access as Callers
+from homeport_runtime.guard.access import ClientToken
+
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from .access import Access
+from .client_tokens import ClientTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
@@ -22,6 +26,7 @@ class Stores:
     settings: Settings
     tokens: Tokens
     access: Access
+    client_tokens: ClientTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
 
@@ -29,6 +34,11 @@ class Stores:
         """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def callers(self, project: str) -> Callers | None:
+        """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
+        own = self.access.token_hash(project)
+        return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
 
     def close(self) -> None:
         self.store.close()
@@ -39,4 +49,4 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
+    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), ClientTokens(db), links, deployments)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
+from homeport_runtime.guard.access import Access
+
 from ..errors import HomeportError
 from .entrance import Entrance
 from .health import Health
@@ -27,9 +29,9 @@ SHORT_LIFE_S = 2.0
 class Crew:
     """Holds the project's workers: those in `serving` accept, those in `retiring` finish their last requests.
 
-    scaling.py decides how many there should be, and sets the four functions: `attend` runs for as long as a worker
-    does, `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
-    itself.
+    scaling.py decides how many there should be, and sets four functions: `attend` runs for as long as a worker does,
+    `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
+    itself. `on_used` reports the hashes of the client tokens that callers have shown.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Crew:
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_lost: Callable[[Worker], None] = _ignore
+        self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
         self._starting: set[Worker] = set()
         self._calls_folder = folder / "calls"
         self._workdir = workdir
@@ -106,6 +109,12 @@ class Crew:
         self._attach(worker)
         return worker
 
+    def admit(self, access: Access) -> None:
+        """Tells every worker who may call from now on, also those that start or finish their last requests."""
+        for worker in (*self._starting, *self.running):
+            if worker.release.access != access and worker.admit(access):
+                self._kept.renew_note(worker, leaves=worker in self.retiring)
+
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
         adopted = await self._kept.adopt_workers(release, known, self._log, self._launcher)
@@ -120,6 +129,7 @@ class Crew:
     def _attach(self, worker: Worker) -> None:
         worker.on_idle = self.on_idle
         worker.on_load = self.on_load
+        worker.on_used = self.on_used
         worker.on_relay = self._on_relay
         self._tasks.spawn(self._follow(worker))
 

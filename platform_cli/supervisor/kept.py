@@ -99,6 +99,11 @@ class KeptProject:
         """Notes that a worker leaves; called before it is told, since it must not be taken for one that accepts."""
         self._store.keep(self._name(worker), note=_note(worker, leaves=True))
 
+    def renew_note(self, worker: Worker, *, leaves: bool) -> None:
+        """Notes that a worker runs with another release than it was started with, if it is kept."""
+        if worker.state is not WorkerState.STARTING:
+            self._store.keep(self._name(worker), note=_note(worker, leaves=leaves))
+
     def _drop(self, worker: Worker) -> None:
         self._store.drop(self._name(worker))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
@@ -59,8 +60,8 @@ class RunnableRelease:
     hide folders; `by_landlock` says how. `path` is the PATH of whoever deployed it.
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
-    `token_hash` is the hash of the project's token. `container` is where its processes run, None for this machine
-    itself.
+    `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
+    machine itself.
     """
 
     project: str
@@ -90,7 +91,7 @@ class RunnableRelease:
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     guarded: bool = False
-    token_hash: str | None = None
+    access: Access | None = None
     unresponsive_s: float = 60.0
     container: Container | None = None
 
@@ -100,6 +101,13 @@ class RunnableRelease:
         """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
+
+    @property
+    def hears_access(self) -> bool:
+        """Tells whether its workers can be told, while they run, who may call; runtimes of earlier versions have to
+        start anew.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     def start_environment(self) -> dict[str, str]:
         """Returns the variables that a plain process is started with, for C libraries that read them early; everybody

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+
+from homeport_runtime.guard.access import Access
 
 from ..errors import HomeportError, PlatformError, ReleaseError
 from .crew import Crew
@@ -189,6 +191,26 @@ class Service:
                 await self._replace(release)
                 self.had_to_stop_first = True
         self._scaling.fill()
+
+    def report_uses(self, report: Callable[[tuple[str, ...]], None]) -> None:
+        """Reports the hashes of the client tokens that callers show."""
+        self._crew.on_used = report
+
+    def admit(self, release: RunnableRelease, access: Access) -> None:
+        """Lets in whom `access` names and nobody else, at once and without starting workers anew.
+
+        `release` is the one that serves, as it runs from now on.
+        """
+        self._scaling.release = release
+        self._crew.admit(access)
+        self._scaling.fill()
+        self._tasks.spawn(self._admit_started(access))
+
+    async def _admit_started(self, access: Access) -> None:
+        """Tells it to a worker that was being started meanwhile."""
+        async with self._scaling.lock:
+            if self.release is not None and self.release.access == access:
+                self._crew.admit(access)
 
     async def _switch(self, release: RunnableRelease) -> None:
         with self._placed(release):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from ..api.inspection import Inspected
 from ..home import Home
@@ -32,6 +32,8 @@ class Supervisor:
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
+        # Gets a project, and the hashes of its client tokens that callers have shown.
+        self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""
@@ -44,6 +46,7 @@ class Supervisor:
         """Adds a service on its own port, which `resume` opens."""
         folder = self._home.project(project)
         service = Service(folder, project, port, state_key, self._launchers, self._parking, self._store)
+        service.report_uses(lambda tokens: self.on_used(project, tokens))
         self.services[project] = service
         return service
 

@@ -8,9 +8,11 @@ import enum
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
@@ -19,7 +21,7 @@ from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
+from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .room import shown, worker_room
@@ -75,6 +77,7 @@ class Worker:
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
+        self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -128,6 +131,8 @@ class Worker:
                 self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
+            case Used():
+                self.on_used(message.tokens)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
@@ -221,6 +226,14 @@ class Worker:
         """Sends the worker an order, whose answer `expect` may wait for."""
         if self._channel is not None:
             self._channel.send(**order)
+
+    def admit(self, access: Access) -> bool:
+        """Tells the worker who may call from now on, and returns whether it understands that."""
+        if not self.release.hears_access:
+            return False
+        self.release = replace(self.release, access=access)
+        self.tell(do="access", access=access.to_data())
+        return True
 
     def share(self, workers: int) -> None:
         """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""

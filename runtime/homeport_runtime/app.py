@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, at, send_error, send_json
+from .guard.access import Access
 from .guard.cors import is_preflight
 from .guard.http import Guard
 from .guard.names import Names
@@ -34,8 +35,8 @@ class App:
     """Is the ASGI app of a deployment, whose `guard` counts its requests, and whose `lifespan` is entered before the
     first.
 
-    `sessions` is the folder that keeps stateful sessions, None to serve without sessions; `token_hash` is the hash of
-    the bearer token that every request needs, None to serve everyone. Without `listens` no client may hold a connection
+    `sessions` is the folder that keeps stateful sessions, None to serve without sessions; `access` says who may
+    call, None to serve everyone. Without `listens` no client may hold a connection
     open for notifications of changes (subscriptions/listen, 2026-07-28).
     """
 
@@ -45,7 +46,7 @@ class App:
         names: Names,
         *,
         sessions: Path | None,
-        token_hash: str | None = None,
+        access: Access | None = None,
         listens: bool = True,
     ) -> None:
         self._adapter = adapter
@@ -53,11 +54,11 @@ class App:
         self._sessions = sessions
         self._listens = listens
         # If callers need a token, /health answers only that the deployment is up, and not what the app says there.
-        self._asks_for_health = token_hash is None
+        self._asks_for_health = access is None
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = sessions is None and not self._is_own
         self._app = adapter.http if listens else NoSubscriptions(adapter.http)
-        self.guard = Guard(self._route, names, token_hash)
+        self.guard = Guard(self._route, names, access)
         # The app whose routes are read; an ASGI app of the user's own may wrap it in middleware.
         self._routed = getattr(adapter, "app", adapter.http)
         found = find_endpoints(self._routed)

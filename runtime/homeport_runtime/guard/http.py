@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
+from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
 from ..protocol.messages import (
     MAX_BODY,
@@ -28,10 +28,12 @@ from ..protocol.messages import (
 from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
-from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
+from .access import Access
+from .auth import OPEN_PATHS, WELL_KNOWN, authenticator, no_authorization, without_authorization
+from .caller import CALLER
 from .calls import BatchRecords, CallRecord
 from .carried import Carried
-from .cors import OwnCORS, allowing, is_preflight
+from .cors import ALLOW_ORIGIN, OwnCORS, allowing, is_preflight
 from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
@@ -62,13 +64,13 @@ class Counted:
 class Guard:
     """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
-    `streams` are the open GET streams. `relay` is set where other processes may serve the project, too, and
-    `open_calls` where a supervisor watches this one.
+    Everyone may call without `access`. `streams` are the open GET streams. `relay` is set where other processes may
+    serve the project, too, and `open_calls` where a supervisor watches this one.
     """
 
-    def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
-        self._token = BearerToken(token_hash) if token_hash else None
-        self._app = without_authorization(app) if token_hash else app
+    def __init__(self, app: ASGIApp, names: Names, access: Access | None = None) -> None:
+        self.authenticator = authenticator(access)
+        self._app = app if access is None else without_authorization(app)
         self._names = names
         self._cors = OwnCORS(self._app)
         self._strangers = Strangers()
@@ -93,6 +95,15 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._counted:
             await self._check(scope, receive, send)
+
+    def admit(self, access: Access) -> None:
+        """Lets in whom `access` names, and nobody else from now on."""
+        if self.authenticator is not None:
+            self.authenticator = authenticator(access)
+
+    def take_used(self) -> list[str]:
+        """Returns the hashes of the tokens that callers have shown since this was asked before."""
+        return self.authenticator.take_used() if self.authenticator is not None else []
 
     async def deliver(self, posted: Posted) -> None:
         """Takes a message that was posted to another process, and checked by its guard, for a session that is open
@@ -142,20 +153,40 @@ class Guard:
         if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):
             await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
             return
+        if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
+            await send_json(send, 200, document, [(ALLOW_ORIGIN, b"*")])
+            return
         origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):
             send = allowing(scope, origin, send)
-        if is_preflight(scope) and (self._token is None or scope["path"] in self.paths.mcp):
+        if is_preflight(scope) and (self.authenticator is None or scope["path"] in self.paths.mcp):
             # A preflight has no token and calls nothing: the app's own CORS decides who may call.
             await self._app(scope, replay(b"", receive), send)
             return
-        if origin is not None and not await self._allows_origin(scope, origin):
+        is_known = self._is_known(scope)
+        if origin is not None and not await self._allows_origin(scope, origin, is_known=is_known):
             await _refuse(scope, send, 403, self._strangers.origin(origin))
+        elif not is_known:
+            await self._challenge(scope, send)
+        else:
+            await self._pass(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        """Tells whether the sender of a request may call, and keeps in its scope who that is."""
+        if self.authenticator is None or scope["path"] in OPEN_PATHS:
+            return True
+        scope[CALLER] = self.authenticator.caller(scope)
+        return scope[CALLER] is not None
+
+    async def _challenge(self, scope: Scope, send: Send) -> None:
+        if self.authenticator is None:
             return
-        if self._token is not None and not self._token.allows(scope):
-            await _refuse(scope, send, 401, "this server wants its bearer token", [CHALLENGE])
+        if scope["path"].startswith(WELL_KNOWN):
+            # A 401 here would tell clients that there is something to find out, and that headers of their own are
+            # worth nothing.
+            await _refuse(scope, send, 404, "this server wants a bearer token that its owner gives out")
             return
-        await self._pass(scope, receive, send)
+        await _refuse(scope, send, 401, "this server wants its bearer token", self.authenticator.unauthorized(scope))
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request that is allowed to the app."""
@@ -180,12 +211,11 @@ class Guard:
         """Tells whether the request is a message of HTTP+SSE."""
         return scope["path"] not in self.paths.mcp and self.paths.take_messages(scope["path"])
 
-    async def _allows_origin(self, scope: Scope, origin: str) -> bool:
+    async def _allows_origin(self, scope: Scope, origin: str, *, is_known: bool) -> bool:
         if self._names.allows_origin(origin):
             return True
         # The app is only asked for callers that may use it.
-        heard = self._token is None or self._token.allows(scope)
-        return heard and scope["type"] == "http" and await self._cors.allows(scope, origin)
+        return is_known and scope["type"] == "http" and await self._cors.allows(scope, origin)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -222,7 +252,7 @@ class Guard:
         if self.relay is None or self.has_session(query):
             return False
         # homeport's own token has been checked and is not passed on; any other is meant for the server itself.
-        headers = no_authorization(scope["headers"]) if self._token else scope["headers"]
+        headers = no_authorization(scope["headers"]) if self.authenticator else scope["headers"]
         return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
 
     def has_session(self, query: bytes) -> bool:

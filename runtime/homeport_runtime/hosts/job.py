@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..guard.access import Access
 from ..loading.manifest import Manifest
 
 
@@ -20,11 +21,10 @@ class Job:
 
     `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
-    mounts. `tools` are those of an earlier contract of the
-    server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
-    With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
-    the calls that are being answered. `origin` are fields of each record where output is stored as it is, None where a
-    supervisor completes it.
+    mounts. `tools` are those of an earlier contract of the server, None to warm up. `access` says who may call, None to
+    serve everyone. With `record` an inspection also records the answers that are the same for every client. `calls` is
+    the file with the calls that are being answered. `origin` are fields of each record where output is stored as it is,
+    None where a supervisor completes it.
     """
 
     mode: str
@@ -43,7 +43,7 @@ class Job:
     protected: tuple[Path, ...]
     by_landlock: bool
     tools: Sequence[Mapping[str, Any]] | None
-    token_hash: str | None
+    access: Access | None
     record: bool
     calls: Path | None
     origin: Mapping[str, str] | None
@@ -71,7 +71,7 @@ class Job:
             protected=tuple(map(Path, room.get("protected", ()))),
             by_landlock=landlock is not None,
             tools=message.get("tools"),
-            token_hash=message.get("token_hash"),
+            access=Access.read(message.get("access")),
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
             origin=message.get("origin"),

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from ..app import App
 from ..errors import ServerError
+from ..guard.access import Access
 from ..guard.names import Names
 from ..libraries.mcp import StateKey
 from ..loading.import_profile import PROFILE
@@ -175,7 +176,7 @@ def prepare(
     folders: Folders,
     names: Names,
     state_key: StateKey | None,
-    token_hash: str | None,
+    access: Access | None,
     *,
     listens: bool = True,
 ) -> Prepared:
@@ -188,7 +189,7 @@ def prepare(
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
         names.let_in(manifest.origins)
         kept = folders.sessions if sessions else None
-        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
+        app = App(adapter, names, sessions=kept, access=access, listens=listens)
         return Prepared(app, adapter.kind, served.name, served.chosen)
 
 

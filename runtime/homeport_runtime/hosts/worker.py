@@ -203,7 +203,7 @@ class Worker:
             self._folders,
             names,
             (lambda: key) if (key := job.state_key) else None,
-            job.token_hash,
+            job.access,
             # A function answers from the record, and does not allow subscriptions.
             listens=not job.record,
         )

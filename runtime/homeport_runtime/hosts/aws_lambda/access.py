@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...asgi import Scope
-from ...guard.auth import BearerToken, bearer_token
+from ...guard.access import Access
+from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
 
 
 class LambdaAccess:
     def __init__(self) -> None:
         self.names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
-        self.token_hash = os.environ.get("HOMEPORT_TOKEN_HASH") or None
+        # None lets everyone call.
+        self.access = Access.of_hashes(os.environ.get("HOMEPORT_TOKEN_HASH"))
+        self._authenticator = authenticator(self.access)
         # The first is the project's; the other is for the handshake of this release alone.
-        self._project = BearerToken(self.token_hash.split(",")[0]) if self.token_hash else None
+        self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
         self._shown: str | None = None
 
     def shown_token(self) -> str | None:
@@ -28,7 +31,7 @@ class LambdaAccess:
         self.names.add(event["requestContext"]["domainName"])
         if self._project is not None and self._shown is None:
             scope = _scope(event)
-            if self._project.allows({**scope, "path": "/mcp"}):
+            if self._project.caller(scope) is not None:
                 self._shown = bearer_token(scope)
 
     def allows(self, event: Mapping[str, Any]) -> bool:
@@ -39,8 +42,13 @@ class LambdaAccess:
         return (
             self.names.allows_host(headers.get("host"))
             and (origin is None or self.names.allows_origin(origin))
-            and (self.token_hash is None or BearerToken(self.token_hash).allows(_scope(event)))
+            and self._is_known(_scope(event))
         )
+
+    def _is_known(self, scope: Scope) -> bool:
+        if self._authenticator is None or scope["path"] in OPEN_PATHS:
+            return True
+        return self._authenticator.caller(scope) is not None
 
 
 def _scope(event: Mapping[str, Any]) -> Scope:
