@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from .access import Mode
 from .stores import Stores
 
 # The prefix of the folder of a project that is being destroyed, which is the project's tombstone.
@@ -29,7 +30,7 @@ class Removal:
         self._stores.secrets.forget(project)
         self._stores.deployments.forget(project)
         self._stores.store.delete_project(project)
-        self._stores.access.put(project, None)
+        self._stores.access.put(project, Mode())
         self._stores.client_tokens.forget(project)
 
     def remove_files(self, project: str) -> None:
@@ -43,7 +44,7 @@ class Removal:
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
         self._stores.store.delete_project(project)
-        self._stores.access.put(project, None)
+        self._stores.access.put(project, Mode())
         self._stores.client_tokens.forget(project)
 
     def carry_on(self) -> None:

@@ -8,8 +8,10 @@ from urllib.parse import SplitResult, urlsplit
 LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 # Schemes whose URIs a browser runs, shows or fetches, instead of giving them to the client's program.
 REFUSED = frozenset(
-    ("about", "blob", "chrome", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript", "mailto")
-    + ("resource", "tel", "vbscript", "view-source", "ws", "wss")
+    {
+        *("about", "blob", "chrome", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript", "mailto"),
+        *("resource", "tel", "vbscript", "view-source", "ws", "wss"),
+    }
 )
 MAX_URI = 2000
 _VISIBLE = re.compile(r"[\x21-\x7e]+")

@@ -118,7 +118,8 @@ def sign_in(server: AuthorizationServer, browser: Browser, client_id: str) -> Ca
         assert code, page.text
         server.approve(code[1])
         done = browser.http.get(waiting.headers["location"])
-        return exchange(browser, client_id, query_of(done)["code"]).json()
+        answer: dict[str, Any] = exchange(browser, client_id, query_of(done)["code"]).json()
+        return answer
 
     return signed_in
 

@@ -33,7 +33,7 @@ from .auth import OPEN_PATHS, WELL_KNOWN, authenticator, no_authorization, witho
 from .caller import CALLER
 from .calls import BatchRecords, CallRecord
 from .carried import Carried
-from .cors import ALLOW_ORIGIN, OwnCORS, allowing, is_preflight
+from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
 from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
@@ -69,7 +69,9 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None) -> None:
-        self.authenticator = authenticator(access)
+        # Gets the grant of each caller that has signed in and lacked a scope.
+        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.authenticator = authenticator(access, self._refused)
         self._app = app if access is None else without_authorization(app)
         self._names = names
         self._cors = OwnCORS(self._app)
@@ -99,7 +101,10 @@ class Guard:
     def admit(self, access: Access) -> None:
         """Lets in whom `access` names, and nobody else from now on."""
         if self.authenticator is not None:
-            self.authenticator = authenticator(access)
+            self.authenticator = authenticator(access, self._refused)
+
+    def _refused(self, grant: str) -> None:
+        self.on_refused(grant)
 
     def take_used(self) -> list[str]:
         """Returns the hashes of the tokens that callers have shown since this was asked before."""
@@ -154,7 +159,7 @@ class Guard:
             await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
             return
         if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
-            await send_json(send, 200, document, [(ALLOW_ORIGIN, b"*")])
+            await send_json(send, 200, document, OPEN_TO_PAGES)
             return
         origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):
