@@ -180,6 +180,23 @@ class Releases:
             await self._admit(project)
             return {**self._overview.status(project), "token": token}
 
+    async def end_sign_ins(self, project: str, user: str) -> int:
+        """Ends the sign-ins of a user at once, and returns how many there were.
+
+        Access tokens are not asked about again, so the project gets another key: what others have is refreshed with it.
+        Raises NotFoundError if the user has not signed in.
+        """
+        async with self.lock(project):
+            self._store.project(project)
+            server = self._sign_in.server
+            if not (ended := server.grants.end_of(project, user)):
+                raise NotFoundError(
+                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
+                )
+            server.keys.replace(project)
+            await self._admit(project)
+            return ended
+
     async def close_to_strangers(self, project: str) -> str | None:
         """Returns the token that callers need from now on, if one was made.
 
