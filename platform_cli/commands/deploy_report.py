@@ -29,8 +29,8 @@ class Report:
     """Holds what a deploy reports.
 
     `where` is the target's word for its place, `contract` is None for an app without MCP, and `found` are the findings
-    in its source. `sign_in_link` lets the person's browser sign in, once: it is for a terminal alone, since other output
-    is kept, and read by others.
+    in its source. `sign_in_link` lets the person's browser sign in, once: it is for a terminal alone, since other
+    output is kept, and read by others.
     """
 
     where: str

@@ -54,7 +54,7 @@ class Releases:
         self._publishing = publishing
         self._overview = overview
         self._sign_in = sign_in
-        self._removal = Removal(stores)
+        self._removal = Removal(stores, sign_in.server.forget)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:

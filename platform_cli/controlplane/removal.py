@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from .access import Mode
@@ -14,8 +15,11 @@ TOMBSTONE = ".destroyed."
 
 
 class Removal:
-    def __init__(self, stores: Stores) -> None:
+    """Removes projects; `forget_sign_ins` ends the sign-ins to one, since another may get its name."""
+
+    def __init__(self, stores: Stores, forget_sign_ins: Callable[[str], None]) -> None:
         self._stores = stores
+        self._forget_sign_ins = forget_sign_ins
         self._home = stores.home
 
     def bury(self, project: str) -> None:
@@ -32,6 +36,7 @@ class Removal:
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
         self._stores.client_tokens.forget(project)
+        self._forget_sign_ins(project)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -46,6 +51,7 @@ class Removal:
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
         self._stores.client_tokens.forget(project)
+        self._forget_sign_ins(project)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""

@@ -36,10 +36,8 @@ def sign_in_routes(platform: Platform) -> APIRouter:
     async def make_link(name: str) -> SignInLink:
         platform.stores.store.project(name)
         if server.projects.find(name) is None:
-            raise InputError(
-                f"nobody signs in to {name}",
-                hint='write mode = "oauth" under [auth] in its fastmcp.toml, and deploy it',
-            )
+            hint = 'write mode = "oauth" under [auth] in its fastmcp.toml, and deploy it'
+            raise InputError(f"nobody signs in to {name}", hint=hint)
         link = server.browsers.make_link(name)
         return {"url": f"{server.issuer()}/authorize/link?link={link}", "expires_in": int(LINK_S)}
 

@@ -42,7 +42,7 @@ def project(stores: Stores, name: str, port: int, *, active: bool = True) -> Pat
 
 def test_a_destroy_that_was_killed_is_carried_on(stores: Stores) -> None:
     files, other = project(stores, "gone", 8701), project(stores, "other", 8702)
-    removal = Removal(stores)
+    removal = Removal(stores, lambda _project: None)
     removal.bury("gone")
     assert not files.exists(), "a project of that name would not find them"
     removal.carry_on()
@@ -55,7 +55,7 @@ def test_a_destroy_that_was_killed_is_carried_on(stores: Stores) -> None:
 
 def test_a_first_deploy_that_was_killed_is_undone(stores: Stores) -> None:
     files = project(stores, "begun", 8701, active=False)
-    Removal(stores).carry_on()
+    Removal(stores, lambda _project: None).carry_on()
     assert stores.store.projects() == []
     assert not files.exists()
     assert stores.secrets.current("begun") == {"PASSWORD": 1}, "they may have been set beforehand"
