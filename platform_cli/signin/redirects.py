@@ -21,12 +21,12 @@ def may_register(uri: object) -> bool:
     """Tells whether a client may have its users sent to `uri`.
 
     That is HTTPS, HTTP on this machine (RFC 8252, section 7.3), or a scheme of an app's own (section 7.1), which must
-    have an authority, such as `cursor://...`.
+    have an authority, such as `cursor://...`, or be the reverse of a host name, such as `com.example.app:/...`.
     """
     if not isinstance(uri, str) or len(uri) > MAX_URI or not _VISIBLE.fullmatch(uri) or set(uri) & set('#\\<>"`'):
         return False
     parts = _split(uri)
-    if parts is None or not parts.hostname or "@" in parts.netloc:
+    if parts is None or not (parts.hostname or "." in parts.scheme) or "@" in parts.netloc:
         return False
     if parts.scheme == "http":
         return parts.hostname in LOOPBACK
