@@ -100,21 +100,24 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def site(certificate: Path, answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Serves `answer` to everyone, and yields its URL with the requests that come."""
+async def site(certificate: Path, answer: bytes | Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Serves `answer`, or what it returns for the URL, and yields that with the requests that come."""
     requests: list[bytes] = []
+    url = ""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         requests.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answer)
-        if b"never" in answer:
+        said = answer if isinstance(answer, bytes) else answer(url)
+        writer.write(said)
+        if b"never" in said:
             await reader.read()
         writer.close()
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
-    yield f"https://{HOST}:{server.sockets[0].getsockname()[1]}/c.json", requests
+    url = f"https://{HOST}:{server.sockets[0].getsockname()[1]}/c.json"
+    yield url, requests
     server.close()
 
 
@@ -146,31 +149,19 @@ def run(work: Awaitable[None]) -> None:
 
 @pytest.mark.usefixtures("local_is_public")
 def test_document_is_fetched_once_and_kept_for_a_while(certificate: Path) -> None:
+    def answer(url: str) -> bytes:
+        said = {"client_id": url, "client_name": "Claude", "redirect_uris": ["http://localhost/callback"]}
+        return http(json.dumps(said).encode(), "200 OK", "Cache-Control: public, max-age=1")
+
     async def work() -> None:
-        async with site(certificate, b"") as (url, _):
-            pass
-        said = {"client_id": "", "client_name": "Claude", "redirect_uris": ["http://localhost/callback"]}
-        port = url.split(":")[2].split("/")[0]
-        said["client_id"] = url
-        answer = http(json.dumps(said).encode(), "200 OK", "Cache-Control: public, max-age=1")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificate)
-        requests: list[bytes] = []
-
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answer)
-            writer.close()
-
-        server = await asyncio.start_server(talk, "127.0.0.1", int(port), ssl=context)
-        found, clients = finder(certificate, "127.0.0.1")
-        client = await found.find(url)
-        assert (client.id, client.name, client.redirect_uris) == (url, "Claude", ("http://localhost/callback",))
-        assert await found.find(url) == client
-        assert clients.knows(url)
-        assert len(requests) == 1
-        assert f"host: {HOST}:{port}".encode() in requests[0].lower()
-        server.close()
+        async with site(certificate, answer) as (url, requests):
+            found, clients = finder(certificate, "127.0.0.1")
+            client = await found.find(url)
+            assert (client.id, client.name, client.redirect_uris) == (url, "Claude", ("http://localhost/callback",))
+            assert await found.find(url) == client
+            assert clients.knows(url)
+            assert len(requests) == 1
+            assert b"host: client.example:" in requests[0].lower()
 
     run(work())
 
@@ -192,7 +183,7 @@ def test_document_is_fetched_once_and_kept_for_a_while(certificate: Path) -> Non
     ],
 )
 def test_what_is_no_document(certificate: Path, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "FETCH_S", 2.0)
+    monkeypatch.setattr(documents, "FETCH_S", 1.0)
 
     async def work() -> None:
         async with site(certificate, answer) as (url, requests):
