@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .image_reference import Reference
+    from .limits import Limits
+    from .scopes import Scopes
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -160,9 +162,9 @@ class Project:
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
     starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
-    that users may get who sign in, by name or pattern, None when nobody said who may. `block_breaking` fails the check
-    of a pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the
-    one that this is.
+    that users may get who sign in, by name or pattern, None when nobody said who may. `scopes` are what callers may
+    use then, None for everything, and `limits` how often. `block_breaking` fails the check of a pull request whose
+    tools break clients. `stages` are the stages that the project has, by name; `stage` is the one that this is.
     """
 
     folder: Path
@@ -200,6 +202,8 @@ class Project:
     stop_first: bool = False
     auth: Literal["token", "oauth", "none"] | None = None
     users: Mapping[str, tuple[str, ...]] | None = None
+    scopes: Scopes | None = None
+    limits: Limits | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None

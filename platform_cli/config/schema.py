@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..target_table import TARGETS
-from . import aws, names
+from . import aws, limits, names
 from .hosts import domains, origins
 from .paths import CONTROL
 from .project import Entrypoint, Program
@@ -351,6 +351,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             '{ "*@company.com" = ["*"] }',
         ),
     },
+    "limits": {
+        "read": Key(limits.rate, "How often a client may call what only reads.", '"100/minute"'),
+        "write": Key(limits.rate, "How often a client may call everything else.", '"10/minute"'),
+        "timeout_s": Key(limits.timeout, "How long a call may take, in seconds.", "120"),
+    },
     "domains": {
         "names": Key(domains, "Host names and addresses that lead here.", '["mcp.example.com"]'),
         "origins": Key(
@@ -365,7 +370,4 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
 }
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
-
-# These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
-# everything.
-NOT_YET = ("scopes", "limits")
+SCOPES = "Which scopes a client needs: for each tool, resource and prompt, and for all that is not named."

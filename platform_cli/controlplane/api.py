@@ -26,6 +26,7 @@ from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from ..supervisor.release import Container
 from .builds import Builds
+from .client_token_routes import client_token_routes
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
@@ -172,6 +173,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     )
     app.include_router(secret_routes(platform.secrets))
     app.include_router(sign_in_routes(platform))
+    app.include_router(client_token_routes(platform.client_tokens))
     return app
 
 

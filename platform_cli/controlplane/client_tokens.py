@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from homeport_runtime.guard.access import ClientToken
 
-from ..api.client_token import ListedClientToken
+from ..api.client_token import ListedClientToken, WantedClientToken
 from ..bearer import hash_of, make_token
 from ..errors import NotFoundError
 
@@ -28,21 +28,20 @@ class ClientTokens:
             " PRIMARY KEY (project, hash)) STRICT"
         )
 
-    def create(
-        self, project: str, client: str, user: str | None, scopes: Sequence[str] | None, expires_at: float | None
-    ) -> str:
-        """Returns a new token, which is not stored; without `scopes` it has every scope."""
-        token = make_token()
+    def create(self, project: str, wanted: WantedClientToken) -> str:
+        """Returns a new token, which is not stored."""
+        token, now = make_token(), time.time()
+        scopes, expires_s = wanted["scopes"], wanted["expires_s"]
         self._db.execute(
             "INSERT INTO client_tokens VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
             (
                 project,
                 hash_of(token),
-                client,
-                user,
-                None if scopes is None else json.dumps(list(scopes)),
-                time.time(),
-                expires_at,
+                wanted["client"],
+                wanted["user"],
+                None if scopes is None else json.dumps(scopes),
+                now,
+                None if expires_s is None else now + expires_s,
             ),
         )
         return token

@@ -8,6 +8,7 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .client_token_changes import ClientTokenChanges
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
@@ -35,6 +36,7 @@ class Platform:
         self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview, self.sign_in)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()

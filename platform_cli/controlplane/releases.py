@@ -177,7 +177,7 @@ class Releases:
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
             token = self._stores.access.renew(project)
-            await self._admit(project)
+            await self.admit(project)
             return {**self._overview.status(project), "token": token}
 
     async def end_sign_ins(self, project: str, user: str) -> int:
@@ -194,7 +194,7 @@ class Releases:
                     f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
                 )
             server.keys.replace(project)
-            await self._admit(project)
+            await self.admit(project)
             return ended
 
     async def close_to_strangers(self, project: str) -> str | None:
@@ -211,12 +211,14 @@ class Releases:
 
     def _callers(self, release: RunnableRelease) -> str | None:
         """Returns `[auth] mode` as configured, else `oauth` if strangers would reach a server that does not
-        authenticate them itself.
+        authenticate them itself, and `token` if callers have scopes.
         """
         is_open = self._stores.access.mode(release.project).token_hash is None
-        if release.auth is None and self._edge.domain is not None and not release.guarded and is_open:
+        if release.auth is not None or not is_open:
+            return release.auth
+        if self._edge.domain is not None and not release.guarded:
             return "oauth"
-        return release.auth
+        return "token" if release.manifest.get("scopes") else None
 
     async def destroy(self, project: str) -> None:
         """Removes the project with its workers, its releases, the files that its server wrote, and its logs.
@@ -247,7 +249,7 @@ class Releases:
         else:
             service.release = release
 
-    async def _admit(self, project: str) -> None:
+    async def admit(self, project: str) -> None:
         """Tells the running workers who may call from now on; those of earlier versions are replaced."""
         service = self._supervisor.services.get(project)
         if service is None or service.release is None or (access := self._callers_of(service.release)) is None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from homeport_runtime.guard.scopes import Scopes
+
 from ..config.hosts import is_public
 from ..signin.model import ProtectedProject
 from ..signin.server import AuthorizationServer
@@ -14,6 +16,9 @@ from ..supervisor.sockets import HOST
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .stores import Stores
+
+# The end of the names of those scopes that a client gets which asks for none.
+READS = ":read"
 
 
 class SignIn:
@@ -55,4 +60,13 @@ class SignIn:
         own = self._edge.urls(release.project, port)
         named = [f"https://{name}" if is_public(name) else f"http://{name}:{port}" for name in release.domains]
         urls = dict.fromkeys((own["url"], *named, own["local_url"], f"http://localhost:{port}"))
-        return ProtectedProject(release.project, tuple(urls), users=release.users)
+        scopes = Scopes.read(release.manifest.get("scopes"))
+        known = tuple(scopes.known) if scopes is not None else ()
+        return ProtectedProject(
+            release.project,
+            tuple(urls),
+            known,
+            baseline=tuple(scope for scope in known if scope.endswith(READS)) or known,
+            implies=scopes.implies if scopes is not None else {},
+            users=release.users,
+        )

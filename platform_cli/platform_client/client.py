@@ -10,6 +10,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
     from ..api.build_event import BuildEvent
+    from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.inspection import Inspected
@@ -257,7 +259,9 @@ class PlatformClient:
 
     def revoke_token(self, name: str) -> None:
         if not is_name(name):
-            raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
+            raise NotFoundError(
+                f"there is no platform token {name!r}", hint="`homeport platform token list` shows them"
+            )
         self._request("DELETE", f"/v1/tokens/{name}")
 
     def inspect(self, draft: Path, project: str | None, place: str) -> Inspected:
@@ -309,6 +313,21 @@ class PlatformClient:
     def renew_token(self, project: str) -> StatusWithToken:
         answer: StatusWithToken = self._request("POST", _path(project, "token"))
         return answer
+
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
+        answer: NewClientToken = self._request("POST", _path(project, "tokens"), dict(wanted))
+        return answer
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]:
+        answer: list[ListedClientToken] = self._request("GET", _path(project, "tokens"))
+        return answer
+
+    def revoke_client_token(self, project: str, token_id: str) -> None:
+        if not re.fullmatch("[0-9a-f]{8}", token_id):
+            raise NotFoundError(
+                f"{project} has no client token {token_id!r}", hint=f"`homeport token list {project}` shows them"
+            )
+        self._request("DELETE", _path(project, f"tokens/{token_id}"))
 
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
         answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 # Asks for a refresh token, and is no scope of any project (OpenID Connect Core 1.0, section 11).
@@ -18,7 +18,7 @@ class ProtectedProject:
 
     `urls` are those that lead to it, without a path, the public one first. `scopes` are all that it knows, `baseline`
     those that a client gets which asks for none; both are empty where a project has no scopes, and then a token is good
-    for everything. `users` are the most that users may get, by name or pattern, None if nobody has said who may sign
+    for everything. `implies` are the scopes that a scope contains. `users` are the most that users may get, by name or pattern, None if nobody has said who may sign
     in. `login` says how people sign in: by the `owner`'s approval, `github`, or the URL of an OpenID provider.
     """
 
@@ -26,6 +26,7 @@ class ProtectedProject:
     urls: tuple[str, ...]
     scopes: tuple[str, ...] = ()
     baseline: tuple[str, ...] = ()
+    implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] | None = None
     login: str = OWNER
 

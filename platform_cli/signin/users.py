@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from .model import OFFLINE_ACCESS, OWNER, ProtectedProject
@@ -24,5 +24,14 @@ def allowed_scopes(project: ProtectedProject, user: str, asked: Iterable[str]) -
         found = [scopes for name, scopes in names.items() if "*" in name and fnmatchcase(user.lower(), name)]
     if not found:
         return None
-    most = {scope for scopes in found for scope in scopes}
+    most = _with_implied([scope for scopes in found for scope in scopes], project.implies)
     return tuple(scope for scope in asked if scope == OFFLINE_ACCESS or scope in most or EVERY in most)
+
+
+def _with_implied(scopes: list[str], implies: Mapping[str, Iterable[str]]) -> set[str]:
+    reached, ahead = set(scopes), list(scopes)
+    while ahead:
+        new = [scope for scope in implies.get(ahead.pop(), ()) if scope not in reached]
+        reached.update(new)
+        ahead += new
+    return reached

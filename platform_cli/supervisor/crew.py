@@ -20,6 +20,7 @@ from .open_calls import keep_open_calls
 from .relay import Relays
 from .release import RunnableRelease
 from .tasks import Tasks
+from .windows import windows_file
 from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
 
 # A worker that ends by itself within so many seconds has crashed on its start.
@@ -57,6 +58,7 @@ class Crew:
         self.on_refused: Callable[[str], None] = lambda _grant: None
         self._starting: set[Worker] = set()
         self._calls_folder = folder / "calls"
+        self._windows_folder = folder / "limits"
         self._workdir = workdir
         self._state_key = state_key
         self._launcher = launcher
@@ -89,6 +91,7 @@ class Crew:
             release,
             serving_job(release, self._workdir, self._state_key, proven=proven),
             calls=calls,
+            windows=windows_file(self._windows_folder, release),
             sockets=self._entrance.sockets,
             sink=lambda line, level, pid: self._log.write_line(line, level=level, release=release.number, worker=pid),
         )

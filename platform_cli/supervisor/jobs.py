@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.guard.access import Access
+from homeport_runtime.guard.judge import reading_tools
 from homeport_runtime.hosts.confinement import Room
 
 from .release import INSIDE, RunnableRelease
@@ -23,7 +24,7 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     """
     alone = release.max_workers == 1 and release.min_workers <= 1
     serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
-    return {**_job(release, workdir), **serving, **_callers(release.access)}
+    return {**_job(release, workdir), **serving, **_callers(release.access), "reads": reading_tools(release.tools)}
 
 
 def _callers(access: Access | None) -> dict[str, Any]:

@@ -298,14 +298,18 @@ async def start_worker(
     sockets: Sequence[socket.socket],
     sink: LineSink,
     calls: OpenCalls | None = None,
+    windows: Path | None = None,
 ) -> Worker:
-    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
+    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`, and counts
+    calls under [limits] in the file `windows`.
+    """
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
-    job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
+    files = {"calls": calls.path if calls is not None else None, "windows": windows}
+    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
-        seen = [*shown(room), *([calls.path] if calls is not None else [])] if room.hidden else []
+        seen = [*shown(room), *filter(None, files.values())] if room.hidden else []
         worker = Worker(release, await launcher.launch(release, sockets, seen), calls)
         try:
             await worker.open(job["secrets"], sink)

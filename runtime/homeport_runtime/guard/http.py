@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error, send_json
+from ..asgi import ASGIApp, Receive, Scope, Send, header, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
 from ..protocol.messages import (
     MAX_BODY,
@@ -18,6 +18,7 @@ from ..protocol.messages import (
     declared_length,
     decoded,
     discard_body,
+    id_of,
     id_of_part,
     may_call,
     parse,
@@ -29,7 +30,8 @@ from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .access import Access
-from .auth import OPEN_PATHS, WELL_KNOWN, authenticator, no_authorization, without_authorization
+from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
+from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
 from .calls import BatchRecords, CallRecord
 from .carried import Carried
@@ -38,10 +40,23 @@ from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
 from .paths import Paths
+from .refusals import (
+    FORBIDDEN,
+    TOO_LARGE,
+    Refusal,
+    accept,
+    answering_at_once,
+    dies_of_status,
+    not_handed_over,
+    send_refusal,
+    unauthorized,
+)
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
-TOO_LARGE = f"a message may have {MAX_BODY} bytes"
+if TYPE_CHECKING:
+    from .judge import Judge
+
 # The characters of an app's error that are sent on a stream.
 MAX_TOLD = 500
 
@@ -64,14 +79,16 @@ class Counted:
 class Guard:
     """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
-    Everyone may call without `access`. `streams` are the open GET streams. `relay` is set where other processes may
-    serve the project, too, and `open_calls` where a supervisor watches this one.
+    Everyone may call without `access`, and whoever may call may call everything without `judge`. `streams` are the open
+    GET streams. `relay` is set where other processes may serve the project, too, and `open_calls` where a supervisor
+    watches this one.
     """
 
-    def __init__(self, app: ASGIApp, names: Names, access: Access | None = None) -> None:
+    def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
         # Gets the grant of each caller that has signed in and lacked a scope.
         self.on_refused: Callable[[str], None] = lambda _grant: None
         self.authenticator = authenticator(access, self._refused)
+        self._judge = judge
         self._app = app if access is None else without_authorization(app)
         self._names = names
         self._cors = OwnCORS(self._app)
@@ -83,6 +100,10 @@ class Guard:
         self.open_calls: OpenCalls | None = None
         self._called = False
         self._counted = Counted()
+
+    @property
+    def _is_guarded(self) -> bool:
+        return self._judge is not None or self.authenticator is not None
 
     @property
     def open_requests(self) -> int:
@@ -121,7 +142,8 @@ class Guard:
             return
 
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._take(scope, await read_body(receive), receive, send)
+            body = await read_body(receive)
+            await self._take(scope, body, decoded(body), receive, send)
 
         await self._calls.arrival(session_of(posted.query))
         try:
@@ -156,7 +178,7 @@ class Guard:
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):
-            await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
+            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(header(scope, b"host"))))
             return
         if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
             await send_json(send, 200, document, OPEN_TO_PAGES)
@@ -170,9 +192,10 @@ class Guard:
             return
         is_known = self._is_known(scope)
         if origin is not None and not await self._allows_origin(scope, origin, is_known=is_known):
-            await _refuse(scope, send, 403, self._strangers.origin(origin))
-        elif not is_known:
-            await self._challenge(scope, send)
+            detail = self._strangers.origin(origin)
+            await self._refuse(scope, send, Refusal(403, "unknown_origin", detail, FORBIDDEN, "Forbidden"))
+        elif not is_known and self.authenticator is not None:
+            await self._refuse(scope, send, unauthorized(scope, self.authenticator))
         else:
             await self._pass(scope, receive, send)
 
@@ -183,31 +206,54 @@ class Guard:
         scope[CALLER] = self.authenticator.caller(scope)
         return scope[CALLER] is not None
 
-    async def _challenge(self, scope: Scope, send: Send) -> None:
-        if self.authenticator is None:
-            return
-        if scope["path"].startswith(WELL_KNOWN):
-            # A 401 here would tell clients that there is something to find out, and that headers of their own are
-            # worth nothing.
-            await _refuse(scope, send, 404, "this server wants a bearer token that its owner gives out")
-            return
-        await _refuse(scope, send, 401, "this server wants its bearer token", self.authenticator.unauthorized(scope))
-
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request that is allowed to the app."""
         path = scope["path"]
-        if path in self.paths.streams and scope["type"] == "http":
+        if self._judge is not None and is_encoded(scope):
+            await self._refuse(scope, send, ENCODED)
+            return
+        if path in self.paths.streams and scope["type"] == "http" and scope["method"] != "POST":
             await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)
         elif path in self.paths.mcp and scope.get("method") == "GET":
             await self.streams.hold(self._app, scope, Stream(receive, send))
         elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         elif may_call(scope):
-            # An app of the user's own may have MCP at any path, and what else is posted there is not checked.
-            body, receive = await peek_body(receive)
-            await self._answer(scope, decoded(body) if body is not None else None, receive, send)
+            await self._elsewhere(scope, receive, send)
+        elif self._judge is not None and scope["type"] == "websocket":
+            # Nobody judges what comes over it.
+            await send({"type": "websocket.close", "code": 1008})
+        elif self._judge is not None and scope.get("method") == "POST":
+            await self._elsewhere(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on what is posted to another path: an app of the user's own may have MCP at any."""
+        body, receive = await peek_body(receive)
+        said = decoded(body) if body is not None else None
+        if self._judge is not None and may_call(scope) and said is None and body != b"":
+            # Whatever the app could read in it, nobody has judged it.
+            await self._refuse(scope, send, UNREADABLE if body is not None else TOO_LARGE)
+            return
+        if body is not None and self._is_guarded and (is_batch(said) or (isinstance(said, dict) and "method" in said)):
+            refused, body = await self._judged(scope, said, body)
+            if refused is not None:
+                await self._refuse(scope, send, refused, id_of(said))
+                return
+            receive = replay(body, receive)
+        await self._answer(scope, said, receive, send)
+
+    async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
+        """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
+        if is_batch(said):
+            return BATCH, body
+        if self._judge is None:
+            return None, body
+        if not isinstance(said, dict):
+            return UNREADABLE, body
+        refused = await self._judge.refusal(scope, said, self.authenticator)
+        return refused, body if refused is not None else rewritten(scope, said)
 
     def _takes_messages(self, path: str) -> bool:
         return path in self.paths.mcp or self.paths.take_messages(path)
@@ -224,32 +270,35 @@ class Guard:
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if declared_length(scope) > MAX_BODY and not self._is_posted(scope):
+            if declared_length(scope) > MAX_BODY and not self._needs_id(scope):
                 raise BodyTooLarge
             body = await read_body(receive)
         except BodyTooLarge as refused:
-            if not self._is_posted(scope):
-                await _refuse_body(refused, receive, send)
-            elif not await self._refuse_posted(scope, refused, receive, send):
-                await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
+            if self._needs_id(scope):
+                request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
+                await self._refuse(scope, send, TOO_LARGE, request_id)
+            else:
+                await self._refuse(scope, answering_at_once(refused, receive, send), TOO_LARGE)
             return
         except ClientGoneError:
             return
+        said = decoded(body)
+        if self._is_guarded:
+            refusal, body = await self._judged(scope, said, body)
+            if refusal is not None:
+                await self._refuse(scope, send, refusal, id_of(said))
+                return
         if self._is_posted(scope):
             try:
                 relayed = await self._relayed(scope, body)
             except NotHandedOver as problem:
-                message = parse(body) or {}
-                is_told = problem.answered and await self._refuse_on_stream(
-                    scope["query_string"], message.get("id"), INTERNAL_ERROR, str(problem)
-                )
-                await (_accept(send) if is_told else send_error(send, 503, INTERNAL_ERROR, str(problem)))
+                await self._refuse(scope, send, not_handed_over(problem), id_of(said), is_there=problem.answered)
                 return
             if relayed:
-                await _accept(send)
+                await accept(send)
                 return
             await self._calls.arrival(session_of(scope["query_string"]))
-        await self._take(scope, body, receive, send)
+        await self._take(scope, body, said, receive, send)
 
     async def _relayed(self, scope: Scope, body: bytes) -> bool:
         """Tells whether the message was for a session in another process, which has taken it."""
@@ -267,26 +316,30 @@ class Guard:
     def is_here(self, session: str) -> bool:
         return self._calls.knows(session)
 
-    async def _refuse_posted(self, scope: Scope, refused: BodyTooLarge, receive: Receive, send: Send) -> bool:
-        """Sends an error on the session's stream for a message that is too large, and returns whether that was
-        possible.
+    def _needs_id(self, scope: Scope) -> bool:
+        """Tells whether the sender of a message survives its refusal only if that names the message."""
+        return self._is_posted(scope) or dies_of_status(scope)
 
-        Clients of mcp 1.x would wait for ever after an HTTP error. It is not possible if the message's id is not found,
-        or no process has its session.
+    async def _refuse(
+        self, scope: Scope, send: Send, refusal: Refusal, request_id: object = None, *, is_there: bool = True
+    ) -> None:
+        """Refuses a request: a message of HTTP+SSE by an event on its session's stream, since its sender would wait for
+        ever after an HTTP error.
+
+        That is not possible if the message's id is not found, or if no process has its session and answers
+        (`is_there`).
         """
-        request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
-        if not await self._refuse_on_stream(scope["query_string"], request_id, INVALID_REQUEST, TOO_LARGE):
-            return False
-        await _accept(send)
-        return True
+        posted = is_there and self._is_posted(scope)
+        is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
+        await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
 
-    async def _refuse_on_stream(self, query: bytes, request_id: object, code: int, reason: str) -> bool:
+    async def _refuse_on_stream(self, query: bytes, request_id: object, refusal: Refusal) -> bool:
         """Says an error on the stream of the session that `query` names, here or in another process, and returns
         whether there is one.
         """
         if not is_request_id(request_id):
             return False
-        session, answer = session_of(query), event(error(request_id, code, reason))
+        session, answer = session_of(query), event(refusal.error(request_id))
         if self.is_here(session):
             await self._calls.arrival(session)
             await self._calls.say(session, answer)
@@ -298,9 +351,8 @@ class Guard:
         except NotHandedOver:
             return False
 
-    async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _take(self, scope: Scope, body: bytes, said: object, receive: Receive, send: Send) -> None:
         """Passes a message that is allowed to the app."""
-        said = decoded(body)
         if self._is_posted(scope):
             send = self._calls.post(scope, body, said, send)
         await self._answer(scope, said, replay(body, receive), send)
@@ -339,31 +391,3 @@ class Guard:
             raise
         finally:
             request_id.reset(token)
-
-
-async def _accept(send: Send) -> None:
-    """Answers a POST before its message is handled; errors are sent on the stream."""
-    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
-    await send({"type": "http.response.body", "body": b"Accepted"})
-
-
-async def _refuse_body(refused: BodyTooLarge, receive: Receive, send: Send) -> None:
-    """Answers at once, but keeps reading, for clients that read only after they have written everything."""
-
-    async def send_and_wait(part: Message) -> None:
-        if part["type"] == "http.response.body":
-            await send({**part, "more_body": True})
-            if not refused.is_whole:
-                await discard_body(receive)
-            part = {"type": "http.response.body", "body": b""}
-        await send(part)
-
-    close = [(b"connection", b"close")]
-    await send_error(send_and_wait, 413, INVALID_REQUEST, TOO_LARGE, close)
-
-
-async def _refuse(scope: Scope, send: Send, status: int, reason: str, headers: Headers | None = None) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        await send_error(send, status, -32600, reason, headers)

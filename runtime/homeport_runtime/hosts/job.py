@@ -23,7 +23,8 @@ class Job:
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
     mounts. `tools` are those of an earlier contract of the server, None to warm up. `access` says who may call, None to
     serve everyone. With `record` an inspection also records the answers that are the same for every client. `calls` is
-    the file with the calls that are being answered. `origin` are fields of each record where output is stored as it is,
+    the file with the calls that are being answered, `windows` the one in which calls are counted under [limits], and
+    `reads` are the tools that only read. `origin` are fields of each record where output is stored as it is,
     None where a supervisor completes it.
     """
 
@@ -46,6 +47,8 @@ class Job:
     access: Access | None
     record: bool
     calls: Path | None
+    windows: Path | None
+    reads: tuple[str, ...]
     origin: Mapping[str, str] | None
 
     @classmethod
@@ -74,5 +77,7 @@ class Job:
             access=Access.read(message.get("access")),
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
+            windows=Path(message["windows"]) if message.get("windows") else None,
+            reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
         )

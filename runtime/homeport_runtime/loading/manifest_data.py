@@ -91,6 +91,33 @@ class ImportsData(TypedDict):
     seconds: float
 
 
+class ScopesData(TypedDict):
+    """Says which scopes each tool, `resource:URI`, `prompt:NAME` or `*` needs, None where nobody may use it.
+
+    `implies` has the scopes that each scope contains.
+    """
+
+    rules: dict[str, list[str] | None]
+    implies: dict[str, list[str]]
+
+
+class ToolLimitData(TypedDict):
+    """Limits one tool: a `rate` is a number of calls and the seconds that they are for, None without."""
+
+    rate: list[float] | None
+    timeout_s: float | None
+
+
+class LimitsData(TypedDict):
+    """Holds the rates per client, of tools that read and that write, and the seconds that a call may take."""
+
+    read: list[float] | None
+    write: list[float] | None
+    timeout_s: float | None
+    tools: dict[str, ToolLimitData]
+    clients: dict[str, dict[str, list[float] | None]]
+
+
 class DraftData(TypedDict):
     """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
 
@@ -116,6 +143,8 @@ class DraftData(TypedDict):
     stop_first: bool
     auth: str | None
     users: dict[str, list[str]] | None
+    scopes: ScopesData | None
+    limits: LimitsData | None
     interpreter: InterpreterData
     lock: str
     layer: str
