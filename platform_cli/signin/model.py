@@ -18,8 +18,9 @@ class ProtectedProject:
 
     `urls` are those that lead to it, without a path, the public one first. `scopes` are all that it knows, `baseline`
     those that a client gets which asks for none; both are empty where a project has no scopes, and then a token is good
-    for everything. `implies` are the scopes that a scope contains. `users` are the most that users may get, by name or pattern, None if nobody has said who may sign
-    in. `login` says how people sign in: by the `owner`'s approval, `github`, or the URL of an OpenID provider.
+    for everything. `implies` are the scopes that a scope contains. `users` are the most that users may get, by name or
+    pattern, None if nobody has said who may sign in. `login` says how people sign in: by the `owner`'s approval,
+    `github`, or the URL of an OpenID provider.
     """
 
     name: str

@@ -9,13 +9,18 @@ import httpx2
 
 from tests.support import Platform
 
+# Nothing is left open that a test would have to close.
+NOT_KEPT = httpx2.Limits(max_keepalive_connections=0)
+
 
 class Person:
     """Has a browser with cookies, and the command line of `platform`'s machine."""
 
     def __init__(self, platform: Platform, verify: bool | str = True) -> None:
         self._platform = platform
-        self.browser = httpx2.Client(follow_redirects=False, timeout=60, verify=verify, trust_env=False)
+        self.browser = httpx2.Client(
+            follow_redirects=False, timeout=60, verify=verify, trust_env=False, limits=NOT_KEPT
+        )
 
     def sign_in(self, url: str, decision: str = "allow") -> str:
         """Opens a client's page, answers it, and returns where the browser goes with the answer."""
