@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
+from tests.api.surface import check_json
 from tests.support import Platform
 
 # Nothing is left open that a test would have to close.
@@ -38,7 +39,7 @@ class Person:
             return place
         code = re.search(r"homeport approve ([A-Z]{4}-[A-Z]{4})", self.browser.get(place).text)
         assert code
-        self._platform.run("approve", code[1])
+        check_json("approve", self._platform.run("approve", code[1]))
         done = self.browser.get(place)
         assert done.status_code == 303, done.text
         return done.headers["location"]
@@ -47,3 +48,12 @@ class Person:
         """Signs in, and delivers the answer to the client that listens for it."""
         arrived = self.browser.get(self.sign_in(url))
         assert arrived.status_code < 400, arrived.text
+
+    def open_link(self, url: str) -> None:
+        """Opens a one-time link, which makes this browser the owner's."""
+        page = self.browser.get(url)
+        found = re.search(r'name="link" value="([^"]+)"', page.text)
+        assert found, page.text
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        answer = self.browser.post(urljoin(url, "/authorize/link"), data={"link": found[1]}, headers={"origin": origin})
+        assert answer.status_code == 200, answer.text

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.api.surface import check_json
 from tests.clients import environments
 from tests.clients.matrix import client_env
 from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
@@ -127,6 +128,17 @@ def test_what_a_client_without_a_token_is_told(platform: Platform, deployed: dic
     assert asked(issuer, "/v1/platform")[0] == 401
 
 
+def test_link_that_connect_prints(platform: Platform, deployed: dict[str, Any]) -> None:
+    answer = platform.run("connect", "scoped", "--client", "claude-code")
+    assert "headers" not in answer["config"]["mcpServers"]["scoped"]
+    person = Person(platform)
+    person.open_link(answer["sign_in_url"])
+    # This browser needs no approval, and the link is used up.
+    pages, texts = run_with_person(command("mcp2", deployed["mcp_url"]), person)
+    assert (texts[1], len(pages)) == ("3", 2)
+    assert person.browser.get(answer["sign_in_url"]).status_code == 404
+
+
 def test_users_are_listed_and_ended_at_once(platform: Platform, tmp_path: Path) -> None:
     folder = with_config(SERVER, '[auth]\nmode = "oauth"\nusers = { "*@company.com" = ["*"] }\n', tmp_path)
     answer = platform.run("deploy", str(folder), "--name", "ended")
@@ -137,10 +149,13 @@ def test_users_are_listed_and_ended_at_once(platform: Platform, tmp_path: Path) 
     with pytest.raises(CommandFailedError) as caught:
         signed_in(platform, answer["mcp_url"], "alice@elsewhere.com")
     assert caught.value.code == 2
-    listed = platform.run("users", "list", "ended")["users"]
-    assert sorted(each["user"] for each in listed) == ["alice@company.com", "owner"]
+    listed = platform.run("users", "list", "ended")
+    check_json("users list", listed)
+    assert sorted(each["user"] for each in listed["users"]) == ["alice@company.com", "owner"]
 
-    assert platform.run("users", "revoke", "ended", "alice@company.com")["ended"] == 1
+    revoked = platform.run("users", "revoke", "ended", "alice@company.com")
+    check_json("users revoke", revoked)
+    assert revoked["ended"] == 1
     assert asked(answer["url"], "/mcp", "GET", **calls)[0] == 401
     assert alice.refresh() == (400, "invalid_grant")
     # Others have to refresh, and go on.
