@@ -33,6 +33,8 @@ COMMANDS = {
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
     "new-token": ("token", "Give a project a new bearer token; the old one ends."),
+    "approve": ("sign_in", "Approve the sign-in whose page in a browser shows a code."),
+    "users": ("sign_in", "List who has signed in to a project, and end sign-ins."),
     "token": ("client_tokens", "Make, list and revoke client tokens: who may call a project, and what."),
     "connect": ("connect", "Print or write the client configuration for a project."),
     "set-secret": ("secrets", "Set a secret that fastmcp.toml names with ${secrets.NAME}."),

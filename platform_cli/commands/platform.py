@@ -48,11 +48,12 @@ def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) 
         keep_project_token(status, open_home())
         # The token is shown at once, since it cannot be read again, whatever happens to Caddy.
         output.note(
-            f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
-            f" now: {status['token']}"
+            f"{status['project']} was open to everyone, and nobody had said that it should be: callers sign in now, or"
+            f" show this token: {status['token']}"
         )
     if closed:
-        output.note('shown once; `[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
+        output.note("shown once; `homeport connect` has a link to sign in by")
+        output.note('`[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
     if client.platform()["domain"] is not None:
         output.note("looking whether Caddy serves the public names ...")
         _open_edge(client)

@@ -175,10 +175,11 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so; `scopes` what they may use then, None
-    for everything, `limits` how often, and `audit` what the audit log keeps of it. `block_breaking` fails the check of
-    a pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
-    that this is.
+    starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
+    that users may get who sign in, by name or pattern, None when nobody said who may. `scopes` are what callers may
+    use then, None for everything, `limits` how often, and `audit` what the audit log keeps of it. `block_breaking`
+    fails the check of a pull request whose tools break clients. `stages` are the stages that the project has, by name;
+    `stage` is the one that this is.
     """
 
     folder: Path
@@ -214,7 +215,8 @@ class Project:
     domains: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     stop_first: bool = False
-    auth: Literal["token", "none"] | None = None
+    auth: Literal["token", "oauth", "none"] | None = None
+    users: Mapping[str, tuple[str, ...]] | None = None
     scopes: Scopes | None = None
     limits: Limits | None = None
     audit: AuditSettings | None = None

@@ -193,6 +193,18 @@ def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
     return read
 
 
+def users(value: object) -> dict[str, tuple[str, ...]]:
+    """Reads the scopes of users by name or pattern."""
+    if not isinstance(value, dict):
+        raise ValueError('must be a table: "alice@company.com" = ["*"]')
+    for name, scopes in value.items():
+        if not name or CONTROL.search(name):
+            raise ValueError("has a user without a name, or one with control characters")
+        if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+            raise ValueError(f'has no list of scopes for "{name}": ["*"] are all')
+    return {name: tuple(scopes) for name, scopes in value.items()}
+
+
 def included(value: object) -> tuple[str, ...]:
     """Reads paths below the project folder, without checking whether they exist."""
     paths = tuple(posixpath.normpath(item) for item in texts("paths", '["data", "model.bin"]')(value))
@@ -328,7 +340,16 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
     },
     "auth": {
-        "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),
+        "mode": Key(
+            one_of("token", "oauth", "none"),
+            "Who may call: whoever has a token of the project, or also whoever signs in, or everyone.",
+            '"token"',
+        ),
+        "users": Key(
+            users,
+            "Who may sign in, by name or pattern, and the scopes that they may get at most.",
+            '{ "*@company.com" = ["*"] }',
+        ),
     },
     "limits": {
         "read": Key(limits.rate, "How often a client may call what only reads.", '"100/minute"'),

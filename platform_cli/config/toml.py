@@ -71,6 +71,7 @@ def read_toml(path: Path) -> Project:
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
+        users=values.get("auth", {}).get("users"),
         scopes=scopes,
         limits=limits,
         audit=AuditSettings(**values["audit"]) if values.get("audit") else None,

@@ -53,7 +53,7 @@ class Overview:
             "workers": service.workers,
             "processes": service.processes,
             "last_error": service.last_error or self._edge.error,
-            "auth": "none" if self._stores.access.token_hash(row.name) is None else "token",
+            "auth": self._stores.access.mode(row.name).name,
             "confined": bool(service.release.hidden or service.release.container) if service.release else None,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,

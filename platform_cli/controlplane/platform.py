@@ -17,6 +17,7 @@ from .overview import Overview
 from .publishing import Publishing
 from .releases import Releases
 from .secret_changes import SecretChanges
+from .sign_in import SignIn
 from .stores import open_stores
 
 
@@ -31,7 +32,9 @@ class Platform:
         self.edge = Edge(home, self.stores.settings)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
+        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self._supervisor.on_refused = lambda project, grant: self.sign_in.server.grants.refused(grant, project)
+        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview, self.sign_in)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)

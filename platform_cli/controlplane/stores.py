@@ -39,7 +39,7 @@ class Stores:
 
     def callers(self, project: str) -> Callers | None:
         """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
-        own = self.access.token_hash(project)
+        own = self.access.mode(project).token_hash
         return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .. import __version__
 from ..api.failure import read_error
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..api.platform import DomainSet, ListedToken, NewToken, PlatformState, PublicName, WastePiece
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
+    from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
     from ..audit.search import AuditQuery
 
@@ -233,6 +234,27 @@ class PlatformClient:
     def create_token(self, name: str) -> str:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
+
+    def waiting_sign_in(self, code: str) -> WaitingSignIn:
+        """Returns the sign-in that shows `code`, without approving it."""
+        answer: WaitingSignIn = self._request("GET", f"/v1/sign-ins/{quote(code, safe='')}")
+        return answer
+
+    def approve_sign_in(self, code: str, user: str) -> WaitingSignIn:
+        answer: WaitingSignIn = self._request("POST", f"/v1/sign-ins/{quote(code, safe='')}", {"user": user})
+        return answer
+
+    def sign_in_link(self, project: str) -> SignInLink:
+        answer: SignInLink = self._request("POST", _path(project, "sign-in-link"))
+        return answer
+
+    def users(self, project: str) -> list[ListedGrant]:
+        answer: list[ListedGrant] = self._request("GET", _path(project, "users"))
+        return answer
+
+    def end_sign_ins(self, project: str, user: str) -> SignInsEnded:
+        answer: SignInsEnded = self._request("DELETE", _path(project, f"users/{quote(user, safe='')}"))
+        return answer
 
     def tokens(self) -> list[ListedToken]:
         answer: list[ListedToken] = self._request("GET", "/v1/tokens")

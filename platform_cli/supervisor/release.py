@@ -94,6 +94,7 @@ class RunnableRelease:
     by_landlock: bool = False
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    users: Mapping[str, tuple[str, ...]] | None = field(default=None, compare=False)
     guarded: bool = False
     access: Access | None = None
     unresponsive_s: float = 60.0
@@ -186,10 +187,15 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         audit=_audit(manifest.get("audit")),
+        users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),
         by_landlock=confined_by == "landlock",
     )
+
+
+def _users(said: Mapping[str, list[str]] | None) -> dict[str, tuple[str, ...]] | None:
+    return {name: tuple(scopes) for name, scopes in said.items()} if said is not None else None
 
 
 def _endpoints(contract: Mapping[str, Any]) -> tuple[str, ...]:

@@ -234,6 +234,10 @@ class Service:
         """Reports the hashes of the client tokens that callers show."""
         self._crew.on_used = report
 
+    def report_refusals(self, report: Callable[[str], None]) -> None:
+        """Reports the grant of each caller that has signed in and lacked a scope."""
+        self._crew.on_refused = report
+
     def admit(self, release: RunnableRelease, access: Access) -> None:
         """Lets in whom `access` names and nobody else, at once and without starting workers anew.
 

@@ -38,6 +38,8 @@ class Supervisor:
         self.services: dict[str, Service] = {}
         # Gets a project, and the hashes of its client tokens that callers have shown.
         self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
+        # Gets a project, and the grant of a caller that has signed in and lacked a scope.
+        self.on_refused: Callable[[str, str], None] = lambda _project, _grant: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""
@@ -53,6 +55,7 @@ class Supervisor:
             folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
         )
         service.report_uses(lambda tokens: self.on_used(project, tokens))
+        service.report_refusals(lambda grant: self.on_refused(project, grant))
         self.services[project] = service
         return service
 

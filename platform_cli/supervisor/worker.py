@@ -21,7 +21,7 @@ from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped, Used
+from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .room import shown, worker_room
@@ -78,6 +78,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
+        self.on_refused: Callable[[str], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -133,6 +134,8 @@ class Worker:
                 self.on_load(self)
             case Used():
                 self.on_used(message.tokens)
+            case Refused():
+                self.on_refused(message.grant)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():

@@ -36,7 +36,7 @@ from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
 from .calls import BatchRecords, CallRecord, Watched
 from .carried import Carried
-from .cors import ALLOW_ORIGIN, OwnCORS, allowing, is_preflight
+from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
 from .deadlines import Deadlines
 from .names import Names
 from .open_calls import OpenCalls
@@ -88,7 +88,9 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
-        self.authenticator = authenticator(access)
+        # Gets the grant of each caller that has signed in and lacked a scope.
+        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.authenticator = authenticator(access, self._refused)
         self._judge = judge
         self._app = app if access is None else without_authorization(app)
         self._deadlines = Deadlines(self._app, judge.timeout_s) if judge is not None else None
@@ -125,7 +127,10 @@ class Guard:
     def admit(self, access: Access) -> None:
         """Lets in whom `access` names, and nobody else from now on."""
         if self.authenticator is not None:
-            self.authenticator = authenticator(access)
+            self.authenticator = authenticator(access, self._refused)
+
+    def _refused(self, grant: str) -> None:
+        self.on_refused(grant)
 
     def take_used(self) -> list[str]:
         """Returns the hashes of the tokens that callers have shown since this was asked before."""
@@ -181,7 +186,7 @@ class Guard:
             await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(header(scope, b"host"))))
             return
         if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
-            await send_json(send, 200, document, [(ALLOW_ORIGIN, b"*")])
+            await send_json(send, 200, document, OPEN_TO_PAGES)
             return
         origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):

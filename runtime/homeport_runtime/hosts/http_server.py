@@ -77,6 +77,8 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
+        # At once, since a client's next step may be to refresh its token.
+        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
         relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),

@@ -135,6 +135,7 @@ class DraftData(TypedDict):
     `environment` are the server's variables, which refer to secrets and do not have their values. `lock`, `layer` and
     `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
     the folders from which its packages are imported. `preload` are the modules that its source imports.
+    `auth` says who may call, and `users` the scopes that users may get, None if nobody has said so.
     """
 
     format: int
@@ -152,6 +153,7 @@ class DraftData(TypedDict):
     origins: list[str]
     stop_first: bool
     auth: str | None
+    users: dict[str, list[str]] | None
     scopes: ScopesData | None
     limits: LimitsData | None
     audit: AuditData | None
