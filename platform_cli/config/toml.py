@@ -179,8 +179,8 @@ class _File:
         )
 
     def limits(self, content: object) -> Limits | None:
-        """Returns [limits], None without it."""
-        if content is None:
+        """Returns [limits], None if nothing is limited."""
+        if not content:
             return None
         rates = dict(self.tables(("limits",), content))
         tools = self.tables(("limits", "tools"), rates.pop("tools", {}))

@@ -10,7 +10,7 @@ from ..api.platform import Revoked
 from .client_token_changes import ClientTokenChanges
 
 
-class Wanted(BaseModel):
+class ClientTokenAsked(BaseModel):
     """Is the body that asks for a client token (api.client_token.WantedClientToken)."""
 
     client: str
@@ -27,7 +27,7 @@ def client_token_routes(tokens: ClientTokenChanges) -> APIRouter:
         return tokens.listed(name)
 
     @routes.post("")
-    async def create_token(name: str, body: Wanted) -> NewClientToken:
+    async def create_token(name: str, body: ClientTokenAsked) -> NewClientToken:
         return await tokens.create(
             name, {"client": body.client, "user": body.user, "scopes": body.scopes, "expires_s": body.expires_s}
         )

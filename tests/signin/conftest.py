@@ -31,7 +31,7 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 @dataclass
 class Known:
-    """Are the projects that the server knows."""
+    """Holds the projects that the server knows."""
 
     projects: list[ProtectedProject] = field(default_factory=lambda: [NOTES, PLAIN])
 

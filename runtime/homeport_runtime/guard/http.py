@@ -36,6 +36,7 @@ from .caller import CALLER
 from .calls import BatchRecords, CallRecord
 from .carried import Carried
 from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
+from .deadlines import Deadlines
 from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
@@ -90,6 +91,7 @@ class Guard:
         self.authenticator = authenticator(access, self._refused)
         self._judge = judge
         self._app = app if access is None else without_authorization(app)
+        self._deadlines = Deadlines(self._app, judge.timeout_s) if judge is not None else None
         self._names = names
         self._cors = OwnCORS(self._app)
         self._strangers = Strangers()
@@ -379,6 +381,10 @@ class Guard:
                 for each in records:
                     self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
+                if self._deadlines is not None:
+                    self._deadlines.begin(calls[0], scope, self._calls)
+            elif self._deadlines is not None:
+                await self._deadlines.answer(calls[0], scope, receive, record.watch(send))
             else:
                 await self._app(scope, receive, record.watch(send))
                 # The answer was not completed, because the client had left.

@@ -115,7 +115,7 @@ def _key(scope: Scope, caller: Caller | None) -> str:
 def _shown(scope: Scope, caller: Caller | None) -> str:
     if caller is None:
         return address(scope)
-    return caller.client if caller.user is None else f"{caller.client} for {caller.user}"
+    return caller.client if caller.user is None else f"{caller.client} ({caller.user})"
 
 
 def address(scope: Scope) -> str:

@@ -117,6 +117,16 @@ class StreamCalls:
         if session is not None and is_request_id(record.message_id):
             session.waiting[record.message_id] = record
 
+    def give_up(self, scope: Scope, request_id: object) -> bool:
+        """Expects no answer to a request any more, and returns whether there was none yet."""
+        session = self._sessions.get(session_of(scope["query_string"]))
+        if session is None or not is_request_id(request_id) or request_id not in session.waiting:
+            return False
+        record = session.waiting.pop(request_id)
+        if record is not None:
+            record.finish("error")
+        return True
+
     async def say(self, session: str, event: bytes) -> None:
         """Sends an event on the session's stream, if that is still open."""
         if session in self._sessions:

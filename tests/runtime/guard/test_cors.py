@@ -101,9 +101,9 @@ def test_a_refusal_says_the_way_out_and_the_log_says_it_once(capfd: pytest.Captu
     guard = guarded(own=False)
     for _ in range(2):
         _, _, body = ask(guard, "POST", DESK)
-        assert 'add "app://desk" to origins under [domains]' in json.loads(body)["error"]["message"]
+        assert 'add "app://desk" to origins under [domains]' in json.loads(body)["error"]["data"]["detail"]
         _, _, body = ask(guard, "POST", CHAT, "raspberrypi:8080")
-        assert 'add "raspberrypi" to names under [domains]' in json.loads(body)["error"]["message"]
+        assert 'add "raspberrypi" to names under [domains]' in json.loads(body)["error"]["data"]["detail"]
     logged = [line for line in capfd.readouterr().out.split("\n") if "[domains]" in line]
     assert len(logged) == 2
 

@@ -249,8 +249,8 @@ def test_a_message_that_the_table_does_not_take_is_refused_on_its_stream(
             monkeypatch.setattr(other.table, "put", throttled)
             assert await other.post(message("hello", {"text": "x" * 20_000}, 5)) == 202
             refused = await next_of(pieces)
-            assert (refused["id"], refused["error"]["code"]) == (5, -32603)
-            assert "could not be handed over" in refused["error"]["message"]
+            assert (refused["id"], refused["error"]["code"]) == (5, -32000)
+            assert "could not be handed over" in refused["error"]["data"]["detail"]
 
     run(work)
 
