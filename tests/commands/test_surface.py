@@ -32,7 +32,7 @@ ELSEWHERE = {
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",
-    "approve": "tests/signin/test_clients.py",
+    "approve": "tests/signin/person.py",
     "users list": "tests/signin/test_clients.py",
     "users revoke": "tests/signin/test_clients.py",
     "platform deploy": "tests/aws_platform/conftest.py",
