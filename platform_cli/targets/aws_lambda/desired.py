@@ -125,11 +125,6 @@ class DesiredState:
         return tuple(filter(is_public, self.domains)) if self.settings.front == "cloudfront" else ()
 
     @property
-    def has_challenge(self) -> bool:
-        """Tells whether the server itself authenticates its callers, if anybody does."""
-        return self.auth == "none"
-
-    @property
     def origin(self) -> str:
         """Returns the end of the folder that fits into a function's description."""
         return self.folder[-MAX_DESCRIPTION:]

@@ -103,7 +103,9 @@ def test_only_who_says_so_gets_an_open_stack(laptop: Platform, project: Path, tm
     with (project / "fastmcp.toml").open("a") as file:
         file.write('[auth]\nmode = "none"\n[domains]\nnames = ["mcp.example.com"]\n')
     answer, template = export("open")
-    assert template["Resources"]["Challenge"]["Type"] == "AWS::CloudFront::ResponseHeadersPolicy"
+    behavior = template["Resources"]["Front"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    assert behavior["FunctionAssociations"] == [{"EventType": "viewer-response", "FunctionARN": {"Ref": "Challenge"}}]
+    assert template["Resources"]["Challenge"]["Properties"]["AutoPublish"] is True
     lint(Path(answer["path"]))
     assert ("token" in answer, "TokenHash" in json.dumps(template)) == (False, False)
 
