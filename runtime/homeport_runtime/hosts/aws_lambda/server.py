@@ -103,7 +103,7 @@ class LambdaServer:
             self._manifest,
             self._folders,
             self._access.names,
-            StateKey(table, self._access.shown_token if self._access.token_hash else None) if table else None,
+            StateKey(table, self._access.state_secret) if table else None,
             self._access.token_hash,
             # A connection that is held open for notifications would be billed by the second.
             listens=False,
