@@ -22,6 +22,13 @@ FIRST_ERROR = 400
 RUN = "process.stdout.write(JSON.stringify(handler(JSON.parse(require('fs').readFileSync(0, 'utf8')))))"
 
 
+def run_function(code: str, event: str) -> dict[str, Any]:
+    """Returns what a function of CloudFront returns for an event, as JSON."""
+    done = subprocess.run(["node", "-e", f"{code}\n{RUN}"], input=event, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 @contextmanager
 def distribution(origin: FunctionURL, config: Mapping[str, Any], code: str) -> Iterator[str]:
     """Yields its URL; `config` is one as CreateDistribution takes it, and `code` that of its function."""
@@ -65,10 +72,7 @@ class Edge(BaseHTTPRequestHandler):
             return status, headers
         shown = {name: {"value": value} for name, value in headers.items()}
         event = {"version": "1.0", "response": {"statusCode": status, "statusDescription": "OK", "headers": shown}}
-        done = subprocess.run(
-            ["node", "-e", f"{self.code}\n{RUN}"], input=json.dumps(event), capture_output=True, text=True, check=True
-        )
-        found = json.loads(done.stdout)
+        found = run_function(self.code, json.dumps(event))
         assert "body" not in found, "without it the origin's body goes on"
         return found["statusCode"], {name: one["value"] for name, one in found["headers"].items()}
 

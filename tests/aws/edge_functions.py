@@ -1,7 +1,8 @@
-"""Lets moto publish functions of CloudFront, and know which distributions run them, as AWS does."""
+"""Lets moto publish and test functions of CloudFront, and know which distributions run them, as AWS does."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +13,9 @@ from moto.cloudfront.models import CloudFrontBackend, DefaultCacheBehaviour
 from moto.cloudfront.responses import CloudFrontResponse
 from moto.core.responses import ActionResult, EmptyResult
 
-PUBLISH = "{0}/2020-05-31/function/(?P<function_name>[^/]+)/publish$"
+from .cloudfront import run_function
+
+FUNCTION = "{0}/2020-05-31/function/(?P<function_name>[^/]+)"
 UNPUBLISHED = "UNPUBLISHED"
 
 
@@ -32,12 +35,20 @@ def know_edge_functions() -> None:
         self.backend.describe_function(name=self._get_param("Name")).status = "UNASSOCIATED"
         return EmptyResult()
 
+    def test_function(self: CloudFrontResponse) -> ActionResult:
+        function = self.backend.describe_function(name=self._get_param("Name"))
+        event = self._get_param("EventObject")
+        output = {"response": run_function(function.code.decode(), event.decode())}
+        return ActionResult({"TestResult": {"FunctionOutput": json.dumps(output)}})
+
     DefaultCacheBehaviour.__init__ = init_with_functions  # type: ignore[method-assign]
     CloudFrontBackend.delete_function = delete_unused  # type: ignore[method-assign]
     for name in ("create_distribution", "update_distribution"):
         setattr(CloudFrontBackend, name, _with_published_functions(getattr(CloudFrontBackend, name)))
     CloudFrontResponse.publish_function = publish_function  # type: ignore[attr-defined]
-    urls.url_paths[PUBLISH] = CloudFrontResponse.dispatch
+    CloudFrontResponse.test_function = test_function  # type: ignore[attr-defined]
+    for action in ("publish", "test"):
+        urls.url_paths[f"{FUNCTION}/{action}$"] = CloudFrontResponse.dispatch
 
 
 def _with_published_functions(write: Callable[..., Any]) -> Callable[..., Any]:
