@@ -16,6 +16,8 @@ from homeport_runtime.hosts import linux
 
 # The seconds within which everything has to have ended.
 LIMIT_S = 10.0
+# The seconds that killed processes get to end before they are looked for again.
+PAUSE_S = 0.005
 
 
 def keep_orphans() -> None:
@@ -25,11 +27,14 @@ def keep_orphans() -> None:
 
 
 def end_descendants() -> None:
-    """Kills all descendants of this process. Raises OSError for those that start others faster than they end."""
+    """Kills all descendants of this process.
+
+    Raises SystemExit, which ends the sandbox with all that is in it, if they start others faster than they end.
+    """
     deadline = time.monotonic() + LIMIT_S
     while found := list(_descendants()):
         if time.monotonic() > deadline:
-            raise OSError("what an earlier build has left running does not end")
+            raise SystemExit("what an earlier build has left running does not end")
         for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -37,6 +42,7 @@ def end_descendants() -> None:
             # A child of a child becomes ours when its parent has ended.
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
+        time.sleep(PAUSE_S)
 
 
 def _descendants() -> Iterator[int]:

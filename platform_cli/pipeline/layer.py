@@ -106,7 +106,7 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
         ) from error
     if interpreter.foreign and (compiled := compiled_here(folder)):
         raise LayerError(
-            f"{', '.join(compiled)} would be compiled here for {lock.platform}, without a wheel for it",
+            f"no wheel of {', '.join(compiled)} is for {lock.platform}, and nothing can be compiled for that here",
             hint=f"{WHEEL_HINT}, or publish one to an index of yours.",
         )
     (folder / ".lock").unlink(missing_ok=True)  # uv's own lock of the folder
