@@ -1,4 +1,4 @@
-"""Implements `homeport platform start`, `stop`, `status`, `login`, `deploy`, `destroy` and `token`."""
+"""Implements `homeport platform` and its commands, but for those that have a module of their own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..platform_client.connections import Remote, check_token, check_url, keep_t
 from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
+from .platform_image import platform_image_command
 from .token import keep_project_token
 
 if TYPE_CHECKING:
@@ -195,5 +196,6 @@ def _when(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
+platform_command.add_command(platform_image_command)
 platform_command.add_command(deploy_platform_command)
 platform_command.add_command(destroy_platform_command)

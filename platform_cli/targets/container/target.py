@@ -75,7 +75,7 @@ class ContainerTarget(LocalTarget):
         from ...images.build import architecture_of, base_for, packages_for
 
         settings = project.in_container
-        architecture = architecture_of(settings)
+        architecture = architecture_of(settings.architecture)
         inspect = partial(self._inspect, project)
         built = build(project, self._home, stages, inspect, note, lambda own: packages_for(own, architecture))
         with stages.run("base"):
