@@ -7,6 +7,9 @@ from typing import Literal
 from .shape import Shape
 from .status import StatusWithToken
 
+# How a platform keeps its servers apart: all as its own user in namespaces, or each as a user of its own besides.
+Isolate = Literal["namespaces", "users"]
+
 
 class PublicSide(Shape):
     """Tells where others reach the platform: over TCP at `api_url`, and by the public name `domain`.
@@ -24,7 +27,8 @@ class PublicSide(Shape):
 class PlatformState(PublicSide):
     """Describes a running platform: its homeport `version`, the version of its `api`, and the number of its `projects`.
 
-    Its processes are `pid` and the `master` that started it; on AWS both are None.
+    Its processes are `pid` and the `master` that started it, and `isolate` says how servers are kept apart; on AWS all
+    are None.
     """
 
     version: str
@@ -32,6 +36,7 @@ class PlatformState(PublicSide):
     pid: int | None
     master: int | None
     projects: int
+    isolate: Isolate | None
 
 
 class ListedToken(Shape):
@@ -59,6 +64,12 @@ class DomainSet(Shape):
 
     domain: str | None
     closed: list[StatusWithToken]
+
+
+class Isolated(Shape):
+    """Says how servers are kept apart from now on."""
+
+    isolate: Isolate
 
 
 class PublicName(Shape):

@@ -79,8 +79,9 @@ class Status(Addresses):
     what is wrong now.
 
     Keys that a target cannot fill are None: `workers` (their number), `confined` (whether they see their own files
-    alone), `folder` (where it was deployed from), `outdated_secrets` (the names of those that have newer values by
-    now), `memory_mb` (megabytes), `architecture` and `instances`; in a list also `cost` and `front`.
+    alone), `user` (the id of the server's own user, also None if it runs as the platform's), `folder` (where it was
+    deployed from), `outdated_secrets` (the names of those that have newer values by now), `memory_mb` (megabytes),
+    `architecture` and `instances`; in a list also `cost` and `front`.
     """
 
     project: str
@@ -93,6 +94,7 @@ class Status(Addresses):
     last_error: str | None
     auth: Literal["none", "token"] | None
     confined: bool | None
+    user: int | None
     folder: str | None
     deployed_at: float | None
     outdated_secrets: list[str] | None

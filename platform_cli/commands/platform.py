@@ -21,7 +21,7 @@ from .platform_image import platform_image_command
 from .token import keep_project_token
 
 if TYPE_CHECKING:
-    from ..api.platform import PlatformState
+    from ..api.platform import Isolate, PlatformState
 
 
 @click.group("platform")
@@ -32,18 +32,26 @@ def platform_command() -> None:
 @platform_command.command("start")
 @click.option("--domain", metavar="NAME", help="Serve PROJECT.NAME through Caddy from now on: mcp.example.com[:PORT].")
 @click.option("--no-domain", is_flag=True, help="Serve on this machine alone again.")
+@click.option(
+    "--isolate",
+    type=click.Choice(["namespaces", "users"]),
+    help="Run each server as the platform's own user, or as a user of its own, which takes root. With a domain root's "
+    "servers have users of their own unless this says something else.",
+)
 @click.option("--foreground", is_flag=True, help="Run in this process until it is stopped, as services do.")
 @json_option
-def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) -> None:
+def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foreground: bool, as_json: bool) -> None:
     """Start the platform in the background, if it is not running."""
     if domain is not None and no_domain:
         raise InputError("--domain and --no-domain exclude each other")
     client, output = local_client(), Output(as_json=as_json)
     if foreground:
-        if domain is not None or no_domain:
-            raise InputError("--foreground goes with neither", hint="set the domain once it runs")
+        if domain is not None or no_domain or isolate is not None:
+            raise InputError("--foreground goes with nothing else", hint="set the rest once it runs")
         _become_platform(client)
     running(client, changes=True)
+    if isolate is not None:
+        client.isolate(isolate)
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
@@ -80,6 +88,8 @@ def _started(platform: PlatformState) -> str:
         lines.append(
             f"public: https://NAME.{platform['domain']} for each project, https://{platform['domain']} for --platform"
         )
+    if platform["isolate"] == "users":
+        lines.append("each server runs as a user of its own")
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from .. import __version__
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
-from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
+from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..api.version import API_VERSION
@@ -64,6 +64,10 @@ class Clean(BaseModel):
     dry_run: bool
 
 
+class HowIsolated(BaseModel):
+    isolate: Isolate
+
+
 class Inspect(BaseModel):
     """Is the body of an inspection.
 
@@ -101,8 +105,14 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
+            "isolate": platform.isolation.current,
             **platform.publishing.describe(),
         }
+
+    @app.put("/v1/platform/isolation")
+    async def isolate(body: HowIsolated) -> Isolated:
+        await platform.isolate(body.isolate)
+        return {"isolate": platform.isolation.current}
 
     @app.post("/v1/platform/clean")
     async def clean(body: Clean) -> list[WastePiece]:

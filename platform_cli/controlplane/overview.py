@@ -54,6 +54,7 @@ class Overview:
             "processes": service.processes,
             "last_error": service.last_error or self._edge.error,
             "auth": "none" if self._stores.access.token_hash(row.name) is None else "token",
+            "user": service.release.user if service.release else None,
             "confined": bool(service.release.hidden or service.release.container) if service.release else None,
             "folder": row.folder,
             "deployed_at": release.created_at if release else None,

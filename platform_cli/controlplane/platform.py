@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from ..api.platform import Isolate
 from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
@@ -11,6 +12,7 @@ from ..supervisor.supervisor import Supervisor
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
+from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .releases import Releases
@@ -26,9 +28,12 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store)
         self.edge = Edge(home, self.stores.settings)
+        self.isolation = Isolation(self.stores, self.edge)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview)
+        self.releases = Releases(
+            self.stores, self._supervisor, self.edge, self.isolation, self.publishing, self.overview
+        )
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
 
@@ -63,3 +68,15 @@ class Platform:
                     async with self.releases.lock(row.name):
                         await self.releases.refresh(row.name)
         return tokens
+
+    async def isolate(self, how: Isolate) -> None:
+        """Changes how servers are kept apart, those that run now included; one that does not start then runs on as it
+        did.
+
+        Raises InputError if the machine does not allow it.
+        """
+        self.isolation.choose(how)
+        for row in self.stores.store.projects():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(row.name):
+                    await self.releases.refresh(row.name)

@@ -23,6 +23,7 @@ from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .handshake import check_handshake
+from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .removal import Removal
@@ -36,12 +37,19 @@ class Releases:
     """Carries out the operations on projects, those on one project one after the other."""
 
     def __init__(
-        self, stores: Stores, supervisor: Supervisor, edge: Edge, publishing: Publishing, overview: Overview
+        self,
+        stores: Stores,
+        supervisor: Supervisor,
+        edge: Edge,
+        isolation: Isolation,
+        publishing: Publishing,
+        overview: Overview,
     ) -> None:
         self._stores = stores
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
+        self._isolation = isolation
         self._publishing = publishing
         self._overview = overview
         self._removal = Removal(stores)
@@ -74,7 +82,7 @@ class Releases:
         with the server's own reason.
         """
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
-        release = replace(release, path=path or release.path)
+        release = self._isolation.inspected(replace(release, path=path or release.path), project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -269,7 +277,7 @@ class Releases:
             # In a container there is nothing to hide.
             runnable = replace(runnable, hidden=(), by_landlock=False)
         return replace(
-            runnable,
+            self._isolation.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             token_hash=self._stores.access.token_hash(release.project),
             path=release.origin.path or runnable.path,

@@ -28,6 +28,7 @@ class Removal:
         """Removes what the platform knows of a project that was buried."""
         self._stores.secrets.forget(project)
         self._stores.deployments.forget(project)
+        self._stores.users.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
 
@@ -41,6 +42,7 @@ class Removal:
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
+        self._stores.users.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, None)
 

@@ -12,6 +12,7 @@ from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
 from .store import ReleaseRow, Store
 from .tokens import Tokens
+from .users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Stores:
     access: Access
     links: SQLiteLinks
     deployments: SQLiteDeployments
+    users: Users
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -39,4 +41,6 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), links, deployments)
+    settings = Settings(db)
+    users = Users(db, settings, home.root)
+    return Stores(home, store, secrets, settings, Tokens(db), Access(db), links, deployments, users)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
-    from ..api.platform import DomainSet, ListedToken, NewToken, PlatformState, PublicName, WastePiece
+    from ..api.platform import DomainSet, Isolate, ListedToken, NewToken, PlatformState, PublicName, WastePiece
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
@@ -215,6 +215,10 @@ class PlatformClient:
         """Returns the status of each project that everyone could call before, with its new `token`."""
         answer: DomainSet = self._request("PUT", "/v1/domain", {"domain": domain})
         return answer["closed"]
+
+    def isolate(self, how: Isolate) -> None:
+        """Changes how servers are kept apart, those that run now included."""
+        self._request("PUT", "/v1/platform/isolation", {"isolate": how})
 
     def open_edge(self) -> str | None:
         """Makes Caddy serve the public names, and returns the domain, None without one.

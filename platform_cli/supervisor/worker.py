@@ -21,6 +21,7 @@ from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
 from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
 from .open_calls import OpenCalls
+from .ownership import own
 from .release import RunnableRelease
 from .room import shown, worker_room
 from .worker_output import LineSink, WorkerOutput
@@ -285,6 +286,7 @@ async def start_worker(
 ) -> Worker:
     """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
+    await own(room.writable, release.user)
     job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
     with contextlib.ExitStack() as opened:
         if calls is not None:

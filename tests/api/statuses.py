@@ -19,6 +19,7 @@ STATUS: Status = {
     "last_error": None,
     "auth": "none",
     "confined": True,
+    "user": None,
     "folder": "/home/ada/tiny",
     "deployed_at": 0.0,
     "outdated_secrets": [],

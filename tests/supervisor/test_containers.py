@@ -18,11 +18,12 @@ import pytest
 from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
-from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER, give_to
+from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
 from platform_cli.supervisor.launch import Launched
+from platform_cli.supervisor.ownership import give_to
 from platform_cli.supervisor.release import Container, RunnableRelease
 from platform_cli.supervisor.zygote_messages import Limits
 from tests.runtime.hosts.container.images import command
@@ -238,6 +239,6 @@ def test_files_are_given_away_without_following_links(tmp_path: Path) -> None:
     (files / "below" / "own").touch()
     (files / "folder").symlink_to(outside)
     (files / "file").symlink_to(outside / "file")
-    give_to(65532, files)
+    give_to(65532, 0, files)
     assert [path.lstat().st_uid for path in (files, files / "below" / "own", files / "file")] == [65532] * 3
     assert [path.lstat().st_uid for path in (outside, outside / "file")] == [0, 0]

@@ -107,6 +107,7 @@ class Shelf:
             "last_error": None,
             "auth": "token",
             "confined": None,
+            "user": None,
             "folder": None,
             "deployed_at": None,
             "outdated_secrets": None,

@@ -25,6 +25,7 @@ def status_of(project: str, live: Live) -> Status:
         "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
         "auth": ("token" if active.token_hash else "none") if active else None,
         "confined": None,
+        "user": None,
         "folder": None,
         "deployed_at": active.made_at if active else None,
         "outdated_secrets": None,

@@ -20,11 +20,11 @@ class Job:
 
     `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
-    mounts. `tools` are those of an earlier contract of the
-    server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
-    With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
-    the calls that are being answered. `origin` are fields of each record where output is stored as it is, None where a
-    supervisor completes it.
+    mounts. It runs as `user` with the home folder `home`, both None for the platform's own. `tools` are those of an
+    earlier contract of the server, None to warm up. `token_hash` is the hash of the bearer token that callers need,
+    None to serve everyone. With `record` an inspection also records the answers that are the same for every client.
+    `calls` is the file with the calls that are being answered. `origin` are fields of each record where output is
+    stored as it is, None where a supervisor completes it.
     """
 
     mode: str
@@ -42,6 +42,8 @@ class Job:
     writable: tuple[Path, ...]
     protected: tuple[Path, ...]
     by_landlock: bool
+    user: int | None
+    home: Path | None
     tools: Sequence[Mapping[str, Any]] | None
     token_hash: str | None
     record: bool
@@ -70,6 +72,8 @@ class Job:
             writable=tuple(map(Path, room.get("writable", ()))),
             protected=tuple(map(Path, room.get("protected", ()))),
             by_landlock=landlock is not None,
+            user=message.get("user"),
+            home=Path(message["home"]) if message.get("home") else None,
             tools=message.get("tools"),
             token_hash=message.get("token_hash"),
             record=message.get("record", False),
