@@ -100,7 +100,8 @@ def _process() -> Process:
         command=(f"/{COMMAND}",),
         folder=f"/{WORK}",
         # The state is in a folder of the volume, since that one's owner and mode are not for the platform to choose.
-        variables={"HOME": f"/{WORK}", "HOMEPORT_HOME": f"/{STATE}"},
+        # `container` is what programs look for (https://systemd.io/CONTAINER_INTERFACE/).
+        variables={"HOME": f"/{WORK}", "HOMEPORT_HOME": f"/{STATE}", "container": "oci"},
         health=(f"/{ROOT}/bin/python", "-I", "-S", "-c", HEALTH),
         start_timeout_s=START_TIMEOUT_S,
         arguments=("platform", "start", "--foreground"),
