@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from .. import __version__
+from ..api.platform import Isolate
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
@@ -21,7 +22,7 @@ from .platform_image import platform_image_command
 from .token import keep_project_token
 
 if TYPE_CHECKING:
-    from ..api.platform import Isolate, PlatformState
+    from ..api.platform import PlatformState
 
 
 @click.group("platform")
@@ -34,9 +35,9 @@ def platform_command() -> None:
 @click.option("--no-domain", is_flag=True, help="Serve on this machine alone again.")
 @click.option(
     "--isolate",
-    type=click.Choice(["namespaces", "users"]),
-    help="Run each server as the platform's own user, or as a user of its own, which takes root. With a domain root's "
-    "servers have users of their own unless this says something else.",
+    type=click.Choice(get_args(Isolate)),
+    help="Run each server as the platform's own user, as a user of its own, which takes root, or, from its next deploy "
+    "on, in a container. With a domain root's servers have users of their own unless this says something else.",
 )
 @click.option("--foreground", is_flag=True, help="Run in this process until it is stopped, as services do.")
 @json_option
@@ -90,6 +91,8 @@ def _started(platform: PlatformState) -> str:
         )
     if platform["isolate"] == "users":
         lines.append("each server runs as a user of its own")
+    if platform["isolate"] == "container":
+        lines.append("each server runs in a container, from its next deploy on")
     return "\n".join(lines)
 
 

@@ -39,10 +39,13 @@ Answer = TypeVar("Answer")
 
 
 class InContainer(BaseModel):
-    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its `image` in the engine, the engine's network that it is in, and how many
+    processors it has at most.
+    """
 
     image: str
     network: Literal["bridge", "none"]
+    cpus: float | None = Field(default=None, gt=0)
 
 
 class Deploy(BaseModel):

@@ -24,7 +24,7 @@ class Isolation:
     @property
     def chosen(self) -> Isolate | None:
         match self._stores.settings.get(SETTING):
-            case "namespaces" | "users" as chosen:
+            case "namespaces" | "users" | "container" as chosen:
                 return chosen
         return None
 

@@ -49,6 +49,7 @@ class Overview:
             "bundle": release.bundle if release else None,
             "state": service.state,
             "target": "container" if release and release.container else "local",
+            "image": release.container.image if release and release.container else None,
             **self._edge.urls(row.name, row.port),
             "workers": service.workers,
             "processes": service.processes,

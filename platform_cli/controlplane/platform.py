@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from ..api.platform import Isolate
@@ -9,12 +10,14 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .stores import open_stores
@@ -31,10 +34,20 @@ class Platform:
         self.isolation = Isolation(self.stores, self.edge)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
+        engine = self._supervisor.engine
+        self.containers = ContainerBuilds(home, self.stores.store, self.isolation, engine)
+        images = ReleaseImages(self.stores, engine)
         self.releases = Releases(
-            self.stores, self._supervisor, self.edge, self.isolation, self.publishing, self.overview
+            self.stores,
+            self._supervisor,
+            self.edge,
+            self.isolation,
+            self.publishing,
+            self.overview,
+            self.containers,
+            images,
         )
-        self.garbage = Garbage(self.stores, self.releases.lock)
+        self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
 
     async def close(self) -> None:
@@ -73,8 +86,11 @@ class Platform:
         """Changes how servers are kept apart, those that run now included; one that does not start then runs on as it
         did.
 
-        Raises InputError if the machine does not allow it.
+        Servers get containers with their next deploy. Raises InputError if the machine does not allow it, and
+        PlatformError for containers without an engine.
         """
+        if how == "container":
+            await asyncio.to_thread(self._supervisor.engine.check)
         self.isolation.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):

@@ -275,9 +275,9 @@ class PlatformClient:
         return answer
 
     def deploy(
-        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, str] | None = None
+        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, object] | None = None
     ) -> DeployedStatus:
-        """Deploys a bundle: with `container`, the image and network of one, into that."""
+        """Deploys a bundle: with `container`, what the API has of one, into that."""
         said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
         body = {"bundle": bundle, "folder": place, "container": container, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)

@@ -33,10 +33,14 @@ USER = "server"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Describes the container of a release: its image in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its image in the engine, and the engine's network that it is in.
+
+    Its processes together run on `cpus` processors at most, None for all.
+    """
 
     image: str
     network: str
+    cpus: float | None = None
 
 
 def base_environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Docker Compose and Caddy for tests of infra/container: the former from Debian 13, as Debian 12's is too old."""
+"""Fetches Docker Compose from Debian 13, as Debian 12's is too old, and makes an image of Caddy, for tests of infra."""
 
 from __future__ import annotations
 
