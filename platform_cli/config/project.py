@@ -135,13 +135,14 @@ class ContainerSettings:
     """Holds the settings of a container image.
 
     `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
-    its processor, None for this machine's. In a container of the platform's the server reaches `network`, in others
-    what they give it.
+    its processor, None for this machine's. In a container of the platform's the server reaches `network` and has `cpus`
+    processors at most, None for all; in others it has what they give it.
     """
 
     base: Reference | None = None
     architecture: Architecture | None = None
     network: Literal["bridge", "none"] = "bridge"
+    cpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

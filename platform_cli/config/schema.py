@@ -67,6 +67,15 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
     return read
 
 
+def processors(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"must be a number of processors from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
 def project_name(value: object) -> str:
     if not isinstance(value, str) or not names.is_name(value):
         proposal = isinstance(value, str) and names.suggestion(value)
@@ -325,6 +334,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
         "network": Key(one_of("bridge", "none"), "What it reaches: the network, or nothing.", '"bridge"'),
+        "cpus": Key(processors(0.05, 256), "Processors at most, also a part of one. Without it: all.", "0.5"),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),

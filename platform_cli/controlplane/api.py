@@ -16,7 +16,7 @@ from .. import __version__
 from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
-from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
+from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..api.version import API_VERSION
@@ -43,10 +43,13 @@ Answer = TypeVar("Answer")
 
 
 class InContainer(BaseModel):
-    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its `image` in the engine, the engine's network that it is in, and how many
+    processors it has at most.
+    """
 
     image: str
     network: Literal["bridge", "none"]
+    cpus: float | None = Field(default=None, gt=0)
 
 
 class Deploy(BaseModel):
@@ -66,6 +69,10 @@ class Deploy(BaseModel):
 
 class Clean(BaseModel):
     dry_run: bool
+
+
+class HowIsolated(BaseModel):
+    isolate: Isolate
 
 
 class Inspect(BaseModel):
@@ -105,8 +112,14 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
+            "isolate": platform.isolation.current,
             **platform.publishing.describe(),
         }
+
+    @app.put("/v1/platform/isolation")
+    async def isolate(body: HowIsolated) -> Isolated:
+        await platform.isolate(body.isolate)
+        return {"isolate": platform.isolation.current}
 
     @app.post("/v1/platform/clean")
     async def clean(body: Clean) -> list[WastePiece]:

@@ -23,10 +23,13 @@ from ..origin import Origin
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
+from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
+from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .removal import Removal
 from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
@@ -43,16 +46,22 @@ class Releases:
         stores: Stores,
         supervisor: Supervisor,
         edge: Edge,
+        isolation: Isolation,
         publishing: Publishing,
         overview: Overview,
+        containers: ContainerBuilds,
+        images: ReleaseImages,
         sign_in: SignIn,
     ) -> None:
         self._stores = stores
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
+        self._isolation = isolation
         self._publishing = publishing
         self._overview = overview
+        self._containers = containers
+        self._images = images
         self._sign_in = sign_in
         self._removal = Removal(stores, sign_in.server.forget)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -84,7 +93,7 @@ class Releases:
         with the server's own reason.
         """
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
-        release = replace(release, path=path or release.path)
+        release = self._isolation.inspected(replace(release, path=path or release.path), project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -100,16 +109,16 @@ class Releases:
         """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
         left alone.
 
-        It runs in `container`. Without one it runs as a process, unless the project runs in containers: then it raises
-        InputError, since nobody has made an image. The returned status has a `token` if the project got one, which is
-        shown only now.
+        It runs in `container`, or in the one that was made with the bundle, else as a process. The returned status has
+        a `token` if the project got one, which is shown only now. Raises InputError if it should run in a container,
+        and nobody has made one.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
-            container = container or _kept_container(active, bundle)
+            container = container or self._containers.container_of(bundle, active)
             mode = self._callers(release)
             known = self._stores.access.is_settled(project, mode)
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
@@ -232,10 +241,13 @@ class Releases:
             )
         async with self.lock(project):
             self._store.project(project)
+            images = self._images.of(project)
             await self._supervisor.remove(project)
             self._removal.bury(project)
             self._removal.forget(project)
             await asyncio.to_thread(self._removal.remove_files, project)
+            if unused := images - self._images.used():
+                await asyncio.to_thread(self._images.drop, unused)
             await self._publishing.publish()
 
     async def refresh(self, project: str) -> None:
@@ -316,7 +328,7 @@ class Releases:
             # In a container there is nothing to hide.
             runnable = replace(runnable, hidden=(), by_landlock=False)
         return replace(
-            runnable,
+            self._isolation.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,
@@ -350,18 +362,3 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
-
-
-def _kept_container(active: ReleaseRow | None, bundle: str) -> Container | None:
-    """Returns the container that a release of `bundle` runs in if nobody names one.
-
-    Raises InputError for another bundle of a project that runs in containers: it would leave them unasked.
-    """
-    if active is None or active.container is None:
-        return None
-    if active.bundle != bundle:
-        raise InputError(
-            f"{active.project} runs in containers, whose images are made where it is deployed",
-            hint="--target container, on the platform's machine; to run it without, deploy it under another name",
-        )
-    return active.container

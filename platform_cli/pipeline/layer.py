@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import LayerError
+from ..own_code import open_to_all
 from ..temporary import is_abandoned, locked_folder
 from .model import Interpreter, Layer, Lock
 from .node import install_packages
@@ -46,6 +47,7 @@ def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Lay
                 _install_again(lock, interpreter, folder, changed)
             if lock.packages:
                 install_packages(lock.packages, folder)
+            open_to_all(folder)
             _name(folder, final)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -86,7 +86,7 @@ class Crew:
         Raises the worker's own reason, as InspectError or ReleaseError, if it does not start.
         """
         # A process in a container cannot open the file.
-        calls = None if release.container else keep_open_calls(self._calls_folder)
+        calls = None if release.container else keep_open_calls(self._calls_folder, release.user)
         worker = await start_worker(
             self._launcher,
             release,

@@ -31,7 +31,8 @@ class Supervisor:
         self._store = store
         self._audit_head = audit_head
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
-        self._containers = Containers(home, Engine())
+        self.engine = Engine()
+        self._containers = Containers(home, self.engine)
         self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
         self._bytecode = Bytecode()
@@ -64,7 +65,7 @@ class Supervisor:
         await service.close()
         self._keep_needed()
         if service.release is not None and service.release.container is not None:
-            await self._containers.forget(project)
+            await self._containers.settled()
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))

@@ -23,6 +23,7 @@ from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
 from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
+from .ownership import own
 from .release import RunnableRelease
 from .room import shown, worker_room
 from .worker_output import LineSink, WorkerOutput
@@ -309,6 +310,7 @@ async def start_worker(
     calls under [limits] in the file `windows`.
     """
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
+    await own(room.writable, release.user)
     files = {"calls": calls.path if calls is not None else None, "windows": windows}
     job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
     with contextlib.ExitStack() as opened:
