@@ -17,13 +17,14 @@ STAGED = {
     "scaling": "scaling",
     "auth": "auth",
     "domains": "domains",
-    "deployment": "deployment.lambda",
+    "deployment": "deployment.lambda, deployment.kubernetes",
 }
 
 
 def may_have(table: str, keys: object) -> bool:
     """Tells whether a stage may have a table with these `keys`."""
-    return table in STAGED and (table != "deployment" or (isinstance(keys, dict) and {*keys} <= {"lambda"}))
+    targets = {"lambda", "kubernetes"}
+    return table in STAGED and (table != "deployment" or (isinstance(keys, dict) and {*keys} <= targets))
 
 
 def in_stage(project: Project, name: str) -> Project:
@@ -54,6 +55,7 @@ def with_tables(project: Project, stage: str) -> Project:
     """
     tables = project.stages.get(stage, Stage({})).tables
     domains, scaling = tables.get("domains", {}), tables.get("scaling", {})
+    deployment = tables.get("deployment", {})
     return replace(
         project,
         stage=stage,
@@ -62,5 +64,6 @@ def with_tables(project: Project, stage: str) -> Project:
         auth=tables.get("auth", {}).get("mode", project.auth),
         domains=domains.get("names", ()),
         origins=domains.get("origins", project.origins),
-        on_lambda=replace(project.on_lambda, **tables.get("deployment", {}).get("lambda", {})),
+        on_lambda=replace(project.on_lambda, **deployment.get("lambda", {})),
+        on_kubernetes=replace(project.on_kubernetes, **deployment.get("kubernetes", {})),
     )
