@@ -12,9 +12,8 @@ import ssl
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import httpx
@@ -63,7 +62,7 @@ RESOURCES = {
 class _Sent:
     """Is what a request has beside its path: a query, and a body of the media type application/`kind`."""
 
-    query: Mapping[str, str] = MappingProxyType({})
+    query: Mapping[str, str] = field(default_factory=dict)
     content: Object | None = None
     kind: str = "json"
 

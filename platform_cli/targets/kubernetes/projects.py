@@ -174,7 +174,8 @@ class KubernetesProjects:
         return {"project": project, "name": name, "in_use": f"v{live.active.number}" if used and live.active else None}
 
     def removal(self, project: str) -> Removal:
-        return self._found(project).removal(read_live(self.cluster, project))
+        found = self._found(project)
+        return found.removal(read_live(self.cluster, project) if found.has_deployment else Live(None, ()))
 
     def destroy(self, project: str) -> None:
         remove_all(self.cluster, project, self._found(project))

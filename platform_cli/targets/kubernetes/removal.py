@@ -28,8 +28,12 @@ class Found:
     ours: tuple[tuple[str, Object], ...]
     foreign: tuple[str, ...]
 
+    @property
+    def has_deployment(self) -> bool:
+        return any(kind == "Deployment" for kind, _ in self.ours)
+
     def removal(self, live: Live) -> Removal:
-        releases = f" with {len(live.releases)} releases" if live.releases else ""
+        releases = f" with its {len(live.releases)} releases" if len(live.releases) > 1 else ""
         gone = [
             f"{kind} {each['metadata']['name']}" + (releases if kind == "Deployment" else "")
             for kind, each in self.ours

@@ -24,7 +24,7 @@ class Job:
     server, None to warm up. `token_hash` is the hash of the bearer token that callers need, None to serve everyone.
     With `record` an inspection also records the answers that are the same for every client. `calls` is the file with
     the calls that are being answered. `origin` are fields of each record where output is stored as it is, None where a
-    supervisor completes it.
+    supervisor completes it. `relay_key` is a secret of all replicas of an image, None where a supervisor relays.
     """
 
     mode: str
@@ -47,6 +47,7 @@ class Job:
     record: bool
     calls: Path | None
     origin: Mapping[str, str] | None
+    relay_key: bytes | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -75,4 +76,5 @@ class Job:
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
             origin=message.get("origin"),
+            relay_key=relay_key.encode() if (relay_key := message.get("relay_key")) else None,
         )

@@ -43,6 +43,7 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "idle_s": math.inf,
         "alone": True,
         "token_hash": settings.token_hash,
+        "relay_key": settings.relay_key,
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 
