@@ -79,6 +79,10 @@ class Cluster:
         self.namespace = connection.namespace
         self._opened: httpx.Client | None = None
 
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
     def get(self, kind: str, name: str) -> Object | None:
         answer = self._asked_for("GET", self._path(kind, name), f"{kind} {name}")
         return answer.json() if answer is not None else None

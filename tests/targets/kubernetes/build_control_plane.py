@@ -1,6 +1,6 @@
-"""Builds the control plane of Kubernetes 1.20.2 from Debian 12's source package, once: about eight minutes of a processor.
+"""Builds the control plane of Kubernetes 1.20.2 from Debian 12's source package, once: eight minutes of a processor.
 
-Debian's binary package has kubectl alone, and no registry of packages has a control plane that starts without a cluster.
+Debian's binary package has kubectl alone, and no registry of packages has a control plane that runs by itself.
 """
 
 from __future__ import annotations

@@ -270,7 +270,9 @@ def stand_in() -> Iterator[StandIn]:
 
 def logged(*messages: str, level: str = "error") -> str:
     """Returns a log with records of the runtime's, as a cluster gives it with times."""
-    at = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime(at))
-    records = ({"time": at, "level": level, "message": message, "release": "v1"} for message in messages)
-    return "".join(f"{stamp} {json.dumps(record)}\n" for record in records)
+    start = int(time.time())
+    lines = []
+    for at, message in enumerate(messages, start):
+        record = {"time": at, "level": level, "message": message, "release": "v1"}
+        lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000000Z', time.gmtime(at))} {json.dumps(record)}\n")
+    return "".join(lines)

@@ -115,7 +115,9 @@ def test_a_deploy_makes_what_the_project_needs_and_another_changes_nothing(site:
     container = site.deployment()["spec"]["template"]["spec"]["containers"][0]
     with Repository(parse_reference(container["image"])) as repository:
         assert repository.manifest(container["image"].partition("@")[2]), "it was pushed, and is named by its digest"
-    assert not site.deploy()["changed"]
+    before = dict(site.deployment()["spec"]["template"]["metadata"]["annotations"])
+    again = site.deploy()
+    assert not again["changed"], (before, site.deployment()["spec"]["template"]["metadata"]["annotations"])
     status = site.run("status", "notes")
     assert (status["release"], status["state"], status["workers"]) == ("v1", "serving", 2)
     assert [each["project"] for each in site.run("list")["projects"]] == ["notes"]
