@@ -11,20 +11,14 @@ from ..errors import ConfigError, InputError
 from .names import check_name
 from .project import Project, Stage
 
-# The tables that a stage may have, by key, and how people write them.
-STAGED = {
-    "environment": "environment",
-    "scaling": "scaling",
-    "auth": "auth",
-    "domains": "domains",
-    "deployment": "deployment.lambda, deployment.kubernetes",
-}
+# The tables that a stage may have.
+STAGED = ("environment", "scaling", "auth", "domains", "deployment.lambda", "deployment.kubernetes")
 
 
 def may_have(table: str, keys: object) -> bool:
     """Tells whether a stage may have a table with these `keys`."""
-    targets = {"lambda", "kubernetes"}
-    return table in STAGED and (table != "deployment" or (isinstance(keys, dict) and {*keys} <= targets))
+    within = isinstance(keys, dict) and keys and all(f"{table}.{key}" in STAGED for key in keys)
+    return table in STAGED or bool(within)
 
 
 def in_stage(project: Project, name: str) -> Project:

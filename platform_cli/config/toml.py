@@ -133,7 +133,7 @@ class _File:
             raise self.error((_STAGES, name), f'"stages.{name}" must be a table')
         for table, keys in content.items():
             if not may_have(table, keys):
-                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED.values())}."
+                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED)}."
                 raise self.error((_STAGES, name, table), f'a stage has no table "{table}"', hint=hint)
         inner = self.within(_STAGES, name)
         return Stage({table: inner.table(table, keys) for table, keys in content.items()})
