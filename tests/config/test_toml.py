@@ -160,7 +160,10 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         # Lambda's own default is 3: nothing would be left to end an answer in.
         ("[deployment.lambda]\ntimeout_s = 3", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
         ("\n[deployment.container]\nbase = 'Python'", ':3: "deployment.container.base" must be an image, such as'),
-        ("[deployment.kubernetes]\nimage = 'a.b/c:1'", ':2: "deployment.kubernetes.image" must be an image without tag'),
+        (
+            "[deployment.kubernetes]\nimage = 'a.b/c:1'",
+            ':2: "deployment.kubernetes.image" must be an image without tag',
+        ),
         ("[deployment.kubernetes]\nnamespace = 'A'", ':2: "deployment.kubernetes.namespace" must be a DNS label'),
         ("[deployment.container]\narchitecture = 'arm'", ':2: "deployment.container.architecture" must be "arm64" or'),
         ("[deployment]\nargs = 1", ':2: "deployment.args" must be'),

@@ -125,7 +125,7 @@ def _in_cluster(namespace: str | None) -> Connection:
 
 
 class _Files:
-    """Are the kubeconfig files in their order: of each name, and of the current context, the first file's wins."""
+    """Holds the kubeconfig files in their order: of each name, and of the current context, the first file's wins."""
 
     def __init__(self, files: Iterable[tuple[Path, Mapping[str, Any]]]) -> None:
         self._files = list(files)

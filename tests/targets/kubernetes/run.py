@@ -174,7 +174,7 @@ def wait_for_answers(running: Load) -> None:
 
 
 def rollouts(site: Site, cluster: ControlPlane) -> str:
-    """Every kind of client goes on while releases follow each other."""
+    """Runs every kind of client while releases follow each other."""
     project = site.project("notes")
     assert site.deploy(project)["release"] == "v1"
     status = site.run("status", "notes")
@@ -233,7 +233,7 @@ def quota(site: Site, cluster: ControlPlane) -> str:
 
 
 def locked_registry(site: Site, cluster: ControlPlane) -> str:
-    """We may push there, and the nodes need a login to pull."""
+    """Deploys from a registry that the nodes cannot pull from, and then with the login for it."""
     with registry(site.folder / "locked", login=True) as locked:
         login = {"auths": {locked.address: {"username": USER, "password": PASSWORD}}}
         (site.folder / "config.json").write_text(json.dumps(login))
@@ -255,7 +255,7 @@ def locked_registry(site: Site, cluster: ControlPlane) -> str:
 
 
 def sessions(site: Site, cluster: ControlPlane) -> str:
-    """Without a volume there is one pod; with one that all pods mount, each continues every session."""
+    """Runs a server with sessions in one pod, and then in two that share a volume, each of which continues them."""
     project = site.project("kept", sessions=True)
     site.deploy(project)
     assert site.run("status", "kept")["workers"] == 1
@@ -286,7 +286,7 @@ def _make_volume(site: Site, cluster: ControlPlane) -> None:
 
 
 def removal(site: Site, cluster: ControlPlane) -> str:
-    """Nothing of a project is left, and nothing else is gone."""
+    """Destroys the projects, and looks whether anything of them is left."""
     gone = [line for name in ("notes", "kept") for line in site.run("destroy", name, "--yes")["removed"]]
     left = []
     for kind in ("pods", "services", "secrets", "apis/apps/v1/replicasets", "apis/apps/v1/deployments"):

@@ -1,4 +1,4 @@
-"""A stand-in for a cluster: an HTTP server that speaks the API's few calls, and answers to a Deployment as told.
+"""Stands in for a cluster: an HTTP server that speaks the API's few calls, and answers to a Deployment as told.
 
 It stores what it is sent as the real API server does as far as homeport looks (uid, resourceVersion, generation,
 managedFields), and a Deployment has its ReplicaSets and pods at once, in the state that `outcome` says. The real
