@@ -146,6 +146,23 @@ class ContainerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """Holds the settings of a project on a Kubernetes cluster.
+
+    `image` is the repository of its images, None if none was named. `namespace` and `context` are None for those of the
+    kubeconfig. There are `replicas` pods, None for as many as scaling says. `claim` is the PersistentVolumeClaim that
+    all pods mount, `pull_secret` the Secret with which nodes pull the image.
+    """
+
+    image: Reference | None = None
+    namespace: str | None = None
+    context: str | None = None
+    replicas: int | None = None
+    claim: str | None = None
+    pull_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Holds the tables of `[stages.NAME]` as the schema reads them: they change how a project runs, never what runs."""
 
@@ -206,6 +223,7 @@ class Project:
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     in_container: ContainerSettings = ContainerSettings()
+    on_kubernetes: KubernetesSettings = KubernetesSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

@@ -19,6 +19,7 @@ from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
+from .replicas import replica_relay
 from .whereabouts import tell_where_when_asked
 
 # The seconds that open requests have to end once the worker drains.
@@ -41,8 +42,11 @@ KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float) -> None:
+    def __init__(
+        self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
+    ) -> None:
         self._app = app
+        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -50,7 +54,7 @@ class HTTPServer:
         self._stopped = False
         self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
-            app,
+            self._replicas or app,
             http="h11",
             lifespan="off",
             log_config=None,
@@ -79,7 +83,8 @@ class HTTPServer:
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
         # At once, since a client's next step may be to refresh its token.
         self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        self._app.guard.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,

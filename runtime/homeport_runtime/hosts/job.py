@@ -27,7 +27,7 @@ class Job:
     are being answered, `windows` the one in which calls are counted under [limits], and `reads` are the tools that only
     read. `origin` are fields of each record where output is stored as it is, None where a supervisor completes it.
     `audit` says what the audit log keeps of a call's `arguments`, and which names it hides (`redact`), None without
-    such a log.
+    such a log. `relay_key` is a secret of all replicas of an image, None where a supervisor relays.
     """
 
     mode: str
@@ -55,6 +55,7 @@ class Job:
     reads: tuple[str, ...]
     origin: Mapping[str, str] | None
     audit: Mapping[str, Any] | None
+    relay_key: bytes | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -88,4 +89,5 @@ class Job:
             reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
             audit=message.get("audit"),
+            relay_key=relay_key.encode() if (relay_key := message.get("relay_key")) else None,
         )

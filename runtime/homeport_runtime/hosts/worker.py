@@ -270,7 +270,7 @@ class Worker:
             server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
-        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
+        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)
         self._channel.send(event="ready")
         await http.run(self._channel)
 
