@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
+from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from .access import Access
@@ -16,6 +17,7 @@ from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
 from .store import ReleaseRow, Store
 from .tokens import Tokens
+from .users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Stores:
     client_tokens: ClientTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
+    audit_heads: Heads
+    users: Users
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -37,7 +41,7 @@ class Stores:
 
     def callers(self, project: str) -> Callers | None:
         """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
-        own = self.access.token_hash(project)
+        own = self.access.mode(project).token_hash
         return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
 
     def close(self) -> None:
@@ -49,4 +53,8 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), ClientTokens(db), links, deployments)
+    access, clients = Access(db), ClientTokens(db)
+    settings = Settings(db)
+    users = Users(db, settings, home.root)
+    heads = Heads(db)
+    return Stores(home, store, secrets, settings, Tokens(db), access, clients, links, deployments, heads, users)

@@ -24,6 +24,8 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     """
     alone = release.max_workers == 1 and release.min_workers <= 1
     serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    if (audit := release.audited) is not None:
+        serving["audit"] = {"arguments": audit.arguments, "redact": list(audit.redact)}
     return {**_job(release, workdir), **serving, **_callers(release.access), "reads": reading_tools(release.tools)}
 
 
@@ -63,5 +65,7 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
 def told(room: Room) -> dict[str, Any]:
     """Returns the part of a job that says what the worker sees."""
     named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
-    texts = {name: [str(folder) for folder in folders] for name, folders in named.items()}
-    return {"landlock": texts} if room.by_landlock else texts
+    texts: dict[str, Any] = {name: [str(folder) for folder in folders] for name, folders in named.items()}
+    if room.by_landlock:
+        return {"landlock": texts}
+    return {**texts, "user": room.user, "home": str(room.home) if room.home is not None else None}

@@ -21,8 +21,9 @@ from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped, Used
+from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
+from .ownership import own
 from .release import RunnableRelease
 from .room import shown, worker_room
 from .worker_output import LineSink, WorkerOutput
@@ -78,6 +79,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
+        self.on_refused: Callable[[str], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -133,6 +135,8 @@ class Worker:
                 self.on_load(self)
             case Used():
                 self.on_used(message.tokens)
+            case Refused():
+                self.on_refused(message.grant)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
@@ -235,6 +239,11 @@ class Worker:
         self.tell(do="access", access=access.to_data())
         return True
 
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells the worker whether calls can be written into the audit log, without which it refuses them."""
+        if self.release.hears_audit:
+            self.tell(do="audit", has_room=has_room)
+
     def share(self, workers: int) -> None:
         """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""
         self.tell(do="share", workers=workers)
@@ -301,6 +310,7 @@ async def start_worker(
     calls under [limits] in the file `windows`.
     """
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
+    await own(room.writable, release.user)
     files = {"calls": calls.path if calls is not None else None, "windows": windows}
     job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
     with contextlib.ExitStack() as opened:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..asgi import ASGIApp, Headers, Receive, Scope, Send, header
@@ -85,9 +85,17 @@ class ClientTokens:
         return used
 
 
-def authenticator(access: Access | None) -> Authenticator | None:
-    """Returns what verifies the callers that `access` lets in, None if everyone may call."""
-    return ClientTokens(access.tokens) if access is not None else None
+def authenticator(access: Access | None, refused: Callable[[str], None] = lambda _grant: None) -> Authenticator | None:
+    """Returns what verifies the callers that `access` lets in, None if everyone may call.
+
+    `refused` hears of each caller that has signed in and lacked a scope, by its grant.
+    """
+    if access is None or access.oauth is None:
+        return ClientTokens(access.tokens) if access is not None else None
+    # Imported late, since most deployments do not need it.
+    from .sign_in import SignIn
+
+    return SignIn(access.oauth, ClientTokens(access.tokens), refused)
 
 
 def scopes_of(caller: Caller, needed: Sequence[str]) -> str:

@@ -68,7 +68,7 @@ class Scopes:
 
     def __init__(self, rules: Mapping[str, tuple[str, ...] | None], implies: Mapping[str, tuple[str, ...]]) -> None:
         self._rules = dict(rules)
-        self._implies = dict(implies)
+        self.implies = dict(implies)
         patterns = [name for name in rules if name.startswith((RESOURCE, PROMPT))]
         self._patterns = [(_compiled(name), name) for name in sorted(patterns, key=len, reverse=True)]
         self._told_apart = any(name.startswith(RESOURCE) for name in patterns)
@@ -86,7 +86,7 @@ class Scopes:
     def known(self) -> list[str]:
         """Returns every scope that is named, sorted."""
         named = {scope for needed in self._rules.values() for scope in needed or ()}
-        return sorted(named.union(self._implies, *self._implies.values()))
+        return sorted(named.union(self.implies, *self.implies.values()))
 
     @property
     def forbidden(self) -> frozenset[str]:
@@ -121,7 +121,7 @@ class Scopes:
         if found is None:
             reached, ahead = set(granted), list(granted)
             while ahead:
-                new = [scope for scope in self._implies.get(ahead.pop(), ()) if scope not in reached]
+                new = [scope for scope in self.implies.get(ahead.pop(), ()) if scope not in reached]
                 reached.update(new)
                 ahead += new
             # As many as there are tokens with different scopes.

@@ -21,6 +21,7 @@ from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
 from .last_words import last_answer
+from .replicas import replica_relay
 from .whereabouts import tell_where_when_asked
 
 # The seconds that open requests have to end once the worker drains.
@@ -45,8 +46,11 @@ KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float) -> None:
+    def __init__(
+        self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
+    ) -> None:
         self._app = app
+        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -54,7 +58,7 @@ class HTTPServer:
         self._stopped = False
         self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
-            app,
+            self._replicas or app,
             http="h11",
             lifespan="off",
             log_config=None,
@@ -81,13 +85,17 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        # At once, since a client's next step may be to refresh its token.
+        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        self._app.guard.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
             "access": self._admit,
+            "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
@@ -160,13 +168,17 @@ class HTTPServer:
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
         """Relays messages for streams that are still open here while the worker drains, and hears who may call."""
         while (order := await orders.get()) is not None:
-            if order["do"] in ("relay", "relayed", "access"):
+            if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
 
     def _admit(self, order: dict[str, Any]) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
             self._app.guard.admit(access)
+
+    def _note_audit(self, order: dict[str, Any]) -> None:
+        if self._app.guard.audit is not None:
+            self._app.guard.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)

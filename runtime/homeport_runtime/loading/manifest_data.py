@@ -42,6 +42,17 @@ class ScalingData(TypedDict):
     auto: bool
 
 
+class AuditData(TypedDict):
+    """Says what the audit log keeps of a call's `arguments` (`redacted`, `full`, `hash`, `none`), which names are
+    redacted beside the usual ones, for how many days, and whether it is `required` for a call.
+    """
+
+    arguments: str
+    redact: Sequence[str]
+    keep_days: int
+    required: bool
+
+
 class InterpreterData(TypedDict):
     """Describes the Python that the packages are for: its executable and its version (`3.11.7`)."""
 
@@ -124,6 +135,7 @@ class DraftData(TypedDict):
     `environment` are the server's variables, which refer to secrets and do not have their values. `lock`, `layer` and
     `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
     the folders from which its packages are imported. `preload` are the modules that its source imports.
+    `auth` says who may call, and `users` the scopes that users may get, None if nobody has said so.
     """
 
     format: int
@@ -141,8 +153,10 @@ class DraftData(TypedDict):
     origins: list[str]
     stop_first: bool
     auth: str | None
+    users: dict[str, list[str]] | None
     scopes: ScopesData | None
     limits: LimitsData | None
+    audit: AuditData | None
     interpreter: InterpreterData
     lock: str
     layer: str

@@ -104,7 +104,7 @@ class LambdaServer:
             self._manifest,
             self._folders,
             self._access.names,
-            StateKey(table, self._access.shown_token if self._access.access else None) if table else None,
+            StateKey(table, self._access.state_secret) if table else None,
             self._access.access,
             self._judge(),
             # A connection that is held open for notifications would be billed by the second.
