@@ -421,10 +421,11 @@ class Guard:
                 await self._app(scope, receive, record.watch_refusal(send))
                 if self._deadlines is not None and call is not None:
                     self._deadlines.begin(call, scope, self._calls)
-            elif self._deadlines is not None and call is not None:
-                await self._deadlines.answer(call, scope, receive, record.watch(send))
             else:
-                await self._app(scope, receive, record.watch(send))
+                if self._deadlines is not None and call is not None:
+                    await self._deadlines.answer(call, scope, receive, record.watch(send))
+                else:
+                    await self._app(scope, receive, record.watch(send))
                 # The answer was not completed, because the client had left.
                 record.finish("abandoned")
         except asyncio.CancelledError:
