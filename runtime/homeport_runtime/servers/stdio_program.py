@@ -117,9 +117,7 @@ class StdioProgram:
             ) from None
         result = answer.get("result")
         if not isinstance(result, dict) or result.get("protocolVersion") not in HANDSHAKE_VERSIONS:
-            problem = answer.get("error", {})
-            told = (problem.get("data") or {}).get("detail") or problem.get("message")
-            reason = told or "it offered no protocol version that homeport knows"
+            reason = _told(answer) or "it offered no protocol version that homeport knows"
             raise ServerError(
                 f"{shown} could not be initialized: {reason}",
                 hint="\n".join(child.said) or "it wrote nothing to its stderr; run it by hand to see what it does",
@@ -253,3 +251,12 @@ class StdioProgram:
         waiting, self._pending = self._pending, {}
         for pending in waiting.values():
             pending.answer(failure(None, "server_ended", f"the program {how} before it answered", retry_ms))
+
+
+def _told(answer: RPC) -> str | None:
+    """Returns what an answer says of a failure, the program's or homeport's own, None if it is no error."""
+    problem = answer.get("error", {})
+    data = problem.get("data")
+    detail = data.get("detail") if isinstance(data, dict) else None
+    text = detail or problem.get("message")
+    return text if isinstance(text, str) else None
