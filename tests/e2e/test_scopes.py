@@ -85,6 +85,7 @@ def ask(url: str, token: str, message: object) -> tuple[int, bytes]:
 
 
 def test_a_token_holds_for_running_workers_at_once_and_so_does_its_end(platform: Platform, url: str) -> None:
+    wait_for(lambda: len(platform.api.status("notes")["processes"]) == 3)
     before = set(platform.api.status("notes")["processes"])
     made = platform.run("token", "create", "notes", "--client", "laptop", "--user", "alice", "--expires", "1h")
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
