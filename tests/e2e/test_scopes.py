@@ -262,3 +262,9 @@ def test_rules_are_checked_before_anything_is_served(
     assert ask(url, reads, remember("x"))[0] == 200
     platform.run("rollback", "notes")
     assert ask(url, reads, remember("x"))[0] == 403
+
+    # Without rules nobody could hold a token to its scopes.
+    (folder / "fastmcp.toml").write_text(CONFIG.partition("[scopes]")[0])
+    platform.run("deploy", str(folder), "--name", "notes")
+    assert ask(url, reads, remember("x"))[0] == 401
+    assert ask(url, token(platform, "all"), remember("x"))[0] == 200
