@@ -31,7 +31,7 @@ from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
 from .access import Access
-from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
+from .auth import OPEN_PATHS, ClientTokens, authenticator, no_authorization, without_authorization
 from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
 from .calls import BatchRecords, CallRecord, Watched
@@ -200,9 +200,25 @@ class Guard:
             detail = self._strangers.origin(origin)
             await self._refuse(scope, send, Refusal(403, "unknown_origin", detail, FORBIDDEN, "Forbidden"))
         elif not is_known and self.authenticator is not None:
-            await self._refuse(scope, send, unauthorized(scope, self.authenticator))
+            request_id = await self._id_for_stream(scope, receive)
+            await self._refuse(scope, send, unauthorized(scope, self.authenticator), request_id)
         else:
             await self._pass(scope, receive, send)
+
+    async def _id_for_stream(self, scope: Scope, receive: Receive) -> object:
+        """Returns the id of a message of HTTP+SSE whose sender is not known, None if it is answered with a status.
+
+        Who can name a session that is open here has opened it, with a token that has ended meanwhile: its call would
+        wait for ever. Clients that have signed in get the status, by which they get another token.
+        """
+        if not isinstance(self.authenticator, ClientTokens) or not self._is_posted(scope):
+            return None
+        if scope["type"] != "http" or not self.has_session(scope["query_string"]):
+            return None
+        try:
+            return id_of(decoded(await read_body(receive)))
+        except (BodyTooLarge, ClientGoneError):
+            return None
 
     def _is_known(self, scope: Scope) -> bool:
         """Tells whether the sender of a request may call, and keeps in its scope who that is."""
