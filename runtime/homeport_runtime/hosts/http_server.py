@@ -177,8 +177,8 @@ class HTTPServer:
             self._app.guard.admit(access)
 
     def _note_audit(self, order: dict[str, Any]) -> None:
-        if self._app.guard.audit is not None:
-            self._app.guard.audit.has_room = order["has_room"]
+        if self._app.guard.passing.audit is not None:
+            self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
