@@ -90,6 +90,8 @@ class Limits:
         if name not in (READ, WRITE):
             calls = f"{rate.calls} call{'' if rate.calls == 1 else 's'} of {name}"
         seconds = math.ceil(wait)
+        # A string of RFC 9651, section 3.3.3: a tool may be called what a header cannot say.
+        policy = name if name.isascii() and name.isprintable() and not set(name) & {'"', "\\"} else "tool"
         return Refusal(
             429,
             "rate_limited",
@@ -100,8 +102,8 @@ class Limits:
             retry_after_ms=math.ceil(wait * 1000),
             # draft-ietf-httpapi-ratelimit-headers-11: the quota and its window, what remains of it, and until when.
             headers=[
-                (b"ratelimit-policy", f'"{name}";q={rate.calls};w={rate.seconds:g}'.encode()),
-                (b"ratelimit", f'"{name}";r=0;t={seconds}'.encode()),
+                (b"ratelimit-policy", f'"{policy}";q={rate.calls};w={rate.seconds:g}'.encode()),
+                (b"ratelimit", f'"{policy}";r=0;t={seconds}'.encode()),
             ],
         )
 
