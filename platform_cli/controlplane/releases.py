@@ -273,7 +273,8 @@ class Releases:
 
     def _callers_of(self, release: RunnableRelease) -> Access | None:
         """Returns who may call, as the workers of `release` are told."""
-        access = self._stores.callers(release.project)
+        callers = self._stores.callers(release.project)
+        access = release.lets_in(callers) if callers is not None else None
         if access is None or not self._stores.access.mode(release.project).signs_in:
             return access
         return replace(access, oauth=self._sign_in.told(release))

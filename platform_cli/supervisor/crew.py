@@ -128,7 +128,7 @@ class Crew:
     def admit(self, access: Access) -> None:
         """Tells every worker who may call from now on, also those that start or finish their last requests."""
         for worker in (*self._starting, *self.running):
-            if worker.release.access != access and worker.admit(access):
+            if worker.admit(access):
                 self._kept.renew_note(worker, leaves=worker in self.retiring)
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -144,6 +144,14 @@ class RunnableRelease:
         if self.user is None:
             return {}
         return {"HOME": str(self.hidden[0] / HOME), "USER": USER, "LOGNAME": USER}
+
+    def lets_in(self, access: Access) -> Access:
+        """Returns the part of `access` that its workers can enforce: without [scopes] no token could be held to its
+        own.
+        """
+        if self.manifest.get("scopes"):
+            return access
+        return replace(access, tokens=tuple(each for each in access.tokens if each.scopes is None))
 
     def start_environment(self) -> dict[str, str]:
         """Returns the variables that a plain process is started with, for C libraries that read them early; everybody

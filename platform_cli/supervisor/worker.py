@@ -232,8 +232,9 @@ class Worker:
             self._channel.send(**order)
 
     def admit(self, access: Access) -> bool:
-        """Tells the worker who may call from now on, and returns whether it understands that."""
-        if not self.release.hears_access:
+        """Tells the worker who may call from now on, and returns whether that was new to it, and understood."""
+        access = self.release.lets_in(access)
+        if access == self.release.access or not self.release.hears_access:
             return False
         self.release = replace(self.release, access=access)
         self.tell(do="access", access=access.to_data())
