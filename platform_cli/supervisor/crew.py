@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from ..errors import HomeportError
+from .container_spec import CALLS, NOBODY
 from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
@@ -14,7 +15,7 @@ from .kept import Adopted, KeptProject, Known
 from .launch import AdoptingLauncher
 from .logbook import LogBook
 from .messages import Relay, Relayed
-from .open_calls import keep_open_calls
+from .open_calls import OpenCalls, keep_open_calls
 from .relay import Relays
 from .release import RunnableRelease
 from .tasks import Tasks
@@ -51,7 +52,7 @@ class Crew:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_lost: Callable[[Worker], None] = _ignore
         self._starting: set[Worker] = set()
-        self._calls_folder = folder / "calls"
+        self._folder = folder
         self._workdir = workdir
         self._state_key = state_key
         self._launcher = launcher
@@ -77,8 +78,7 @@ class Crew:
 
         Raises the worker's own reason, as InspectError or ReleaseError, if it does not start.
         """
-        # A process in a container cannot open the file.
-        calls = None if release.container else keep_open_calls(self._calls_folder, release.user)
+        calls = self._keep_open_calls(release)
         worker = await start_worker(
             self._launcher,
             release,
@@ -105,6 +105,11 @@ class Crew:
                 calls.hide()
         self._attach(worker)
         return worker
+
+    def _keep_open_calls(self, release: RunnableRelease) -> OpenCalls | None:
+        if release.container is not None:
+            return keep_open_calls(self._folder / CALLS / "calls", NOBODY)
+        return keep_open_calls(self._folder / "calls", release.user)
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""

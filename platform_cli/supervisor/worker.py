@@ -15,6 +15,7 @@ from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
+from .container_spec import CALLS_INSIDE
 from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
@@ -275,6 +276,13 @@ def _ignore(_worker: Worker) -> None:
     """Does nothing, until somebody else is to be called."""
 
 
+def _seen(calls: OpenCalls | None, release: RunnableRelease) -> str | None:
+    """Returns where the worker finds the file of its open calls."""
+    if calls is None or release.container is None:
+        return str(calls.path) if calls is not None else None
+    return f"{CALLS_INSIDE}/{calls.path.name}"
+
+
 async def start_worker(
     launcher: Launcher,
     release: RunnableRelease,
@@ -287,7 +295,7 @@ async def start_worker(
     """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     await own(room.writable, release.user)
-    job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
+    job = {**job, **told(room), "calls": _seen(calls, release)}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)

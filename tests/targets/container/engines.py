@@ -48,6 +48,38 @@ def engine(folder: Path) -> Iterator[str]:
         daemon.wait()
 
 
+# What podman needs where it may not raise limits, as in some sandboxes, and where systemd does not run.
+PODMAN = """
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+runtime = "/usr/sbin/runc"
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+"""
+
+
+@contextlib.contextmanager
+def podman(folder: Path) -> Iterator[str]:
+    """Runs podman's service in a network namespace of its own, and yields what DOCKER_HOST has to be."""
+    require(sys.platform == "linux" and os.getuid() == 0, "podman of the tests' own takes root on Linux")
+    require(shutil.which("podman") and shutil.which("runc"), "podman and runc are not installed")
+    path, log, config = folder / "podman.sock", folder / "podman.log", folder / "containers.conf"
+    config.write_text(PODMAN)
+    own = f"ip link set lo up; exec podman --root {folder}/root --runroot {folder}/run system service --time 0"
+    with log.open("wb") as output:
+        command = ["unshare", "--net", "sh", "-c", f"{own} unix://{path}"]
+        environment = {**os.environ, "CONTAINERS_CONF": str(config)}
+        service = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+    try:
+        wait_for(lambda: service.poll() is not None or _listens(path))
+        require(service.poll() is None, f"podman does not run here: {log.read_text()[-500:]}")
+        yield f"unix://{path}"
+    finally:
+        service.terminate()
+        service.wait()
+
+
 def client(address: str) -> Any:
     """Returns Docker's API at that address."""
     from docker import APIClient
@@ -60,15 +92,15 @@ def _listens(path: Path) -> bool:
         return connection.connect_ex(str(path)) == 0
 
 
-def push_base(registry: str, folder: Path, *others: str) -> str:
+def push_base(registry: str, folder: Path, *others: str, name: str = "base") -> str:
     """Pushes an image of this Python, with the libraries that it is linked to, and returns its reference; `others` are
     programs that it has, too.
     """
     files = {**python_files(), **programs(*others)}
     base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin"], files=files)
-    name = f"{registry}/base:latest"
-    push_image(base, parse_reference(name), blobs)
-    return name
+    reference = f"{registry}/{name}:latest"
+    push_image(base, parse_reference(reference), blobs)
+    return reference
 
 
 def python_files() -> dict[str, Entry]:
