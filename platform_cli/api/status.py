@@ -93,7 +93,7 @@ class Status(Addresses):
     workers: int | None
     processes: list[int]
     last_error: str | None
-    auth: Literal["none", "token"] | None
+    auth: Literal["none", "token", "oauth"] | None
     confined: bool | None
     user: int | None
     folder: str | None

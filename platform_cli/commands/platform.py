@@ -58,11 +58,12 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
         keep_project_token(status, open_home())
         # The token is shown at once, since it cannot be read again, whatever happens to Caddy.
         output.note(
-            f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
-            f" now: {status['token']}"
+            f"{status['project']} was open to everyone, and nobody had said that it should be: callers sign in now, or"
+            f" show this token: {status['token']}"
         )
     if closed:
-        output.note('shown once; `[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
+        output.note("shown once; `homeport connect` has a link to sign in by")
+        output.note('`[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
     if client.platform()["domain"] is not None:
         output.note("looking whether Caddy serves the public names ...")
         _open_edge(client)
@@ -174,14 +175,17 @@ def login(url: str, as_json: bool) -> None:
 
 @platform_command.group("token")
 def token_group() -> None:
-    """Tokens with which other machines use this platform: each may do all that deploys and runs projects."""
+    """Platform tokens: other machines use this platform by them, and each may do all that deploys and runs projects.
+
+    Tokens for the programs that call a project are client tokens: `homeport token`.
+    """
 
 
 @token_group.command("create")
 @click.argument("name")
 @json_option
 def create_token(name: str, as_json: bool) -> None:
-    """Make a token called NAME and print it, once: only its hash is kept."""
+    """Make a platform token called NAME and print it, once: only its hash is kept."""
     token = running(local_client(), changes=True).create_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "token": token}, token)
 
@@ -189,10 +193,10 @@ def create_token(name: str, as_json: bool) -> None:
 @token_group.command("list")
 @json_option
 def list_tokens(as_json: bool) -> None:
-    """List the tokens' names, and when they were used."""
+    """List the names of the platform tokens, and when they were used."""
     tokens = running(local_client(), changes=False).tokens()
     rows = [(token["name"], _when(token["created_at"]), _when(token["used_at"])) for token in tokens]
-    text = table(("token", "created", "last used"), rows) if rows else "no tokens yet"
+    text = table(("token", "created", "last used"), rows) if rows else "no platform tokens yet"
     Output(as_json=as_json).result({"ok": True, "tokens": tokens}, text)
 
 
@@ -200,7 +204,7 @@ def list_tokens(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def revoke_token(name: str, as_json: bool) -> None:
-    """End the token NAME: from now on it opens nothing."""
+    """End the platform token NAME: from now on it opens nothing."""
     running(local_client(), changes=True).revoke_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "revoked": True}, f"{name} opens nothing any more")
 

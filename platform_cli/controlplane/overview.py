@@ -54,7 +54,7 @@ class Overview:
             "workers": service.workers,
             "processes": service.processes,
             "last_error": service.last_error or self._edge.error,
-            "auth": "none" if self._stores.access.token_hash(row.name) is None else "token",
+            "auth": self._stores.access.mode(row.name).name,
             "user": service.release.user if service.release else None,
             "confined": bool(service.release.hidden or service.release.container) if service.release else None,
             "folder": row.folder,

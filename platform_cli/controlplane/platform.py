@@ -10,6 +10,8 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .audit_trails import AuditTrails
+from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
@@ -20,6 +22,7 @@ from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
+from .sign_in import SignIn
 from .stores import open_stores
 
 
@@ -29,11 +32,14 @@ class Platform:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
         self.stores = open_stores(home)
-        self._supervisor = Supervisor(home, store)
+        self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
+        self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.isolation = Isolation(self.stores, self.edge)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
+        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self._supervisor.on_refused = lambda project, grant: self.sign_in.server.grants.refused(grant, project)
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, self.isolation, engine)
         images = ReleaseImages(self.stores, engine)
@@ -46,9 +52,12 @@ class Platform:
             self.overview,
             self.containers,
             images,
+            self.sign_in,
         )
+        self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()

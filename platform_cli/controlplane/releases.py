@@ -14,9 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
+from homeport_runtime.guard.access import Access
+
 from ..api.inspection import Inspected
 from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
-from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
+from ..errors import BuildError, HomeportError, InputError, NotFoundError, PlatformError, ReleaseError
 from ..origin import Origin
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import Container, RunnableRelease, read_release
@@ -29,6 +31,7 @@ from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .removal import Removal
+from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
 
@@ -48,6 +51,7 @@ class Releases:
         overview: Overview,
         containers: ContainerBuilds,
         images: ReleaseImages,
+        sign_in: SignIn,
     ) -> None:
         self._stores = stores
         self._store = stores.store
@@ -58,7 +62,8 @@ class Releases:
         self._overview = overview
         self._containers = containers
         self._images = images
-        self._removal = Removal(stores)
+        self._sign_in = sign_in
+        self._removal = Removal(stores, sign_in.server.forget)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:
@@ -74,7 +79,7 @@ class Releases:
             try:
                 if active:
                     await service.resume(self._runnable(active), partial(self._known, row.name))
-            except BuildError as error:
+            except (BuildError, PlatformError) as error:
                 # The other projects serve; deploying this one again repairs it.
                 service.fail(f"v{row.active} cannot serve: {error.message}")
 
@@ -125,7 +130,7 @@ class Releases:
             active = self._store.active_release(project)
             container = container or self._containers.container_of(bundle, active)
             mode = self._callers(release)
-            known = mode != "token" or self._stores.access.token_hash(project) is not None
+            known = self._stores.access.is_settled(project, mode)
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
             if row and active and known and same:
                 service = self._supervisor.services[project]
@@ -135,7 +140,7 @@ class Releases:
                 return self._deployed(project, changed=False)
             if row is None:
                 self._create(project, folder)
-            before = self._stores.access.token_hash(project)
+            before = self._stores.access.mode(project)
             token = self._stores.access.settle(project, mode)
             try:
                 await self.make(project, bundle, pinned, "deploy", origin, container)
@@ -185,14 +190,31 @@ class Releases:
         """
         async with self.lock(project):
             self._store.project(project)
-            if self._stores.access.token_hash(project) is None:
+            if self._stores.access.mode(project).token_hash is None:
                 raise InputError(
                     f"everyone may call {project}: it has no token",
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
             token = self._stores.access.renew(project)
-            await self.refresh(project)
+            await self.admit(project)
             return {**self._overview.status(project), "token": token}
+
+    async def end_sign_ins(self, project: str, user: str) -> int:
+        """Ends the sign-ins of a user at once, and returns how many there were.
+
+        Access tokens are not asked about again, so the project gets another key: what others have is refreshed with it.
+        Raises NotFoundError if the user has not signed in.
+        """
+        async with self.lock(project):
+            self._store.project(project)
+            server = self._sign_in.server
+            if not (ended := server.grants.end_of(project, user)):
+                raise NotFoundError(
+                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
+                )
+            server.keys.replace(project)
+            await self.admit(project)
+            return ended
 
     async def close_to_strangers(self, project: str) -> str | None:
         """Returns the token that callers need from now on, if one was made.
@@ -207,12 +229,15 @@ class Releases:
             return token
 
     def _callers(self, release: RunnableRelease) -> str | None:
-        """Returns `[auth] mode` as configured, else `token` if strangers reach a server that does not authenticate them
-        itself.
+        """Returns `[auth] mode` as configured, else `oauth` if strangers would reach a server that does not
+        authenticate them itself, and `token` if callers have scopes.
         """
-        if release.auth is None and self._edge.domain is not None and not release.guarded:
-            return "token"
-        return release.auth
+        is_open = self._stores.access.mode(release.project).token_hash is None
+        if release.auth is not None or not is_open:
+            return release.auth
+        if self._edge.domain is not None and not release.guarded:
+            return "oauth"
+        return "token" if release.manifest.get("scopes") else None
 
     async def destroy(self, project: str) -> None:
         """Removes the project with its workers, its releases, the files that its server wrote, and its logs.
@@ -245,6 +270,23 @@ class Releases:
             await self._supervisor.activate(project, release)
         else:
             service.release = release
+
+    async def admit(self, project: str) -> None:
+        """Tells the running workers who may call from now on; those of earlier versions are replaced."""
+        service = self._supervisor.services.get(project)
+        if service is None or service.release is None or (access := self._callers_of(service.release)) is None:
+            return
+        if service.release.hears_access:
+            service.admit(replace(service.release, access=access), access)
+        else:
+            await self.refresh(project)
+
+    def _callers_of(self, release: RunnableRelease) -> Access | None:
+        """Returns who may call, as the workers of `release` are told."""
+        access = self._stores.callers(release.project)
+        if access is None or not self._stores.access.mode(release.project).signs_in:
+            return access
+        return replace(access, oauth=self._sign_in.told(release))
 
     async def make(
         self,
@@ -297,7 +339,7 @@ class Releases:
         return replace(
             self._isolation.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
-            token_hash=self._stores.access.token_hash(release.project),
+            access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,
         )
 

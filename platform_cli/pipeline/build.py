@@ -190,5 +190,10 @@ def _bundle(
             draft.fill((project.folder, source.files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         note(f"serves {inspection.chosen}")
+        if project.scopes is not None or project.limits is not None:
+            # Imported late, since few projects have them.
+            from .rules import check_rules
+
+            check_rules(project, inspection.contract)
         with stages.run("bundle"):
             return draft.finish(inspection)

@@ -26,6 +26,7 @@ from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
+    from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
     from ...api.inspection import Inspected
@@ -217,6 +218,15 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def renew_token(self, project: str) -> StatusWithToken:
         return self._client.renew_token(project)
+
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
+        return self._client.create_client_token(project, wanted)
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]:
+        return self._client.client_tokens(project)
+
+    def revoke_client_token(self, project: str, token_id: str) -> None:
+        self._client.revoke_client_token(project, token_id)
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         return self._client.logs(project, follow=follow, since=query.since)
