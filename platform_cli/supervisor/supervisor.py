@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 from ..api.inspection import Inspected
 from ..audit.chain import NOTHING, Head
@@ -14,7 +15,7 @@ from .descriptor_store import DescriptorStore
 from .engine import Engine
 from .exclusive import beside
 from .grouping import Grouping, own_groups
-from .inspection import inspect_release
+from .inspection import inspect_by, inspect_release
 from .launchers import Launchers
 from .parking import open_parking
 from .release import RunnableRelease
@@ -101,6 +102,9 @@ class Supervisor:
         """
         self._bytecode.compile(release)
         services = [self.services[project] for project in sorted(projects)]
+        if release.container is not None:
+            launching = partial(self._containers.for_inspection, release)
+            return await beside(services, lambda: inspect_by(launching, release))
         return await beside(services, lambda: inspect_release(self._zygotes, release))
 
     def _keep_needed(self) -> None:

@@ -17,6 +17,7 @@ from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
+from .container_spec import CALLS_INSIDE
 from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
@@ -297,6 +298,13 @@ def _ignore(_worker: Worker) -> None:
     """Does nothing, until somebody else is to be called."""
 
 
+def _seen(calls: OpenCalls | None, release: RunnableRelease) -> Path | None:
+    """Returns where the worker finds the file of its open calls."""
+    if calls is None or release.container is None:
+        return calls.path if calls is not None else None
+    return Path(CALLS_INSIDE, calls.path.name)
+
+
 async def start_worker(
     launcher: Launcher,
     release: RunnableRelease,
@@ -313,7 +321,8 @@ async def start_worker(
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     await own(room.writable, release.user)
     files = {"calls": calls.path if calls is not None else None, "windows": windows}
-    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
+    inside = {**files, "calls": _seen(calls, release)}
+    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in inside.items()}}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
