@@ -15,7 +15,7 @@ from .scopes import Target
 from .windows import Bucket, Rate, Windows
 
 READ, WRITE = "read", "write"
-# Adds up to a client's name what no name contains.
+# What no name contains.
 _BETWEEN = "\n"
 _SPANS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 
@@ -109,10 +109,15 @@ class Limits:
 
 
 def _key(scope: Scope, caller: Caller | None) -> str:
-    """Returns whose windows count a call: of whom was verified, or else of an address."""
+    """Returns whose windows count a call: of whom was verified, or else of an address.
+
+    Who signs in may register any number of clients, and so counts as a person.
+    """
     if caller is None:
-        return _BETWEEN + address(scope)
-    return f"{caller.client}{_BETWEEN}{caller.user or ''}"
+        return f"address{_BETWEEN}{address(scope)}"
+    if caller.by_oauth and caller.user is not None:
+        return f"user{_BETWEEN}{caller.user}"
+    return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
 
 
 def _shown(scope: Scope, caller: Caller | None) -> str:
