@@ -13,6 +13,7 @@ import tomli
 from ..errors import ConfigError
 from . import schema
 from .environment import check_variable
+from .issuers import read_issuer
 from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
 from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
@@ -72,12 +73,14 @@ def read_toml(path: Path) -> Project:
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
         users=values.get("auth", {}).get("users"),
+        issuer=read_issuer(values.get("auth", {})),
         scopes=scopes,
         limits=limits,
         block_breaking=values.get("github", {}).get("block_breaking", False),
         stages=stages,
     )
     file.check_callers(project, {})
+    file.check_issuer(values.get("auth", {}))
     for name in stages:
         file.within(_STAGES, name).check_callers(project, stages[name].tables.get("auth", {}))
         said = stages[name].tables.get("scaling", {})
@@ -152,6 +155,21 @@ class _File:
                 ("auth", "mode"),
                 '"auth.mode" is "none", and [scopes] says what callers may do, whom nobody knows then',
                 hint='mode = "token", or remove [scopes]',
+            )
+
+    def check_issuer(self, auth: Mapping[str, Any]) -> None:
+        """Raises ConfigError for keys of [auth] that would have no effect."""
+        for key in ("issuer", "users"):
+            if key in auth and auth.get("mode") != "oauth":
+                raise self.error(("auth", key), f'"auth.{key}" is for those who sign in', hint='mode = "oauth"')
+        for key in ("audience", "scope_claim"):
+            if key in auth and "issuer" not in auth:
+                raise self.error(
+                    ("auth", key), f'"auth.{key}" is for an issuer of your own', hint='issuer = "https://..."'
+                )
+        if "users" in auth and "issuer" in auth:
+            raise self.error(
+                ("auth", "users"), '"auth.users" is for sign-in by the platform: an issuer of your own decides who may'
             )
 
     def line(self, *key: str) -> str:

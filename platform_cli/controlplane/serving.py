@@ -59,7 +59,12 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been restarted meanwhile, or the port may have changed.
     publishing = asyncio.create_task(platform.publishing.publish())
-    works = (platform.publishing.watch(), platform.garbage.watch(), end_slow_clients(servers[1]))
+    works = (
+        platform.publishing.watch(),
+        platform.issuer_keys.watch(),
+        platform.garbage.watch(),
+        end_slow_clients(servers[1]),
+    )
     watching = [asyncio.create_task(work) for work in works]
     await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ending.is_restart:

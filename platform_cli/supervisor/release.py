@@ -15,6 +15,7 @@ from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.issuers import Issuer, issuer_of
 from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
@@ -90,6 +91,7 @@ class RunnableRelease:
     by_landlock: bool = False
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    issuer: Issuer | None = None
     users: Mapping[str, tuple[str, ...]] | None = field(default=None, compare=False)
     guarded: bool = False
     access: Access | None = None
@@ -162,6 +164,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        issuer=issuer_of(manifest.get("issuer")),
         users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),

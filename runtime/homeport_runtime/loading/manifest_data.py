@@ -118,6 +118,14 @@ class LimitsData(TypedDict):
     clients: dict[str, dict[str, list[float] | None]]
 
 
+class IssuerData(TypedDict):
+    """Describes the authorization server of the user's own (platform_cli.config.issuers.Issuer)."""
+
+    url: str
+    audience: list[str]
+    scope_claim: str
+
+
 class DraftData(TypedDict):
     """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
 
@@ -143,6 +151,7 @@ class DraftData(TypedDict):
     stop_first: bool
     auth: str | None
     users: dict[str, list[str]] | None
+    issuer: IssuerData | None
     scopes: ScopesData | None
     limits: LimitsData | None
     interpreter: InterpreterData
