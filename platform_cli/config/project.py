@@ -67,6 +67,20 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """Holds what the audit log keeps of a call's `arguments`, and for how many days.
+
+    `redact` are names of arguments that are redacted beside the usual ones. With `required` a call that cannot be
+    written into the log is refused.
+    """
+
+    arguments: Literal["redacted", "full", "hash", "none"] = "redacted"
+    redact: tuple[str, ...] = ()
+    keep_days: int = 365
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """Is a statement of an IAM policy that allows these actions on these resources."""
 
@@ -164,9 +178,9 @@ class Project:
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
     starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
     that users may get who sign in, by name or pattern, None when nobody said who may. `issuer` is whose tokens they
-    show, None for the platform's. `scopes` are what callers may use then, None for everything, and `limits` how often.
-    `block_breaking` fails the check of a pull request whose tools break clients. `stages` are the stages that the
-    project has, by name; `stage` is the one that this is.
+    show, None for the platform's. `scopes` are what callers may use then, None for everything, `limits` how often, and
+    `audit` what the audit log keeps of it. `block_breaking` fails the check of a pull request whose tools break
+    clients. `stages` are the stages that the project has, by name; `stage` is the one that this is.
     """
 
     folder: Path
@@ -207,6 +221,7 @@ class Project:
     issuer: Issuer | None = None
     scopes: Scopes | None = None
     limits: Limits | None = None
+    audit: AuditSettings | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None

@@ -366,6 +366,16 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "write": Key(limits.rate, "How often a client may call everything else.", '"10/minute"'),
         "timeout_s": Key(limits.timeout, "How long a call may take, in seconds.", "120"),
     },
+    "audit": {
+        "arguments": Key(
+            one_of("redacted", "full", "hash", "none"),
+            "What the audit log keeps of a call's arguments; redacted: without passwords and the like.",
+            '"redacted"',
+        ),
+        "redact": Key(texts("names", '["card_number"]'), "Further arguments that it redacts.", '["card_number"]'),
+        "keep_days": Key(whole(1, 36_500), "Days for which the audit log keeps a call.", "365"),
+        "required": Key(boolean, "Refuse calls that cannot be written into the audit log.", "false"),
+    },
     "domains": {
         "names": Key(domains, "Host names and addresses that lead here.", '["mcp.example.com"]'),
         "origins": Key(

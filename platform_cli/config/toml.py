@@ -16,7 +16,7 @@ from .environment import check_variable
 from .issuers import read_issuer
 from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
-from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
+from .project import AuditSettings, ContainerSettings, LambdaSettings, Project, Scaling, Stage
 from .schema import TABLES
 from .scopes import IMPLIES, Scopes, implied
 from .scopes import rule as read_rule
@@ -76,6 +76,7 @@ def read_toml(path: Path) -> Project:
         issuer=read_issuer(values.get("auth", {})),
         scopes=scopes,
         limits=limits,
+        audit=AuditSettings(**values["audit"]) if values.get("audit") else None,
         block_breaking=values.get("github", {}).get("block_breaking", False),
         stages=stages,
     )

@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from .. import __version__
+from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
 from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..api.version import API_VERSION
+from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -162,6 +164,22 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def logs(name: str, follow: bool = False, since: float = 0.0) -> StreamingResponse:
         lines = platform.overview.logs(name, follow=follow, since=since)
         return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    @app.get("/v1/projects/{name}/audit")
+    async def audit(
+        name: str,
+        since: float = 0.0,
+        client: str | None = None,
+        user: str | None = None,
+        tool: str | None = None,
+        result: str | None = None,
+    ) -> StreamingResponse:
+        lines = platform.audit.search(name, AuditQuery(since, client, user, tool, result))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    @app.get("/v1/projects/{name}/audit/verification")
+    async def verify_audit(name: str) -> Verified:
+        return await platform.audit.verify(name)
 
     def public_url(_request: Request) -> str | None:
         return platform.edge.domain.url if platform.edge.domain else None

@@ -8,6 +8,7 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
 from .domain import Domain
 from .edge import Edge
@@ -27,7 +28,7 @@ class Platform:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
         self.stores = open_stores(home)
-        self._supervisor = Supervisor(home, store)
+        self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
@@ -36,6 +37,7 @@ class Platform:
         self._supervisor.on_refused = self._on_refused
         self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview, self.sign_in)
         self.issuer_keys = IssuerKeys(self.sign_in, self.releases)
+        self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)

@@ -35,6 +35,7 @@ class Removal:
         self._stores.deployments.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
+        self._stores.audit_heads.forget(project)
         self._stores.client_tokens.forget(project)
         self._forget_sign_ins(project)
 
@@ -50,6 +51,7 @@ class Removal:
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
+        self._stores.audit_heads.forget(project)
         self._stores.client_tokens.forget(project)
         self._forget_sign_ins(project)
 

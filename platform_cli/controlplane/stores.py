@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
+from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from .access import Access
@@ -29,6 +30,7 @@ class Stores:
     client_tokens: ClientTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
+    audit_heads: Heads
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -49,4 +51,5 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), Access(db), ClientTokens(db), links, deployments)
+    access, clients = Access(db), ClientTokens(db)
+    return Stores(home, store, secrets, Settings(db), Tokens(db), access, clients, links, deployments, Heads(db))

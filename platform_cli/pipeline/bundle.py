@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
-from ..config.project import Entrypoint, Program, Project
+from ..config.project import AuditSettings, Entrypoint, Program, Project
 from ..errors import BuildError
 from ..home import Home, write_atomic
 from ..hostile_files import digest
@@ -23,7 +23,7 @@ from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceF
 from .source import copy_source
 
 if TYPE_CHECKING:
-    from homeport_runtime.loading.manifest_data import DraftData, EntrypointData, ManifestData, ProgramData
+    from homeport_runtime.loading.manifest_data import AuditData, DraftData, EntrypointData, ManifestData, ProgramData
 
 BYTECODE = "__pycache__"
 
@@ -70,6 +70,7 @@ def describe(
         "issuer": project.issuer.data() if project.issuer else None,
         "scopes": project.scopes.data() if project.scopes else None,
         "limits": project.limits.data() if project.limits else None,
+        "audit": _audit(project.audit) if project.audit else None,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,
         "layer": layer.hash,
@@ -83,6 +84,15 @@ def describe(
 
 def _entrypoint(entrypoint: Entrypoint) -> EntrypointData:
     return {"file": entrypoint.file, "object": entrypoint.object}
+
+
+def _audit(audit: AuditSettings) -> AuditData:
+    return {
+        "arguments": audit.arguments,
+        "redact": list(audit.redact),
+        "keep_days": audit.keep_days,
+        "required": audit.required,
+    }
 
 
 def _program(program: Program) -> ProgramData:

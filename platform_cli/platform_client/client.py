@@ -16,9 +16,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from .. import __version__
 from ..api.failure import read_error
@@ -32,6 +33,7 @@ from .connections import Connector, LocalSocket, Remote
 from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
+    from ..api.audit_entry import AuditEntry, Verified
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import BuildLog, DeploymentEntry
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+    from ..audit.search import AuditQuery
 
 # The seconds within which a control plane has to start.
 START_TIMEOUT_S = 30.0
@@ -367,6 +370,15 @@ class PlatformClient:
         """Yields records from about `since` on, seconds since 1970."""
         lines = self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}&since={since}")
         return (record for line in lines if (record := read_record(line)) is not None)
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        """Yields the lines of a project's audit log that the query selects, the oldest first."""
+        wanted = {name: value for name, value in asdict(query).items() if value}
+        return map(json.loads, self._lines("GET", f"{_path(project, 'audit')}?{urlencode(wanted)}"))
+
+    def verify_audit(self, project: str) -> Verified:
+        answer: Verified = self._request("GET", _path(project, "audit/verification"))
+        return answer
 
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:

@@ -12,9 +12,9 @@ from ..errors import HomeportError
 from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
+from .journal import Journal
 from .kept import Adopted, KeptProject, Known
 from .launch import AdoptingLauncher
-from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
 from .relay import Relays
@@ -44,7 +44,7 @@ class Crew:
         launcher: AdoptingLauncher,
         entrance: Entrance,
         kept: KeptProject,
-        log: LogBook,
+        journal: Journal,
         health: Health,
         tasks: Tasks,
     ) -> None:
@@ -57,6 +57,7 @@ class Crew:
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
         self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self._starting: set[Worker] = set()
+        self._audit_has_room = True
         self._calls_folder = folder / "calls"
         self._windows_folder = folder / "limits"
         self._workdir = workdir
@@ -64,7 +65,7 @@ class Crew:
         self._launcher = launcher
         self._entrance = entrance
         self._kept = kept
-        self._log = log
+        self._journal = journal
         self._health = health
         self._tasks = tasks
         self._relays = Relays()
@@ -93,19 +94,23 @@ class Crew:
             calls=calls,
             windows=windows_file(self._windows_folder, release),
             sockets=self._entrance.sockets,
-            sink=lambda line, level, pid: self._log.write_line(line, level=level, release=release.number, worker=pid),
+            sink=lambda line, level, pid: self._journal.write_line(
+                line, level=level, release=release.number, worker=pid
+            ),
         )
         self._starting.add(worker)
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
             self._kept.keep_worker(worker)
+            if not self._audit_has_room:
+                worker.tell_audit(has_room=False)
             await worker.accept()
         except BaseException as error:
             worker.kill()
             await worker.gone.wait()
             if isinstance(error, HomeportError):
                 self._health.error = error.message
-                self._log.write("error", error.message, release=release.number)
+                self._journal.log.write("error", error.message, release=release.number)
             raise
         finally:
             self._starting.discard(worker)
@@ -113,6 +118,12 @@ class Crew:
                 calls.hide()
         self._attach(worker)
         return worker
+
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells every worker whether calls can be written into the audit log."""
+        self._audit_has_room = has_room
+        for worker in (*self._starting, *self.running):
+            worker.tell_audit(has_room=has_room)
 
     def admit(self, access: Access) -> None:
         """Tells every worker who may call from now on, also those that start or finish their last requests."""
@@ -122,7 +133,7 @@ class Crew:
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
-        adopted = await self._kept.adopt_workers(release, known, self._log, self._launcher)
+        adopted = await self._kept.adopt_workers(release, known, self._journal, self._launcher)
         for each in adopted:
             self._attach(each.worker)
             if each.leaves:
@@ -159,7 +170,7 @@ class Crew:
         if worker in self.serving:
             self.serving.remove(worker)
             self._health.error = f"the worker ended by itself ({worker.exit_reason()})"
-            self._log.write("error", self._health.error, release=worker.release.number)
+            self._journal.log.write("error", self._health.error, release=worker.release.number)
             self.on_lost(worker)
 
     def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.confinement import means
@@ -16,10 +16,14 @@ from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
 from ..config.issuers import Issuer, issuer_of
+from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import AuditData
 
 # The folders of a release in its container, and the variables that its image may have set in another way.
 INSIDE = Layout()
@@ -62,7 +66,7 @@ class RunnableRelease:
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
     `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
-    machine itself.
+    machine itself. `audit` is what the configuration says of the audit log.
     """
 
     project: str
@@ -97,6 +101,7 @@ class RunnableRelease:
     access: Access | None = None
     unresponsive_s: float = 60.0
     container: Container | None = None
+    audit: AuditSettings | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -104,6 +109,18 @@ class RunnableRelease:
         """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
+
+    @property
+    def audited(self) -> AuditSettings | None:
+        """Returns what its audit log keeps, None without one: where everyone may call and nobody asked for it."""
+        return self.audit or (AuditSettings() if self.access is not None else None)
+
+    @property
+    def hears_audit(self) -> bool:
+        """Tells whether its workers refuse calls while the audit log has no room; runtimes of earlier versions do not
+        know of it.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "audit.py").exists()
 
     @property
     def hears_access(self) -> bool:
@@ -125,6 +142,13 @@ class RunnableRelease:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
         made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
+
+
+def _audit(data: AuditData | None) -> AuditSettings | None:
+    if data is None:
+        return None
+    kept = cast("Literal['redacted', 'full', 'hash', 'none']", data["arguments"])
+    return AuditSettings(kept, tuple(data["redact"]), data["keep_days"], data["required"])
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
@@ -165,6 +189,7 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
         issuer=issuer_of(manifest.get("issuer")),
+        audit=_audit(manifest.get("audit")),
         users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Container, Iterable
 
 from ..api.inspection import Inspected
+from ..audit.chain import NOTHING, Head
 from ..home import Home
 from .bytecode import Bytecode
 from .containers import Containers
@@ -23,9 +24,12 @@ from .zygotes import Zygotes
 
 
 class Supervisor:
-    def __init__(self, home: Home, store: DescriptorStore) -> None:
+    def __init__(
+        self, home: Home, store: DescriptorStore, audit_head: Callable[[str], Head] = lambda _: NOTHING
+    ) -> None:
         self._home = home
         self._store = store
+        self._audit_head = audit_head
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
         self._containers = Containers(home, Engine())
         self._launchers = Launchers(self._zygotes, self._containers)
@@ -47,7 +51,9 @@ class Supervisor:
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """Adds a service on its own port, which `resume` opens."""
         folder = self._home.project(project)
-        service = Service(folder, project, port, state_key, self._launchers, self._parking, self._store)
+        service = Service(
+            folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
+        )
         service.report_uses(lambda tokens: self.on_used(project, tokens))
         service.report_refusals(lambda grant: self.on_refused(project, grant))
         self.services[project] = service

@@ -238,6 +238,11 @@ class Worker:
         self.tell(do="access", access=access.to_data())
         return True
 
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells the worker whether calls can be written into the audit log, without which it refuses them."""
+        if self.release.hears_audit:
+            self.tell(do="audit", has_room=has_room)
+
     def share(self, workers: int) -> None:
         """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""
         self.tell(do="share", workers=workers)

@@ -51,7 +51,13 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """Returns the command without what it is about."""
         words = self.arguments[2:] if self.arguments[0] == "--platform" else self.arguments
-        count = 3 if words[:2] == ("platform", "token") else 2 if words[0] in ("export", "platform", "token") else 1
+        count = (
+            3
+            if words[:2] == ("platform", "token")
+            else 2
+            if words[0] in ("audit", "export", "platform", "token")
+            else 1
+        )
         return " ".join([*words[:count], *(["--dry-run"] if "--dry-run" in words else [])])
 
 
@@ -69,6 +75,8 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("tools", NAME),
         ("call", NAME, "whoami"),
         ("logs", NAME, "--grep", "tools/call"),
+        ("audit", "show", NAME, "--tool", "whoami"),
+        ("audit", "verify", NAME),
         ("connect", NAME, "--client", "cursor"),
         ("new-token", NAME),
         ("set-secret", "KEY", "value of the key", "--project", NAME),

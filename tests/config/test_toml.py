@@ -165,7 +165,7 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment]\nextras = 'pg'", ':2: "deployment.extras" must be a list of extras'),
         ("[deployment]\ninclude = ['../x']", ":2: \"deployment.include\" has '../x', which is not a path below"),
         ("[deployment]\nreplace = 'now'", ':2: "deployment.replace" must be "overlap" or "stop-first"'),
-        ("[auth]\nmode = 'open'", ':2: "auth.mode" must be "token" or "none"'),
+        ("[auth]\nmode = 'open'", ':2: "auth.mode" must be "token", "oauth" or "none"'),
         ("[scopes]", ":1: [scopes] says nothing, and so nobody could use anything"),
         (
             "[scopes]\nadd = 'a b'",

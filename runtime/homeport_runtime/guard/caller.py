@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 # The key of an ASGI scope under which the guard keeps who calls; without it everyone may.
 CALLER = "homeport.caller"
+# The keys under which it keeps the scopes by which a call was allowed, and a result that its answer does not show.
+SCOPES_USED = "homeport.scopes_used"
+RESULT = "homeport.result"
 
 
 @dataclass(frozen=True)

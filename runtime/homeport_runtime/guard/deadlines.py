@@ -13,6 +13,7 @@ from typing import Any
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import encode, event
 from ..protocol.probe import exchange
+from .caller import RESULT
 from .calls import shown
 from .refusals import RETRY_MS, UNAVAILABLE, Refusal, send_refusal
 from .streams import StreamCalls, session_of
@@ -41,6 +42,7 @@ class Deadlines:
         try:
             await asyncio.wait({work}, timeout=seconds)
             if not work.done() and answer.can_end:
+                scope[RESULT] = "timeout"
                 await answer.end(scope, _late(call, seconds), call.get("id"))
                 left.set()
                 await self._cancel(scope, call)
@@ -60,6 +62,7 @@ class Deadlines:
             asyncio.get_running_loop().call_later(seconds, self._end_soon, call, scope, calls, seconds)
 
     def _end_soon(self, call: Mapping[str, Any], scope: Scope, calls: StreamCalls, seconds: float) -> None:
+        scope[RESULT] = "timeout"
         if calls.give_up(scope, call.get("id")):
             task = asyncio.ensure_future(self._end_posted(call, scope, calls, seconds))
             self._tasks.add(task)

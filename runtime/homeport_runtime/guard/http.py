@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
 from ..asgi import ASGIApp, Receive, Scope, Send, header, send_json
@@ -33,7 +34,7 @@ from .access import Access
 from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
 from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
-from .calls import BatchRecords, CallRecord
+from .calls import BatchRecords, CallRecord, Watched
 from .carried import Carried
 from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
 from .deadlines import Deadlines
@@ -56,6 +57,7 @@ from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
 if TYPE_CHECKING:
+    from .audit import Audit
     from .judge import Judge
 
 # The characters of an app's error that are sent on a stream.
@@ -81,8 +83,8 @@ class Guard:
     """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
     Everyone may call without `access`, and whoever may call may call everything without `judge`. `streams` are the open
-    GET streams. `relay` is set where other processes may serve the project, too, and `open_calls` where a supervisor
-    watches this one.
+    GET streams. `relay` is set where other processes may serve the project, too, `open_calls` where a supervisor
+    watches this one, and `audit` where calls are audited.
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
@@ -100,6 +102,7 @@ class Guard:
         self.streams = OpenStreams()
         self.relay: Relay | None = None
         self.open_calls: OpenCalls | None = None
+        self.audit: Audit | None = None
         self._called = False
         self._counted = Counted()
 
@@ -248,6 +251,8 @@ class Guard:
 
     async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
         """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
+        if isinstance(said, dict):
+            scope[MESSAGE] = said
         if is_batch(said):
             return BATCH, body
         if self._judge is None:
@@ -331,6 +336,8 @@ class Guard:
         That is not possible if the message's id is not found, or if no process has its session and answers
         (`is_there`).
         """
+        if self.audit is not None:
+            self.audit.refusal(scope, refusal)
         posted = is_there and self._is_posted(scope)
         is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
         await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
@@ -365,8 +372,12 @@ class Guard:
         """
         if isinstance(said, dict):
             scope[MESSAGE] = said
-        if calls := calls_in(said):
+        if self.audit is not None and self.audit.must_wait(said):
+            await self._refuse(scope, send, self.audit.no_room, id_of(said))
+        elif calls := calls_in(said):
             await self._call(scope, calls, receive, send)
+        elif self.audit is not None and isinstance(said, dict):
+            await self._audited(scope, said, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -374,17 +385,44 @@ class Guard:
         request = os.urandom(8).hex()
         token = request_id.set(request)
         cold, self._called = not self._called, True
-        records = [CallRecord(scope, call, request, cold, self.open_calls) for call in calls]
+        records = [
+            CallRecord(scope, call, request, cold, self.open_calls, self._operation(scope, call, request))
+            for call in calls
+        ]
+        await self._watched(scope, records, token, receive, send, calls[0])
+
+    async def _audited(self, scope: Scope, said: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Passes a request to the app, and records what it asks for in the audit log."""
+        request = os.urandom(8).hex()
+        operation = self._operation(scope, said, request)
+        if operation is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._watched(scope, [operation], request_id.set(request), receive, send)
+
+    def _operation(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+        return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
+
+    async def _watched(
+        self,
+        scope: Scope,
+        records: Sequence[Watched],
+        token: Token[str | None],
+        receive: Receive,
+        send: Send,
+        call: dict[str, Any] | None = None,
+    ) -> None:
+        """Passes a request to the app, and finishes its `records`; only a tool's `call` has a deadline."""
         record = records[0] if len(records) == 1 else BatchRecords(records)
         try:
             if self._is_posted(scope):
                 for each in records:
                     self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
-                if self._deadlines is not None:
-                    self._deadlines.begin(calls[0], scope, self._calls)
-            elif self._deadlines is not None:
-                await self._deadlines.answer(calls[0], scope, receive, record.watch(send))
+                if self._deadlines is not None and call is not None:
+                    self._deadlines.begin(call, scope, self._calls)
+            elif self._deadlines is not None and call is not None:
+                await self._deadlines.answer(call, scope, receive, record.watch(send))
             else:
                 await self._app(scope, receive, record.watch(send))
                 # The answer was not completed, because the client had left.

@@ -9,7 +9,7 @@ from typing import Any
 from ..asgi import Scope
 from ..protocol.jsonrpc import INVALID_PARAMS
 from .auth import Authenticator
-from .caller import CALLER, Caller
+from .caller import CALLER, SCOPES_USED, Caller
 from .calls import shown
 from .limits import Limits
 from .refusals import FORBIDDEN, Refusal
@@ -70,7 +70,7 @@ class Judge:
             refused = _denied(self._scopes, scope, target, granted, authenticator)
             if refused is not None:
                 return refused
-            needed = granted or ()
+            needed = scope[SCOPES_USED] = granted or ()
         return await self._limits.refusal(scope, target, needed) if self._limits is not None else None
 
     def timeout_s(self, message: Mapping[str, Any]) -> float | None:

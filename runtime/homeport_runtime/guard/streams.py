@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import is_request_id, messages_in
 from ..relay.base import Posted, Relay
-from .calls import CallRecord, failed
+from .calls import Watched, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
 
@@ -41,7 +41,7 @@ class _Session:
     name: str = ""
     own: str = ""
     stream: Stream = field(init=False)
-    waiting: dict[Any, CallRecord | None] = field(default_factory=dict)
+    waiting: dict[Any, Watched | None] = field(default_factory=dict)
     said: tuple[Posted, ...] | None = ()
     is_silent: bool = False
     leaves: bool = False
@@ -112,7 +112,7 @@ class StreamCalls:
 
         return watched
 
-    def expect(self, scope: Scope, record: CallRecord) -> None:
+    def expect(self, scope: Scope, record: Watched) -> None:
         session = self._sessions.get(session_of(scope["query_string"]))
         if session is not None and is_request_id(record.message_id):
             session.waiting[record.message_id] = record

@@ -86,6 +86,7 @@ class HTTPServer:
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
             "access": self._admit,
+            "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
@@ -158,13 +159,17 @@ class HTTPServer:
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
         """Relays messages for streams that are still open here while the worker drains, and hears who may call."""
         while (order := await orders.get()) is not None:
-            if order["do"] in ("relay", "relayed", "access"):
+            if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
 
     def _admit(self, order: dict[str, Any]) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
             self._app.guard.admit(access)
+
+    def _note_audit(self, order: dict[str, Any]) -> None:
+        if self._app.guard.audit is not None:
+            self._app.guard.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)

@@ -24,8 +24,9 @@ class Job:
     mounts. `tools` are those of an earlier contract of the server, None to warm up. `access` says who may call, None to
     serve everyone. With `record` an inspection also records the answers that are the same for every client. `calls` is
     the file with the calls that are being answered, `windows` the one in which calls are counted under [limits], and
-    `reads` are the tools that only read. `origin` are fields of each record where output is stored as it is,
-    None where a supervisor completes it.
+    `reads` are the tools that only read. `origin` are fields of each record where output is stored as it is, None where
+    a supervisor completes it. `audit` says what the audit log keeps of a call's `arguments`, and which names it hides
+    (`redact`), None without such a log.
     """
 
     mode: str
@@ -50,6 +51,7 @@ class Job:
     windows: Path | None
     reads: tuple[str, ...]
     origin: Mapping[str, str] | None
+    audit: Mapping[str, Any] | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -80,4 +82,5 @@ class Job:
             windows=Path(message["windows"]) if message.get("windows") else None,
             reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
+            audit=message.get("audit"),
         )

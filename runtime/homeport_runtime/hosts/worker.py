@@ -234,10 +234,10 @@ class Worker:
         )
         async with started(server.app, self._folders, job.tools) as contract:
             self._reached_start()
-            await self._live(server, contract)
+            await self._live(server, names, contract)
         _end_within(END_S)
 
-    async def _live(self, server: Prepared, contract: Mapping[str, Any] | None) -> None:
+    async def _live(self, server: Prepared, names: Names, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
             self._channel.send(
                 event="inspected",
@@ -259,6 +259,11 @@ class Worker:
         gc.collect()
         gc.freeze()
         server.app.guard.open_calls = self._open_calls
+        if self._job.audit is not None:
+            # Imported late, since few projects have it.
+            from ..guard.audit import Audit
+
+            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)

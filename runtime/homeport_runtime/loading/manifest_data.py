@@ -42,6 +42,17 @@ class ScalingData(TypedDict):
     auto: bool
 
 
+class AuditData(TypedDict):
+    """Says what the audit log keeps of a call's `arguments` (`redacted`, `full`, `hash`, `none`), which names are
+    redacted beside the usual ones, for how many days, and whether it is `required` for a call.
+    """
+
+    arguments: str
+    redact: Sequence[str]
+    keep_days: int
+    required: bool
+
+
 class InterpreterData(TypedDict):
     """Describes the Python that the packages are for: its executable and its version (`3.11.7`)."""
 
@@ -154,6 +165,7 @@ class DraftData(TypedDict):
     issuer: IssuerData | None
     scopes: ScopesData | None
     limits: LimitsData | None
+    audit: AuditData | None
     interpreter: InterpreterData
     lock: str
     layer: str
