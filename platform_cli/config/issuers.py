@@ -10,7 +10,22 @@ from typing import TYPE_CHECKING, Any
 from ..addresses import is_readable_on_the_way, read_http_url
 
 if TYPE_CHECKING:
-    from homeport_runtime.loading.manifest_data import IssuerData
+    from homeport_runtime.loading.manifest_data import IssuerData, LoginData
+
+GITHUB = "github"
+# The secret of the app by which people sign in elsewhere.
+SIGN_IN_SECRET = "SIGN_IN_SECRET"  # noqa: S105 - its name
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Is where people sign in: at `service`, with the owner's app `client_id` there."""
+
+    service: str
+    client_id: str
+
+    def data(self) -> LoginData:
+        return {"service": self.service, "client_id": self.client_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,14 @@ def issuer_url(value: object) -> str:
     return value
 
 
+def login(value: object) -> str:
+    """Reads where people sign in: `github`, or an OpenID provider's identifier."""
+    try:
+        return GITHUB if value == GITHUB else issuer_url(value)
+    except ValueError:
+        raise ValueError('must be "github" or the URL of an OpenID provider: "https://accounts.google.com"') from None
+
+
 def claim(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*", value):
         raise ValueError('must be the name of a claim: "scope", or "realm_access.roles"')
@@ -53,3 +76,8 @@ def read_issuer(auth: Mapping[str, Any]) -> Issuer | None:
     if "issuer" not in auth:
         return None
     return Issuer(auth["issuer"], auth.get("audience", ()), auth.get("scope_claim", "scope"))
+
+
+def read_login(auth: Mapping[str, Any]) -> Login | None:
+    """Returns where people sign in as [auth] says, None for the owner's approval."""
+    return Login(auth["login"], auth.get("client_id", "")) if "login" in auth else None

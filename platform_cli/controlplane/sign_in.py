@@ -9,8 +9,9 @@ from typing import Any
 from homeport_runtime.guard.scopes import Scopes
 
 from ..config.hosts import is_public
+from ..config.issuers import SIGN_IN_SECRET
 from ..signin.issuers import Issuers
-from ..signin.model import ProtectedProject
+from ..signin.model import Login, ProtectedProject
 from ..signin.server import AuthorizationServer
 from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
@@ -48,6 +49,11 @@ class SignIn:
 
     def all(self) -> list[ProtectedProject]:
         return [found for name in sorted(self._supervisor.services) if (found := self.find(name)) is not None]
+
+    def login_secret(self, name: str) -> str | None:
+        """Returns the present value of the project's secret SIGN_IN_SECRET, None if it is not set."""
+        version = self._stores.secrets.current(name).get(SIGN_IN_SECRET)
+        return self._stores.secrets.values(name, {SIGN_IN_SECRET: version})[SIGN_IN_SECRET] if version else None
 
     def told(self, release: RunnableRelease) -> dict[str, Any]:
         """Returns what a release's workers are told (homeport_runtime.guard.sign_in)."""
@@ -89,4 +95,5 @@ class SignIn:
             baseline=tuple(scope for scope in known if scope.endswith(READS)) or known,
             implies=scopes.implies if scopes is not None else {},
             users=release.users,
+            login=Login(release.login.service, release.login.client_id) if release.login else None,
         )

@@ -41,7 +41,7 @@ def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> N
     text = render_init(tmp_path, "server.py", "x", None)
     assert '# requirements = "uv.lock"' in text
     # Those that exclude others.
-    alone = ("# command = ", "# users = ")
+    alone = ("# command = ", "# users = ", "# login = ", "# client_id = ")
     lines = [
         line.removeprefix("# ") if " = " in line and not line.startswith(alone) else line for line in text.splitlines()
     ]
@@ -55,7 +55,7 @@ def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> N
         for key in TABLES[table]
         if key not in reduce(getitem, table.split("."), written)
     }
-    assert missing == {("deployment", "command"), ("auth", "users")}
+    assert missing == {("deployment", "command"), *(("auth", key) for key in ("users", "login", "client_id"))}
 
 
 def test_the_example_can_be_loaded(tmp_path: Path) -> None:

@@ -129,6 +129,13 @@ class LimitsData(TypedDict):
     clients: dict[str, dict[str, list[float] | None]]
 
 
+class LoginData(TypedDict):
+    """Describes where people sign in (platform_cli.config.issuers.Login)."""
+
+    service: str
+    client_id: str
+
+
 class IssuerData(TypedDict):
     """Describes the authorization server of the user's own (platform_cli.config.issuers.Issuer)."""
 
@@ -162,6 +169,7 @@ class DraftData(TypedDict):
     stop_first: bool
     auth: str | None
     users: dict[str, list[str]] | None
+    login: LoginData | None
     issuer: IssuerData | None
     scopes: ScopesData | None
     limits: LimitsData | None
