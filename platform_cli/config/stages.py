@@ -56,6 +56,7 @@ def with_tables(project: Project, stage: str) -> Project:
         environment={**project.environment, **tables.get("environment", {})},
         scaling=replace(project.scaling, **scaling),
         auth=tables.get("auth", {}).get("mode", project.auth),
+        users=tables.get("auth", {}).get("users", project.users),
         domains=domains.get("names", ()),
         origins=domains.get("origins", project.origins),
         on_lambda=replace(project.on_lambda, **deployment.get("lambda", {})),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from homeport_runtime.loading.environment import QUIET, REFERENCE
 
 from ..home import Home
 from .engine import ContainerSpec, Mount
+from .ownership import give_to
 from .release import INSIDE, Container, RunnableRelease
 from .room import CACHE, HOME, SESSIONS
 
@@ -31,9 +31,9 @@ def home_id(home: Home) -> str:
     return hashlib.sha256(os.fsencode(home.root)).hexdigest()[:12]
 
 
-def image_name(home: Home, project: str) -> str:
-    """Returns the name of a project's images, without a tag, under which no registry has any (RFC 2606)."""
-    return f"homeport.invalid/{home_id(home)}/{project}"
+def image_name(home: Home) -> str:
+    """Returns the name of a home's images, without a tag, under which no registry has any (RFC 2606)."""
+    return f"homeport.invalid/{home_id(home)}"
 
 
 def container_spec(home: Home, place: str, release: RunnableRelease, socket_folder: Path) -> ContainerSpec:
@@ -54,6 +54,7 @@ def container_spec(home: Home, place: str, release: RunnableRelease, socket_fold
         ],
         memory_mb=release.manifest["memory_mb"] * max(release.max_workers, release.min_workers, 1) + ZYGOTE_MB,
         network=container.network,
+        cpus=container.cpus,
     )
 
 
@@ -71,13 +72,4 @@ def make_folders(project: Path) -> None:
     for name in OWN:
         (project / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.getuid() == 0:
-            give_to(NOBODY, project / name)
-
-
-def give_to(user: int, folder: Path) -> None:
-    """Makes a folder, with all that is in it, the property of `user`, without following what the server has linked."""
-    os.chown(folder, user, 0, follow_symlinks=False)
-    for _path, folders, files, descriptor in os.fwalk(folder):
-        for name in (*folders, *files):
-            with contextlib.suppress(FileNotFoundError):
-                os.chown(name, user, 0, dir_fd=descriptor, follow_symlinks=False)
+            give_to(NOBODY, 0, project / name)

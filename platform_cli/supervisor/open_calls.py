@@ -14,6 +14,7 @@ from pathlib import Path
 
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
 
+from ..audit.entry import read_entry
 from ..records import read_record
 from .logbook import RECORD
 
@@ -31,8 +32,8 @@ class OpenCalls:
         self.descriptor = descriptor
 
     @classmethod
-    def make(cls, path: Path) -> OpenCalls:
-        """Creates the file.
+    def make(cls, path: Path, user: int | None = None) -> OpenCalls:
+        """Creates the file, for a worker that is `user`, if not the platform's own.
 
         Raises OSError if it cannot be written.
         """
@@ -40,6 +41,9 @@ class OpenCalls:
         path.unlink(missing_ok=True)
         made = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
+            if user is not None:
+                # Its process is not that user yet when it opens the file; the folder is closed to all others.
+                os.fchmod(made.descriptor, 0o666)
             if os.write(made.descriptor, EMPTY) < len(EMPTY):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
@@ -59,7 +63,13 @@ class OpenCalls:
         """Yields a record, as a line of output, for each open call; `reason` says how the worker ended."""
         now = time.time()
         for slot in range(SLOTS):
-            record = read_record(os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
+            said = os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0]
+            if (entry := read_entry(said)) is not None:
+                fields = json.loads(said)["audit"]
+                fields |= {"result": "crash", "ms": max(now - entry.time, 0.0) * 1000, "reason": reason}
+                yield RECORD + json.dumps({"audit": fields, "time": now}, separators=(",", ":")).encode() + b"\n"
+                continue
+            record = read_record(said)
             if record is None or "call" not in record:
                 continue
             call = record["call"]
@@ -69,11 +79,11 @@ class OpenCalls:
             yield RECORD + json.dumps(record).encode() + b"\n"
 
 
-def keep_open_calls(path: Path) -> OpenCalls | None:
+def keep_open_calls(path: Path, user: int | None = None) -> OpenCalls | None:
     """Creates the file of open calls, and returns None if it cannot be written, in which case the worker serves without
     it.
     """
     try:
-        return OpenCalls.make(path)
+        return OpenCalls.make(path, user)
     except OSError:
         return None

@@ -54,7 +54,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     if project.name is not None:
         check_name_fits(project.name)
     values = _needed_secrets(project, cluster)
-    architecture = architecture_of(settings)
+    architecture = architecture_of(settings.architecture)
     inspector = ProcessInspector(home, values)
     built = build(project, home, stages, inspector, note, lambda own: packages_for(own, architecture))
     name = check_name_fits(project.name or default_name(built.bundle.manifest["contract"], project))

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from ..app import App
+from ..guard.access import Access
 from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
@@ -80,6 +81,8 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
+        # At once, since a client's next step may be to refresh its token.
+        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
         relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
         self._app.guard.relay = self._replicas or relay
         self._while_serving = {
@@ -87,6 +90,8 @@ class HTTPServer:
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
+            "access": self._admit,
+            "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
@@ -125,6 +130,8 @@ class HTTPServer:
             if guard.open_requests or reported or now - reported_at >= BEAT_S:
                 reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
+            if used := guard.take_used():
+                channel.send(event="used", tokens=used)
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, now
             elif now - quiet_since >= self._idle_s:
@@ -155,10 +162,19 @@ class HTTPServer:
         self._connections.stop_accepting(self._listener)
 
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
-        """Relays messages for streams that are still open here while the worker drains."""
+        """Relays messages for streams that are still open here while the worker drains, and hears who may call."""
         while (order := await orders.get()) is not None:
-            if order["do"] in ("relay", "relayed"):
+            if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
+
+    def _admit(self, order: dict[str, Any]) -> None:
+        """Changes who may call, for the requests that come from now on."""
+        if (access := Access.read(order["access"])) is not None:
+            self._app.guard.admit(access)
+
+    def _note_audit(self, order: dict[str, Any]) -> None:
+        if self._app.guard.audit is not None:
+            self._app.guard.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)

@@ -40,6 +40,8 @@ from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 if TYPE_CHECKING:
+    from ..guard.judge import Judge
+    from ..guard.windows import Rate, Windows
     from .confinement import EmptyRoom
 
 # The seconds that a program has to clean up after it has served.
@@ -51,17 +53,18 @@ def main(
     sockets: Sequence[socket.socket],
     trees: Mapping[Path, int] = MappingProxyType({}),
     empty_room: EmptyRoom | None = None,
+    namespace: int | None = None,
 ) -> NoReturn:
     """Runs a worker process from start to end.
 
     `sockets` are the listener and the two ends of the exchange of connections (see handover.py), none for an
     inspection. `trees` are mounts of the folders that it may see and does not see yet. `empty_room` is the room that it
-    is in, None if it is in none.
+    is in, None if it is in none. `namespace` is that of its user (users.py), if it cannot become that without.
     """
     install_takeover()
     code = 1
     try:
-        _work(control, sockets, trees, empty_room)
+        _work(control, sockets, trees, empty_room, namespace)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -90,6 +93,7 @@ def _work(
     sockets: Sequence[socket.socket],
     trees: Mapping[Path, int],
     empty_room: EmptyRoom | None,
+    namespace: int | None,
 ) -> None:
     channel = Channel(control)
     first = channel.receive()
@@ -99,15 +103,16 @@ def _work(
     manifest = job.manifest
     limit_process(manifest.memory_mb)
     open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
+    judge = _judge(job, trees)
     if job.hidden:
         try:
-            _confine(job, control.fileno(), trees, empty_room)
+            _confine(job, control.fileno(), trees, empty_room, namespace)
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
-    for tree in trees.values():
-        os.close(tree)
+    for descriptor in filter(None, (*trees.values(), namespace)):
+        os.close(descriptor)
     confine_calls()
     _settle(job)
     deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
@@ -118,7 +123,7 @@ def _work(
         _leave(1)
 
     try:
-        Worker(job, manifest, channel, sockets, open_calls, deadline.reached_start).run(fail)
+        Worker(job, manifest, channel, sockets, open_calls, judge, deadline.reached_start).run(fail)
     except ServerError as error:
         fail(error)
 
@@ -128,17 +133,38 @@ def _place(path: Path, trees: Mapping[Path, int]) -> Path:
     return Path("/proc/self/fd", str(trees[path])) if path in trees else path
 
 
-def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
+def _judge(job: Job, trees: Mapping[Path, int]) -> Judge | None:
+    """Returns the judge of the job's calls; they are counted here alone if the file that counts all cannot be used."""
+    scopes, limits, windows = job.manifest.scopes, job.manifest.limits, job.windows
+    if not scopes and not limits:
+        return None
+    # Few servers have any.
+    from ..guard.judge import Judge
+    from ..guard.windows import SharedWindows
+
+    def open_windows(rates: Sequence[Rate]) -> Windows:
+        try:
+            return SharedWindows(rates, _place(windows, trees) if windows else None)
+        except OSError as problem:
+            sys.stderr.write(f"[limits] counts the calls of each worker by themselves: {problem}\n")
+            return SharedWindows(rates)
+
+    return Judge.of(scopes, limits, job.reads, open_windows)
+
+
+def _confine(
+    job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None, namespace: int | None
+) -> None:
     """Confines the process before the server's code runs, and before there is a second thread."""
     from .confinement import Room, enter, enter_empty_room
 
     # Servers of other projects run the code below the layer and the runtime, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock)
+    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock, job.user, job.home)
     if room.by_landlock:
         enter(room)
     else:
-        (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
+        (empty_room or enter_empty_room()).furnish(room, lifeline, trees, namespace)
 
 
 def _settle(job: Job) -> None:
@@ -178,6 +204,7 @@ class Worker:
         channel: Channel,
         sockets: Sequence[socket.socket],
         open_calls: OpenCalls | None,
+        judge: Judge | None,
         reached_start: Callable[[], None],
     ) -> None:
         self._job = job
@@ -185,6 +212,7 @@ class Worker:
         self._channel = channel
         self._sockets = sockets
         self._open_calls = open_calls
+        self._judge = judge
         self._reached_start = reached_start
         # Sessions are kept beside the working folder, since the server must not see them.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
@@ -203,16 +231,17 @@ class Worker:
             self._folders,
             names,
             (lambda: key) if (key := job.state_key) else None,
-            job.token_hash,
+            job.access,
+            self._judge,
             # A function answers from the record, and does not allow subscriptions.
             listens=not job.record,
         )
         async with started(server.app, self._folders, job.tools) as contract:
             self._reached_start()
-            await self._live(server, contract)
+            await self._live(server, names, contract)
         _end_within(END_S)
 
-    async def _live(self, server: Prepared, contract: Mapping[str, Any] | None) -> None:
+    async def _live(self, server: Prepared, names: Names, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
             self._channel.send(
                 event="inspected",
@@ -234,6 +263,11 @@ class Worker:
         gc.collect()
         gc.freeze()
         server.app.guard.open_calls = self._open_calls
+        if self._job.audit is not None:
+            # Imported late, since few projects have it.
+            from ..guard.audit import Audit
+
+            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)

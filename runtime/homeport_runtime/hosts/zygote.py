@@ -43,6 +43,7 @@ PREFORK_S = 0.01
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # The modules that every worker needs to serve; an inspection does not, and so does not report them.
 SERVING_MODULES = (
+    "homeport_runtime.guard.judge",
     "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",
     "uvicorn.lifespan.off",
@@ -248,11 +249,12 @@ def _become_preforked(zygote: Zygote, orders: socket.socket) -> NoReturn:
 def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room: EmptyRoom | None = None) -> NoReturn:
     """Runs a worker in this process.
 
-    `descriptors` are the control channel, standard output, standard error, the sockets to serve, and mounts for the
-    paths `trees` of the order, which this process cannot see.
+    `descriptors` are the control channel, standard output, standard error, the sockets to serve, mounts for the paths
+    `trees` of the order, which this process cannot see, and the namespace of its `user`, if it gets one.
     """
     try:
         control, out, err, *rest = descriptors
+        namespace = rest.pop() if order.get("user") is not None else None
         paths = list(map(Path, order.get("trees", ())))
         first = len(rest) - len(paths)
         sockets, trees = rest[:first], dict(zip(paths, rest[first:], strict=True))
@@ -268,7 +270,7 @@ def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room
         from .worker import main
 
         opened = [socket.socket(fileno=descriptor) for descriptor in sockets]
-        main(socket.socket(fileno=control), opened, trees, empty_room)
+        main(socket.socket(fileno=control), opened, trees, empty_room, namespace)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -94,6 +94,11 @@ def id_of_part(start: bytes, end: bytes) -> Any:
     return json.loads(found[1]) if found else None
 
 
+def id_of(said: object) -> object:
+    """Returns the id of a decoded message, None for anything else."""
+    return said.get("id") if isinstance(said, dict) else None
+
+
 def parse(body: bytes) -> dict[str, Any] | None:
     """Returns the message; None for what is not a JSON object, about which the SDK reports."""
     message = decoded(body)

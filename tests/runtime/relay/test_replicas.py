@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from homeport_runtime.asgi import Receive, Scope, Send, header, send_json
+from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import AnyName
 from homeport_runtime.hosts import replicas as hosts
@@ -36,7 +37,7 @@ class Replica:
     def __init__(self, name: str, key: bytes = KEY) -> None:
         self.session = name * 32
         self.sends: list[Send] = []
-        self.guard = Guard(self._app, AnyName(), hashlib.sha256(TOKEN.encode()).hexdigest())
+        self.guard = Guard(self._app, AnyName(), Access.of_hashes(hashlib.sha256(TOKEN.encode()).hexdigest()))
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.here = Address("127.0.0.1", self.listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.here.port}"
