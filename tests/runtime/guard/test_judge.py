@@ -59,8 +59,9 @@ class Server:
     def post(
         self, body: JSON | list[Any] | bytes, token: str = "all", path: str = "/mcp", **headers: str
     ) -> tuple[int, dict[str, str], JSON]:
-        fields: Headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
-        given = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        fields: Headers = [(b"authorization", f"Bearer {token}".encode())]
+        others = {name.replace("_", "-"): text for name, text in headers.items()}
+        given = {"host": "localhost", "content-type": "application/json", **others}
         fields += [(name.encode(), text.encode()) for name, text in given.items()]
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         status, names, answer = asyncio.run(call_app(self.guard, "POST", path, fields, sent))
