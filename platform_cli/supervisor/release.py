@@ -142,7 +142,7 @@ class RunnableRelease:
         return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     @property
-    def login(self) -> dict[str, str]:
+    def user_variables(self) -> dict[str, str]:
         """Returns the variables of a login that all servers with users of their own have in common."""
         if self.user is None:
             return {}
@@ -161,13 +161,13 @@ class RunnableRelease:
         can see them.
         """
         open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
-        return {**base_environment(), **self.login, **open_to_all}
+        return {**base_environment(), **self.user_variables, **open_to_all}
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
         if self.container is not None:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
-        base = {**base_environment(), **self.login}
+        base = {**base_environment(), **self.user_variables}
         made = {**base, "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 
