@@ -138,6 +138,8 @@ class Releases:
                     await service.resume(self._runnable(active))
                 service.open_if_down()
                 return self._deployed(project, changed=False)
+            if release.issuer is not None:
+                await self._sign_in.issuers.fetch(release.issuer.url)
             if row is None:
                 self._create(project, folder)
             before = self._stores.access.mode(project)

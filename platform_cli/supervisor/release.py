@@ -16,6 +16,7 @@ from homeport_runtime.hosts.users import HOME
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.issuers import Issuer, Login, issuer_of
 from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
@@ -105,6 +106,8 @@ class RunnableRelease:
     user: int | None = None
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    login: Login | None = field(default=None, compare=False)
+    issuer: Issuer | None = None
     users: Mapping[str, tuple[str, ...]] | None = field(default=None, compare=False)
     guarded: bool = False
     access: Access | None = None
@@ -139,7 +142,7 @@ class RunnableRelease:
         return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     @property
-    def login(self) -> dict[str, str]:
+    def user_variables(self) -> dict[str, str]:
         """Returns the variables of a login that all servers with users of their own have in common."""
         if self.user is None:
             return {}
@@ -158,13 +161,13 @@ class RunnableRelease:
         can see them.
         """
         open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
-        return {**base_environment(), **self.login, **open_to_all}
+        return {**base_environment(), **self.user_variables, **open_to_all}
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
         if self.container is not None:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
-        base = {**base_environment(), **self.login}
+        base = {**base_environment(), **self.user_variables}
         made = {**base, "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 
@@ -213,6 +216,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        login=Login(**login) if (login := manifest.get("login")) else None,
+        issuer=issuer_of(manifest.get("issuer")),
         audit=_audit(manifest.get("audit")),
         users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),

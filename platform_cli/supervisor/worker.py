@@ -80,7 +80,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls

@@ -81,8 +81,8 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
-        # Gets the grant of each caller that has signed in and lacked a scope.
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        # Gets the grant of each caller that has signed in and lacked a scope, None for a token with an unknown key.
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.authenticator = authenticator(access, self._refused)
         self._judge = judge
         self._app = app if access is None else without_authorization(app)
@@ -119,7 +119,7 @@ class Guard:
         if self.authenticator is not None:
             self.authenticator = authenticator(access, self._refused)
 
-    def _refused(self, grant: str) -> None:
+    def _refused(self, grant: str | None) -> None:
         self.on_refused(grant)
 
     def take_used(self) -> list[str]:
