@@ -48,6 +48,13 @@ class Platform:
         else:
             self.sign_in.server.grants.refused(grant, project)
 
+    async def tell_issuer(self) -> None:
+        """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
+        for project in self.sign_in.all():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(project.name):
+                    await self.releases.admit(project.name)
+
     async def close(self) -> None:
         await self._supervisor.close()
         self.stores.close()
