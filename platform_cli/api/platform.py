@@ -7,6 +7,10 @@ from typing import Literal
 from .shape import Shape
 from .status import StatusWithToken
 
+# How a platform keeps its servers apart: all as its own user in namespaces (or by Landlock), each as a user of its own
+# besides, or each in a container.
+Isolate = Literal["namespaces", "users", "container"]
+
 
 class PublicSide(Shape):
     """Tells where others reach the platform: over TCP at `api_url`, and by the public name `domain`.
@@ -24,7 +28,8 @@ class PublicSide(Shape):
 class PlatformState(PublicSide):
     """Describes a running platform: its homeport `version`, the version of its `api`, and the number of its `projects`.
 
-    Its processes are `pid` and the `master` that started it; on AWS both are None.
+    Its processes are `pid` and the `master` that started it, and `isolate` says how servers are kept apart; on AWS all
+    are None.
     """
 
     version: str
@@ -32,6 +37,7 @@ class PlatformState(PublicSide):
     pid: int | None
     master: int | None
     projects: int
+    isolate: Isolate | None
 
 
 class ListedToken(Shape):
@@ -61,19 +67,25 @@ class DomainSet(Shape):
     closed: list[StatusWithToken]
 
 
+class Isolated(Shape):
+    """Says how servers are kept apart from now on."""
+
+    isolate: Isolate
+
+
 class PublicName(Shape):
     """Holds the public name that Caddy serves, None without one."""
 
     domain: str | None
 
 
-WasteKind = Literal["release", "bundle", "layer", "runtime", "temporary"]
+WasteKind = Literal["release", "bundle", "layer", "runtime", "image", "temporary"]
 
 
 class WastePiece(Shape):
     """Describes something that nothing needs any more.
 
-    Its removal frees `bytes`, which is 0 for a release, a mere entry.
+    Its removal frees `bytes`, which is 0 for a release, a mere entry, and for an image, whose layers others may share.
     """
 
     kind: WasteKind

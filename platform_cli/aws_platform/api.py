@@ -43,6 +43,7 @@ def create_app(aws: AWS) -> FastAPI:
             "pid": None,
             "master": None,
             "projects": len(target.list_projects()),
+            "isolate": None,
             "api_url": public_url(request),
             "domain": urlsplit(public_url(request)).netloc,
             "caddyfile": None,

@@ -1,15 +1,16 @@
-"""Implements `homeport platform start`, `stop`, `status`, `login`, `deploy`, `destroy` and `token`."""
+"""Implements `homeport platform` and its commands, but for those that have a module of their own."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from .. import __version__
+from ..api.platform import Isolate
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
@@ -17,6 +18,7 @@ from ..platform_client.connections import Remote, check_token, check_url, keep_t
 from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
+from .platform_image import platform_image_command
 from .token import keep_project_token
 
 if TYPE_CHECKING:
@@ -31,18 +33,26 @@ def platform_command() -> None:
 @platform_command.command("start")
 @click.option("--domain", metavar="NAME", help="Serve PROJECT.NAME through Caddy from now on: mcp.example.com[:PORT].")
 @click.option("--no-domain", is_flag=True, help="Serve on this machine alone again.")
+@click.option(
+    "--isolate",
+    type=click.Choice(get_args(Isolate)),
+    help="Run each server as the platform's own user, as a user of its own, which takes root, or, from its next deploy "
+    "on, in a container. With a domain root's servers have users of their own unless this says something else.",
+)
 @click.option("--foreground", is_flag=True, help="Run in this process until it is stopped, as services do.")
 @json_option
-def start(domain: str | None, no_domain: bool, foreground: bool, as_json: bool) -> None:
+def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foreground: bool, as_json: bool) -> None:
     """Start the platform in the background, if it is not running."""
     if domain is not None and no_domain:
         raise InputError("--domain and --no-domain exclude each other")
     client, output = local_client(), Output(as_json=as_json)
     if foreground:
-        if domain is not None or no_domain:
-            raise InputError("--foreground goes with neither", hint="set the domain once it runs")
+        if domain is not None or no_domain or isolate is not None:
+            raise InputError("--foreground goes with nothing else", hint="set the rest once it runs")
         _become_platform(client)
     running(client, changes=True)
+    if isolate is not None:
+        client.isolate(isolate)
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
@@ -80,6 +90,10 @@ def _started(platform: PlatformState) -> str:
         lines.append(
             f"public: https://NAME.{platform['domain']} for each project, https://{platform['domain']} for --platform"
         )
+    if platform["isolate"] == "users":
+        lines.append("each server runs as a user of its own")
+    if platform["isolate"] == "container":
+        lines.append("each server runs in a container, from its next deploy on")
     return "\n".join(lines)
 
 
@@ -199,5 +213,6 @@ def _when(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
+platform_command.add_command(platform_image_command)
 platform_command.add_command(deploy_platform_command)
 platform_command.add_command(destroy_platform_command)

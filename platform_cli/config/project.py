@@ -136,13 +136,31 @@ class ContainerSettings:
     """Holds the settings of a container image.
 
     `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
-    its processor, None for this machine's. In a container of the platform's the server reaches `network`, in others
-    what they give it.
+    its processor, None for this machine's. In a container of the platform's the server reaches `network` and has `cpus`
+    processors at most, None for all; in others it has what they give it.
     """
 
     base: Reference | None = None
     architecture: Architecture | None = None
     network: Literal["bridge", "none"] = "bridge"
+    cpus: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """Holds the settings of a project on a Kubernetes cluster.
+
+    `image` is the repository of its images, None if none was named. `namespace` and `context` are None for those of the
+    kubeconfig. There are `replicas` pods, None for as many as scaling says. `claim` is the PersistentVolumeClaim that
+    all pods mount, `pull_secret` the Secret with which nodes pull the image.
+    """
+
+    image: Reference | None = None
+    namespace: str | None = None
+    context: str | None = None
+    replicas: int | None = None
+    claim: str | None = None
+    pull_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +225,7 @@ class Project:
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     in_container: ContainerSettings = ContainerSettings()
+    on_kubernetes: KubernetesSettings = KubernetesSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096

@@ -68,6 +68,15 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
     return read
 
 
+def processors(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"must be a number of processors from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
 def project_name(value: object) -> str:
     if not isinstance(value, str) or not names.is_name(value):
         proposal = isinstance(value, str) and names.suggestion(value)
@@ -181,6 +190,20 @@ def image(value: object) -> Reference:
     from .image_reference import parse_reference
 
     return parse_reference(value)
+
+
+def repository(value: object) -> Reference:
+    """Reads the name of an image without its tag, which each release has its own of."""
+    found = image(value)
+    if found.digest or found.name.rpartition("/")[2] != str(value).rpartition("/")[2]:
+        raise ValueError("must be an image without tag and digest: each release gets its own")
+    return found
+
+
+def label(value: object) -> str:
+    if not isinstance(value, str) or not names.is_name(value):
+        raise ValueError(f"must be {names.RULE}")
+    return value
 
 
 def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
@@ -326,6 +349,21 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
         "network": Key(one_of("bridge", "none"), "What it reaches: the network, or nothing.", '"bridge"'),
+        "cpus": Key(processors(0.05, 256), "Processors at most, also a part of one. Without it: all.", "0.5"),
+    },
+    "deployment.kubernetes": {
+        "image": Key(
+            repository,
+            "The repository that images are pushed to, without a tag.",
+            '"registry.example.com/you/my-server"',
+        ),
+        "namespace": Key(label, "The namespace. Without it: the context's own, else default.", '"my-team"'),
+        "context": Key(text, "The context of the kubeconfig. Without it: the current one.", '"production"'),
+        "replicas": Key(
+            whole(1, 1000), "How many pods, always. Without it: as [scaling] says, with an autoscaler.", "2"
+        ),
+        "claim": Key(label, "The PersistentVolumeClaim for what the server writes; all pods mount it.", '"my-files"'),
+        "pull_secret": Key(label, "The Secret with which the nodes pull the image.", '"registry-login"'),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),

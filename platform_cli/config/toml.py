@@ -16,11 +16,11 @@ from .environment import check_variable
 from .issuers import read_issuer, read_login
 from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
-from .project import AuditSettings, ContainerSettings, LambdaSettings, Project, Scaling, Stage
+from .project import AuditSettings, ContainerSettings, KubernetesSettings, LambdaSettings, Project, Scaling, Stage
 from .schema import TABLES
 from .scopes import IMPLIES, Scopes, implied
 from .scopes import rule as read_rule
-from .stages import STAGED
+from .stages import STAGED, may_have
 from .text import read_text
 from .toml_lines import key_lines
 
@@ -56,6 +56,7 @@ def read_toml(path: Path) -> Project:
         except ValueError as error:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
     on_lambda, in_container = deployment.pop("lambda", {}), deployment.pop("container", {})
+    on_kubernetes = deployment.pop("kubernetes", {})
     stop_first = deployment.pop("replace", "overlap") == "stop-first"
     project = Project(
         **values.get("project", {})
@@ -68,6 +69,7 @@ def read_toml(path: Path) -> Project:
         environment=values.get("environment", {}),
         on_lambda=LambdaSettings(**on_lambda),
         in_container=ContainerSettings(**in_container),
+        on_kubernetes=KubernetesSettings(**on_kubernetes),
         scaling=file.scaling(Scaling(**values.get("scaling", {})), values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
@@ -142,10 +144,8 @@ class _File:
         if not isinstance(content, dict):
             raise self.error((_STAGES, name), f'"stages.{name}" must be a table')
         for table, keys in content.items():
-            if table not in STAGED or (
-                table == "deployment" and not (isinstance(keys, dict) and {*keys} <= {"lambda"})
-            ):
-                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED.values())}."
+            if not may_have(table, keys):
+                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED)}."
                 raise self.error((_STAGES, name, table), f'a stage has no table "{table}"', hint=hint)
         inner = self.within(_STAGES, name)
         return Stage({table: inner.table(table, keys) for table, keys in content.items()})

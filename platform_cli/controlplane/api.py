@@ -16,7 +16,7 @@ from .. import __version__
 from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
-from ..api.platform import Destroyed, PlatformState, Restarting, Stopping, WastePiece
+from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..api.version import API_VERSION
@@ -43,10 +43,13 @@ Answer = TypeVar("Answer")
 
 
 class InContainer(BaseModel):
-    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its `image` in the engine, the engine's network that it is in, and how many
+    processors it has at most.
+    """
 
     image: str
     network: Literal["bridge", "none"]
+    cpus: float | None = Field(default=None, gt=0)
 
 
 class Deploy(BaseModel):
@@ -68,17 +71,22 @@ class Clean(BaseModel):
     dry_run: bool
 
 
+class HowIsolated(BaseModel):
+    isolate: Isolate
+
+
 class Inspect(BaseModel):
     """Is the body of an inspection.
 
     `draft` is the name of a bundle's temporary folder, `project` the one whose secrets it gets; `folder` and `path` are
-    as for a deploy.
+    as for a deploy. With `container`, whose image is a base alone, it is loaded in one.
     """
 
     draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
     project: str | None = None
     folder: str | None = None
     path: str | None = None
+    container: InContainer | None = None
 
 
 class Rollback(BaseModel):
@@ -105,8 +113,14 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
+            "isolate": platform.isolation.current,
             **platform.publishing.describe(),
         }
+
+    @app.put("/v1/platform/isolation")
+    async def isolate(body: HowIsolated) -> Isolated:
+        await platform.isolate(body.isolate)
+        return {"isolate": platform.isolation.current}
 
     @app.post("/v1/platform/clean")
     async def clean(body: Clean) -> list[WastePiece]:
@@ -124,7 +138,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> Inspected:
-        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path)
+        container = _container(body.container)
+        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path, container)
         return await _while_connected(request, work)
 
     @app.get("/v1/projects")
@@ -148,8 +163,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        container = Container(**body.container.model_dump()) if body.container else None
-        work = platform.releases.deploy(name, body.bundle, body.folder, origin, container)
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin, _container(body.container))
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")
@@ -193,6 +207,10 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(sign_in_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     return app
+
+
+def _container(body: InContainer | None) -> Container | None:
+    return Container(**body.model_dump()) if body else None
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:

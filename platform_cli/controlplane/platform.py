@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
+from ..api.platform import Isolate
 from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
+from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
+from .isolation import Isolation
 from .issuer_keys import IssuerKeys
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .sign_in import SignIn
@@ -31,14 +36,28 @@ class Platform:
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
+        self.isolation = Isolation(self.stores, self.edge)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
         self._supervisor.on_refused = self._on_refused
-        self.releases = Releases(self.stores, self._supervisor, self.edge, self.publishing, self.overview, self.sign_in)
+        engine = self._supervisor.engine
+        self.containers = ContainerBuilds(home, self.stores.store, self.isolation, engine)
+        images = ReleaseImages(self.stores, engine)
+        self.releases = Releases(
+            self.stores,
+            self._supervisor,
+            self.edge,
+            self.isolation,
+            self.publishing,
+            self.overview,
+            self.containers,
+            images,
+            self.sign_in,
+        )
         self.issuer_keys = IssuerKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
-        self.garbage = Garbage(self.stores, self.releases.lock)
+        self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
@@ -86,3 +105,18 @@ class Platform:
                     async with self.releases.lock(row.name):
                         await self.releases.refresh(row.name)
         return tokens
+
+    async def isolate(self, how: Isolate) -> None:
+        """Changes how servers are kept apart, those that run now included; one that does not start then runs on as it
+        did.
+
+        Servers get containers with their next deploy. Raises InputError if the machine does not allow it, and
+        PlatformError for containers without an engine.
+        """
+        if how == "container":
+            await asyncio.to_thread(self._supervisor.engine.check)
+        self.isolation.choose(how)
+        for row in self.stores.store.projects():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(row.name):
+                    await self.releases.refresh(row.name)

@@ -23,10 +23,13 @@ from ..origin import Origin
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
+from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
+from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .removal import Removal
 from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
@@ -43,16 +46,22 @@ class Releases:
         stores: Stores,
         supervisor: Supervisor,
         edge: Edge,
+        isolation: Isolation,
         publishing: Publishing,
         overview: Overview,
+        containers: ContainerBuilds,
+        images: ReleaseImages,
         sign_in: SignIn,
     ) -> None:
         self._stores = stores
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
+        self._isolation = isolation
         self._publishing = publishing
         self._overview = overview
+        self._containers = containers
+        self._images = images
         self._sign_in = sign_in
         self._removal = Removal(stores, sign_in.server.forget)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -75,16 +84,26 @@ class Releases:
                 service.fail(f"v{row.active} cannot serve: {error.message}")
 
     async def inspect(
-        self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
+        self,
+        draft: str,
+        project: str | None,
+        folder: str | None = None,
+        path: str | None = None,
+        container: Container | None = None,
     ) -> Inspected:
         """Returns what the server in a bundle's draft tells of itself.
 
         `draft` is the name of its folder, `project` the one whose secrets it gets, `folder` where it comes from, `path`
-        the PATH of whoever deploys it. Raises InputError for a reference to secrets without a project, and InspectError
-        with the server's own reason.
+        the PATH of whoever deploys it. With `container`, whose image is a base alone, it is loaded in one. Raises
+        InputError for a reference to secrets without a project, and InspectError with the server's own reason.
         """
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
         release = replace(release, path=path or release.path)
+        if container is not None:
+            release = _in_container(release, container)
+        else:
+            self._containers.check_may_run_without()
+            release = self._isolation.inspected(release, project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -100,16 +119,16 @@ class Releases:
         """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
         left alone.
 
-        It runs in `container`. Without one it runs as a process, unless the project runs in containers: then it raises
-        InputError, since nobody has made an image. The returned status has a `token` if the project got one, which is
-        shown only now.
+        It runs in `container`, or in the one that was made with the bundle, else as a process. The returned status has
+        a `token` if the project got one, which is shown only now. Raises InputError if it should run in a container,
+        and nobody has made one.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
-            container = container or _kept_container(active, bundle)
+            container = container or self._containers.container_of(bundle, active)
             mode = self._callers(release)
             known = self._stores.access.is_settled(project, mode)
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
@@ -234,10 +253,13 @@ class Releases:
             )
         async with self.lock(project):
             self._store.project(project)
+            images = self._images.of(project)
             await self._supervisor.remove(project)
             self._removal.bury(project)
             self._removal.forget(project)
             await asyncio.to_thread(self._removal.remove_files, project)
+            if unused := images - self._images.used():
+                await asyncio.to_thread(self._images.drop, unused)
             await self._publishing.publish()
 
     async def refresh(self, project: str) -> None:
@@ -263,7 +285,8 @@ class Releases:
 
     def _callers_of(self, release: RunnableRelease) -> Access | None:
         """Returns who may call, as the workers of `release` are told."""
-        access = self._stores.callers(release.project)
+        callers = self._stores.callers(release.project)
+        access = release.lets_in(callers) if callers is not None else None
         if access is None or not self._stores.access.mode(release.project).signs_in:
             return access
         return replace(access, oauth=self._sign_in.told(release))
@@ -315,14 +338,12 @@ class Releases:
         folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
         runnable = read_release(self._stores.home, release.project, release.number, folder, names)
         if release.container is not None:
-            # In a container there is nothing to hide.
-            runnable = replace(runnable, hidden=(), by_landlock=False)
+            runnable = _in_container(runnable, release.container)
         return replace(
-            runnable,
+            self._isolation.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,
-            container=release.container,
         )
 
     def _known(self, project: str, number: int) -> RunnableRelease | None:
@@ -354,16 +375,6 @@ class Releases:
         )
 
 
-def _kept_container(active: ReleaseRow | None, bundle: str) -> Container | None:
-    """Returns the container that a release of `bundle` runs in if nobody names one.
-
-    Raises InputError for another bundle of a project that runs in containers: it would leave them unasked.
-    """
-    if active is None or active.container is None:
-        return None
-    if active.bundle != bundle:
-        raise InputError(
-            f"{active.project} runs in containers, whose images are made where it is deployed",
-            hint="--target container, on the platform's machine; to run it without, deploy it under another name",
-        )
-    return active.container
+def _in_container(release: RunnableRelease, container: Container) -> RunnableRelease:
+    """Returns the release as it runs in a container, where there is nothing to hide."""
+    return replace(release, container=container, hidden=(), by_landlock=False)

@@ -33,6 +33,7 @@ class Removal:
         """Removes what the platform knows of a project that was buried."""
         self._stores.secrets.forget(project)
         self._stores.deployments.forget(project)
+        self._stores.users.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
@@ -49,6 +50,7 @@ class Removal:
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
+        self._stores.users.forget(project)
         self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)

@@ -17,6 +17,7 @@ from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
 from .store import ReleaseRow, Store
 from .tokens import Tokens
+from .users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Stores:
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
+    users: Users
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -52,4 +54,7 @@ def open_stores(home: Home) -> Stores:
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
     access, clients = Access(db), ClientTokens(db)
-    return Stores(home, store, secrets, Settings(db), Tokens(db), access, clients, links, deployments, Heads(db))
+    settings = Settings(db)
+    users = Users(db, settings, home.root)
+    heads = Heads(db)
+    return Stores(home, store, secrets, settings, Tokens(db), access, clients, links, deployments, heads, users)

@@ -58,7 +58,8 @@ class Installed:
     layer: Layer
 
 
-def _here(interpreter: Interpreter) -> Interpreter:
+def here(interpreter: Interpreter) -> Interpreter:
+    """Returns the same interpreter: the packages are for this machine."""
     return interpreter
 
 
@@ -68,7 +69,7 @@ def build(
     stages: Stages,
     inspector: Inspector,
     note: Callable[[str], None],
-    packages_for: Callable[[Interpreter], Interpreter] = _here,
+    packages_for: Callable[[Interpreter], Interpreter] = here,
 ) -> Built:
     """Runs the pipeline, without touching what serves; `note` gets sentences for the person.
 
@@ -84,7 +85,7 @@ def install(
     home: Home,
     stages: Stages,
     note: Callable[[str], None],
-    packages_for: Callable[[Interpreter], Interpreter] = _here,
+    packages_for: Callable[[Interpreter], Interpreter] = here,
 ) -> Installed:
     """Runs the stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:

@@ -17,6 +17,7 @@ from ..config.project import AuditSettings, Entrypoint, Program, Project
 from ..errors import BuildError
 from ..home import Home, write_atomic
 from ..hostile_files import digest
+from ..own_code import open_to_all
 from ..project_files.imports import Module, imported_names
 from .manifest import read_manifest
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
@@ -150,6 +151,7 @@ class BundleDraft:
         app.mkdir()
         for folder, files in parts:
             copy_source(folder, files, app)
+        open_to_all(app)
         self._write_manifest(self._draft)
 
     def finish(self, found: Inspection) -> Bundle:

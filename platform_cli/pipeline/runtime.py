@@ -10,6 +10,8 @@ from pathlib import Path
 
 import homeport_runtime
 
+from ..own_code import open_to_all
+
 
 def store_runtime(runtimes: Path) -> str:
     """Copies the installed runtime to `runtimes/<hash>/homeport_runtime` if it does not exist, and returns the hash."""
@@ -35,6 +37,7 @@ def store_runtime(runtimes: Path) -> str:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
         compileall.compile_dir(temporary, quiet=2)
+        open_to_all(temporary)
         temporary.rename(runtimes / name)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
-    from ..api.platform import DomainSet, ListedToken, NewToken, PlatformState, PublicName, WastePiece
+    from ..api.platform import DomainSet, Isolate, ListedToken, NewToken, PlatformState, PublicName, WastePiece
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
@@ -223,6 +223,10 @@ class PlatformClient:
         answer: DomainSet = self._request("PUT", "/v1/domain", {"domain": domain})
         return answer["closed"]
 
+    def isolate(self, how: Isolate) -> None:
+        """Changes how servers are kept apart, those that run now included."""
+        self._request("PUT", "/v1/platform/isolation", {"isolate": how})
+
     def open_edge(self) -> str | None:
         """Makes Caddy serve the public names, and returns the domain, None without one.
 
@@ -267,8 +271,12 @@ class PlatformClient:
             )
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path, project: str | None, place: str) -> Inspected:
-        body = {"draft": draft.name, "project": project, "folder": place, "path": self._programs()}
+    def inspect(
+        self, draft: Path, project: str | None, place: str, container: Mapping[str, object] | None = None
+    ) -> Inspected:
+        """Loads a bundle's draft: with `container`, as for a deploy, in one whose image is its base alone."""
+        said = {"project": project, "folder": place, "path": self._programs()}
+        body = {"draft": draft.name, **said, **({"container": container} if container else {})}
         answer: Inspected = self._request("POST", "/v1/inspections", body)
         return answer
 
@@ -301,9 +309,9 @@ class PlatformClient:
         return answer
 
     def deploy(
-        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, str] | None = None
+        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, object] | None = None
     ) -> DeployedStatus:
-        """Deploys a bundle: with `container`, the image and network of one, into that."""
+        """Deploys a bundle: with `container`, what the API has of one, into that."""
         said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
         body = {"bundle": bundle, "folder": place, "container": container, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)

@@ -16,6 +16,7 @@ SCRIPT = """
 import compileall, os, pathlib, sys
 platform = os.getppid()
 os.nice(19)
+os.umask(0o022)
 for file in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
     if os.getppid() != platform:
         break

@@ -65,5 +65,7 @@ def _job(release: RunnableRelease, workdir: Path) -> dict[str, Any]:
 def told(room: Room) -> dict[str, Any]:
     """Returns the part of a job that says what the worker sees."""
     named = {"hidden": room.hidden, "writable": room.writable, "protected": room.read_only}
-    texts = {name: [str(folder) for folder in folders] for name, folders in named.items()}
-    return {"landlock": texts} if room.by_landlock else texts
+    texts: dict[str, Any] = {name: [str(folder) for folder in folders] for name, folders in named.items()}
+    if room.by_landlock:
+        return {"landlock": texts}
+    return {**texts, "user": room.user, "home": str(room.home) if room.home is not None else None}

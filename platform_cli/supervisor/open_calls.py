@@ -32,8 +32,8 @@ class OpenCalls:
         self.descriptor = descriptor
 
     @classmethod
-    def make(cls, path: Path) -> OpenCalls:
-        """Creates the file.
+    def make(cls, path: Path, user: int | None = None) -> OpenCalls:
+        """Creates the file, for a worker that is `user`, if not the platform's own.
 
         Raises OSError if it cannot be written.
         """
@@ -41,6 +41,9 @@ class OpenCalls:
         path.unlink(missing_ok=True)
         made = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
+            if user is not None:
+                # Its process is not that user yet when it opens the file; the folder is closed to all others.
+                os.fchmod(made.descriptor, 0o666)
             if os.write(made.descriptor, EMPTY) < len(EMPTY):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
@@ -76,11 +79,11 @@ class OpenCalls:
             yield RECORD + json.dumps(record).encode() + b"\n"
 
 
-def keep_open_calls(path: Path) -> OpenCalls | None:
+def keep_open_calls(path: Path, user: int | None = None) -> OpenCalls | None:
     """Creates the file of open calls, and returns None if it cannot be written, in which case the worker serves without
     it.
     """
     try:
-        return OpenCalls.make(path)
+        return OpenCalls.make(path, user)
     except OSError:
         return None

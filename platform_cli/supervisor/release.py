@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.container.layout import Layout
+from homeport_runtime.hosts.users import HOME
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
@@ -32,14 +33,20 @@ CONTAINER_ENVIRONMENT = {
     "HOME": str(INSIDE.home),
     "LANG": "C.UTF-8",
 }
+# The name by which a server knows its own user, which has no entry in the machine's list.
+USER = "server"
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Describes the container of a release: its image in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its image in the engine, and the engine's network that it is in.
+
+    Its processes together run on `cpus` processors at most, None for all.
+    """
 
     image: str
     network: str
+    cpus: float | None = None
 
 
 def base_environment() -> dict[str, str]:
@@ -63,6 +70,9 @@ class RunnableRelease:
     `secrets` decrypts the values that `environment` refers to; it is called when a worker starts, and may raise
     PlatformError. `hidden` are the folders of which its processes see only what is theirs, none where the system cannot
     hide folders; `by_landlock` says how. `path` is the PATH of whoever deployed it.
+
+    `user` is the one that they run as, of which the home folder is in the project's, None for the platform's own
+    (own_user.py).
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
     `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
@@ -93,6 +103,7 @@ class RunnableRelease:
     secrets: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     hidden: tuple[Path, ...] = ()
     by_landlock: bool = False
+    user: int | None = None
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
     login: Login | None = field(default=None, compare=False)
@@ -130,18 +141,34 @@ class RunnableRelease:
         """
         return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
+    @property
+    def user_variables(self) -> dict[str, str]:
+        """Returns the variables of a login that all servers with users of their own have in common."""
+        if self.user is None:
+            return {}
+        return {"HOME": str(self.hidden[0] / HOME), "USER": USER, "LOGNAME": USER}
+
+    def lets_in(self, access: Access) -> Access:
+        """Returns the part of `access` that its workers can enforce: without [scopes] no token could be held to its
+        own.
+        """
+        if self.manifest.get("scopes"):
+            return access
+        return replace(access, tokens=tuple(each for each in access.tokens if each.scopes is None))
+
     def start_environment(self) -> dict[str, str]:
         """Returns the variables that a plain process is started with, for C libraries that read them early; everybody
         can see them.
         """
         open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
-        return {**base_environment(), **open_to_all}
+        return {**base_environment(), **self.user_variables, **open_to_all}
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
         if self.container is not None:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
-        made = {**base_environment(), "PATH": self.path, **resolve(self.environment, secrets), **own}
+        base = {**base_environment(), **self.user_variables}
+        made = {**base, "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 
 

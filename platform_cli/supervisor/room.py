@@ -7,6 +7,7 @@ from pathlib import Path
 
 from homeport_runtime.hosts.cgroup_places import mount_points
 from homeport_runtime.hosts.confinement import Room
+from homeport_runtime.hosts.users import ZYGOTES
 from homeport_runtime.loading.environment import login
 from homeport_runtime.loading.manifest import APP_FOLDER
 
@@ -30,21 +31,32 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     if release.manifest["sessions"]:
         (project / SESSIONS).mkdir(mode=0o700, exist_ok=True)
     (project / CACHE).mkdir(mode=0o700, exist_ok=True)
+    if release.user is not None:
+        (project / HOME).mkdir(mode=0o700, exist_ok=True)
     own = [folder for name in (SESSIONS, HOME, CACHE) if (folder := project / name).is_dir()]
     compiled = _bytecode_folders(app) if compiles else ()
-    return Room(release.hidden, (workdir, *own, *compiled), (app, *_shared()), release.by_landlock)
+    return Room(
+        release.hidden,
+        (workdir, *own, *compiled),
+        (app, *shared()),
+        release.by_landlock,
+        release.user,
+        project / HOME if release.user is not None else None,
+    )
 
 
 def layer_room(release: RunnableRelease) -> Room | None:
     """Returns the room in which a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
-    return Room(release.hidden, read_only=(release.layer, release.runtime, *_shared()))
+    user = ZYGOTES if release.user is not None else None
+    return Room(release.hidden, read_only=(release.layer, release.runtime, *shared()), user=user)
 
 
 def shown(room: Room) -> list[Path]:
-    """Returns the outermost folders that the room shows in those that are hidden."""
-    inside = {path for path in (*room.writable, *room.read_only) if any(map(path.is_relative_to, room.hidden))}
+    """Returns the outermost folders that the room shows in those that are hidden, and that a zygote's does not show."""
+    shown = {*room.writable, *room.read_only}.difference(shared())
+    inside = {path for path in shown if any(map(path.is_relative_to, room.hidden))}
     return sorted(path for path in inside if inside.isdisjoint(path.parents))
 
 
@@ -56,7 +68,7 @@ def own_caches(workdir: Path) -> dict[str, str]:
     return {"UV_CACHE_DIR": str(caches / "uv"), "npm_config_cache": str(caches / "npm")}
 
 
-def _shared() -> tuple[Path, ...]:
+def shared() -> tuple[Path, ...]:
     """Returns what servers of all projects see and must not change, their own limits included."""
     return (*own_code(), *shared_folders(), *mount_points())
 

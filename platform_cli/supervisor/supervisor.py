@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 from ..api.inspection import Inspected
 from ..audit.chain import NOTHING, Head
@@ -14,7 +15,7 @@ from .descriptor_store import DescriptorStore
 from .engine import Engine
 from .exclusive import beside
 from .grouping import Grouping, own_groups
-from .inspection import inspect_release
+from .inspection import inspect_by, inspect_release
 from .launchers import Launchers
 from .parking import open_parking
 from .release import RunnableRelease
@@ -31,7 +32,8 @@ class Supervisor:
         self._store = store
         self._audit_head = audit_head
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
-        self._containers = Containers(home, Engine())
+        self.engine = Engine()
+        self._containers = Containers(home, self.engine)
         self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
         self._bytecode = Bytecode()
@@ -64,7 +66,7 @@ class Supervisor:
         await service.close()
         self._keep_needed()
         if service.release is not None and service.release.container is not None:
-            await self._containers.forget(project)
+            await self._containers.settled()
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
@@ -100,6 +102,9 @@ class Supervisor:
         """
         self._bytecode.compile(release)
         services = [self.services[project] for project in sorted(projects)]
+        if release.container is not None:
+            launching = partial(self._containers.for_inspection, release)
+            return await beside(services, lambda: inspect_by(launching, release))
         return await beside(services, lambda: inspect_release(self._zygotes, release))
 
     def _keep_needed(self) -> None:

@@ -40,7 +40,8 @@ class WorkDir:
         """Makes the release's files (path -> sha256, content under `app`) and folders visible, but keeps the server's
         own.
 
-        Folders stay, since what is in them is the server's. Raises ReleaseError if the working folder is a symlink.
+        What is made belongs to the user whose the working folder is. Folders stay, since what is in them is the
+        server's. Raises ReleaseError if the working folder is a symlink.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         placed = self._placed()
@@ -128,6 +129,7 @@ class _Placing:
             made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
             try:
                 with os.fdopen(made, "wb") as writer, source.open("rb") as reader:
+                    _give(made, as_in=folder)
                     shutil.copyfileobj(reader, writer)
                     # The server may change a file of the release, so it has to be writable.
                     os.fchmod(made, os.fstat(reader.fileno()).st_mode & 0o777 | 0o600)
@@ -155,15 +157,31 @@ def _inside(root: int, path: PurePosixPath | str, *, make: bool = False) -> Iter
     current = os.dup(root)
     try:
         for part in PurePosixPath(path).parts:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=current)
+            is_new = make and _make(part, current)
             inner = open_folder(part, folder=current)
+            if is_new:
+                _give(inner, as_in=current)
             os.close(current)
             current = inner
         yield current
     finally:
         os.close(current)
+
+
+def _make(name: str, folder: int) -> bool:
+    """Makes a folder in `folder`, and tells whether there was nothing of that name."""
+    try:
+        os.mkdir(name, dir_fd=folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _give(made: int, *, as_in: int) -> None:
+    """Gives what was just made the owner of the folder that it is in."""
+    found = os.fstat(as_in)
+    if found.st_uid != os.getuid():
+        os.fchown(made, found.st_uid, found.st_gid)
 
 
 @contextlib.contextmanager

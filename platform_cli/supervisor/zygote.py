@@ -140,13 +140,15 @@ class Zygote:
         return not self._is_known or not self._loaded.issuperset(modules)
 
     async def launch(
-        self, _release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
+        self, release: RunnableRelease, sockets: Sequence[socket.socket], shown: Sequence[Path]
     ) -> Launched:
         pipes = Pipes.open()
         descriptors = [pipes.control[1].fileno(), pipes.stdout[1], pipes.stderr[1]]
         descriptors += [sock.fileno() for sock in sockets]
         try:
-            order = {"do": "fork", "shown": list(map(str, shown))}
+            order: dict[str, Any] = {"do": "fork", "shown": list(map(str, shown))}
+            if release.user is not None:
+                order["user"] = release.user
             forked = await self._order(Child, order, descriptors, FORK_TIMEOUT_S)
             if not self._may_have(forked.pid):
                 self.close()

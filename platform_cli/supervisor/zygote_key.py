@@ -19,7 +19,7 @@ from .release import RunnableRelease
 class ZygoteKey(NamedTuple):
     """Identifies a zygote, from which all workers with the same key can be forked.
 
-    `variables` are those that its modules read when they are loaded.
+    `variables` are those that its modules read when they are loaded, and those of servers with users of their own.
     """
 
     interpreter: Path
@@ -54,7 +54,8 @@ def key_of(release: RunnableRelease, effects: ImportEffects) -> ZygoteKey | None
     early = effects.early(release.environment)
     if referenced(early):
         return None
-    return ZygoteKey(release.interpreter, release.layer, release.runtime, tuple(early.items()))
+    variables = {**release.user_variables, **early}
+    return ZygoteKey(release.interpreter, release.layer, release.runtime, tuple(variables.items()))
 
 
 def forkable(release: RunnableRelease) -> bool:

@@ -39,7 +39,7 @@ def test_tables_whose_keys_are_the_persons_own() -> None:
     assert EXPECTED["own_keys"] == {
         "environment": environment.NAME.pattern,
         "reserved": RESERVED,
-        "stages": [*STAGED.values()],
+        "stages": [*STAGED],
     }
 
 

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
     "image": "tests/images/test_image.py",
+    "platform image": "tests/images/test_platform_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",

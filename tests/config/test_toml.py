@@ -151,7 +151,7 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         ("[deployment]\nrequirements = ['x']", ':2: "deployment.requirements" must name a requirements.txt'),
         ("[deployment]\nrequirements = 'none.txt'", ":2: 'none.txt' does not exist"),
         ("[deployment]\nrequirements = '../x.txt'", ":2: '../x.txt' is outside the project folder"),
-        ("[deployment]\ntarget = 'moon'", ':2: "deployment.target" must be "local", "container" or "lambda"'),
+        ("[deployment]\ntarget = 'moon'", ':2: "deployment.target" must be "local", "container", "kubernetes" or'),
         ("[deployment]\nlambda = 1", ':2: "deployment.lambda" must be a table'),
         ("[deployment.lambda]\nmemory = 1", ':2: unknown key "deployment.lambda.memory"; did you mean "memory_mb"?'),
         ("[deployment.lambda]\nregion = 'Mars'", ':2: "deployment.lambda.region" must be a region of AWS'),
@@ -160,6 +160,11 @@ def test_python_version_is_a_version_or_a_range(tmp_path: Path, version: str) ->
         # Lambda's own default is 3: nothing would be left to end an answer in.
         ("[deployment.lambda]\ntimeout_s = 3", ':2: "deployment.lambda.timeout_s" must be a whole number from 5'),
         ("\n[deployment.container]\nbase = 'Python'", ':3: "deployment.container.base" must be an image, such as'),
+        (
+            "[deployment.kubernetes]\nimage = 'a.b/c:1'",
+            ':2: "deployment.kubernetes.image" must be an image without tag',
+        ),
+        ("[deployment.kubernetes]\nnamespace = 'A'", ':2: "deployment.kubernetes.namespace" must be a DNS label'),
         ("[deployment.container]\narchitecture = 'arm'", ':2: "deployment.container.architecture" must be "arm64" or'),
         ("[deployment]\nargs = 1", ':2: "deployment.args" must be'),
         ("[deployment]\nextras = 'pg'", ':2: "deployment.extras" must be a list of extras'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
     from ...doctor.machine import Diagnosis
+    from ...supervisor.release import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,15 @@ class LocalCandidate(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the image and the
-    network of its container, None without one.
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the one
+    that it is to run in, None without one.
     """
 
     project: str
     bundle: Bundle
     place: str
     steps: tuple[Step, ...]
-    container: Mapping[str, str] | None = None
+    container: Container | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -163,7 +164,8 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             stage.cached = not plan.steps
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
-            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.container)
+            container = asdict(plan.container) if plan.container else None
+            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), container)
         token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:

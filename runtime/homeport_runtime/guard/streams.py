@@ -161,6 +161,8 @@ class StreamCalls:
         async def opened() -> None:
             session.name = session.own
             if relay is not None:
+                session.name = relay.public_name(session.own)
+                self._sessions[session.name] = session
                 await held.enter_async_context(relay.holding(session.own, session.stream.end))
 
         async def told() -> Message:
@@ -234,6 +236,8 @@ class StreamCalls:
                 session.own = body.split(b"session_id=", 1)[1].split()[0].decode("latin-1")
                 self._sessions[session.own] = session
                 await opened()
+                if not session.is_silent and session.name != session.own:
+                    message = {**message, "body": body.replace(session.own.encode(), session.name.encode())}
             elif session.own:
                 session.read(body)
             if not (session.is_silent and message.get("more_body")):

@@ -25,6 +25,7 @@ from . import linux
 from .init import go_on_inside, keep_numbering
 from .landlock import can_restrict, restrict
 from .limits import limit_processes
+from .users import HOME, become, become_zygote
 
 # The capabilities that root keeps: those of containers (chown, dac_override, fowner, fsetid, kill, setgid, setuid,
 # setpcap, net_bind_service, net_raw, sys_chroot, audit_write, setfcap), without mknod, which would open the disk.
@@ -34,6 +35,7 @@ Means = Literal["namespaces", "landlock"]
 
 # Set in a zygote by enter_for_forks, and inherited by its forks.
 _devices_are_protected = False
+_forks_change_users = False
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,28 @@ class Room:
     """Describes what a process and its children may see and change.
 
     Of the folders in `hidden` they see only what is below `writable` and `read_only`. What is `read_only` cannot be
-    changed, even outside of `hidden`. With `by_landlock` Landlock says so, else namespaces.
+    changed, even outside of `hidden`. With `by_landlock` Landlock says so, else namespaces. In it they are the user
+    `user`, if there is one (users.py), whose home folder is `home`.
     """
 
     hidden: tuple[Path, ...]
     writable: tuple[Path, ...] = ()
     read_only: tuple[Path, ...] = ()
     by_landlock: bool = False
+    user: int | None = None
+    home: Path | None = None
 
     def to_json(self) -> str:
-        fields = asdict(self)
-        if not self.by_landlock:
-            # Keepers of releases of earlier versions do not know it.
-            del fields["by_landlock"]
+        # Keepers of releases of earlier versions do not know what is new.
+        fields = {name: value for name, value in asdict(self).items() if value not in (False, None)}
         return json.dumps(fields, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Room:
         fields = json.loads(text)
-        by_landlock = fields.pop("by_landlock", False)
-        return cls(**{name: tuple(map(Path, paths)) for name, paths in fields.items()}, by_landlock=by_landlock)
+        by_landlock, user, home = (fields.pop(name, None) for name in ("by_landlock", "user", "home"))
+        folders = {name: tuple(map(Path, paths)) for name, paths in fields.items()}
+        return cls(**folders, by_landlock=bool(by_landlock), user=user, home=Path(home) if home else None)
 
 
 def enter(room: Room) -> None:
@@ -85,16 +89,26 @@ class EmptyRoom:
     kept: frozenset[int]
     first: socket.socket
 
-    def furnish(self, room: Room, lifeline: int | None = None, trees: Mapping[Path, int] | None = None) -> None:
+    def furnish(
+        self,
+        room: Room,
+        lifeline: int | None = None,
+        trees: Mapping[Path, int] | None = None,
+        namespace: int | None = None,
+    ) -> None:
         """Puts this process into `room`, with all that it will start.
 
-        `trees` are mounts of what it cannot see itself, by the path at which they are shown (linux.clone_tree).
-        Everything in the room ends soon after the other end of the socket `lifeline` was closed. Raises OSError if the
-        kernel does not allow it.
+        `trees` are mounts of what it cannot see itself, by the path at which they are shown (linux.clone_tree), and
+        `namespace` is that of the room's user, which it may not become otherwise (users.open_namespace). Everything in
+        the room ends soon after the other end of the socket `lifeline` was closed. Raises OSError if the kernel does
+        not allow it.
         """
         _show_only(room, trees or {})
-        linux.keep_capabilities(self.kept)
-        if not self.kept:
+        if room.user is not None:
+            become(room.user, namespace)
+        else:
+            linux.keep_capabilities(self.kept)
+        if not self.kept or room.user is not None:
             # Processes are counted by user namespace, and this one has no others.
             limit_processes()
         with self.first:
@@ -124,7 +138,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     (mount_namespaces(7), "Restrictions on mount namespaces"). `map_users` lets a process outside map the users of the
     new user namespace. What is the same for every room of a fork is done here, since that takes the longest.
     """
-    global _devices_are_protected  # noqa: PLW0603 - what all forks of this process have
+    global _devices_are_protected, _forks_change_users  # noqa: PLW0603 - what all forks of this process have
     keep_numbering()
     _own_mounts()
     if os.getuid() == 0:
@@ -134,6 +148,9 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     _show_only(room, {})
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
     map_users()
+    if room.user is not None:
+        become_zygote(room.user)
+        _forks_change_users = True
     # This process sees the processes outside, unlike its forks in their rooms.
     with contextlib.suppress(OSError):
         linux.keep_signals_inside()
@@ -141,7 +158,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
 
 def _prepare() -> None:
     _own_mounts()
-    is_root = os.getuid() == 0
+    is_root = os.getuid() == 0 or _forks_change_users
     try:
         flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | (linux.MS_RDONLY if is_root else 0)
         linux.mount("proc", Path("/proc"), "proc", flags)
@@ -201,17 +218,23 @@ def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
     shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, room.hidden))
     outermost = [path for path in shown if not _is_inside(path.parent, shown) and path not in trees]
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in outermost}
+    # Folders that only lead to what is shown; another user must get there, too.
+    mode, mask = ("0700", 0o077) if room.user is None else ("0755", 0o022)
+    mask = os.umask(mask)
     # Nested folders come after the folders that contain them.
     for folder in sorted(room.hidden):
         if _is_inside(folder.parent, room.hidden):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700,size=64k")
+            folder.mkdir(parents=True, exist_ok=True)
+        linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode={mode},size=64k")
     for path in shown:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         if path in trees:
             linux.attach(trees[path], path)
         else:
             linux.bind(f"/proc/self/fd/{opened[path]}" if path in opened else str(path), path)
+    if room.home is not None:
+        (room.hidden[0] / HOME).symlink_to(room.home)
+    os.umask(mask)
     for descriptor in opened.values():
         os.close(descriptor)
     # Most of it is already read-only in a zygote's room.
@@ -229,7 +252,7 @@ def _is_inside(path: Path, folders: Iterable[Path]) -> bool:
 def keep_memory_private() -> None:
     """Prevents other processes of the same user from reading this one's memory and environment, and core dumps."""
     if sys.platform == "linux":
-        linux.set_undumpable()
+        linux.set_dumpable(allowed=False)
 
 
 @cache
@@ -257,6 +280,9 @@ def means(home: Path) -> Means | None:
 def _enter_namespaces() -> frozenset[int]:
     """Unshares the namespaces, and returns the capabilities that may be kept in them."""
     flags = linux.CLONE_NEWPID | linux.CLONE_NEWIPC
+    if _forks_change_users:
+        linux.unshare(flags)
+        return frozenset()
     if os.getuid() == 0:
         with contextlib.suppress(PermissionError):
             linux.unshare(flags)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -19,7 +20,11 @@ from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
+from .last_words import last_answer
 from .whereabouts import tell_where_when_asked
+
+if TYPE_CHECKING:
+    from ..relay.replicas import ReplicaRelay
 
 # The seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -36,13 +41,18 @@ BEAT_S = 1.5
 SHARE_S = 0.5
 # A number that is larger than that of any worker's connections.
 ALL = 1 << 30
+# The seconds for the answer to a call that the worker's end breaks off.
+LAST_WORDS_S = 0.5
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float) -> None:
+    def __init__(
+        self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
+    ) -> None:
         self._app = app
+        self._replicas = _replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -50,7 +60,7 @@ class HTTPServer:
         self._stopped = False
         self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
-            app,
+            self._replicas or app,
             http="h11",
             lifespan="off",
             log_config=None,
@@ -79,7 +89,8 @@ class HTTPServer:
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
         # At once, since a client's next step may be to refresh its token.
         self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        self._app.guard.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -168,8 +179,8 @@ class HTTPServer:
             self._app.guard.admit(access)
 
     def _note_audit(self, order: dict[str, Any]) -> None:
-        if self._app.guard.audit is not None:
-            self._app.guard.audit.has_room = order["has_room"]
+        if self._app.guard.passing.audit is not None:
+            self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
@@ -220,9 +231,23 @@ class HTTPServer:
         await self._abort()
 
     async def _abort(self) -> None:
+        """Ends what is still open; calls that have no answer yet get one, which says that they may be made again."""
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            if (answer := last_answer(getattr(connection, "cycle", None))) is not None:
+                with contextlib.suppress(RuntimeError, asyncio.TimeoutError):
+                    await asyncio.wait_for(answer, LAST_WORDS_S)
+                # What was written is sent before the connection is closed.
+                connection.transport.close()
+            else:
+                connection.transport.abort()
         for task in list(self._state.tasks):
             task.cancel()
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks), timeout=1.0)
+
+
+def _replica_relay(app: App, listener: socket.socket, key: bytes) -> ReplicaRelay | None:
+    # Imported late, since no worker of a platform needs it, and each would wait for it.
+    from .replicas import replica_relay
+
+    return replica_relay(app, listener, key)

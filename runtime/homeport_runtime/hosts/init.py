@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from .linux import die_with_parent, set_undumpable
+from .linux import die_with_parent, set_dumpable
 from .whereabouts import WHERE
 
 # The seconds that a worker has to end once the other end of its lifeline is closed. It is told to drain then, which
@@ -62,7 +62,7 @@ def go_on_inside(furnish: Callable[[], None]) -> socket.socket:
     os.close(failed)
     try:
         die_with_parent(signal.SIGKILL)
-        set_undumpable()
+        set_dumpable(allowed=False)
         _give_next(number)
         furnish()
         worker = os.fork()

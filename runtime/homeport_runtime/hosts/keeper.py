@@ -15,12 +15,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from . import linux
 from .confinement import Room, enter_for_forks, stay_outside
 from .orders import receive_order, send_order
+from .users import END, FIRST, map_users, open_namespace
 
 # The bytes of a zygote's output that are logged, such as what packages print when they are imported.
 MAX_OUTPUT = 1024 * 1024
@@ -52,8 +54,6 @@ def _keep(control: socket.socket, room: Room) -> None:
         os.close(linux.clone_tree(Path("/dev")))
     inner, theirs = socket.socketpair()
     output = _Output()
-    # The keeper ends with its zygote, and the zygote with it.
-    signal.signal(signal.SIGCHLD, lambda *_: output.end())
     zygote = os.fork()
     if zygote == 0:
         inner.close()
@@ -61,8 +61,10 @@ def _keep(control: socket.socket, room: Room) -> None:
         _become_zygote(theirs, control, room)
     theirs.close()
     output.keep()
+    _end_with(zygote, output)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _map_users(inner, zygote)
+    _map_users(inner, zygote, room.user)
+    namespaces: dict[int, int] = {}
     while True:
         ready, _, _ = select.select([control.fileno(), *output.readable], [], [])
         output.copy()
@@ -73,9 +75,25 @@ def _keep(control: socket.socket, room: Room) -> None:
             return
         trees = dict(_open_trees(order.pop("shown", ())))
         descriptors += trees.values()
-        send_order(inner, {**order, "trees": list(trees)}, descriptors)
+        user = order.get("user")
+        if user is not None and user not in namespaces:
+            namespaces[user] = open_namespace(zygote, user)
+        namespace = [namespaces[user]] if user is not None else []
+        send_order(inner, {**order, "trees": list(trees)}, [*descriptors, *namespace])
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _end_with(zygote: int, output: _Output) -> None:
+    """Ends the keeper when the zygote has ended; the zygote ends with it, too."""
+
+    def on_end(*_: object) -> None:
+        if os.waitpid(zygote, os.WNOHANG) != (0, 0):
+            output.end()
+
+    signal.signal(signal.SIGCHLD, on_end)
+    # It may have ended before.
+    on_end()
 
 
 @contextlib.contextmanager
@@ -135,7 +153,9 @@ def _become_zygote(orders: socket.socket, answers: socket.socket, room: Room) ->
     try:
         linux.die_with_parent(signal.SIGKILL)
         with _explained():
-            enter_for_forks(room, _asking(orders))
+            enter_for_forks(replace(room, read_only=(*room.read_only, Path(sys.base_prefix))), _asking(orders))
+        # Whoever changes its user forgets it.
+        linux.die_with_parent(signal.SIGKILL)
         _run_zygote(orders, answers, in_room=True)
     except Exception:
         sys.excepthook(*sys.exc_info())
@@ -151,14 +171,13 @@ def _asking(outside: socket.socket) -> Callable[[], None]:
     return map_users
 
 
-def _map_users(inner: socket.socket, zygote: int) -> None:
-    """Maps, when the zygote asks for it, the users of its user namespace to the same
-    users here (user_namespaces(7)).
+def _map_users(inner: socket.socket, zygote: int, user: int | None) -> None:
+    """Maps, when the zygote asks for it, the users of its user namespace to the same users here (user_namespaces(7)):
+    all of them or, for a zygote with a user of its own, those of servers.
     """
     if not inner.recv(1):
         return
-    for name in ("uid_map", "gid_map"):
-        ranges = [line.split() for line in Path("/proc/self", name).read_text().splitlines()]
-        same = "\n".join(f"{first} {first} {count}" for first, _outside, count in ranges)
-        Path("/proc", str(zygote), name).write_text(same)
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    same = "\n".join(f"{first} {first} {count}" for first, _outside, count in ranges)
+    map_users(zygote, same if user is None else f"{FIRST} {FIRST} {END - FIRST}")
     inner.send(b".")

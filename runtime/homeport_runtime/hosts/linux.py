@@ -13,6 +13,7 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x08000000,
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_SLAVE = 32, 4096, 16384, 1 << 19
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+_PR_SET_CHILD_SUBREAPER = 36
 # landlock(7) in <asm/unistd.h>, the same on all machines; <linux/landlock.h>.
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 _LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH, _LANDLOCK_SCOPE_SIGNAL = 1, 1, 1 << 1
@@ -89,11 +90,21 @@ def list_mounts(below: Path) -> list[Path]:
     return sorted(point for point in points if point.is_relative_to(below))
 
 
-def set_undumpable() -> None:
-    """Prevents other processes of the same user from reading this one's memory and environment, until it calls
+def enter_namespace(namespace: int, kind: int) -> None:
+    """Calls setns(2) for a descriptor."""
+    _call("setns", namespace, kind)
+
+
+def set_dumpable(*, allowed: bool) -> None:
+    """Allows other processes of the same user to read this one's memory and environment, or prevents it until it calls
     execve(2).
     """
-    _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _call("prctl", _PR_SET_DUMPABLE, int(allowed), 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Makes this process the parent of descendants whose parent ends (prctl(2)); it has to wait for them."""
+    _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def set_no_new_privileges() -> None:
@@ -149,6 +160,12 @@ def seccomp_filter(steps: int, address: int) -> None:
 
 def keep_capabilities(kept: frozenset[int]) -> None:
     """Drops all other capabilities, for ever, of this process and what it starts, in its user namespace."""
+    bound_capabilities(kept)
+    hold_capabilities(kept)
+
+
+def bound_capabilities(kept: frozenset[int]) -> None:
+    """Prevents this process and what it starts from ever getting others; those that it has stay."""
     for number in range(_CAPABILITIES):
         if number not in kept:
             try:
@@ -158,6 +175,10 @@ def keep_capabilities(kept: frozenset[int]) -> None:
                     raise
                 # This is beyond the last capability that the kernel knows.
                 break
+
+
+def hold_capabilities(kept: frozenset[int]) -> None:
+    """Drops all other capabilities that this process has now."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     # The effective, permitted and inheritable capabilities, first the lower 32, then the others.
     sets = (ctypes.c_uint32 * 6)()

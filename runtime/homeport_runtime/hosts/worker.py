@@ -53,17 +53,18 @@ def main(
     sockets: Sequence[socket.socket],
     trees: Mapping[Path, int] = MappingProxyType({}),
     empty_room: EmptyRoom | None = None,
+    namespace: int | None = None,
 ) -> NoReturn:
     """Runs a worker process from start to end.
 
     `sockets` are the listener and the two ends of the exchange of connections (see handover.py), none for an
     inspection. `trees` are mounts of the folders that it may see and does not see yet. `empty_room` is the room that it
-    is in, None if it is in none.
+    is in, None if it is in none. `namespace` is that of its user (users.py), if it cannot become that without.
     """
     install_takeover()
     code = 1
     try:
-        _work(control, sockets, trees, empty_room)
+        _work(control, sockets, trees, empty_room, namespace)
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
@@ -92,6 +93,7 @@ def _work(
     sockets: Sequence[socket.socket],
     trees: Mapping[Path, int],
     empty_room: EmptyRoom | None,
+    namespace: int | None,
 ) -> None:
     channel = Channel(control)
     first = channel.receive()
@@ -104,13 +106,13 @@ def _work(
     judge = _judge(job, trees)
     if job.hidden:
         try:
-            _confine(job, control.fileno(), trees, empty_room)
+            _confine(job, control.fileno(), trees, empty_room, namespace)
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
             raise SystemExit(1) from None
-    for tree in trees.values():
-        os.close(tree)
+    for descriptor in filter(None, (*trees.values(), namespace)):
+        os.close(descriptor)
     confine_calls()
     _settle(job)
     deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
@@ -150,17 +152,19 @@ def _judge(job: Job, trees: Mapping[Path, int]) -> Judge | None:
     return Judge.of(scopes, limits, job.reads, open_windows)
 
 
-def _confine(job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None) -> None:
+def _confine(
+    job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None, namespace: int | None
+) -> None:
     """Confines the process before the server's code runs, and before there is a second thread."""
     from .confinement import Room, enter, enter_empty_room
 
     # Servers of other projects run the code below the layer and the runtime, too.
     shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock)
+    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock, job.user, job.home)
     if room.by_landlock:
         enter(room)
     else:
-        (empty_room or enter_empty_room()).furnish(room, lifeline, trees)
+        (empty_room or enter_empty_room()).furnish(room, lifeline, trees, namespace)
 
 
 def _settle(job: Job) -> None:
@@ -258,15 +262,15 @@ class Worker:
 
         gc.collect()
         gc.freeze()
-        server.app.guard.open_calls = self._open_calls
+        server.app.guard.passing.open_calls = self._open_calls
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit
 
-            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
+            server.app.guard.passing.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
-        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
+        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)
         self._channel.send(event="ready")
         await http.run(self._channel)
 

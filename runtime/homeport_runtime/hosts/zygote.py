@@ -250,11 +250,12 @@ def _become_preforked(zygote: Zygote, orders: socket.socket) -> NoReturn:
 def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room: EmptyRoom | None = None) -> NoReturn:
     """Runs a worker in this process.
 
-    `descriptors` are the control channel, standard output, standard error, the sockets to serve, and mounts for the
-    paths `trees` of the order, which this process cannot see.
+    `descriptors` are the control channel, standard output, standard error, the sockets to serve, mounts for the paths
+    `trees` of the order, which this process cannot see, and the namespace of its `user`, if it gets one.
     """
     try:
         control, out, err, *rest = descriptors
+        namespace = rest.pop() if order.get("user") is not None else None
         paths = list(map(Path, order.get("trees", ())))
         first = len(rest) - len(paths)
         sockets, trees = rest[:first], dict(zip(paths, rest[first:], strict=True))
@@ -270,7 +271,7 @@ def _become_worker(order: dict[str, Any], descriptors: Sequence[int], empty_room
         from .worker import main
 
         opened = [socket.socket(fileno=descriptor) for descriptor in sockets]
-        main(socket.socket(fileno=control), opened, trees, empty_room)
+        main(socket.socket(fileno=control), opened, trees, empty_room, namespace)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -47,17 +47,17 @@ def declared_length(scope: Scope) -> int:
     return 0
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
     """Returns the whole body.
 
-    Raises BodyTooLarge beyond MAX_BODY bytes, and ClientGoneError if the client leaves before it is complete.
+    Raises BodyTooLarge beyond `most` bytes, and ClientGoneError if the client leaves before it is complete.
     """
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise BodyTooLarge(body, is_whole=True)
         return body
     chunks, size = [body], len(body)
@@ -67,7 +67,7 @@ async def read_body(receive: Receive) -> bytes:
             raise ClientGoneError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > MAX_BODY:
+        if size > most:
             raise BodyTooLarge(b"".join(chunks), is_whole=not message.get("more_body"))
     return b"".join(chunks)
 

@@ -11,6 +11,9 @@ from ...guard.access import Access
 from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
 
+# The variable with the secret of a project without a token.
+STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
+
 
 class LambdaAccess:
     def __init__(self) -> None:
@@ -21,10 +24,14 @@ class LambdaAccess:
         # The first is the project's; the other is for the handshake of this release alone.
         self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
         self._shown: str | None = None
+        # The server and what it starts have no use for it, and might show their variables to callers.
+        self._state_secret = os.environ.pop(STATE_SECRET, "")
 
-    def shown_token(self) -> str | None:
-        """Returns the project's token, None as long as no caller has shown it."""
-        return self._shown
+    def state_secret(self) -> str | None:
+        """Returns what instances share beside the table: the project's token, None as long as no caller has shown it,
+        or the secret of a project without a token.
+        """
+        return self._shown if self._project else self._state_secret
 
     def learn(self, event: Mapping[str, Any]) -> None:
         """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the token."""

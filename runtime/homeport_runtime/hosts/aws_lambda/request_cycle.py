@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import queue
 import time
 from typing import Any, Protocol
 
 from ...asgi import ASGIApp, Headers, Message, Scope
 from ...guard.open_streams import RECONNECT_HINT
+from ...protocol.jsonrpc import encode, failure
 from ...protocol.messages import MESSAGE
 from ...servers.exits import EndedItself
 from .errors import tell
 from .events import EMPTY, NO_BODY
+from .front import for_front
 
 # The last part of the time limit, in which an incomplete answer is ended in a form that clients understand: at most so
 # many seconds, and at most this part of the time that is left.
@@ -110,8 +111,7 @@ class RequestCycle:
         call = self._scope.get(MESSAGE)
         if isinstance(call, dict) and "id" in call:
             text = "the function's time limit came before the answer; see timeout_s under [deployment.lambda]"
-            error = {"jsonrpc": "2.0", "id": call["id"], "error": {"code": -32603, "message": text}}
-            self._last_words(json.dumps(error).encode())
+            self._last_words(encode(failure(call["id"], "timeout", text)))
         elif self._streams:
             self._parts.put(RECONNECT_HINT)
         self._gone.set()
@@ -135,7 +135,7 @@ class RequestCycle:
             return start
         if not isinstance(start, dict):
             return RuntimeError("the app gave no answer")
-        answer.start(start["status"], start["headers"])
+        answer.start(*for_front(self._scope, start["status"], start["headers"]))
         sent = False
         pause = KEEP_ALIVE_S
         while True:

@@ -104,7 +104,7 @@ class LambdaServer:
             self._manifest,
             self._folders,
             self._access.names,
-            StateKey(table, self._access.shown_token if self._access.access else None) if table else None,
+            StateKey(table, self._access.state_secret) if table else None,
             self._access.access,
             self._judge(),
             # A connection that is held open for notifications would be billed by the second.
@@ -124,7 +124,8 @@ class LambdaServer:
         from .table_windows import TableWindows
 
         contract: Mapping[str, Any] = self._data.get("contract") or {}
-        table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+        # It has a connection of its own, since calls are counted in a thread.
+        table = _mailbox_table()
         return Judge.of(
             scopes,
             limits,

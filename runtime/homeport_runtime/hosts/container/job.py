@@ -44,6 +44,7 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "idle_s": math.inf,
         "alone": True,
         "access": access.to_data() if (access := Access.of_hashes(settings.token_hash)) else None,
+        "relay_key": settings.relay_key,
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 

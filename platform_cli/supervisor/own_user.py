@@ -1,0 +1,69 @@
+"""Decides whether servers can have users of their own here, and what else is hidden from one that has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from homeport_runtime.hosts.confinement import Room, enter, means
+from homeport_runtime.hosts.users import INSPECTIONS
+
+from ..own_code import is_open, open_to_all
+from .release import RunnableRelease
+from .room import shared
+
+# The module of runtimes that know users.
+MODULE = Path("homeport_runtime", "hosts", "users.py")
+
+
+@cache
+def obstacle(home: Path) -> str | None:
+    """Returns why servers cannot have users of their own here, None if they can; a process of its own tries."""
+    if os.getuid() != 0:
+        return "only root can give servers users of their own"
+    if means(home) != "namespaces":
+        return "processes may not have mount namespaces of their own here"
+    room = Room((home, *closed_folders((home, *shared()))), read_only=shared(), user=INSPECTIONS)
+    reason, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            enter(room)
+            Path(os.__file__).read_bytes()
+            os._exit(0)
+        except BaseException as error:
+            os.write(tell, str(error).encode())
+            os._exit(1)
+    os.close(tell)
+    with os.fdopen(reason) as said:
+        text = said.read()
+    return None if os.waitpid(child, 0)[1] == 0 else f"another user cannot run Python here: {text}"
+
+
+def as_user(release: RunnableRelease, user: int) -> RunnableRelease:
+    """Returns the release as it runs as `user`, unchanged if its runtime is of a version that knows none.
+
+    Of the folders that only root may enter it sees no more than it needs.
+    """
+    if not release.hidden or not (release.runtime / MODULE).exists():
+        return release
+    if not is_open(release.layer):
+        # A version that knew no users has made it.
+        open_to_all(release.layer)
+    needed = (*release.hidden, *shared(), release.interpreter)
+    return replace(release, user=user, hidden=(*release.hidden, *closed_folders(needed)))
+
+
+def closed_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Returns the outermost folders on the way to `paths` that others may not enter."""
+    return tuple(sorted({folder for path in paths for folder in _closed(path)}))
+
+
+def _closed(path: Path) -> Iterator[Path]:
+    for folder in reversed(path.parents):
+        if not folder.stat().st_mode & 0o001:
+            yield folder
+            return
