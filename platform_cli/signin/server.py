@@ -174,7 +174,7 @@ class AuthorizationServer:
             grant, refresh_token = self.grants.redeem(
                 parameter(form, "code") or "",
                 client,
-                parameter(form, "redirect_uri") or "",
+                parameter(form, "redirect_uri"),
                 _challenge_of(parameter(form, "code_verifier") or ""),
             )
         elif kind == "refresh_token":
