@@ -62,7 +62,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     telling = asyncio.create_task(platform.tell_issuer())
     works = (
         platform.publishing.watch(),
-        platform.issuer_keys.watch(),
+        platform.sign_in_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
         end_slow_clients(servers[1]),
