@@ -17,13 +17,13 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .isolation import Isolation
-from .issuer_keys import IssuerKeys
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .sign_in import SignIn
+from .sign_in_keys import SignInKeys
 from .stores import open_stores
 
 
@@ -55,7 +55,7 @@ class Platform:
             images,
             self.sign_in,
         )
-        self.issuer_keys = IssuerKeys(self.sign_in, self.releases)
+        self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
@@ -63,9 +63,16 @@ class Platform:
 
     def _on_refused(self, project: str, grant: str | None) -> None:
         if grant is None:
-            self.issuer_keys.want(project)
+            self.sign_in_keys.want(project)
         else:
             self.sign_in.server.grants.refused(grant, project)
+
+    async def tell_issuer(self) -> None:
+        """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
+        for project in self.sign_in.all():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(project.name):
+                    await self.releases.admit(project.name)
 
     async def close(self) -> None:
         await self._supervisor.close()
