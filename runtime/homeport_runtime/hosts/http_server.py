@@ -109,7 +109,7 @@ class HTTPServer:
                 if order is None or order["do"] != "accept":
                     began = time.monotonic()
                     if order is not None and self._replicas is not None:
-                        await self._end_streams()
+                        await self._end_streams(self._replicas)
                     self._stop_accepting()
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
@@ -216,11 +216,12 @@ class HTTPServer:
             self._connections.leave_idle()
         await self._abort()
 
-    async def _end_streams(self) -> None:
+    async def _end_streams(self, replicas: ReplicaRelay) -> None:
         """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on."""
         deadline = time.monotonic() + DRAIN_S - ORPHAN_DRAIN_S
         while self._app.guard.streams.are_open and time.monotonic() < deadline:
-            await self._app.guard.streams.end_quiet()
+            if not replicas.is_delivering:
+                await self._app.guard.streams.end_quiet()
             await asyncio.sleep(0.01)
 
     async def _close(self, seconds: float) -> None:
