@@ -138,6 +138,8 @@ class Releases:
                     await service.resume(self._runnable(active))
                 service.open_if_down()
                 return self._deployed(project, changed=False)
+            if release.issuer is not None:
+                await self._sign_in.issuers.fetch(release.issuer.url)
             if row is None:
                 self._create(project, folder)
             before = self._stores.access.mode(project)
@@ -285,7 +287,8 @@ class Releases:
 
     def _callers_of(self, release: RunnableRelease) -> Access | None:
         """Returns who may call, as the workers of `release` are told."""
-        access = self._stores.callers(release.project)
+        callers = self._stores.callers(release.project)
+        access = release.lets_in(callers) if callers is not None else None
         if access is None or not self._stores.access.mode(release.project).signs_in:
             return access
         return replace(access, oauth=self._sign_in.told(release))

@@ -34,7 +34,7 @@ class Crew:
     scaling.py decides how many there should be, and sets four functions: `attend` runs for as long as a worker does,
     `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
     itself. `on_used` reports the hashes of the client tokens that callers have shown, and `on_refused`
-    the grant of a caller that lacked a scope.
+    callers that have signed in and were refused (messages.Refused).
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Crew:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_lost: Callable[[Worker], None] = _ignore
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self._starting: set[Worker] = set()
         self._audit_has_room = True
         self._folder = folder
@@ -133,7 +133,7 @@ class Crew:
     def admit(self, access: Access) -> None:
         """Tells every worker who may call from now on, also those that start or finish their last requests."""
         for worker in (*self._starting, *self.running):
-            if worker.release.access != access and worker.admit(access):
+            if worker.admit(access):
                 self._kept.renew_note(worker, leaves=worker in self.retiring)
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:

@@ -40,8 +40,8 @@ class Supervisor:
         self.services: dict[str, Service] = {}
         # Gets a project, and the hashes of its client tokens that callers have shown.
         self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
-        # Gets a project, and the grant of a caller that has signed in and lacked a scope.
-        self.on_refused: Callable[[str, str], None] = lambda _project, _grant: None
+        # Gets a project, and what a message of Refused says.
+        self.on_refused: Callable[[str, str | None], None] = lambda _project, _grant: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""

@@ -80,7 +80,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -233,8 +233,9 @@ class Worker:
             self._channel.send(**order)
 
     def admit(self, access: Access) -> bool:
-        """Tells the worker who may call from now on, and returns whether it understands that."""
-        if not self.release.hears_access:
+        """Tells the worker who may call from now on, and returns whether that was new to it, and understood."""
+        access = self.release.lets_in(access)
+        if access == self.release.access or not self.release.hears_access:
             return False
         self.release = replace(self.release, access=access)
         self.tell(do="access", access=access.to_data())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -19,8 +20,11 @@ from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
-from .replicas import replica_relay
+from .last_words import last_answer
 from .whereabouts import tell_where_when_asked
+
+if TYPE_CHECKING:
+    from ..relay.replicas import ReplicaRelay
 
 # The seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -37,6 +41,8 @@ BEAT_S = 1.5
 SHARE_S = 0.5
 # A number that is larger than that of any worker's connections.
 ALL = 1 << 30
+# The seconds for the answer to a call that the worker's end breaks off.
+LAST_WORDS_S = 0.5
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
@@ -46,7 +52,7 @@ class HTTPServer:
         self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
     ) -> None:
         self._app = app
-        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
+        self._replicas = _replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -173,8 +179,8 @@ class HTTPServer:
             self._app.guard.admit(access)
 
     def _note_audit(self, order: dict[str, Any]) -> None:
-        if self._app.guard.audit is not None:
-            self._app.guard.audit.has_room = order["has_room"]
+        if self._app.guard.passing.audit is not None:
+            self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
@@ -225,9 +231,23 @@ class HTTPServer:
         await self._abort()
 
     async def _abort(self) -> None:
+        """Ends what is still open; calls that have no answer yet get one, which says that they may be made again."""
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            if (answer := last_answer(getattr(connection, "cycle", None))) is not None:
+                with contextlib.suppress(RuntimeError, asyncio.TimeoutError):
+                    await asyncio.wait_for(answer, LAST_WORDS_S)
+                # What was written is sent before the connection is closed.
+                connection.transport.close()
+            else:
+                connection.transport.abort()
         for task in list(self._state.tasks):
             task.cancel()
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks), timeout=1.0)
+
+
+def _replica_relay(app: App, listener: socket.socket, key: bytes) -> ReplicaRelay | None:
+    # Imported late, since no worker of a platform needs it, and each would wait for it.
+    from .replicas import replica_relay
+
+    return replica_relay(app, listener, key)

@@ -117,7 +117,7 @@ def test_a_message_that_is_too_large_is_refused_on_the_stream_in_the_other_repli
             body = b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":"' + b"x" * MAX_BODY + b'"}}'
             answer = await client.post(other.url + path, content=body, headers=AUTHORIZED)
             assert answer.status_code == 202
-            assert json.loads(await anext(events))["error"]["message"] == f"a message may have {MAX_BODY} bytes"
+            assert json.loads(await anext(events))["error"]["data"]["detail"] == f"a message may have {MAX_BODY} bytes"
 
     run(test())
 
