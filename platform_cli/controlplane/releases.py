@@ -180,6 +180,8 @@ class Releases:
                 )
             if target.number == row.active:
                 return {**self._overview.status(project), "changed": False}
+            if target.container is None:
+                self._containers.check_may_run_without()
             await self._supervisor.activate(project, self._runnable(target))
             self._store.set_active(project, target.number)
             await self._publishing.publish()

@@ -57,6 +57,7 @@ class Containers:
         # The release to whose container each project's files were given last.
         self._given: dict[str, str] = {}
         self._store = DescriptorStore()
+        self._sweeping = asyncio.Lock()
         self._has_swept = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -171,7 +172,9 @@ class Containers:
 
     async def _sweep(self) -> None:
         """Removes what a platform that was killed has left."""
-        if not self._has_swept:
+        async with self._sweeping:
+            if self._has_swept:
+                return
             known = {zygote.container for zygote in self._zygotes.values()}
             for container in await asyncio.to_thread(self._engine.containers, f"{LABEL}={self._home_id}"):
                 if container not in known:

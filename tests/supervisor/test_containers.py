@@ -142,6 +142,21 @@ def test_a_container_lasts_as_long_as_its_release_or_its_last_worker(tmp_path: P
     run(tmp_path / "home", test)
 
 
+def test_nobody_waits_for_workers_that_have_ended_with_their_container(
+    tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        worker = await launch(containers, release)
+        engine.running[worker.place].kill()
+        assert await worker.ended is None
+        containers.keep([])
+        await asyncio.wait_for(containers.settled(), 30)
+        worker.control.close()
+        await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
 def test_a_container_ends_when_it_was_idle_for_long(tmp_path: Path, release: RunnableRelease) -> None:
     async def test(containers: Containers, engine: StandInEngine) -> None:
         brief = replace(release, idle_s=0.01)

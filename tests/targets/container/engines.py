@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def podman(folder: Path) -> Iterator[str]:
     require(shutil.which("podman") and shutil.which("runc"), "podman and runc are not installed")
     path, log, config = folder / "podman.sock", folder / "podman.log", folder / "containers.conf"
     config.write_text(PODMAN)
-    own = f"ip link set lo up; exec podman --root {folder}/root --runroot {folder}/run system service --time 0"
+    # podman takes no path for it that is longer than 50 characters.
+    running = tempfile.mkdtemp(prefix="podman-", dir="/tmp")
+    own = f"ip link set lo up; exec podman --root {folder}/root --runroot {running} system service --time 0"
     with log.open("wb") as output:
         command = ["unshare", "--net", "sh", "-c", f"{own} unix://{path}"]
         environment = {**os.environ, "CONTAINERS_CONF": str(config)}
@@ -109,6 +112,7 @@ def podman(folder: Path) -> Iterator[str]:
     finally:
         service.terminate()
         service.wait()
+        shutil.rmtree(running, ignore_errors=True)
 
 
 def client(address: str) -> Any:
