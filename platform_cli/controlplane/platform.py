@@ -12,11 +12,11 @@ from ..supervisor.supervisor import Supervisor
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
-from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .releases import Releases
 from .secret_changes import SecretChanges
+from .server_users import ServerUsers
 from .stores import open_stores
 
 
@@ -28,12 +28,10 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store)
         self.edge = Edge(home, self.stores.settings)
-        self.isolation = Isolation(self.stores, self.edge)
+        self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.releases = Releases(
-            self.stores, self._supervisor, self.edge, self.isolation, self.publishing, self.overview
-        )
+        self.releases = Releases(self.stores, self._supervisor, self.edge, self.users, self.publishing, self.overview)
         self.garbage = Garbage(self.stores, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
 
@@ -58,6 +56,8 @@ class Platform:
         changed = domain != self.edge.domain
         if changed:
             self.edge.set_domain(domain)
+            if domain is not None:
+                self.users.become_public()
         tokens = {}
         for row in self.stores.store.projects():
             # A project that does not start reports that in its status; the others have their names.
@@ -75,7 +75,7 @@ class Platform:
 
         Raises InputError if the machine does not allow it.
         """
-        self.isolation.choose(how)
+        self.users.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(row.name):

@@ -23,10 +23,10 @@ from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .handshake import check_handshake
-from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .removal import Removal
+from .server_users import ServerUsers
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
 
@@ -41,7 +41,7 @@ class Releases:
         stores: Stores,
         supervisor: Supervisor,
         edge: Edge,
-        isolation: Isolation,
+        users: ServerUsers,
         publishing: Publishing,
         overview: Overview,
     ) -> None:
@@ -49,7 +49,7 @@ class Releases:
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
-        self._isolation = isolation
+        self._users = users
         self._publishing = publishing
         self._overview = overview
         self._removal = Removal(stores)
@@ -82,7 +82,7 @@ class Releases:
         with the server's own reason.
         """
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
-        release = self._isolation.inspected(replace(release, path=path or release.path), project)
+        release = self._users.inspected(replace(release, path=path or release.path), project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -277,7 +277,7 @@ class Releases:
             # In a container there is nothing to hide.
             runnable = replace(runnable, hidden=(), by_landlock=False)
         return replace(
-            self._isolation.serving(runnable),
+            self._users.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             token_hash=self._stores.access.token_hash(release.project),
             path=release.origin.path or runnable.path,

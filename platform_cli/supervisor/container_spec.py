@@ -7,11 +7,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from homeport_runtime.hosts.users import give_to
 from homeport_runtime.loading.environment import QUIET, REFERENCE
 
 from ..home import Home
 from .engine import ContainerSpec, Mount
-from .ownership import give_to
 from .release import INSIDE, Container, RunnableRelease
 from .room import CACHE, HOME, SESSIONS
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from homeport_runtime.hosts.users import give_to
 
 
 async def own(folders: Iterable[Path], user: int | None) -> None:
@@ -16,15 +17,3 @@ async def own(folders: Iterable[Path], user: int | None) -> None:
     for folder in others:
         # The server may have made many files.
         await asyncio.to_thread(give_to, user, group, folder)
-
-
-def give_to(user: int, group: int, folder: Path) -> None:
-    """Makes a folder, with all that is in it, the property of `user`, without following what the server has linked.
-
-    The folder itself comes last: it is another user's until all that is in it is this one's.
-    """
-    for _path, folders, files, descriptor in os.fwalk(folder):
-        for name in (*folders, *files):
-            with contextlib.suppress(FileNotFoundError):
-                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
-    os.chown(folder, user, group, follow_symlinks=False)
