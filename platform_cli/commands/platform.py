@@ -51,6 +51,8 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
     running(client, changes=True)
     if isolate is not None:
         client.isolate(isolate)
+    if isolate == "users":
+        _name_others(client, output)
     closed = client.set_domain(domain) if domain is not None or no_domain else []
     for status in closed:
         keep_project_token(status, open_home())
@@ -67,6 +69,16 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
     platform = client.platform()
     tokens = {"tokens": {status["project"]: status["token"] for status in closed}} if closed else {}
     output.result({**_running_data(platform), **tokens}, _started(platform))
+
+
+def _name_others(client: PlatformClient, output: Output) -> None:
+    """Names the servers that run on as root."""
+    for status in client.projects():
+        if status["target"] == "local" and status["release"] and status["user"] is None:
+            output.note(
+                f"{status['project']} runs as root as before, since an older homeport has made it, or it does not start"
+                " otherwise: deploy it again"
+            )
 
 
 def _open_edge(client: PlatformClient) -> None:
