@@ -172,8 +172,21 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
     are called.
     """
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    with running_moto() as moto, closing(ControlPlane(moto, folder)) as plane:
+    with running_moto() as moto, _no_functions(), closing(ControlPlane(moto, folder)) as plane:
         yield plane
+
+
+@contextmanager
+def _no_functions() -> Iterator[None]:
+    """Hides the functions that tests in this process have left, which all motos of a process share."""
+    from moto.awslambda.models import LambdaStorage
+
+    backend = _backend()
+    others, backend._lambdas = backend._lambdas, LambdaStorage(REGION, ACCOUNT)
+    try:
+        yield
+    finally:
+        backend._lambdas = others
 
 
 class LiveURL:
