@@ -68,6 +68,6 @@ def closed_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 def _closed(path: Path) -> Iterator[Path]:
     for folder in reversed(path.parents):
-        if not folder.stat().st_mode & 0o001:
+        if folder.is_dir() and not folder.stat().st_mode & 0o001:
             yield folder
             return

@@ -50,14 +50,16 @@ def confined(
     room = Room(folders, tuple(sorted(shown)), readable, by_landlock=confined_by == "landlock")
     # Without a folder of its own it is npm that fills its cache, and no package's code runs.
     if isolation(home) == "users" and temporary and all(folder.is_relative_to(home.root) for folder in shown):
+        # Caches of root's, where others may not enter, are not for another user to read.
+        readable = tuple(folder for folder in readable if folder not in (uv_cache(), npm_cache()))
         hiding = (*folders, *closed_folders((*folders, *readable)))
-        room = replace(room, hidden=hiding, user=BUILDS, home=min(temporary))
+        room = replace(room, hidden=hiding, read_only=readable, user=BUILDS, home=min(temporary))
     return command_in(room, command, MEMORY_MB)
 
 
 def shared_folders() -> tuple[Path, ...]:
     """Returns the folders from which other projects are built, which no package's code may change."""
-    return tuple(folder for folder in (uv_cache(), npm_cache(), _uv_pythons()) if folder.is_dir())
+    return tuple(folder for folder in (uv_cache(), npm_cache(), uv_pythons()) if folder.is_dir())
 
 
 def uv_cache() -> Path:
@@ -67,7 +69,7 @@ def uv_cache() -> Path:
     return (Path(named) if named else base / "uv").absolute()
 
 
-def _uv_pythons() -> Path:
+def uv_pythons() -> Path:
     """Returns the folder of the Pythons that uv has installed, as its documentation defines it ("Storage")."""
     named = os.environ.get("UV_PYTHON_INSTALL_DIR")
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")

@@ -25,7 +25,8 @@ def obstacle(home: Path) -> str | None:
         return "only root can give servers users of their own"
     if means(home) != "namespaces":
         return "processes may not have mount namespaces of their own here"
-    room = Room((home, *closed_folders((home, *shared()))), read_only=shared(), user=INSPECTIONS)
+    seen = shared(own_user=True)
+    room = Room((home, *closed_folders((home, *seen))), read_only=seen, user=INSPECTIONS)
     reason, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -52,5 +53,5 @@ def as_user(release: RunnableRelease, user: int) -> RunnableRelease:
     if not is_open(release.layer):
         # A version that knew no users has made it.
         open_to_all(release.layer)
-    needed = (*release.hidden, *shared(), release.interpreter)
+    needed = (*release.hidden, *shared(own_user=True), release.interpreter)
     return replace(release, user=user, hidden=(*release.hidden, *closed_folders(needed)))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from homeport_runtime.hosts.users import give_to
 
+from ..own_code import open_to_all
+
 
 async def own(folders: Iterable[Path], user: int | None) -> None:
     """Makes the folders, with all that is in them, the property of `user`, None for the platform's own user."""
@@ -17,3 +19,9 @@ async def own(folders: Iterable[Path], user: int | None) -> None:
     for folder in others:
         # The server may have made many files.
         await asyncio.to_thread(give_to, user, group, folder)
+
+
+def take_back(folder: Path) -> None:
+    """Makes a folder the platform's own again, and lets all users read it."""
+    give_to(os.getuid(), os.getgid(), folder)
+    open_to_all(folder)
