@@ -63,7 +63,7 @@ def _keep(control: socket.socket, room: Room) -> None:
     output.keep()
     _end_with(zygote, output)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _map_users(inner, zygote, room.user)
+    zygotes_users = _map_users(inner, zygote, room.user)
     namespaces: dict[int, int] = {}
     while True:
         ready, _, _ = select.select([control.fileno(), *output.readable], [], [])
@@ -77,7 +77,7 @@ def _keep(control: socket.socket, room: Room) -> None:
         descriptors += trees.values()
         user = order.get("user")
         if user is not None and user not in namespaces:
-            namespaces[user] = open_namespace(zygote, user)
+            namespaces[user] = open_namespace(zygotes_users, user)
         namespace = [namespaces[user]] if user is not None else []
         send_order(inner, {**order, "trees": list(trees)}, [*descriptors, *namespace])
         for descriptor in descriptors:
@@ -171,13 +171,17 @@ def _asking(outside: socket.socket) -> Callable[[], None]:
     return map_users
 
 
-def _map_users(inner: socket.socket, zygote: int, user: int | None) -> None:
+def _map_users(inner: socket.socket, zygote: int, user: int | None) -> int:
     """Maps, when the zygote asks for it, the users of its user namespace to the same users here (user_namespaces(7)):
-    all of them or, for a zygote with a user of its own, those of servers.
+    all of them or, for a zygote with a user of its own, those of servers. Returns that namespace.
     """
     if not inner.recv(1):
-        return
+        # The zygote has ended, and so does this process (_end_with).
+        signal.pause()
     ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
     same = "\n".join(f"{first} {first} {count}" for first, _outside, count in ranges)
     map_users(zygote, same if user is None else f"{FIRST} {FIRST} {END - FIRST}")
+    # Of a process that has changed its user only few may open it.
+    namespace = os.open(f"/proc/{zygote}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     inner.send(b".")
+    return namespace

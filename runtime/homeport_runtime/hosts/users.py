@@ -78,15 +78,18 @@ def map_users(process: int, ranges: str) -> None:
         Path("/proc", str(process), name).write_text(ranges)
 
 
-def open_namespace(process: int, user: int) -> int:
-    """Returns a user namespace within that of the zygote `process`, with `user` alone, that its forks may enter."""
+def open_namespace(parent: int, user: int) -> int:
+    """Returns a user namespace within `parent`, a zygote's, with `user` alone, that the zygote's forks may enter.
+
+    Raises OSError if the kernel does not allow it.
+    """
     ours, theirs = socket.socketpair()
     helper = os.fork()
     if helper == 0:
         with _ending():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ours.close()
-            _make_namespace(process, user, theirs)
+            _make_namespace(parent, user, theirs)
     theirs.close()
     with ours:
         _said, descriptors, *_ = socket.recv_fds(ours, 1, 1)
@@ -96,9 +99,9 @@ def open_namespace(process: int, user: int) -> int:
     return descriptors[0]
 
 
-def _make_namespace(process: int, user: int, out: socket.socket) -> None:
+def _make_namespace(parent: int, user: int, out: socket.socket) -> None:
     """Sends `out` the namespace, which belongs to the zygote's user: its processes may enter it (setns(2))."""
-    linux.enter_namespace(os.open(f"/proc/{process}/ns/user", os.O_RDONLY), linux.CLONE_NEWUSER)
+    linux.enter_namespace(parent, linux.CLONE_NEWUSER)
     inside, outside = socket.socketpair()
     inner = os.fork()
     if inner == 0:
