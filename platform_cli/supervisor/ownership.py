@@ -13,10 +13,14 @@ from ..own_code import open_to_all
 
 
 async def own(folders: Iterable[Path], user: int | None) -> None:
-    """Makes the folders, with all that is in them, the property of `user`, None for the platform's own user."""
+    """Makes the folders, with all that is in them, the property of `user`, None for the platform's own user.
+
+    Only root may do that, and elsewhere there is no other user.
+    """
+    if os.getuid() != 0:
+        return
     user, group = (os.getuid(), os.getgid()) if user is None else (user, user)
-    others = [folder for folder in folders if folder.lstat().st_uid != user]
-    for folder in others:
+    for folder in [folder for folder in folders if folder.is_dir() and folder.lstat().st_uid != user]:
         # The server may have made many files.
         await asyncio.to_thread(give_to, user, group, folder)
 

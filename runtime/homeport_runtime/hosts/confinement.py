@@ -100,7 +100,7 @@ class EmptyRoom:
         """Puts this process into `room`, with all that it will start.
 
         `trees` are mounts of what it cannot see itself, by the path at which they are shown (linux.clone_tree), and
-        `namespace` is that of the room's user, which it may not become otherwise (users.open_namespace). Everything in
+        `namespace` is that of the room's user, which it may not become otherwise (UserNamespaces). Everything in
         the room ends soon after the other end of the socket `lifeline` was closed. Raises OSError if the kernel does
         not allow it.
         """
