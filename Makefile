@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws field sdk-matrix fuzz soak benchmarks coverage docs release clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws kubernetes field sdk-matrix fuzz soak benchmarks coverage docs release clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -37,6 +37,10 @@ matrix-lambda: $(VENV)/installed
 # On AWS itself, with your credentials: deploys an example, tries it, destroys it, and says what held.
 acceptance-aws: $(VENV)/installed
 	$(BIN)/python -m tests.aws.acceptance
+
+# Deploys to a real control plane of Kubernetes, which is built once (eight minutes of a processor): on Linux, as root.
+kubernetes: $(VENV)/installed
+	$(BIN)/python -m tests.targets.kubernetes.run
 
 # Real servers from PyPI and npm, by hand and deployed, of which `make test-all` runs a part.
 field: $(VENV)/installed

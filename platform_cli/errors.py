@@ -18,6 +18,7 @@
     │   ├── RateLimitError   1    github-limit  GitHub wants to be asked later
     │   └── RevokedTokenError 1   github-token  GitHub does not know the token (any more)
     ├── RegistryError        1    registry   a registry of images cannot be reached, or refuses what it was asked
+    ├── ClusterError         1    cluster    a Kubernetes cluster cannot be reached, or refuses what it was asked
     ├── AWSError             1    aws        AWS cannot be reached, or refuses what it was asked
     └── InterruptedByUser    130  interrupted  Ctrl-C
 
@@ -123,3 +124,7 @@ class AWSError(HomeportError):
 
 class RegistryError(HomeportError):
     category = "registry"
+
+
+class ClusterError(HomeportError):
+    category = "cluster"

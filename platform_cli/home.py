@@ -44,6 +44,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def containers(self) -> Path:
+        """Returns the folder with a file for each bundle that the platform has made a container for."""
+        return self.cache / "images" / "containers"
+
+    @property
     def temporary(self) -> Path:
         """Returns the folder for uploads, checkouts and scratch copies, which platform_cli.temporary manages."""
         return self.root / "tmp"

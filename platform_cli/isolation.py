@@ -19,7 +19,10 @@ def chosen_isolation(home: Home) -> Isolate | None:
         text = home.isolation.read_text()
     except FileNotFoundError:
         return None
-    return "users" if text == "users" else "namespaces"
+    match text:
+        case "users" | "container":
+            return text
+    return "namespaces"
 
 
 def choose_isolation(home: Home, isolate: Isolate) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import homeport_runtime
 import platform_cli
 
+from .infra_files import PACKAGE, infra_file
+
 
 @cache
 def uv_folder() -> str | None:
@@ -26,6 +28,16 @@ def uv_folder() -> str | None:
         return str(Path(find_uv_bin()).parent)
     except FileNotFoundError:
         return None
+
+
+def own_files() -> dict[str, Path]:
+    """Returns the files of homeport itself as they are installed: by their paths in the folder of all packages."""
+    files: dict[str, Path] = {}
+    for package in (PACKAGE, Path(homeport_runtime.__path__[0])):
+        files |= {file.relative_to(package.parent).as_posix(): file for file in sorted(package.rglob("*.py"))}
+    infra = infra_file(".")
+    found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
+    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 TARGETS = {
     "local": "platform_cli.targets.local.target:LocalTarget",
     "container": "platform_cli.targets.container.target:ContainerTarget",
+    "kubernetes": "platform_cli.targets.kubernetes.target:KubernetesTarget",
     "lambda": "platform_cli.targets.aws_lambda.target:LambdaTarget",
 }
 DEFAULT_TARGET = "local"

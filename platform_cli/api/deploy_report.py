@@ -38,7 +38,7 @@ class DeployReport(TypedDict):
     url: str
     mcp_url: str
     sse_url: str
-    auth: Literal["none", "token"] | None
+    auth: Literal["none", "token", "oauth"] | None
     changed: bool
     token: NotRequired[str]
     endpoints: NotRequired[list[ShownEndpoint]]
@@ -56,7 +56,7 @@ PromoteReport = TypedDict(
         "release": str | None,
         "url": str,
         "mcp_url": str,
-        "auth": Literal["none", "token"] | None,
+        "auth": Literal["none", "token", "oauth"] | None,
         "changed": bool,
         "token": NotRequired[str],
     },

@@ -21,7 +21,8 @@ REMOTE_EXACT = ("/v1/platform",)
 
 
 class Gate:
-    """Guards the API `app` and the `webhook`, an ASGI middleware.
+    """Guards the API `app` and the `webhook`, an ASGI middleware. `find_open` returns the app of a path that everyone
+    may ask for, None for all others.
 
     Without a valid token every path of the API gets the same answer, so that it reveals nothing. `accepts` tells
     whether a token is valid, and `names` which names the platform answers to; it is None where no other name leads
@@ -34,11 +35,13 @@ class Gate:
         webhook: ASGIApp,
         accepts: Callable[[str], bool],
         names: Callable[[], Names] | None = None,
+        find_open: Callable[[str], ASGIApp | None] = lambda _path: None,
     ) -> None:
         self._app = app
         self._webhook = webhook
         self._accepts = accepts
         self._names = names
+        self._find_open = find_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,6 +51,8 @@ class Gate:
             await self._webhook(scope, receive, send)
         elif self._names is not None and not self._names().allows_host(header(scope, b"host")):
             await _refuse(send, 421, "the platform does not answer to that Host")
+        elif (found := self._find_open(scope["path"])) is not None:
+            await found(scope, receive, send)
         elif not self._is_known(scope):
             await _refuse(send, 401, "the platform wants a valid token")
         elif not _is_remote(scope["path"]):

@@ -7,8 +7,9 @@ from typing import Literal
 from .shape import Shape
 from .status import StatusWithToken
 
-# How a platform keeps its servers apart: all as its own user in namespaces, or each as a user of its own besides.
-Isolate = Literal["namespaces", "users"]
+# How a platform keeps its servers apart: all as its own user in namespaces (or by Landlock), each as a user of its own
+# besides, or each in a container.
+Isolate = Literal["namespaces", "users", "container"]
 
 
 class PublicSide(Shape):
@@ -78,13 +79,13 @@ class PublicName(Shape):
     domain: str | None
 
 
-WasteKind = Literal["release", "bundle", "layer", "runtime", "temporary"]
+WasteKind = Literal["release", "bundle", "layer", "runtime", "image", "temporary"]
 
 
 class WastePiece(Shape):
     """Describes something that nothing needs any more.
 
-    Its removal frees `bytes`, which is 0 for a release, a mere entry.
+    Its removal frees `bytes`, which is 0 for a release, a mere entry, and for an image, whose layers others may share.
     """
 
     kind: WasteKind

@@ -78,10 +78,10 @@ class Status(Addresses):
     1970). `state` is the target's own word. `auth` tells what callers need, None if it is not known. `last_error` is
     what is wrong now.
 
-    Keys that a target cannot fill are None: `workers` (their number), `confined` (whether they see their own files
-    alone), `user` (the id of the server's own user, also None if it runs as the platform's), `folder` (where it was
-    deployed from), `outdated_secrets` (the names of those that have newer values by now), `memory_mb` (megabytes),
-    `architecture` and `instances`; in a list also `cost` and `front`.
+    Keys that a target cannot fill are None: `image` (that of its containers), `workers` (their number), `confined`
+    (whether they see their own files alone), `user` (the id of the server's own user, also None if it runs as the
+    platform's), `folder` (where it was deployed from), `outdated_secrets` (the names of those that have newer values by
+    now), `memory_mb` (megabytes), `architecture` and `instances`; in a list also `cost` and `front`.
     """
 
     project: str
@@ -89,10 +89,11 @@ class Status(Addresses):
     bundle: str | None
     state: str
     target: str
+    image: str | None
     workers: int | None
     processes: list[int]
     last_error: str | None
-    auth: Literal["none", "token"] | None
+    auth: Literal["none", "token", "oauth"] | None
     confined: bool | None
     user: int | None
     folder: str | None

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ..targets.aws_lambda.client import AWS
 from .contracts import Contracts
 from .deployer import LambdaDeployer
 from .deployments import DynamoDeployments
+from .leftovers import end_descendants, keep_orphans
 from .links import DynamoLinks, SecretsManagerVault
 from .names import BUILDER
 from .queue import Message, Queue
@@ -54,10 +55,11 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 
 class Builder:
-    """Builds in `home` and the `folders`."""
+    """Builds in `home` and the `folders`; `end_left` ends the processes that an earlier build has left."""
 
-    def __init__(self, aws: AWS, home: Home, *folders: Path) -> None:
+    def __init__(self, aws: AWS, home: Home, *folders: Path, end_left: Callable[[], None] = lambda: None) -> None:
         self._folders = (home.root, *folders)
+        self._end_left = end_left
         self._built: str | None = None
         table = Table(aws)
         self._queue = Queue(aws)
@@ -96,9 +98,10 @@ class Builder:
     def settle(self, project: str) -> None:
         """Empties the folders before another project's build, and when the disk is nearly full.
 
-        The previous build's server could write anything into them while it was loaded.
+        The previous build's server could write anything into them while it was loaded, and so could what it started.
         """
         if self._built not in (None, project) or shutil.disk_usage(TEMPORARY).free < ROOM:
+            self._end_left()
             for folder in self._folders:
                 # Under another name, since a folder may be made so that it cannot be removed.
                 left = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
@@ -142,6 +145,7 @@ def _builder() -> Builder:
     # neither from their environment nor from this process's files in /proc.
     aws.hold_credentials()
     keep_memory_private()
+    keep_orphans()
     for name in CREDENTIALS:
         os.environ.pop(name, None)
-    return Builder(aws, open_home(), *FOLDERS.values())
+    return Builder(aws, open_home(), *FOLDERS.values(), end_left=end_descendants)

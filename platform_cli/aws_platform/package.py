@@ -10,15 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import requires
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
-import homeport_runtime
-
 from ..config.project import Architecture, LambdaSettings
 from ..home import Home
-from ..infra_files import PACKAGE, infra_file
+from ..own_code import own_files
 from ..pipeline.archive import Archive, Entry, read_archive, write_archive
 from ..pipeline.interpreter import find_interpreter
 from ..pipeline.layer import build_layer
@@ -73,15 +70,6 @@ def make_package(architecture: Architecture, home: Home, stages: Stages) -> Pack
         if not packages.exists():
             write_archive(packages, compiled_entries(packages_of(layer), sources_of(foreign_modules), own))
         code = folder / "code.zip"
-        write_archive(code, compiled_entries(_own_files(), sources_of(modules), own))
+        write_archive(code, compiled_entries(own_files(), sources_of(modules), own))
         function = write_archive(folder / "function.zip", {"README": Entry(b"All that this runs is in its layers.\n")})
     return Package(read_archive(packages), read_archive(code), function, own.minor, architecture)
-
-
-def _own_files() -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for package in (PACKAGE, Path(homeport_runtime.__file__).parent):
-        files |= {file.relative_to(package.parent).as_posix(): file for file in sorted(package.rglob("*.py"))}
-    infra = infra_file(".")
-    found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
-    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}

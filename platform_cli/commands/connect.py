@@ -13,8 +13,9 @@ from ..errors import InputError
 from ..home import open_home
 from ..platform_client.connections import kept_token
 from ..target_table import target_argument
-from .options import json_option, running_target, target_option
+from .options import json_option, platform_client, running_target, target_option
 from .output import Output
+from .sign_in import ON_A_PLATFORM, sign_in_line
 
 
 @click.command("connect")
@@ -41,7 +42,10 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
         )
     status = running_target().status(name)
     url = status["mcp_url" if chosen == "http" else "sse_url"]
-    token = kept_token(url, open_home())
+    signs_in = status["auth"] == "oauth"
+    # A client that has a token does not sign in.
+    token = kept_token(url, open_home()) if not signs_in else None
+    link = platform_client().sign_in_link(name)["url"] if signs_in and status["target"] in ON_A_PLATFORM else None
     if status["auth"] == "token" and token is None:
         argument = target_argument(status["target"])
         raise InputError(
@@ -59,6 +63,9 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
         "backup": str(backup) if backup else None,
         "config": config,
     }
+    if link is not None:
+        data["sign_in_url"] = link
+        output.note(sign_in_line(link))
     output.note(_advice(name, client_name, url, chosen, write, protected=token is not None))
     if write:
         text = f"{client.title} is connected to {name}: {path}" + (f"\nbefore: {backup}" if backup else "")

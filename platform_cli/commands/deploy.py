@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -28,7 +29,15 @@ from ..home import open_home
 from ..origin import Origin, this_user
 from .deploy_report import Report
 from .env_file import check_env_file
-from .options import ServerArguments, json_option, server_arguments, stage_option, target_of, target_option
+from .options import (
+    ServerArguments,
+    json_option,
+    platform_client,
+    server_arguments,
+    stage_option,
+    target_of,
+    target_option,
+)
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
 from .upgrade import read_upgrade, upgrade_option
@@ -106,7 +115,10 @@ def deploy(
     found: tuple[Finding, ...] = ()
     if applied.changed:
         found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))
-    report = Report(target.where, applied, candidate.contract, found)
+    link = None
+    if applied.changed and applied.status["auth"] == "oauth" and sys.stdout.isatty() and not output.as_json:
+        link = platform_client().sign_in_link(applied.status["project"])["url"]
+    report = Report(target.where, applied, candidate.contract, found, link)
     return report.data(stages), report.text()
 
 

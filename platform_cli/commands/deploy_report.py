@@ -16,6 +16,7 @@ from ..target_table import target_argument
 from ..targets.base import Applied
 from .output import visible
 from .plans import timed
+from .sign_in import sign_in_line
 from .token import token_line
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ class Report:
     """Holds what a deploy reports.
 
     `where` is the target's word for its place, `contract` is None for an app without MCP, and `found` are the findings
-    in its source.
+    in its source. `sign_in_link` lets the person's browser sign in, once: it is for a terminal alone, since other
+    output is kept, and read by others.
     """
 
     where: str
     applied: Applied
     contract: Mapping[str, Any] | None
     found: Sequence[Finding] = ()
+    sign_in_link: str | None = None
 
     @property
     def status(self) -> Status:
@@ -84,6 +87,8 @@ class Report:
         ]
         if applied.token:
             lines.append(token_line(applied.token))
+        if self.sign_in_link:
+            lines.append(sign_in_line(self.sign_in_link))
         for finding in self.findings:
             lines += [f"note:  {finding.text}", f"  try: {finding.hint}"]
         argument = target_argument(status["target"])

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..config.image_reference import DOCKER_HUB, Reference, parse_reference
 from ..config.names import default_name
 from ..config.project import Project
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError
 from ..findings.libraries import find_library_changes
 from ..home import Home, open_home
 from ..platform_client.client import PlatformClient
 from ..secrets.references import referenced
 from .deploy import read_project
+from .image_delivery import deliver, output_option, push_option, push_reference, report
 from .options import ServerArguments, json_option, server_arguments, stage_option
 from .output import Output
-from .plans import timed
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
-    from ..api.image import ImageReport
     from ..images.model import Image
     from ..pipeline.inspect import Inspector
     from ..pipeline.stages import Stages
@@ -36,10 +34,8 @@ if TYPE_CHECKING:
 @click.option("--env", "variables", multiple=True, metavar="KEY=VALUE", help="A variable of the server; repeatable.")
 @stage_option
 @upgrade_option
-@click.option(
-    "--output", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write it into DIR."
-)
-@click.option("--push", "pushed_to", metavar="REF", help="Push it as REF, such as ghcr.io/you/server:1.0.")
+@output_option
+@push_option
 @json_option
 def image_command(
     path: str,
@@ -58,41 +54,16 @@ def image_command(
     DIR is an OCI image layout, which `tar -C DIR -c . | docker load` loads. --push uses the login of `docker login`.
     """
     output = Output(as_json=as_json)
-    to = _reference(pushed_to) if pushed_to is not None else None
-    if folder is not None:
-        from ..images.layout import check_layout_folder
-
-        check_layout_folder(folder)
+    to = push_reference(pushed_to, folder)
     source, packages = read_upgrade(path, upgrade)
     project = replace(read_project(source, name, variables, server_arguments(), stage), upgrade=packages)
     stages = output.stages()
     try:
         image, name = _make(project, output, stages)
-        lines, sent = _deliver(image, name, folder, to, stages)
+        delivered = deliver(image, name, folder, to, stages)
     finally:
         output.stop_spinner()
-    report: ImageReport = {
-        "ok": True,
-        "project": name,
-        "digest": image.digest,
-        "base": str(image.base.reference),
-        "bytes": sum(layer.blob.size for layer in image.layers),
-        "path": str(folder) if folder else None,
-        "reference": f"{to.name}@{image.digest}" if to else None,
-        "sent_bytes": sent,
-        "stages": timed(stages),
-    }
-    output.result(report, "\n".join([f"{name} {image.digest}  {report['bytes'] / 1e6:.1f} MB", *lines]))
-
-
-def _reference(text: str) -> Reference:
-    try:
-        reference = parse_reference(text)
-    except ValueError as error:
-        raise InputError(f"--push {text!r} {error}", hint="--push REGISTRY/NAME:TAG") from None
-    if reference.digest:
-        raise InputError(f"--push {text!r} names a digest, which follows from the image", hint="leave @... out")
-    return reference
+    output.result(*report(image, name, delivered, stages))
 
 
 def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
@@ -100,7 +71,7 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     from ..pipeline.build import build
 
     home, settings = open_home(), project.in_container
-    architecture = architecture_of(settings)
+    architecture = architecture_of(settings.architecture)
     built = build(
         project, home, stages, _inspector(project, home), output.note, lambda own: packages_for(own, architecture)
     )
@@ -136,29 +107,3 @@ def _secrets_here(project: Project) -> dict[str, str]:
                 hint=f"give it as a variable of that name, as you give it to the container: {name}=... homeport image",
             )
     return {name: os.environ[name] for name in needed}
-
-
-def _deliver(
-    image: Image, name: str, folder: Path | None, to: Reference | None, stages: Stages
-) -> tuple[list[str], int]:
-    """Writes and pushes the image as far as that was asked for.
-
-    Returns what came of it in lines, and how many bytes were sent.
-    """
-    from ..images.contents import Layers
-    from ..images.layout import write_layout
-    from ..images.push import push_image
-
-    blobs = Layers(open_home()).blobs
-    lines, sent = [], 0
-    if folder is not None:
-        with stages.run("write"):
-            write_layout(image, to or Reference(DOCKER_HUB, f"library/{name}", "latest"), folder, blobs)
-        lines.append(f"{folder}: tar -C {folder} -c . | docker load")
-    if to is not None:
-        with stages.run("push") as stage:
-            pushed = push_image(image, to, blobs)
-            stage.cached, sent = not pushed.changed, pushed.bytes
-        done = f"{pushed.sent} blobs sent ({sent / 1000:.0f} KB), {pushed.mounted} mounted"
-        lines.append(f"{to}: {done if pushed.changed else 'there already'}")
-    return lines or ["neither written nor pushed: --output DIR or --push REF"], sent

@@ -94,10 +94,13 @@ def _yaml(objects: list[dict[str, Any]]) -> bytes:
 
 def _secret_commands(workload: Workload, token: str | None) -> list[str]:
     """Returns what makes the Secrets; values are typed there, and never pass through homeport."""
-    from ..kubernetes.workload import TOKEN_KEY
+    from ..kubernetes.workload import RELAY_KEY, TOKEN_KEY
 
     create = "kubectl create secret generic"
     commands = [f"{create} {workload.token_name} --from-literal={TOKEN_KEY}={hash_of(token)}"] if token else []
+    if workload.high > 1:
+        key = "head -c 32 /dev/urandom | base64"
+        commands.append(f"{key} | {create} {workload.relay_name} --from-file={RELAY_KEY}=/dev/stdin")
     if workload.secrets:
         values = " ".join(f"--from-literal={name}=..." for name in workload.secrets)
         commands.append(f"{create} {workload.secrets_name} {values}")

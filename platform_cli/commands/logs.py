@@ -11,14 +11,12 @@ import click
 from ..errors import InputError
 from ..log_query import LogQuery
 from ..records import LEVELS
-from .options import json_option, platform_client, running, running_target, target_option
+from .options import json_option, platform_client, running, running_target, target_option, time_span
 from .output import Output, visible
 from .projects import release_number
 
 if TYPE_CHECKING:
     from ..api.log_record import LogRecord
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @click.command("logs")
@@ -64,20 +62,13 @@ def _show_build(output: Output, name: str, release: str | None) -> None:
 
 
 def _query(since: str | None, level: str | None, grep: str | None, release: str | None) -> LogQuery:
-    start = time.time() - _seconds(since) if since else 0.0
+    start = time.time() - time_span(since, "--since") if since else 0.0
     try:
         re.compile(grep or "")
     except re.error as error:
         raise InputError(f"--grep {grep!r} is not a regular expression: {error}") from None
     number = f"v{release.removeprefix('v')}" if release else None
     return LogQuery(start, level or LEVELS[0], grep or "", number)
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+)([smhd])", text)
-    if match is None:
-        raise InputError(f"--since {text!r} is not a time span", hint="for example 30s, 10m, 2h or 1d")
-    return int(match[1]) * UNITS[match[2]]
 
 
 def record_text(record: LogRecord) -> str:

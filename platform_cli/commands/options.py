@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from ..platform_client.other_version import connect
 from ..target_table import DEFAULT_TARGET, TARGETS
 from ..targets.base import AnyTarget, find_target
 from .output import Output
+
+# The seconds of each unit of a time span.
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class ServerArguments(click.Command):
@@ -52,6 +56,17 @@ json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 stage_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--stage", metavar="STAGE", help="As this stage: a project NAME-STAGE of its own, with what [stages.STAGE] changes."
 )
+
+
+def time_span(text: str, option: str) -> float:
+    """Returns the seconds of a span that was typed, such as 10m.
+
+    Raises InputError, which names the option, for anything else.
+    """
+    match = re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII)
+    if match is None:
+        raise InputError(f"{option} {text!r} is not a time span", hint="for example 30s, 10m, 2h or 1d")
+    return float(int(match[1]) * UNITS[match[2]])
 
 
 def platform_url() -> str | None:

@@ -1,15 +1,16 @@
-"""Implements `homeport platform start`, `stop`, `status`, `login`, `deploy`, `destroy` and `token`."""
+"""Implements `homeport platform` and its commands, but for those that have a module of their own."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from .. import __version__
+from ..api.platform import Isolate
 from ..errors import InputError, PlatformError
 from ..home import open_home
 from ..platform_client.client import PlatformClient
@@ -17,10 +18,11 @@ from ..platform_client.connections import Remote, check_token, check_url, keep_t
 from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
+from .platform_image import platform_image_command
 from .token import keep_project_token
 
 if TYPE_CHECKING:
-    from ..api.platform import Isolate, PlatformState
+    from ..api.platform import PlatformState
 
 
 @click.group("platform")
@@ -33,9 +35,9 @@ def platform_command() -> None:
 @click.option("--no-domain", is_flag=True, help="Serve on this machine alone again.")
 @click.option(
     "--isolate",
-    type=click.Choice(["namespaces", "users"]),
-    help="Run each server as the platform's own user, or as a user of its own, which takes root. With a domain root's "
-    "servers have users of their own unless this says something else.",
+    type=click.Choice(get_args(Isolate)),
+    help="Run each server as the platform's own user, as a user of its own, which takes root, or, from its next deploy "
+    "on, in a container. With a domain root's servers have users of their own unless this says something else.",
 )
 @click.option("--foreground", is_flag=True, help="Run in this process until it is stopped, as services do.")
 @json_option
@@ -57,11 +59,12 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
         keep_project_token(status, open_home())
         # The token is shown at once, since it cannot be read again, whatever happens to Caddy.
         output.note(
-            f"{status['project']} was open to everyone, and nobody had said that it should be: callers need this token"
-            f" now: {status['token']}"
+            f"{status['project']} was open to everyone, and nobody had said that it should be: callers sign in now, or"
+            f" show this token: {status['token']}"
         )
     if closed:
-        output.note('shown once; `[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
+        output.note("shown once; `homeport connect` has a link to sign in by")
+        output.note('`[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
     if client.platform()["isolate"] == "users" != before:
         _tell_of_users(client, output)
     if client.platform()["domain"] is not None:
@@ -106,6 +109,8 @@ def _started(platform: PlatformState) -> str:
         )
     if platform["isolate"] == "users":
         lines.append("each server runs as a user of its own")
+    if platform["isolate"] == "container":
+        lines.append("each server runs in a container, from its next deploy on")
     return "\n".join(lines)
 
 
@@ -187,14 +192,17 @@ def login(url: str, as_json: bool) -> None:
 
 @platform_command.group("token")
 def token_group() -> None:
-    """Tokens with which other machines use this platform: each may do all that deploys and runs projects."""
+    """Platform tokens: other machines use this platform by them, and each may do all that deploys and runs projects.
+
+    Tokens for the programs that call a project are client tokens: `homeport token`.
+    """
 
 
 @token_group.command("create")
 @click.argument("name")
 @json_option
 def create_token(name: str, as_json: bool) -> None:
-    """Make a token called NAME and print it, once: only its hash is kept."""
+    """Make a platform token called NAME and print it, once: only its hash is kept."""
     token = running(local_client(), changes=True).create_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "token": token}, token)
 
@@ -202,10 +210,10 @@ def create_token(name: str, as_json: bool) -> None:
 @token_group.command("list")
 @json_option
 def list_tokens(as_json: bool) -> None:
-    """List the tokens' names, and when they were used."""
+    """List the names of the platform tokens, and when they were used."""
     tokens = running(local_client(), changes=False).tokens()
     rows = [(token["name"], _when(token["created_at"]), _when(token["used_at"])) for token in tokens]
-    text = table(("token", "created", "last used"), rows) if rows else "no tokens yet"
+    text = table(("token", "created", "last used"), rows) if rows else "no platform tokens yet"
     Output(as_json=as_json).result({"ok": True, "tokens": tokens}, text)
 
 
@@ -213,7 +221,7 @@ def list_tokens(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def revoke_token(name: str, as_json: bool) -> None:
-    """End the token NAME: from now on it opens nothing."""
+    """End the platform token NAME: from now on it opens nothing."""
     running(local_client(), changes=True).revoke_token(name)
     Output(as_json=as_json).result({"ok": True, "name": name, "revoked": True}, f"{name} opens nothing any more")
 
@@ -222,5 +230,6 @@ def _when(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
+platform_command.add_command(platform_image_command)
 platform_command.add_command(deploy_platform_command)
 platform_command.add_command(destroy_platform_command)

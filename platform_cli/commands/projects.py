@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
+from ..findings.exposure import is_open_to_others
 from ..targets.front_lines import front_lines
 from .options import json_option, running_target, target_option
 from .output import Output, table
@@ -15,6 +16,8 @@ from .removals import confirm_removal, yes_option
 
 if TYPE_CHECKING:
     from ..api.status import Cost, Instances, Status
+
+OPEN = "everyone who reaches it may call, as far as homeport goes"
 
 
 @click.command("list")
@@ -25,6 +28,8 @@ def list_command(as_json: bool) -> None:
     projects = running_target().list_projects()
     rows = [(p["project"], p["release"] or "-", p["state"], _shown(p["workers"]), p["url"]) for p in projects]
     text = table(("project", "release", "state", "workers", "url"), rows) if rows else "no projects yet"
+    if found := [p["project"] for p in projects if is_open_to_others(p)]:
+        text += f"\nopen to everyone who reaches them: {', '.join(found)}"
     Output(as_json=as_json).result({"ok": True, "projects": projects}, text)
 
 
@@ -47,7 +52,7 @@ def _status_text(status: Status) -> str:
         "target": status["target"],
         "url": status["url"],
         **({"local url": status["local_url"]} if status["local_url"] != status["url"] else {}),
-        "auth": status["auth"],
+        "auth": f"{status['auth']}: {OPEN}" if is_open_to_others(status) else status["auth"],
         **(_function(status, instances) if instances else {"workers": status["workers"]}),
         "last error": status["last_error"],
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .image_reference import Reference
+    from .limits import Limits
+    from .scopes import Scopes
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -61,6 +63,20 @@ class Scaling:
     def workers(self) -> int:
         """Returns the highest number of workers on a machine."""
         return self.max or 1
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """Holds what the audit log keeps of a call's `arguments`, and for how many days.
+
+    `redact` are names of arguments that are redacted beside the usual ones. With `required` a call that cannot be
+    written into the log is refused.
+    """
+
+    arguments: Literal["redacted", "full", "hash", "none"] = "redacted"
+    redact: tuple[str, ...] = ()
+    keep_days: int = 365
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +135,31 @@ class ContainerSettings:
     """Holds the settings of a container image.
 
     `base` is the image that it is based on, None for Docker's official one of the project's Python. `architecture` is
-    its processor, None for this machine's. In a container of the platform's the server reaches `network`, in others
-    what they give it.
+    its processor, None for this machine's. In a container of the platform's the server reaches `network` and has `cpus`
+    processors at most, None for all; in others it has what they give it.
     """
 
     base: Reference | None = None
     architecture: Architecture | None = None
     network: Literal["bridge", "none"] = "bridge"
+    cpus: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """Holds the settings of a project on a Kubernetes cluster.
+
+    `image` is the repository of its images, None if none was named. `namespace` and `context` are None for those of the
+    kubeconfig. There are `replicas` pods, None for as many as scaling says. `claim` is the PersistentVolumeClaim that
+    all pods mount, `pull_secret` the Secret with which nodes pull the image.
+    """
+
+    image: Reference | None = None
+    namespace: str | None = None
+    context: str | None = None
+    replicas: int | None = None
+    claim: str | None = None
+    pull_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +193,11 @@ class Project:
     beside the project's own dependencies; `include` are paths that are deployed though an ignore file names them.
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
-    starts. `auth` says whether callers need a token, None when nobody said so. `block_breaking` fails the check of a
-    pull request whose tools break clients. `stages` are the stages that the project has, by name; `stage` is the one
-    that this is.
+    starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
+    that users may get who sign in, by name or pattern, None when nobody said who may. `scopes` are what callers may
+    use then, None for everything, `limits` how often, and `audit` what the audit log keeps of it. `block_breaking`
+    fails the check of a pull request whose tools break clients. `stages` are the stages that the project has, by name;
+    `stage` is the one that this is.
     """
 
     folder: Path
@@ -187,6 +223,7 @@ class Project:
     target: str | None = None
     on_lambda: LambdaSettings = LambdaSettings()
     in_container: ContainerSettings = ContainerSettings()
+    on_kubernetes: KubernetesSettings = KubernetesSettings()
     sessions: bool | None = None
     start_timeout_s: float = 60.0
     memory_mb: int = 4096
@@ -197,7 +234,11 @@ class Project:
     domains: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     stop_first: bool = False
-    auth: Literal["token", "none"] | None = None
+    auth: Literal["token", "oauth", "none"] | None = None
+    users: Mapping[str, tuple[str, ...]] | None = None
+    scopes: Scopes | None = None
+    limits: Limits | None = None
+    audit: AuditSettings | None = None
     block_breaking: bool = False
     stages: Mapping[str, Stage] = field(default_factory=dict)
     stage: str | None = None

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ..target_table import TARGETS
-from . import aws, names
+from . import aws, limits, names
 from .hosts import domains, origins
 from .paths import CONTROL
 from .project import Entrypoint, Program
@@ -62,6 +62,15 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
     def read(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return read
+
+
+def processors(low: float, high: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"must be a number of processors from {low:g} to {high:g}")
         return float(value)
 
     return read
@@ -182,6 +191,20 @@ def image(value: object) -> Reference:
     return parse_reference(value)
 
 
+def repository(value: object) -> Reference:
+    """Reads the name of an image without its tag, which each release has its own of."""
+    found = image(value)
+    if found.digest or found.name.rpartition("/")[2] != str(value).rpartition("/")[2]:
+        raise ValueError("must be an image without tag and digest: each release gets its own")
+    return found
+
+
+def label(value: object) -> str:
+    if not isinstance(value, str) or not names.is_name(value):
+        raise ValueError(f"must be {names.RULE}")
+    return value
+
+
 def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
     """Returns a reader of a list of texts; `what` they are appears in its error."""
 
@@ -191,6 +214,18 @@ def texts(what: str, example: str) -> Callable[[object], tuple[str, ...]]:
         return tuple(value)
 
     return read
+
+
+def users(value: object) -> dict[str, tuple[str, ...]]:
+    """Reads the scopes of users by name or pattern."""
+    if not isinstance(value, dict):
+        raise ValueError('must be a table: "alice@company.com" = ["*"]')
+    for name, scopes in value.items():
+        if not name or CONTROL.search(name):
+            raise ValueError("has a user without a name, or one with control characters")
+        if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+            raise ValueError(f'has no list of scopes for "{name}": ["*"] are all')
+    return {name: tuple(scopes) for name, scopes in value.items()}
 
 
 def included(value: object) -> tuple[str, ...]:
@@ -313,6 +348,21 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
         "architecture": Key(one_of("arm64", "x86_64"), "The processor. Without it: this machine's.", '"x86_64"'),
         "network": Key(one_of("bridge", "none"), "What it reaches: the network, or nothing.", '"bridge"'),
+        "cpus": Key(processors(0.05, 256), "Processors at most, also a part of one. Without it: all.", "0.5"),
+    },
+    "deployment.kubernetes": {
+        "image": Key(
+            repository,
+            "The repository that images are pushed to, without a tag.",
+            '"registry.example.com/you/my-server"',
+        ),
+        "namespace": Key(label, "The namespace. Without it: the context's own, else default.", '"my-team"'),
+        "context": Key(text, "The context of the kubeconfig. Without it: the current one.", '"production"'),
+        "replicas": Key(
+            whole(1, 1000), "How many pods, always. Without it: as [scaling] says, with an autoscaler.", "2"
+        ),
+        "claim": Key(label, "The PersistentVolumeClaim for what the server writes; all pods mount it.", '"my-files"'),
+        "pull_secret": Key(label, "The Secret with which the nodes pull the image.", '"registry-login"'),
     },
     "features": {
         "auto_scaling": Key(boolean, "Start workers when requests come, and stop them when idle.", "true"),
@@ -328,7 +378,31 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         ),
     },
     "auth": {
-        "mode": Key(one_of("token", "none"), "Who may call: everyone, or whoever has the project's token.", '"token"'),
+        "mode": Key(
+            one_of("token", "oauth", "none"),
+            "Who may call: whoever has a token of the project, or also whoever signs in, or everyone.",
+            '"token"',
+        ),
+        "users": Key(
+            users,
+            "Who may sign in, by name or pattern, and the scopes that they may get at most.",
+            '{ "*@company.com" = ["*"] }',
+        ),
+    },
+    "limits": {
+        "read": Key(limits.rate, "How often a client may call what only reads.", '"100/minute"'),
+        "write": Key(limits.rate, "How often a client may call everything else.", '"10/minute"'),
+        "timeout_s": Key(limits.timeout, "How long a call may take, in seconds.", "120"),
+    },
+    "audit": {
+        "arguments": Key(
+            one_of("redacted", "full", "hash", "none"),
+            "What the audit log keeps of a call's arguments; redacted: without passwords and the like.",
+            '"redacted"',
+        ),
+        "redact": Key(texts("names", '["card_number"]'), "Further arguments that it redacts.", '["card_number"]'),
+        "keep_days": Key(whole(1, 36_500), "Days for which the audit log keeps a call.", "365"),
+        "required": Key(boolean, "Refuse calls that cannot be written into the audit log.", "false"),
     },
     "domains": {
         "names": Key(domains, "Host names and addresses that lead here.", '["mcp.example.com"]'),
@@ -344,7 +418,4 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
 }
 
 ENVIRONMENT = "Variables for the server: plain text, or ${secrets.NAME}, also inside longer text."
-
-# These tables are refused although they will exist: a server whose [scopes] were ignored would let everyone do
-# everything.
-NOT_YET = ("scopes", "limits")
+SCOPES = "Which scopes a client needs: for each tool, resource and prompt, and for all that is not named."

@@ -11,19 +11,14 @@ from ..errors import ConfigError, InputError
 from .names import check_name
 from .project import Project, Stage
 
-# The tables that a stage may have, by key, and how people write them.
-STAGED = {
-    "environment": "environment",
-    "scaling": "scaling",
-    "auth": "auth",
-    "domains": "domains",
-    "deployment": "deployment.lambda",
-}
+# The tables that a stage may have.
+STAGED = ("environment", "scaling", "auth", "domains", "deployment.lambda", "deployment.kubernetes")
 
 
 def may_have(table: str, keys: object) -> bool:
     """Tells whether a stage may have a table with these `keys`."""
-    return table in STAGED and (table != "deployment" or (isinstance(keys, dict) and {*keys} <= {"lambda"}))
+    within = isinstance(keys, dict) and keys and all(f"{table}.{key}" in STAGED for key in keys)
+    return table in STAGED or bool(within)
 
 
 def in_stage(project: Project, name: str) -> Project:
@@ -54,13 +49,16 @@ def with_tables(project: Project, stage: str) -> Project:
     """
     tables = project.stages.get(stage, Stage({})).tables
     domains, scaling = tables.get("domains", {}), tables.get("scaling", {})
+    deployment = tables.get("deployment", {})
     return replace(
         project,
         stage=stage,
         environment={**project.environment, **tables.get("environment", {})},
         scaling=replace(project.scaling, **scaling),
         auth=tables.get("auth", {}).get("mode", project.auth),
+        users=tables.get("auth", {}).get("users", project.users),
         domains=domains.get("names", ()),
         origins=domains.get("origins", project.origins),
-        on_lambda=replace(project.on_lambda, **tables.get("deployment", {}).get("lambda", {})),
+        on_lambda=replace(project.on_lambda, **deployment.get("lambda", {})),
+        on_kubernetes=replace(project.on_kubernetes, **deployment.get("kubernetes", {})),
     )

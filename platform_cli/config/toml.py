@@ -13,15 +13,18 @@ import tomli
 from ..errors import ConfigError
 from . import schema
 from .environment import check_variable
+from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
-from .project import ContainerSettings, LambdaSettings, Project, Scaling, Stage
-from .schema import NOT_YET, TABLES
-from .stages import STAGED
+from .project import AuditSettings, ContainerSettings, KubernetesSettings, LambdaSettings, Project, Scaling, Stage
+from .schema import TABLES
+from .scopes import IMPLIES, Scopes, implied
+from .scopes import rule as read_rule
+from .stages import STAGED, may_have
 from .text import read_text
 from .toml_lines import key_lines
 
 _STAGES = "stages"
-_KNOWN = (*TABLES, "environment", _STAGES)
+_KNOWN = (*TABLES, "environment", "scopes", _STAGES)
 
 
 def read_toml(path: Path) -> Project:
@@ -41,6 +44,7 @@ def read_toml(path: Path) -> Project:
         raise ConfigError(f"{path.name}: holds a value too large to read") from None
     file = _File(path.name, key_lines(text))
     stages = file.stages(data.pop(_STAGES, {}))
+    scopes, limits = file.scopes(data.pop("scopes", None)), file.limits(data.pop("limits", None))
     values: dict[str, dict[str, Any]] = {name: file.table(name, content) for name, content in data.items()}
     deployment = values.get("deployment", {})
     if "entrypoint" in deployment and "command" in deployment:
@@ -51,6 +55,7 @@ def read_toml(path: Path) -> Project:
         except ValueError as error:
             raise file.error(("deployment", "requirements"), f"{deployment['requirements']!r} {error}") from None
     on_lambda, in_container = deployment.pop("lambda", {}), deployment.pop("container", {})
+    on_kubernetes = deployment.pop("kubernetes", {})
     stop_first = deployment.pop("replace", "overlap") == "stop-first"
     project = Project(
         **values.get("project", {})
@@ -63,14 +68,21 @@ def read_toml(path: Path) -> Project:
         environment=values.get("environment", {}),
         on_lambda=LambdaSettings(**on_lambda),
         in_container=ContainerSettings(**in_container),
+        on_kubernetes=KubernetesSettings(**on_kubernetes),
         scaling=file.scaling(Scaling(**values.get("scaling", {})), values.get("scaling", {})),
         domains=values.get("domains", {}).get("names", ()),
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
+        users=values.get("auth", {}).get("users"),
+        scopes=scopes,
+        limits=limits,
+        audit=AuditSettings(**values["audit"]) if values.get("audit") else None,
         block_breaking=values.get("github", {}).get("block_breaking", False),
         stages=stages,
     )
+    file.check_callers(project, {})
     for name in stages:
+        file.within(_STAGES, name).check_callers(project, stages[name].tables.get("auth", {}))
         said = stages[name].tables.get("scaling", {})
         file.within(_STAGES, name).scaling(replace(project.scaling, **said), said)
     return project
@@ -87,8 +99,6 @@ class _File:
         return ConfigError(f"{self.name}:{next(known, 1)}: {reason}", hint=hint)
 
     def table(self, name: str, content: object) -> dict[str, Any]:
-        if name in NOT_YET:
-            raise self.not_yet((name,))
         if name not in _KNOWN:
             raise self.unknown_table(name, content)
         if not isinstance(content, dict):
@@ -130,13 +140,60 @@ class _File:
         if not isinstance(content, dict):
             raise self.error((_STAGES, name), f'"stages.{name}" must be a table')
         for table, keys in content.items():
-            if table not in STAGED or (
-                table == "deployment" and not (isinstance(keys, dict) and {*keys} <= {"lambda"})
-            ):
-                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED.values())}."
+            if not may_have(table, keys):
+                hint = f"It changes how the project runs, not what runs: {', '.join(STAGED)}."
                 raise self.error((_STAGES, name, table), f'a stage has no table "{table}"', hint=hint)
         inner = self.within(_STAGES, name)
         return Stage({table: inner.table(table, keys) for table, keys in content.items()})
+
+    def check_callers(self, project: Project, auth: Mapping[str, Any]) -> None:
+        """Raises ConfigError if everyone may call, and [scopes] asks what they may: nobody would know."""
+        if project.scopes is not None and auth.get("mode", project.auth) == "none":
+            raise self.error(
+                ("auth", "mode"),
+                '"auth.mode" is "none", and [scopes] says what callers may do, whom nobody knows then',
+                hint='mode = "token", or remove [scopes]',
+            )
+
+    def line(self, *key: str) -> str:
+        """Returns where a key is written."""
+        return f"{self.name}:{self.lines.get(key, 1)}"
+
+    def tables(self, key: tuple[str, ...], content: object) -> Mapping[str, object]:
+        if not isinstance(content, dict):
+            name = ".".join(key)
+            raise self.error(key, f'"{name}" must be a table: write [{name}] and its keys below')
+        return content
+
+    def scopes(self, content: object) -> Scopes | None:
+        """Returns [scopes], None without it; an empty one is an error, since nobody could use anything."""
+        if content is None:
+            return None
+        rules = dict(self.tables(("scopes",), content))
+        implies = self.tables(("scopes", IMPLIES), rules.pop(IMPLIES, {}))
+        if not rules:
+            raise self.error(("scopes",), "[scopes] says nothing, and so nobody could use anything", hint='"*" = "use"')
+        return Scopes(
+            {name: self.value(("scopes", name), read_rule, name, value) for name, value in rules.items()},
+            {each: self.value(("scopes", IMPLIES, each), implied, each, value) for each, value in implies.items()},
+            {name: self.line("scopes", name) for name in rules},
+        )
+
+    def limits(self, content: object) -> Limits | None:
+        """Returns [limits], None if nothing is limited."""
+        if not content:
+            return None
+        rates = dict(self.tables(("limits",), content))
+        tools = self.tables(("limits", "tools"), rates.pop("tools", {}))
+        clients = self.tables(("limits", "clients"), rates.pop("clients", {}))
+        return Limits(
+            **self.table("limits", rates),
+            tools={name: self.value(("limits", "tools", name), tool_limit, value) for name, value in tools.items()},
+            clients={
+                name: self.value(("limits", "clients", name), client_rates, value) for name, value in clients.items()
+            },
+            lines={name: self.line("limits", "tools", name) for name in tools},
+        )
 
     def scaling(self, scaling: Scaling, values: Mapping[str, Any]) -> Scaling:
         """Returns `scaling` if it is sound; `values` are the keys that were written here, of which an
@@ -148,13 +205,6 @@ class _File:
                 ("scaling", key), f'"scaling.min" is {scaling.min}, more than "scaling.max", {scaling.workers}'
             )
         return scaling
-
-    def not_yet(self, key: tuple[str, ...]) -> ConfigError:
-        return self.error(
-            key,
-            f"[{'.'.join(key)}] is not in this version of homeport yet",
-            hint="Remove the table. It is refused, not ignored, so that nobody relies on it.",
-        )
 
     def unknown_key(self, table: str, key: str) -> ConfigError:
         return self.error(

@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from .. import __version__
+from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
 from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
 from ..api.version import API_VERSION
+from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -26,11 +28,13 @@ from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from ..supervisor.release import Container
 from .builds import Builds
+from .client_token_routes import client_token_routes
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
+from .sign_in_routes import sign_in_routes
 
 # The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
@@ -39,10 +43,13 @@ Answer = TypeVar("Answer")
 
 
 class InContainer(BaseModel):
-    """Describes the container of a release: its `image` in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its `image` in the engine, the engine's network that it is in, and how many
+    processors it has at most.
+    """
 
     image: str
     network: Literal["bridge", "none"]
+    cpus: float | None = Field(default=None, gt=0)
 
 
 class Deploy(BaseModel):
@@ -171,6 +178,22 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
         lines = platform.overview.logs(name, follow=follow, since=since)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
+    @app.get("/v1/projects/{name}/audit")
+    async def audit(
+        name: str,
+        since: float = 0.0,
+        client: str | None = None,
+        user: str | None = None,
+        tool: str | None = None,
+        result: str | None = None,
+    ) -> StreamingResponse:
+        lines = platform.audit.search(name, AuditQuery(since, client, user, tool, result))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+    @app.get("/v1/projects/{name}/audit/verification")
+    async def verify_audit(name: str) -> Verified:
+        return await platform.audit.verify(name)
+
     def public_url(_request: Request) -> str | None:
         return platform.edge.domain.url if platform.edge.domain else None
 
@@ -180,6 +203,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
         deployment_routes(platform.stores.deployments, platform.overview.list_deployments, platform.overview.contract)
     )
     app.include_router(secret_routes(platform.secrets))
+    app.include_router(sign_in_routes(platform))
+    app.include_router(client_token_routes(platform.client_tokens))
     return app
 
 

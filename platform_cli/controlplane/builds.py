@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,7 @@ from ..config.sources import NPM, PYPI, read_package_source
 from ..config.stages import with_tables
 from ..errors import BuildError, HomeportError, InputError
 from ..home import Home
-from ..pipeline.build import build
+from ..pipeline.build import build, here
 from ..pipeline.model import Bundle
 from ..platform_client.upload import Description, unpack_project
 from ..pushes.deployer import Emit, Read, told_stages
@@ -95,14 +96,19 @@ class Builds:
 
         def work() -> Bundle:
             with temporary_folder("build") as folder:
-                project = read(folder)
-                return build(
+                project, stages, containers = read(folder), told_stages(tell), self._platform.containers
+                in_container = asyncio.run_coroutine_threadsafe(containers.wants(project), loop).result()
+                built = build(
                     project,
                     self._platform.home,
-                    told_stages(tell),
+                    stages,
                     lambda draft: inspect(draft, project.name),
                     lambda text: tell({"event": "note", "text": text}),
-                ).bundle
+                    partial(containers.packages_for, project) if in_container else here,
+                )
+                if in_container:
+                    containers.make(built, project, stages)
+                return built.bundle
 
         building = asyncio.ensure_future(asyncio.to_thread(work))
         try:
@@ -128,7 +134,8 @@ def _read(description: Description, folder: Path, home: Home) -> Project:
     if description.stage is not None:
         project = with_tables(project, description.stage)
     environment = {**project.environment, **given}
-    return replace(project, name=name, environment=environment, upgrade=description.upgrade)
+    target = description.target or project.target
+    return replace(project, name=name, environment=environment, upgrade=description.upgrade, target=target)
 
 
 def _error(error: HomeportError) -> BuildFailed:

@@ -16,6 +16,7 @@ from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..api.platform import WasteKind, WastePiece
 from ..temporary import is_abandoned
+from .release_images import ReleaseImages
 from .store import ReleaseRow
 from .stores import Stores
 
@@ -45,8 +46,9 @@ class Waste:
 
 
 class Garbage:
-    def __init__(self, stores: Stores, lock: Callable[[str], asyncio.Lock]) -> None:
+    def __init__(self, stores: Stores, images: ReleaseImages, lock: Callable[[str], asyncio.Lock]) -> None:
         self._stores = stores
+        self._images = images
         self._home = stores.home
         self._lock = lock
 
@@ -68,6 +70,10 @@ class Garbage:
                 found += [Waste("release", f"{row.name} v{release.number}") for release in old]
                 if not dry_run:
                     self._stores.store.delete_releases(row.name, [release.number for release in old])
+        unused = set(self._images.unused(self._images.used(), NEW_BUNDLE_S))
+        found += [Waste("image", name) for name in sorted(unused)]
+        if not dry_run:
+            await asyncio.to_thread(self._images.drop, unused)
         return found + await asyncio.to_thread(self._folders, used, dry_run)
 
     def _folders(self, used: set[str], dry_run: bool) -> list[Waste]:
@@ -78,6 +84,8 @@ class Garbage:
                 shutil.rmtree(folder, ignore_errors=True)
                 for effects in folder.parent.glob(f"{folder.name}.*.json") if kind == "layer" else ():
                     effects.unlink(missing_ok=True)
+                if kind == "bundle":
+                    (self._home.containers / f"{folder.name}.json").unlink(missing_ok=True)
         return found
 
     def _unused(self, used: set[str]) -> Iterator[tuple[WasteKind, Path]]:

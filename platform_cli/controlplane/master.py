@@ -24,6 +24,7 @@ from ..errors import HomeportError
 from ..home import Home, open_home
 from ..supervisor.open_files import raise_open_files
 from ..supervisor.store_messages import MAX_DESCRIPTORS, MAX_MESSAGE, Kept, inheritance
+from .first_process import go_on_in_child
 from .stopped import reason_to_stop
 
 # The exit code of a control plane that is to be started again (EX_TEMPFAIL of <sysexits.h>).
@@ -39,6 +40,7 @@ TAKE_OVER_S = 0.1
 
 
 def main() -> None:
+    go_on_in_child()
     try:
         home = open_home()
         # The descriptor is bare, so that only the end of the process closes it.

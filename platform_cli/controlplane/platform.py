@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from ..api.platform import Isolate
@@ -9,14 +10,19 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .audit_trails import AuditTrails
+from .client_token_changes import ClientTokenChanges
+from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .server_users import ServerUsers
+from .sign_in import SignIn
 from .stores import open_stores
 
 
@@ -26,14 +32,32 @@ class Platform:
     def __init__(self, home: Home, store: DescriptorStore) -> None:
         self.home = home
         self.stores = open_stores(home)
-        self._supervisor = Supervisor(home, store)
+        self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
+        self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.releases = Releases(self.stores, self._supervisor, self.edge, self.users, self.publishing, self.overview)
-        self.garbage = Garbage(self.stores, self.releases.lock)
+        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self._supervisor.on_refused = lambda project, grant: self.sign_in.server.grants.refused(grant, project)
+        engine = self._supervisor.engine
+        self.containers = ContainerBuilds(home, self.stores.store, engine)
+        images = ReleaseImages(self.stores, engine)
+        self.releases = Releases(
+            self.stores,
+            self._supervisor,
+            self.edge,
+            self.users,
+            self.publishing,
+            self.overview,
+            self.containers,
+            images,
+            self.sign_in,
+        )
+        self.audit = AuditTrails(self.stores, self._supervisor)
+        self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
     async def close(self) -> None:
         await self._supervisor.close()
@@ -73,8 +97,11 @@ class Platform:
         """Changes how servers are kept apart, those that run now included; one that does not start then runs on as it
         did.
 
-        Raises InputError if the machine does not allow it.
+        Servers get containers with their next deploy. Raises InputError if the machine does not allow it, and
+        PlatformError for containers without an engine.
         """
+        if how == "container":
+            await asyncio.to_thread(self._supervisor.engine.check)
         self.users.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):

@@ -14,19 +14,24 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
+from homeport_runtime.guard.access import Access
+
 from ..api.inspection import Inspected
 from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
-from ..errors import BuildError, HomeportError, InputError, NotFoundError, ReleaseError
+from ..errors import BuildError, HomeportError, InputError, NotFoundError, PlatformError, ReleaseError
 from ..origin import Origin
 from ..secrets.references import check_set, referenced
 from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
+from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
 from .overview import Overview
 from .publishing import Publishing
+from .release_images import ReleaseImages
 from .removal import Removal
 from .server_users import ServerUsers
+from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
 
@@ -44,6 +49,9 @@ class Releases:
         users: ServerUsers,
         publishing: Publishing,
         overview: Overview,
+        containers: ContainerBuilds,
+        images: ReleaseImages,
+        sign_in: SignIn,
     ) -> None:
         self._stores = stores
         self._store = stores.store
@@ -52,7 +60,10 @@ class Releases:
         self._users = users
         self._publishing = publishing
         self._overview = overview
-        self._removal = Removal(stores)
+        self._containers = containers
+        self._images = images
+        self._sign_in = sign_in
+        self._removal = Removal(stores, sign_in.server.forget)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, project: str) -> asyncio.Lock:
@@ -68,7 +79,7 @@ class Releases:
             try:
                 if active:
                     await service.resume(self._runnable(active), partial(self._known, row.name))
-            except BuildError as error:
+            except (BuildError, PlatformError) as error:
                 # The other projects serve; deploying this one again repairs it.
                 service.fail(f"v{row.active} cannot serve: {error.message}")
 
@@ -98,18 +109,18 @@ class Releases:
         """Makes a new release of `project`, which is created if it does not exist; a release that already serves is
         left alone.
 
-        It runs in `container`. Without one it runs as a process, unless the project runs in containers: then it raises
-        InputError, since nobody has made an image. The returned status has a `token` if the project got one, which is
-        shown only now.
+        It runs in `container`, or in the one that was made with the bundle, else as a process. The returned status has
+        a `token` if the project got one, which is shown only now. Raises InputError if it should run in a container,
+        and nobody has made one.
         """
         async with self.lock(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
             pinned = self._pin(project, release)
             active = self._store.active_release(project)
-            container = container or _kept_container(active, bundle)
+            container = container or self._containers.container_of(bundle, active)
             mode = self._callers(release)
-            known = mode != "token" or self._stores.access.token_hash(project) is not None
+            known = self._stores.access.is_settled(project, mode)
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
             if row and active and known and same:
                 service = self._supervisor.services[project]
@@ -119,7 +130,7 @@ class Releases:
                 return self._deployed(project, changed=False)
             if row is None:
                 self._create(project, folder)
-            before = self._stores.access.token_hash(project)
+            before = self._stores.access.mode(project)
             token = self._stores.access.settle(project, mode)
             try:
                 await self.make(project, bundle, pinned, "deploy", origin, container)
@@ -169,14 +180,31 @@ class Releases:
         """
         async with self.lock(project):
             self._store.project(project)
-            if self._stores.access.token_hash(project) is None:
+            if self._stores.access.mode(project).token_hash is None:
                 raise InputError(
                     f"everyone may call {project}: it has no token",
                     hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
                 )
             token = self._stores.access.renew(project)
-            await self.refresh(project)
+            await self.admit(project)
             return {**self._overview.status(project), "token": token}
+
+    async def end_sign_ins(self, project: str, user: str) -> int:
+        """Ends the sign-ins of a user at once, and returns how many there were.
+
+        Access tokens are not asked about again, so the project gets another key: what others have is refreshed with it.
+        Raises NotFoundError if the user has not signed in.
+        """
+        async with self.lock(project):
+            self._store.project(project)
+            server = self._sign_in.server
+            if not (ended := server.grants.end_of(project, user)):
+                raise NotFoundError(
+                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
+                )
+            server.keys.replace(project)
+            await self.admit(project)
+            return ended
 
     async def close_to_strangers(self, project: str) -> str | None:
         """Returns the token that callers need from now on, if one was made.
@@ -191,12 +219,15 @@ class Releases:
             return token
 
     def _callers(self, release: RunnableRelease) -> str | None:
-        """Returns `[auth] mode` as configured, else `token` if strangers reach a server that does not authenticate them
-        itself.
+        """Returns `[auth] mode` as configured, else `oauth` if strangers would reach a server that does not
+        authenticate them itself, and `token` if callers have scopes.
         """
-        if release.auth is None and self._edge.domain is not None and not release.guarded:
-            return "token"
-        return release.auth
+        is_open = self._stores.access.mode(release.project).token_hash is None
+        if release.auth is not None or not is_open:
+            return release.auth
+        if self._edge.domain is not None and not release.guarded:
+            return "oauth"
+        return "token" if release.manifest.get("scopes") else None
 
     async def destroy(self, project: str) -> None:
         """Removes the project with its workers, its releases, the files that its server wrote, and its logs.
@@ -210,10 +241,13 @@ class Releases:
             )
         async with self.lock(project):
             self._store.project(project)
+            images = self._images.of(project)
             await self._supervisor.remove(project)
             self._removal.bury(project)
             self._removal.forget(project)
             await asyncio.to_thread(self._removal.remove_files, project)
+            if unused := images - self._images.used():
+                await asyncio.to_thread(self._images.drop, unused)
             await self._publishing.publish()
 
     async def refresh(self, project: str) -> None:
@@ -226,6 +260,23 @@ class Releases:
             await self._supervisor.activate(project, release)
         else:
             service.release = release
+
+    async def admit(self, project: str) -> None:
+        """Tells the running workers who may call from now on; those of earlier versions are replaced."""
+        service = self._supervisor.services.get(project)
+        if service is None or service.release is None or (access := self._callers_of(service.release)) is None:
+            return
+        if service.release.hears_access:
+            service.admit(replace(service.release, access=access), access)
+        else:
+            await self.refresh(project)
+
+    def _callers_of(self, release: RunnableRelease) -> Access | None:
+        """Returns who may call, as the workers of `release` are told."""
+        access = self._stores.callers(release.project)
+        if access is None or not self._stores.access.mode(release.project).signs_in:
+            return access
+        return replace(access, oauth=self._sign_in.told(release))
 
     async def make(
         self,
@@ -279,7 +330,7 @@ class Releases:
         return replace(
             self._users.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
-            token_hash=self._stores.access.token_hash(release.project),
+            access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,
             container=release.container,
         )
@@ -311,18 +362,3 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
-
-
-def _kept_container(active: ReleaseRow | None, bundle: str) -> Container | None:
-    """Returns the container that a release of `bundle` runs in if nobody names one.
-
-    Raises InputError for another bundle of a project that runs in containers: it would leave them unasked.
-    """
-    if active is None or active.container is None:
-        return None
-    if active.bundle != bundle:
-        raise InputError(
-            f"{active.project} runs in containers, whose images are made where it is deployed",
-            hint="--target container, on the platform's machine; to run it without, deploy it under another name",
-        )
-    return active.container

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from .access import Mode
 from .stores import Stores
 
 # The prefix of the folder of a project that is being destroyed, which is the project's tombstone.
@@ -13,8 +15,11 @@ TOMBSTONE = ".destroyed."
 
 
 class Removal:
-    def __init__(self, stores: Stores) -> None:
+    """Removes projects; `forget_sign_ins` ends the sign-ins to one, since another may get its name."""
+
+    def __init__(self, stores: Stores, forget_sign_ins: Callable[[str], None]) -> None:
         self._stores = stores
+        self._forget_sign_ins = forget_sign_ins
         self._home = stores.home
 
     def bury(self, project: str) -> None:
@@ -30,7 +35,10 @@ class Removal:
         self._stores.deployments.forget(project)
         self._stores.users.forget(project)
         self._stores.store.delete_project(project)
-        self._stores.access.put(project, None)
+        self._stores.access.put(project, Mode())
+        self._stores.audit_heads.forget(project)
+        self._stores.client_tokens.forget(project)
+        self._forget_sign_ins(project)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -44,7 +52,10 @@ class Removal:
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
         self._stores.users.forget(project)
         self._stores.store.delete_project(project)
-        self._stores.access.put(project, None)
+        self._stores.access.put(project, Mode())
+        self._stores.audit_heads.forget(project)
+        self._stores.client_tokens.forget(project)
+        self._forget_sign_ins(project)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""

@@ -34,13 +34,20 @@ class ServerUsers:
         if chosen_isolation(self._home) is None and obstacle(self._home.root) is None:
             choose_isolation(self._home, "users")
 
+    @property
+    def _gives_users(self) -> bool:
+        """Tells whether what runs in no container has a user of its own, as inspections in front of containers do."""
+        if self.isolation == "container":
+            return obstacle(self._home.root) is None
+        return self.isolation == "users"
+
     def serving(self, release: RunnableRelease) -> RunnableRelease:
         """Returns a project's release as it runs."""
-        return as_user(release, self._stores.users.of(release.project)) if self.isolation == "users" else release
+        return as_user(release, self._stores.users.of(release.project)) if self._gives_users else release
 
     def inspected(self, release: RunnableRelease, project: str | None) -> RunnableRelease:
         """Returns the release as it is inspected for `project`, which may not exist yet."""
-        if self.isolation != "users":
+        if not self._gives_users:
             return release
         users = self._stores.users
         return as_user(release, (project and users.find(project)) or users.next())

@@ -17,6 +17,7 @@ from homeport_runtime.guard.names import Names
 from ..api.gate import Gate
 from ..home import Home, check_socket_folder
 from ..pushes.webhook import Webhook
+from ..signin.routes import is_sign_in, sign_in_app
 from ..supervisor.descriptor_store import DescriptorStore
 from .api import create_app
 from .builds import Builds
@@ -40,7 +41,14 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     pushes = PushToDeploy(platform, builds)
     app = create_app(platform, builds, pushes, ending)
     accept = platform.stores.tokens.accept
-    gate = Gate(app, Webhook(pushes.deliveries), accept, lambda: Names(platform.edge.own_names()))
+    sign_in = sign_in_app(platform.sign_in.server)
+    gate = Gate(
+        app,
+        Webhook(pushes.deliveries),
+        accept,
+        lambda: Names(platform.edge.own_names()),
+        lambda path: sign_in if is_sign_in(path) else None,
+    )
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
         asyncio.create_task(server.serve(sockets=[sock])) for server, sock in zip(servers, listeners, strict=True)
@@ -51,7 +59,12 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been restarted meanwhile, or the port may have changed.
     publishing = asyncio.create_task(platform.publishing.publish())
-    works = (platform.publishing.watch(), platform.garbage.watch(), end_slow_clients(servers[1]))
+    works = (
+        platform.publishing.watch(),
+        platform.garbage.watch(),
+        platform.audit.watch(),
+        end_slow_clients(servers[1]),
+    )
     watching = [asyncio.create_task(work) for work in works]
     await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ending.is_restart:

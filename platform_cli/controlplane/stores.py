@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from homeport_runtime.guard.access import Access as Callers
+from homeport_runtime.guard.access import ClientToken
+
+from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from .access import Access
+from .client_tokens import ClientTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
@@ -23,14 +28,21 @@ class Stores:
     settings: Settings
     tokens: Tokens
     access: Access
+    client_tokens: ClientTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
+    audit_heads: Heads
     users: Users
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def callers(self, project: str) -> Callers | None:
+        """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
+        own = self.access.mode(project).token_hash
+        return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
 
     def close(self) -> None:
         self.store.close()
@@ -41,6 +53,8 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
+    access, clients = Access(db), ClientTokens(db)
     settings = Settings(db)
     users = Users(db, settings, home.root)
-    return Stores(home, store, secrets, settings, Tokens(db), Access(db), links, deployments, users)
+    heads = Heads(db)
+    return Stores(home, store, secrets, settings, Tokens(db), access, clients, links, deployments, heads, users)

@@ -36,7 +36,7 @@ class Tokens:
             self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, NULL)", (name, hash_of(token), time.time()))
         except sqlite3.IntegrityError:
             raise InputError(
-                f"there is a token {name!r} already", hint=f"`homeport platform token revoke {name}` ends it"
+                f"there is a platform token {name!r} already", hint=f"`homeport platform token revoke {name}` ends it"
             ) from None
         return token
 
@@ -51,7 +51,9 @@ class Tokens:
         Raises NotFoundError if there is none of that name.
         """
         if self._db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount == 0:
-            raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
+            raise NotFoundError(
+                f"there is no platform token {name!r}", hint="`homeport platform token list` shows them"
+            )
 
     def accept(self, token: str) -> bool:
         """Tells whether `token` is one of the platform's, and records its use."""

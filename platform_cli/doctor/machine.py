@@ -24,7 +24,7 @@ from ..pipeline.uv import run_uv
 from ..platform_client.client import PlatformClient
 from ..supervisor.own_user import obstacle
 from ..supervisor.sockets import HOST, open_new_listener
-from .reach import Reach, reach_here
+from .reach import Reach, in_container, reach_here
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -38,6 +38,11 @@ ANSWER_TIMEOUT_S = 5.0
 SAFE_CADDY = (2, 11, 1)
 # Caddy's default admin port, which everybody on the machine can reach.
 CADDY_ADMIN_PORT = 2019
+
+NAMESPACES_IN_CONTAINER = (
+    "allow the container namespaces: by the seccomp profile in infra/container/platform, where AppArmor is with "
+    "apparmor:unconfined, too"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +133,19 @@ def check_confinement(root: Path) -> Check:
     confined_by = means(root)
     if confined_by:
         by = "" if confined_by == "namespaces" else "; by Landlock, so each starts without a process to be forked from"
-        return Check("confinement", "ok", f"servers see nothing of {root} but what is theirs{by}")
-    fix = "deploy servers that you trust, and others to a platform of another user" + (
-        "; or allow user namespaces: sysctl -w user.max_user_namespaces=10000, on Ubuntu also "
-        "kernel.apparmor_restrict_unprivileged_userns=0"
-        if sys.platform == "linux"
-        else ""
-    )
+        detail = f"servers see nothing of {root} but what is theirs{by}"
+        if confined_by == "landlock" and in_container():
+            return Check("confinement", "warning", detail, NAMESPACES_IN_CONTAINER)
+        return Check("confinement", "ok", detail)
     detail = "servers run as you and nothing hides the platform's secrets and other projects from them"
+    fix = "deploy servers that you trust, and others to a platform of another user"
+    if in_container():
+        fix += f"; or {NAMESPACES_IN_CONTAINER}"
+    elif sys.platform == "linux":
+        fix += (
+            "; or allow user namespaces: sysctl -w user.max_user_namespaces=10000, on Ubuntu also "
+            "kernel.apparmor_restrict_unprivileged_userns=0"
+        )
     return Check("confinement", "warning", detail, fix)
 
 

@@ -46,6 +46,11 @@ def reach_here(home: Path, platform: int | None = None) -> tuple[Reach, ...]:
     return (*own, *shares, *files, *_always())
 
 
+def in_container() -> bool:
+    """Tells whether this runs in a container: engines leave a file there, or a variable (homeport's image has it)."""
+    return "container" in os.environ or any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv")))
+
+
 def _in_namespaces(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("the platform's key, store, logs and socket", "no", "not in its mount namespace")
     yield Reach("other projects: files, secrets, bundles", "no", "not in its mount namespace")
@@ -100,7 +105,8 @@ def _shares(groups: Groups, *, processes_are_bound: bool) -> Iterator[Reach]:
     if groups.limits_memory:
         yield Reach("memory beyond `memory_mb`", "no", "a control group counts that of all its processes together")
     else:
-        missing = "no control groups may be made here: infra/systemd has a service that may"
+        instead = "the container's limits are for all" if in_container() else "infra/systemd has a service that may"
+        missing = f"no control groups may be made here: {instead}"
         yield Reach("memory beyond `memory_mb`", "yes", f"each process has so much; {missing}")
     if groups.shares_processor:
         yield Reach("the processor while others need it", "its share", "control groups share it equally")

@@ -14,20 +14,26 @@ if TYPE_CHECKING:
 
 
 def find_exposure(status: Status | DeployedStatus, contract: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Yields a token that is required by default, and a reachable URL that neither homeport nor the server itself
+    """Yields a sign-in that is required by default, and a reachable URL that neither homeport nor the server itself
     guards.
     """
     if status.get("closed_by_default"):
         yield Finding(
             "token",
-            "callers need the token, since the platform has a public name",
+            "callers sign in, or show the token, since the platform has a public name",
             'mode = "none" under [auth] in fastmcp.toml opens it to everyone',
         )
-    # Where nobody counts workers, the URL is not this machine's.
-    reachable = status["workers"] is None or not is_loopback(urlsplit(status["url"]).hostname or "")
-    if reachable and status["auth"] == "none" and not (contract or {}).get("guarded"):
+    if is_open_to_others(status) and not (contract or {}).get("guarded"):
         yield Finding(
             "open",
             f"{status['mcp_url']} is open to everyone who can reach it",
-            'mode = "token" under [auth] in fastmcp.toml wants a token from callers',
+            'mode = "token" under [auth] in fastmcp.toml wants a token from callers'
+            + (', "oauth" lets them sign in' if status["workers"] is not None else ""),
         )
+
+
+def is_open_to_others(status: Status | DeployedStatus) -> bool:
+    """Tells whether everyone may call who reaches a project, and others than this machine's processes do."""
+    # Where nobody counts workers, the URL is not this machine's.
+    reachable = status["workers"] is None or not is_loopback(urlsplit(status["url"]).hostname or "")
+    return reachable and status["auth"] == "none"

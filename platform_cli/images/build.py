@@ -6,6 +6,9 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from homeport_runtime.loading.environment import REFERENCE
 
 from ..config.image_reference import DOCKER_HUB, Reference
 from ..config.project import Architecture, ContainerSettings, Project
@@ -19,17 +22,18 @@ from ..pipeline.node import lock_packages, with_packages
 from .base import check_python, find_base
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
-from .model import Base, Image
+from .model import Base, Image, Process
+from .places import FILES, HOME, PORT, START
 
 # The oldest glibc that a base may have: that of the wheels' platform tag (PEP 600).
 GLIBC = (2, 28)
 MACHINES: Mapping[Architecture, str] = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
-def architecture_of(settings: ContainerSettings) -> Architecture:
+def architecture_of(wanted: Architecture | None) -> Architecture:
     """Returns the processor of the image: the one that is configured, else this machine's."""
     here: Architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    return settings.architecture or here
+    return wanted or here
 
 
 def packages_for(own: Interpreter, architecture: Architecture) -> Interpreter:
@@ -61,7 +65,7 @@ def base_for(built: Built, settings: ContainerSettings, home: Home, *, anew: boo
             hint='name an image that has it, and Python, with base = "..." under [deployment.container]',
         )
     wanted = settings.base or Reference(DOCKER_HUB, "library/python", f"{minor}-slim")
-    base = find_base(wanted, architecture_of(settings), home, anew=anew)
+    base = find_base(wanted, architecture_of(settings.architecture), home, anew=anew)
     check_python(base, minor)
     return base
 
@@ -73,7 +77,7 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
     Raises LayerError if the packages are not those of the lock.
     """
     own = _python_of(built)
-    foreign = in_image(own, architecture_of(project.in_container))
+    foreign = in_image(own, architecture_of(project.in_container.architecture))
     lock, _cached = make_lock(built.requirements, foreign, home.cache)
     packages, _cached = lock_packages(project, home.cache)
     lock = with_packages(lock, packages) if packages else lock
@@ -85,8 +89,20 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
         layers.app(built.bundle),
     )
     labels = _labels(project, name, base, lock.hash)
-    config = image_config(base, made, name, labels, own, project.start_timeout_s)
+    process = server_process(built.bundle.manifest, name, own, project.start_timeout_s)
+    config = image_config(base, made, process, labels)
     return Image(base, made, config, image_manifest(config, (*base.layers, *made), labels))
+
+
+def server_process(manifest: Mapping[str, Any], name: str, python: Interpreter, start_timeout_s: float) -> Process:
+    """Returns how a server of this manifest is started; `name` is that of the project in its log records."""
+    # By its minor version, a Python that the packages are not for is not found, instead of failing to import them.
+    command = (f"python{python.minor}", "-I", "-S", "-X", "utf8", f"/{START}")
+    # Those with secrets are made when it starts. The image's own PATH is that of its base.
+    configured = sorted(manifest["environment"].items())
+    plain = {key: text for key, text in configured if key != "PATH" and not REFERENCE.search(text)}
+    own = {"HOME": f"/{HOME}", "PORT": str(PORT), "HOMEPORT_PROJECT": name}
+    return Process(command, f"/{FILES}", {**plain, **own}, (*command, "health"), start_timeout_s, PORT)
 
 
 def _python_of(built: Built) -> Interpreter:

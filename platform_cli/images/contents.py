@@ -1,8 +1,9 @@
-"""Makes the three layers of homeport's own in an image: packages, runtime and app."""
+"""Makes the layers of homeport's own in an image: packages, runtime and app of a server, or packages and a platform."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -45,24 +46,31 @@ class Layers:
         self._known = home.cache / "images" / "layers"
         self.blobs = Blobs(home.cache / "images" / "blobs")
 
-    def packages(self, lock: Lock, layer: Layer, own: Interpreter) -> ImageLayer:
-        """Returns the packages of `lock`, which are in `layer`.
+    def packages(
+        self, lock: Lock, layer: Layer, own: Interpreter, folder: str = PACKAGES, bill: str = BILL
+    ) -> ImageLayer:
+        """Returns the packages of `lock`, which are in `layer`, as they are in `folder` of an image.
+
+        `bill` is where their bill of materials is.
 
         Raises LayerError if they are not what was locked: somebody may have changed them since.
         """
 
-        def entries(folder: Path) -> dict[str, Entry]:
+        def entries(scratch: Path) -> dict[str, Entry]:
             check_records(layer.path)
-            files = {f"{PACKAGES}/{name}": file for name, file in _files_of(layer.path) if file.name not in PRIVATE}
-            compiled = _compiled(files, own, folder)
-            _leave(compiled, layer)
+            files = {name: file for name, file in _files_of(layer.path) if file.name not in PRIVATE}
+            compiled = _compiled({f"{folder}/{name}": file for name, file in files.items()}, own, scratch)
+            _leave(compiled, layer, folder)
             return {
-                **{name: _packaged(name, file) for name, file in files.items()},
+                **{f"{folder}/{name}": _packaged(name, file) for name, file in files.items()},
                 **{name: Entry(file) for name, file in compiled.items()},
-                BILL: Entry(bill_of_materials(lock)),
+                bill: Entry(bill_of_materials(lock)),
             }
 
-        return self._made(f"packages-{lock.hash}-{own.version}", entries, f"packages of lock {lock.hash[:16]}")
+        key = f"packages-{lock.hash}-{own.version}"
+        # Bytecode has the paths of its sources, so the same packages elsewhere are another layer.
+        key += "" if folder == PACKAGES else f"-{hashlib.sha256(folder.encode()).hexdigest()[:16]}"
+        return self._made(key, entries, f"packages of lock {lock.hash[:16]}")
 
     def runtime(self, name: str, own: Interpreter) -> ImageLayer:
         """Returns the runtime of that name, how it starts, and the folders that the server works in."""
@@ -90,6 +98,18 @@ class Layers:
             }
 
         return self._made(f"app-{bundle.hash}", entries, "app")
+
+    def homeport(self, files: Mapping[str, Path], others: Mapping[str, Entry], own: Interpreter) -> ImageLayer:
+        """Returns a platform's code, `files` by their paths in the image, and what `others` is in it."""
+
+        def entries(scratch: Path) -> dict[str, Entry]:
+            compiled = _compiled(files, own, scratch)
+            return {**{path: Entry(file) for path, file in {**files, **compiled}.items()}, **others}
+
+        content = hashlib.sha256(repr(sorted(others.items())).encode())
+        for path, file in sorted(files.items()):
+            content.update(f"{path}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\0".encode())
+        return self._made(f"homeport-{content.hexdigest()}-{own.version}", entries, "homeport")
 
     def _made(self, key: str, entries: Callable[[Path], Mapping[str, Entry]], history: str) -> ImageLayer:
         """Returns the layer that was made under `key` before, else makes it of what `entries` returns.
@@ -142,7 +162,7 @@ def _packaged(name: str, file: Path) -> Entry:
     if file.is_symlink():
         return Entry(link=_link_within(file))
     entry = _file(file)
-    if name.startswith(f"{PACKAGES}/bin/"):
+    if name.startswith("bin/"):
         return Entry(_SHEBANG.sub(b"#!/usr/bin/env python3\n", file.read_bytes()), entry.mode)
     if name.endswith(".dist-info/RECORD"):
         return Entry(_OF_SCRIPTS.sub(rb"\1,,", file.read_bytes()), entry.mode)
@@ -164,10 +184,10 @@ def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict
     return compile_files({name: file for name, file in files.items() if name.endswith(".py")}, own, folder)
 
 
-def _leave(compiled: Mapping[str, Path], layer: Layer) -> None:
+def _leave(compiled: Mapping[str, Path], layer: Layer, folder: str) -> None:
     """Gives the layer the bytecode that it lacks, for the processes that load the server here and may not write it."""
     for name, file in compiled.items():
-        target = layer.path / name.removeprefix(f"{PACKAGES}/")
+        target = layer.path / name.removeprefix(f"{folder}/")
         with contextlib.suppress(OSError):
             target.parent.mkdir(exist_ok=True)
             target.hardlink_to(file)

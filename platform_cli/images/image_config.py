@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..pipeline.model import Interpreter
-from .model import CONFIG_TYPE, MANIFEST_TYPE, Base, Blob, ImageLayer, digest_of
-from .places import FILES, HOME, PORT, START, USER
+from .model import CONFIG_TYPE, MANIFEST_TYPE, Base, Blob, ImageLayer, Process, digest_of
+from .places import USER
 
 # A time would change the digest with each build.
 EPOCH = "1970-01-01T00:00:00Z"
@@ -18,22 +17,10 @@ SECOND = 1_000_000_000
 HEALTH = {"Interval": 30 * SECOND, "StartInterval": SECOND, "Timeout": 10 * SECOND, "Retries": 3}
 
 
-def image_config(
-    base: Base,
-    own: Sequence[ImageLayer],
-    project: str,
-    labels: Mapping[str, str],
-    python: Interpreter,
-    start_timeout_s: float,
-) -> bytes:
+def image_config(base: Base, own: Sequence[ImageLayer], process: Process, labels: Mapping[str, str]) -> bytes:
     """Returns the image configuration
     (https://github.com/opencontainers/image-spec/blob/main/config.md).
-
-    `project` is the name in the server's log records. The server has `start_timeout_s` seconds to start before its
-    health counts.
     """
-    # By its minor version, a Python that the packages are not for is not found, instead of failing to import them.
-    command = [f"python{python.minor}", "-I", "-S", "-X", "utf8", f"/{START}"]
     settings = base.config.get("config") or {}
     kept = {name: text for name, text in (settings.get("Labels") or {}).items() if not name.startswith(STANDARD_LABELS)}
     config = {
@@ -41,15 +28,16 @@ def image_config(
         "created": EPOCH,
         "config": {
             "User": USER,
-            "WorkingDir": f"/{FILES}",
-            "Env": _environment(settings.get("Env") or [], project),
-            "ExposedPorts": {f"{PORT}/tcp": {}},
-            "Entrypoint": command,
+            "WorkingDir": process.folder,
+            "Env": _environment(settings.get("Env") or [], process.variables),
+            **({"ExposedPorts": {f"{process.port}/tcp": {}}} if process.port else {}),
+            "Entrypoint": [*process.command],
+            **({"Cmd": [*process.arguments]} if process.arguments else {}),
             "StopSignal": "SIGTERM",
             # Docker's own: podman and Kubernetes have none in an image.
             "Healthcheck": {
-                "Test": ["CMD", *command, "health"],
-                "StartPeriod": int(start_timeout_s * SECOND),
+                "Test": ["CMD", *process.health],
+                "StartPeriod": int(process.start_timeout_s * SECOND),
                 **HEALTH,
             },
             "Labels": {**kept, **labels},
@@ -72,8 +60,7 @@ def image_manifest(config: bytes, layers: Sequence[ImageLayer], annotations: Map
     return _json(manifest)
 
 
-def _environment(base: Sequence[str], project: str) -> list[str]:
-    own = {"HOME": f"/{HOME}", "PORT": str(PORT), "HOMEPORT_PROJECT": project}
+def _environment(base: Sequence[str], own: Mapping[str, str]) -> list[str]:
     kept = [variable for variable in base if variable.partition("=")[0] not in own]
     return [*kept, *(f"{name}={value}" for name, value in own.items())]
 

@@ -6,7 +6,7 @@ The terms are those of the OCI Image Format Specification: https://github.com/op
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,23 @@ class Base:
     reference: Reference
     layers: tuple[ImageLayer, ...]
     config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Is the first process of an image's containers: its `command`, the `folder` that it runs in, and its `variables`.
+
+    `arguments` follow the command, and whoever starts a container may give others. `health` is the command that tells
+    whether it is well, which counts after `start_timeout_s` seconds. It listens on `port`, if that is not None.
+    """
+
+    command: Sequence[str]
+    folder: str
+    variables: Mapping[str, str]
+    health: Sequence[str]
+    start_timeout_s: float
+    port: int | None = None
+    arguments: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,12 @@ def _object(api: str, kind: str, workload: Workload, spec: dict[str, Any]) -> di
 def _deployment(workload: Workload) -> dict[str, Any]:
     # The new pod answers before an old one ends, so that no request is lost.
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    strategy = {"type": "Recreate"} if workload.stop_first else rolling
     spec = {
         # An autoscaler's decisions must not be undone by the next apply.
         **({} if workload.is_scaled else {"replicas": workload.low}),
         "revisionHistoryLimit": 20,
-        "strategy": rolling,
+        "strategy": strategy,
         "selector": {"matchLabels": _selector(workload)},
         "template": {"metadata": {"labels": labels(workload)}, "spec": _pod(workload)},
     }
@@ -83,7 +84,9 @@ def _pod(workload: Workload) -> dict[str, Any]:
     }
     claim = workload.claim
     state = {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {}}
+    pull = {"imagePullSecrets": [{"name": workload.pull_secret}]} if workload.pull_secret else {}
     return {
+        **pull,
         # Nothing in the pod asks the cluster for anything.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..images.places import PORT, UID, WORK
-from .workload import TOKEN_KEY, Workload
+from .workload import RELAY_KEY, TOKEN_KEY, Workload
 
 HEALTH = "/health"
 # The seconds for which a pod goes on accepting when it is told to end, since proxies need a moment to hear of it.
@@ -31,6 +31,10 @@ def environment(workload: Workload) -> list[dict[str, Any]]:
             # The image itself refuses to start if neither a token nor the server's own code checks callers.
             token["secretKeyRef"]["optional"] = True
         variables.append({"name": "HOMEPORT_TOKEN_HASH", "valueFrom": token})
+    # Without it only the pod with a stream of HTTP+SSE takes its messages.
+    relay = _from_secret(workload.relay_name, RELAY_KEY)
+    relay["secretKeyRef"]["optional"] = True
+    variables.append({"name": "HOMEPORT_RELAY_KEY", "valueFrom": relay})
     own = [{"name": name, "valueFrom": _from_secret(workload.secrets_name, name)} for name in workload.secrets]
     return [*variables, *own]
 

@@ -13,9 +13,10 @@ from ..secrets.references import referenced
 class Workload:
     """Is a project as Kubernetes runs it.
 
-    There are `low` to `high` pods. `secrets` are the keys of the Secret `secrets_name`; `is_open` means that callers
-    need no token, `guards_itself` that the server may bring its own check. `claim` is the PersistentVolumeClaim for
-    what the server writes, None to lose that with the pod.
+    There are `low` to `high` pods, and with `stop_first` never two of different releases. `secrets` are the keys of the
+    Secret `secrets_name`; `is_open` means that callers need no token, `guards_itself` that the server may bring its own
+    check. `claim` is the PersistentVolumeClaim for what the server writes, None to lose that with the pod.
+    `pull_secret` is the Secret with which nodes pull the image, None for what the service account has.
     """
 
     name: str
@@ -30,10 +31,9 @@ class Workload:
     is_open: bool
     guards_itself: bool
     claim: str | None
-
-    @property
-    def secrets_name(self) -> str:
-        return f"{self.name}-secrets"
+    secrets_name: str
+    stop_first: bool = False
+    pull_secret: str | None = None
 
     @property
     def token_name(self) -> str:
@@ -41,11 +41,17 @@ class Workload:
         return f"{self.name}-token"
 
     @property
+    def relay_name(self) -> str:
+        """Returns the name of the Secret with the key by which pods know each other, whose only key is RELAY_KEY."""
+        return f"{self.name}-relay"
+
+    @property
     def is_scaled(self) -> bool:
         return self.high > self.low
 
 
 TOKEN_KEY = "hash"  # noqa: S105 - its name
+RELAY_KEY = "key"
 
 
 def workload_of(project: Project, name: str, image: Reference, claim: str | None) -> Workload:
@@ -54,8 +60,9 @@ def workload_of(project: Project, name: str, image: Reference, claim: str | None
     A server with sessions has one pod, unless all of its pods write to `claim`: clients keep no cookies, so that no
     load balancer could lead them back to their pod.
     """
-    low = max(project.scaling.min, 1)
-    high = max(project.scaling.workers, low)
+    replicas = project.on_kubernetes.replicas
+    low = replicas or max(project.scaling.min, 1)
+    high = replicas or max(project.scaling.workers, low)
     if project.sessions and claim is None:
         low = high = 1
     return Workload(
@@ -71,4 +78,7 @@ def workload_of(project: Project, name: str, image: Reference, claim: str | None
         is_open=project.auth == "none",
         guards_itself=project.auth is None,
         claim=claim,
+        secrets_name=f"{name}-secrets",
+        stop_first=project.stop_first,
+        pull_secret=project.on_kubernetes.pull_secret,
     )

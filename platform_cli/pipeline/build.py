@@ -58,7 +58,8 @@ class Installed:
     layer: Layer
 
 
-def _here(interpreter: Interpreter) -> Interpreter:
+def here(interpreter: Interpreter) -> Interpreter:
+    """Returns the same interpreter: the packages are for this machine."""
     return interpreter
 
 
@@ -68,7 +69,7 @@ def build(
     stages: Stages,
     inspector: Inspector,
     note: Callable[[str], None],
-    packages_for: Callable[[Interpreter], Interpreter] = _here,
+    packages_for: Callable[[Interpreter], Interpreter] = here,
 ) -> Built:
     """Runs the pipeline, without touching what serves; `note` gets sentences for the person.
 
@@ -84,7 +85,7 @@ def install(
     home: Home,
     stages: Stages,
     note: Callable[[str], None],
-    packages_for: Callable[[Interpreter], Interpreter] = _here,
+    packages_for: Callable[[Interpreter], Interpreter] = here,
 ) -> Installed:
     """Runs the stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
@@ -189,5 +190,10 @@ def _bundle(
             draft.fill((project.folder, source.files), (package.folder, package.files))
             inspection = inspect_draft(draft.path, inspector)
         note(f"serves {inspection.chosen}")
+        if project.scopes is not None or project.limits is not None:
+            # Imported late, since few projects have them.
+            from .rules import check_rules
+
+            check_rules(project, inspection.contract)
         with stages.run("bundle"):
             return draft.finish(inspection)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME, FORMAT
 
-from ..config.project import Entrypoint, Program, Project
+from ..config.project import AuditSettings, Entrypoint, Program, Project
 from ..errors import BuildError
 from ..home import Home, write_atomic
 from ..hostile_files import digest
@@ -24,7 +24,7 @@ from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceF
 from .source import copy_source
 
 if TYPE_CHECKING:
-    from homeport_runtime.loading.manifest_data import DraftData, EntrypointData, ManifestData, ProgramData
+    from homeport_runtime.loading.manifest_data import AuditData, DraftData, EntrypointData, ManifestData, ProgramData
 
 BYTECODE = "__pycache__"
 
@@ -67,6 +67,10 @@ def describe(
         "origins": list(project.origins),
         "stop_first": project.stop_first,
         "auth": project.auth,
+        "users": {name: list(scopes) for name, scopes in project.users.items()} if project.users is not None else None,
+        "scopes": project.scopes.data() if project.scopes else None,
+        "limits": project.limits.data() if project.limits else None,
+        "audit": _audit(project.audit) if project.audit else None,
         "interpreter": {"path": str(interpreter.path), "version": interpreter.version},
         "lock": lock.hash,
         "layer": layer.hash,
@@ -80,6 +84,15 @@ def describe(
 
 def _entrypoint(entrypoint: Entrypoint) -> EntrypointData:
     return {"file": entrypoint.file, "object": entrypoint.object}
+
+
+def _audit(audit: AuditSettings) -> AuditData:
+    return {
+        "arguments": audit.arguments,
+        "redact": list(audit.redact),
+        "keep_days": audit.keep_days,
+        "required": audit.required,
+    }
 
 
 def _program(program: Program) -> ProgramData:

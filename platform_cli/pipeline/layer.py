@@ -19,6 +19,7 @@ from .uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
 
 # <linux/fs.h>: _IOW(0x94, 9, int)
 FICLONE = 0x40049409
+WHEEL_HINT = "Choose a version that has a wheel for this platform"
 
 
 def build_layer(lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[Layer, bool]:
@@ -103,10 +104,26 @@ def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:
             raise LayerError("the disk is full; the packages could not be installed", hint=FREE_DISK) from error
         raise LayerError(
             f"the packages cannot be installed for Python {lock.python} on {lock.platform}: {error.message}",
-            hint="Choose a version that has a wheel for this platform"
-            + ("." if interpreter.foreign else ", or install what building it needs."),
+            hint=WHEEL_HINT + ("." if interpreter.foreign else ", or install what building it needs."),
         ) from error
+    if interpreter.foreign and (compiled := compiled_here(folder)):
+        raise LayerError(
+            f"no wheel of {', '.join(compiled)} is for {lock.platform}, and nothing can be compiled for that here",
+            hint=f"{WHEEL_HINT}, or publish one to an index of yours.",
+        )
     (folder / ".lock").unlink(missing_ok=True)  # uv's own lock of the folder
+
+
+def compiled_here(layer: Path) -> list[str]:
+    """Returns the packages that uv has built on this machine and for it alone; uv itself refuses other processors."""
+    found = []
+    for built in sorted(layer.glob("*.dist-info/uv_build.json")):
+        wheel = (built.parent / "WHEEL").read_text(encoding="utf-8")
+        # https://packaging.python.org/specifications/platform-compatibility-tags/: what is not bound to one machine
+        # says `any`, and a wheel for others is called manylinux.
+        if re.search(r"(?m)^Tag: .*-linux_\w+\s*$", wheel):
+            found.append(built.parent.name.partition("-")[0])
+    return found
 
 
 def _run(args: list[str], lock: str, folder: Path) -> None:

@@ -33,7 +33,7 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     try:
         resolved = resolve(requirements, interpreter, cache, known.text if known else "")
     except UvError as error:
-        raise _explain(error, requirements, interpreter) from error
+        raise _explain(error, requirements) from error
     write_atomic(remembered, json.dumps(asdict(resolved)).encode())
     return _lock(resolved, interpreter), False
 
@@ -74,7 +74,7 @@ def _lock(resolved: Resolved, interpreter: Interpreter) -> Lock:
     return Lock(resolved.text, name, interpreter.minor, interpreter.platform, notes=resolved.notes)
 
 
-def _explain(error: UvError, requirements: Requirements, interpreter: Interpreter) -> LockError:
+def _explain(error: UvError, requirements: Requirements) -> LockError:
     reason = error.message
     if error.disk_full:
         return LockError("the disk is full; the requirements could not be resolved", hint=FREE_DISK)
@@ -90,12 +90,6 @@ def _explain(error: UvError, requirements: Requirements, interpreter: Interprete
         )
     elif "not found in the package registry" in reason:
         hint = "Check how the package is spelled, and that your index has it."
-    elif interpreter.foreign and "no usable wheels" in reason:
-        hint = (
-            f"It is published without a wheel for {interpreter.platform}, and nothing is built here for another "
-            f"machine. If it is Python alone, unpack its source into the project and name that folder in "
-            f"{requirements.origin}, as in ./docopt: of a folder a wheel is made."
-        )
     else:
         hint = f"Change the versions named in {requirements.origin} so that they fit together and this Python."
     return LockError(f"the requirements of {requirements.origin} cannot be resolved: {reason}", hint=hint)

@@ -23,8 +23,7 @@ class Interpreter:
     """Is a Python on this machine.
 
     `version` is like `3.11.7`, `platform` a tag like `linux-x86_64`. With `foreign` it stands for the same Python on
-    another kind of machine: `platform` is then uv's name of that kind, for which only ready-made wheels can be
-    installed.
+    another kind of machine: `platform` is then uv's name of that kind, for which nothing can be compiled here.
     """
 
     path: Path
@@ -40,7 +39,7 @@ class Interpreter:
     @property
     def uv_options(self) -> list[str]:
         """Returns the options with which uv works for this interpreter."""
-        elsewhere = ["--python-platform", self.platform, "--python-version", self.minor, "--only-binary", ":all:"]
+        elsewhere = ["--python-platform", self.platform, "--python-version", self.minor]
         return ["--python", str(self.path), *(elsewhere if self.foreign else ())]
 
 

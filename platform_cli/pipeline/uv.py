@@ -98,7 +98,7 @@ def resolve_with_uv(args: Sequence[str], *, input: str | None = None, cwd: Path)
 
 def with_wheels(args: Sequence[str]) -> list[str]:
     """Returns `args` such that nothing is built, and so no code of a package runs."""
-    return [*args, *(() if "--only-binary" in args else ("--no-build",))]
+    return [*args, "--no-build"]
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], input: str | None, cwd: Path | None) -> str:

@@ -10,13 +10,16 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode
 
 from .. import __version__
 from ..api.failure import read_error
@@ -30,7 +33,9 @@ from .connections import Connector, LocalSocket, Remote
 from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
+    from ..api.audit_entry import AuditEntry, Verified
     from ..api.build_event import BuildEvent
+    from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.inspection import Inspected
@@ -39,7 +44,9 @@ if TYPE_CHECKING:
     from ..api.platform import DomainSet, Isolate, ListedToken, NewToken, PlatformState, PublicName, WastePiece
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
+    from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+    from ..audit.search import AuditQuery
 
 # The seconds within which a control plane has to start.
 START_TIMEOUT_S = 30.0
@@ -232,13 +239,36 @@ class PlatformClient:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
 
+    def waiting_sign_in(self, code: str) -> WaitingSignIn:
+        """Returns the sign-in that shows `code`, without approving it."""
+        answer: WaitingSignIn = self._request("GET", f"/v1/sign-ins/{quote(code, safe='')}")
+        return answer
+
+    def approve_sign_in(self, code: str, user: str) -> WaitingSignIn:
+        answer: WaitingSignIn = self._request("POST", f"/v1/sign-ins/{quote(code, safe='')}", {"user": user})
+        return answer
+
+    def sign_in_link(self, project: str) -> SignInLink:
+        answer: SignInLink = self._request("POST", _path(project, "sign-in-link"))
+        return answer
+
+    def users(self, project: str) -> list[ListedGrant]:
+        answer: list[ListedGrant] = self._request("GET", _path(project, "users"))
+        return answer
+
+    def end_sign_ins(self, project: str, user: str) -> SignInsEnded:
+        answer: SignInsEnded = self._request("DELETE", _path(project, f"users/{quote(user, safe='')}"))
+        return answer
+
     def tokens(self) -> list[ListedToken]:
         answer: list[ListedToken] = self._request("GET", "/v1/tokens")
         return answer
 
     def revoke_token(self, name: str) -> None:
         if not is_name(name):
-            raise NotFoundError(f"there is no token {name!r}", hint="`homeport platform token list` shows them")
+            raise NotFoundError(
+                f"there is no platform token {name!r}", hint="`homeport platform token list` shows them"
+            )
         self._request("DELETE", f"/v1/tokens/{name}")
 
     def inspect(self, draft: Path, project: str | None, place: str) -> Inspected:
@@ -275,9 +305,9 @@ class PlatformClient:
         return answer
 
     def deploy(
-        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, str] | None = None
+        self, project: str, bundle: str, place: str, origin: Origin, container: Mapping[str, object] | None = None
     ) -> DeployedStatus:
-        """Deploys a bundle: with `container`, the image and network of one, into that."""
+        """Deploys a bundle: with `container`, what the API has of one, into that."""
         said = {"author": origin.author, "seconds": origin.seconds, "path": self._programs()}
         body = {"bundle": bundle, "folder": place, "container": container, **said}
         answer: DeployedStatus = self._request("POST", _path(project, "releases"), body)
@@ -290,6 +320,21 @@ class PlatformClient:
     def renew_token(self, project: str) -> StatusWithToken:
         answer: StatusWithToken = self._request("POST", _path(project, "token"))
         return answer
+
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
+        answer: NewClientToken = self._request("POST", _path(project, "tokens"), dict(wanted))
+        return answer
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]:
+        answer: list[ListedClientToken] = self._request("GET", _path(project, "tokens"))
+        return answer
+
+    def revoke_client_token(self, project: str, token_id: str) -> None:
+        if not re.fullmatch("[0-9a-f]{8}", token_id):
+            raise NotFoundError(
+                f"{project} has no client token {token_id!r}", hint=f"`homeport token list {project}` shows them"
+            )
+        self._request("DELETE", _path(project, f"tokens/{token_id}"))
 
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
         answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})
@@ -329,6 +374,15 @@ class PlatformClient:
         """Yields records from about `since` on, seconds since 1970."""
         lines = self._lines("GET", f"{_path(project, 'logs')}?follow={str(follow).lower()}&since={since}")
         return (record for line in lines if (record := read_record(line)) is not None)
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        """Yields the lines of a project's audit log that the query selects, the oldest first."""
+        wanted = {name: value for name, value in asdict(query).items() if value}
+        return map(json.loads, self._lines("GET", f"{_path(project, 'audit')}?{urlencode(wanted)}"))
+
+    def verify_audit(self, project: str) -> Verified:
+        answer: Verified = self._request("GET", _path(project, "audit/verification"))
+        return answer
 
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:

@@ -79,5 +79,6 @@ def _description(project: Project, source: Source) -> Description:
         upgrade=project.upgrade,
         project=project.name,
         stage=project.stage,
+        target="container" if project.target == "container" else None,
         folders=list(source.folders),
     )

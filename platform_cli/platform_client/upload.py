@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,7 +37,7 @@ class Description(BaseModel):
     `path` is what was typed, within the folder: `.`, `server.py` or `server.py:obj`; `args` are the server's arguments.
     `name` is the folder's. `variables` are those of the command line, which win over the configuration's. `upgrade` are
     packages to resolve anew. `project` is the project whose secrets the variables may refer to, `stage` its stage.
-    `folders` are those without files.
+    `target` is "container" if it is to run in one. `folders` are those without files.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,6 +49,7 @@ class Description(BaseModel):
     upgrade: tuple[str, ...] | None = None
     project: str | None = Field(default=None, pattern=NAME)
     stage: str | None = Field(default=None, pattern=NAME)
+    target: Literal["container"] | None = None
     folders: list[str] = Field(default=[], max_length=MAX_FILES)
 
 
@@ -60,7 +61,7 @@ def pack_project(folder: Path, files: Iterable[str], description: Description) -
     archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
-            writer.writestr(_entry(DESCRIPTION, PLAIN), description.model_dump_json())
+            writer.writestr(_entry(DESCRIPTION, PLAIN), description.model_dump_json(exclude_none=True))
             for path in files:
                 _add(writer, folder, path)
         size = archive.tell()

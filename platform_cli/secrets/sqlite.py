@@ -38,7 +38,7 @@ class SQLiteSecretStore:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._cipher: AESGCM | None = None
+        self._key: bytes | None = None
         self._db = open_database(home.root / "secrets.db")
         self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute(SCHEMA)
@@ -94,7 +94,7 @@ class SQLiteSecretStore:
 
     def _encrypt(self, project: str, name: str, version: int, value: str) -> tuple[bytes, bytes]:
         nonce = os.urandom(NONCE_BYTES)
-        data = self._open_cipher().encrypt(nonce, value.encode(), _identity(project, name, version))
+        data = AESGCM(self.key()).encrypt(nonce, value.encode(), _identity(project, name, version))
         return nonce, data
 
     def _decrypt(self, project: str, name: str, version: int) -> str:
@@ -108,15 +108,19 @@ class SQLiteSecretStore:
                 hint=f"homeport set-secret {name} --project {project}",
             )
         try:
-            return self._open_cipher().decrypt(row[0], row[1], _identity(project, name, version)).decode()
+            return AESGCM(self.key()).decrypt(row[0], row[1], _identity(project, name, version)).decode()
         except InvalidTag:
             raise PlatformError(
                 f"the secret {name} of {project} cannot be decrypted: it was stored with another key",
                 hint=f"restore {key_file(self._home)} from a backup, or set the secrets again in a new HOMEPORT_HOME",
             ) from None
 
-    def _open_cipher(self) -> AESGCM:
-        if self._cipher is None:
+    def key(self) -> bytes:
+        """Returns the key of this home, from which keys for other uses may be derived.
+
+        Raises PlatformError if it cannot be had.
+        """
+        if self._key is None:
             key = load_key(self._home)
             if key is None:
                 if self._db.execute("SELECT 1 FROM secrets WHERE ciphertext IS NOT NULL LIMIT 1").fetchone():
@@ -125,8 +129,8 @@ class SQLiteSecretStore:
                         hint=f"restore {key_file(self._home)} from a backup, or unlock the keyring that has it",
                     )
                 key = create_key(self._home)
-            self._cipher = AESGCM(key)
-        return self._cipher
+            self._key = key
+        return self._key
 
 
 def _identity(project: str, name: str, version: int) -> bytes:

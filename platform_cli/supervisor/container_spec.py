@@ -31,9 +31,9 @@ def home_id(home: Home) -> str:
     return hashlib.sha256(os.fsencode(home.root)).hexdigest()[:12]
 
 
-def image_name(home: Home, project: str) -> str:
-    """Returns the name of a project's images, without a tag, under which no registry has any (RFC 2606)."""
-    return f"homeport.invalid/{home_id(home)}/{project}"
+def image_name(home: Home) -> str:
+    """Returns the name of a home's images, without a tag, under which no registry has any (RFC 2606)."""
+    return f"homeport.invalid/{home_id(home)}"
 
 
 def container_spec(home: Home, place: str, release: RunnableRelease, socket_folder: Path) -> ContainerSpec:
@@ -54,6 +54,7 @@ def container_spec(home: Home, place: str, release: RunnableRelease, socket_fold
         ],
         memory_mb=release.manifest["memory_mb"] * max(release.max_workers, release.min_workers, 1) + ZYGOTE_MB,
         network=container.network,
+        cpus=container.cpus,
     )
 
 

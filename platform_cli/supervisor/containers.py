@@ -15,9 +15,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..errors import HomeportError, ReleaseError
+from ..errors import ReleaseError
 from ..home import Home
-from .container_spec import LABEL, SOCKET, container_spec, home_id, image_name, make_folders
+from .container_spec import LABEL, SOCKET, container_spec, home_id, make_folders
 from .container_zygote import ContainerProcess, ContainerZygote
 from .descriptor_store import DescriptorStore
 from .engine import PIDS, ContainerSpec, Engine
@@ -244,11 +244,9 @@ class Containers:
         if leaving := self._leaving.get(self._key(release)):
             await asyncio.wait({leaving})
 
-    async def forget(self, project: str) -> None:
-        """Removes the images of a project whose containers are gone."""
+    async def settled(self) -> None:
+        """Waits until all containers that nobody needs are gone."""
         await asyncio.gather(*self._leaving.values())
-        with contextlib.suppress(HomeportError):
-            await asyncio.to_thread(self._engine.remove_images, image_name(self._home, project))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -282,7 +280,11 @@ def _listen(folder: Path) -> socket.socket:
 
 def _check_limits(found: Limits, spec: ContainerSpec) -> None:
     """Raises ReleaseError if the engine ignores a limit that it was asked for."""
-    asked = {"memory": (found.memory, spec.memory_mb * 1024 * 1024), "processes": (found.pids, PIDS)}
+    asked = {
+        "memory": (found.memory, spec.memory_mb * 1024 * 1024),
+        "processes": (found.pids, PIDS),
+        "the processor": (found.cpu if spec.cpus else None, round((spec.cpus or 0) * 1000)),
+    }
     ignored = [name for name, (limit, most) in asked.items() if limit is not None and not 0 <= limit <= most]
     if ignored:
         raise ReleaseError(

@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
+from homeport_runtime.guard.access import Access
+
 from ..errors import HomeportError
 from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
+from .journal import Journal
 from .kept import Adopted, KeptProject, Known
 from .launch import AdoptingLauncher
-from .logbook import LogBook
 from .messages import Relay, Relayed
 from .open_calls import keep_open_calls
 from .relay import Relays
 from .release import RunnableRelease
 from .tasks import Tasks
+from .windows import windows_file
 from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
 
 # A worker that ends by itself within so many seconds has crashed on its start.
@@ -27,9 +30,10 @@ SHORT_LIFE_S = 2.0
 class Crew:
     """Holds the project's workers: those in `serving` accept, those in `retiring` finish their last requests.
 
-    scaling.py decides how many there should be, and sets the four functions: `attend` runs for as long as a worker
-    does, `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
-    itself.
+    scaling.py decides how many there should be, and sets four functions: `attend` runs for as long as a worker does,
+    `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
+    itself. `on_used` reports the hashes of the client tokens that callers have shown, and `on_refused`
+    the grant of a caller that lacked a scope.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Crew:
         launcher: AdoptingLauncher,
         entrance: Entrance,
         kept: KeptProject,
-        log: LogBook,
+        journal: Journal,
         health: Health,
         tasks: Tasks,
     ) -> None:
@@ -50,14 +54,18 @@ class Crew:
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_lost: Callable[[Worker], None] = _ignore
+        self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
+        self.on_refused: Callable[[str], None] = lambda _grant: None
         self._starting: set[Worker] = set()
+        self._audit_has_room = True
         self._calls_folder = folder / "calls"
+        self._windows_folder = folder / "limits"
         self._workdir = workdir
         self._state_key = state_key
         self._launcher = launcher
         self._entrance = entrance
         self._kept = kept
-        self._log = log
+        self._journal = journal
         self._health = health
         self._tasks = tasks
         self._relays = Relays()
@@ -84,20 +92,25 @@ class Crew:
             release,
             serving_job(release, self._workdir, self._state_key, proven=proven),
             calls=calls,
+            windows=windows_file(self._windows_folder, release),
             sockets=self._entrance.sockets,
-            sink=lambda line, level, pid: self._log.write_line(line, level=level, release=release.number, worker=pid),
+            sink=lambda line, level, pid: self._journal.write_line(
+                line, level=level, release=release.number, worker=pid
+            ),
         )
         self._starting.add(worker)
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
             self._kept.keep_worker(worker)
+            if not self._audit_has_room:
+                worker.tell_audit(has_room=False)
             await worker.accept()
         except BaseException as error:
             worker.kill()
             await worker.gone.wait()
             if isinstance(error, HomeportError):
                 self._health.error = error.message
-                self._log.write("error", error.message, release=release.number)
+                self._journal.log.write("error", error.message, release=release.number)
             raise
         finally:
             self._starting.discard(worker)
@@ -106,9 +119,21 @@ class Crew:
         self._attach(worker)
         return worker
 
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells every worker whether calls can be written into the audit log."""
+        self._audit_has_room = has_room
+        for worker in (*self._starting, *self.running):
+            worker.tell_audit(has_room=has_room)
+
+    def admit(self, access: Access) -> None:
+        """Tells every worker who may call from now on, also those that start or finish their last requests."""
+        for worker in (*self._starting, *self.running):
+            if worker.release.access != access and worker.admit(access):
+                self._kept.renew_note(worker, leaves=worker in self.retiring)
+
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""
-        adopted = await self._kept.adopt_workers(release, known, self._log, self._launcher)
+        adopted = await self._kept.adopt_workers(release, known, self._journal, self._launcher)
         for each in adopted:
             self._attach(each.worker)
             if each.leaves:
@@ -120,6 +145,8 @@ class Crew:
     def _attach(self, worker: Worker) -> None:
         worker.on_idle = self.on_idle
         worker.on_load = self.on_load
+        worker.on_used = self.on_used
+        worker.on_refused = self.on_refused
         worker.on_relay = self._on_relay
         self._tasks.spawn(self._follow(worker))
 
@@ -143,7 +170,7 @@ class Crew:
         if worker in self.serving:
             self.serving.remove(worker)
             self._health.error = f"the worker ended by itself ({worker.exit_reason()})"
-            self._log.write("error", self._health.error, release=worker.release.number)
+            self._journal.log.write("error", self._health.error, release=worker.release.number)
             self.on_lost(worker)
 
     def _on_relay(self, worker: Worker, message: Relay | Relayed) -> None:

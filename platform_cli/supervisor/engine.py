@@ -42,7 +42,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """Describes a container: without capabilities, with a read-only root, and with no more memory than `memory_mb`.
+    """Describes a container: without capabilities, with a read-only root, and with no more memory than `memory_mb`, and
+    no more of the processors than `cpus`, None for all.
 
     `command` are the arguments of the image's entry point. `user` is `UID:GID`. Everybody who may ask the engine sees
     `environment`.
@@ -57,6 +58,7 @@ class ContainerSpec:
     mounts: Sequence[Mount]
     memory_mb: int
     network: str
+    cpus: float | None = None
 
 
 class Engine:
@@ -135,6 +137,7 @@ class Engine:
             pids_limit=PIDS,
             ulimits=ulimits,
             network_mode=spec.network,
+            **({"nano_cpus": round(spec.cpus * 1e9)} if spec.cpus else {}),
         )
         return config
 
@@ -167,19 +170,17 @@ class Engine:
             raise ReleaseError(f"the engine has not loaded the image {name}")
 
     def remove_image(self, name: str) -> None:
-        """Removes an image, unless a container uses it."""
-        from docker.errors import DockerException
+        """Removes an image, if it exists.
 
-        with contextlib.suppress(DockerException, OSError):
-            self._client.remove_image(name)
+        Raises ReleaseError if a container uses it.
+        """
+        from docker.errors import ImageNotFound
 
-    def remove_images(self, name: str) -> None:
-        """Removes the images of that name, whatever their tags are."""
-        with _refusals(f"the images {name} cannot be removed"):
-            for image in self._client.images(name=name):
-                for tag in image["RepoTags"] or ():
-                    if tag.startswith(f"{name}:"):
-                        self._client.remove_image(tag)
+        with _refusals(f"the image {name} cannot be removed"):
+            try:
+                self._client.remove_image(name)
+            except ImageNotFound:
+                return
 
     def last_words(self, container: str) -> str:
         """Returns the last lines of a container's output, empty without any."""

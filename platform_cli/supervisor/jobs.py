@@ -7,10 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.guard.access import Access
+from homeport_runtime.guard.judge import reading_tools
 from homeport_runtime.hosts.confinement import Room
 
 from .release import INSIDE, RunnableRelease
 from .room import own_caches
+
+# Is the hash of no token; runtimes of earlier versions would let everyone call without one.
+NOBODYS = "none"
 
 
 def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, proven: bool) -> dict[str, Any]:
@@ -19,8 +24,19 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     """
     alone = release.max_workers == 1 and release.min_workers <= 1
     serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
-    serving["token_hash"] = release.token_hash
-    return {**_job(release, workdir), **serving}
+    if (audit := release.audited) is not None:
+        serving["audit"] = {"arguments": audit.arguments, "redact": list(audit.redact)}
+    return {**_job(release, workdir), **serving, **_callers(release.access), "reads": reading_tools(release.tools)}
+
+
+def _callers(access: Access | None) -> dict[str, Any]:
+    """Returns who may call, also as runtimes of earlier versions understand it: these know only tokens with every
+    scope that never expire.
+    """
+    if access is None:
+        return {"access": None, "token_hash": None}
+    lasting = [each.hash for each in access.tokens if each.scopes is None and each.expires_at is None]
+    return {"access": access.to_data(), "token_hash": ",".join(lasting) or NOBODYS}
 
 
 def inspection_job(release: RunnableRelease, workdir: Path, *, record: bool = False) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from homeport_runtime.hosts.cgroups import Group
 
 from ..errors import HomeportError
 from .descriptor_store import DescriptorStore
+from .journal import Journal
 from .launch import NO_GROUP, AdoptingLauncher, Launched
-from .logbook import LogBook
 from .open_calls import OpenCalls
 from .release import RunnableRelease
 from .store_messages import Kept
@@ -99,6 +99,11 @@ class KeptProject:
         """Notes that a worker leaves; called before it is told, since it must not be taken for one that accepts."""
         self._store.keep(self._name(worker), note=_note(worker, leaves=True))
 
+    def renew_note(self, worker: Worker, *, leaves: bool) -> None:
+        """Notes that a worker runs with another release than it was started with, if it is kept."""
+        if worker.state is not WorkerState.STARTING:
+            self._store.keep(self._name(worker), note=_note(worker, leaves=leaves))
+
     def _drop(self, worker: Worker) -> None:
         self._store.drop(self._name(worker))
 
@@ -107,7 +112,7 @@ class KeptProject:
         return f"{self._workers}/{worker.place}:{worker.pid}"
 
     async def adopt_workers(
-        self, active: RunnableRelease, known: Known, log: LogBook, launcher: AdoptingLauncher
+        self, active: RunnableRelease, known: Known, journal: Journal, launcher: AdoptingLauncher
     ) -> list[Adopted]:
         adopted = []
         for kept in list(self._store.take_below(self._workers)):
@@ -117,11 +122,17 @@ class KeptProject:
                 # The note is of another version. The worker ends by itself when its control channel is closed.
                 self._store.close(kept)
             else:
-                adopted.append(await self._adopt(kept, note, active, known, log, launcher))
+                adopted.append(await self._adopt(kept, note, active, known, journal, launcher))
         return adopted
 
     async def _adopt(
-        self, kept: Kept, note: _Note, active: RunnableRelease, known: Known, log: LogBook, launcher: AdoptingLauncher
+        self,
+        kept: Kept,
+        note: _Note,
+        active: RunnableRelease,
+        known: Known,
+        journal: Journal,
+        launcher: AdoptingLauncher,
     ) -> Adopted:
         release = known(note.release)
         secrets = _secrets(release)
@@ -129,7 +140,7 @@ class KeptProject:
         def sink(line: bytes, level: str, pid: int) -> None:
             # Without its secrets, which cannot be removed from it, its output must not be logged.
             if secrets is not None:
-                log.write_line(line, level=level, release=note.release, worker=pid)
+                journal.write_line(line, level=level, release=note.release, worker=pid)
 
         control, stdout, stderr, *calls = kept.descriptors
         place, _, pid = kept.name.rpartition("/")[2].rpartition(":")

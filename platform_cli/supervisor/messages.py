@@ -39,6 +39,20 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """Reports the hashes of the client tokens that callers have shown since the last report."""
+
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Reports that a caller who has signed in lacked a scope; `grant` is what it was granted (platform_cli.signin)."""
+
+    grant: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Asks, under a `number`, for the worker with the session of a message that was posted
     (homeport_runtime.relay.workers).
@@ -66,7 +80,7 @@ class Answer:
     fields: Mapping[str, Any]
 
 
-Message = Idle | Stopped | Load | Relay | Relayed | Answer
+Message = Idle | Stopped | Load | Used | Refused | Relay | Relayed | Answer
 
 
 def read_message(line: bytes) -> Message | None:
@@ -123,6 +137,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "idle": lambda _fields: Idle(),
     "stopped": lambda _fields: Stopped(),
     "load": lambda fields: Load(_number(fields["open"])),
+    "used": lambda fields: Used(tuple(map(text, _list(fields["tokens"])))),
+    "refused": lambda fields: Refused(text(fields["grant"])),
     "relay": _relay,
     "relayed": _relayed,
     "ready": lambda _fields: Answer("ready", {}),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
 
+from ..audit.entry import read_entry
 from ..records import read_record
 from .logbook import RECORD
 
@@ -62,7 +63,13 @@ class OpenCalls:
         """Yields a record, as a line of output, for each open call; `reason` says how the worker ended."""
         now = time.time()
         for slot in range(SLOTS):
-            record = read_record(os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0])
+            said = os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0]
+            if (entry := read_entry(said)) is not None:
+                fields = json.loads(said)["audit"]
+                fields |= {"result": "crash", "ms": max(now - entry.time, 0.0) * 1000, "reason": reason}
+                yield RECORD + json.dumps({"audit": fields, "time": now}, separators=(",", ":")).encode() + b"\n"
+                continue
+            record = read_record(said)
             if record is None or "call" not in record:
                 continue
             call = record["call"]

@@ -7,18 +7,23 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.container.layout import Layout
 from homeport_runtime.hosts.users import HOME
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
 from ..pipeline.manifest import read_manifest
 from ..secrets.references import resolve
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import AuditData
 
 # The folders of a release in its container, and the variables that its image may have set in another way.
 INSIDE = Layout()
@@ -33,10 +38,14 @@ USER = "server"
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Describes the container of a release: its image in the engine, and the engine's network that it is in."""
+    """Describes the container of a release: its image in the engine, and the engine's network that it is in.
+
+    Its processes together run on `cpus` processors at most, None for all.
+    """
 
     image: str
     network: str
+    cpus: float | None = None
 
 
 def base_environment() -> dict[str, str]:
@@ -65,8 +74,8 @@ class RunnableRelease:
     (own_user.py).
 
     `auth` is what the configuration says of callers, `guarded` means that the server itself authenticates them, and
-    `token_hash` is the hash of the project's token. `container` is where its processes run, None for this machine
-    itself.
+    `access` says whom the platform lets in, None for everyone. `container` is where its processes run, None for this
+    machine itself. `audit` is what the configuration says of the audit log.
     """
 
     project: str
@@ -96,10 +105,12 @@ class RunnableRelease:
     user: int | None = None
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    users: Mapping[str, tuple[str, ...]] | None = field(default=None, compare=False)
     guarded: bool = False
-    token_hash: str | None = None
+    access: Access | None = None
     unresponsive_s: float = 60.0
     container: Container | None = None
+    audit: AuditSettings | None = None
 
     def fingerprint(self) -> str:
         """Returns a hash of everything with which a worker is started: of two releases with the same one, either may
@@ -107,6 +118,25 @@ class RunnableRelease:
         """
         compared = [getattr(self, each.name) for each in fields(self) if each.compare]
         return hashlib.sha256(repr(compared).encode()).hexdigest()
+
+    @property
+    def audited(self) -> AuditSettings | None:
+        """Returns what its audit log keeps, None without one: where everyone may call and nobody asked for it."""
+        return self.audit or (AuditSettings() if self.access is not None else None)
+
+    @property
+    def hears_audit(self) -> bool:
+        """Tells whether its workers refuse calls while the audit log has no room; runtimes of earlier versions do not
+        know of it.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "audit.py").exists()
+
+    @property
+    def hears_access(self) -> bool:
+        """Tells whether its workers can be told, while they run, who may call; runtimes of earlier versions have to
+        start anew.
+        """
+        return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     @property
     def login(self) -> dict[str, str]:
@@ -129,6 +159,13 @@ class RunnableRelease:
         base = {**base_environment(), **self.login}
         made = {**base, "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
+
+
+def _audit(data: AuditData | None) -> AuditSettings | None:
+    if data is None:
+        return None
+    kept = cast("Literal['redacted', 'full', 'hash', 'none']", data["arguments"])
+    return AuditSettings(kept, tuple(data["redact"]), data["keep_days"], data["required"])
 
 
 def read_release(home: Home, project: str, number: int, bundle: Path, names: Sequence[str] = ()) -> RunnableRelease:
@@ -168,10 +205,16 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        audit=_audit(manifest.get("audit")),
+        users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),
         hidden=home.private if confined_by else (),
         by_landlock=confined_by == "landlock",
     )
+
+
+def _users(said: Mapping[str, list[str]] | None) -> dict[str, tuple[str, ...]] | None:
+    return {name: tuple(scopes) for name, scopes in said.items()} if said is not None else None
 
 
 def _endpoints(contract: Mapping[str, Any]) -> tuple[str, ...]:

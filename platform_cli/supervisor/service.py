@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+from homeport_runtime.guard.access import Access
+
+from ..audit.book import AuditBook
+from ..audit.chain import NOTHING, Head
+from ..audit.files import audit_folder
+from ..config.project import AuditSettings
 from ..errors import HomeportError, PlatformError, ReleaseError
 from .crew import Crew
 from .descriptor_store import DescriptorStore
 from .entrance import Entrance
 from .exclusive import is_exclusive
 from .health import Health
+from .journal import Journal
 from .kept import KeptProject, Known
 from .launch import AdoptingLauncher
 from .logbook import LogBook
@@ -42,19 +49,32 @@ class Service:
         launcher: AdoptingLauncher,
         parking: Parking,
         store: DescriptorStore,
+        audit_head: Head = NOTHING,
     ) -> None:
         self.project = project
         self.port = port
         self.log = LogBook(folder / "logs", project)
+        self.journal = Journal(self.log, AuditBook(audit_folder(folder), project, audit_head))
         # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
+        self.journal.audit.on_full = lambda: self._tell_audit(has_room=False)
+        # None until workers were told: an earlier control plane may have told them.
+        self._audit_has_room: bool | None = None
         self._workdir = WorkDir(folder)
         self._health = Health()
         self._tasks = Tasks()
         kept = KeptProject(store, project)
         self._entrance = Entrance(project, port, parking, kept)
         self._crew = Crew(
-            folder, self._workdir.path, state_key, launcher, self._entrance, kept, self.log, self._health, self._tasks
+            folder,
+            self._workdir.path,
+            state_key,
+            launcher,
+            self._entrance,
+            kept,
+            self.journal,
+            self._health,
+            self._tasks,
         )
         self._scaling = Scaling(self._crew, self._entrance, parking, self.log, self._health, self._tasks)
 
@@ -94,6 +114,26 @@ class Service:
     def workers(self) -> int:
         """Returns how many workers run now, including those that finish their last requests."""
         return len(self._crew.running)
+
+    def look_for_audit_room(self) -> None:
+        """Keeps room for the audit log's lines where no call may be without one, and tells the workers if there is
+        none, or again some.
+        """
+        settings = self.release.audited if self.release else None
+        is_required = settings is not None and settings.required
+        if is_required or self._audit_has_room is False:
+            self._tell_audit(has_room=not is_required or self.journal.audit.keep_room())
+
+    def _tell_audit(self, *, has_room: bool) -> None:
+        if has_room != self._audit_has_room:
+            self._audit_has_room = has_room
+            self._crew.tell_audit(has_room=has_room)
+
+    @property
+    def audit_keep_days(self) -> int:
+        """Returns for how many days the audit log keeps a line."""
+        settings = self.release.audited if self.release else None
+        return (settings or AuditSettings()).keep_days
 
     @property
     def processes(self) -> list[int]:
@@ -190,6 +230,30 @@ class Service:
                 self.had_to_stop_first = True
         self._scaling.fill()
 
+    def report_uses(self, report: Callable[[tuple[str, ...]], None]) -> None:
+        """Reports the hashes of the client tokens that callers show."""
+        self._crew.on_used = report
+
+    def report_refusals(self, report: Callable[[str], None]) -> None:
+        """Reports the grant of each caller that has signed in and lacked a scope."""
+        self._crew.on_refused = report
+
+    def admit(self, release: RunnableRelease, access: Access) -> None:
+        """Lets in whom `access` names and nobody else, at once and without starting workers anew.
+
+        `release` is the one that serves, as it runs from now on.
+        """
+        self._scaling.release = release
+        self._crew.admit(access)
+        self._scaling.fill()
+        self._tasks.spawn(self._admit_started(access))
+
+    async def _admit_started(self, access: Access) -> None:
+        """Tells it to a worker that was being started meanwhile."""
+        async with self._scaling.lock:
+            if self.release is not None and self.release.access == access:
+                self._crew.admit(access)
+
     async def _switch(self, release: RunnableRelease) -> None:
         with self._placed(release):
             worker = await self._crew.start(release, proven=False)
@@ -263,11 +327,11 @@ class Service:
         await self._tasks.end()
         await self._crew.close(limit_s)
         self._entrance.close()
-        self.log.close()
+        self.journal.close()
 
     async def leave(self) -> None:
         """Ends this control plane's part, while everything else continues."""
         self._entrance.unwatch()
         await self._tasks.end()
         await self._crew.leave()
-        self.log.close()
+        self.journal.close()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from ..api.inspection import Inspected
+from ..audit.chain import NOTHING, Head
 from ..home import Home
 from .bytecode import Bytecode
 from .containers import Containers
@@ -23,15 +24,23 @@ from .zygotes import Zygotes
 
 
 class Supervisor:
-    def __init__(self, home: Home, store: DescriptorStore) -> None:
+    def __init__(
+        self, home: Home, store: DescriptorStore, audit_head: Callable[[str], Head] = lambda _: NOTHING
+    ) -> None:
         self._home = home
         self._store = store
+        self._audit_head = audit_head
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
-        self._containers = Containers(home, Engine())
+        self.engine = Engine()
+        self._containers = Containers(home, self.engine)
         self._launchers = Launchers(self._zygotes, self._containers)
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
+        # Gets a project, and the hashes of its client tokens that callers have shown.
+        self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
+        # Gets a project, and the grant of a caller that has signed in and lacked a scope.
+        self.on_refused: Callable[[str, str], None] = lambda _project, _grant: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""
@@ -43,7 +52,11 @@ class Supervisor:
     def add_existing(self, project: str, state_key: str, port: int) -> Service:
         """Adds a service on its own port, which `resume` opens."""
         folder = self._home.project(project)
-        service = Service(folder, project, port, state_key, self._launchers, self._parking, self._store)
+        service = Service(
+            folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
+        )
+        service.report_uses(lambda tokens: self.on_used(project, tokens))
+        service.report_refusals(lambda grant: self.on_refused(project, grant))
         self.services[project] = service
         return service
 
@@ -52,7 +65,7 @@ class Supervisor:
         await service.close()
         self._keep_needed()
         if service.release is not None and service.release.container is not None:
-            await self._containers.forget(project)
+            await self._containers.settled()
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))

@@ -8,9 +8,11 @@ import enum
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from homeport_runtime.guard.access import Access
 from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
@@ -19,7 +21,7 @@ from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Relay, Relayed, Stopped
+from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
 from .ownership import own
 from .release import RunnableRelease
@@ -76,6 +78,8 @@ class Worker:
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
+        self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
+        self.on_refused: Callable[[str], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -129,6 +133,10 @@ class Worker:
                 self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
+            case Used():
+                self.on_used(message.tokens)
+            case Refused():
+                self.on_refused(message.grant)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
@@ -223,6 +231,19 @@ class Worker:
         if self._channel is not None:
             self._channel.send(**order)
 
+    def admit(self, access: Access) -> bool:
+        """Tells the worker who may call from now on, and returns whether it understands that."""
+        if not self.release.hears_access:
+            return False
+        self.release = replace(self.release, access=access)
+        self.tell(do="access", access=access.to_data())
+        return True
+
+    def tell_audit(self, *, has_room: bool) -> None:
+        """Tells the worker whether calls can be written into the audit log, without which it refuses them."""
+        if self.release.hears_audit:
+            self.tell(do="audit", has_room=has_room)
+
     def share(self, workers: int) -> None:
         """Tells the worker to hand its part of its connections to another worker, now that there are `workers`."""
         self.tell(do="share", workers=workers)
@@ -283,15 +304,19 @@ async def start_worker(
     sockets: Sequence[socket.socket],
     sink: LineSink,
     calls: OpenCalls | None = None,
+    windows: Path | None = None,
 ) -> Worker:
-    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`."""
+    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`, and counts
+    calls under [limits] in the file `windows`.
+    """
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     await own(room.writable, release.user)
-    job = {**job, **told(room), "calls": str(calls.path) if calls is not None else None}
+    files = {"calls": calls.path if calls is not None else None, "windows": windows}
+    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)
-        seen = [*shown(room), *([calls.path] if calls is not None else [])] if room.hidden else []
+        seen = [*shown(room), *filter(None, files.values())] if room.hidden else []
         worker = Worker(release, await launcher.launch(release, sockets, seen), calls)
         try:
             await worker.open(job["secrets"], sink)

@@ -57,13 +57,14 @@ class Signalled:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Reports what a container's processes may have: bytes of memory, and their number, -1 for no limit.
+    """Reports what a container's processes may have: bytes of memory, their number, and thousandths of a processor.
 
-    Each is None if the container cannot know.
+    Each is -1 for no limit, and None if the container cannot know.
     """
 
     memory: int | None
     pids: int | None
+    cpu: int | None
 
 
 Message = Loaded | Forked | Preforked | Exited | Signalled | Limits
@@ -88,8 +89,8 @@ def read_message(line: bytes) -> Message:
             case "signalled":
                 return Signalled(_whole(fields["pid"]))
             case "limits":
-                memory, pids = fields["memory"], fields["pids"]
-                return Limits(memory if memory is None else _whole(memory), pids if pids is None else _whole(pids))
+                # Runtimes of older versions do not have the processor's.
+                return Limits(*(_whole_or_none(fields.get(name)) for name in ("memory", "pids", "cpu")))
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ValueError("no message of a zygote's")
@@ -118,6 +119,10 @@ def _loaded(fields: Mapping[str, Any]) -> Loaded:
         names=tuple(map(text, fields.get("names", ()))),
         packages=None if packages is None else tuple(map(text, packages)),
     )
+
+
+def _whole_or_none(value: object) -> int | None:
+    return None if value is None else _whole(value)
 
 
 def _whole(value: object) -> int:

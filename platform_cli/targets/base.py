@@ -21,6 +21,7 @@ from ..target_table import TARGETS
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
 
+    from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.log_record import LogRecord
@@ -238,6 +239,12 @@ class Target(Protocol[CandidateT, PlanT]):
     def unset_secret(self, project: str, name: str) -> SecretUnset: ...
 
     def renew_token(self, project: str) -> StatusWithToken: ...
+
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken: ...
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]: ...
+
+    def revoke_client_token(self, project: str, token_id: str) -> None: ...
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         """Yields records, the oldest first: all that `query` wants, and others where that is simpler."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .asgi import ASGIApp, Headers, Message, Receive, Scope, Send, at, send_error, send_json
+from .guard.access import Access
 from .guard.cors import is_preflight
 from .guard.http import Guard
 from .guard.names import Names
@@ -27,6 +28,9 @@ from .servers.base import ServerAdapter
 from .servers.http_facade import HTTPFacade
 from .servers.sse_facade import SSEFacade
 
+if TYPE_CHECKING:
+    from .guard.judge import Judge
+
 MCP_PATH, SSE_PATH = "/mcp", "/sse"
 
 
@@ -34,9 +38,9 @@ class App:
     """Is the ASGI app of a deployment, whose `guard` counts its requests, and whose `lifespan` is entered before the
     first.
 
-    `sessions` is the folder that keeps stateful sessions, None to serve without sessions; `token_hash` is the hash of
-    the bearer token that every request needs, None to serve everyone. Without `listens` no client may hold a connection
-    open for notifications of changes (subscriptions/listen, 2026-07-28).
+    `sessions` is the folder that keeps stateful sessions, None to serve without sessions. `access` says who may call,
+    None to serve everyone, and `judge` what they may do, None to allow everything. Without `listens` no client may hold
+    a connection open for notifications of changes (subscriptions/listen, 2026-07-28).
     """
 
     def __init__(
@@ -45,7 +49,8 @@ class App:
         names: Names,
         *,
         sessions: Path | None,
-        token_hash: str | None = None,
+        access: Access | None = None,
+        judge: Judge | None = None,
         listens: bool = True,
     ) -> None:
         self._adapter = adapter
@@ -53,11 +58,11 @@ class App:
         self._sessions = sessions
         self._listens = listens
         # If callers need a token, /health answers only that the deployment is up, and not what the app says there.
-        self._asks_for_health = token_hash is None
+        self._asks_for_health = access is None
         # Without sessions nothing is ever sent on a GET stream, and some SDKs would hold it open for ever.
         self._only_post = sessions is None and not self._is_own
         self._app = adapter.http if listens else NoSubscriptions(adapter.http)
-        self.guard = Guard(self._route, names, token_hash)
+        self.guard = Guard(self._route, names, access, judge)
         # The app whose routes are read; an ASGI app of the user's own may wrap it in middleware.
         self._routed = getattr(adapter, "app", adapter.http)
         found = find_endpoints(self._routed)

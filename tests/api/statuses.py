@@ -10,6 +10,7 @@ STATUS: Status = {
     "bundle": "b" * 32,
     "state": "running",
     "target": "local",
+    "image": None,
     "url": "http://127.0.0.1:8700",
     "local_url": "http://127.0.0.1:8700",
     "mcp_url": "http://127.0.0.1:8700/mcp",

@@ -25,6 +25,15 @@ import httpx
 
 from tests.support import ROOT, CommandFailedError, Platform
 
+from .acceptance_account import (
+    configure,
+    gives_what_is_asked_for,
+    keeps_what_serves,
+    leaves_alone_what_is_anothers,
+    promotes,
+    restores_refusals,
+)
+
 EXAMPLE = ROOT / "examples" / "expense_tracker"
 ACCEPT = "application/json, text/event-stream"
 STEPS, PAUSE_S = 5, 0.4
@@ -107,7 +116,7 @@ def answers_in_time(acceptance: Acceptance) -> None:
 def is_closed(acceptance: Acceptance) -> None:
     answer = acceptance.post(request("tools/list", {}), token=False)
     assert answer.status_code == 401, f"HTTP {answer.status_code}"
-    # Function URLs rename it; what is made for names of one's own rests on that (targets/aws_lambda/challenges.py).
+    # Function URLs rename it; what is made for names of one's own rests on that (homeport_runtime's front.py).
     assert "x-amzn-remapped-www-authenticate" in answer.headers, sorted(answer.headers)
 
 
@@ -173,12 +182,17 @@ CHECKS: dict[str, Callable[[Acceptance], None]] = {
     "a second release streams its progress": streams,
     "rolling back": rolls_back,
     "status and versions": says_what_it_did,
+    "permissions and tags that were asked for": gives_what_is_asked_for,
+    "a role that others made is neither used nor deleted": leaves_alone_what_is_anothers,
+    "a release that does not start never serves": keeps_what_serves,
+    "a stage's release goes to production": promotes,
+    "CloudFront restores a refusal's status and challenge": restores_refusals,
 }
 
 
 @contextmanager
 def destroyed(acceptance: Acceptance) -> Iterator[None]:
-    """Destroys the project at the end, also after Ctrl-C."""
+    """Destroys the project and its stage at the end, also after Ctrl-C."""
     try:
         yield
     finally:
@@ -187,14 +201,15 @@ def destroyed(acceptance: Acceptance) -> Iterator[None]:
 
 def destroy(acceptance: Acceptance) -> None:
     """Destroys what is there: a deploy that failed may have left nothing, or a part of it."""
-    for command, *options in (("destroy", "--yes"), ("status",)):
-        try:
-            acceptance.platform.run(command, acceptance.project, *options)
-        except CommandFailedError as error:
-            if error.code != NOT_FOUND:
-                raise
-        else:
-            assert command == "destroy", "it is there still"
+    for project in (f"{acceptance.project}-staging", acceptance.project):
+        for command, *options in (("destroy", "--yes"), ("status",)):
+            try:
+                acceptance.platform.run(command, project, *options)
+            except CommandFailedError as error:
+                if error.code != NOT_FOUND:
+                    raise
+            else:
+                assert command == "destroy", f"{project} is there still"
 
 
 def request(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -214,8 +229,7 @@ def main() -> int:
         platform = Platform(Path(folder, "home"), timeout_s=900)
         platform.environment["HOMEPORT_TARGET"] = "lambda"
         example = Path(shutil.copytree(EXAMPLE, Path(folder, "expense_tracker")))
-        with (example / "fastmcp.toml").open("a") as file:
-            file.write(f'\n[deployment.lambda]\narchitecture = "{architecture}"\n')
+        configure(example, architecture)
         acceptance = Acceptance(platform, example, f"acceptance-{secrets.token_hex(4)}")
         say(f"{acceptance.project}, {architecture}")
         acceptance.run()

@@ -40,7 +40,6 @@ from .permissions import Need
 from .sandbox import DEADLINE_S, Answer, Function, Server
 from .simulation import EXPIRED, simulate
 
-HEADER_POLICIES = re.compile(r"/2020-05-31/response-headers-policy/?([^/]*)")
 MAPPINGS = re.compile(r"/2015-03-31/event-source-mappings/?([^/]*)")
 INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 URL = re.compile(r"/2021-10-31/functions/([^/]+)/url")
@@ -70,8 +69,6 @@ class ControlPlane:
         self.refused: list[str] = []
         # moto would run the functions itself, in Docker.
         self.mappings: list[dict[str, str]] = []
-        # moto has none of CloudFront's: id to configuration, as XML.
-        self.header_policies: dict[str, str] = {}
         self.folder = folder
         self._urls: dict[str, FunctionURL] = {}
         self._live: dict[str, LiveURL] = {}
@@ -273,9 +270,6 @@ class Proxy(BaseHTTPRequestHandler):
         if match := MAPPINGS.fullmatch(parts.path):
             self._map(match[1], parse_qs(parts.query), json.loads(body or b"{}"))
             return
-        if match := HEADER_POLICIES.fullmatch(parts.path):
-            self._keep_headers(match[1], body.decode())
-            return
         if match := INVOKE.fullmatch(parts.path):
             self._invoke(match[1], parse_qs(parts.query).get("Qualifier", ["$LATEST"])[0], json.loads(body))
             return
@@ -342,32 +336,6 @@ class Proxy(BaseHTTPRequestHandler):
             return
         missing = {"__type": "ResourceNotFoundException", "Message": "there is no such mapping"}
         self._reply(200 if found else 404, json.dumps(found or missing).encode(), {})
-
-    def _keep_headers(self, policy: str, config: str) -> None:
-        """Makes, reads and deletes CloudFront's policies for headers."""
-        policies, config = self.plane.header_policies, re.sub(r"<\?.*?\?>", "", config)
-        is_new = self.command == "POST"
-        if (policy and policy not in policies) or (is_new and config in policies.values()):
-            code = "ResponseHeadersPolicyAlreadyExists" if is_new else "NoSuchResponseHeadersPolicy"
-            error = f"<ErrorResponse><Error><Code>{code}</Code><Message>-</Message></Error></ErrorResponse>"
-            self._reply(409 if is_new else 404, error.encode(), {"Content-Type": "text/xml"})
-            return
-        if self.command == "POST":
-            policy = f"policy-{uuid4().hex}"
-            policies[policy] = config
-        elif self.command == "DELETE":
-            del policies[policy]
-            self._reply(204, b"", {})
-            return
-        shown = [
-            f"<ResponseHeadersPolicy><Id>{one}</Id>{said}</ResponseHeadersPolicy>"
-            for one, said in policies.items()
-            if policy in ("", one)
-        ]
-        if not policy:
-            items = "".join(f"<ResponseHeadersPolicySummary>{one}</ResponseHeadersPolicySummary>" for one in shown)
-            shown = [f"<ResponseHeadersPolicyList><Items>{items}</Items></ResponseHeadersPolicyList>"]
-        self._reply(200, "".join(shown).encode(), {"ETag": "one", "Content-Type": "text/xml"})
 
     def _invoke(self, name: str, qualifier: str, event: dict[str, Any]) -> None:
         self.plane.handshakes.wait(DEADLINE_S)

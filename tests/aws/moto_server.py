@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from .descriptions import read_descriptions_once
+from .edge_functions import know_edge_functions
 
 REGION = "eu-central-1"
 
@@ -142,6 +143,7 @@ def running_moto() -> Iterator[Moto]:
     _know_boundaries()
     _forget_deleted_certificates()
     _name_conflicts()
+    know_edge_functions()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

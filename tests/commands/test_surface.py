@@ -29,9 +29,13 @@ ELSEWHERE = {
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
     "image": "tests/images/test_image.py",
+    "platform image": "tests/images/test_platform_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",
+    "approve": "tests/signin/person.py",
+    "users list": "tests/signin/test_clients.py",
+    "users revoke": "tests/signin/test_clients.py",
     "platform deploy": "tests/aws_platform/conftest.py",
     "platform deploy --dry-run": "tests/aws_platform/test_platform.py",
     "platform destroy": "tests/aws_platform/test_platform.py",
@@ -48,7 +52,13 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """Returns the command without what it is about."""
         words = self.arguments[2:] if self.arguments[0] == "--platform" else self.arguments
-        count = 3 if "token" in words else 2 if words[0] in ("export", "platform") else 1
+        count = (
+            3
+            if words[:2] == ("platform", "token")
+            else 2
+            if words[0] in ("audit", "export", "platform", "token")
+            else 1
+        )
         return " ".join([*words[:count], *(["--dry-run"] if "--dry-run" in words else [])])
 
 
@@ -66,6 +76,8 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("tools", NAME),
         ("call", NAME, "whoami"),
         ("logs", NAME, "--grep", "tools/call"),
+        ("audit", "show", NAME, "--tool", "whoami"),
+        ("audit", "verify", NAME),
         ("connect", NAME, "--client", "cursor"),
         ("new-token", NAME),
         ("set-secret", "KEY", "value of the key", "--project", NAME),
@@ -88,6 +100,9 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         yield Asked(arguments)
     url = platform.run("platform", "status")["api_url"]
     yield Asked(("platform", "login", url), platform.run("platform", "token", "create", "laptop")["token"] + "\n")
+    yield Asked(("token", "create", NAME, "--client", "cursor", "--expires", "1d"))
+    yield Asked(("token", "list", NAME))
+    yield Asked(("token", "revoke", NAME, platform.api.client_tokens(NAME)[0]["id"]))
     yield Asked(("destroy", NAME))
     yield Asked(("platform", "stop"))
 

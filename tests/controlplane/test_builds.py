@@ -23,7 +23,11 @@ BUILT = SimpleNamespace(bundle=SimpleNamespace(hash="abc", manifest={"contract":
 
 @pytest.fixture
 def made(tmp_path: Path) -> Builds:
-    return Builds(cast("Platform", SimpleNamespace(home=tmp_path)))
+    async def wants(_project: object) -> bool:
+        return False
+
+    containers = SimpleNamespace(wants=wants, packages_for=None)
+    return Builds(cast("Platform", SimpleNamespace(home=tmp_path, containers=containers)))
 
 
 def archive() -> Any:
@@ -45,7 +49,7 @@ def until(condition: Any) -> None:
 def test_what_happens_is_told(made: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def build(project: Any, _home: Any, stages: Stages, _inspect: Any, note: Any) -> Any:
+    def build(project: Any, _home: Any, stages: Stages, _inspect: Any, note: Any, _packages: Any) -> Any:
         seen.update(project.environment, entrypoint=str(project.entrypoint), folder=project.folder)
         with stages.run("lock") as stage:
             note("a note")

@@ -14,9 +14,14 @@ from pathlib import Path
 import pytest
 
 from platform_cli.controlplane.garbage import KEEP, Garbage, Waste
+from platform_cli.controlplane.release_images import ReleaseImages
 from platform_cli.controlplane.store import ReleaseRow
 from platform_cli.controlplane.stores import Stores, open_stores
+from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
+from platform_cli.supervisor.container_spec import image_name
+from platform_cli.supervisor.engine import Engine
+from platform_cli.supervisor.release import Container
 
 from ..support import SERVERS, Platform, with_packages
 
@@ -33,9 +38,24 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
     opened.close()
 
 
-def collect(stores: Stores, *, dry_run: bool = False) -> list[Waste]:
+class Images(Engine):
+    """Has images alone; one that is `held` is a container's."""
+
+    def __init__(self) -> None:
+        self.removed: list[str] = []
+        self.held = ""
+
+    def remove_image(self, name: str) -> None:
+        if name == self.held:
+            raise ReleaseError("a container uses it")
+        self.removed.append(name)
+
+
+def collect(stores: Stores, engine: Engine | None = None, *, dry_run: bool = False) -> list[Waste]:
     locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
-    return asyncio.run(Garbage(stores, locks.__getitem__).collect(dry_run=dry_run))
+    return asyncio.run(
+        Garbage(stores, ReleaseImages(stores, engine or Images()), locks.__getitem__).collect(dry_run=dry_run)
+    )
 
 
 def folder(path: Path, *, old: bool = True) -> Path:
@@ -54,8 +74,9 @@ def bundle(stores: Stores, name: str, layer: str = "layer", *, old: bool = True)
     return made
 
 
-def release(stores: Stores, number: int, *, error: str | None = None) -> None:
-    stores.store.add_release(ReleaseRow("p", number, f"b{number}", 0.0, error))
+def release(stores: Stores, number: int, *, error: str | None = None, image: str = "") -> None:
+    container = Container(image, "none") if image else None
+    stores.store.add_release(ReleaseRow("p", number, f"b{number}", 0.0, error, container=container))
 
 
 def test_old_releases_go_with_their_bundles(stores: Stores) -> None:
@@ -81,6 +102,21 @@ def test_what_serves_and_what_served_before_stay(stores: Stores) -> None:
     assert len(kept) == KEEP + 2
     assert (stores.home.bundles / "b3").exists()
     assert (stores.home.bundles / "b2").exists()
+
+
+def test_images_go_with_the_last_release_that_needs_them(stores: Stores) -> None:
+    prefix, engine = image_name(stores.home), Images()
+    loaded = stores.home.cache / "images" / "loaded"
+    for tag in ("used", "unused", "held", "new"):
+        loaded.mkdir(parents=True, exist_ok=True)
+        (loaded / tag).touch()
+        if tag != "new":
+            os.utime(loaded / tag, (LONG_AGO, LONG_AGO))
+    release(stores, 1, image=f"{prefix}:used")
+    engine.held = f"{prefix}:held"
+    assert [waste.name for waste in collect(stores, engine)] == [f"{prefix}:held", f"{prefix}:unused"]
+    assert engine.removed == [f"{prefix}:unused"]
+    assert {path.name for path in loaded.iterdir()} == {"used", "held", "new"}
 
 
 def test_layers_runtimes_and_temporary_folders(stores: Stores) -> None:

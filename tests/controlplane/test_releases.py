@@ -85,7 +85,7 @@ def test_a_first_deploy_that_fails_leaves_nothing(run: Callable[[Work], None]) -
         with pytest.raises(InspectError, match="no database"):
             await made.deploy("one")
         state = made.platform.stores
-        assert (state.store.projects(), state.access.token_hash("p"), made.serving) == ([], None, None)
+        assert (state.store.projects(), state.access.mode("p").token_hash, made.serving) == ([], None, None)
         made.workers.fails.clear()
         assert (await made.deploy("one"))["token"].startswith("homeport_")
 
@@ -100,7 +100,7 @@ def test_a_later_one_that_fails_keeps_what_serves_and_no_new_token(run: Callable
         with pytest.raises(InspectError):
             await made.deploy("two")
         assert (made.serving, made.recorded) == ("one", [(1, None), (2, "no database")])
-        assert made.platform.stores.access.token_hash("p") is None
+        assert made.platform.stores.access.mode("p").token_hash is None
         await made.deploy("three")
         assert (made.serving, made.recorded[-1]) == ("three", (3, None))
 

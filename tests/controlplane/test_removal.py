@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.controlplane.access import Mode
 from platform_cli.controlplane.removal import Removal
 from platform_cli.controlplane.store import ReleaseRow, Store
 from platform_cli.controlplane.stores import Stores, open_stores
@@ -32,7 +33,7 @@ def project(stores: Stores, name: str, port: int, *, active: bool = True) -> Pat
     if active:
         stores.store.add_release(ReleaseRow(name, 1, "bundle", 0.0, None))
     stores.secrets.set(name, {"PASSWORD": "hunter2hunter2"})
-    stores.access.put(name, "hash")
+    stores.access.put(name, Mode("hash"))
     files = stores.home.project(name) / "files"
     files.mkdir(parents=True)
     (files / "data.txt").write_text("OLD DATA")
@@ -41,20 +42,20 @@ def project(stores: Stores, name: str, port: int, *, active: bool = True) -> Pat
 
 def test_a_destroy_that_was_killed_is_carried_on(stores: Stores) -> None:
     files, other = project(stores, "gone", 8701), project(stores, "other", 8702)
-    removal = Removal(stores)
+    removal = Removal(stores, lambda _project: None)
     removal.bury("gone")
     assert not files.exists(), "a project of that name would not find them"
     removal.carry_on()
     assert [row.name for row in stores.store.projects()] == ["other"]
     assert stores.secrets.current("gone") == {}
-    assert stores.access.token_hash("gone") is None
+    assert stores.access.mode("gone").token_hash is None
     assert [path.name for path in stores.home.projects.iterdir()] == ["other"]
     assert (other / "data.txt").read_text() == "OLD DATA"
 
 
 def test_a_first_deploy_that_was_killed_is_undone(stores: Stores) -> None:
     files = project(stores, "begun", 8701, active=False)
-    Removal(stores).carry_on()
+    Removal(stores, lambda _project: None).carry_on()
     assert stores.store.projects() == []
     assert not files.exists()
     assert stores.secrets.current("begun") == {"PASSWORD": 1}, "they may have been set beforehand"

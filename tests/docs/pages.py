@@ -29,7 +29,7 @@ DIFFERS = (
     (re.compile(r"\b\d+\.\d+ (ms|s)\b"), r"# \1"),
     (re.compile(r" +cached$", re.MULTILINE), ""),
     (re.compile(r"process \d+"), "process #"),
-    (re.compile(r"\b([0-9a-f]{40}|[0-9a-f]{7})\b"), "COMMIT"),
+    (re.compile(r"\b([0-9a-f]{40}|[0-9a-f]{7,8})\b"), "COMMIT"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"https://\w+\.lambda-url\.[\w-]+\.on\.aws"), "http://ADDRESS"),
     (re.compile(r"homeport_[\w-]+(\.\.\.)?"), "TOKEN"),

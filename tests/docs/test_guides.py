@@ -68,6 +68,11 @@ def test_deploy(platform: Platform, folder: Path) -> None:
 
 
 @pytest.mark.whole
+def test_access(platform: Platform, folder: Path) -> None:
+    run_page(GUIDES / "access.md", folder, platform.environment)
+
+
+@pytest.mark.whole
 def test_secrets(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "secrets.md", folder, platform.environment)
 

@@ -83,6 +83,18 @@ def test_servers_of_root_that_strangers_reach(home: Home, monkeypatch: pytest.Mo
     assert check_users(home).status == "ok"
 
 
+@pytest.mark.parametrize("confined_by", ["landlock", None])
+def test_what_a_container_takes_from_the_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, confined_by: str | None
+) -> None:
+    monkeypatch.setattr(doctor, "means", lambda _home: confined_by)
+    monkeypatch.setenv("container", "oci")
+    check = check_confinement(tmp_path)
+    assert check.status == "warning"
+    assert "seccomp profile" in (check.fix or "")
+    assert "sysctl" not in (check.fix or "")
+
+
 def test_port(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_port().status == "ok"
 

@@ -135,8 +135,10 @@ def test_nothing_is_open_to_strangers_by_accident(tmp_path: Path) -> None:
         assert platform.run("call", "before", "add", "a=1", "b=2")["content"][0]["text"] == "3"
 
         after = platform.run("deploy", str(silent), "--name", "after")
-        local = platform.run("status", "after")["local_url"]
-        assert status_of(local, None)[0] == 401
+        status = platform.run("status", "after")
+        local = status["local_url"]
+        metadata = f'resource_metadata="{local}/.well-known/oauth-protected-resource/mcp"'
+        assert (status["auth"], status_of(local, None)) == ("oauth", (401, f"Bearer {metadata}"))
         assert status_of(local, f"Bearer {after['token']}")[0] == 200
         assert [finding["kind"] for finding in after["findings"] if "token" in finding["text"]] == ["token"]
         assert "token" not in platform.run("deploy", str(silent), "--name", "after")

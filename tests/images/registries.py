@@ -22,7 +22,7 @@ CONFIG = """
 version: 0.1
 log: {{level: info, formatter: text, accesslog: {{disabled: false}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:0"}}
+http: {{addr: "127.0.0.1:{port}"}}
 """
 WITH_LOGIN = "auth: {{htpasswd: {{realm: registry, path: {folder}/htpasswd}}}}\n"
 _LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
@@ -42,12 +42,12 @@ class Registry:
 
 
 @contextmanager
-def registry(folder: Path, *, login: bool = False) -> Iterator[Registry]:
-    """Runs Debian's docker-registry, with its data in `folder`."""
+def registry(folder: Path, *, login: bool = False, port: int = 0) -> Iterator[Registry]:
+    """Runs Debian's docker-registry, with its data in `folder`; `port` is 0 for any that is free."""
     require(shutil.which("docker-registry"), "docker-registry is not installed (apt-get install docker-registry)")
     (folder / "htpasswd").write_text(HTPASSWD)
     config, log = folder / "config.yml", folder / "log"
-    config.write_text((CONFIG + (WITH_LOGIN if login else "")).format(folder=folder))
+    config.write_text((CONFIG + (WITH_LOGIN if login else "")).format(folder=folder, port=port))
     with log.open("w") as output:
         process = subprocess.Popen(["docker-registry", "serve", config], stdout=output, stderr=output)
     try:

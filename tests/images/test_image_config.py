@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from platform_cli.config.image_reference import Reference
+from platform_cli.images.build import server_process
 from platform_cli.images.image_config import image_config, image_manifest
 from platform_cli.images.model import Base, Blob, Image, ImageLayer, digest_of
 from platform_cli.pipeline.model import Interpreter
 
 PYTHON = Interpreter(Path("/usr/bin/python3.12"), "3.12.4", "")
+MANIFEST = {"environment": {"GREETING": "hello", "KEY": "${secrets.KEY}", "PATH": "/server/bin"}}
+PROCESS = server_process(MANIFEST, "x", PYTHON, 60)
 BOTTOM = ImageLayer(Blob("sha256:b", 1, "type"), "sha256:bb")
 OWN = ImageLayer(Blob("sha256:o", 2, "type"), "sha256:oo", "app")
 BASE = Base(
@@ -31,14 +34,16 @@ BASE = Base(
 
 
 def test_an_image_runs_the_server_and_keeps_what_the_base_says_of_its_programs() -> None:
-    data = json.loads(image_config(BASE, [OWN], "expenses", {"org.opencontainers.image.title": "x"}, PYTHON, 90))
+    labels = {"org.opencontainers.image.title": "x"}
+    data = json.loads(image_config(BASE, [OWN], server_process(MANIFEST, "expenses", PYTHON, 90), labels))
     settings = data["config"]
     assert (data["architecture"], data["variant"], data["os"]) == ("arm64", "v8", "linux")
     assert settings["Entrypoint"][0] == "python3.12"
     assert settings["Healthcheck"]["Test"] == ["CMD", *settings["Entrypoint"], "health"]
     assert settings["Healthcheck"]["StartPeriod"] == 90_000_000_000
     assert settings["Env"] == [
-        "PATH=/usr/local/bin", "GPG_KEY=1", "HOME=/var/lib/homeport/home", "PORT=8000", "HOMEPORT_PROJECT=expenses",
+        "PATH=/usr/local/bin", "GPG_KEY=1", "GREETING=hello", "HOME=/var/lib/homeport/home", "PORT=8000",
+        "HOMEPORT_PROJECT=expenses",
     ]  # fmt: skip
     assert settings["Labels"] == {"org.opencontainers.image.title": "x", "team": "x"}
     assert (settings["User"], settings["WorkingDir"]) == ("65532:0", "/var/lib/homeport/files")
@@ -49,11 +54,11 @@ def test_an_image_runs_the_server_and_keeps_what_the_base_says_of_its_programs()
 
 def test_each_layer_has_an_entry_in_the_history() -> None:
     base = replace(BASE, config={**BASE.config, "history": [{"created_by": "one of"}, {"created_by": "too many"}]})
-    assert len(json.loads(image_config(base, [OWN], "x", {}, PYTHON, 60))["history"]) == 2
+    assert len(json.loads(image_config(base, [OWN], PROCESS, {}))["history"]) == 2
 
 
 def test_the_manifest_names_the_configuration() -> None:
-    config = image_config(BASE, [OWN], "x", {}, PYTHON, 60)
+    config = image_config(BASE, [OWN], PROCESS, {})
     image = Image(BASE, (OWN,), config, image_manifest(config, (BOTTOM, OWN), {"a": "b"}))
     data = json.loads(image.manifest)
     assert data["config"]["digest"] == image.config_blob.digest == digest_of(config)

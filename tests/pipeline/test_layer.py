@@ -21,8 +21,9 @@ from platform_cli.errors import LayerError
 from platform_cli.pipeline import layer as module
 from platform_cli.pipeline import uv
 from platform_cli.pipeline.interpreter import find_interpreter
-from platform_cli.pipeline.layer import build_layer
-from platform_cli.pipeline.model import Lock
+from platform_cli.pipeline.layer import build_layer, compiled_here
+from platform_cli.pipeline.lock import make_lock
+from platform_cli.pipeline.model import Interpreter, Lock, Requirements
 from platform_cli.pipeline.record import changed_files
 from platform_cli.pipeline.uv import UvError, run_uv
 
@@ -43,6 +44,19 @@ def test_packages_are_installed_for_the_interpreter(tmp_path: Path) -> None:
     )
     assert result.stdout.split() == ["1.17.0", "3.10"]
     assert [entry.name for entry in layer.path.parent.iterdir()] == [layer.hash]
+
+
+def test_python_alone_is_built_for_another_machine_and_nothing_else(tmp_path: Path) -> None:
+    there = Interpreter(INTERPRETER.path, INTERPRETER.version, "aarch64-manylinux_2_28", foreign=True)
+    locked, _ = make_lock(Requirements("docopt==0.6.2\nmarkupsafe\n", "requirements.txt"), there, tmp_path)
+    layer, _ = build_layer(locked, there, tmp_path / "layers")
+    assert (layer.path / "docopt.py").exists()
+    assert list(layer.path.glob("markupsafe/*aarch64*.so"))
+    assert compiled_here(layer.path) == []
+    # As a package is of which uv has no wheel, and which it has compiled.
+    wheel = next(layer.path.glob("docopt-*/WHEEL"))
+    wheel.write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\n")
+    assert compiled_here(layer.path) == ["docopt"]
 
 
 def test_a_finished_layer_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,10 +103,3 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "resolve_with_uv", full)
     with pytest.raises(LockError, match="disk is full"):
         make_lock(Requirements("six\n", ""), INTERPRETER, tmp_path)
-
-
-def test_a_package_without_a_wheel_for_another_machine_has_a_way(tmp_path: Path) -> None:
-    there = Interpreter(INTERPRETER.path, INTERPRETER.version, "aarch64-manylinux_2_28", foreign=True)
-    with pytest.raises(LockError, match="has no usable wheels") as caught:
-        make_lock(Requirements("docopt==0.6.2\n", "requirements.txt"), there, tmp_path)
-    assert "name that folder in requirements.txt" in (caught.value.hint or "")

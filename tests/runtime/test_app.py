@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route
 from homeport_runtime.app import App
 from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, send_json
 from homeport_runtime.errors import ServerError
+from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.probe import call_app
 
@@ -157,7 +158,7 @@ def test_health_is_what_the_app_says_unless_it_has_nothing_to_say(status: int, i
 
 def test_who_has_no_token_is_told_that_the_deployment_is_up_and_nothing_else() -> None:
     http, sse = Recorder("http"), Recorder("sse")
-    app = deployed(StandIn(http, sse=sse), token_hash=TOKEN_HASH)
+    app = deployed(StandIn(http, sse=sse), access=Access.of_hashes(TOKEN_HASH))
     for method, path in (("POST", "/mcp"), ("GET", "/sse"), ("POST", "/messages/"), ("GET", "/"), ("GET", "/health/")):
         assert who(app, method, path) == 401, path
     assert ask(app, "GET", "/health")[::2] == (200, {"status": "ok"})
@@ -275,7 +276,7 @@ def test_the_lifespan_is_the_adapters() -> None:
 
 def test_tools_are_called_past_the_guard_and_without_a_record() -> None:
     http = Called()
-    app = deployed(StandIn(http), token_hash=TOKEN_HASH)
+    app = deployed(StandIn(http), access=Access.of_hashes(TOKEN_HASH))
     asyncio.run(app.call("add", {"a": 1}))
     assert http.bodies == [{"name": "add", "arguments": {"a": 1}}]
     assert app.guard.served == 0

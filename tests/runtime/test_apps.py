@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.guard.access import Access, ClientToken
+
 from .conftest import JSON, call, message, python_with
 from .workers import Worker, Workers
 
@@ -399,7 +401,7 @@ def test_health_is_ours_where_the_app_has_none_and_where_a_token_is_wanted(worke
     python = python_with(MCP2)
     for worker in (
         workers.serve(ELSEWHERE.replace("PATH", "/mcp").replace("MOUNT", "/"), python, manifest={"object": "app"}),
-        workers.serve(AROUND, python, manifest={"object": "app"}, token_hash="0" * 64),
+        workers.serve(AROUND, python, manifest={"object": "app"}, access=Access((ClientToken("0" * 64),)).to_data()),
     ):
         with worker.request("GET", "/health") as reply:
             assert (reply.status, reply.raw.read()) == (200, b'{"status":"ok"}')

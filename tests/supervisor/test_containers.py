@@ -169,32 +169,42 @@ def test_a_limit_that_the_engine_ignores_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: RunnableRelease
 ) -> None:
     async def limits(_zygote: ContainerZygote) -> Limits:
-        return Limits(memory=UNLIMITED, pids=PIDS)
+        return Limits(memory=UNLIMITED, pids=PIDS, cpu=2000)
 
     async def test(containers: Containers, engine: StandInEngine) -> None:
         monkeypatch.setattr(ContainerZygote, "limits", limits)
-        with pytest.raises(ReleaseError, match="does not limit memory, though"):
-            await containers.launch(release, ())
+        with pytest.raises(ReleaseError, match="does not limit memory and the processor, though"):
+            await containers.launch(replace(release, container=Container("image", "none", cpus=1.5)), ())
         await until(lambda: not engine.running)
 
     run(tmp_path / "home", test)
 
 
 @pytest.mark.parametrize(
-    ("files", "memory", "pids"),
+    ("files", "expected"),
     [
-        ({"memory.max": "1048576\n", "pids.max": "max\n"}, 1048576, UNLIMITED),
-        ({"memory/memory.limit_in_bytes": "4096\n", "pids/pids.max": "7\n"}, 4096, 7),
-        ({}, None, None),
+        ({"memory.max": "1048576\n", "pids.max": "max\n", "cpu.max": "50000 100000\n"}, (1048576, UNLIMITED, 500)),
+        ({"cpu.max": "max 100000\n"}, (None, None, UNLIMITED)),
+        (
+            {
+                "memory/memory.limit_in_bytes": "4096\n",
+                "pids/pids.max": "7\n",
+                "cpu/cpu.cfs_quota_us": "150000\n",
+                "cpu/cpu.cfs_period_us": "100000\n",
+            },
+            (4096, 7, 1500),
+        ),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, (None, None, UNLIMITED)),
+        ({}, (None, None, None)),
     ],
 )
 def test_limits_are_read_from_both_versions_of_control_groups(
-    tmp_path: Path, files: dict[str, str], memory: int | None, pids: int | None
+    tmp_path: Path, files: dict[str, str], expected: tuple[int | None, ...]
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert read_limits(tmp_path) == {"memory": memory, "pids": pids}
+    assert tuple(read_limits(tmp_path).values()) == expected
 
 
 def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: Path, release: RunnableRelease) -> None:

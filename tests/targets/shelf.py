@@ -98,6 +98,7 @@ class Shelf:
             "bundle": release["bundle"],
             "state": "lying",
             "target": self.name,
+            "image": None,
             "url": url,
             "local_url": url,
             "mcp_url": f"{url}/mcp",

@@ -38,6 +38,9 @@ from .bytecode import compile_files, compile_in_place, pyc_name, sources_of
 WHEELS = {"3.10": "manylinux2014", "3.11": "manylinux2014", "3.12": "manylinux_2_28", "3.13": "manylinux_2_28",
           "3.14": "manylinux_2_28"}  # fmt: skip
 OLD = ("3.10", "3.11")
+# Python's own last fixes (PEP 619), after which AWS ends the runtime in steps
+# (https://docs.aws.amazon.com/lambda/latest/dg/runtime-support-policy.html).
+ENDED = {"3.10": "October 2026"}
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_UNZIPPED = 250 * 1024 * 1024
@@ -68,6 +71,16 @@ def check_python(minor: str, settings: LambdaSettings) -> None:
             f"Lambda has no Python {minor}; it has {', '.join(WHEELS)}",
             hint='python_version = "3.12" under [deployment], with that Python on this machine',
         )
+
+
+def end_of(minor: str) -> str | None:
+    """Returns what the person should know of a Python whose time is over."""
+    if minor not in ENDED:
+        return None
+    return (
+        f"Python {minor} has had no fixes since {ENDED[minor]}, and AWS will refuse functions with it; "
+        'python_version = "3.12" under [deployment]'
+    )
 
 
 def packages_for(own: Interpreter, settings: LambdaSettings) -> Interpreter:

@@ -15,7 +15,7 @@ from ...pipeline.stages import Stages
 from ...secrets.references import check_needed, referenced
 from ..base import Note
 from ..inspector import ProcessInspector
-from .artifacts import make_artifacts, packages_for
+from .artifacts import end_of, make_artifacts, packages_for
 from .candidate import LambdaCandidate
 from .client import AWS
 from .desired import DesiredState, check_variables_fit
@@ -48,6 +48,8 @@ def build_candidate(
     inspection = ProcessInspector(home, values, record=project.cold_start_optimization)
     built = build(project, home, stages, inspection, note, lambda own: packages_for(own, project.on_lambda))
     check_served_there(built.bundle.manifest["server"]["kind"])
+    if said := end_of(built.bundle.manifest["interpreter"]["version"].rpartition(".")[0]):
+        note(said)
     artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
     contract = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)

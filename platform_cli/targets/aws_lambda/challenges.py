@@ -1,51 +1,51 @@
-"""Tells callers of a server with its own OAuth where to log in, behind its own host name.
+"""Makes the function of CloudFront that restores refusals, as homeport_runtime.hosts.aws_lambda.front explains.
 
-Function URLs rename the WWW-Authenticate of a 401 (x-amzn-remapped-www-authenticate), and CloudFront runs none of its
-functions on an answer of 400 or more, so nothing there could rename it back
-(https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-function-restrictions-all.html). What a client
-needs of it is the same in every answer: where the metadata of the protected resource are (RFC 9728, sections 3.1 and
-5.1). So CloudFront adds that to all of them; in answers other than a 401 it means nothing (RFC 9110, section 11.6.1).
+It is the same for all projects of an account, so it is named by its content, and shared.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
 
+from ...infra_files import infra_file
 from .client import AWS, absent
-from .names import function_name
+from .names import PREFIX
+from .places import Place, global_arn
 
-NO_POLICY = "NoSuchResponseHeadersPolicy"
-# The path of the metadata of the resource https://NAME/mcp.
-METADATA = "/.well-known/oauth-protected-resource/mcp"
-
-
-def make_challenge(aws: AWS, project: str, name: str) -> str:
-    """Creates the response headers policy if it does not exist, and returns its id."""
-    config = challenge_config(f"{function_name(project)}-{aws.region}", project, name)
-    with absent("ResponseHeadersPolicyAlreadyExists"):
-        made = aws.fronts.create_response_headers_policy(ResponseHeadersPolicyConfig=config)
-        return str(made["ResponseHeadersPolicy"]["Id"])
-    listed = aws.fronts.list_response_headers_policies(Type="custom")["ResponseHeadersPolicyList"].get("Items", ())
-    policies = (one["ResponseHeadersPolicy"] for one in listed)
-    found = next(one for one in policies if one["ResponseHeadersPolicyConfig"]["Name"] == config["Name"])
-    return str(found["Id"])
+# The prefix of its name.
+CHALLENGE = f"{PREFIX}challenge-"
+RUNTIME = "cloudfront-js-2.0"
+COMMENT = "restores WWW-Authenticate, by homeport"
+NO_FUNCTION, IN_USE, THERE = "NoSuchFunctionExists", "FunctionInUse", "FunctionAlreadyExists"
 
 
-def challenge_config(policy: str, project: str, name: str) -> dict[str, Any]:
-    """Returns the configuration of the `policy` of that name for the host `name`."""
-    header = {
-        "Header": "WWW-Authenticate",
-        "Value": f'Bearer resource_metadata="https://{name}{METADATA}"',
-        "Override": True,
-    }
-    return {
-        "Name": policy,
-        "Comment": f"{project}, by homeport",
-        "CustomHeadersConfig": {"Quantity": 1, "Items": [header]},
-    }
+def challenge_code() -> bytes:
+    return infra_file("aws/challenge.js").read_bytes()
 
 
-def remove_challenge(aws: AWS, policy: str) -> None:
-    with absent(NO_POLICY):
-        etag = aws.fronts.get_response_headers_policy(Id=policy)["ETag"]
-        aws.fronts.delete_response_headers_policy(Id=policy, IfMatch=etag)
+def challenge_arn(place: Place) -> str:
+    return global_arn(place, "cloudfront", f"function/{_name()}")
+
+
+def make_challenge(aws: AWS) -> None:
+    """Creates and publishes the function, if that was not done before."""
+    config = {"Comment": COMMENT, "Runtime": RUNTIME}
+    with absent(THERE):
+        aws.fronts.create_function(Name=_name(), FunctionConfig=config, FunctionCode=challenge_code())
+    # A deploy that was killed may have left it unpublished.
+    etag = aws.fronts.describe_function(Name=_name(), Stage="DEVELOPMENT")["ETag"]
+    aws.fronts.publish_function(Name=_name(), IfMatch=etag)
+
+
+def remove_challenge(aws: AWS, arn: str) -> None:
+    """Deletes such a function unless the distribution of another project has it."""
+    name = arn.rpartition("/")[2]
+    if not name.startswith(CHALLENGE):
+        return
+    with absent(NO_FUNCTION, IN_USE):
+        etag = aws.fronts.describe_function(Name=name, Stage="DEVELOPMENT")["ETag"]
+        aws.fronts.delete_function(Name=name, IfMatch=etag)
+
+
+def _name() -> str:
+    return f"{CHALLENGE}{hashlib.sha256(challenge_code()).hexdigest()[:16]}"

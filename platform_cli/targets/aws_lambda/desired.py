@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
 from homeport_runtime.hosts.aws_lambda.host import IMPORT_FIRST
 from homeport_runtime.hosts.aws_lambda.secrets import PERMISSION
 
@@ -91,10 +92,12 @@ class DesiredState:
             said.append([IMPORT_FIRST, settings.import_first])
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
-    def variables(self, release: str, token_hash: str | None) -> dict[str, str]:
+    def variables(self, release: str, token_hash: str | None, state_secret: str | None = None) -> dict[str, str]:
+        """Returns the function's variables; `state_secret` is for a project without a token."""
         asked = self.settings.import_first
         first = {} if asked is None else {IMPORT_FIRST: str(int(asked))}
-        return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first}
+        secret = {STATE_SECRET: state_secret} if state_secret else {}
+        return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first, **secret}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """Returns the configuration as CreateFunction and UpdateFunctionConfiguration take it."""
@@ -123,11 +126,6 @@ class DesiredState:
     def fronted(self) -> tuple[str, ...]:
         """Returns the host names that a distribution of CloudFront leads here."""
         return tuple(filter(is_public, self.domains)) if self.settings.front == "cloudfront" else ()
-
-    @property
-    def has_challenge(self) -> bool:
-        """Tells whether the server itself authenticates its callers, if anybody does."""
-        return self.auth == "none"
 
     @property
     def origin(self) -> str:

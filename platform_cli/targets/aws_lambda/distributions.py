@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from homeport_runtime.hosts.aws_lambda.front import MARK
+
 from .client import AWS, absent
 
 # AWS's own policies
@@ -30,8 +32,7 @@ NO_DISTRIBUTION = "NoSuchDistribution"
 class Front:
     """Describes a desired distribution.
 
-    `origin` is the host of the function's URL; `challenge` is the headers policy that tells callers where to log in,
-    None if homeport's guard authenticates them.
+    `origin` is the host of the function's URL; `challenge` is the ARN of the function that restores refusals.
     """
 
     comment: str
@@ -39,7 +40,7 @@ class Front:
     origin: str
     certificate: str
     web_acl: str | None
-    challenge: str | None
+    challenge: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,22 @@ class Distribution:
     etag: str
     config: Mapping[str, Any]
 
+    @property
+    def functions(self) -> list[str]:
+        """Returns the ARNs of the functions that run in it."""
+        found = self.config["DefaultCacheBehavior"].get("FunctionAssociations", {}).get("Items", ())
+        return [str(one["FunctionARN"]) for one in found]
+
     def is_like(self, front: Front) -> bool:
         """Tells whether the distribution has all that `front` sets."""
-        desired, found = front_config(front), self.config
-        acl, challenge = found.get("WebACLId", ""), found["DefaultCacheBehavior"].get("ResponseHeadersPolicyId", "")
+        found = self.config
         return (
             found["Enabled"]
             and set(found["Aliases"].get("Items", ())) == set(front.names)
             and found["Origins"]["Items"][0]["DomainName"] == front.origin
             and found["ViewerCertificate"].get("ACMCertificateArn") == front.certificate
-            and (acl, challenge) == (desired["WebACLId"], front.challenge or "")
+            and found.get("WebACLId", "") == (front.web_acl or "")
+            and self.functions == [front.challenge]
         )
 
 
@@ -119,7 +126,7 @@ def front_config(front: Front) -> dict[str, Any]:
                     "Id": ORIGIN,
                     "DomainName": front.origin,
                     "OriginPath": "",
-                    "CustomHeaders": {"Quantity": 0},
+                    "CustomHeaders": {"Quantity": 1, "Items": [{"HeaderName": MARK.decode(), "HeaderValue": "1"}]},
                     "CustomOriginConfig": {
                         "HTTPPort": 80,
                         "HTTPSPort": 443,
@@ -142,7 +149,10 @@ def front_config(front: Front) -> dict[str, Any]:
             },
             "CachePolicyId": CACHING_DISABLED,
             "OriginRequestPolicyId": ALL_BUT_HOST,
-            **({"ResponseHeadersPolicyId": front.challenge} if front.challenge else {}),
+            "FunctionAssociations": {
+                "Quantity": 1,
+                "Items": [{"FunctionARN": front.challenge, "EventType": "viewer-response"}],
+            },
             # It would hold back what it compresses.
             "Compress": False,
         },

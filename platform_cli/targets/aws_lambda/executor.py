@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Literal
 
@@ -124,7 +125,7 @@ class Executor:
 
     def _variables(self) -> dict[str, str]:
         """Returns the variables: the token's hash stays from release to release, with that of a token for the handshake
-        alone.
+        alone, and so does the secret of a project without a token.
         """
         desired, before = self._desired, self._live.latest
         kept = before.token_hash if before and self._live.url else None
@@ -136,7 +137,8 @@ class Executor:
                 self._new_token = make_token()
                 kept = hash_of(self._new_token)
             hashes = f"{kept},{hash_of(self._handshake_token)}"
-        return desired.variables(f"v{self._live.newest + 1}", hashes)
+        secret = None if hashes else (before and before.state_secret) or secrets.token_hex(32)
+        return desired.variables(f"v{self._live.newest + 1}", hashes, secret)
 
     def _secrets(self) -> None:
         """Pins the secrets before the release exists, since AWS may delete versions without a label."""

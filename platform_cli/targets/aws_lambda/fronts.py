@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ...api.status import Front as FrontShape
 from .certificates import ISSUED, PENDING, Certificate, Record, read_certificate, request_certificate
-from .challenges import make_challenge, remove_challenge
+from .challenges import challenge_arn, make_challenge, remove_challenge
 from .client import AWS, MISSING, absent
 from .desired import DesiredState
 from .distributions import (
@@ -25,17 +25,16 @@ from .distributions import (
 from .names import TAG, function_name
 from .places import arn
 
-CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG = "homeport:certificate", "homeport:front", "homeport:challenge"
-TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG, CHALLENGE_TAG)
+CERTIFICATE_TAG, DISTRIBUTION_TAG = "homeport:certificate", "homeport:front"
+TAGS = (CERTIFICATE_TAG, DISTRIBUTION_TAG)
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFront:
-    """Holds what exists of a front; `challenge` is the id of the headers policy."""
+    """Holds what exists of a front."""
 
     certificate: Certificate | None
     distribution: Distribution | None
-    challenge: str | None
 
     @property
     def is_issued(self) -> bool:
@@ -65,7 +64,6 @@ def read_front(aws: AWS, tags: Mapping[str, str]) -> LiveFront | None:
     return LiveFront(
         certificate=read_certificate(aws, tags[CERTIFICATE_TAG]) if CERTIFICATE_TAG in tags else None,
         distribution=read_distribution(aws, tags[DISTRIBUTION_TAG]) if DISTRIBUTION_TAG in tags else None,
-        challenge=tags.get(CHALLENGE_TAG),
     )
 
 
@@ -75,9 +73,9 @@ def fits_certificate(desired: DesiredState, front: LiveFront | None) -> bool:
 
 
 def fits_distribution(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> bool:
-    if front.certificate is None or front.distribution is None or bool(front.challenge) != desired.has_challenge:
+    if front.certificate is None or front.distribution is None:
         return False
-    return front.distribution.is_like(_front(aws, desired, url, front.certificate.arn, front.challenge))
+    return front.distribution.is_like(_front(aws, desired, url, front.certificate.arn))
 
 
 def certify(aws: AWS, desired: DesiredState, front: LiveFront | None) -> None:
@@ -93,11 +91,8 @@ def put_front(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> No
     """Creates or changes the distribution, once its certificate is issued."""
     if front.certificate is None:
         return
-    challenge = front.challenge
-    if desired.has_challenge and challenge is None:
-        challenge = make_challenge(aws, desired.project, desired.fronted[0])
-        _note(aws, desired.project, {CHALLENGE_TAG: challenge})
-    asked = _front(aws, desired, url, front.certificate.arn, challenge if desired.has_challenge else None)
+    make_challenge(aws)
+    asked = _front(aws, desired, url, front.certificate.arn)
     before = front.distribution
     if before is None:
         reference = f"{asked.comment} {front.certificate.arn.rpartition('/')[2]}"
@@ -108,17 +103,19 @@ def put_front(aws: AWS, desired: DesiredState, front: LiveFront, url: str) -> No
     old = str(before.config["ViewerCertificate"].get("ACMCertificateArn", ""))
     if old and old != front.certificate.arn:
         _delete_certificate(aws, old)
-    if challenge and not desired.has_challenge:
-        remove_challenge(aws, challenge)
-        _forget(aws, desired.project, [CHALLENGE_TAG])
+    for function in before.functions:
+        if function != asked.challenge:
+            remove_challenge(aws, function)
 
 
 def remove_front(aws: AWS, project: str, front: LiveFront) -> None:
     """Removes the distribution first, since it uses the others."""
+    challenges = {challenge_arn(aws)}
     if front.distribution:
+        challenges.update(front.distribution.functions)
         remove_distribution(aws, front.distribution.id)
-    if front.challenge:
-        remove_challenge(aws, front.challenge)
+    for challenge in challenges:
+        remove_challenge(aws, challenge)
     if front.certificate:
         _delete_certificate(aws, front.certificate.arn)
     _forget(aws, project, list(TAGS))
@@ -137,14 +134,14 @@ def _delete_certificate(aws: AWS, arn: str) -> None:
         aws.certificates.delete_certificate(CertificateArn=arn)
 
 
-def _front(aws: AWS, desired: DesiredState, url: str, certificate: str, challenge: str | None) -> Front:
+def _front(aws: AWS, desired: DesiredState, url: str, certificate: str) -> Front:
     return Front(
         comment=f"{function_name(desired.project)} in {aws.region}",
         names=desired.fronted,
         origin=urlsplit(url).netloc,
         certificate=certificate,
         web_acl=desired.settings.web_acl,
-        challenge=challenge,
+        challenge=challenge_arn(aws),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .challenges import challenge_arn
 from .names import function_name, layer_name, log_group, mailbox_table, role_name, secret_name
 from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
@@ -40,8 +41,8 @@ DISTRIBUTION = (
     "CreateDistribution", "DeleteDistribution", "GetDistribution", "GetDistributionConfig", "TagResource",
     "UpdateDistribution",
 )  # fmt: skip
-HEADERS = ("CreateResponseHeadersPolicy", "DeleteResponseHeadersPolicy", "GetResponseHeadersPolicy")
-FRONTS = ("ListDistributions", "ListResponseHeadersPolicies")
+CHALLENGES = ("CreateFunction", "DeleteFunction", "DescribeFunction", "PublishFunction")
+FRONTS = ("ListDistributions",)
 CERTIFICATE = ("AddTagsToCertificate", "DeleteCertificate", "DescribeCertificate", "RequestCertificate")
 # The actions on such things before they exist.
 NEW = ("AddTagsToCertificate", "CreateDistribution", "RequestCertificate", "TagResource")
@@ -73,6 +74,6 @@ def _needed(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 def _of_fronts(place: Place) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield global_arn(place, "cloudfront", "distribution/E1"), "cloudfront", DISTRIBUTION
-    yield global_arn(place, "cloudfront", "response-headers-policy/E1"), "cloudfront", HEADERS
+    yield challenge_arn(place), "cloudfront", CHALLENGES
     yield "*", "cloudfront", FRONTS
     yield f"arn:{place.partition}:acm:us-east-1:{place.account}:certificate/1", "acm", CERTIFICATE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import permissions
+from .challenges import CHALLENGE
 from .names import TAG
 from .places import Place, arn, bucket_arn, global_arn, iam_arn
 
@@ -55,11 +56,10 @@ def _front_statements(place: Place) -> list[dict[str, Any]]:
     actions = [f"cloudfront:{name}" for name in permissions.DISTRIBUTION]
     actions += [f"acm:{name}" for name in permissions.CERTIFICATE]
     new = [action for action in actions if action.partition(":")[2] in permissions.NEW]
-    headers = global_arn(place, "cloudfront", "response-headers-policy/*")
     return [
         {"Effect": "Allow", "Action": new, "Resource": list(made), "Condition": _tagged("Request")},
         {"Effect": "Allow", "Action": actions, "Resource": list(made), "Condition": _tagged("Resource")},
-        allow("cloudfront", permissions.HEADERS, headers),
+        allow("cloudfront", permissions.CHALLENGES, global_arn(place, "cloudfront", f"function/{CHALLENGE}*")),
         allow("cloudfront", permissions.FRONTS, "*"),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
@@ -129,6 +130,15 @@ class LambdaProjects:
                 self._again(project, live, active, hash_of(token))
             return {**self.status(project), "token": token}
 
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
+        raise _no_client_tokens(project)
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]:
+        raise _no_client_tokens(project)
+
+    def revoke_client_token(self, project: str, token_id: str) -> None:
+        raise _no_client_tokens(project)
+
     def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
         republish(
             self.aws,
@@ -189,6 +199,13 @@ def _active(project: str, live: Live) -> Version:
             hint=f"homeport rollback {project} --target lambda leads it to the newest release; or deploy again",
         )
     return live.active
+
+
+def _no_client_tokens(project: str) -> InputError:
+    return InputError(
+        f"a project on Lambda has one token, and no client tokens: {project} has none",
+        hint=f"`homeport new-token {project} --target lambda` makes another one",
+    )
 
 
 def _missing(project: str) -> NotFoundError:

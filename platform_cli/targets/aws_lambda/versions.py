@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
+
 from ...config.project import Network
 from .client import AWS
 from .pins import Pin, read_pin
@@ -41,6 +43,10 @@ class Version:
     def token_hash(self) -> str | None:
         """Returns the hash of the project's token, without that of the deploy's own."""
         return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
+
+    @property
+    def state_secret(self) -> str | None:
+        return self.variables.get(STATE_SECRET)
 
     @property
     def pin(self) -> Pin | None:

@@ -16,6 +16,7 @@ from ...images.layout import write_layout
 from ...images.model import Image
 from ...supervisor.container_spec import image_name
 from ...supervisor.engine import Engine
+from ...supervisor.loaded_images import remember
 from ...temporary import temporary_folder
 
 # The label of every image that homeport has made.
@@ -32,13 +33,13 @@ class Loaded:
     is_new: bool
 
 
-def load_image(engine: Engine, image: Image, project: str, home: Home) -> Loaded:
+def load_image(engine: Engine, image: Image, home: Home) -> Loaded:
     """Loads the image if the engine does not have it.
 
     Raises ReleaseError if the engine refuses it, and RegistryError if layers of the base cannot be fetched.
     """
-    registry, _, repository = image_name(home, project).partition("/")
-    name = Reference(registry, repository, image.digest.removeprefix("sha256:")[:TAG])
+    name = name_of(image, home)
+    remember(home, name.tag)
     if engine.layers_of(str(name)) is not None:
         return Loaded(str(name), is_new=False)
     there = _lowest_in_common(engine, [layer.diff_id for layer in image.layers])
@@ -51,6 +52,12 @@ def load_image(engine: Engine, image: Image, project: str, home: Home) -> Loaded
         # An engine may need all layers together, or may have dropped one since it was asked.
         _load(engine, image, name, home, frozenset())
     return Loaded(str(name), is_new=True)
+
+
+def name_of(image: Image, home: Home) -> Reference:
+    """Returns the image's name in the engine."""
+    registry, _, repository = image_name(home).partition("/")
+    return Reference(registry, repository, image.digest.removeprefix("sha256:")[:TAG])
 
 
 def _lowest_in_common(engine: Engine, layers: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
+    from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
     from ...api.inspection import Inspected
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
     from ...doctor.machine import Diagnosis
+    from ...supervisor.release import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,15 @@ class LocalCandidate(Candidate):
 
 @dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the image and the
-    network of its container, None without one.
+    """Is a plan; `place` is where `bundle` was made from, as the platform knows it, and `container` the one
+    that it is to run in, None without one.
     """
 
     project: str
     bundle: Bundle
     place: str
     steps: tuple[Step, ...]
-    container: Mapping[str, str] | None = None
+    container: Container | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -162,7 +164,8 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
             stage.cached = not plan.steps
             if not plan.steps:
                 return Applied(self.status(plan.project), changed=False)
-            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), plan.container)
+            container = asdict(plan.container) if plan.container else None
+            status = self._client.deploy(plan.project, plan.bundle.hash, plan.place, origin(), container)
         token = status.get("token")
         if token is not None:
             for url in {status["url"], status["local_url"]}:
@@ -215,6 +218,15 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def renew_token(self, project: str) -> StatusWithToken:
         return self._client.renew_token(project)
+
+    def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
+        return self._client.create_client_token(project, wanted)
+
+    def client_tokens(self, project: str) -> list[ListedClientToken]:
+        return self._client.client_tokens(project)
+
+    def revoke_client_token(self, project: str, token_id: str) -> None:
+        self._client.revoke_client_token(project, token_id)
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         return self._client.logs(project, follow=follow, since=query.since)

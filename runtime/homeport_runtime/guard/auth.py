@@ -1,35 +1,110 @@
-"""Checks the bearer token of a deployment (RFC 6750), of which only the hash is known here."""
+"""Verifies who calls by the bearer token of a request (RFC 6750), of which only the hash is known here."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from ..asgi import ASGIApp, Headers, Receive, Scope, Send, header
+from .access import Access, ClientToken
+from .caller import Caller
 
 # These paths are open to everyone, and tell only that the deployment is up.
 OPEN_PATHS = ("/health",)
+# Below it are the documents by which clients find out how to get a token (RFC 8615).
+WELL_KNOWN = "/.well-known/"
 CHALLENGE = (b"www-authenticate", b'Bearer realm="homeport"')
 
 
-class BearerToken:
-    """Allows requests with a token whose SHA-256, in hexadecimal digits, is in `token_hash`, where commas separate
-    several.
-    """
+class Authenticator(Protocol):
+    """Verifies callers, in one of the ways in which a project may know them."""
 
-    def __init__(self, token_hash: str) -> None:
-        self._hashes = token_hash.split(",")
+    def caller(self, scope: Scope) -> Caller | None:
+        """Returns who sends a request, None if it shows nothing that is valid."""
+        ...
 
-    def allows(self, scope: Scope) -> bool:
-        if scope["path"] in OPEN_PATHS:
-            return True
+    def unauthorized(self, scope: Scope) -> Headers:
+        """Returns the challenge of the 401 for a request without a caller."""
+        ...
+
+    def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+        """Returns the challenge of the 403 for a call that needs the scopes `needed`, which the caller lacks."""
+        ...
+
+    def document(self, scope: Scope) -> Mapping[str, Any] | None:
+        """Returns the JSON document that everyone may read at a request's path, None if there is none."""
+        ...
+
+    def take_used(self) -> list[str]:
+        """Returns the hashes of the tokens that callers have shown since this was asked before."""
+        ...
+
+
+class ClientTokens:
+    """Is the authenticator of those tokens that were given to clients by hand."""
+
+    def __init__(self, tokens: Iterable[ClientToken]) -> None:
+        self._callers = {
+            each.hash: (
+                Caller(each.client, each.user, None if each.scopes is None else frozenset(each.scopes)),
+                each.expires_at,
+            )
+            for each in tokens
+        }
+        # The hashes of the tokens that callers have shown since `take_used`.
+        self._used: set[str] = set()
+
+    def caller(self, scope: Scope) -> Caller | None:
         token = bearer_token(scope)
         if token is None:
-            return False
+            return None
+        # How long it takes to find a hash tells nothing of a token: nobody can choose what a SHA-256 begins with.
         given = hashlib.sha256(token.encode("latin-1")).hexdigest()
-        # All are compared in constant time, so that the duration tells nothing.
-        known = [hmac.compare_digest(given, one) for one in self._hashes]
-        return any(known)
+        found = self._callers.get(given)
+        if found is None:
+            return None
+        caller, expires_at = found
+        if expires_at is not None and time.time() >= expires_at:
+            return None
+        self._used.add(given)
+        return caller
+
+    def unauthorized(self, _scope: Scope) -> Headers:
+        return [CHALLENGE]
+
+    def forbidden(self, _scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+        return [(b"www-authenticate", f'Bearer error="insufficient_scope", {scopes_of(caller, needed)}'.encode())]
+
+    def document(self, _scope: Scope) -> Mapping[str, Any] | None:
+        return None
+
+    def take_used(self) -> list[str]:
+        used, self._used = sorted(self._used), set()
+        return used
+
+
+def authenticator(access: Access | None, refused: Callable[[str], None] = lambda _grant: None) -> Authenticator | None:
+    """Returns what verifies the callers that `access` lets in, None if everyone may call.
+
+    `refused` hears of each caller that has signed in and lacked a scope, by its grant.
+    """
+    if access is None or access.oauth is None:
+        return ClientTokens(access.tokens) if access is not None else None
+    # Imported late, since most deployments do not need it.
+    from .sign_in import SignIn
+
+    return SignIn(access.oauth, ClientTokens(access.tokens), refused)
+
+
+def scopes_of(caller: Caller, needed: Sequence[str]) -> str:
+    """Returns the attribute `scope` of a challenge (RFC 6750, section 3): all that was granted, then what is needed.
+
+    MCP 2025-11-25, basic/authorization, recommends both; clients of mcp 1.x would else lose what they were granted.
+    """
+    granted = sorted(caller.scopes or ())
+    return f'scope="{" ".join([*granted, *(each for each in needed if each not in granted)])}"'
 
 
 def bearer_token(scope: Scope) -> str | None:

@@ -19,36 +19,18 @@ MAX_ERROR_BODY = 64 * 1024
 MAX_SHOWN = 200
 
 
-class CallRecord:
-    """Watches the answer to one tools/call and writes the record when it is complete.
+class Watched:
+    """Watches the answer to the message with `message_id`, and is finished when it is complete.
 
-    Its status is `ok`, `error` (a JSON-RPC error, a result with isError, or an HTTP error), or `abandoned` when the
-    client left before its answer. `open_calls` holds it until then.
+    The status is `ok`, `error` (a JSON-RPC error, a result with isError, or an HTTP error), or `abandoned` when the
+    client left before its answer.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        message: Mapping[str, Any],
-        request: str,
-        cold: bool,
-        open_calls: OpenCalls | None = None,
-    ) -> None:
-        params = message.get("params")
-        params = params if isinstance(params, Mapping) else {}
-        self.message_id = message.get("id")
-        # Both are encoded as JSON.
-        self._tool = encode(shown(params.get("name")))
-        self._client = encode(_client(scope, params))
-        self._request = request
-        self._start = "cold" if cold else "warm"
-        self._started = time.perf_counter()
+    message_id: object
+
+    def __init__(self) -> None:
         self._http_status = 0
         self._tail = b""
-        self._finished = False
-        self._open_calls = open_calls
-        # The record that is written if this process dies; its `time` is when the call came.
-        self._slot = open_calls.begin(self._record("error", "error", 0).encode()) if open_calls is not None else None
 
     def watch(self, send: Send) -> Send:
         async def watched(message: Message) -> None:
@@ -64,10 +46,46 @@ class CallRecord:
         return watched
 
     def watch_refusal(self, send: Send) -> Send:
+        """Watches the answer to a POST whose message is answered on another stream, unless it is an error."""
         return _watch_refusal(self, send)
 
     def finish(self, status: str) -> None:
-        """Writes the record, unless it has been written."""
+        """Writes what is to be written, unless it has been."""
+        raise NotImplementedError
+
+
+class CallRecord(Watched):
+    """Writes the record of one tools/call when its answer is complete; `open_calls` holds it until then.
+
+    `audited` is what the audit log has of the same call, None without one.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        message: Mapping[str, Any],
+        request: str,
+        cold: bool,
+        open_calls: OpenCalls | None = None,
+        audited: Watched | None = None,
+    ) -> None:
+        super().__init__()
+        params = message.get("params")
+        params = params if isinstance(params, Mapping) else {}
+        self.message_id = message.get("id")
+        # Both are encoded as JSON.
+        self._tool = encode(shown(params.get("name")))
+        self._client = encode(_client(scope, params))
+        self._request = request
+        self._start = "cold" if cold else "warm"
+        self._started = time.perf_counter()
+        self._finished = False
+        self._open_calls = open_calls
+        self._audited = audited
+        # The record that is written if this process dies; its `time` is when the call came.
+        self._slot = open_calls.begin(self._record("error", "error", 0).encode()) if open_calls is not None else None
+
+    def finish(self, status: str) -> None:
         if self._finished:
             return
         self._finished = True
@@ -75,6 +93,8 @@ class CallRecord:
             self._open_calls.end(self._slot)
         level = "info" if status == "ok" else "warning"
         write_record(self._record(level, status, (time.perf_counter() - self._started) * 1000))
+        if self._audited is not None:
+            self._audited.finish(status)
 
     def _record(self, level: str, status: str, ms: float) -> str:
         """Returns the record as `emit` would write it, formatted by hand because that is done twice for each call."""
@@ -88,7 +108,7 @@ class CallRecord:
 class BatchRecords:
     """Holds the records of a JSON array's calls, which one response answers (2025-03-26, basic, "Batching")."""
 
-    def __init__(self, records: Iterable[CallRecord]) -> None:
+    def __init__(self, records: Iterable[Watched]) -> None:
         self._records = tuple(records)
         self._http_status = 0
         self._said = b""
@@ -119,9 +139,7 @@ class BatchRecords:
             record.finish(status)
 
 
-def _watch_refusal(record: CallRecord | BatchRecords, send: Send) -> Send:
-    """Watches the answer to a POST whose calls are answered on another stream, unless it is an error."""
-
+def _watch_refusal(record: Watched | BatchRecords, send: Send) -> Send:
     async def watched(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= 400:
             record.finish("error")

@@ -9,6 +9,8 @@ from ..protocol.probe import exchange
 MAX_REMEMBERED = 100
 REQUEST_METHOD = b"access-control-request-method"
 ALLOW_ORIGIN = b"access-control-allow-origin"
+# What lets every page read a document; a client's own headers make a browser ask first.
+OPEN_TO_PAGES: Headers = [(ALLOW_ORIGIN, b"*"), (b"access-control-allow-headers", b"*")]
 # The seconds for which a browser may cache an answer.
 MAX_AGE_S = 600
 
@@ -55,7 +57,7 @@ def allowing(scope: Scope, origin: str, send: Send) -> Send:
                 replaced = preflight
                 headers = _preflight_headers(scope) if preflight else headers
                 headers += [(ALLOW_ORIGIN, origin.encode("latin-1")), (b"vary", b"origin")]
-                headers.append((b"access-control-expose-headers", b"mcp-session-id"))
+                headers.append((b"access-control-expose-headers", b"mcp-session-id, www-authenticate"))
                 message = {**message, "status": 204 if preflight else message["status"], "headers": headers}
         elif replaced:
             message = {**message, "body": b""}

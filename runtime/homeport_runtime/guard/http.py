@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Token
+from typing import TYPE_CHECKING, Any
 
-from ..asgi import ASGIApp, Headers, Message, Receive, Scope, Send, header, send_error
+from ..asgi import ASGIApp, Receive, Scope, Send, header, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
 from ..protocol.messages import (
     MAX_BODY,
@@ -18,6 +19,7 @@ from ..protocol.messages import (
     declared_length,
     decoded,
     discard_body,
+    id_of,
     id_of_part,
     may_call,
     parse,
@@ -28,18 +30,36 @@ from ..protocol.messages import (
 from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
-from .auth import CHALLENGE, OPEN_PATHS, BearerToken, no_authorization, without_authorization
-from .calls import BatchRecords, CallRecord
+from .access import Access
+from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
+from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
+from .caller import CALLER
+from .calls import BatchRecords, CallRecord, Watched
 from .carried import Carried
-from .cors import OwnCORS, allowing, is_preflight
+from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
+from .deadlines import Deadlines
 from .names import Names
 from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
 from .paths import Paths
+from .refusals import (
+    FORBIDDEN,
+    TOO_LARGE,
+    Refusal,
+    accept,
+    answering_at_once,
+    dies_of_status,
+    not_handed_over,
+    send_refusal,
+    unauthorized,
+)
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
 
-TOO_LARGE = f"a message may have {MAX_BODY} bytes"
+if TYPE_CHECKING:
+    from .audit import Audit
+    from .judge import Judge
+
 # The characters of an app's error that are sent on a stream.
 MAX_TOLD = 500
 
@@ -62,13 +82,18 @@ class Counted:
 class Guard:
     """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
 
-    `streams` are the open GET streams. `relay` is set where other processes may serve the project, too, and
-    `open_calls` where a supervisor watches this one.
+    Everyone may call without `access`, and whoever may call may call everything without `judge`. `streams` are the open
+    GET streams. `relay` is set where other processes may serve the project, too, `open_calls` where a supervisor
+    watches this one, and `audit` where calls are audited.
     """
 
-    def __init__(self, app: ASGIApp, names: Names, token_hash: str | None = None) -> None:
-        self._token = BearerToken(token_hash) if token_hash else None
-        self._app = without_authorization(app) if token_hash else app
+    def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
+        # Gets the grant of each caller that has signed in and lacked a scope.
+        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.authenticator = authenticator(access, self._refused)
+        self._judge = judge
+        self._app = app if access is None else without_authorization(app)
+        self._deadlines = Deadlines(self._app, judge.timeout_s) if judge is not None else None
         self._names = names
         self._cors = OwnCORS(self._app)
         self._strangers = Strangers()
@@ -77,8 +102,13 @@ class Guard:
         self.streams = OpenStreams()
         self.relay: Relay | None = None
         self.open_calls: OpenCalls | None = None
+        self.audit: Audit | None = None
         self._called = False
         self._counted = Counted()
+
+    @property
+    def _is_guarded(self) -> bool:
+        return self._judge is not None or self.authenticator is not None
 
     @property
     def open_requests(self) -> int:
@@ -94,6 +124,18 @@ class Guard:
         with self._counted:
             await self._check(scope, receive, send)
 
+    def admit(self, access: Access) -> None:
+        """Lets in whom `access` names, and nobody else from now on."""
+        if self.authenticator is not None:
+            self.authenticator = authenticator(access, self._refused)
+
+    def _refused(self, grant: str) -> None:
+        self.on_refused(grant)
+
+    def take_used(self) -> list[str]:
+        """Returns the hashes of the tokens that callers have shown since this was asked before."""
+        return self.authenticator.take_used() if self.authenticator is not None else []
+
     async def deliver(self, posted: Posted) -> None:
         """Takes a message that was posted to another process, and checked by its guard, for a session that is open
         here.
@@ -105,7 +147,8 @@ class Guard:
             return
 
         async def take(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._take(scope, await read_body(receive), receive, send)
+            body = await read_body(receive)
+            await self._take(scope, body, decoded(body), receive, send)
 
         await self._calls.arrival(session_of(posted.query))
         try:
@@ -140,38 +183,84 @@ class Guard:
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):
-            await _refuse(scope, send, 421, self._strangers.host(header(scope, b"host")))
+            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(header(scope, b"host"))))
+            return
+        if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
+            await send_json(send, 200, document, OPEN_TO_PAGES)
             return
         origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):
             send = allowing(scope, origin, send)
-        if is_preflight(scope) and (self._token is None or scope["path"] in self.paths.mcp):
+        if is_preflight(scope) and (self.authenticator is None or scope["path"] in self.paths.mcp):
             # A preflight has no token and calls nothing: the app's own CORS decides who may call.
             await self._app(scope, replay(b"", receive), send)
             return
-        if origin is not None and not await self._allows_origin(scope, origin):
-            await _refuse(scope, send, 403, self._strangers.origin(origin))
-            return
-        if self._token is not None and not self._token.allows(scope):
-            await _refuse(scope, send, 401, "this server wants its bearer token", [CHALLENGE])
-            return
-        await self._pass(scope, receive, send)
+        is_known = self._is_known(scope)
+        if origin is not None and not await self._allows_origin(scope, origin, is_known=is_known):
+            detail = self._strangers.origin(origin)
+            await self._refuse(scope, send, Refusal(403, "unknown_origin", detail, FORBIDDEN, "Forbidden"))
+        elif not is_known and self.authenticator is not None:
+            await self._refuse(scope, send, unauthorized(scope, self.authenticator))
+        else:
+            await self._pass(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        """Tells whether the sender of a request may call, and keeps in its scope who that is."""
+        if self.authenticator is None or scope["path"] in OPEN_PATHS:
+            return True
+        scope[CALLER] = self.authenticator.caller(scope)
+        return scope[CALLER] is not None
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request that is allowed to the app."""
         path = scope["path"]
-        if path in self.paths.streams and scope["type"] == "http":
+        if self._judge is not None and is_encoded(scope):
+            await self._refuse(scope, send, ENCODED)
+            return
+        if path in self.paths.streams and scope["type"] == "http" and scope["method"] != "POST":
             await self._calls.follow(self._app, scope, receive, send, self.streams, self.relay)
         elif path in self.paths.mcp and scope.get("method") == "GET":
             await self.streams.hold(self._app, scope, Stream(receive, send))
         elif self._takes_messages(path) and scope.get("method") == "POST":
             await self._message(scope, receive, send)
         elif may_call(scope):
-            # An app of the user's own may have MCP at any path, and what else is posted there is not checked.
-            body, receive = await peek_body(receive)
-            await self._answer(scope, decoded(body) if body is not None else None, receive, send)
+            await self._elsewhere(scope, receive, send)
+        elif self._judge is not None and scope["type"] == "websocket":
+            # Nobody judges what comes over it.
+            await send({"type": "websocket.close", "code": 1008})
+        elif self._judge is not None and scope.get("method") == "POST":
+            await self._elsewhere(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on what is posted to another path: an app of the user's own may have MCP at any."""
+        body, receive = await peek_body(receive)
+        said = decoded(body) if body is not None else None
+        if self._judge is not None and may_call(scope) and said is None and body != b"":
+            # Whatever the app could read in it, nobody has judged it.
+            await self._refuse(scope, send, UNREADABLE if body is not None else TOO_LARGE)
+            return
+        if body is not None and self._is_guarded and (is_batch(said) or (isinstance(said, dict) and "method" in said)):
+            refused, body = await self._judged(scope, said, body)
+            if refused is not None:
+                await self._refuse(scope, send, refused, id_of(said))
+                return
+            receive = replay(body, receive)
+        await self._answer(scope, said, receive, send)
+
+    async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
+        """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
+        if isinstance(said, dict):
+            scope[MESSAGE] = said
+        if is_batch(said):
+            return BATCH, body
+        if self._judge is None:
+            return None, body
+        if not isinstance(said, dict):
+            return UNREADABLE, body
+        refused = await self._judge.refusal(scope, said, self.authenticator)
+        return refused, body if refused is not None else rewritten(scope, said)
 
     def _takes_messages(self, path: str) -> bool:
         return path in self.paths.mcp or self.paths.take_messages(path)
@@ -180,41 +269,43 @@ class Guard:
         """Tells whether the request is a message of HTTP+SSE."""
         return scope["path"] not in self.paths.mcp and self.paths.take_messages(scope["path"])
 
-    async def _allows_origin(self, scope: Scope, origin: str) -> bool:
+    async def _allows_origin(self, scope: Scope, origin: str, *, is_known: bool) -> bool:
         if self._names.allows_origin(origin):
             return True
         # The app is only asked for callers that may use it.
-        heard = self._token is None or self._token.allows(scope)
-        return heard and scope["type"] == "http" and await self._cors.allows(scope, origin)
+        return is_known and scope["type"] == "http" and await self._cors.allows(scope, origin)
 
     async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if declared_length(scope) > MAX_BODY and not self._is_posted(scope):
+            if declared_length(scope) > MAX_BODY and not self._needs_id(scope):
                 raise BodyTooLarge
             body = await read_body(receive)
         except BodyTooLarge as refused:
-            if not self._is_posted(scope):
-                await _refuse_body(refused, receive, send)
-            elif not await self._refuse_posted(scope, refused, receive, send):
-                await send_error(send, 413, INVALID_REQUEST, TOO_LARGE, [(b"connection", b"close")])
+            if self._needs_id(scope):
+                request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
+                await self._refuse(scope, send, TOO_LARGE, request_id)
+            else:
+                await self._refuse(scope, answering_at_once(refused, receive, send), TOO_LARGE)
             return
         except ClientGoneError:
             return
+        said = decoded(body)
+        if self._is_guarded:
+            refusal, body = await self._judged(scope, said, body)
+            if refusal is not None:
+                await self._refuse(scope, send, refusal, id_of(said))
+                return
         if self._is_posted(scope):
             try:
                 relayed = await self._relayed(scope, body)
             except NotHandedOver as problem:
-                message = parse(body) or {}
-                is_told = problem.answered and await self._refuse_on_stream(
-                    scope["query_string"], message.get("id"), INTERNAL_ERROR, str(problem)
-                )
-                await (_accept(send) if is_told else send_error(send, 503, INTERNAL_ERROR, str(problem)))
+                await self._refuse(scope, send, not_handed_over(problem), id_of(said), is_there=problem.answered)
                 return
             if relayed:
-                await _accept(send)
+                await accept(send)
                 return
             await self._calls.arrival(session_of(scope["query_string"]))
-        await self._take(scope, body, receive, send)
+        await self._take(scope, body, said, receive, send)
 
     async def _relayed(self, scope: Scope, body: bytes) -> bool:
         """Tells whether the message was for a session in another process, which has taken it."""
@@ -222,7 +313,7 @@ class Guard:
         if self.relay is None or self.has_session(query):
             return False
         # homeport's own token has been checked and is not passed on; any other is meant for the server itself.
-        headers = no_authorization(scope["headers"]) if self._token else scope["headers"]
+        headers = no_authorization(scope["headers"]) if self.authenticator else scope["headers"]
         return await self.relay.pass_on(session_of(query), Posted(query, headers, body))
 
     def has_session(self, query: bytes) -> bool:
@@ -232,26 +323,32 @@ class Guard:
     def is_here(self, session: str) -> bool:
         return self._calls.knows(session)
 
-    async def _refuse_posted(self, scope: Scope, refused: BodyTooLarge, receive: Receive, send: Send) -> bool:
-        """Sends an error on the session's stream for a message that is too large, and returns whether that was
-        possible.
+    def _needs_id(self, scope: Scope) -> bool:
+        """Tells whether the sender of a message survives its refusal only if that names the message."""
+        return self._is_posted(scope) or dies_of_status(scope)
 
-        Clients of mcp 1.x would wait for ever after an HTTP error. It is not possible if the message's id is not found,
-        or no process has its session.
+    async def _refuse(
+        self, scope: Scope, send: Send, refusal: Refusal, request_id: object = None, *, is_there: bool = True
+    ) -> None:
+        """Refuses a request: a message of HTTP+SSE by an event on its session's stream, since its sender would wait for
+        ever after an HTTP error.
+
+        That is not possible if the message's id is not found, or if no process has its session and answers
+        (`is_there`).
         """
-        request_id = id_of_part(refused.start, b"" if refused.is_whole else await discard_body(receive))
-        if not await self._refuse_on_stream(scope["query_string"], request_id, INVALID_REQUEST, TOO_LARGE):
-            return False
-        await _accept(send)
-        return True
+        if self.audit is not None:
+            self.audit.refusal(scope, refusal)
+        posted = is_there and self._is_posted(scope)
+        is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
+        await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
 
-    async def _refuse_on_stream(self, query: bytes, request_id: object, code: int, reason: str) -> bool:
+    async def _refuse_on_stream(self, query: bytes, request_id: object, refusal: Refusal) -> bool:
         """Says an error on the stream of the session that `query` names, here or in another process, and returns
         whether there is one.
         """
         if not is_request_id(request_id):
             return False
-        session, answer = session_of(query), event(error(request_id, code, reason))
+        session, answer = session_of(query), event(refusal.error(request_id))
         if self.is_here(session):
             await self._calls.arrival(session)
             await self._calls.say(session, answer)
@@ -263,9 +360,8 @@ class Guard:
         except NotHandedOver:
             return False
 
-    async def _take(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _take(self, scope: Scope, body: bytes, said: object, receive: Receive, send: Send) -> None:
         """Passes a message that is allowed to the app."""
-        said = decoded(body)
         if self._is_posted(scope):
             send = self._calls.post(scope, body, said, send)
         await self._answer(scope, said, replay(body, receive), send)
@@ -276,8 +372,12 @@ class Guard:
         """
         if isinstance(said, dict):
             scope[MESSAGE] = said
-        if calls := calls_in(said):
+        if self.audit is not None and self.audit.must_wait(said):
+            await self._refuse(scope, send, self.audit.no_room, id_of(said))
+        elif calls := calls_in(said):
             await self._call(scope, calls, receive, send)
+        elif self.audit is not None and isinstance(said, dict):
+            await self._audited(scope, said, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -285,13 +385,44 @@ class Guard:
         request = os.urandom(8).hex()
         token = request_id.set(request)
         cold, self._called = not self._called, True
-        records = [CallRecord(scope, call, request, cold, self.open_calls) for call in calls]
+        records = [
+            CallRecord(scope, call, request, cold, self.open_calls, self._operation(scope, call, request))
+            for call in calls
+        ]
+        await self._watched(scope, records, token, receive, send, calls[0])
+
+    async def _audited(self, scope: Scope, said: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Passes a request to the app, and records what it asks for in the audit log."""
+        request = os.urandom(8).hex()
+        operation = self._operation(scope, said, request)
+        if operation is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._watched(scope, [operation], request_id.set(request), receive, send)
+
+    def _operation(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+        return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
+
+    async def _watched(
+        self,
+        scope: Scope,
+        records: Sequence[Watched],
+        token: Token[str | None],
+        receive: Receive,
+        send: Send,
+        call: dict[str, Any] | None = None,
+    ) -> None:
+        """Passes a request to the app, and finishes its `records`; only a tool's `call` has a deadline."""
         record = records[0] if len(records) == 1 else BatchRecords(records)
         try:
             if self._is_posted(scope):
                 for each in records:
                     self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
+                if self._deadlines is not None and call is not None:
+                    self._deadlines.begin(call, scope, self._calls)
+            elif self._deadlines is not None and call is not None:
+                await self._deadlines.answer(call, scope, receive, record.watch(send))
             else:
                 await self._app(scope, receive, record.watch(send))
                 # The answer was not completed, because the client had left.
@@ -304,31 +435,3 @@ class Guard:
             raise
         finally:
             request_id.reset(token)
-
-
-async def _accept(send: Send) -> None:
-    """Answers a POST before its message is handled; errors are sent on the stream."""
-    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"8")]})
-    await send({"type": "http.response.body", "body": b"Accepted"})
-
-
-async def _refuse_body(refused: BodyTooLarge, receive: Receive, send: Send) -> None:
-    """Answers at once, but keeps reading, for clients that read only after they have written everything."""
-
-    async def send_and_wait(part: Message) -> None:
-        if part["type"] == "http.response.body":
-            await send({**part, "more_body": True})
-            if not refused.is_whole:
-                await discard_body(receive)
-            part = {"type": "http.response.body", "body": b""}
-        await send(part)
-
-    close = [(b"connection", b"close")]
-    await send_error(send_and_wait, 413, INVALID_REQUEST, TOO_LARGE, close)
-
-
-async def _refuse(scope: Scope, send: Send, status: int, reason: str, headers: Headers | None = None) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        await send_error(send, status, -32600, reason, headers)

@@ -44,6 +44,10 @@ class Names:
         scheme, separator, _ = origin.lower().partition("://")
         return origin.lower() in self._origins or scheme + separator in self._origins
 
+    def is_public(self, host: str | None) -> bool:
+        """Tells whether a Host is one of the deployment's names beyond this machine."""
+        return host is not None and host_name(f"//{host}") in self._names - {*LOOPBACK}
+
     def _allows(self, url: str) -> bool:
         if url in self._known:
             return True

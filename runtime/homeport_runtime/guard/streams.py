@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import is_request_id, messages_in
 from ..relay.base import Posted, Relay
-from .calls import CallRecord, failed
+from .calls import Watched, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
 
@@ -41,7 +41,7 @@ class _Session:
     name: str = ""
     own: str = ""
     stream: Stream = field(init=False)
-    waiting: dict[Any, CallRecord | None] = field(default_factory=dict)
+    waiting: dict[Any, Watched | None] = field(default_factory=dict)
     said: tuple[Posted, ...] | None = ()
     is_silent: bool = False
     leaves: bool = False
@@ -112,10 +112,20 @@ class StreamCalls:
 
         return watched
 
-    def expect(self, scope: Scope, record: CallRecord) -> None:
+    def expect(self, scope: Scope, record: Watched) -> None:
         session = self._sessions.get(session_of(scope["query_string"]))
         if session is not None and is_request_id(record.message_id):
             session.waiting[record.message_id] = record
+
+    def give_up(self, scope: Scope, request_id: object) -> bool:
+        """Expects no answer to a request any more, and returns whether there was none yet."""
+        session = self._sessions.get(session_of(scope["query_string"]))
+        if session is None or not is_request_id(request_id) or request_id not in session.waiting:
+            return False
+        record = session.waiting.pop(request_id)
+        if record is not None:
+            record.finish("error")
+        return True
 
     async def say(self, session: str, event: bytes) -> None:
         """Sends an event on the session's stream, if that is still open."""
@@ -151,6 +161,8 @@ class StreamCalls:
         async def opened() -> None:
             session.name = session.own
             if relay is not None:
+                session.name = relay.public_name(session.own)
+                self._sessions[session.name] = session
                 await held.enter_async_context(relay.holding(session.own, session.stream.end))
 
         async def told() -> Message:
@@ -224,6 +236,8 @@ class StreamCalls:
                 session.own = body.split(b"session_id=", 1)[1].split()[0].decode("latin-1")
                 self._sessions[session.own] = session
                 await opened()
+                if not session.is_silent and session.name != session.own:
+                    message = {**message, "body": body.replace(session.own.encode(), session.name.encode())}
             elif session.own:
                 session.read(body)
             if not (session.is_silent and message.get("more_body")):

@@ -14,10 +14,12 @@ from typing import Any
 import uvicorn
 
 from ..app import App
+from ..guard.access import Access
 from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
+from .replicas import replica_relay
 from .whereabouts import tell_where_when_asked
 
 # The seconds that open requests have to end once the worker drains.
@@ -40,8 +42,11 @@ KEEP_ALIVE_S = 75
 
 
 class HTTPServer:
-    def __init__(self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float) -> None:
+    def __init__(
+        self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
+    ) -> None:
         self._app = app
+        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -49,7 +54,7 @@ class HTTPServer:
         self._stopped = False
         self._while_serving: dict[str, Callable[[dict[str, Any]], None]] = {}
         config = uvicorn.Config(
-            app,
+            self._replicas or app,
             http="h11",
             lifespan="off",
             log_config=None,
@@ -76,12 +81,17 @@ class HTTPServer:
                     return
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
-        relay = self._app.guard.relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        # At once, since a client's next step may be to refresh its token.
+        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
+        self._app.guard.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
+            "access": self._admit,
+            "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
         try:
@@ -120,6 +130,8 @@ class HTTPServer:
             if guard.open_requests or reported or now - reported_at >= BEAT_S:
                 reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
+            if used := guard.take_used():
+                channel.send(event="used", tokens=used)
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, now
             elif now - quiet_since >= self._idle_s:
@@ -150,10 +162,19 @@ class HTTPServer:
         self._connections.stop_accepting(self._listener)
 
     async def _obey(self, orders: asyncio.Queue[dict[str, Any] | None]) -> None:
-        """Relays messages for streams that are still open here while the worker drains."""
+        """Relays messages for streams that are still open here while the worker drains, and hears who may call."""
         while (order := await orders.get()) is not None:
-            if order["do"] in ("relay", "relayed"):
+            if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
+
+    def _admit(self, order: dict[str, Any]) -> None:
+        """Changes who may call, for the requests that come from now on."""
+        if (access := Access.read(order["access"])) is not None:
+            self._app.guard.admit(access)
+
+    def _note_audit(self, order: dict[str, Any]) -> None:
+        if self._app.guard.audit is not None:
+            self._app.guard.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)

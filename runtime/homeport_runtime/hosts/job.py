@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..guard.access import Access
 from ..loading.manifest import Manifest
 
 
@@ -21,10 +22,12 @@ class Job:
     `secrets` are the values in `environment` that no output may show, by name. Of the platform's folders `hidden` it
     sees only what is `writable`; it cannot change what is `protected`. Landlock says so if it is `by_landlock`, else
     mounts. It runs as `user` with the home folder `home`, both None for the platform's own. `tools` are those of an
-    earlier contract of the server, None to warm up. `token_hash` is the hash of the bearer token that callers need,
-    None to serve everyone. With `record` an inspection also records the answers that are the same for every client.
-    `calls` is the file with the calls that are being answered. `origin` are fields of each record where output is
-    stored as it is, None where a supervisor completes it.
+    earlier contract of the server, None to warm up. `access` says who may call, None to serve everyone. With `record`
+    an inspection also records the answers that are the same for every client. `calls` is the file with the calls that
+    are being answered, `windows` the one in which calls are counted under [limits], and `reads` are the tools that only
+    read. `origin` are fields of each record where output is stored as it is, None where a supervisor completes it.
+    `audit` says what the audit log keeps of a call's `arguments`, and which names it hides (`redact`), None without
+    such a log. `relay_key` is a secret of all replicas of an image, None where a supervisor relays.
     """
 
     mode: str
@@ -45,10 +48,14 @@ class Job:
     user: int | None
     home: Path | None
     tools: Sequence[Mapping[str, Any]] | None
-    token_hash: str | None
+    access: Access | None
     record: bool
     calls: Path | None
+    windows: Path | None
+    reads: tuple[str, ...]
     origin: Mapping[str, str] | None
+    audit: Mapping[str, Any] | None
+    relay_key: bytes | None
 
     @classmethod
     def read(cls, message: Mapping[str, Any]) -> Job:
@@ -75,8 +82,12 @@ class Job:
             user=message.get("user"),
             home=Path(message["home"]) if message.get("home") else None,
             tools=message.get("tools"),
-            token_hash=message.get("token_hash"),
+            access=Access.read(message.get("access")),
             record=message.get("record", False),
             calls=Path(message["calls"]) if message.get("calls") else None,
+            windows=Path(message["windows"]) if message.get("windows") else None,
+            reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
+            audit=message.get("audit"),
+            relay_key=relay_key.encode() if (relay_key := message.get("relay_key")) else None,
         )

@@ -10,10 +10,11 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..app import App
 from ..errors import ServerError
+from ..guard.access import Access
 from ..guard.names import Names
 from ..libraries.mcp import StateKey
 from ..loading.import_profile import PROFILE
@@ -26,6 +27,9 @@ from ..servers.stdio import serve_command
 from ..takeover.leaving import held_back
 from ..takeover.point import NotServable, Takeover
 from ..takeover.program import command, run_program
+
+if TYPE_CHECKING:
+    from ..guard.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ def prepare(
     folders: Folders,
     names: Names,
     state_key: StateKey | None,
-    token_hash: str | None,
+    access: Access | None,
+    judge: Judge | None,
     *,
     listens: bool = True,
 ) -> Prepared:
@@ -188,7 +193,7 @@ def prepare(
         adapter = _adapter(served, folders, ServeOptions(sessions, state_key, served.given))
         names.let_in(manifest.origins)
         kept = folders.sessions if sessions else None
-        app = App(adapter, names, sessions=kept, token_hash=token_hash, listens=listens)
+        app = App(adapter, names, sessions=kept, access=access, judge=judge, listens=listens)
         return Prepared(app, adapter.kind, served.name, served.chosen)
 
 

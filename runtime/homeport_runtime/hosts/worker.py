@@ -40,6 +40,8 @@ from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 if TYPE_CHECKING:
+    from ..guard.judge import Judge
+    from ..guard.windows import Rate, Windows
     from .confinement import EmptyRoom
 
 # The seconds that a program has to clean up after it has served.
@@ -101,6 +103,7 @@ def _work(
     manifest = job.manifest
     limit_process(manifest.memory_mb)
     open_calls = OpenCalls(_place(job.calls, trees)) if job.calls else None
+    judge = _judge(job, trees)
     if job.hidden:
         try:
             _confine(job, control.fileno(), trees, empty_room, namespace)
@@ -120,7 +123,7 @@ def _work(
         _leave(1)
 
     try:
-        Worker(job, manifest, channel, sockets, open_calls, deadline.reached_start).run(fail)
+        Worker(job, manifest, channel, sockets, open_calls, judge, deadline.reached_start).run(fail)
     except ServerError as error:
         fail(error)
 
@@ -128,6 +131,25 @@ def _work(
 def _place(path: Path, trees: Mapping[Path, int]) -> Path:
     """Returns where `path` can be opened before this process is in its room."""
     return Path("/proc/self/fd", str(trees[path])) if path in trees else path
+
+
+def _judge(job: Job, trees: Mapping[Path, int]) -> Judge | None:
+    """Returns the judge of the job's calls; they are counted here alone if the file that counts all cannot be used."""
+    scopes, limits, windows = job.manifest.scopes, job.manifest.limits, job.windows
+    if not scopes and not limits:
+        return None
+    # Few servers have any.
+    from ..guard.judge import Judge
+    from ..guard.windows import SharedWindows
+
+    def open_windows(rates: Sequence[Rate]) -> Windows:
+        try:
+            return SharedWindows(rates, _place(windows, trees) if windows else None)
+        except OSError as problem:
+            sys.stderr.write(f"[limits] counts the calls of each worker by themselves: {problem}\n")
+            return SharedWindows(rates)
+
+    return Judge.of(scopes, limits, job.reads, open_windows)
 
 
 def _confine(
@@ -182,6 +204,7 @@ class Worker:
         channel: Channel,
         sockets: Sequence[socket.socket],
         open_calls: OpenCalls | None,
+        judge: Judge | None,
         reached_start: Callable[[], None],
     ) -> None:
         self._job = job
@@ -189,6 +212,7 @@ class Worker:
         self._channel = channel
         self._sockets = sockets
         self._open_calls = open_calls
+        self._judge = judge
         self._reached_start = reached_start
         # Sessions are kept beside the working folder, since the server must not see them.
         sessions = job.workdir.parent / "sessions" if manifest.sessions else None
@@ -207,16 +231,17 @@ class Worker:
             self._folders,
             names,
             (lambda: key) if (key := job.state_key) else None,
-            job.token_hash,
+            job.access,
+            self._judge,
             # A function answers from the record, and does not allow subscriptions.
             listens=not job.record,
         )
         async with started(server.app, self._folders, job.tools) as contract:
             self._reached_start()
-            await self._live(server, contract)
+            await self._live(server, names, contract)
         _end_within(END_S)
 
-    async def _live(self, server: Prepared, contract: Mapping[str, Any] | None) -> None:
+    async def _live(self, server: Prepared, names: Names, contract: Mapping[str, Any] | None) -> None:
         if not self._sockets:
             self._channel.send(
                 event="inspected",
@@ -238,9 +263,14 @@ class Worker:
         gc.collect()
         gc.freeze()
         server.app.guard.open_calls = self._open_calls
+        if self._job.audit is not None:
+            # Imported late, since few projects have it.
+            from ..guard.audit import Audit
+
+            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
-        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s)
+        http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)
         self._channel.send(event="ready")
         await http.run(self._channel)
 

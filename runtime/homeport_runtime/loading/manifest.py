@@ -10,7 +10,7 @@ FORMAT = 1
 # The keys that a Manifest is read from; the others (contract, modules, files) can be a hundred times as long.
 KEYS = (
     "format", "entrypoint", "program", "args", "roots", "command", "server", "origins", "sessions", "start_timeout_s",
-    "memory_mb",
+    "memory_mb", "scopes", "limits",
 )  # fmt: skip
 FILE_NAME = "manifest.json"
 APP_FOLDER = "app"
@@ -38,7 +38,7 @@ class Manifest:
     With `object` the program's file is imported instead of run, for the server of that name. `roots` are the folders of
     the app from which its packages are imported. `bridged` means that the inspection found a program that serves only
     over stdio. `origins` are foreign Origins that may call. `start_timeout_s` limits loading and warming up,
-    `memory_mb` what the process may allocate.
+    `memory_mb` what the process may allocate. `scopes` and `limits` are what guard.judge reads, None without them.
     """
 
     program: Program | None
@@ -50,6 +50,8 @@ class Manifest:
     sessions: bool
     start_timeout_s: float
     memory_mb: int
+    scopes: Mapping[str, Any] | None = None
+    limits: Mapping[str, Any] | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Manifest:
@@ -70,6 +72,8 @@ class Manifest:
             sessions=data["sessions"],
             start_timeout_s=data["start_timeout_s"],
             memory_mb=data["memory_mb"],
+            scopes=data.get("scopes"),
+            limits=data.get("limits"),
         )
 
 

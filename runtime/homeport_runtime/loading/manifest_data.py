@@ -42,6 +42,17 @@ class ScalingData(TypedDict):
     auto: bool
 
 
+class AuditData(TypedDict):
+    """Says what the audit log keeps of a call's `arguments` (`redacted`, `full`, `hash`, `none`), which names are
+    redacted beside the usual ones, for how many days, and whether it is `required` for a call.
+    """
+
+    arguments: str
+    redact: Sequence[str]
+    keep_days: int
+    required: bool
+
+
 class InterpreterData(TypedDict):
     """Describes the Python that the packages are for: its executable and its version (`3.11.7`)."""
 
@@ -91,12 +102,40 @@ class ImportsData(TypedDict):
     seconds: float
 
 
+class ScopesData(TypedDict):
+    """Says which scopes each tool, `resource:URI`, `prompt:NAME` or `*` needs, None where nobody may use it.
+
+    `implies` has the scopes that each scope contains.
+    """
+
+    rules: dict[str, list[str] | None]
+    implies: dict[str, list[str]]
+
+
+class ToolLimitData(TypedDict):
+    """Limits one tool: a `rate` is a number of calls and the seconds that they are for, None without."""
+
+    rate: list[float] | None
+    timeout_s: float | None
+
+
+class LimitsData(TypedDict):
+    """Holds the rates per client, of tools that read and that write, and the seconds that a call may take."""
+
+    read: list[float] | None
+    write: list[float] | None
+    timeout_s: float | None
+    tools: dict[str, ToolLimitData]
+    clients: dict[str, dict[str, list[float] | None]]
+
+
 class DraftData(TypedDict):
     """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
 
     `environment` are the server's variables, which refer to secrets and do not have their values. `lock`, `layer` and
     `runtime` are hashes; `files` are the app's files with the SHA-256 of each, `folders` those without files, `roots`
     the folders from which its packages are imported. `preload` are the modules that its source imports.
+    `auth` says who may call, and `users` the scopes that users may get, None if nobody has said so.
     """
 
     format: int
@@ -114,6 +153,10 @@ class DraftData(TypedDict):
     origins: list[str]
     stop_first: bool
     auth: str | None
+    users: dict[str, list[str]] | None
+    scopes: ScopesData | None
+    limits: LimitsData | None
+    audit: AuditData | None
     interpreter: InterpreterData
     lock: str
     layer: str

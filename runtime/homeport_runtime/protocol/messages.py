@@ -47,17 +47,17 @@ def declared_length(scope: Scope) -> int:
     return 0
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
     """Returns the whole body.
 
-    Raises BodyTooLarge beyond MAX_BODY bytes, and ClientGoneError if the client leaves before it is complete.
+    Raises BodyTooLarge beyond `most` bytes, and ClientGoneError if the client leaves before it is complete.
     """
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise BodyTooLarge(body, is_whole=True)
         return body
     chunks, size = [body], len(body)
@@ -67,7 +67,7 @@ async def read_body(receive: Receive) -> bytes:
             raise ClientGoneError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > MAX_BODY:
+        if size > most:
             raise BodyTooLarge(b"".join(chunks), is_whole=not message.get("more_body"))
     return b"".join(chunks)
 
@@ -92,6 +92,11 @@ def id_of_part(start: bytes, end: bytes) -> Any:
     """
     found = _FIRST_ID.match(start[:MAX_PART]) or _LAST_ID.search((start + end)[-MAX_PART:])
     return json.loads(found[1]) if found else None
+
+
+def id_of(said: object) -> object:
+    """Returns the id of a decoded message, None for anything else."""
+    return said.get("id") if isinstance(said, dict) else None
 
 
 def parse(body: bytes) -> dict[str, Any] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import base64
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..asgi import Headers
 
@@ -18,6 +19,24 @@ class Posted(NamedTuple):
     query: bytes
     headers: Headers
     body: bytes
+
+
+def told(posted: Posted) -> dict[str, Any]:
+    """Returns the message as JSON can have it."""
+    return {
+        "query": posted.query.decode("latin-1"),
+        "headers": [(name.decode("latin-1"), value.decode("latin-1")) for name, value in posted.headers],
+        "body": base64.b64encode(posted.body).decode(),
+    }
+
+
+def posted_of(told: Mapping[str, Any]) -> Posted:
+    """Returns the message that `told` has described.
+
+    Raises ValueError, LookupError or TypeError for anything else.
+    """
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told["headers"]]
+    return Posted(told["query"].encode("latin-1"), headers, base64.b64decode(told["body"]))
 
 
 # Takes a message in the process in which its session's stream is open.
@@ -42,6 +61,9 @@ class NotHandedOver(Exception):
 
 class Relay(Protocol):
     """Transfers messages from the process that they were posted to, to the one with their session's stream."""
+
+    def public_name(self, own: str) -> str:
+        """Returns the name that clients get of a session which the app calls `own`, and whose stream is open here."""
 
     async def pass_on(self, session: str, posted: Posted) -> bool:
         """Returns whether another process has the session and has taken the message.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import itertools
 import math
@@ -12,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from .base import Deliver, Posted
+from .base import Deliver, Posted, posted_of, told
 
 # The seconds in which another worker may take a message.
 TAKE_S = 2.0
@@ -37,6 +36,10 @@ class WorkerRelay:
         self._asked: dict[int, asyncio.Future[bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def public_name(self, own: str) -> str:
+        """Returns the name unchanged, since every worker is asked."""
+        return own
+
     async def pass_on(self, session: str, posted: Posted) -> bool:
         for _ in range(TRIES):
             taken = await self._ask(posted)
@@ -51,10 +54,7 @@ class WorkerRelay:
         """Returns whether a worker has taken the message; None if no answer came in time."""
         number = next(self._numbers)
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in posted.headers]
-        query = posted.query.decode("latin-1")
-        encoded = base64.b64encode(posted.body).decode()
-        self._tell({"event": "relay", "number": number, "query": query, "headers": headers, "body": encoded})
+        self._tell({"event": "relay", "number": number, **told(posted)})
         try:
             with contextlib.suppress(asyncio.TimeoutError):
                 return await asyncio.wait_for(asked, ANSWER_S)
@@ -81,9 +81,7 @@ class WorkerRelay:
         """Takes another worker's message for a session that is open here, and returns False if it comes too late."""
         if time.monotonic() > order.get("until", math.inf):
             return False
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in order["headers"]]
-        posted = Posted(order["query"].encode("latin-1"), headers, base64.b64decode(order["body"]))
-        task = asyncio.ensure_future(deliver(posted))
+        task = asyncio.ensure_future(deliver(posted_of(order)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from homeport_runtime.asgi import Headers, Receive, Scope, Send, header, send_json
+from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.probe import call_app
@@ -26,7 +27,7 @@ def ask(method: str, path: str, authorization: str, token_hash: str | None) -> t
         seen.append(scope)
         await send_json(send, 200, {})
 
-    guard: Any = Guard(app, Names(()), token_hash)
+    guard: Any = Guard(app, Names(()), Access.of_hashes(token_hash))
     headers = [*OWN, (b"authorization", authorization.encode())]
     answer = asyncio.run(call_app(guard, method, path, headers, PING if method == "POST" else b""))
     return answer[0], seen

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from homeport_runtime.asgi import Receive, Scope, Send, send_json
+from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.probe import call_app
@@ -33,7 +34,7 @@ def guarded(*, own: bool, foreign: tuple[str, ...] = (), token: str | None = Non
     cors = [Middleware(CORSMiddleware, allow_origins=[CHAT], allow_methods=["POST"], allow_headers=["x-key"])]
     names = Names([])
     names.let_in(foreign)
-    return Guard(Starlette(routes=ROUTES, middleware=cors if own else []), names, token)
+    return Guard(Starlette(routes=ROUTES, middleware=cors if own else []), names, Access.of_hashes(token))
 
 
 def ask(guard: Guard, method: str, origin: str, host: str = "localhost", **headers: str) -> Reply:
@@ -83,7 +84,7 @@ def test_a_preflight_is_no_way_past_the_token() -> None:
         seen.append((await receive())["body"])
         await send_json(send, 200, {})
 
-    guard = Guard(app, Names([]), "0" * 64)
+    guard = Guard(app, Names([]), Access.of_hashes("0" * 64))
     headers = [(b"host", b"localhost"), (b"origin", DESK.encode()), (b"access-control-request-method", b"POST")]
     statuses = [asyncio.run(call_app(guard, "OPTIONS", path, headers, b"a call"))[0] for path in ("/run", "/mcp")]
     assert (statuses, seen) == ([403, 200], [b""])
@@ -100,9 +101,9 @@ def test_a_refusal_says_the_way_out_and_the_log_says_it_once(capfd: pytest.Captu
     guard = guarded(own=False)
     for _ in range(2):
         _, _, body = ask(guard, "POST", DESK)
-        assert 'add "app://desk" to origins under [domains]' in json.loads(body)["error"]["message"]
+        assert 'add "app://desk" to origins under [domains]' in json.loads(body)["error"]["data"]["detail"]
         _, _, body = ask(guard, "POST", CHAT, "raspberrypi:8080")
-        assert 'add "raspberrypi" to names under [domains]' in json.loads(body)["error"]["message"]
+        assert 'add "raspberrypi" to names under [domains]' in json.loads(body)["error"]["data"]["detail"]
     logged = [line for line in capfd.readouterr().out.split("\n") if "[domains]" in line]
     assert len(logged) == 2
 

@@ -16,6 +16,7 @@ import pytest
 from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, header, send_json
 from homeport_runtime.aws.dynamodb import Item, Table
 from homeport_runtime.aws.errors import AWSError
+from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.jsonrpc import event
@@ -43,7 +44,8 @@ class Server:
 
     def __init__(self, table: str, token: str | None = None) -> None:
         self.sends: list[Send] = []
-        self.guard = Guard(self._app, Names([]), hashlib.sha256(token.encode()).hexdigest() if token else None)
+        access = Access.of_hashes(hashlib.sha256(token.encode()).hexdigest()) if token else None
+        self.guard = Guard(self._app, Names([]), access)
         self.table = Table(table)
         self.mailbox = Mailbox(self.table)
         self.guard.relay = InstanceRelay(self.mailbox, self.guard.deliver)
@@ -247,8 +249,8 @@ def test_a_message_that_the_table_does_not_take_is_refused_on_its_stream(
             monkeypatch.setattr(other.table, "put", throttled)
             assert await other.post(message("hello", {"text": "x" * 20_000}, 5)) == 202
             refused = await next_of(pieces)
-            assert (refused["id"], refused["error"]["code"]) == (5, -32603)
-            assert "could not be handed over" in refused["error"]["message"]
+            assert (refused["id"], refused["error"]["code"]) == (5, -32000)
+            assert "could not be handed over" in refused["error"]["data"]["detail"]
 
     run(work)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import sysconfig
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from platform_cli.config.load import load_project
 from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
 from platform_cli.pipeline.stages import Stages
+from platform_cli.targets.aws_lambda import artifacts
 from platform_cli.targets.aws_lambda.build import build_candidate
 from platform_cli.targets.aws_lambda.desired import DesiredState
 from tests.aws.sandbox import machine
@@ -25,14 +27,14 @@ MACHINES = {"arm64": 183, "x86_64": 62}
 ON_ARM = '[deployment.lambda]\narchitecture = "arm64"\n'
 
 
-def desired(folder: Path, home: Path) -> DesiredState:
+def desired(folder: Path, home: Path, note: Callable[[str], None] = lambda _text: None) -> DesiredState:
     home.mkdir(mode=0o700, exist_ok=True)
 
     def no_aws() -> None:
         raise AssertionError("nothing of this is on AWS")
 
     stages = Stages(lambda _name: None, lambda _stage: None)
-    return build_candidate(load_project(str(folder)), no_aws, Home(home), stages, lambda _text: None).desired  # type: ignore[arg-type]
+    return build_candidate(load_project(str(folder)), no_aws, Home(home), stages, note).desired  # type: ignore[arg-type]
 
 
 def machines(archive: Path) -> Iterator[int]:
@@ -87,10 +89,15 @@ def test_a_machine_like_lambda_loads_the_server_with_what_is_uploaded(tmp_path: 
     assert len(list((tmp_path / "home" / "layers").iterdir())) == 3
 
 
-def test_a_package_that_was_changed_after_it_was_installed_is_not_uploaded(tmp_path: Path) -> None:
+def test_a_package_that_was_changed_after_it_was_installed_is_not_uploaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where a file of a layer is the same as one of an environment that somebody edits."""
     folder = with_config(SERVERS / "mcp2_lowlevel", ON_ARM, tmp_path)
-    desired(folder, tmp_path / "home")
+    notes: list[str] = []
+    monkeypatch.setattr(artifacts, "ENDED", {sysconfig.get_python_version(): "October 2026"})
+    desired(folder, tmp_path / "home", notes.append)
+    assert any("no fixes since October 2026" in note for note in notes), "whose Python's time is over is told"
     shutil.rmtree(tmp_path / "home" / "cache" / "lambda")
     for file in (tmp_path / "home" / "layers").glob("*/anyio/abc/_tasks.py"):
         content = file.read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +11,9 @@ from contextlib import closing
 import httpx
 import pytest
 
-from platform_cli.targets.aws_lambda.challenges import METADATA, challenge_config
+from homeport_runtime.hosts.aws_lambda.front import CHALLENGE, MARK, STATUS, for_front
+from platform_cli.targets.aws_lambda.challenges import challenge_code
+from platform_cli.targets.aws_lambda.distributions import Front, front_config
 from tests.aws.cloudfront import distribution
 from tests.aws.function_url import FunctionURL
 from tests.runtime.hosts.aws_lambda.lambda_functions import lay_out
@@ -56,23 +58,33 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionURL]:
         yield front
 
 
+@pytest.fixture(scope="module")
+def behind(function: FunctionURL) -> Iterator[str]:
+    require(shutil.which("node") is not None, "node runs what CloudFront runs")
+    front = Front("", [NAME], "", "", None, "")
+    with distribution(function, front_config(front), challenge_code().decode()) as url:
+        yield url
+
+
 @pytest.mark.parametrize(("token", "status"), [({}, 401), ({"authorization": "Bearer little"}, 403)])
-def test_a_client_hears_where_to_log_in_behind_its_name_alone(
-    function: FunctionURL, token: dict[str, str], status: int
+def test_a_client_behind_its_name_hears_where_to_log_in_and_which_scopes_it_lacks(
+    function: FunctionURL, behind: str, token: dict[str, str], status: int
 ) -> None:
     with httpx.Client(headers={**ACCEPT, **token}, timeout=120) as client:
         direct = client.post(f"{function.url}/mcp", json=BODY)
         assert direct.status_code == status
         assert "www-authenticate" not in direct.headers, "Lambda renames it"
-        exact = direct.headers["x-amzn-remapped-www-authenticate"]
-        with distribution(function, challenge_config("policy", "project", NAME)) as url:
-            answer = client.post(f"{url}/mcp", json=BODY)
-            assert answer.status_code == status
-            said = answer.headers["www-authenticate"]
-            # What else the server says, such as the scopes that are missing, is under the other name alone.
-            assert answer.headers["x-amzn-remapped-www-authenticate"] == exact
-            place = re.search(r'resource_metadata="https://mcp\.example\.com([^"]+)"', said)
-            assert place is not None
-            assert place[0] in exact, "as the server itself says it"
-            assert place[1] == METADATA
-            assert client.get(url + place[1]).json()["resource"] == f"https://{NAME}/mcp"
+        answer = client.post(f"{behind}/mcp", json=BODY)
+        assert (answer.status_code, answer.json()) == (status, {})
+        assert answer.headers["www-authenticate"] == direct.headers["x-amzn-remapped-www-authenticate"]
+        assert not [name for name in answer.headers if name.startswith("x-homeport")]
+        found = client.get(f"{behind}/.well-known/oauth-protected-resource/mcp")
+        assert (found.status_code, found.json()["resource"]) == (200, f"https://{NAME}/mcp")
+
+
+def test_only_refusals_with_a_challenge_change() -> None:
+    asked, direct = ({"headers": headers} for headers in ([(MARK, b"1")], []))
+    two = [(b"WWW-Authenticate", b"Bearer a"), (b"x", b"y"), (b"www-authenticate", b"Basic b")]
+    assert for_front(asked, 401, two) == (200, [(b"x", b"y"), (STATUS, b"401"), (CHALLENGE, b"Bearer a, Basic b")])
+    for scope, status, headers in ((direct, 401, two), (asked, 404, two), (asked, 403, two[1:2]), (asked, 200, [])):
+        assert for_front(scope, status, headers) == (status, headers)

@@ -203,3 +203,22 @@ def test_a_release_is_recorded_before_it_serves_and_its_token_is_handed_out_once
     assert (changed.kept, changed.token, after.active.token_hash) == ([], None, live.active.token_hash)
     assert [one["origin"]["author"] for one in LambdaTarget(aws).versions(name) if one["origin"]] == ["ada", "ada"]
     LambdaTarget(aws).destroy(name)
+
+
+def test_an_open_project_has_one_secret_in_all_releases_and_a_closed_one_has_none(
+    unasked: ControlPlane, tmp_path: Path
+) -> None:
+    aws, name = AWS(None), "open-state"
+
+    def secret_after(auth: str) -> str | None:
+        deploy(aws, replace(hand_made(tmp_path, name), auth=auth))
+        active = read_live(aws, name).active
+        assert active is not None
+        return active.state_secret
+
+    first = secret_after("none")
+    assert len(first or "") == 64
+    assert secret_after("none") == first
+    assert secret_after("token") is None
+    assert secret_after("none") not in (None, first)
+    LambdaTarget(aws).destroy(name)

@@ -13,7 +13,8 @@ import pytest
 
 from platform_cli.api.status import Front
 from platform_cli.config.project import LambdaSettings
-from platform_cli.targets.aws_lambda import certificates, distributions
+from platform_cli.targets.aws_lambda import certificates, challenges, distributions
+from platform_cli.targets.aws_lambda.challenges import challenge_arn
 from platform_cli.targets.aws_lambda.client import AWS
 from platform_cli.targets.aws_lambda.desired import DesiredState
 from platform_cli.targets.aws_lambda.planner import make_plan
@@ -47,10 +48,12 @@ def issue() -> None:
         certificate.status = "ISSUED"
 
 
-def left(aws: AWS, plane: ControlPlane) -> tuple[int, int, int]:
+def left(aws: AWS) -> tuple[int, int, int]:
+    """Returns how many distributions, certificates and functions of CloudFront there are."""
     listed: dict[str, Any] = aws.fronts.list_distributions()["DistributionList"]
     asked = aws.certificates.list_certificates()["CertificateSummaryList"]
-    return len(listed.get("Items", ())), len(asked), len(plane.header_policies)
+    functions: dict[str, Any] = aws.fronts.list_functions()["FunctionList"]
+    return len(listed.get("Items", ())), len(asked), len(functions.get("Items", ()))
 
 
 def front_of(aws: AWS) -> Front:
@@ -86,40 +89,62 @@ def test_names_of_ones_own_come_in_two_deploys_and_go_with_the_project(
     assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
     assert (behavior["CachePolicyId"], behavior["Compress"]) == (distributions.CACHING_DISABLED, False)
     assert set(behavior["AllowedMethods"]["Items"]) == set(distributions.METHODS)
-    assert left(aws, unasked) == (1, 1, 0)
+    assert left(aws) == (1, 1, 1)
 
     # Another name takes another certificate; until it is there the names before are served.
     other = replace(desired, domains=(NAME,))
     deploy(aws, other)
-    assert left(aws, unasked) == (1, 2, 0)
+    assert left(aws) == (1, 2, 1)
     assert steps(aws, other) == []
     issue()
     deploy(aws, other)
-    assert left(aws, unasked) == (1, 1, 0)
+    assert left(aws) == (1, 1, 1)
     assert front_of(aws)["names"] == [NAME]
 
     removal = LambdaTarget(aws).removal("named")
     assert any(made["DomainName"] in line for line in removal.gone)
     LambdaTarget(aws).destroy("named")
-    assert left(aws, unasked) == (0, 0, 0)
+    assert left(aws) == (0, 0, 0)
 
 
-def test_a_server_with_a_login_of_its_own_says_where_behind_its_name(
+def test_what_restores_refusals_is_shared_and_goes_with_the_last_project_that_needs_it(
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
-    desired = replace(hand_made(tmp_path, "login"), domains=(NAME,), auth="none")
-    deploy(aws, desired)
-    issue()
-    deploy(aws, desired)
-    (policy,) = unasked.header_policies.values()
-    assert f"https://{NAME}/.well-known/oauth-protected-resource/mcp" in policy
-    # What homeport's guard asks for has no login.
-    closed = replace(desired, auth="token")
-    deploy(aws, closed)
-    assert (left(aws, unasked), steps(aws, closed)) == ((1, 1, 0), [])
-    deploy(aws, replace(closed, domains=()))
-    assert left(aws, unasked) == (0, 0, 0)
+    names = {"login": NAME, "other-login": "other.example.com"}
+    desired = {name: replace(hand_made(tmp_path, name), domains=(host,)) for name, host in names.items()}
+    for one in desired.values():
+        deploy(aws, one)
+        issue()
+        deploy(aws, one)
+    assert left(aws) == (2, 2, 1)
+    for made in aws.fronts.list_distributions()["DistributionList"]["Items"]:
+        config = aws.fronts.get_distribution_config(Id=made["Id"])["DistributionConfig"]
+        (function,) = config["DefaultCacheBehavior"]["FunctionAssociations"]["Items"]
+        assert function == {"FunctionARN": challenge_arn(aws), "EventType": "viewer-response"}
+        (origin,) = config["Origins"]["Items"]
+        assert origin["CustomHeaders"]["Items"] == [{"HeaderName": "x-homeport-front", "HeaderValue": "1"}]
+    deploy(aws, replace(desired["login"], domains=()))
+    assert left(aws) == (1, 1, 1)
+    LambdaTarget(aws).destroy("other-login")
+    assert left(aws) == (0, 0, 0)
     LambdaTarget(aws).destroy("login")
+
+
+def test_another_version_of_it_takes_the_place_of_the_one_before(
+    aws: AWS, unasked: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desired = replace(hand_made(tmp_path, "newer"), domains=(NAME,))
+    with monkeypatch.context() as before:
+        before.setattr(challenges, "challenge_code", lambda: b"function handler(event) { return event.response; }")
+        deploy(aws, desired)
+        issue()
+        deploy(aws, desired)
+    assert steps(aws, desired) == ["front"]
+    deploy(aws, desired)
+    (function,) = aws.fronts.list_functions()["FunctionList"]["Items"]
+    assert function["FunctionMetadata"]["FunctionARN"] == challenge_arn(aws)
+    LambdaTarget(aws).destroy("newer")
+    assert left(aws) == (0, 0, 0)
 
 
 @pytest.mark.whole
@@ -127,7 +152,7 @@ def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_
     aws: AWS, unasked: ControlPlane, tmp_path: Path
 ) -> None:
     mortal, plain = Mortal(), hand_made(tmp_path, "mortal-front")
-    desired = replace(plain, domains=(NAME,), auth="none")
+    desired = replace(plain, domains=(NAME,))
 
     def put(aws: AWS) -> None:
         for _ in range(2):
@@ -140,21 +165,21 @@ def test_whatever_change_a_deploy_and_a_destroy_are_killed_behind_the_next_ends_
     remove(aws)
     for _ in mortal.deaths(put):
         put(aws)
-        assert (left(aws, unasked), steps(aws, desired)) == ((1, 1, 1), [])
+        assert (left(aws), steps(aws, desired)) == ((1, 1, 1), [])
         remove(aws)
     died = mortal.died
     assert died > 4
     for _ in mortal.deaths(remove):
         remove(aws)
-        assert left(aws, unasked) == (0, 0, 0)
+        assert left(aws) == (0, 0, 0)
         put(aws)
     assert mortal.died > died + 4
     LambdaTarget(aws).destroy("mortal-front")
-    assert left(aws, unasked) == (0, 0, 0)
+    assert left(aws) == (0, 0, 0)
 
 
 def test_who_has_a_front_of_his_own_gets_none(aws: AWS, unasked: ControlPlane, tmp_path: Path) -> None:
     desired = replace(hand_made(tmp_path, "own-front"), domains=(NAME,), settings=LambdaSettings(front="own"))
     deploy(aws, desired)
-    assert (left(aws, unasked), steps(aws, desired)) == ((0, 0, 0), [])
+    assert (left(aws), steps(aws, desired)) == ((0, 0, 0), [])
     LambdaTarget(aws).destroy("own-front")

@@ -19,6 +19,17 @@ from tests.support import CommandFailedError, Platform
 
 pytestmark = pytest.mark.whole
 
+KEY, LIMITS = (f"arn:aws:{kind}/mine" for kind in ("kms:eu-central-1:123456789012:key", "iam::123456789012:policy"))
+# Below [deployment.lambda], with which the project's own file ends.
+OPEN_CONFIG = f"""
+kms_key = "{KEY}"
+boundary = "{LIMITS}"
+vpc = {{ subnets = ["subnet-0a1b2c3d"], security_groups = ["sg-0a1b2c3d"] }}
+[auth]
+mode = "none"
+[domains]
+names = ["mcp.example.com"]
+"""
 MORE_CONFIG = "[scaling]\nmin = 2\nmax = 5\n[domains]\nnames = ['mcp.example.com']\n"
 
 
@@ -101,9 +112,17 @@ def test_only_who_says_so_gets_an_open_stack(laptop: Platform, project: Path, tm
     _answer, template = export("closed")
     assert "Default" not in template["Parameters"]["TokenHash"]
     with (project / "fastmcp.toml").open("a") as file:
-        file.write('[auth]\nmode = "none"\n[domains]\nnames = ["mcp.example.com"]\n')
+        file.write(OPEN_CONFIG)
     answer, template = export("open")
-    assert template["Resources"]["Challenge"]["Type"] == "AWS::CloudFront::ResponseHeadersPolicy"
+    resources = template["Resources"]
+    (version,) = (one for one in resources.values() if one["Type"] == "AWS::Lambda::Version")
+    assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    function, role = resources["Function"]["Properties"], resources["Role"]["Properties"]
+    assert (function["KmsKeyArn"], function["VpcConfig"]["SubnetIds"]) == (KEY, ["subnet-0a1b2c3d"])
+    assert role["PermissionsBoundary"] == LIMITS
+    behavior = resources["Front"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
+    assert behavior["FunctionAssociations"] == [{"EventType": "viewer-response", "FunctionARN": {"Ref": "Challenge"}}]
+    assert resources["Challenge"]["Properties"]["AutoPublish"] is True
     lint(Path(answer["path"]))
     assert ("token" in answer, "TokenHash" in json.dumps(template)) == (False, False)
 

@@ -60,9 +60,12 @@ def _listens(path: Path) -> bool:
         return connection.connect_ex(str(path)) == 0
 
 
-def push_base(registry: str, folder: Path) -> str:
-    """Pushes an image of this Python, with the libraries that it is linked to, and returns its reference."""
-    base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin"], files=python_files())
+def push_base(registry: str, folder: Path, *others: str) -> str:
+    """Pushes an image of this Python, with the libraries that it is linked to, and returns its reference; `others` are
+    programs that it has, too.
+    """
+    files = {**python_files(), **programs(*others)}
+    base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin"], files=files)
     name = f"{registry}/base:latest"
     push_image(base, parse_reference(name), blobs)
     return name
@@ -73,18 +76,29 @@ def python_files() -> dict[str, Entry]:
     interpreter = Path(sys.base_prefix) / "bin" / version
     library = Path(sysconfig.get_paths(vars={"base": sys.base_prefix})["stdlib"])
     modules = [path for path in library.rglob("*") if path.is_file() and not _is_left_out(path.relative_to(library))]
-    linked = _linked([interpreter, *(library / "lib-dynload").glob("*.so")])
     return {
         f"usr/local/bin/{version}": Entry(interpreter, mode=0o755),
         **{f"usr/local/lib/{version}/{path.relative_to(library)}": Entry(path) for path in modules},
-        # The loader's own path is in every program; it looks for the others in its usual folders.
-        **{
-            str(path).lstrip("/") if path.name.startswith("ld-") else f"lib/{_multiarch()}/{path.name}": Entry(
-                path.resolve(), mode=0o755
-            )
-            for path in linked
-        },
+        **_libraries([interpreter, *(library / "lib-dynload").glob("*.so")]),
         "tmp": Entry(mode=0o1777),
+    }
+
+
+def programs(*names: str) -> dict[str, Entry]:
+    """Returns programs of this machine, as /usr/bin/NAME, with the libraries that they are linked to."""
+    found = {name: Path(path).resolve() for name in names if (path := shutil.which(name))}
+    require(len(found) == len(names), f"one of these is not installed: {', '.join(names)}")
+    files = {f"usr/bin/{name}": Entry(path, mode=0o755) for name, path in found.items()}
+    return {**files, **_libraries([*found.values()])}
+
+
+def _libraries(linked: list[Path]) -> dict[str, Entry]:
+    # The loader's own path is in every program; it looks for the others in its usual folders.
+    return {
+        str(path).lstrip("/") if path.name.startswith("ld-") else f"lib/{_multiarch()}/{path.name}": Entry(
+            path.resolve(), mode=0o755
+        )
+        for path in _linked(linked)
     }
 
 

@@ -58,9 +58,8 @@ def facts() -> str:
 @pytest.fixture(scope="module")
 def deploy(containers: Containers, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Deployment]:
     folder = tmp_path_factory.mktemp("project")
-    config = (
-        f'network = "none"\n\n[environment]\nKEY = "${{secrets.API_KEY}}"\nPLATFORM = "{containers.platform.home}"\n'
-    )
+    settings = 'network = "none"\ncpus = 1.5\n'
+    config = f'{settings}\n[environment]\nKEY = "${{secrets.API_KEY}}"\nPLATFORM = "{containers.platform.home}"\n'
     secrets = folder.with_name("secrets.env")
     secrets.write_text(f"API_KEY={SECRET}\n")
 
@@ -97,6 +96,7 @@ def test_it_runs_confined_and_no_secret_is_seen_outside(
     status = containers.platform.run("status", "contained")
     assert (status["target"], status["confined"], status["processes"]) == ("container", True, [])
     [container] = engine.containers(all=True)
+    assert engine.inspect_container(container["Id"])["HostConfig"]["NanoCpus"] == 1_500_000_000
     told = [engine.inspect_container(container["Id"]), engine.inspect_image(container["Image"])]
     assert SECRET not in json.dumps([*told, engine.history(container["Image"])])
     assert not deploy().changed

@@ -7,28 +7,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...asgi import Scope
-from ...guard.auth import BearerToken, bearer_token
+from ...guard.access import Access
+from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
+
+# The variable with the secret of a project without a token.
+STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
 
 
 class LambdaAccess:
     def __init__(self) -> None:
         self.names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
-        self.token_hash = os.environ.get("HOMEPORT_TOKEN_HASH") or None
+        # None lets everyone call.
+        self.access = Access.of_hashes(os.environ.get("HOMEPORT_TOKEN_HASH"))
+        self._authenticator = authenticator(self.access)
         # The first is the project's; the other is for the handshake of this release alone.
-        self._project = BearerToken(self.token_hash.split(",")[0]) if self.token_hash else None
+        self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
         self._shown: str | None = None
+        # The server and what it starts have no use for it, and might show their variables to callers.
+        self._state_secret = os.environ.pop(STATE_SECRET, "")
 
-    def shown_token(self) -> str | None:
-        """Returns the project's token, None as long as no caller has shown it."""
-        return self._shown
+    def state_secret(self) -> str | None:
+        """Returns what instances share beside the table: the project's token, None as long as no caller has shown it,
+        or the secret of a project without a token.
+        """
+        return self._shown if self._project else self._state_secret
 
     def learn(self, event: Mapping[str, Any]) -> None:
         """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the token."""
         self.names.add(event["requestContext"]["domainName"])
         if self._project is not None and self._shown is None:
             scope = _scope(event)
-            if self._project.allows({**scope, "path": "/mcp"}):
+            if self._project.caller(scope) is not None:
                 self._shown = bearer_token(scope)
 
     def allows(self, event: Mapping[str, Any]) -> bool:
@@ -39,8 +49,13 @@ class LambdaAccess:
         return (
             self.names.allows_host(headers.get("host"))
             and (origin is None or self.names.allows_origin(origin))
-            and (self.token_hash is None or BearerToken(self.token_hash).allows(_scope(event)))
+            and self._is_known(_scope(event))
         )
+
+    def _is_known(self, scope: Scope) -> bool:
+        if self._authenticator is None or scope["path"] in OPEN_PATHS:
+            return True
+        return self._authenticator.caller(scope) is not None
 
 
 def _scope(event: Mapping[str, Any]) -> Scope:

@@ -42,7 +42,7 @@ def hand_over(event: Mapping[str, Any], access: LambdaAccess) -> Answer | None:
     session = session_of(query)
     if not Paths().take_messages(scope["path"]) or not 0 < len(session) <= MAX_NAME or len(body) > MAX_BODY:
         return None
-    headers = no_authorization(scope["headers"]) if access.token_hash else scope["headers"]
+    headers = no_authorization(scope["headers"]) if access.access else scope["headers"]
     try:
         known = Mailbox(Table(table)).post(session, Posted(query, headers, body))
     except (AWSError, MessageLost):

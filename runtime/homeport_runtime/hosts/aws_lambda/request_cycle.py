@@ -14,6 +14,7 @@ from ...protocol.messages import MESSAGE
 from ...servers.exits import EndedItself
 from .errors import tell
 from .events import EMPTY, NO_BODY
+from .front import for_front
 
 # The last part of the time limit, in which an incomplete answer is ended in a form that clients understand: at most so
 # many seconds, and at most this part of the time that is left.
@@ -135,7 +136,7 @@ class RequestCycle:
             return start
         if not isinstance(start, dict):
             return RuntimeError("the app gave no answer")
-        answer.start(start["status"], start["headers"])
+        answer.start(*for_front(self._scope, start["status"], start["headers"]))
         sent = False
         pause = KEEP_ALIVE_S
         while True:

@@ -35,6 +35,7 @@ from .state_key import StateKey
 
 if TYPE_CHECKING:
     from ...aws.dynamodb import Table
+    from ...guard.judge import Judge
     from ...loading.manifest_data import ManifestData
 
 # The folder with the packages of the function's layers.
@@ -103,14 +104,33 @@ class LambdaServer:
             self._manifest,
             self._folders,
             self._access.names,
-            StateKey(table, self._access.shown_token if self._access.token_hash else None) if table else None,
-            self._access.token_hash,
+            StateKey(table, self._access.state_secret) if table else None,
+            self._access.access,
+            self._judge(),
             # A connection that is held open for notifications would be billed by the second.
             listens=False,
         )
         app = prepared.app
         app.guard.relay = _relay(table, app.guard.deliver) if table else None
         return app
+
+    def _judge(self) -> Judge | None:
+        scopes, limits = self._manifest.scopes, self._manifest.limits
+        if not scopes and not limits:
+            return None
+        # Few servers have any.
+        from ...guard.judge import Judge, reading_tools
+        from ...guard.windows import SharedWindows
+        from .table_windows import TableWindows
+
+        contract: Mapping[str, Any] = self._data.get("contract") or {}
+        table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+        return Judge.of(
+            scopes,
+            limits,
+            reading_tools(contract.get("tools")),
+            lambda rates: TableWindows(table, rates) if table else SharedWindows(rates),
+        )
 
     @asynccontextmanager
     async def serving(self, app: App) -> AsyncIterator[None]:

@@ -1,8 +1,9 @@
 """Shares the key with which a function's instances seal requestState.
 
-The project's table has a salt, which the instance that looks for it first creates. The key is made of it and of the
-token that every caller shows, so that nobody makes it who can only read the table. A project that is open to everyone
-has no token, and its salt is the key.
+The project's table has a salt, which the instance that looks for it first creates. The key is made of it and of
+something that is not in the table, so that nobody makes it who can only read that: the token that every caller shows,
+or for a project without one a secret that its first deploy has put into the function's configuration. A stack of
+CloudFormation has no such secret, and if it is open, the table alone is enough.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ PATIENCE_S = 2.0
 class StateKey:
     """Returns the key when something is sealed or opened, and reads the table only then, so that no start waits for it.
 
-    `token` returns the token that callers show, None as long as no caller has. An instance that cannot make the shared
-    key seals with one of its own, and tries again the next time.
+    `secret` returns what is not in the table, None as long as no caller has shown it. An instance that cannot make the
+    shared key seals with one of its own, and tries again the next time.
     """
 
-    def __init__(self, table: Table, token: Callable[[], str | None] | None) -> None:
+    def __init__(self, table: Table, secret: Callable[[], str | None]) -> None:
         self._table = table
-        self._token = token
+        self._secret = secret
         self._own = b""
         self._salt: bytes | None = None
         self._reading: threading.Thread | None = None
@@ -42,9 +43,9 @@ class StateKey:
         """Returns the 32 bytes of the key."""
         if self._salt is None:
             self._read()
-        token = self._token() if self._token else ""
-        if self._salt is not None and token is not None:
-            return hmac.digest(token.encode(), self._salt, "sha256") if token else self._salt
+        secret = self._secret()
+        if self._salt is not None and secret is not None:
+            return hmac.digest(secret.encode(), self._salt, "sha256")
         # Created here and not with the object, which copies of a snapshot (SnapStart) would share.
         self._own = self._own or secrets.token_bytes(32)
         return self._own

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ServerError
+from ...guard.access import Access
 from ...loading.environment import QUIET, REFERENCE, RESERVED, fill
 from ...loading.manifest import APP_FOLDER, FILE_NAME, KEYS
 from .files import place
@@ -42,7 +43,8 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "names": None if settings.names is None else [*settings.names, *data.get("domains", ())],
         "idle_s": math.inf,
         "alone": True,
-        "token_hash": settings.token_hash,
+        "access": access.to_data() if (access := Access.of_hashes(settings.token_hash)) else None,
+        "relay_key": settings.relay_key,
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 

@@ -14,15 +14,34 @@ UNLIMITED = -1
 
 
 def read_limits(groups: Path) -> dict[str, int | None]:
-    """Returns the bytes of memory and the number of processes that the container whose control group is at `groups` may
-    have, -1 for no limit, None for what it cannot know.
+    """Returns the bytes of memory, the number of processes and the thousandths of a processor that the container whose
+    control group is at `groups` may have, -1 for no limit, None for what it cannot know.
     """
-    return {"memory": _limit(groups, MEMORY), "pids": _limit(groups, PIDS)}
+    return {"memory": _limit(groups, MEMORY), "pids": _limit(groups, PIDS), "cpu": _processor(groups)}
 
 
 def _limit(groups: Path, files: Iterable[str]) -> int | None:
     for file in files:
         with contextlib.suppress(OSError, ValueError):
-            text = (groups / file).read_text().strip()
-            return UNLIMITED if text == "max" else int(text)
+            return _number((groups / file).read_text())
     return None
+
+
+def _processor(groups: Path) -> int | None:
+    """Returns how much of each period, in thousandths, the container's processes may run."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (groups / "cpu.max").read_text().split()
+        return _part(quota, period)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = ((groups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return _part(quota, period)
+    return None
+
+
+def _part(quota: str, period: str) -> int:
+    number = _number(quota)
+    return UNLIMITED if number < 0 else number * 1000 // int(period)
+
+
+def _number(text: str) -> int:
+    return UNLIMITED if text.strip() == "max" else int(text)

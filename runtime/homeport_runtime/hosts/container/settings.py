@@ -24,7 +24,8 @@ class Settings:
 
     `names` are the host names that it answers to beside the loopback ones, None for every name. `token` is the bearer
     token if its value was given, and `token_hash` the hash of that and of others (guard.auth); both are None if none
-    was given. After SIGTERM it accepts for `drain_delay_s` more seconds.
+    was given. After SIGTERM it accepts for `drain_delay_s` more seconds. `relay_key` is a secret of all replicas, None
+    where there is one alone.
     """
 
     port: int
@@ -32,6 +33,7 @@ class Settings:
     token: str | None
     token_hash: str | None
     drain_delay_s: float
+    relay_key: str | None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -47,7 +49,14 @@ class Settings:
             )
         if token:
             hashes.append(hashlib.sha256(token.encode()).hexdigest())
-        return cls(read_port(environment), names or None, token or None, ",".join(hashes) or None, _delay(environment))
+        return cls(
+            port=read_port(environment),
+            names=names or None,
+            token=token or None,
+            token_hash=",".join(hashes) or None,
+            drain_delay_s=_delay(environment),
+            relay_key=environment.get("HOMEPORT_RELAY_KEY", "").strip() or None,
+        )
 
 
 def read_port(environment: Mapping[str, str]) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
-from homeport_runtime.hosts.aws_lambda.access import LambdaAccess
+from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET, LambdaAccess
 from tests.aws.function_url import DOMAIN, make_event
 
 TOKEN = "mytoken"
@@ -38,4 +39,11 @@ def test_the_token_of_the_project_is_kept_and_that_of_a_handshake_is_not(monkeyp
     access = LambdaAccess()
     for shown, kept in (("handshake", None), ("other", None), (TOKEN, TOKEN), ("other", TOKEN)):
         access.learn(make_event("POST", "/health", {"authorization": f"Bearer {shown}"}, b""))
-        assert access.shown_token() == kept
+        assert access.state_secret() == kept
+
+
+def test_the_secret_of_a_project_without_a_token_is_no_variable_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOMEPORT_TOKEN_HASH", raising=False)
+    monkeypatch.setenv(STATE_SECRET, "secret")
+    assert LambdaAccess().state_secret() == "secret"
+    assert STATE_SECRET not in os.environ

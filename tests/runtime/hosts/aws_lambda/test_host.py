@@ -20,7 +20,7 @@ from ...conftest import BOTH, JSON, Reply, call, message, wait_for
 from .lambda_functions import lay_out
 
 TOOLS = """
-import asyncio, os, pathlib
+import asyncio, os, pathlib, subprocess, sys
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
@@ -45,6 +45,11 @@ async def never() -> str:
 def where() -> str:
     print("looked")
     return f"{os.getcwd()} {starts.read_text()} {os.environ['GREETING']}"
+
+@mcp.tool()
+def child() -> str:
+    code = "import pydantic; print(pydantic.__file__)"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 """
 ASGI = """
 async def app(scope, receive, send):
@@ -160,6 +165,10 @@ def test_a_call_has_its_answer_and_its_folder_and_its_variables(tools: FunctionU
         assert answer["result"]["content"][0]["text"] == "/tmp/homeport/files x hello"
     records = [json.loads(line) for line in tools.log.read_text().splitlines()]
     assert {"looked", "tools/call where: ok"} <= {record["message"] for record in records}
+
+
+def test_what_a_server_starts_finds_its_packages(tools: FunctionURL) -> None:
+    assert ask(tools, call("child"))["result"]["content"][0]["text"].startswith("/opt/python/pydantic/")
 
 
 def test_progress_leaves_while_the_tool_still_runs(tools: FunctionURL) -> None:

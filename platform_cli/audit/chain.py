@@ -1,0 +1,129 @@
+"""Binds the lines of an audit log to each other: each holds the SHA-256 of the line before it, and its own.
+
+An edit, an insertion, a removal and a swap inside the log break it. A cut at the end does not, so the head, the number
+and hash of the last line, is kept elsewhere, too (heads.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .entry import Entry
+
+_END = re.compile(rb',"hash":"([0-9a-f]{64})"\}$')
+_HEAD = re.compile(rb'\{"seq":(\d{1,18}),')
+_TIME = re.compile(rb'^\{"seq":\d{1,18},"timestamp":"([0-9T:.Z-]{20,32})"')
+_PREV = re.compile(rb',"prev":"([0-9a-f]{64})","hash":"[0-9a-f]{64}"\}$')
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Is the end of a chain: the number of the last line, and its hash."""
+
+    seq: int
+    hash: str
+
+
+# Before the first line.
+NOTHING = Head(0, "0" * 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Says at which line a chain is broken, and how."""
+
+    seq: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Holds what following a chain found: its first and last line, and the first break, None if it is whole."""
+
+    lines: int
+    first: int | None
+    head: Head
+    broken: Break | None
+
+
+def chained(entry: Entry, project: str, release: str, head: Head, *, lost: int = 0) -> tuple[bytes, Head]:
+    """Returns the line of `entry` that follows `head`, without its line end, and the head after it."""
+    fields = {
+        "seq": head.seq + 1,
+        "timestamp": timestamp(entry.time),
+        "client_id": entry.client_id,
+        "tool_name": entry.tool_name,
+        "arguments": entry.arguments,
+        "result": entry.result,
+        "scopes_used": list(entry.scopes_used),
+        "user_id": entry.user_id,
+        "ip_address": entry.ip_address,
+        "method": entry.method,
+        "project": project,
+        "release": release,
+        "request": entry.request,
+        "ms": round(entry.ms, 2),
+        **({"reason": entry.reason} if entry.reason else {}),
+        **({"lost": lost} if lost else {}),
+        "prev": head.hash,
+    }
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    digest = hashlib.sha256(text).hexdigest()
+    return text[:-1] + f',"hash":"{digest}"}}'.encode(), Head(head.seq + 1, digest)
+
+
+def timestamp(seconds: float) -> str:
+    """Returns a time in UTC, to the millisecond (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def number_of(line: bytes) -> int | None:
+    """Returns the number that a line says it has."""
+    found = _HEAD.match(line)
+    return int(found[1]) if found else None
+
+
+def time_of(line: bytes) -> float:
+    """Returns the time of a line, in seconds since 1970; 0 if it has none."""
+    found = _TIME.search(line)
+    try:
+        return seconds_of(found[1].decode()) if found else 0.0
+    except ValueError:
+        return 0.0
+
+
+def seconds_of(text: str) -> float:
+    """Returns the seconds since 1970 of a `timestamp`."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def head_of(line: bytes) -> Head | None:
+    """Returns the head after `line`, None if the line is not one of a chain, or is not what its hash says."""
+    start, end = _HEAD.match(line), _END.search(line)
+    if start is None or end is None:
+        return None
+    digest = hashlib.sha256(line[: end.start()] + b"}").hexdigest()
+    return Head(int(start[1]), digest) if digest == end[1].decode() else None
+
+
+def follow(lines: Iterable[bytes], head: Head = NOTHING) -> Checked:
+    """Follows a chain after `head`, up to its first break."""
+    first, count = None, 0
+    for line in lines:
+        found, prev = head_of(line), _PREV.search(line)
+        problem = None
+        if found is None or prev is None:
+            problem = "the line was changed"
+        elif found.seq != head.seq + 1:
+            problem = f"it is followed by line {found.seq}" if count else f"the log begins with line {found.seq}"
+        elif prev[1].decode() != head.hash:
+            problem = "the line before it is another one"
+        if found is None or problem is not None:
+            return Checked(count, first, head, Break(head.seq + 1, problem or ""))
+        head, first, count = found, first if first is not None else found.seq, count + 1
+    return Checked(count, first, head, None)

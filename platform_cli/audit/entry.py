@@ -1,0 +1,76 @@
+"""Reads what a worker says of a call: the server's code runs in the same process, so it may say anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard, get_args
+
+from ..api.audit_entry import Result
+from ..records import MAX_MS, MAX_TIME
+
+# What a line may have, so that one call cannot fill the log (homeport_runtime.guard.audit keeps to it).
+MAX_ARGUMENTS = 16 * 1024
+MAX_TEXT = 256
+MAX_SCOPES = 64
+RESULTS = get_args(Result)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Says who called what, at `time` (seconds since 1970), and what became of it after `ms` milliseconds."""
+
+    time: float
+    client_id: str | None
+    tool_name: str | None
+    arguments: Any
+    result: str
+    scopes_used: tuple[str, ...]
+    user_id: str | None
+    ip_address: str | None
+    method: str
+    request: str | None
+    ms: float
+    reason: str | None = None
+
+
+def read_entry(line: str | bytes) -> Entry | None:
+    """Returns the entry in a line that homeport_runtime.guard.audit wrote, None if the line holds none."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    said = record.get("audit") if isinstance(record, dict) else None
+    return entry_of(said, record.get("time")) if isinstance(said, dict) else None
+
+
+def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
+    """Returns the entry with the fields `said`, cut to what a line may have; None if they are none."""
+    texts = {name: _text(said.get(name)) for name in ("client_id", "tool_name", "user_id", "ip_address", "request")}
+    ms, result, scopes = said.get("ms"), said.get("result"), said.get("scopes_used")
+    if not _is_number(time, MAX_TIME) or not _is_number(ms, MAX_MS) or result not in RESULTS:
+        return None
+    if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
+        return None
+    arguments = said.get("arguments")
+    if len(json.dumps(arguments)) > MAX_ARGUMENTS:
+        arguments = None
+    return Entry(
+        time=float(time),
+        arguments=arguments,
+        result=str(result),
+        scopes_used=tuple(each[:MAX_TEXT] for each in scopes[:MAX_SCOPES]),
+        method=_text(said.get("method")) or "-",
+        ms=float(ms),
+        reason=_text(said.get("reason")),
+        **texts,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value[:MAX_TEXT] if isinstance(value, str) else None
+
+
+def _is_number(value: object, most: float) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < most

@@ -1,0 +1,154 @@
+"""Serves the pages on which people sign in: consent, the owner's approval, and one-time links."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ..bearer import hash_of
+from .authorization import answer_url, parameter, read_asked, redirect_of
+from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
+from .model import OAuthError
+from .pages import consent_page, link_page, message_page, waiting_page
+from .pending import LIFE_S, PendingSignIn
+from .server import AuthorizationServer
+from .token_routes import MAX_FORM, read_form
+
+OVER = "Connect the program again. A sign-in lasts ten minutes, and has one answer."
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class SignInPages:
+    def __init__(self, server: AuthorizationServer) -> None:
+        self._server = server
+
+    def routes(self) -> list[Route]:
+        return [
+            _route("/authorize", self._begin, "GET"),
+            _route("/authorize/consent", self._consent, "POST"),
+            _route("/authorize/wait", self._wait, "GET"),
+            _route("/authorize/link", self._show_link, "GET"),
+            _route("/authorize/link", self._open_link, "POST"),
+        ]
+
+    async def _begin(self, request: Request) -> Response:
+        """Shows what a client asks for; where the answer must not go to the client, its error."""
+        if len(request.scope["query_string"]) > MAX_FORM:
+            raise OAuthError("invalid_request", "the request is too long", 413)
+        pairs = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=50)
+        server = self._server
+        client = await server.find_client(parameter(pairs, "client_id"))
+        redirect_uri = redirect_of(pairs, client.redirect_uris)
+        try:
+            asked = read_asked(pairs, client.id, client.name, redirect_uri, server.projects)
+        except OAuthError as error:
+            state = next((value for key, value in pairs if key == "state"), None)
+            said = {"error": error.code, "error_description": error.description}
+            return _sent(answer_url(redirect_uri, server.issuer(), state, **said))
+        secret = server.pending.begin(asked)
+        user = server.browsers.user(request.cookies.get(self._browser_cookie), asked.project)
+        return consent_page(asked, secret, user, "by the approval of the platform's owner", (redirect_uri,))
+
+    async def _consent(self, request: Request) -> Response:
+        self._check_own_page(request)
+        form = await read_form(request)
+        secret = parameter(form, "sign_in") or ""
+        pending = self._pending(secret)
+        if parameter(form, "decision") != "allow":
+            return _sent(self._server.refuse(pending, "the user has refused"))
+        browser = secrets.token_urlsafe(32)
+        if not self._server.pending.consent(pending, browser):
+            raise OAuthError("invalid_request", OVER)
+        known = request.cookies.get(self._browser_cookie)
+        if user := self._server.browsers.user(known, pending.asked.project):
+            response = _sent(self._server.finish(pending, user))
+            if known is not None and not self._server.is_public:
+                self._server.browsers.forget(known)
+            return response
+        response = _sent(f"/authorize/wait?sign_in={secret}")
+        self._set_cookie(response, self._sign_in_cookie(pending), browser, int(LIFE_S))
+        return response
+
+    async def _wait(self, request: Request) -> Response:
+        pending = self._pending(request.query_params.get("sign_in", ""))
+        shown = request.cookies.get(self._sign_in_cookie(pending))
+        # Whoever has the page's address but not its cookie is another browser.
+        if pending.browser is None or shown is None or not secrets.compare_digest(hash_of(shown), pending.browser):
+            raise OAuthError("invalid_request", "This sign-in was begun in another browser.", 403)
+        if pending.user is None:
+            return waiting_page(pending.asked, pending.code)
+        return _sent(self._server.finish(pending, pending.user))
+
+    async def _show_link(self, request: Request) -> Response:
+        secret = request.query_params.get("link", "")
+        project = self._server.browsers.project_of_link(secret)
+        if project is None:
+            raise OAuthError("invalid_request", "This link was used, or is too old.", 404)
+        life = "for twelve hours" if self._server.is_public else "for the next one, within ten minutes"
+        return link_page(project, secret, life)
+
+    async def _open_link(self, request: Request) -> Response:
+        self._check_own_page(request)
+        form = await read_form(request)
+        known_s = KNOWN_S if self._server.is_public else KNOWN_ON_LOOPBACK_S
+        opened = self._server.browsers.open_link(parameter(form, "link") or "", known_s)
+        if opened is None:
+            raise OAuthError("invalid_request", "This link was used, or is too old.", 404)
+        project, browser = opened
+        response = message_page("Signed in", f"This browser is known to {project}. Now connect the program.")
+        self._set_cookie(response, self._browser_cookie, browser, known_s)
+        return response
+
+    def _pending(self, secret: str) -> PendingSignIn:
+        pending = self._server.pending.find(secret)
+        if pending is None:
+            raise OAuthError("invalid_request", OVER, 404)
+        return pending
+
+    def _check_own_page(self, request: Request) -> None:
+        """Raises OAuthError for a form that another site's page has sent (Fetch, "Origin header": each POST has it)."""
+        if request.headers.get("origin") != self._server.issuer():
+            raise OAuthError("invalid_request", "This was sent by a page of another site.", 403)
+
+    @property
+    def _browser_cookie(self) -> str:
+        return self._cookie("homeport-browser")
+
+    def _sign_in_cookie(self, pending: PendingSignIn) -> str:
+        """Returns a name of its own for each sign-in, so that several do not disturb each other."""
+        return self._cookie(f"homeport-{pending.key[:16]}")
+
+    def _cookie(self, name: str) -> str:
+        return f"__Host-{name}" if self._server.is_public else name
+
+    def _set_cookie(self, response: Response, name: str, value: str, max_age: int) -> None:
+        # A cookie of 127.0.0.1 goes to all of its ports: the path and the short life keep it from deployed servers.
+        https = self._server.is_public
+        response.set_cookie(
+            name, value, max_age, path="/" if https else "/authorize", secure=https, httponly=True, samesite="lax"
+        )
+
+
+def _sent(url: str) -> Response:
+    # Not Starlette's own quoting: a client compares what it gets with what it has registered.
+    response = RedirectResponse("/", 303, {"cache-control": "no-store", "referrer-policy": "no-referrer"})
+    response.headers["location"] = url
+    return response
+
+
+def _route(path: str, handle: Handler, *methods: str) -> Route:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except OAuthError as error:
+            return message_page("This sign-in cannot go on", error.description, error.status)
+        except ValueError:
+            return message_page("This sign-in cannot go on", "The request cannot be read.", 400)
+
+    return Route(path, answer, methods=list(methods))

@@ -1,0 +1,94 @@
+"""Renders the pages of a sign-in, which no other page may frame, and which run no script."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from .model import OFFLINE_ACCESS
+from .pending import Asked
+from .redirects import is_on_this_machine, place_of
+
+# The seconds after which a page that waits asks again.
+REFRESH_S = 2
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("platform_cli.signin"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def consent_page(asked: Asked, secret: str, user: str | None, login: str, onwards: tuple[str, ...]) -> Response:
+    """Asks whether the client may have what it wants. `login` says how the user signs in, and `onwards` are the URLs to
+    which the answer may lead.
+    """
+    told = {**_told(asked), "secret": secret, "user": user, "login": login}
+    return _page("consent.html", f"Sign in to {asked.project}", told, onwards)
+
+
+def waiting_page(asked: Asked, code: str) -> Response:
+    """Shows the code that the owner approves, until that has happened."""
+    return _page("wait.html", f"Sign in to {asked.project}", {**_told(asked), "code": code}, refresh_s=REFRESH_S)
+
+
+def link_page(project: str, secret: str, for_how_long: str) -> Response:
+    told = {"project": project, "secret": secret, "for_how_long": for_how_long}
+    return _page("link.html", f"Sign in to {project}", told)
+
+
+def message_page(title: str, text: str, status: int = 200) -> Response:
+    return _page("message.html", title, {"text": text}, status=status)
+
+
+def _told(asked: Asked) -> dict[str, Any]:
+    return {
+        "asked": asked,
+        "scopes": [scope for scope in asked.scopes if scope != OFFLINE_ACCESS],
+        "place": place_of(asked.redirect_uri),
+        "is_local": is_on_this_machine(asked.redirect_uri),
+        "document_host": urlsplit(asked.client).hostname if asked.client.startswith("https://") else None,
+    }
+
+
+def _page(
+    template: str,
+    title: str,
+    told: dict[str, Any],
+    onwards: tuple[str, ...] = (),
+    *,
+    refresh_s: int | None = None,
+    status: int = 200,
+) -> Response:
+    nonce = secrets.token_urlsafe(16)
+    text = _TEMPLATES.get_template(template).render(title=title, nonce=nonce, refresh_s=refresh_s, **told)
+    return HTMLResponse(text, status, _headers(nonce, onwards))
+
+
+def _headers(nonce: str, onwards: tuple[str, ...]) -> dict[str, str]:
+    # Chrome applies form-action to the redirections that follow a form, too.
+    targets = " ".join(dict.fromkeys(["'self'", *map(_source, onwards)]))
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    )
+    return {
+        "content-security-policy": policy,
+        "x-frame-options": "DENY",
+        "x-content-type-options": "nosniff",
+        # With no-referrer a browser would hide the form's origin, by which it is known to be ours.
+        "referrer-policy": "same-origin",
+        "cache-control": "no-store",
+    }
+
+
+def _source(url: str) -> str:
+    """Returns a URL's origin as a source of CSP, which knows no IPv6 addresses: then the scheme alone."""
+    parts = urlsplit(url)
+    plain = parts.scheme in ("http", "https") and not set(parts.netloc) & set("[];, '\"")
+    return f"{parts.scheme}://{parts.netloc}" if plain else f"{parts.scheme}:"

@@ -1,0 +1,20 @@
+"""Is the ASGI app of the authorization server, and says which paths are its own."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+
+from homeport_runtime.asgi import ASGIApp
+
+from .page_routes import SignInPages
+from .server import AuthorizationServer
+from .token_routes import METADATA_PATH, token_routes
+
+
+def sign_in_app(server: AuthorizationServer) -> ASGIApp:
+    return Starlette(routes=[*token_routes(server), *SignInPages(server).routes()])
+
+
+def is_sign_in(path: str) -> bool:
+    """Tells whether everyone may ask for a path, since people sign in there."""
+    return path in ("/authorize", "/token", "/register", "/revoke", METADATA_PATH) or path.startswith("/authorize/")

@@ -1,0 +1,214 @@
+"""Is the authorization server (OAuth 2.1): what its endpoints do, apart from HTTP and HTML."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InputError, NotFoundError
+from .access_tokens import ACCESS_S, sign_access_token
+from .authorization import Pairs, answer_url, find_resource, parameter
+from .browsers import Browsers
+from .documents import Documents
+from .grants import Grants, new_grant_id
+from .keys import ProjectKeys
+from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
+from .pending import PendingSignIn, PendingSignIns
+from .registered_clients import RegisteredClients
+from .users import allowed_scopes
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+class AuthorizationServer:
+    """Signs people in to `projects`.
+
+    `issuer` returns the URL that identifies it, and `platform_key` the key from which those of projects are derived.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        projects: Projects,
+        issuer: Callable[[], str],
+        platform_key: Callable[[], bytes],
+        documents: Callable[[RegisteredClients], Documents] = Documents,
+    ) -> None:
+        self.projects = projects
+        self.issuer = issuer
+        self.clients = RegisteredClients(db)
+        self.pending = PendingSignIns(db)
+        self.grants = Grants(db)
+        self.browsers = Browsers(db)
+        self.keys = ProjectKeys(db, platform_key)
+        self._documents = documents(self.clients)
+
+    @property
+    def is_public(self) -> bool:
+        """Tells whether other machines reach it, by HTTPS."""
+        return self.issuer().startswith("https://")
+
+    def metadata(self) -> dict[str, Any]:
+        """Returns the server's metadata (RFC 8414).
+
+        On loopback it does not offer metadata documents, for which clients need no reason there: fetching them takes a
+        way to the internet, and registering takes none.
+        """
+        issuer = self.issuer()
+        scopes = dict.fromkeys(scope for project in self.projects.all() for scope in project.scopes)
+        return {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{issuer}/token",
+            "registration_endpoint": f"{issuer}/register",
+            "revocation_endpoint": f"{issuer}/revoke",
+            "scopes_supported": [*scopes, OFFLINE_ACCESS],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_methods_supported": ["none"],
+            "revocation_endpoint_auth_methods_supported": ["none"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            "client_id_metadata_document_supported": self.is_public,
+        }
+
+    async def find_client(self, client_id: str | None) -> Client:
+        """Returns a client that is registered, or has a document.
+
+        Raises OAuthError, `invalid_client`, for any other.
+        """
+        if client_id is not None and client_id.startswith("https://"):
+            return await self._documents.find(client_id)
+        client = self.clients.find(client_id) if client_id is not None else None
+        if client is None:
+            raise OAuthError("invalid_client", "the client is not registered here (any more)", 401)
+        return client
+
+    def finish(self, pending: PendingSignIn, user: str) -> str:
+        """Ends a sign-in of `user`, and returns where the browser goes with the answer."""
+        asked, project = pending.asked, self.projects.find(pending.asked.project)
+        scopes = allowed_scopes(project, user, asked.scopes) if project else None
+        if scopes is None or (project and project.scopes and not set(scopes) - {OFFLINE_ACCESS}):
+            return self.refuse(pending, f"{user} may not sign in to {asked.project}, or not with these scopes")
+        if not self.pending.end(pending):
+            return self._answer(pending, error="access_denied", error_description="this sign-in is over")
+        grant = Grant(new_grant_id(), asked.project, asked.client, user, asked.resource, scopes)
+        code = self.grants.grant_code(grant, asked.client_name, asked.redirect_uri, asked.challenge)
+        self.clients.use(asked.client)
+        return self._answer(pending, code=code)
+
+    def refuse(self, pending: PendingSignIn, reason: str) -> str:
+        """Ends a sign-in without access, and returns where the browser goes with that answer."""
+        self.pending.end(pending)
+        return self._answer(pending, error="access_denied", error_description=reason)
+
+    def _answer(self, pending: PendingSignIn, **answer: str) -> str:
+        return answer_url(pending.asked.redirect_uri, self.issuer(), pending.asked.state, **answer)
+
+    def approve(self, code: str, user: str = OWNER) -> PendingSignIn:
+        """Approves the sign-in that shows `code`, for `user`.
+
+        Raises NotFoundError if there is none, and InputError for a user who may not sign in.
+        """
+        pending = self.waiting(code)
+        project = self.projects.find(pending.asked.project)
+        if project is None or allowed_scopes(project, user, pending.asked.scopes) is None:
+            raise InputError(
+                f"{user} may not sign in to {pending.asked.project}",
+                hint="[auth.users] in its fastmcp.toml says who may; without --user you are its owner",
+            )
+        self.pending.approve(pending, user)
+        return pending
+
+    def waiting(self, code: str) -> PendingSignIn:
+        """Returns the sign-in that shows `code`.
+
+        Raises NotFoundError if there is none.
+        """
+        pending = self.pending.find_code(code)
+        if pending is None:
+            raise NotFoundError(
+                f"no sign-in waits for the code {code!r}",
+                hint="the page in the browser shows the code, for ten minutes; connect the client again for a new one",
+            )
+        return pending
+
+    def exchange(self, form: Pairs) -> dict[str, Any]:
+        """Answers the token endpoint (OAuth 2.1, section 3.2).
+
+        Raises OAuthError.
+        """
+        client = self._known_client(parameter(form, "client_id"))
+        kind = parameter(form, "grant_type")
+        if kind == "authorization_code":
+            grant, refresh_token = self.grants.redeem(
+                parameter(form, "code") or "",
+                client,
+                parameter(form, "redirect_uri") or "",
+                _challenge_of(parameter(form, "code_verifier") or ""),
+            )
+        elif kind == "refresh_token":
+            grant, refresh_token = self.grants.refresh(parameter(form, "refresh_token") or "", client)
+        else:
+            raise OAuthError("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")
+        return self._tokens(self._narrowed(grant, form), refresh_token)
+
+    def revoke(self, form: Pairs) -> None:
+        """Ends the grant of a refresh token; any other token is none of ours (RFC 7009, section 2.2)."""
+        client = self._known_client(parameter(form, "client_id"))
+        grant = self.grants.grant_of(parameter(form, "token") or "")
+        if grant is not None and grant.client == client:
+            self.grants.end(grant.id)
+
+    def forget(self, project: str) -> None:
+        """Ends every sign-in to a project that is being destroyed, and its keys."""
+        self.grants.end_of(project)
+        self.pending.forget(project)
+        self.browsers.forget_project(project)
+        self.keys.replace(project)
+
+    def _known_client(self, client_id: str | None) -> str:
+        if client_id is None or not self.clients.knows(client_id):
+            raise OAuthError("invalid_client", "the client is not registered here (any more)", 401)
+        return client_id
+
+    def _narrowed(self, grant: Grant, form: Pairs) -> Grant:
+        """Returns the grant with the scopes that a refresh asks for, all of them if it asks for none.
+
+        Raises OAuthError for another resource, and for scopes that were not granted.
+        """
+        resource, scope = parameter(form, "resource"), parameter(form, "scope")
+        found = find_resource(resource, self.projects) if resource is not None else None
+        if resource is not None and (found is None or found[0].name != grant.project):
+            raise OAuthError("invalid_target", "the grant is for another resource")
+        project = self.projects.find(grant.project)
+        allowed = allowed_scopes(project, grant.user, grant.scopes) if project else None
+        if allowed is None:
+            raise OAuthError("invalid_grant", "the user may not sign in any more")
+        wanted = set((scope or "").split()) or set(allowed)
+        if not wanted <= set(grant.scopes) | {OFFLINE_ACCESS}:
+            raise OAuthError("invalid_scope", "these scopes were not granted")
+        return replace(grant, scopes=tuple(each for each in allowed if each in wanted))
+
+    def _tokens(self, grant: Grant, refresh_token: str) -> dict[str, Any]:
+        key_id, key = self.keys.newest(grant.project)
+        answer: dict[str, Any] = {
+            "access_token": sign_access_token(grant, self.issuer(), key_id, key),
+            "token_type": "Bearer",
+            "expires_in": ACCESS_S,
+            "refresh_token": refresh_token,
+        }
+        return {**answer, "scope": " ".join(grant.scopes)} if grant.scopes else answer
+
+
+def _challenge_of(verifier: str) -> str:
+    """Returns the challenge of a PKCE verifier (RFC 7636, section 4.6)."""
+    if not _VERIFIER.fullmatch(verifier):
+        raise OAuthError("invalid_grant", "code_verifier must have 43 to 128 letters, digits, -._~")
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

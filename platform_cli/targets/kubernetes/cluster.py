@@ -1,0 +1,278 @@
+"""Speaks to the API of a cluster, and says in words what went wrong.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+
+It is httpx rather than a client library: homeport's objects are data already, and of the small libraries none reads a
+kubeconfig as kubectl does (several files, plugins that speak v1, plugins that answer with a certificate).
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+
+from ...errors import ClusterError
+from .exec_credentials import Credentials, ExecPlugin
+from .kubeconfig import Connection, Login
+from .refusals import ConflictError, explain
+
+__all__ = ["Cluster", "ConflictError", "Object"]
+
+# An object of the API, as JSON has it.
+Object: TypeAlias = dict[str, Any]
+
+FIELD_MANAGER = "homeport"
+TIMEOUT_S = 30.0
+# The number of objects of one answer of a list.
+PAGE = 250
+UNAUTHORIZED, NOT_FOUND = 401, 404
+# The answer for the log of a container that has not started.
+NOT_YET = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    api: str
+    plural: str
+
+    @property
+    def path(self) -> str:
+        return f"/api/{self.api}" if "/" not in self.api else f"/apis/{self.api}"
+
+
+RESOURCES = {
+    "Deployment": _Resource("apps/v1", "deployments"),
+    "ReplicaSet": _Resource("apps/v1", "replicasets"),
+    "Pod": _Resource("v1", "pods"),
+    "Service": _Resource("v1", "services"),
+    "Secret": _Resource("v1", "secrets"),
+    "HorizontalPodAutoscaler": _Resource("autoscaling/v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": _Resource("policy/v1", "poddisruptionbudgets"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Is what a request has beside its path: a query, and a body of the media type application/`kind`."""
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    content: Object | None = None
+    kind: str = "json"
+
+
+class Cluster:
+    """Is a namespace of a cluster.
+
+    Every method raises ClusterError if the cluster cannot be reached or refuses, of which ConflictError is for an
+    object that has changed meanwhile, or is there already.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.namespace = connection.namespace
+        self._opened: httpx.Client | None = None
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+
+    def get(self, kind: str, name: str) -> Object | None:
+        answer = self._asked_for("GET", self._path(kind, name), f"{kind} {name}")
+        return answer.json() if answer is not None else None
+
+    def list(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
+        return list(self._pages(kind, ",".join(f"{name}={value}" for name, value in labels.items())))
+
+    def _pages(self, kind: str, selector: str) -> Iterator[Object]:
+        query = {"labelSelector": selector, "limit": str(PAGE)}
+        while True:
+            said = f"list of {RESOURCES[kind].plural}"
+            answer = self._asked("GET", self._path(kind), said, _Sent(query)).json()
+            yield from answer["items"]
+            if not (more := answer["metadata"].get("continue")):
+                return
+            query["continue"] = more
+
+    def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
+        """Applies an object server-side: what homeport's objects no longer say is removed, what others say stays.
+
+        With `dry_run` the cluster says what it would, and changes nothing.
+        """
+        kind, name = wanted["kind"], wanted["metadata"]["name"]
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", **({"dryRun": "All"} if dry_run else {})}
+        # JSON is YAML.
+        sent = _Sent(query, wanted, "apply-patch+yaml")
+        applied: Object = self._asked("PATCH", self._path(kind, name), f"{kind} {name}", sent).json()
+        return applied
+
+    def annotate(self, kind: str, name: str, annotations: Mapping[str, str]) -> None:
+        sent = _Sent({}, {"metadata": {"annotations": annotations}}, "merge-patch+json")
+        self._asked_for("PATCH", self._path(kind, name), f"{kind} {name}", sent)
+
+    def create(self, wanted: Object) -> None:
+        said = f"{wanted['kind']} {wanted['metadata']['name']}"
+        self._asked("POST", self._path(wanted["kind"]), said, _Sent({"fieldManager": FIELD_MANAGER}, wanted))
+
+    def delete(self, kind: str, there: Object) -> None:
+        """Deletes the object `there`, and after it what it owns, unless another one has its name by now."""
+        name = there["metadata"]["name"]
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": there["metadata"]["uid"]}}
+        self._asked_for("DELETE", self._path(kind, name), f"{kind} {name}", _Sent({}, options))
+
+    def log(self, pod: str, query: Mapping[str, str]) -> str:
+        """Returns what a pod's container has printed, empty if that is not there (any more)."""
+        path = f"{self._path('Pod', pod)}/log"
+        answer = self._asked_for("GET", path, f"log of {pod}", _Sent(query), (NOT_FOUND, NOT_YET))
+        return answer.text if answer is not None else ""
+
+    def serves(self, kind: str) -> bool:
+        """Tells whether this cluster's version knows such objects."""
+        return self._asked_for("GET", RESOURCES[kind].path, kind) is not None
+
+    def may(self, verb: str, kind: str) -> bool:
+        """Tells whether whoever logs in here may do so with objects of this kind."""
+        resource = RESOURCES[kind]
+        asked = {
+            "namespace": self.namespace,
+            "verb": verb,
+            "group": resource.api.rpartition("/")[0],
+            "resource": resource.plural,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": asked},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return bool(self._asked("POST", path, "review of rights", _Sent({}, review)).json()["status"]["allowed"])
+
+    def version(self) -> str:
+        said: str = self._asked("GET", "/version", "version").json()["gitVersion"]
+        return said
+
+    def _path(self, kind: str, name: str = "") -> str:
+        resource = RESOURCES[kind]
+        return f"{resource.path}/namespaces/{self.namespace}/{resource.plural}" + (f"/{name}" if name else "")
+
+    def _asked(self, method: str, path: str, said: str, sent: _Sent | None = None) -> httpx.Response:
+        """Returns the answer to a request for `said`."""
+        return self._checked(self._send(method, path, sent or _Sent()), said)
+
+    def _asked_for(
+        self, method: str, path: str, said: str, sent: _Sent | None = None, missing: tuple[int, ...] = (NOT_FOUND,)
+    ) -> httpx.Response | None:
+        """Returns the answer, None if its status is one of `missing`, which say that there is nothing."""
+        answer = self._send(method, path, sent or _Sent())
+        return None if answer.status_code in missing else self._checked(answer, said)
+
+    def _checked(self, answer: httpx.Response, said: str) -> httpx.Response:
+        if answer.status_code >= 300:
+            raise explain(answer, said, self.connection)
+        return answer
+
+    def _send(self, method: str, path: str, sent: _Sent) -> httpx.Response:
+        headers = {"Content-Type": f"application/{sent.kind}"} if sent.content is not None else {}
+        with self._explained():
+            return self._client.request(method, path, params=dict(sent.query), json=sent.content, headers=headers)
+
+    @property
+    def _client(self) -> httpx.Client:
+        if self._opened is None:
+            self._opened = _connect(self.connection)
+        return self._opened
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        to = self.connection
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ssl.SSLError) as error:
+            raise ClusterError(
+                f"the cluster of context {to.context} cannot be reached at {to.server}: {error}",
+                hint=f"kubectl --context {to.context} version",
+            ) from None
+
+
+def _connect(connection: Connection) -> httpx.Client:
+    login = connection.login
+    plugin = _Plugin(connection, login.plugin) if login.plugin else None
+    first = plugin.credentials if plugin else None
+    certificate = (first.certificate, first.key) if first and first.certificate else (login.certificate, login.key)
+    headers = {"Accept": "application/json, */*", "User-Agent": "homeport"}
+    client = httpx.Client(
+        base_url=connection.server,
+        verify=_trusting(connection, *certificate),
+        auth=plugin or _auth(login),
+        headers=headers,
+        timeout=TIMEOUT_S,
+        proxy=connection.proxy,
+    )
+    if connection.server_name:
+        name = connection.server_name
+        client.event_hooks = {"request": [lambda request: request.extensions.update(sni_hostname=name)]}
+    return client
+
+
+def _trusting(connection: Connection, certificate: bytes | None, key: bytes | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=connection.ca.decode("ascii", "replace") if connection.ca else None)
+    if connection.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        # OpenSSL reads certificates of one's own from files alone.
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "client.pem")
+            file.touch(mode=0o600)
+            file.write_bytes(certificate + b"\n" + (key or b""))
+            context.load_cert_chain(file)
+    return context
+
+
+def _auth(login: Login) -> httpx.Auth | None:
+    if login.token_file is not None or login.token is not None:
+        return _Bearer(login)
+    return httpx.BasicAuth(*login.basic) if login.basic else None
+
+
+class _Bearer(httpx.Auth):
+    """Sends a token; that of a file is read each time, since whoever wrote it replaces it before it expires."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        file = self._login.token_file
+        token = file.read_text("ascii").strip() if file else self._login.token
+        request.headers["Authorization"] = f"Bearer {token}"
+        yield request
+
+
+class _Plugin(httpx.Auth):
+    """Sends the token of a plugin, and asks it once for another one when the cluster refuses that."""
+
+    def __init__(self, connection: Connection, plugin: ExecPlugin) -> None:
+        self._connection = connection
+        self._plugin = plugin
+        self.credentials = self._run()
+
+    def _run(self) -> Credentials:
+        to = self._connection
+        return self._plugin.run({"server": to.server, "insecure-skip-tls-verify": to.insecure})
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        answer = yield self._with_token(request)
+        if answer.status_code == UNAUTHORIZED and self.credentials.token:
+            self.credentials = self._run()
+            yield self._with_token(request)
+
+    def _with_token(self, request: httpx.Request) -> httpx.Request:
+        if self.credentials.token:
+            request.headers["Authorization"] = f"Bearer {self.credentials.token}"
+        return request

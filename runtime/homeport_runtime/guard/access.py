@@ -1,0 +1,68 @@
+"""Describes who may call a deployment, as the supervisor tells a worker: in its job, and whenever that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The client of the project's own token, which has every scope.
+PROJECT_TOKEN = "project-token"  # noqa: S105 - its name
+
+
+@dataclass(frozen=True)
+class ClientToken:
+    """Is a token by which a client is known; only its `hash` is, the SHA-256 in hexadecimal digits.
+
+    `scopes` are those that it grants, None for every scope. It is worth nothing after `expires_at`, in seconds since
+    1970, None for never.
+    """
+
+    hash: str
+    client: str = PROJECT_TOKEN
+    user: str | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Holds what the guard needs to know its callers: their `tokens`, and the settings of OAuth, None without it."""
+
+    tokens: tuple[ClientToken, ...] = ()
+    oauth: Mapping[str, Any] | None = None
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any] | None) -> Access | None:
+        """Returns what `to_data` has made; None stays None, which lets everyone call."""
+        if told is None:
+            return None
+        return cls(tuple(_token(each) for each in told["tokens"]), told.get("oauth"))
+
+    @classmethod
+    def of_hashes(cls, hashes: str | None) -> Access | None:
+        """Returns the access of tokens with every scope; commas separate their hashes, and without any everyone may
+        call.
+        """
+        found = tuple(ClientToken(each) for each in (hashes or "").split(",") if each)
+        return cls(found) if found else None
+
+    def to_data(self) -> dict[str, Any]:
+        tokens = [
+            {
+                "hash": each.hash,
+                "client": each.client,
+                "user": each.user,
+                "scopes": None if each.scopes is None else list(each.scopes),
+                "expires_at": each.expires_at,
+            }
+            for each in self.tokens
+        ]
+        return {"tokens": tokens, "oauth": self.oauth}
+
+
+def _token(told: Mapping[str, Any]) -> ClientToken:
+    scopes = told["scopes"]
+    return ClientToken(
+        told["hash"], told["client"], told["user"], None if scopes is None else tuple(scopes), told["expires_at"]
+    )

@@ -1,0 +1,150 @@
+"""Says who called what, in records that platform_cli.supervisor.journal puts into the project's audit log.
+
+The guard and the server are one process, so a server could say anything about its own calls; its callers cannot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..asgi import Scope, header
+from ..protocol.messages import MESSAGE
+from ..telemetry import encode, write_record
+from .caller import CALLER, RESULT, SCOPES_USED
+from .calls import Watched, shown
+from .names import Names
+from .open_calls import OpenCalls
+from .redaction import Redaction
+from .refusals import RETRY_MS, UNAVAILABLE, Refusal
+
+# The operations that have a line each, with the parameter that names what is used.
+OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
+# What became of an operation, by the status of its call record (guard.calls).
+RESULTS = {"ok": "success"}
+# And of what was refused, by the reason.
+REFUSALS = {
+    "invalid_token": "unauthorized",
+    "insufficient_scope": "denied",
+    "forbidden": "denied",
+    "unknown_origin": "denied",
+    "rate_limited": "limited",
+}
+# How many refusals of requests that nobody is known to have sent get a line within so many seconds: strangers must not
+# fill the disk.
+STRANGERS, STRANGERS_S = 100, 60.0
+NO_ROOM = Refusal(
+    503,
+    "audit_unavailable",
+    "no call is answered without a line in the audit log, and that cannot be written now",
+    UNAVAILABLE,
+    "Server unavailable",
+    retryable=True,
+    retry_after_ms=RETRY_MS,
+)
+
+
+class Audit:
+    """Writes a record for each operation of a client, and for each request that is refused.
+
+    `arguments` and `redact` are as the project's [audit] has them. An address that a proxy names is believed for the
+    public `names` alone, which lead through the platform's own. Without `has_room` no operation is to be passed on.
+    """
+
+    def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
+        self.has_room = True
+        self.no_room = NO_ROOM
+        self._names = names
+        self._redaction = Redaction(arguments, redact)
+        self._since, self._strangers = 0.0, 0
+
+    def must_wait(self, said: object) -> bool:
+        """Tells whether a message asks for an operation that must not be passed on now."""
+        return not self.has_room and isinstance(said, Mapping) and said.get("method") in OPERATIONS
+
+    def operation(
+        self, scope: Scope, message: Mapping[str, Any], request: str, open_calls: OpenCalls | None
+    ) -> Operation | None:
+        """Returns the record of what `message` asks for, None if it has none; `open_calls` holds it meanwhile."""
+        method = message.get("method")
+        named = OPERATIONS.get(method) if isinstance(method, str) else None
+        if named is None:
+            return None
+        params = message.get("params")
+        params = params if isinstance(params, Mapping) else {}
+        arguments = self._redaction.of(params.get("arguments"))
+        text = self._text(scope, str(method), params.get(named), arguments, request)
+        return Operation(text, scope, message.get("id"), open_calls)
+
+    def refusal(self, scope: Scope, refusal: Refusal) -> None:
+        """Writes the record of a request that was refused."""
+        if scope.get(CALLER) is None and self._is_one_too_many():
+            return
+        message: Mapping[str, Any] = scope.get(MESSAGE, {})
+        method, params = message.get("method"), message.get("params")
+        if not isinstance(method, str):
+            method = f"{scope.get('method', 'GET')} {scope['path']}"
+        if not isinstance(params, Mapping) or method not in OPERATIONS:
+            params = {}
+        name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.of(params.get("arguments"))
+        text = self._text(scope, method, name, arguments, None)
+        write_record(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason))
+
+    def _is_one_too_many(self) -> bool:
+        now = time.monotonic()
+        if now - self._since > STRANGERS_S:
+            self._since, self._strangers = now, 0
+        self._strangers += 1
+        return self._strangers > STRANGERS
+
+    def _text(self, scope: Scope, method: str, name: object, arguments: object, request: str | None) -> str:
+        caller = scope.get(CALLER)
+        fields = {
+            "client_id": caller.client if caller else None,
+            "user_id": caller.user if caller else None,
+            "tool_name": None if name is None else shown(name),
+            "arguments": arguments,
+            "scopes_used": list(scope.get(SCOPES_USED, ())),
+            "ip_address": self._address(scope),
+            "method": shown(method),
+            "request": request,
+        }
+        return encode(fields)[1:-1]
+
+    def _address(self, scope: Scope) -> str | None:
+        forwarded = header(scope, b"x-forwarded-for")
+        if forwarded and self._names.is_public(header(scope, b"host")):
+            return shown(forwarded.rpartition(",")[2].strip())
+        client = scope.get("client")
+        return client[0] if client else None
+
+
+class Operation(Watched):
+    """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
+
+    def __init__(self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None) -> None:
+        super().__init__()
+        self._scope = scope
+        self.message_id = message_id
+        self._text = text
+        self._started = time.perf_counter()
+        self._is_finished = False
+        self._open_calls = open_calls
+        # The record that is written if this process dies; its `time` is when the call came.
+        self._slot = open_calls.begin(record(text, "crash", 0).encode()) if open_calls is not None else None
+
+    def finish(self, status: str) -> None:
+        if self._is_finished:
+            return
+        self._is_finished = True
+        if self._open_calls is not None and self._slot is not None:
+            self._open_calls.end(self._slot)
+        ms = (time.perf_counter() - self._started) * 1000
+        write_record(record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms))
+
+
+def record(fields: str, result: str, ms: float, reason: str | None = None) -> str:
+    """Returns a record, which begins with what it is, from its `fields` as JSON and what became of the operation."""
+    more = f',"reason":{encode(reason)}' if reason else ""
+    return f'{{"audit":{{{fields},"result":"{result}","ms":{ms:.2f}{more}}},"time":{time.time():.3f}}}'

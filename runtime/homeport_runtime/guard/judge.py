@@ -1,0 +1,123 @@
+"""Judges each message by [scopes] and [limits]: the one that the server gets, in whatever way it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..asgi import Scope
+from ..protocol.jsonrpc import INVALID_PARAMS
+from .auth import Authenticator
+from .caller import CALLER, SCOPES_USED, Caller
+from .calls import shown
+from .limits import Limits
+from .refusals import FORBIDDEN, Refusal
+from .scopes import PROMPT, RESOURCE, Scopes, Target, target_of
+from .windows import Rate, Windows
+
+# What decides about a message. Servers in languages whose decoders ignore case would take another key for one of these.
+_KEYS = frozenset(("jsonrpc", "id", "method", "params", "name", "uri", "ref", "arguments"))
+
+AMBIGUOUS = Refusal(400, "ambiguous", "a key differs from one of JSON-RPC or MCP only in upper and lower case")
+UNNAMED = Refusal(400, "unnamed", "what is meant has to be named by text", INVALID_PARAMS, "Invalid params")
+UNCLEAR = Refusal(
+    400,
+    "ambiguous",
+    "the URI has other ways to be written: without . and .. in its path, encoded letters, or an upper case scheme",
+    INVALID_PARAMS,
+    "Invalid params",
+    more={"field": "uri"},
+)
+
+
+class Judge:
+    """Decides whether a caller may send a message: by its scopes first, since a refused call is not counted."""
+
+    def __init__(self, scopes: Scopes | None, limits: Limits | None) -> None:
+        self._scopes = scopes
+        self._limits = limits
+
+    @classmethod
+    def of(
+        cls,
+        scopes: Mapping[str, Any] | None,
+        limits: Mapping[str, Any] | None,
+        reads: Collection[str],
+        open_windows: Callable[[Sequence[Rate]], Windows],
+    ) -> Judge | None:
+        """Returns the judge for what a manifest says, None if that is nothing."""
+        if not scopes and not limits:
+            return None
+        return cls(Scopes.read(scopes), Limits(limits, reads, open_windows) if limits else None)
+
+    async def refusal(
+        self, scope: Scope, message: Mapping[str, Any], authenticator: Authenticator | None
+    ) -> Refusal | None:
+        """Returns why a message may not be passed on, None if it may, and then it has been counted."""
+        if _is_ambiguous(message):
+            return AMBIGUOUS
+        target = target_of(message)
+        if target is None:
+            return None
+        if not target.is_named:
+            return UNNAMED
+        needed: tuple[str, ...] = ()
+        if self._scopes is not None:
+            if not self._scopes.is_clear(target):
+                return UNCLEAR
+            granted = self._scopes.needed(target)
+            refused = _denied(self._scopes, scope, target, granted, authenticator)
+            if refused is not None:
+                return refused
+            needed = scope[SCOPES_USED] = granted or ()
+        return await self._limits.refusal(scope, target, needed) if self._limits is not None else None
+
+    def timeout_s(self, message: Mapping[str, Any]) -> float | None:
+        """Returns the seconds that the server may take for a tool call, None without a limit."""
+        target = target_of(message) if self._limits is not None else None
+        return self._limits.timeout_s(target.name) if self._limits is not None and target is not None else None
+
+
+def reading_tools(tools: Iterable[Mapping[str, Any]] | None) -> list[str]:
+    """Returns the names of those tools of a contract that say that they only read."""
+    return [tool["name"] for tool in tools or () if (tool.get("annotations") or {}).get("readOnlyHint") is True]
+
+
+def _denied(
+    scopes: Scopes, scope: Scope, target: Target, needed: tuple[str, ...] | None, authenticator: Authenticator | None
+) -> Refusal | None:
+    caller: Caller | None = scope.get(CALLER)
+    name = _named(target)
+    if needed is None:
+        if scopes.rule_of(target) is None:
+            return _forbidden("forbidden", f"[scopes] says nothing of {name}, and so nobody may use it")
+        return _forbidden("forbidden", f"nobody may use {name}")
+    if caller is not None and scopes.allows(caller, needed):
+        return None
+    texts = " and ".join(needed)
+    refused = _forbidden(
+        "insufficient_scope", f"{name} needs the scope{'s' if len(needed) > 1 else ''} {texts}", " ".join(needed)
+    )
+    if caller is None or authenticator is None:
+        return refused
+    return replace(refused, headers=authenticator.forbidden(scope, caller, needed))
+
+
+def _forbidden(reason: str, detail: str, required: str | None = None) -> Refusal:
+    more = {} if required is None else {"required_scope": required}
+    return Refusal(403, reason, detail, FORBIDDEN, "Forbidden", more=more)
+
+
+def _named(target: Target) -> str:
+    for prefix, kind in ((RESOURCE, "resource"), (PROMPT, "prompt")):
+        if not target.is_tool and target.name.startswith(prefix):
+            return f"the {kind} {shown(target.name[len(prefix) :])}"
+    return shown(target.name)
+
+
+def _is_ambiguous(message: Mapping[str, Any]) -> bool:
+    """Tells whether a decoder that ignores case would read another message."""
+    params = message.get("params")
+    keys = [*message, *(params if isinstance(params, dict) else ())]
+    return any(key not in _KEYS and key.casefold() in _KEYS for key in keys)

@@ -1,0 +1,92 @@
+"""Checks access tokens of the platform's own authorization server: JWTs (RFC 9068) with HMAC-SHA-256 by a key of the
+project, for which the standard library is enough (platform_cli.signin.access_tokens signs them).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import json
+import string
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# The longest token that is looked at, in characters.
+MAX_TOKEN = 8192
+# The number of verified tokens that are remembered.
+MAX_REMEMBERED = 1000
+_BASE64URL = frozenset(string.ascii_letters + string.digits + "-_")
+_STANDARD = str.maketrans("-_", "+/")
+
+
+class OwnTokens:
+    """Reads tokens that `issuer` has issued for this deployment, whose `urls` are without a path, signed with one of
+    the `keys`, by key id.
+    """
+
+    def __init__(self, issuer: str, urls: Sequence[str], keys: Mapping[str, bytes]) -> None:
+        self._issuer = issuer
+        self._urls = urls
+        self._keys = keys
+        self._known: dict[bytes, Mapping[str, Any]] = {}
+
+    def read(self, token: str) -> Mapping[str, Any] | None:
+        """Returns the claims of a token, None if it is not valid now."""
+        if len(token) > MAX_TOKEN:
+            return None
+        identity = hashlib.sha256(token.encode("latin-1")).digest()
+        claims = self._known.get(identity)
+        if claims is None:
+            claims = self._verified(token)
+            if claims is None:
+                return None
+            if len(self._known) >= MAX_REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[identity] = claims
+        return claims if claims["exp"] > time.time() else None
+
+    def _verified(self, token: str) -> Mapping[str, Any] | None:
+        parts = token.split(".")
+        if len(parts) != 3:
+            return None
+        head = _object(parts[0])
+        if head is None or head.get("alg") != "HS256" or head.get("typ") != "at+jwt" or "crit" in head:
+            return None
+        kid = head.get("kid")
+        key = self._keys.get(kid) if isinstance(kid, str) else None
+        signature = _decoded(parts[2])
+        if key is None or signature is None:
+            return None
+        made = hmac.new(key, f"{parts[0]}.{parts[1]}".encode("latin-1"), hashlib.sha256).digest()
+        if not hmac.compare_digest(made, signature):
+            return None
+        claims = _object(parts[1])
+        if claims is None or claims.get("iss") != self._issuer or not is_within(claims.get("aud"), self._urls):
+            return None
+        return claims if type(claims.get("exp")) is int else None
+
+
+def is_within(url: object, urls: Sequence[str]) -> bool:
+    """Tells whether `url` is one of `urls`, or below one."""
+    return isinstance(url, str) and any(url == each or url.startswith(f"{each}/") for each in urls)
+
+
+def _object(part: str) -> dict[str, Any] | None:
+    data = _decoded(part)
+    try:
+        found = json.loads(data) if data is not None else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _decoded(part: str) -> bytes | None:
+    """Returns what a part says in base64url without padding (RFC 7515, section 2)."""
+    if not _BASE64URL.issuperset(part):
+        return None
+    try:
+        return binascii.a2b_base64(part.translate(_STANDARD) + "=" * (-len(part) % 4))
+    except ValueError:
+        return None

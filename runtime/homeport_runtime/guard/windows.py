@@ -1,0 +1,151 @@
+"""Counts calls in sliding windows, exactly, over all processes that map the same file.
+
+Each window is a ring of the times of its last calls, of which there are as many as may be made: another call may be
+made once the oldest of them is older than the window is long. Taking from one costs some microseconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import mmap
+import os
+import struct
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+# A window begins with a digest of whose it is, the time of its last call, and the number of all of its calls.
+_HEAD = struct.Struct("<16sdQ")
+_TIME = struct.Struct("<d")
+# How many clients one rate can tell apart, and the bytes that their windows may take; then the least recent one is
+# forgotten.
+MOST_CLIENTS, FEWEST_CLIENTS = 1024, 16
+MOST_BYTES = 2 * 1024 * 1024
+
+
+class Rate(NamedTuple):
+    """Allows so many calls in any span of so many seconds."""
+
+    calls: int
+    seconds: float
+
+
+class Bucket(NamedTuple):
+    """Is one client's window of a rate, which is named by its index."""
+
+    rate: int
+    client: str
+
+
+class Windows(Protocol):
+    """Counts calls, here or elsewhere."""
+
+    async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
+        """Takes a call from each bucket, or from none if one is full.
+
+        Returns the index of the rate that is full longest, and the seconds until it is not; 0 and 0.0 if the call may
+        be made.
+        """
+        ...
+
+
+class SharedWindows:
+    """Keeps the windows of some rates in the file at `path`, which all workers of a project map; without one in this
+    process alone.
+
+    Raises OSError if the file cannot be used.
+    """
+
+    def __init__(self, rates: Sequence[Rate], path: Path | None = None) -> None:
+        self._rates = tuple(rates)
+        self._starts: list[int] = []
+        size = 0
+        for rate in self._rates:
+            self._starts.append(size)
+            size += _slots(rate) * _slot_bytes(rate)
+        self._file = -1 if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if path is not None:
+            self._fill(size)
+        self._memory = mmap.mmap(self._file, size)
+
+    def _fill(self, size: int) -> None:
+        """Gives the file its bytes, without holes, since touching one on a full disk raises SIGBUS."""
+        self._lock()
+        try:
+            missing = size - os.fstat(self._file).st_size
+            while missing > 0:
+                missing -= os.pwrite(self._file, bytes(min(missing, 1 << 20)), size - missing)
+        finally:
+            self._unlock()
+
+    async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
+        self._lock()
+        try:
+            return self._take(buckets, time.monotonic())
+        finally:
+            self._unlock()
+
+    def _take(self, buckets: Sequence[Bucket], now: float) -> tuple[int, float]:
+        found = [(bucket.rate, self._find(bucket)) for bucket in buckets]
+        full, wait = 0, 0.0
+        for index, (place, count) in found:
+            needed = self._wait(index, place, count, now)
+            if needed > wait:
+                full, wait = index, needed
+        if wait:
+            return full, wait
+        for index, (place, count) in found:
+            digest = _HEAD.unpack_from(self._memory, place)[0]
+            _TIME.pack_into(self._memory, self._time_at(index, place, count), now)
+            _HEAD.pack_into(self._memory, place, digest, now, count + 1)
+        return 0, 0.0
+
+    def _wait(self, index: int, place: int, count: int, now: float) -> float:
+        """Returns the seconds until a window has room, 0.0 if it has."""
+        rate = self._rates[index]
+        if count < rate.calls:
+            return 0.0
+        oldest = _TIME.unpack_from(self._memory, self._time_at(index, place, count))[0]
+        # A time ahead of now is from before this machine was started anew.
+        return max(oldest + rate.seconds - now, 0.0) if oldest <= now else 0.0
+
+    def _time_at(self, index: int, place: int, count: int) -> int:
+        return place + _HEAD.size + count % self._rates[index].calls * _TIME.size
+
+    def _find(self, bucket: Bucket) -> tuple[int, int]:
+        """Returns where a client's window is, and how many calls it has counted, after making it if there was none."""
+        rate = self._rates[bucket.rate]
+        slots, width, start = _slots(rate), _slot_bytes(rate), self._starts[bucket.rate]
+        digest = hashlib.sha256(bucket.client.encode("utf-8", "surrogatepass")).digest()[:16]
+        first = int.from_bytes(digest[:4], "little")
+        oldest, oldest_at = 0.0, -1
+        for step in range(slots):
+            place = start + (first + step) % slots * width
+            known, last, count = _HEAD.unpack_from(self._memory, place)
+            if known == digest and count:
+                return place, count
+            if not count:
+                oldest_at = place
+                break
+            if oldest_at < 0 or last < oldest:
+                oldest, oldest_at = last, place
+        _HEAD.pack_into(self._memory, oldest_at, digest, 0.0, 0)
+        return oldest_at, 0
+
+    def _lock(self) -> None:
+        if self._file >= 0:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
+
+    def _unlock(self) -> None:
+        if self._file >= 0:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+def _slot_bytes(rate: Rate) -> int:
+    return _HEAD.size + rate.calls * _TIME.size
+
+
+def _slots(rate: Rate) -> int:
+    return max(FEWEST_CLIENTS, min(MOST_CLIENTS, MOST_BYTES // _slot_bytes(rate)))

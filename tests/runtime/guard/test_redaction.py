@@ -1,0 +1,60 @@
+"""Tests what of a call's arguments is kept in the audit log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from homeport_runtime.guard.redaction import MAX_ARGUMENTS, MAX_TEXT, REDACTED, Redaction
+
+
+def test_what_nobody_else_may_read_is_redacted() -> None:
+    arguments = {
+        "amount": 50,
+        "password": "x",
+        "apiKey": "x",
+        "API-Key": 5,
+        "nested": [{"Access_Token": {"value": "x"}, "note": "coffee"}],
+        "card_number": "4111",
+    }
+    assert Redaction("redacted").of(arguments) == {
+        "amount": 50,
+        "password": REDACTED,
+        "apiKey": REDACTED,
+        "API-Key": REDACTED,
+        "nested": [{"Access_Token": REDACTED, "note": "coffee"}],
+        "card_number": REDACTED,
+    }
+
+
+def test_a_project_has_names_of_its_own() -> None:
+    assert Redaction("redacted", ["employee_no"]).of({"employeeNo": 7, "a": 1}) == {"employeeNo": REDACTED, "a": 1}
+
+
+def test_modes() -> None:
+    assert Redaction("none").of({"a": 1}) is None
+    assert Redaction("full").of({"password": "x"}) == {"password": "x"}
+    hashed = Redaction("hash")
+    assert hashed.of({"a": 1, "b": 2}) == hashed.of({"b": 2, "a": 1})
+    assert set(hashed.of({"a": 1})) == {"sha256"}
+    assert Redaction("redacted").of(None) is None
+
+
+def deep(levels: int) -> Any:
+    return [deep(levels - 1)] if levels else "end"
+
+
+@pytest.mark.parametrize("mode", ["redacted", "full"])
+@pytest.mark.parametrize(
+    "arguments", [{"a": "x" * 10**6}, {"x" * 10**6: 1}, {str(n): "x" for n in range(10**4)}, deep(400), ["\ud800"]]
+)
+def test_nothing_fills_the_log(mode: str, arguments: object) -> None:
+    kept = Redaction(mode).of(arguments)
+    assert len(json.dumps(kept, ensure_ascii=False)) <= MAX_ARGUMENTS
+
+
+def test_a_long_text_is_known_by_its_hash() -> None:
+    kept = Redaction("redacted").of({"a": "x" * (MAX_TEXT + 1)})["a"]
+    assert kept.startswith("x" * MAX_TEXT + "... [1025 characters, sha256 ")

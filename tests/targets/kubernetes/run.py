@@ -1,0 +1,303 @@
+"""Runs the target `kubernetes` against a real cluster: `make kubernetes`, as root on Linux.
+
+Everything is in namespaces of this process's own: nothing of it is left, and nothing outside is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.images.registries import PASSWORD, USER, registry
+from tests.soak.clients import SESSIONS, STATELESS, Opened
+from tests.soak.load import Caller, Load
+from tests.soak.project import SERVER
+from tests.support import CommandFailedError, Platform
+from tests.targets.container.engines import push_base
+
+from .build_control_plane import built, check_machine
+from .control_plane import ControlPlane, control_plane
+
+CONFIG = """
+[project]
+name = "{name}"
+[deployment]
+target = "kubernetes"
+start_timeout_s = 120
+sessions = {sessions}
+[deployment.container]
+base = "{base}"
+[deployment.kubernetes]
+image = "{image}"
+{settings}
+[auth]
+mode = "none"
+"""
+REDEPLOYS = 3
+# It can be inspected here, and does not start in an image.
+BREAKS_THERE = """
+if os.path.exists("/opt/homeport/start.py"):
+    raise SystemExit("cannot start here")
+"""
+# The answers of each kind of client between two deploys.
+ANSWERS = 20
+WAIT_S = 300.0
+
+
+class Site:
+    """Is a person's machine beside the cluster."""
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self.folder = folder
+        self.base = base
+        self.registry = base.partition("/")[0]
+        self.homeport = Platform(folder / "home", timeout_s=900)
+        self.homeport.environment.update(DOCKER_CONFIG=str(folder), NO_PROXY="*")
+        self._edits = 0
+
+    def use(self, kubeconfig: Path) -> None:
+        self.homeport.environment["KUBECONFIG"] = str(kubeconfig)
+
+    def project(
+        self, name: str, settings: str = "replicas = 2", *, sessions: bool = False, image: str | None = None
+    ) -> Path:
+        (folder := self.folder / name).mkdir(exist_ok=True)
+        self.edit(folder)
+        (folder / "requirements.txt").write_text("mcp>=2\n")
+        text = CONFIG.format(
+            name=name,
+            base=self.base,
+            image=image or f"{self.registry}/you/{name}",
+            settings=settings,
+            sessions=str(sessions).lower(),
+        )
+        (folder / "fastmcp.toml").write_text(text)
+        return folder
+
+    def edit(self, project: Path, more: str = "") -> None:
+        self._edits += 1
+        (project / "server.py").write_text(f"{SERVER}# {self._edits}\n{more}")
+
+    def run(self, *arguments: str) -> Any:
+        return self.homeport.run(*arguments, "--target", "kubernetes")
+
+    def deploy(self, project: Path) -> Any:
+        return self.run("deploy", str(project))
+
+    def refused(self, *arguments: str) -> Mapping[str, Any]:
+        try:
+            answer = self.run(*arguments)
+        except CommandFailedError as failed:
+            return failed.error
+        raise AssertionError(f"homeport {' '.join(arguments)} succeeded: {answer}")
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def main() -> None:
+    if "--inside" in sys.argv:
+        _inside(Path(sys.argv[-1]))
+        return
+    check_machine()
+    binaries = built()
+    folder = Path(tempfile.mkdtemp(prefix="homeport-kubernetes-", dir="/var/tmp"))
+    try:
+        _prepare(folder, binaries)
+        own = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        command = [sys.executable, "-m", "tests.targets.kubernetes.run", "--inside", str(folder)]
+        sys.exit(subprocess.run([*own, *command], check=False).returncode)
+    finally:
+        if "--keep" not in sys.argv:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(folder: Path, binaries: Path) -> None:
+    """Fetches what comes from outside: inside there is no network."""
+    for name in ("registry", "locked"):
+        (folder / name).mkdir()
+    with registry(folder / "registry") as running:
+        base = push_base(running.address, folder / "base")
+        site = Site(folder, base)
+        site.homeport.run("image", str(site.project("notes")))
+    (folder / "site.json").write_text(json.dumps({"base": base, "binaries": str(binaries)}))
+
+
+def _inside(folder: Path) -> None:
+    told = json.loads((folder / "site.json").read_text())
+    site = Site(folder, told["base"])
+    (folder / "cluster").mkdir()
+    with (
+        _registry_again(folder, site),
+        control_plane(Path(told["binaries"]), folder / "cluster", site.registry) as cluster,
+    ):
+        site.use(cluster.kubeconfig())
+        say("cluster:", site.homeport.run("doctor", "--target", "kubernetes")["checks"])
+        for check in (rollouts, stalls, rights, quota, locked_registry, sessions, removal):
+            begun = time.monotonic()
+            say(f"{check.__name__}: {check(site, cluster)} ({time.monotonic() - begun:.0f} s)")
+
+
+@contextmanager
+def _registry_again(folder: Path, site: Site) -> Iterator[None]:
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with registry(folder / "registry", port=int(site.registry.rpartition(":")[2])):
+        yield
+
+
+def service_url(cluster: ControlPlane, name: str) -> str:
+    """Returns the URL of a Service, which the node's kube-proxy leads to its pods."""
+    spec = cluster.api("GET", f"/api/v1/namespaces/default/services/{name}")["spec"]
+    return f"http://{spec['clusterIP']}"
+
+
+def load(url: str, clients: Mapping[str, Opened]) -> Load:
+    return Load([Caller(kind, url, opened) for kind, opened in clients.items()])
+
+
+def wait_for_answers(running: Load) -> None:
+    """Waits until each client has had more answers."""
+    before, end = dict(running.answered), time.monotonic() + WAIT_S
+    while any(running.answered[each.kind] < before.get(each.kind, 0) + ANSWERS for each in running.callers):
+        assert time.monotonic() < end, (running.answered, running.lost[-5:])
+        time.sleep(0.1)
+
+
+def rollouts(site: Site, cluster: ControlPlane) -> str:
+    """Runs every kind of client while releases follow each other."""
+    project = site.project("notes")
+    assert site.deploy(project)["release"] == "v1"
+    status = site.run("status", "notes")
+    assert (status["state"], status["workers"]) == ("serving", 2), status
+    assert not site.deploy(project)["changed"]
+    with load(service_url(cluster, "notes"), STATELESS) as running:
+        wait_for_answers(running)
+        assert len(running.lives) == 2, "two pods answer"
+        for number in range(REDEPLOYS):
+            site.edit(project)
+            assert site.deploy(project)["release"] == f"v{number + 2}"
+            wait_for_answers(running)
+        assert site.run("rollback", "notes")["release"] == f"v{REDEPLOYS}"
+        wait_for_answers(running)
+    versions = [(each["release"], each["state"]) for each in site.run("versions", "notes")["versions"]]
+    assert versions[1] == (f"v{REDEPLOYS}", "active"), versions
+    said = site.homeport.start("logs", "notes", "--target", "kubernetes").wait(60).stdout
+    assert '"call"' in said, said[-2000:]
+    for lost in running.lost:
+        say(f"  lost: {lost.kind}: {lost.reason}")
+    return f"{sum(running.answered.values())} answers, {len(running.lost)} lost, {dict(running.closed)} streams closed"
+
+
+def stalls(site: Site, _cluster: ControlPlane) -> str:
+    project = site.folder / "notes"
+    before = site.run("status", "notes")["release"]
+    site.edit(project, BREAKS_THERE)
+    error = site.refused("deploy", str(project))
+    status = site.run("status", "notes")
+    assert (status["release"], status["state"]) == (before, "serving"), status
+    assert site.run("versions", "notes")["versions"][0]["state"] == "failed"
+    site.edit(project)
+    return str(error["message"])
+
+
+def rights(site: Site, cluster: ControlPlane) -> str:
+    guest = cluster.kubeconfig("guest", "of-a-guest")
+    nowhere = cluster.kubeconfig("admin", namespace="nowhere")
+    said = []
+    for kubeconfig in (guest, nowhere):
+        site.use(kubeconfig)
+        error = site.refused("deploy", str(site.project("others")))
+        said.append(f"{error['message']} | {error['hint']}")
+    site.use(cluster.kubeconfig())
+    return "\n  ".join(said)
+
+
+def quota(site: Site, cluster: ControlPlane) -> str:
+    path = "/api/v1/namespaces/default/resourcequotas"
+    cluster.api("POST", path, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}})
+    error = site.refused("deploy", str(site.folder / "notes"))
+    cluster.api("DELETE", f"{path}/few")
+    assert "exceeded quota" in error["message"], error
+    assert site.run("status", "notes")["state"] == "serving"
+    return f"{error['message']} | {error['hint']}"
+
+
+def locked_registry(site: Site, cluster: ControlPlane) -> str:
+    """Deploys from a registry that the nodes cannot pull from, and then with the login for it."""
+    with registry(site.folder / "locked", login=True) as locked:
+        login = {"auths": {locked.address: {"username": USER, "password": PASSWORD}}}
+        (site.folder / "config.json").write_text(json.dumps(login))
+        image = f"{locked.address}/you/locked"
+        error = site.refused("deploy", str(site.project("locked", image=image)))
+        assert "cannot pull the image" in error["message"], error
+        text = json.dumps({"auths": {locked.address: {"username": USER, "password": PASSWORD}}})
+        secret = {
+            "metadata": {"name": "login"},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": text},
+        }
+        cluster.api("POST", "/api/v1/namespaces/default/secrets", secret)
+        project = site.project("locked", 'replicas = 1\npull_secret = "login"', image=image)
+        assert site.deploy(project)["release"] == "v1"
+        site.run("destroy", "locked", "--yes")
+    (site.folder / "config.json").unlink()
+    return f"{error['message']} | {error['hint']}"
+
+
+def sessions(site: Site, cluster: ControlPlane) -> str:
+    """Runs a server with sessions in one pod, and then in two that share a volume, each of which continues them."""
+    project = site.project("kept", sessions=True)
+    site.deploy(project)
+    assert site.run("status", "kept")["workers"] == 1
+    _make_volume(site, cluster)
+    project = site.project("kept", 'replicas = 2\nclaim = "files"', sessions=True)
+    site.deploy(project)
+    with load(service_url(cluster, "kept"), SESSIONS) as running:
+        wait_for_answers(running)
+        assert len(running.lives) == 2, "two pods answer"
+        site.edit(project)
+        site.deploy(project)
+        wait_for_answers(running)
+    for lost in running.lost:
+        say(f"  lost: {lost.kind}: {lost.reason}")
+    return f"{sum(running.answered.values())} answers, {len(running.lost)} lost"
+
+
+def _make_volume(site: Site, cluster: ControlPlane) -> None:
+    (files := site.folder / "files").mkdir()
+    files.chmod(0o777)
+    size = {"storage": "1Gi"}
+    modes = ["ReadWriteMany"]
+    spec = {"capacity": size, "accessModes": modes, "hostPath": {"path": str(files)}, "storageClassName": "by-hand"}
+    cluster.api("POST", "/api/v1/persistentvolumes", {"metadata": {"name": "files"}, "spec": spec})
+    claim = {"accessModes": modes, "resources": {"requests": size}, "storageClassName": "by-hand"}
+    path = "/api/v1/namespaces/default/persistentvolumeclaims"
+    cluster.api("POST", path, {"metadata": {"name": "files"}, "spec": claim})
+
+
+def removal(site: Site, cluster: ControlPlane) -> str:
+    """Destroys the projects, and looks whether anything of them is left."""
+    gone = [line for name in ("notes", "kept") for line in site.run("destroy", name, "--yes")["removed"]]
+    left = []
+    for kind in ("pods", "services", "secrets", "apis/apps/v1/replicasets", "apis/apps/v1/deployments"):
+        group, _, plural = kind.rpartition("/")
+        path = f"/{group or 'api/v1'}/namespaces/default/{plural}?labelSelector=homeport/project"
+        left += [each["metadata"]["name"] for each in cluster.api("GET", path)["items"]]
+    assert not left, left
+    assert site.run("list")["projects"] == []
+    return ", ".join(gone)
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYTHONPATH", None)
+    main()

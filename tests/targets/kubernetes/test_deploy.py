@@ -1,0 +1,260 @@
+"""Deploys to a stand-in for a cluster, and does all that a person does then with the project."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_cli.config.image_reference import parse_reference
+from platform_cli.images.push import push_image
+from platform_cli.images.registry import Repository
+from tests.images.bases import tiny_base
+from tests.images.registries import registry
+from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
+
+from .stand_in import READY, Object, StandIn, condition, logged, stand_in, waits
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SECRET = "a value that only a Secret has"
+CONFIG = """
+[project]
+name = "notes"
+[deployment]
+target = "kubernetes"
+[deployment.container]
+base = "{base}"
+[deployment.kubernetes]
+image = "{registry}/you/notes"
+{settings}
+[environment]
+API_KEY = "${{secrets.API_KEY}}"
+"""
+
+
+@dataclass
+class Site:
+    """Is a person's machine with a project, whose kubeconfig leads to `cluster`."""
+
+    homeport: Platform
+    cluster: StandIn
+    base: str
+    registry: str
+    folder: Path
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "server.py"
+
+    def configure(self, settings: str = "replicas = 2") -> None:
+        text = CONFIG.format(base=self.base, registry=self.registry, settings=settings)
+        (self.folder / "fastmcp.toml").write_text(text)
+
+    def edit(self) -> None:
+        self.source.write_text(self.source.read_text() + "# changed\n")
+
+    def run(self, *arguments: str) -> Any:
+        return self.homeport.run(*arguments, "--target", "kubernetes")
+
+    def deploy(self, *arguments: str) -> Any:
+        return self.run("deploy", str(self.folder), *arguments)
+
+    def deployment(self) -> Any:
+        return self.cluster.objects["Deployment", "notes"]
+
+    def refused(self, *arguments: str) -> Any:
+        """Returns the error of a command that has to fail."""
+        with pytest.raises(CommandFailedError) as failed:
+            self.run(*arguments)
+        return failed.value.error
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Platform, str, str]]:
+    folder = tmp_path_factory.mktemp("machine")
+    with registry(tmp_path_factory.mktemp("registry")) as running:
+        base = f"{running.address}/base/python:1"
+        image, blobs = tiny_base(folder, environment=["PATH=/usr/bin", f"PYTHON_VERSION={PYTHON}.1"])
+        push_image(image, parse_reference(base), blobs)
+        homeport = Platform(with_packages(folder / "home"))
+        homeport.environment["DOCKER_CONFIG"] = str(folder)
+        yield homeport, base, running.address
+
+
+@pytest.fixture
+def site(machine: tuple[Platform, str, str], tmp_path: Path) -> Iterator[Site]:
+    homeport, base, address = machine
+    (folder := tmp_path / "project").mkdir()
+    for file in ("server.py", "requirements.txt"):
+        (folder / file).write_bytes((SERVERS / SMALLEST / file).read_bytes())
+    with stand_in() as cluster:
+        homeport.environment["KUBECONFIG"] = str(cluster.kubeconfig(tmp_path))
+        made = Site(homeport, cluster, base, address, folder)
+        made.configure()
+        made.run("set-secret", "API_KEY", SECRET, "--project", "notes")
+        yield made
+
+
+def names_of(cluster: StandIn) -> set[str]:
+    return {f"{kind} {name}" for kind, name in cluster.objects if kind not in ("Pod", "ReplicaSet")}
+
+
+def test_a_deploy_makes_what_the_project_needs_and_another_changes_nothing(site: Site) -> None:
+    made = site.deploy()
+    assert made["release"] == "v1"
+    assert made["url"] == "http://notes.team.svc"
+    assert made["auth"] == "token"
+    own = {"Deployment notes", "Service notes", "PodDisruptionBudget notes"}
+    assert names_of(site.cluster) == {*own, "Secret notes-secrets-1", "Secret notes-token", "Secret notes-relay"}
+    container = site.deployment()["spec"]["template"]["spec"]["containers"][0]
+    with Repository(parse_reference(container["image"])) as repository:
+        assert repository.manifest(container["image"].partition("@")[2]), "it was pushed, and is named by its digest"
+    before = dict(site.deployment()["spec"]["template"]["metadata"]["annotations"])
+    again = site.deploy()
+    assert not again["changed"], (before, site.deployment()["spec"]["template"]["metadata"]["annotations"])
+    status = site.run("status", "notes")
+    assert (status["release"], status["state"], status["workers"]) == ("v1", "serving", 2)
+    assert [each["project"] for each in site.run("list")["projects"]] == ["notes"]
+
+
+def test_no_value_leaves_the_secret(site: Site) -> None:
+    token = site.deploy()["token"]
+    sent = [body for method, path, body in site.cluster.requests if "/secrets" not in path]
+    words = [SECRET, token]
+    words += [base64.b64encode(word.encode()).decode() for word in words]
+    assert not any(word in body for word in words for body in sent)
+    assert base64.b64decode(site.cluster.objects["Secret", "notes-secrets-1"]["data"]["API_KEY"]).decode() == SECRET
+    assert token not in base64.b64decode(site.cluster.objects["Secret", "notes-token"]["data"]["hash"]).decode()
+
+
+def test_releases_are_listed_and_rolled_back_with_their_secrets(site: Site) -> None:
+    site.deploy()
+    site.edit()
+    assert site.deploy()["release"] == "v2"
+    assert site.run("set-secret", "API_KEY", "another", "--project", "notes")["release"] == "v3"
+    versions = {each["release"]: each for each in site.run("versions", "notes")["versions"]}
+    assert {name: each["state"] for name, each in versions.items()} == {
+        "v1": "inactive",
+        "v2": "inactive",
+        "v3": "active",
+    }
+    assert versions["v3"]["reason"] == "secret API_KEY"
+    assert [versions[name]["secrets"]["API_KEY"] for name in ("v1", "v2", "v3")] == [1, 1, 2]
+    assert versions["v1"]["bundle"] != versions["v2"]["bundle"] == versions["v3"]["bundle"]
+    back = site.run("rollback", "notes", "v1")
+    assert (back["release"], back["changed"]) == ("v1", True)
+    environment = site.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    [key] = [each for each in environment if each["name"] == "API_KEY"]
+    assert key["valueFrom"]["secretKeyRef"]["name"] == "notes-secrets-1"
+    assert site.run("status", "notes")["outdated_secrets"] == ["API_KEY"]
+    # A deploy after a rollback is a release of its own.
+    assert site.deploy()["release"] == "v4"
+
+
+STALLS = {
+    "image": (waits("ImagePullBackOff", "not found"), [], "cannot pull the image: not found"),
+    "crash": (waits("CrashLoopBackOff", restarts=2, last={"exitCode": 1}), [], "no module named nothing"),
+    "memory": (waits("CrashLoopBackOff", restarts=2, last={"reason": "OOMKilled"}), [], "needs more memory"),
+    "config": (waits("CreateContainerConfigError", 'secret "x" not found'), [], 'secret "x" not found'),
+    "node": (
+        {"conditions": [condition("PodScheduled", "False", "Unschedulable", "0/3 nodes are available")]},
+        [condition("Progressing", "False", "ProgressDeadlineExceeded")],
+        "no node takes pod",
+    ),
+    "quota": (
+        {},
+        [
+            condition("Progressing", "False", "ProgressDeadlineExceeded"),
+            condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: pods"),
+        ],
+        "exceeded quota: pods",
+    ),
+    "standstill": ({}, [condition("Progressing", "False", "ProgressDeadlineExceeded")], "0 of 2 pods are ready"),
+}
+
+
+@pytest.mark.parametrize(("pods", "conditions", "reason"), STALLS.values(), ids=STALLS)
+def test_a_release_that_does_not_start_is_undone_and_says_why(
+    site: Site, pods: Object, conditions: list[Object], reason: str
+) -> None:
+    site.deploy()
+    before = site.deployment()["spec"]
+    site.cluster.outcome = lambda template: READY if template == before["template"] else pods
+    site.cluster.conditions, site.cluster.log = conditions, logged("no module named nothing")
+    site.edit()
+    error = site.refused("deploy", str(site.folder))
+    assert error["category"] == "release"
+    assert "v2 of notes does not start, and v1 goes on serving" in error["message"]
+    assert reason in error["message"]
+    assert error["hint"]
+    assert site.deployment()["spec"] == before
+    [failed, active] = site.run("versions", "notes")["versions"]
+    assert (active["release"], active["state"]) == ("v1", "active")
+    assert failed["state"] == "failed"
+    assert reason in failed["error"]
+
+
+def test_a_first_release_that_does_not_start_leaves_no_objects_that_serve(site: Site) -> None:
+    site.cluster.outcome = lambda _template: waits("ImagePullBackOff", "not found")
+    assert "it is removed again" in site.refused("deploy", str(site.folder))["message"]
+    assert not [name for name in names_of(site.cluster) if not name.startswith("Secret")]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service", "PodDisruptionBudget"])
+def test_objects_of_others_are_neither_adopted_nor_deleted(site: Site, kind: str) -> None:
+    site.cluster.put(kind, "notes", {"app.kubernetes.io/managed-by": "homeport"})
+    before = dict(site.cluster.objects[kind, "notes"])
+    error = site.refused("deploy", str(site.folder))
+    assert f"{kind} notes in namespace team is not homeport's" in error["message"]
+    assert "kubectl" in error["hint"]
+    site.run("destroy", "notes", "--yes")
+    assert site.cluster.objects == {(kind, "notes"): before}
+
+
+def test_what_is_destroyed_is_gone(site: Site) -> None:
+    site.deploy()
+    answer = site.run("destroy", "notes", "--yes")
+    assert "Deployment notes" in answer["removed"]
+    assert answer["kept"] == [f"its images in {site.registry}/you/notes"]
+    assert not site.cluster.objects
+    assert site.refused("status", "notes")["category"] == "not-found"
+
+
+def test_the_cluster_refuses_before_anything_is_pushed_or_changed(site: Site) -> None:
+    site.cluster.refused = {("patch", "deployments")}
+    before = dict(site.cluster.objects)
+    error = site.refused("deploy", str(site.folder))
+    assert 'cannot patch resource "deployments"' in error["message"]
+    assert "auth can-i" in error["hint"]
+    assert site.cluster.objects == before
+
+
+def test_logs_are_those_of_all_pods_in_order(site: Site) -> None:
+    site.deploy()
+    site.cluster.log = logged("one", "two", level="info")
+    said = site.homeport.start("logs", "notes", "--target", "kubernetes").wait(60).stdout
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [each["message"] for each in lines] == ["one", "one", "two", "two"]
+
+
+def test_a_new_token_starts_the_pods_anew_in_the_same_release(site: Site) -> None:
+    old = site.deploy()["token"]
+    hashes = site.cluster.objects["Secret", "notes-token"]["data"]
+    answer = site.run("new-token", "notes")
+    assert answer["token"] != old
+    assert site.cluster.objects["Secret", "notes-token"]["data"] != hashes
+    assert [each["release"] for each in site.run("versions", "notes")["versions"]] == ["v1"]
+    assert len(site.cluster.of_kind("ReplicaSet")) == 2
+
+
+def test_an_older_cluster_lacks_what_counts_pods(site: Site) -> None:
+    site.cluster.absent = {"policy", "autoscaling"}
+    site.configure()
+    site.deploy()
+    assert "PodDisruptionBudget notes" not in names_of(site.cluster)
