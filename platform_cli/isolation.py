@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .api.platform import Isolate
+from typing import TYPE_CHECKING
+
 from .home import Home, write_atomic
+
+if TYPE_CHECKING:
+    from .api.platform import Isolate
 
 # As what runs by hand: the developer's own user.
 DEFAULT: Isolate = "namespaces"
