@@ -79,13 +79,14 @@ class Inspect(BaseModel):
     """Is the body of an inspection.
 
     `draft` is the name of a bundle's temporary folder, `project` the one whose secrets it gets; `folder` and `path` are
-    as for a deploy.
+    as for a deploy. With `container`, whose image is a base alone, it is loaded in one.
     """
 
     draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
     project: str | None = None
     folder: str | None = None
     path: str | None = None
+    container: InContainer | None = None
 
 
 class Rollback(BaseModel):
@@ -137,7 +138,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> Inspected:
-        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path)
+        container = _container(body.container)
+        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path, container)
         return await _while_connected(request, work)
 
     @app.get("/v1/projects")
@@ -161,8 +163,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        container = Container(**body.container.model_dump()) if body.container else None
-        work = platform.releases.deploy(name, body.bundle, body.folder, origin, container)
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin, _container(body.container))
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")
@@ -206,6 +207,10 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(sign_in_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     return app
+
+
+def _container(body: InContainer | None) -> Container | None:
+    return Container(**body.model_dump()) if body else None
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:

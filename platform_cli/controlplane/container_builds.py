@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from ..config.project import Project
 from ..errors import InputError
@@ -43,6 +44,16 @@ class ContainerBuilds:
 
         return packages_for(own, architecture_of(project.in_container.architecture))
 
+    def for_inspection(self, draft: Path, project: Project) -> Container:
+        """Returns the container in which the draft of a bundle is loaded.
+
+        Raises the errors of `make`.
+        """
+        from ..targets.container.making import inspection_container
+
+        self._engine.check()
+        return inspection_container(draft, project, self._engine, self._home)
+
     def make(self, built: Built, project: Project, stages: Stages) -> None:
         """Makes the container of a bundle, which takes a while.
 
@@ -68,12 +79,16 @@ class ContainerBuilds:
                 f"{active.project} runs in containers, whose images are made where it is deployed",
                 hint="--target container; to run it without, deploy it under another name",
             )
+        self.check_may_run_without()
+        return None
+
+    def check_may_run_without(self) -> None:
+        """Raises InputError if nothing may run, or be loaded, outside of a container here."""
         if isolation(self._home) == "container":
             raise InputError(
                 "this platform runs every server in a container, and nobody has made one for this",
                 hint='--target container, or target = "container" under [deployment] in fastmcp.toml',
             )
-        return None
 
     def _made(self, bundle: str) -> Container | None:
         try:

@@ -16,6 +16,7 @@ from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
+from .issuer_keys import IssuerKeys
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
@@ -39,7 +40,7 @@ class Platform:
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
-        self._supervisor.on_refused = lambda project, grant: self.sign_in.server.grants.refused(grant, project)
+        self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, engine)
         images = ReleaseImages(self.stores, engine)
@@ -54,10 +55,17 @@ class Platform:
             images,
             self.sign_in,
         )
+        self.issuer_keys = IssuerKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
+
+    def _on_refused(self, project: str, grant: str | None) -> None:
+        if grant is None:
+            self.issuer_keys.want(project)
+        else:
+            self.sign_in.server.grants.refused(grant, project)
 
     async def close(self) -> None:
         await self._supervisor.close()

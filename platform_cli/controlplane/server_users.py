@@ -36,7 +36,7 @@ class ServerUsers:
 
     @property
     def _gives_users(self) -> bool:
-        """Tells whether what runs in no container has a user of its own, as inspections in front of containers do."""
+        """Tells whether what runs in no container has a user of its own, also where what comes next gets containers."""
         if self.isolation == "container":
             return obstacle(self._home.root) is None
         return self.isolation == "users"

@@ -61,6 +61,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     publishing = asyncio.create_task(platform.publishing.publish())
     works = (
         platform.publishing.watch(),
+        platform.issuer_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
         end_slow_clients(servers[1]),

@@ -16,6 +16,7 @@ from .authorization import Pairs, answer_url, find_resource, parameter
 from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
+from .identities import Identities, identities
 from .keys import ProjectKeys
 from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
@@ -47,6 +48,24 @@ class AuthorizationServer:
         self.browsers = Browsers(db)
         self.keys = ProjectKeys(db, platform_key)
         self._documents = documents(self.clients)
+
+    def identities(self, project: str) -> Identities | None:
+        """Returns where people sign in to a project, None for the owner's approval.
+
+        Raises OAuthError if the secret of the owner's app there is not set.
+        """
+        found = self.projects.find(project)
+        if found is None or found.login is None:
+            return None
+        secret = self.projects.login_secret(project)
+        if secret is None:
+            raise OAuthError("server_error", "The project's owner has not set the secret SIGN_IN_SECRET.", 500)
+        return identities(found.login, secret)
+
+    @property
+    def callback(self) -> str:
+        """Returns where other services send browsers back to."""
+        return f"{self.issuer()}/authorize/callback"
 
     @property
     def is_public(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,26 @@ from .release import RunnableRelease
 from .workdir import WorkDir
 from .worker import START_GRACE_S, start_worker
 
+# Yields what starts the worker of an inspection, given the folder that its working folder is in.
+Launching = Callable[[Path], AbstractAsyncContextManager[Launcher]]
+
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
     """Inspects a release in a scratch folder, and returns what the worker reported.
 
     Raises InspectError with the server's own reason, or with the last lines that it printed.
     """
+    return await inspect_by(lambda _scratch: nullcontext(launcher), release, record=record)
+
+
+async def inspect_by(launching: Launching, release: RunnableRelease, *, record: bool = False) -> Inspected:
+    """Inspects a release as `inspect_release` does, with a launcher that is made for its scratch folder."""
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
         workdir.place(release.bundle / APP_FOLDER, release.files, release.folders)
         try:
-            return await inspect_in(workdir.path, launcher, release, record=record)
+            async with launching(scratch) as launcher:
+                return await inspect_in(workdir.path, launcher, release, record=record)
         finally:
             # The server may have left more than can be removed in a moment.
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)

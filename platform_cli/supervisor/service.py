@@ -234,8 +234,8 @@ class Service:
         """Reports the hashes of the client tokens that callers show."""
         self._crew.on_used = report
 
-    def report_refusals(self, report: Callable[[str], None]) -> None:
-        """Reports the grant of each caller that has signed in and lacked a scope."""
+    def report_refusals(self, report: Callable[[str | None], None]) -> None:
+        """Reports callers that have signed in and were refused (messages.Refused)."""
         self._crew.on_refused = report
 
     def admit(self, release: RunnableRelease, access: Access) -> None:

@@ -17,6 +17,7 @@ from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
+from .container_spec import CALLS_INSIDE
 from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
@@ -79,7 +80,7 @@ class Worker:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -232,8 +233,9 @@ class Worker:
             self._channel.send(**order)
 
     def admit(self, access: Access) -> bool:
-        """Tells the worker who may call from now on, and returns whether it understands that."""
-        if not self.release.hears_access:
+        """Tells the worker who may call from now on, and returns whether that was new to it, and understood."""
+        access = self.release.lets_in(access)
+        if access == self.release.access or not self.release.hears_access:
             return False
         self.release = replace(self.release, access=access)
         self.tell(do="access", access=access.to_data())
@@ -296,6 +298,13 @@ def _ignore(_worker: Worker) -> None:
     """Does nothing, until somebody else is to be called."""
 
 
+def _seen(calls: OpenCalls | None, release: RunnableRelease) -> Path | None:
+    """Returns where the worker finds the file of its open calls."""
+    if calls is None or release.container is None:
+        return calls.path if calls is not None else None
+    return Path(CALLS_INSIDE, calls.path.name)
+
+
 async def start_worker(
     launcher: Launcher,
     release: RunnableRelease,
@@ -312,7 +321,8 @@ async def start_worker(
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     await own(room.writable, release.user)
     files = {"calls": calls.path if calls is not None else None, "windows": windows}
-    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
+    inside = {**files, "calls": _seen(calls, release)}
+    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in inside.items()}}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)

@@ -34,12 +34,16 @@ class Known:
     """Holds the projects that the server knows."""
 
     projects: list[ProtectedProject] = field(default_factory=lambda: [NOTES, PLAIN])
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> ProtectedProject | None:
         return next((each for each in self.projects if each.name == name), None)
 
     def all(self) -> list[ProtectedProject]:
         return self.projects
+
+    def login_secret(self, name: str) -> str | None:
+        return self.secrets.get(name)
 
     def change(self, name: str, **changes: Any) -> None:
         self.projects = [replace(each, **changes) if each.name == name else each for each in self.projects]

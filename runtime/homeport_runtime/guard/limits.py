@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..asgi import Scope, header
+from ..protocol.jsonrpc import SERVER_ERROR
 from ..telemetry import emit
 from .caller import CALLER, Caller
-from .refusals import UNAVAILABLE, Refusal
+from .refusals import Refusal
 from .scopes import Target
 from .windows import Bucket, Rate, Windows
 
@@ -93,7 +94,7 @@ class Limits:
             429,
             "rate_limited",
             f"{calls} per {_SPANS.get(rate.seconds, f'{rate.seconds:g} seconds')} for {who}",
-            UNAVAILABLE,
+            SERVER_ERROR,
             "Too many requests",
             retryable=True,
             retry_after_ms=math.ceil(wait * 1000),

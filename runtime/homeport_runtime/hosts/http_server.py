@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -19,6 +20,7 @@ from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
+from .last_words import last_answer
 from .replicas import replica_relay
 from .whereabouts import tell_where_when_asked
 
@@ -37,6 +39,8 @@ BEAT_S = 1.5
 SHARE_S = 0.5
 # A number that is larger than that of any worker's connections.
 ALL = 1 << 30
+# The seconds for the answer to a call that the worker's end breaks off.
+LAST_WORDS_S = 0.5
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
@@ -173,8 +177,8 @@ class HTTPServer:
             self._app.guard.admit(access)
 
     def _note_audit(self, order: dict[str, Any]) -> None:
-        if self._app.guard.audit is not None:
-            self._app.guard.audit.has_room = order["has_room"]
+        if self._app.guard.passing.audit is not None:
+            self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
@@ -225,8 +229,15 @@ class HTTPServer:
         await self._abort()
 
     async def _abort(self) -> None:
+        """Ends what is still open; calls that have no answer yet get one, which says that they may be made again."""
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            if (answer := last_answer(getattr(connection, "cycle", None))) is not None:
+                with contextlib.suppress(RuntimeError, asyncio.TimeoutError):
+                    await asyncio.wait_for(answer, LAST_WORDS_S)
+                # What was written is sent before the connection is closed.
+                connection.transport.close()
+            else:
+                connection.transport.abort()
         for task in list(self._state.tasks):
             task.cancel()
         if self._state.tasks:

@@ -262,12 +262,12 @@ class Worker:
 
         gc.collect()
         gc.freeze()
-        server.app.guard.open_calls = self._open_calls
+        server.app.guard.passing.open_calls = self._open_calls
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit
 
-            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
+            server.app.guard.passing.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)

@@ -24,7 +24,7 @@ class Audited(Server):
 
     def __init__(self, *, limits: JSON | None = None, names: Sequence[str] = ()) -> None:
         super().__init__(limits=limits)
-        self.guard.audit = Audit(Names(names), "redacted", ["amount"])
+        self.guard.passing.audit = Audit(Names(names), "redacted", ["amount"])
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = json.loads((await receive())["body"])
@@ -109,8 +109,8 @@ def test_an_address_is_believed_where_the_platforms_own_proxy_names_it(capfd: Ca
 
 def test_nothing_is_passed_on_without_room_for_its_line(capfd: Captured) -> None:
     server = Audited()
-    assert server.guard.audit is not None
-    server.guard.audit.has_room = False
+    assert server.guard.passing.audit is not None
+    server.guard.passing.audit.has_room = False
     status, headers, answer = server.post(call("add"), "writer", user_agent="curl")
     assert (status, headers["retry-after"], answer["error"]["code"]) == (503, "1", -32000)
     assert answer["error"]["data"]["reason"] == "audit_unavailable"
@@ -119,5 +119,5 @@ def test_nothing_is_passed_on_without_room_for_its_line(capfd: Captured) -> None
     (line,) = said(capfd)
     assert (line["result"], line["reason"], line["tool_name"]) == ("refused", "audit_unavailable", "add")
     assert server.status({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}, "writer") == 200
-    server.guard.audit.has_room = True
+    server.guard.passing.audit.has_room = True
     assert server.status(call("add"), "writer") == 200

@@ -187,7 +187,7 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
     assert answer["error"] == {"code": -32000, "message": "Too many requests", "data": data}
     assert 0 < data.pop("retry_after_ms") <= 60_000
     assert data == {
-        "detail": "2 write calls per minute for writer for alice",
+        "detail": "2 write calls per minute for writer (alice)",
         "retryable": True,
         "reason": "rate_limited",
     }
@@ -197,7 +197,7 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
     assert [server.post(call("list"), "writer")[0] for _ in range(2)] == [200, 429]
     assert (
         server.post(call("list"), "writer")[2]["error"]["data"]["detail"]
-        == "1 call of list per hour for writer for alice"
+        == "1 call of list per hour for writer (alice)"
     )
     assert server.status(read("x://1"), "writer") == 200, "a read"
 
