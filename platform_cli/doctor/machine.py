@@ -153,8 +153,11 @@ def check_users(home: Home) -> Check:
     """Checks as which users servers run: as root's they could change every file of the machine."""
     if os.getuid() != 0:
         return Check("users", "ok", "servers run as you, as they do by hand")
-    if isolation(home) == "users":
-        return Check("users", "ok", "each server runs as a user of its own")
+    match isolation(home):
+        case "users":
+            return Check("users", "ok", "each server runs as a user of its own")
+        case "container":
+            return Check("users", "ok", "each server runs in a container of its own")
     detail = "servers run as root, as they do by hand, and may read and change every file outside of the platform's"
     try:
         is_public = PlatformClient(home, timeout_s=ANSWER_TIMEOUT_S).platform()["domain"] is not None
