@@ -23,7 +23,7 @@ from .base import check_python, find_base
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image, Process
-from .places import FILES, HOME, PORT, START
+from .places import HOME, PORT, START, WORK
 
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
@@ -105,7 +105,8 @@ def server_process(manifest: Mapping[str, Any], name: str, python: Interpreter, 
     configured = sorted(manifest["environment"].items())
     plain = {key: text for key, text in configured if key != "PATH" and not REFERENCE.search(text)}
     own = {"HOME": f"/{HOME}", "PORT": str(PORT), "HOMEPORT_PROJECT": name}
-    return Process(command, f"/{FILES}", {**plain, **own}, (*command, "health"), start_timeout_s, PORT)
+    # What a volume is mounted at: in an empty one an engine would make a folder below for root alone.
+    return Process(command, f"/{WORK}", {**plain, **own}, (*command, "health"), start_timeout_s, PORT)
 
 
 def base_image(manifest: ManifestData, base: Base) -> Image:

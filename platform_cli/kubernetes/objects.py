@@ -70,7 +70,8 @@ def _pod(workload: Workload) -> dict[str, Any]:
     container = {
         "name": "server",
         "image": str(workload.image),
-        "ports": [{"name": "http", "containerPort": PORT}],
+        # The protocol is part of the key by which server-side apply knows a port.
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "env": environment(workload),
         "securityContext": container_security(),
         "resources": resources(workload),
@@ -98,7 +99,7 @@ def _pod(workload: Workload) -> dict[str, Any]:
 
 
 def _service(workload: Workload) -> dict[str, Any]:
-    ports = [{"name": "http", "port": SERVICE_PORT, "targetPort": "http"}]
+    ports = [{"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}]
     return _object("v1", "Service", workload, {"selector": _selector(workload), "ports": ports})
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -21,8 +21,10 @@ from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
 from .last_words import last_answer
-from .replicas import replica_relay
 from .whereabouts import tell_where_when_asked
+
+if TYPE_CHECKING:
+    from ..relay.replicas import ReplicaRelay
 
 # The seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -50,7 +52,7 @@ class HTTPServer:
         self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
     ) -> None:
         self._app = app
-        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
+        self._replicas = _replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -242,3 +244,10 @@ class HTTPServer:
             task.cancel()
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks), timeout=1.0)
+
+
+def _replica_relay(app: App, listener: socket.socket, key: bytes) -> ReplicaRelay | None:
+    # Imported late, since no worker of a platform needs it, and each would wait for it.
+    from .replicas import replica_relay
+
+    return replica_relay(app, listener, key)
