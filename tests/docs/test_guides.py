@@ -120,6 +120,9 @@ PERSON = {"NAME": "Mona", "EMAIL": "mona@example.com"}
 @pytest.mark.whole
 def test_team_host(platform: Platform, folder: Path, tmp_path: Path) -> None:
     domain = f"mcp.localhost:{free_port()}"
+    if os.geteuid() == 0:
+        # The page's platform is an ordinary user's, which says nothing of users.
+        platform.run("platform", "start", "--isolate", "namespaces")
     with running_caddy(platform, tmp_path / "caddy") as authority:
         platform.environment["SSL_CERT_FILE"] = str(authority)
         said = {"mcp.example.com": domain, "~/.local/share/homeport": str(platform.home)}
