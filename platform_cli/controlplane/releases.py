@@ -281,7 +281,7 @@ class Releases:
         if service is None or service.release is None or (access := self._callers_of(service.release)) is None:
             return
         if service.release.hears_access:
-            service.admit(replace(service.release, access=access), access)
+            await service.admit(replace(service.release, access=access), access)
         else:
             await self.refresh(project)
 

@@ -26,6 +26,8 @@ from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
 
 # A worker that ends by itself within so many seconds has crashed on its start.
 SHORT_LIFE_S = 2.0
+# The seconds in which workers have to hear who may call.
+HEARING_S = 5.0
 
 
 class Crew:
@@ -135,6 +137,16 @@ class Crew:
         for worker in (*self._starting, *self.running):
             if worker.admit(access):
                 self._kept.renew_note(worker, leaves=worker in self.retiring)
+
+    async def heard(self) -> None:
+        """Waits until every worker has heard who may call; one that hangs answers no calls, and is not waited for
+        long.
+        """
+        hearing = [asyncio.ensure_future(worker.heard()) for worker in (*self._starting, *self.running)]
+        if hearing:
+            _done, late = await asyncio.wait(hearing, timeout=HEARING_S)
+            for each in late:
+                each.cancel()
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""

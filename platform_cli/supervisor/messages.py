@@ -55,6 +55,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """Says that the worker lets in whom it was told last, and nobody else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Asks, under a `number`, for the worker with the session of a message that was posted
     (homeport_runtime.relay.workers).
@@ -82,7 +87,7 @@ class Answer:
     fields: Mapping[str, Any]
 
 
-Message = Idle | Stopped | Load | Used | Refused | Relay | Relayed | Answer
+Message = Idle | Stopped | Load | Used | Admitted | Refused | Relay | Relayed | Answer
 
 
 def read_message(line: bytes) -> Message | None:
@@ -141,6 +146,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "load": lambda fields: Load(_number(fields["open"])),
     "used": lambda fields: Used(tuple(map(text, _list(fields["tokens"])))),
     "refused": lambda fields: Refused(text(fields["grant"]) if fields["grant"] is not None else None),
+    "admitted": lambda _fields: Admitted(),
     "relay": _relay,
     "relayed": _relayed,
     "ready": lambda _fields: Answer("ready", {}),

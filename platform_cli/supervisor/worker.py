@@ -22,7 +22,7 @@ from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
+from .messages import Admitted, Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
 from .ownership import own
 from .release import RunnableRelease
@@ -74,6 +74,10 @@ class Worker:
         self.state = state
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
+        # How often it was told who may call without having answered, and whether it knows the last.
+        self._untold = 0
+        self._heard = asyncio.Event()
+        self._heard.set()
         self.open_requests = 0
         self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
@@ -134,10 +138,8 @@ class Worker:
                 self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
-            case Used():
-                self.on_used(message.tokens)
-            case Refused():
-                self.on_refused(message.grant)
+            case Used() | Admitted() | Refused():
+                self._hear_of_callers(message)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
@@ -160,6 +162,7 @@ class Worker:
             self._calls.close()
         self.state = WorkerState.GONE
         self._stopped.set()
+        self._heard.set()
         if self._channel is not None:
             self._channel.close()
         self.on_gone(self)
@@ -239,7 +242,29 @@ class Worker:
             return False
         self.release = replace(self.release, access=access)
         self.tell(do="access", access=access.to_data())
+        self._untold += 1
+        self._note_heard()
         return True
+
+    def _hear_of_callers(self, message: Used | Admitted | Refused) -> None:
+        match message:
+            case Used():
+                self.on_used(message.tokens)
+            case Admitted():
+                self._untold = max(self._untold - 1, 0)
+                self._note_heard()
+            case Refused():
+                self.on_refused(message.grant)
+
+    def _note_heard(self) -> None:
+        if self._untold and self.state is not WorkerState.GONE:
+            self._heard.clear()
+        else:
+            self._heard.set()
+
+    async def heard(self) -> None:
+        """Waits until the worker has heard what it was told last of who may call, or has ended."""
+        await self._heard.wait()
 
     def tell_audit(self, *, has_room: bool) -> None:
         """Tells the worker whether calls can be written into the audit log, without which it refuses them."""

@@ -96,7 +96,7 @@ class HTTPServer:
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
-            "access": self._admit,
+            "access": lambda order: self._admit(order, channel),
             "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
@@ -176,10 +176,11 @@ class HTTPServer:
             if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
 
-    def _admit(self, order: dict[str, Any]) -> None:
+    def _admit(self, order: dict[str, Any], channel: Channel) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
             self._app.guard.admit(access)
+        channel.send(event="admitted")
 
     def _note_audit(self, order: dict[str, Any]) -> None:
         if self._app.guard.passing.audit is not None:
