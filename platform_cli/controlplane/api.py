@@ -113,14 +113,14 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
-            "isolate": platform.isolation.current,
+            "isolate": platform.users.isolation,
             **platform.publishing.describe(),
         }
 
     @app.put("/v1/platform/isolation")
     async def isolate(body: HowIsolated) -> Isolated:
         await platform.isolate(body.isolate)
-        return {"isolate": platform.isolation.current}
+        return {"isolate": platform.users.isolation}
 
     @app.post("/v1/platform/clean")
     async def clean(body: Clean) -> list[WastePiece]:

@@ -9,20 +9,19 @@ from pathlib import Path
 from ..config.project import Project
 from ..errors import InputError
 from ..home import Home, write_atomic
+from ..isolation import isolation
 from ..pipeline.build import Built
 from ..pipeline.model import Interpreter
 from ..pipeline.stages import Stages
 from ..supervisor.engine import Engine
 from ..supervisor.release import Container
-from .isolation import Isolation
 from .store import ReleaseRow, Store
 
 
 class ContainerBuilds:
-    def __init__(self, home: Home, store: Store, isolation: Isolation, engine: Engine) -> None:
+    def __init__(self, home: Home, store: Store, engine: Engine) -> None:
         self._store = store
         self._home = home
-        self._isolation = isolation
         self._engine = engine
 
     async def wants(self, project: Project) -> bool:
@@ -33,7 +32,7 @@ class ContainerBuilds:
         row = self._store.find_project(project.name) if project.name else None
         active = self._store.active_release(row.name) if row else None
         return (
-            self._isolation.current == "container"
+            isolation(self._home) == "container"
             or project.target == "container"
             or (active is not None and active.container is not None)
         )
@@ -85,7 +84,7 @@ class ContainerBuilds:
 
     def check_may_run_without(self) -> None:
         """Raises InputError if nothing may run, or be loaded, outside of a container here."""
-        if self._isolation.current == "container":
+        if isolation(self._home) == "container":
             raise InputError(
                 "this platform runs every server in a container, and nobody has made one for this",
                 hint='--target container, or target = "container" under [deployment] in fastmcp.toml',

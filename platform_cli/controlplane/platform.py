@@ -16,14 +16,14 @@ from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
-from .isolation import Isolation
-from .issuer_keys import IssuerKeys
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
+from .server_users import ServerUsers
 from .sign_in import SignIn
+from .sign_in_keys import SignInKeys
 from .stores import open_stores
 
 
@@ -36,26 +36,26 @@ class Platform:
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
-        self.isolation = Isolation(self.stores, self.edge)
+        self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
         self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
-        self.containers = ContainerBuilds(home, self.stores.store, self.isolation, engine)
+        self.containers = ContainerBuilds(home, self.stores.store, engine)
         images = ReleaseImages(self.stores, engine)
         self.releases = Releases(
             self.stores,
             self._supervisor,
             self.edge,
-            self.isolation,
+            self.users,
             self.publishing,
             self.overview,
             self.containers,
             images,
             self.sign_in,
         )
-        self.issuer_keys = IssuerKeys(self.sign_in, self.releases)
+        self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
@@ -63,9 +63,16 @@ class Platform:
 
     def _on_refused(self, project: str, grant: str | None) -> None:
         if grant is None:
-            self.issuer_keys.want(project)
+            self.sign_in_keys.want(project)
         else:
             self.sign_in.server.grants.refused(grant, project)
+
+    async def tell_issuer(self) -> None:
+        """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
+        for project in self.sign_in.all():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(project.name):
+                    await self.releases.admit(project.name)
 
     async def close(self) -> None:
         await self._supervisor.close()
@@ -88,6 +95,8 @@ class Platform:
         changed = domain != self.edge.domain
         if changed:
             self.edge.set_domain(domain)
+            if domain is not None:
+                self.users.become_public()
         tokens = {}
         for row in self.stores.store.projects():
             # A project that does not start reports that in its status; the others have their names.
@@ -108,7 +117,7 @@ class Platform:
         """
         if how == "container":
             await asyncio.to_thread(self._supervisor.engine.check)
-        self.isolation.choose(how)
+        self.users.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(row.name):

@@ -26,11 +26,11 @@ from ..supervisor.supervisor import Supervisor
 from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
-from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .removal import Removal
+from .server_users import ServerUsers
 from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
@@ -46,7 +46,7 @@ class Releases:
         stores: Stores,
         supervisor: Supervisor,
         edge: Edge,
-        isolation: Isolation,
+        users: ServerUsers,
         publishing: Publishing,
         overview: Overview,
         containers: ContainerBuilds,
@@ -57,7 +57,7 @@ class Releases:
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
-        self._isolation = isolation
+        self._users = users
         self._publishing = publishing
         self._overview = overview
         self._containers = containers
@@ -103,7 +103,7 @@ class Releases:
             release = _in_container(release, container)
         else:
             self._containers.check_may_run_without()
-            release = self._isolation.inspected(release, project)
+            release = self._users.inspected(release, project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -342,7 +342,7 @@ class Releases:
         if release.container is not None:
             runnable = _in_container(runnable, release.container)
         return replace(
-            self._isolation.serving(runnable),
+            self._users.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,

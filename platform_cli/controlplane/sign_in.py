@@ -47,6 +47,11 @@ class SignIn:
             return None
         return self._protected(service.release, service.port)
 
+    @property
+    def is_used(self) -> bool:
+        """Tells whether people sign in to any project here."""
+        return any(self.find(name) is not None for name in self._supervisor.services)
+
     def all(self) -> list[ProtectedProject]:
         return [found for name in sorted(self._supervisor.services) if (found := self.find(name)) is not None]
 

@@ -67,6 +67,11 @@ def _deployment(workload: Workload) -> dict[str, Any]:
 
 
 def _pod(workload: Workload) -> dict[str, Any]:
+    claim = workload.claim
+    # Each has a name of its own: server-side apply merges volumes of one name, and a volume is of one kind.
+    state, source = (
+        ("claimed-state", {"persistentVolumeClaim": {"claimName": claim}}) if claim else ("state", {"emptyDir": {}})
+    )
     container = {
         "name": "server",
         "image": str(workload.image),
@@ -79,12 +84,10 @@ def _pod(workload: Workload) -> dict[str, Any]:
         "readinessProbe": readiness_probe(),
         "livenessProbe": liveness_probe(workload),
         "volumeMounts": [
-            {"name": "state", "mountPath": STATE_PATH},
+            {"name": state, "mountPath": STATE_PATH},
             {"name": "temporary", "mountPath": TEMPORARY_PATH},
         ],
     }
-    claim = workload.claim
-    state = {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {}}
     pull = {"imagePullSecrets": [{"name": workload.pull_secret}]} if workload.pull_secret else {}
     return {
         **pull,
@@ -94,7 +97,7 @@ def _pod(workload: Workload) -> dict[str, Any]:
         "terminationGracePeriodSeconds": GRACE_S,
         "securityContext": pod_security(),
         "containers": [container],
-        "volumes": [{"name": "state", **state}, {"name": "temporary", "emptyDir": {}}],
+        "volumes": [{"name": state, **source}, {"name": "temporary", "emptyDir": {}}],
     }
 
 

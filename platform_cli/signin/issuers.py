@@ -6,12 +6,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from ..errors import PlatformError
+
+if TYPE_CHECKING:
+    import httpx
 
 # The seconds after which keys are fetched anew, and those before which they are not, whatever tokens say.
 FRESH_S = 3600.0
@@ -41,6 +42,9 @@ class Issuers:
 
         Raises PlatformError, and keeps those that there are, if they cannot be had.
         """
+        # Imported late, since that takes long, and few platforms need it.
+        import httpx
+
         self._asked_at[issuer] = time.monotonic()
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
@@ -63,6 +67,8 @@ class Issuers:
 
 
 async def _find_keys(http: httpx.AsyncClient, issuer: str) -> list[dict[str, Any]]:
+    import httpx
+
     last: Exception = ValueError("it has no metadata")
     for url in metadata_urls(issuer):
         try:

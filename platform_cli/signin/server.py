@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, NotFoundError
 from .access_tokens import ACCESS_S, sign_access_token
@@ -16,12 +16,14 @@ from .authorization import Pairs, answer_url, find_resource, parameter
 from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
-from .identities import Identities, identities
 from .keys import ProjectKeys
 from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
 from .registered_clients import RegisteredClients
 from .users import allowed_scopes
+
+if TYPE_CHECKING:
+    from .identities import Identities
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -60,6 +62,9 @@ class AuthorizationServer:
         secret = self.projects.login_secret(project)
         if secret is None:
             raise OAuthError("server_error", "The project's owner has not set the secret SIGN_IN_SECRET.", 500)
+        # Imported late, since that takes long, and the platform serves before anybody signs in.
+        from .identities import identities
+
         return identities(found.login, secret)
 
     @property
@@ -169,7 +174,7 @@ class AuthorizationServer:
             grant, refresh_token = self.grants.redeem(
                 parameter(form, "code") or "",
                 client,
-                parameter(form, "redirect_uri") or "",
+                parameter(form, "redirect_uri"),
                 _challenge_of(parameter(form, "code_verifier") or ""),
             )
         elif kind == "refresh_token":

@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from homeport_runtime.hosts.users import give_to
 from homeport_runtime.loading.environment import QUIET, REFERENCE
 from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..home import Home
 from ..infra_files import infra_file
 from .engine import ContainerSpec, Mount
-from .ownership import give_to
 from .release import INSIDE, Container, RunnableRelease
 from .room import CACHE, HOME, SESSIONS
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.libraries.tried import untried
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from .. import __version__
 from ..api.inspection import Inspected, Libraries
@@ -17,6 +18,7 @@ from ..errors import InspectError, ReleaseError
 from ..temporary import temporary_folder
 from .jobs import inspection_job
 from .launch import Launcher
+from .ownership import take_back
 from .release import RunnableRelease
 from .workdir import WorkDir
 from .worker import START_GRACE_S, start_worker
@@ -37,7 +39,7 @@ async def inspect_by(launching: Launching, release: RunnableRelease, *, record: 
     """Inspects a release as `inspect_release` does, with a launcher that is made for its scratch folder."""
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
-        workdir.place(release.bundle / "app", release.files, release.folders)
+        workdir.place(release.bundle / APP_FOLDER, release.files, release.folders)
         try:
             async with launching(scratch) as launcher:
                 return await inspect_in(workdir.path, launcher, release, record=record)
@@ -61,6 +63,9 @@ async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease
     finally:
         worker.kill()
         await worker.gone.wait()
+        if release.user is not None:
+            # The bytecode that it has written is for servers of all users, and none may change it.
+            await asyncio.to_thread(take_back, release.bundle / APP_FOLDER)
 
 
 def _inspected(said: Mapping[str, Any]) -> Inspected:

@@ -220,6 +220,7 @@ def test_a_client_hears_which_scope_it_lacks_and_its_session_goes_on(platform: P
     assert ran.split("\n")[:4] == ['[-32001, "notes:write"]', "3", '[-32001, "notes:write"]', "3"], ran
 
 
+@pytest.mark.whole
 def test_a_call_that_takes_too_long_is_answered_and_the_next_one_works(platform: Platform, url: str) -> None:
     client_env("mcp1")
     # It waits for a file that nobody makes.
@@ -229,6 +230,7 @@ def test_a_call_that_takes_too_long_is_answered_and_the_next_one_works(platform:
     assert ran.split("\n")[:4] == ['[-32000, "timeout"]', "3", '[-32000, "timeout"]', "3"], ran
 
 
+@pytest.mark.whole
 def test_a_message_that_is_too_large_is_answered_on_its_stream(platform: Platform, url: str) -> None:
     client_env("mcp1")
     program = PROGRAMS["mcp1"].replace('{"text": "x"}', '{"text": "x" * 5_000_000}').replace("required_scope", "reason")

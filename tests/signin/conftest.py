@@ -128,7 +128,7 @@ def sign_in(server: AuthorizationServer, browser: Browser, client_id: str) -> Ca
     return signed_in
 
 
-def exchange(browser: Browser, client_id: str, code: str, **changes: str) -> httpx2.Response:
+def exchange(browser: Browser, client_id: str, code: str, **changes: str | None) -> httpx2.Response:
     form = {
         "grant_type": "authorization_code",
         "client_id": client_id,
@@ -136,4 +136,5 @@ def exchange(browser: Browser, client_id: str, code: str, **changes: str) -> htt
         "redirect_uri": REDIRECT,
         "code_verifier": VERIFIER,
     }
-    return browser.http.post("/token", data=form | changes)
+    said = {key: value for key, value in (form | changes).items() if value is not None}
+    return browser.http.post("/token", data=said)

@@ -25,6 +25,8 @@ from tests.support import SERVERS, CommandFailedError, Platform, with_config, wi
 
 from .test_clients import asked
 
+pytestmark = pytest.mark.whole
+
 SERVER = SERVERS / "mcp2_lowlevel"
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
+from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
 from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
@@ -23,7 +24,6 @@ from platform_cli.supervisor.container_zygote import ContainerProcess, Container
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
 from platform_cli.supervisor.launch import Launched
-from platform_cli.supervisor.ownership import give_to
 from platform_cli.supervisor.release import Container, RunnableRelease
 from platform_cli.supervisor.zygote_messages import Limits
 from tests.runtime.hosts.container.images import command

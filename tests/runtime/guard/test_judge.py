@@ -11,9 +11,12 @@ import pytest
 
 from homeport_runtime.asgi import Headers, Receive, Scope, Send, send_json
 from homeport_runtime.guard.access import Access, ClientToken
+from homeport_runtime.guard.caller import CALLER, Caller
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.judge import Judge
+from homeport_runtime.guard.limits import Limits
 from homeport_runtime.guard.names import Names
+from homeport_runtime.guard.scopes import Target
 from homeport_runtime.guard.windows import SharedWindows
 from homeport_runtime.protocol.messages import MAX_BODY
 from homeport_runtime.protocol.probe import call_app
@@ -200,6 +203,17 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
         == "1 call of list per hour for writer (alice)"
     )
     assert server.status(read("x://1"), "writer") == 200, "a read"
+
+
+def test_who_signs_in_has_no_more_calls_with_more_clients() -> None:
+    limits = Limits(LIMITS, [], SharedWindows)
+
+    def refused(client: str, user: str) -> bool:
+        scope = {CALLER: Caller(client, user, by_oauth=True)}
+        return asyncio.run(limits.refusal(scope, Target("add", is_tool=True), ())) is not None
+
+    assert [refused(f"client-{number}", "alice") for number in range(3)] == [False, False, True]
+    assert not refused("client-0", "bob")
 
 
 def test_where_nobody_is_known_an_address_is_counted() -> None:

@@ -1,11 +1,12 @@
-"""Keeps the keys of other authorization servers up to date, and tells workers when they have changed."""
+"""Rotates the keys of projects, fetches those of other authorization servers, and tells workers of both."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 
-from ..errors import PlatformError
+from ..errors import HomeportError, PlatformError
 from .releases import Releases
 from .sign_in import SignIn
 
@@ -13,15 +14,18 @@ from .sign_in import SignIn
 LOOK_S = 60.0
 
 
-class IssuerKeys:
+class SignInKeys:
     def __init__(self, sign_in: SignIn, releases: Releases) -> None:
         self._sign_in = sign_in
         self._releases = releases
         self._fetching: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
-        """Fetches keys once an hour, and never returns."""
+        """Rotates old keys, fetches those of others once an hour, and never returns."""
         while True:
+            for project in self._sign_in.all():
+                if self._sign_in.server.keys.rotate_old(project.name):
+                    await self._tell(project.name)
             for issuer in self._sign_in.issuers_in_use():
                 if self._sign_in.issuers.is_due(issuer):
                     await self._renew(issuer)
@@ -43,5 +47,10 @@ class IssuerKeys:
             print(f"{error.message}; the keys of before are used", file=sys.stderr, flush=True)
             return
         for project in self._sign_in.users_of(issuer) if changed else ():
+            await self._tell(project)
+
+    async def _tell(self, project: str) -> None:
+        # A worker that cannot be told hears of it when it starts again.
+        with contextlib.suppress(HomeportError):
             async with self._releases.lock(project):
                 await self._releases.admit(project)
