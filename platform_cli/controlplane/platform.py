@@ -24,6 +24,7 @@ from .releases import Releases
 from .secret_changes import SecretChanges
 from .sign_in import SignIn
 from .stores import open_stores
+from .telemetry import Telemetry
 
 
 class Platform:
@@ -33,6 +34,7 @@ class Platform:
         self.home = home
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
+        self._supervisor.on_operation = self.stores.telemetry.record
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.isolation = Isolation(self.stores, self.edge)
@@ -54,6 +56,7 @@ class Platform:
             images,
             self.sign_in,
         )
+        self.telemetry = Telemetry(self.stores, self._supervisor)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)

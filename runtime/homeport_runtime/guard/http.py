@@ -30,11 +30,12 @@ from ..protocol.messages import (
 from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit, request_id
+from ..telemetry.failures import note_failure
 from .access import Access
 from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
 from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
-from .calls import BatchRecords, CallRecord, Watched
+from .calls import CallRecord
 from .carried import Carried
 from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
 from .deadlines import Deadlines
@@ -55,11 +56,15 @@ from .refusals import (
 )
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
+from .watched import Batch, Watched
 
 if TYPE_CHECKING:
     from .audit import Audit
     from .judge import Judge
+    from .operations import Operations
 
+# The methods whose requests run code of the server's own, which may log something.
+RUN = ("resources/read", "prompts/get", "completion/complete")
 # The characters of an app's error that are sent on a stream.
 MAX_TOLD = 500
 
@@ -80,11 +85,12 @@ class Counted:
 
 
 class Guard:
-    """Checks Host, Origin, token and size, parses each message once, and writes one record per tools/call.
+    """Checks Host, Origin, token and size, parses each message once, and writes one record per operation.
 
     Everyone may call without `access`, and whoever may call may call everything without `judge`. `streams` are the open
     GET streams. `relay` is set where other processes may serve the project, too, `open_calls` where a supervisor
-    watches this one, and `audit` where calls are audited.
+    watches this one, `audit` where calls are audited, and `operations` where all operations have records and not tool
+    calls alone. `tools` are those that the server has, None before it was asked.
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
@@ -103,6 +109,8 @@ class Guard:
         self.relay: Relay | None = None
         self.open_calls: OpenCalls | None = None
         self.audit: Audit | None = None
+        self.operations: Operations | None = None
+        self.tools: frozenset[str] | None = None
         self._called = False
         self._counted = Counted()
 
@@ -247,7 +255,7 @@ class Guard:
                 await self._refuse(scope, send, refused, id_of(said))
                 return
             receive = replay(body, receive)
-        await self._answer(scope, said, receive, send)
+        await self._answer(scope, said, len(body or b""), receive, send)
 
     async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
         """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
@@ -338,6 +346,8 @@ class Guard:
         """
         if self.audit is not None:
             self.audit.refusal(scope, refusal)
+        if self.operations is not None:
+            self.operations.refusal(scope, refusal)
         posted = is_there and self._is_posted(scope)
         is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
         await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
@@ -364,43 +374,49 @@ class Guard:
         """Passes a message that is allowed to the app."""
         if self._is_posted(scope):
             send = self._calls.post(scope, body, said, send)
-        await self._answer(scope, said, replay(body, receive), send)
+        await self._answer(scope, said, len(body), replay(body, receive), send)
 
-    async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
-        """Passes a request to the app, and records its calls; `said` is the body decoded as JSON, None if it is not
-        JSON.
+    async def _answer(self, scope: Scope, said: object, size: int, receive: Receive, send: Send) -> None:
+        """Passes a request to the app, and records its operations; `said` is its body of `size` bytes decoded as JSON,
+        None if it is not JSON.
         """
         if isinstance(said, dict):
             scope[MESSAGE] = said
         if self.audit is not None and self.audit.must_wait(said):
             await self._refuse(scope, send, self.audit.no_room, id_of(said))
         elif calls := calls_in(said):
-            await self._call(scope, calls, receive, send)
-        elif self.audit is not None and isinstance(said, dict):
-            await self._audited(scope, said, receive, send)
+            await self._call(scope, calls, size, receive, send)
+        elif isinstance(said, dict) and (self.operations is not None or self.audit is not None):
+            await self._operate(scope, said, size, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _call(self, scope: Scope, calls: list[dict[str, Any]], receive: Receive, send: Send) -> None:
+    async def _call(self, scope: Scope, calls: list[dict[str, Any]], size: int, receive: Receive, send: Send) -> None:
         request = os.urandom(8).hex()
         token = request_id.set(request)
         cold, self._called = not self._called, True
         records = [
-            CallRecord(scope, call, request, cold, self.open_calls, self._operation(scope, call, request))
+            CallRecord(
+                scope, call, request, cold, size, self.open_calls, self._audited(scope, call, request), self.tools
+            )
             for call in calls
         ]
         await self._watched(scope, records, token, receive, send, calls[0])
 
-    async def _audited(self, scope: Scope, said: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Passes a request to the app, and records what it asks for in the audit log."""
+    async def _operate(self, scope: Scope, said: Mapping[str, Any], size: int, receive: Receive, send: Send) -> None:
+        """Passes a request that calls no tool to the app, and records what it asks for."""
         request = os.urandom(8).hex()
-        operation = self._operation(scope, said, request)
-        if operation is None:
+        record = audited = self._audited(scope, said, request)
+        if self.operations is not None:
+            record = self.operations.operation(scope, said, request, size, self.open_calls, audited) or audited
+        if record is None:
             await self._app(scope, receive, send)
         else:
-            await self._watched(scope, [operation], request_id.set(request), receive, send)
+            # What is noted with a session's first request would be noted with all others, too.
+            named = request if said.get("method") in RUN else None
+            await self._watched(scope, [record], request_id.set(named), receive, send)
 
-    def _operation(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
         return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
 
     async def _watched(
@@ -413,7 +429,7 @@ class Guard:
         call: dict[str, Any] | None = None,
     ) -> None:
         """Passes a request to the app, and finishes its `records`; only a tool's `call` has a deadline."""
-        record = records[0] if len(records) == 1 else BatchRecords(records)
+        record = records[0] if len(records) == 1 else Batch(records)
         try:
             if self._is_posted(scope):
                 for each in records:
@@ -431,6 +447,7 @@ class Guard:
             record.finish("abandoned")
             raise
         except Exception:
+            note_failure("exception")
             record.finish("error")
             raise
         finally:
