@@ -134,9 +134,9 @@ def said_by(scope: Scope, params: Mapping[str, Any]) -> tuple[str, str]:
     client = None
     for key, value in scope["headers"]:
         if key == b"user-agent":
-            client = client or value.decode("latin-1")
+            client = client or bytes(value).decode("latin-1")
         elif key == b"mcp-protocol-version":
-            version = version or value.decode("latin-1")
+            version = version or bytes(value).decode("latin-1")
     if isinstance(version, str) and _VERSION.fullmatch(version):
         about += f',"protocol":"{version}"'
     if isinstance(info, Mapping) and "name" in info:

@@ -25,7 +25,7 @@ def kind_of(
     noted = take_failure(request)
     if result == "timeout":
         return result
-    if name is not None and tools is not None and name not in tools:
+    if name is not None and tools is not None and not (isinstance(name, str) and name in tools):
         return "unknown"
     if noted is not None:
         return noted

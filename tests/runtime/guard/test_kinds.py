@@ -114,6 +114,7 @@ def test_a_failure_of_which_nobody_knows_more_is_read_from_its_answer() -> None:
     assert kind_of("r", "add", error, None, None) == "protocol"
     assert kind_of("r", "add", {"result": {"isError": True}}, {"add"}, None) == "tool"
     assert kind_of("r", "nope", {"result": {"isError": True}}, {"add"}, None) == "unknown"
+    assert kind_of("r", [["no name"]], error, {"add"}, None) == "unknown"
     assert kind_of("r", None, {"error": {"code": -32601, "message": ""}}, None, None) == "unknown"
     assert kind_of("r", "add", error, {"add"}, "timeout") == "timeout"
     assert kind_of("r", "add", None, {"add"}, None) == "protocol"
