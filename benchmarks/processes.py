@@ -19,6 +19,18 @@ def processor_seconds(pid: int) -> float:
     return (int(user) + int(system)) / TICKS
 
 
+def descendants(pid: int) -> list[int]:
+    """The process, and all that it or one of its own has started, as far as they still belong to it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in descendants(int(child)))]
+
+
+def proportional_size(pid: int) -> int:
+    """The PSS of a process, in bytes."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
+
+
 def serving_process(port: int, way: Way = STATELESS) -> int:
     """Which process answers there: the tool `whoami` of the servers under tests/servers tells its own number, which is
     that of its PID namespace where it has one.

@@ -62,6 +62,11 @@ class Home:
         return self.root / "store.db"
 
     @property
+    def isolation(self) -> Path:
+        """Returns the file that says how servers are kept apart (platform_cli.isolation)."""
+        return self.root / "isolation"
+
+    @property
     def telemetry(self) -> Path:
         return self.root / "telemetry.sqlite"
 

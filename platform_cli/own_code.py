@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -70,3 +71,15 @@ def _open(path: Path) -> None:
     wanted = mode | 0o044 | (0o011 if mode & 0o100 else 0)
     if wanted != mode:
         path.chmod(wanted & 0o7777)
+
+
+def closed_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Returns the outermost folders on the way to `paths` that others may not enter."""
+    return tuple(sorted({folder for path in paths for folder in _closed(path)}))
+
+
+def _closed(path: Path) -> Iterator[Path]:
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not folder.stat().st_mode & 0o001:
+            yield folder
+            return

@@ -85,6 +85,8 @@ def _run(url: str, headers: Mapping[str, str], work: Callable[[Client], Awaitabl
     try:
         return asyncio.run(_connected(url, _client_factory(url, refusals), headers, work))
     except Exception as error:
+        if HTTPStatus.UNAUTHORIZED not in refusals and (told := _told(url, error)) is not None:
+            raise told from error
         raise _refused(url, refusals[-1]) if refusals else _explained(url, error) from error
 
 
@@ -161,6 +163,19 @@ def _explained(url: str, error: Exception) -> Exception:
         if isinstance(cause, ValidationError | RuntimeError):
             return ServerError(f"{url} does not answer as the protocol wants: {str(cause).splitlines()[0]}")
     return error
+
+
+def _told(url: str, error: Exception) -> ServerError | None:
+    """Returns what a platform says of a call that it refuses (homeport_runtime.guard.refusals), None if nothing."""
+    from mcp import MCPError
+
+    for cause in _leaves(error):
+        data = cause.error.data if isinstance(cause, MCPError) else None
+        if isinstance(data, dict) and isinstance(detail := data.get("detail"), str):
+            after = data.get("retry_after_ms")
+            hint = f"again in {after / 1000:.0f} s" if isinstance(after, int) and data.get("retryable") else None
+            return ServerError(f"{url} refuses: {detail}", hint=hint)
+    return None
 
 
 def _refused(url: str, status: int) -> ServerError:

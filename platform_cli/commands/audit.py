@@ -123,4 +123,4 @@ def entry_text(entry: AuditEntry) -> str:
     if "lost" in entry:
         what = f"{entry['lost']} calls whose lines could not be written"
     detail = ", ".join(filter(None, (entry["ip_address"], entry.get("reason"), f"{entry['ms']:.1f} ms")))
-    return f"{entry['timestamp']} {entry['release']} {entry['result']:<12} {who}: {what} ({detail})"
+    return f"{entry['timestamp'][:19]}Z {entry['release']} {entry['result']:<12} {who}: {what} ({detail})"

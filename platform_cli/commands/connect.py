@@ -13,9 +13,9 @@ from ..errors import InputError
 from ..home import open_home
 from ..platform_client.connections import kept_token
 from ..target_table import target_argument
-from .options import json_option, platform_client, running_target, target_option
+from .options import json_option, running_target, target_option
 from .output import Output
-from .sign_in import ON_A_PLATFORM, sign_in_line
+from .sign_in import make_sign_in_link, sign_in_line
 
 
 @click.command("connect")
@@ -45,7 +45,7 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     signs_in = status["auth"] == "oauth"
     # A client that has a token does not sign in.
     token = kept_token(url, open_home()) if not signs_in else None
-    link = platform_client().sign_in_link(name)["url"] if signs_in and status["target"] in ON_A_PLATFORM else None
+    link = make_sign_in_link(name) if signs_in else None
     if status["auth"] == "token" and token is None:
         argument = target_argument(status["target"])
         raise InputError(

@@ -32,7 +32,6 @@ from .env_file import check_env_file
 from .options import (
     ServerArguments,
     json_option,
-    platform_client,
     server_arguments,
     stage_option,
     target_of,
@@ -40,6 +39,7 @@ from .options import (
 )
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
+from .sign_in import make_sign_in_link
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def deploy(
         found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))
     link = None
     if applied.changed and applied.status["auth"] == "oauth" and sys.stdout.isatty() and not output.as_json:
-        link = platform_client().sign_in_link(applied.status["project"])["url"]
+        link = make_sign_in_link(applied.status["project"])
     report = Report(target.where, applied, candidate.contract, found, link)
     return report.data(stages), report.text()
 

@@ -78,7 +78,7 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     for finding in find_library_changes(built.bundle.manifest):
         output.note(f"{finding.text}; {finding.hint}")
     with stages.run("base"):
-        base = base_for(built, settings, home, anew=project.upgrade == ())
+        base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
         return build_image(built, project, name, base, home), name

@@ -51,6 +51,7 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
             raise InputError("--foreground goes with nothing else", hint="set the rest once it runs")
         _become_platform(client)
     running(client, changes=True)
+    before = client.platform()["isolate"]
     if isolate is not None:
         client.isolate(isolate)
     closed = client.set_domain(domain) if domain is not None or no_domain else []
@@ -64,12 +65,28 @@ def start(domain: str | None, no_domain: bool, isolate: Isolate | None, foregrou
     if closed:
         output.note("shown once; `homeport connect` has a link to sign in by")
         output.note('`[auth] mode = "none"` in a project\'s fastmcp.toml opens it with the next deploy')
+    if client.platform()["isolate"] == "users" != before:
+        _tell_of_users(client, output)
     if client.platform()["domain"] is not None:
         output.note("looking whether Caddy serves the public names ...")
         _open_edge(client)
     platform = client.platform()
     tokens = {"tokens": {status["project"]: status["token"] for status in closed}} if closed else {}
     output.result({**_running_data(platform), **tokens}, _started(platform))
+
+
+def _tell_of_users(client: PlatformClient, output: Output) -> None:
+    """Says that servers have users of their own now, and which run on as root."""
+    output.note(
+        "each server runs as a user of its own from now on: what only root may read is closed to it"
+        " (`--isolate namespaces` undoes it)"
+    )
+    for status in client.projects():
+        if status["target"] == "local" and status["release"] and status["user"] is None:
+            output.note(
+                f"{status['project']} runs as root as before, since an older homeport has made it, or it does not start"
+                " otherwise: deploy it again"
+            )
 
 
 def _open_edge(client: PlatformClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from ..errors import SourceError
 
 _SCRIPTS = (".js", ".mjs", ".cjs")
+# The name, followed by a version or a tag: https://docs.npmjs.com/cli/configuring-npm/package-json#name
+_PACKAGE = re.compile(r"((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~<>=|* -]+))?")
 _SHELL = re.compile(r"[|&;<>$`*?\\]")
 
 
@@ -93,3 +95,17 @@ def _start(script: str) -> tuple[str, ...]:
     """
     words = shlex.split(script) if not _SHELL.search(script) else []
     return tuple(words) if words[:1] == ["node"] else ("npm", "run", "--silent", "start")
+
+
+def parse_package(text: str) -> tuple[str, str] | None:
+    """Returns the name and the version, or the tag, of a package as npm takes it; None for what is no package."""
+    match = _PACKAGE.fullmatch(text)
+    if match is None or ".." in PurePosixPath(match[1]).parts:
+        return None
+    return match[1], match[2] or "latest"
+
+
+def npx_package(command: Sequence[str]) -> tuple[str, str] | None:
+    """Returns the package that `npx [-y] PACKAGE ...` runs, None for other commands and what else npx can do."""
+    words = [word for word in command[:3] if word not in ("-y", "--yes")]
+    return parse_package(words[1]) if words[:1] == ["npx"] and len(words) > 1 else None

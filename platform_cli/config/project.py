@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .image_reference import Reference
+    from .issuers import Issuer, Login
     from .limits import Limits
     from .scopes import Scopes
 
@@ -194,10 +195,11 @@ class Project:
     `upgrade` are the packages to resolve anew, all of them when it is empty. `origins` are foreign Origins that may
     call. `stop_first` means that two workers cannot run at the same time: the old release stops before the new one
     starts. `auth` says whether callers need a token or sign in, None when nobody said so; `users` are the most scopes
-    that users may get who sign in, by name or pattern, None when nobody said who may. `scopes` are what callers may
-    use then, None for everything, `limits` how often, and `audit` what the audit log keeps of it. `block_breaking`
-    fails the check of a pull request whose tools break clients. `stages` are the stages that the project has, by name;
-    `stage` is the one that this is.
+    that users may get who sign in, by name or pattern, None when nobody said who may. `login` is where they sign in,
+    None for the owner's approval, and `issuer` whose tokens they show, None for the platform's. `scopes` are what
+    callers may use then, None for everything, `limits` how often, and `audit` what the audit log keeps of it.
+    `block_breaking` fails the check of a pull request whose tools break clients. `stages` are the stages that the
+    project has, by name; `stage` is the one that this is.
     """
 
     folder: Path
@@ -236,6 +238,8 @@ class Project:
     stop_first: bool = False
     auth: Literal["token", "oauth", "none"] | None = None
     users: Mapping[str, tuple[str, ...]] | None = None
+    login: Login | None = None
+    issuer: Issuer | None = None
     scopes: Scopes | None = None
     limits: Limits | None = None
     audit: AuditSettings | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..target_table import TARGETS
 from . import aws, limits, names
 from .hosts import domains, origins
+from .issuers import claim, issuer_url, login
 from .paths import CONTROL
 from .project import Entrypoint, Program
 
@@ -388,6 +389,17 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             "Who may sign in, by name or pattern, and the scopes that they may get at most.",
             '{ "*@company.com" = ["*"] }',
         ),
+        "login": Key(login, "Where they sign in; without it the platform's owner approves each sign-in.", '"github"'),
+        "client_id": Key(text, "The id of your app there; its secret is SIGN_IN_SECRET.", '"Iv23liAbCdEf"'),
+        "issuer": Key(
+            issuer_url, "Instead of the platform: the authorization server of your own.", '"https://id.example.com"'
+        ),
+        "audience": Key(
+            texts("audiences", '["https://mcp.example.com"]'),
+            "For whom its tokens may be, beside the project's URLs.",
+            '["https://mcp.example.com"]',
+        ),
+        "scope_claim": Key(claim, "The claim of its tokens that has the scopes.", '"scope"'),
     },
     "limits": {
         "read": Key(limits.rate, "How often a client may call what only reads.", '"100/minute"'),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +23,7 @@ from ..errors import SourceError
 from ..home import Home, write_atomic
 from .command import as_requirement
 from .load import load_project
+from .package_json import parse_package
 from .project import Project
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ CLONE_TIMEOUT_S = 600.0
 
 _URL = re.compile(r"(git\+)?(https?|ssh|git|file)://|[\w.-]+@[\w.-]+:")
 _TREE = re.compile(r"(https://(?:github|gitlab)\.com/[^/]+/[^/]+)(?:/-)?/tree/([^/]+)/?(.*)")
-# The name, followed by a version or a tag: https://docs.npmjs.com/cli/configuring-npm/package-json#name
-_NPM_PACKAGE = re.compile(r"((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~<>=|* -]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +170,9 @@ def _requirement(text: str) -> tuple[Requirement, str]:
 
 
 def _npm_package(text: str) -> tuple[str, str]:
-    match = _NPM_PACKAGE.fullmatch(text.removeprefix(NPM))
-    if match is None or ".." in PurePosixPath(match[1]).parts:
+    found = parse_package(text.removeprefix(NPM))
+    if found is None:
         raise SourceError(
             f"{text!r} is not a package of npm", hint="Write npm:NAME, npm:@SCOPE/NAME or npm:NAME@VERSION."
         )
-    return match[1], match[2] or "latest"
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import ConfigError, InputError
+from .issuers import read_issuer, read_login
 from .names import check_name
 from .project import Project, Stage
 
@@ -57,6 +58,8 @@ def with_tables(project: Project, stage: str) -> Project:
         scaling=replace(project.scaling, **scaling),
         auth=tables.get("auth", {}).get("mode", project.auth),
         users=tables.get("auth", {}).get("users", project.users),
+        login=read_login(tables.get("auth", {})) or project.login,
+        issuer=read_issuer(tables.get("auth", {})) or project.issuer,
         domains=domains.get("names", ()),
         origins=domains.get("origins", project.origins),
         on_lambda=replace(project.on_lambda, **deployment.get("lambda", {})),

@@ -13,6 +13,7 @@ import tomli
 from ..errors import ConfigError
 from . import schema
 from .environment import check_variable
+from .issuers import read_issuer, read_login
 from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
 from .project import AuditSettings, ContainerSettings, KubernetesSettings, LambdaSettings, Project, Scaling, Stage
@@ -74,6 +75,8 @@ def read_toml(path: Path) -> Project:
         origins=values.get("domains", {}).get("origins", ()),
         auth=values.get("auth", {}).get("mode"),
         users=values.get("auth", {}).get("users"),
+        issuer=read_issuer(values.get("auth", {})),
+        login=read_login(values.get("auth", {})),
         scopes=scopes,
         limits=limits,
         audit=AuditSettings(**values["audit"]) if values.get("audit") else None,
@@ -81,6 +84,7 @@ def read_toml(path: Path) -> Project:
         stages=stages,
     )
     file.check_callers(project, {})
+    file.check_issuer(values.get("auth", {}))
     for name in stages:
         file.within(_STAGES, name).check_callers(project, stages[name].tables.get("auth", {}))
         said = stages[name].tables.get("scaling", {})
@@ -154,6 +158,29 @@ class _File:
                 '"auth.mode" is "none", and [scopes] says what callers may do, whom nobody knows then',
                 hint='mode = "token", or remove [scopes]',
             )
+
+    def check_issuer(self, auth: Mapping[str, Any]) -> None:
+        """Raises ConfigError for keys of [auth] that would have no effect."""
+        for key in ("issuer", "users", "login"):
+            if key in auth and auth.get("mode") != "oauth":
+                raise self.error(("auth", key), f'"auth.{key}" is for those who sign in', hint='mode = "oauth"')
+        for key in ("audience", "scope_claim"):
+            if key in auth and "issuer" not in auth:
+                raise self.error(
+                    ("auth", key), f'"auth.{key}" is for an issuer of your own', hint='issuer = "https://..."'
+                )
+        for key in ("users", "login"):
+            if key in auth and "issuer" in auth:
+                reason = f'"auth.{key}" is for sign-in by the platform: an issuer of your own decides who may'
+                raise self.error(("auth", key), reason)
+        for key in ("client_id", "users"):
+            if "login" in auth and key not in auth:
+                reason = f'"auth.login" needs "{key}", too: ' + (
+                    "the id of your app there" if key == "client_id" else "else everybody there might sign in"
+                )
+                raise self.error(("auth", "login"), reason)
+        if "client_id" in auth and "login" not in auth:
+            raise self.error(("auth", "client_id"), '"auth.client_id" goes with "login"', hint='login = "github"')
 
     def line(self, *key: str) -> str:
         """Returns where a key is written."""

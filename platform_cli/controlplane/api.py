@@ -80,13 +80,14 @@ class Inspect(BaseModel):
     """Is the body of an inspection.
 
     `draft` is the name of a bundle's temporary folder, `project` the one whose secrets it gets; `folder` and `path` are
-    as for a deploy.
+    as for a deploy. With `container`, whose image is a base alone, it is loaded in one.
     """
 
     draft: str = Field(pattern=r"^\.[0-9a-f]{32}\.[a-z0-9_]+$")
     project: str | None = None
     folder: str | None = None
     path: str | None = None
+    container: InContainer | None = None
 
 
 class Rollback(BaseModel):
@@ -113,14 +114,14 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
             "pid": os.getpid(),
             "master": os.getppid(),
             "projects": len(platform.overview.list_projects()),
-            "isolate": platform.isolation.current,
+            "isolate": platform.users.isolation,
             **platform.publishing.describe(),
         }
 
     @app.put("/v1/platform/isolation")
     async def isolate(body: HowIsolated) -> Isolated:
         await platform.isolate(body.isolate)
-        return {"isolate": platform.isolation.current}
+        return {"isolate": platform.users.isolation}
 
     @app.post("/v1/platform/clean")
     async def clean(body: Clean) -> list[WastePiece]:
@@ -138,7 +139,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.post("/v1/inspections")
     async def inspect(body: Inspect, request: Request) -> Inspected:
-        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path)
+        container = _container(body.container)
+        work = platform.releases.inspect(body.draft, body.project, body.folder, body.path, container)
         return await _while_connected(request, work)
 
     @app.get("/v1/projects")
@@ -162,8 +164,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def deploy(name: str, body: Deploy, request: Request) -> DeployedStatus:
         check_name(name, "the project name")
         origin = Origin(body.author, seconds=body.seconds, path=body.path)
-        container = Container(**body.container.model_dump()) if body.container else None
-        work = platform.releases.deploy(name, body.bundle, body.folder, origin, container)
+        work = platform.releases.deploy(name, body.bundle, body.folder, origin, _container(body.container))
         return await _while_connected(request, work)
 
     @app.post("/v1/projects/{name}/token")
@@ -208,6 +209,10 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
     return app
+
+
+def _container(body: InContainer | None) -> Container | None:
+    return Container(**body.model_dump()) if body else None
 
 
 async def _while_connected(request: Request, work: Awaitable[Answer]) -> Answer:

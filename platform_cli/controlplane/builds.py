@@ -91,8 +91,10 @@ class Builds:
                 raise BuildError("nobody waits for this build any more")
             loop.call_soon_threadsafe(emit, event)
 
-        def inspect(draft: Path, project: str | None) -> Inspected:
-            return asyncio.run_coroutine_threadsafe(self._platform.releases.inspect(draft.name, project), loop).result()
+        def inspect(draft: Path, project: Project, *, in_container: bool) -> Inspected:
+            container = self._platform.containers.for_inspection(draft, project) if in_container else None
+            work = self._platform.releases.inspect(draft.name, project.name, container=container)
+            return asyncio.run_coroutine_threadsafe(work, loop).result()
 
         def work() -> Bundle:
             with temporary_folder("build") as folder:
@@ -102,7 +104,7 @@ class Builds:
                     project,
                     self._platform.home,
                     stages,
-                    lambda draft: inspect(draft, project.name),
+                    lambda draft: inspect(draft, project, in_container=in_container),
                     lambda text: tell({"event": "note", "text": text}),
                     partial(containers.packages_for, project) if in_container else here,
                 )

@@ -46,7 +46,16 @@ def render(domain: Domain, sites: Iterable[Site], admin: Path) -> str:
     options = [f'admin "unix/{admin}"']
     if domain.port != HTTPS:
         options = [f"https_port {domain.port}", "auto_https disable_redirects", *options]
-    blocks = [site.substitute(names=", ".join(each.names), port=each.port) for each in sites if each.names]
+    # Only clients of MCP understand the errors of a project; the API has its own.
+    blocks = [
+        site.substitute(
+            names=", ".join(each.names),
+            port=each.port,
+            errors="" if each.port in API_PORTS else "\timport without_worker\n",
+        )
+        for each in sites
+        if each.names
+    ]
     return Template(infra_file("caddy/Caddyfile").read_text()).substitute(
         options="".join(f"\t{line}\n" for line in options), sites="\n".join(blocks)
     )

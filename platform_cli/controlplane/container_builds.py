@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from ..config.project import Project
 from ..errors import InputError
 from ..home import Home, write_atomic
+from ..isolation import isolation
 from ..pipeline.build import Built
 from ..pipeline.model import Interpreter
 from ..pipeline.stages import Stages
 from ..supervisor.engine import Engine
 from ..supervisor.release import Container
-from .isolation import Isolation
 from .store import ReleaseRow, Store
 
 
 class ContainerBuilds:
-    def __init__(self, home: Home, store: Store, isolation: Isolation, engine: Engine) -> None:
+    def __init__(self, home: Home, store: Store, engine: Engine) -> None:
         self._store = store
         self._home = home
-        self._isolation = isolation
         self._engine = engine
 
     async def wants(self, project: Project) -> bool:
@@ -32,7 +32,7 @@ class ContainerBuilds:
         row = self._store.find_project(project.name) if project.name else None
         active = self._store.active_release(row.name) if row else None
         return (
-            self._isolation.current == "container"
+            isolation(self._home) == "container"
             or project.target == "container"
             or (active is not None and active.container is not None)
         )
@@ -43,6 +43,16 @@ class ContainerBuilds:
         from ..images.build import architecture_of, packages_for
 
         return packages_for(own, architecture_of(project.in_container.architecture))
+
+    def for_inspection(self, draft: Path, project: Project) -> Container:
+        """Returns the container in which the draft of a bundle is loaded.
+
+        Raises the errors of `make`.
+        """
+        from ..targets.container.making import inspection_container
+
+        self._engine.check()
+        return inspection_container(draft, project, self._engine, self._home)
 
     def make(self, built: Built, project: Project, stages: Stages) -> None:
         """Makes the container of a bundle, which takes a while.
@@ -69,12 +79,16 @@ class ContainerBuilds:
                 f"{active.project} runs in containers, whose images are made where it is deployed",
                 hint="--target container; to run it without, deploy it under another name",
             )
-        if self._isolation.current == "container":
+        self.check_may_run_without()
+        return None
+
+    def check_may_run_without(self) -> None:
+        """Raises InputError if nothing may run, or be loaded, outside of a container here."""
+        if isolation(self._home) == "container":
             raise InputError(
                 "this platform runs every server in a container, and nobody has made one for this",
                 hint='--target container, or target = "container" under [deployment] in fastmcp.toml',
             )
-        return None
 
     def _made(self, bundle: str) -> Container | None:
         try:

@@ -16,13 +16,14 @@ from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
-from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
+from .server_users import ServerUsers
 from .sign_in import SignIn
+from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
 
@@ -37,19 +38,19 @@ class Platform:
         self._supervisor.on_operation = self.stores.telemetry.record
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
-        self.isolation = Isolation(self.stores, self.edge)
+        self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
         self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
-        self._supervisor.on_refused = lambda project, grant: self.sign_in.server.grants.refused(grant, project)
+        self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
-        self.containers = ContainerBuilds(home, self.stores.store, self.isolation, engine)
+        self.containers = ContainerBuilds(home, self.stores.store, engine)
         images = ReleaseImages(self.stores, engine)
         self.releases = Releases(
             self.stores,
             self._supervisor,
             self.edge,
-            self.isolation,
+            self.users,
             self.publishing,
             self.overview,
             self.containers,
@@ -57,10 +58,24 @@ class Platform:
             self.sign_in,
         )
         self.telemetry = Telemetry(self.stores, self._supervisor)
+        self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
+
+    def _on_refused(self, project: str, grant: str | None) -> None:
+        if grant is None:
+            self.sign_in_keys.want(project)
+        else:
+            self.sign_in.server.grants.refused(grant, project)
+
+    async def tell_issuer(self) -> None:
+        """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
+        for project in self.sign_in.all():
+            with contextlib.suppress(HomeportError):
+                async with self.releases.lock(project.name):
+                    await self.releases.admit(project.name)
 
     async def close(self) -> None:
         await self._supervisor.close()
@@ -83,6 +98,8 @@ class Platform:
         changed = domain != self.edge.domain
         if changed:
             self.edge.set_domain(domain)
+            if domain is not None:
+                self.users.become_public()
         tokens = {}
         for row in self.stores.store.projects():
             # A project that does not start reports that in its status; the others have their names.
@@ -103,7 +120,7 @@ class Platform:
         """
         if how == "container":
             await asyncio.to_thread(self._supervisor.engine.check)
-        self.isolation.choose(how)
+        self.users.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(row.name):

@@ -26,11 +26,11 @@ from ..supervisor.supervisor import Supervisor
 from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
-from .isolation import Isolation
 from .overview import Overview
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .removal import Removal
+from .server_users import ServerUsers
 from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
@@ -46,7 +46,7 @@ class Releases:
         stores: Stores,
         supervisor: Supervisor,
         edge: Edge,
-        isolation: Isolation,
+        users: ServerUsers,
         publishing: Publishing,
         overview: Overview,
         containers: ContainerBuilds,
@@ -57,7 +57,7 @@ class Releases:
         self._store = stores.store
         self._supervisor = supervisor
         self._edge = edge
-        self._isolation = isolation
+        self._users = users
         self._publishing = publishing
         self._overview = overview
         self._containers = containers
@@ -84,16 +84,26 @@ class Releases:
                 service.fail(f"v{row.active} cannot serve: {error.message}")
 
     async def inspect(
-        self, draft: str, project: str | None, folder: str | None = None, path: str | None = None
+        self,
+        draft: str,
+        project: str | None,
+        folder: str | None = None,
+        path: str | None = None,
+        container: Container | None = None,
     ) -> Inspected:
         """Returns what the server in a bundle's draft tells of itself.
 
         `draft` is the name of its folder, `project` the one whose secrets it gets, `folder` where it comes from, `path`
-        the PATH of whoever deploys it. Raises InputError for a reference to secrets without a project, and InspectError
-        with the server's own reason.
+        the PATH of whoever deploys it. With `container`, whose image is a base alone, it is loaded in one. Raises
+        InputError for a reference to secrets without a project, and InspectError with the server's own reason.
         """
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
-        release = self._isolation.inspected(replace(release, path=path or release.path), project)
+        release = replace(release, path=path or release.path)
+        if container is not None:
+            release = _in_container(release, container)
+        else:
+            self._containers.check_may_run_without()
+            release = self._users.inspected(release, project)
         if project is not None:
             release = replace(
                 release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
@@ -128,6 +138,8 @@ class Releases:
                     await service.resume(self._runnable(active))
                 service.open_if_down()
                 return self._deployed(project, changed=False)
+            if release.issuer is not None:
+                await self._sign_in.issuers.fetch(release.issuer.url)
             if row is None:
                 self._create(project, folder)
             before = self._stores.access.mode(project)
@@ -168,6 +180,8 @@ class Releases:
                 )
             if target.number == row.active:
                 return {**self._overview.status(project), "changed": False}
+            if target.container is None:
+                self._containers.check_may_run_without()
             await self._supervisor.activate(project, self._runnable(target))
             self._store.set_active(project, target.number)
             await self._publishing.publish()
@@ -267,13 +281,14 @@ class Releases:
         if service is None or service.release is None or (access := self._callers_of(service.release)) is None:
             return
         if service.release.hears_access:
-            service.admit(replace(service.release, access=access), access)
+            await service.admit(replace(service.release, access=access), access)
         else:
             await self.refresh(project)
 
     def _callers_of(self, release: RunnableRelease) -> Access | None:
         """Returns who may call, as the workers of `release` are told."""
-        access = self._stores.callers(release.project)
+        callers = self._stores.callers(release.project)
+        access = release.lets_in(callers) if callers is not None else None
         if access is None or not self._stores.access.mode(release.project).signs_in:
             return access
         return replace(access, oauth=self._sign_in.told(release))
@@ -325,14 +340,12 @@ class Releases:
         folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
         runnable = read_release(self._stores.home, release.project, release.number, folder, names)
         if release.container is not None:
-            # In a container there is nothing to hide.
-            runnable = replace(runnable, hidden=(), by_landlock=False)
+            runnable = _in_container(runnable, release.container)
         return replace(
-            self._isolation.serving(runnable),
+            self._users.serving(runnable),
             secrets=partial(self._stores.secrets.values, release.project, release.secrets),
             access=self._callers_of(runnable),
             path=release.origin.path or runnable.path,
-            container=release.container,
         )
 
     def _known(self, project: str, number: int) -> RunnableRelease | None:
@@ -362,3 +375,8 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
+
+
+def _in_container(release: RunnableRelease, container: Container) -> RunnableRelease:
+    """Returns the release as it runs in a container, where there is nothing to hide."""
+    return replace(release, container=container, hidden=(), by_landlock=False)

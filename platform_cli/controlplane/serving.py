@@ -47,7 +47,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         Webhook(pushes.deliveries),
         accept,
         lambda: Names(platform.edge.own_names()),
-        lambda path: sign_in if is_sign_in(path) else None,
+        lambda path: sign_in if is_sign_in(path) and platform.sign_in.is_used else None,
     )
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
@@ -59,8 +59,10 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # Caddy may have been restarted meanwhile, or the port may have changed.
     publishing = asyncio.create_task(platform.publishing.publish())
+    telling = asyncio.create_task(platform.tell_issuer())
     works = (
         platform.publishing.watch(),
+        platform.sign_in_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
         platform.telemetry.watch(),
@@ -74,7 +76,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         server.should_exit = server.force_exit = True
     for task in watching:
         task.cancel()
-    await asyncio.gather(*serving, publishing)
+    await asyncio.gather(*serving, publishing, telling)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()
 

@@ -56,7 +56,7 @@ def sign_in_routes(platform: Platform) -> APIRouter:
             for each in server.grants.listed(name)
         ]
 
-    @routes.delete("/v1/projects/{name}/users/{user}")
+    @routes.delete("/v1/projects/{name}/users/{user:path}")
     async def end(name: str, user: str) -> SignInsEnded:
         return {"user": user, "ended": await platform.releases.end_sign_ins(name, user)}
 

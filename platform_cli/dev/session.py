@@ -210,7 +210,9 @@ class Session:
     def _release(self, draft: Path) -> RunnableRelease:
         release = read_release(self._home, self._service.project, self._number, draft)
         modules = tuple(dict.fromkeys((*release.modules, *self._modules)))
-        return replace(release, files={}, modules=modules, min_workers=1, max_workers=1)
+        # Nobody needs a token here, and so nobody has scopes.
+        manifest = {**release.manifest, "scopes": None}
+        return replace(release, manifest=manifest, files={}, modules=modules, min_workers=1, max_workers=1)
 
 
 def _tools(contract: Contract) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from homeport_runtime.hosts.confinement import means
 from .. import __version__
 from ..errors import HomeportError, InputError, PlatformError
 from ..home import Home, open_home
+from ..isolation import isolation
 from ..pipeline.uv import run_uv
 from ..platform_client.client import PlatformClient
+from ..supervisor.own_user import obstacle
 from ..supervisor.sockets import HOST, open_new_listener
 from .reach import Reach, in_container, reach_here
 
@@ -83,6 +85,7 @@ def run_checks() -> Iterator[Check]:
     checks: tuple[Callable[[], Check], ...] = (
         lambda: check_home(home.root),
         lambda: check_confinement(home.root),
+        lambda: check_users(home),
         lambda: check_disk(home.root),
         lambda: check_platform(home),
         check_caddy,
@@ -144,6 +147,27 @@ def check_confinement(root: Path) -> Check:
             "kernel.apparmor_restrict_unprivileged_userns=0"
         )
     return Check("confinement", "warning", detail, fix)
+
+
+def check_users(home: Home) -> Check:
+    """Checks as which users servers run: as root's they could change every file of the machine."""
+    if os.getuid() != 0:
+        return Check("users", "ok", "servers run as you, as they do by hand")
+    match isolation(home):
+        case "users":
+            return Check("users", "ok", "each server runs as a user of its own")
+        case "container":
+            return Check("users", "ok", "each server runs in a container of its own")
+    detail = "servers run as root, as they do by hand, and may read and change every file outside of the platform's"
+    try:
+        is_public = PlatformClient(home, timeout_s=ANSWER_TIMEOUT_S).platform()["domain"] is not None
+    except PlatformError:
+        is_public = False
+    if not is_public:
+        return Check("users", "ok", detail)
+    if reason := obstacle(home.root):
+        return Check("users", "warning", detail, f"run the platform as another user, since here {reason}")
+    return Check("users", "warning", detail, "homeport platform start --isolate users gives each its own")
 
 
 def check_disk(folder: Path) -> Check:

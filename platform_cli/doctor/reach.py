@@ -13,6 +13,9 @@ from homeport_runtime.hosts.confinement import means
 from homeport_runtime.hosts.landlock import scopes_signals
 from homeport_runtime.hosts.limits import PROCESSES
 
+from ..home import Home
+from ..isolation import isolation
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -27,7 +30,7 @@ def reach_here(home: Path, platform: int | None = None) -> tuple[Reach, ...]:
     """Returns what servers of the platform with the process id `platform` reach, or of one that were started here."""
     groups = Groups.find(home, platform or os.getpid())
     confined_by = means(home)
-    is_root = os.getuid() == 0
+    is_root = os.getuid() == 0 and isolation(Home(home)) == "namespaces"
     match confined_by:
         case "namespaces":
             own = _in_namespaces(is_root=is_root)
@@ -39,7 +42,8 @@ def reach_here(home: Path, platform: int | None = None) -> tuple[Reach, ...]:
         shares = _shares_of_others()
     else:
         shares = _shares(groups, processes_are_bound=confined_by == "namespaces" and not is_root)
-    return (*own, *shares, *_always())
+    files = _own_files() if os.getuid() == 0 and not is_root else _shared_files(is_root=is_root)
+    return (*own, *shares, *files, *_always())
 
 
 def in_container() -> bool:
@@ -116,8 +120,20 @@ def _shares_of_others() -> Iterator[Reach]:
         yield Reach(what, "yes", reason)
 
 
-def _always() -> Iterator[Reach]:
+def _own_files() -> Iterator[Reach]:
+    """Yields what a server reaches that has a user of its own."""
+    yield Reach("temporary files of other programs", "no", "it has a user of its own; but those that are open to all")
+    yield Reach("other files of this user", "no", "it has a user of its own; but what all users may read")
+
+
+def _shared_files(*, is_root: bool) -> Iterator[Reach]:
     yield Reach("temporary files of other programs", "yes", "as by hand; the platform keeps none there")
-    yield Reach("other files of this user", "yes", "it runs as this user")
+    own = "it runs as this user"
+    if is_root:
+        own = "it runs as root, who may change all: `homeport platform start --isolate users` gives it another user"
+    yield Reach("other files of this user", "yes", own)
+
+
+def _always() -> Iterator[Reach]:
     yield Reach("the network, and every port of this machine", "yes", "servers call others")
     yield Reach("core dumps with its secrets", "no", "switched off")

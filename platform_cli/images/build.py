@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeport_runtime.loading.environment import REFERENCE
 
@@ -23,7 +23,10 @@ from .base import check_python, find_base
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image, Process
-from .places import FILES, HOME, PORT, START
+from .places import HOME, PORT, START, WORK
+
+if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
 
 # The oldest glibc that a base may have: that of the wheels' platform tag (PEP 600).
 GLIBC = (2, 28)
@@ -51,14 +54,14 @@ def in_image(own: Interpreter, architecture: Architecture) -> Interpreter:
     return replace(own, platform=tag, foreign=True)
 
 
-def base_for(built: Built, settings: ContainerSettings, home: Home, *, anew: bool) -> Base:
-    """Returns the base that is configured, else Docker's official image of the bundle's Python.
+def base_for(manifest: ManifestData, settings: ContainerSettings, home: Home, *, anew: bool) -> Base:
+    """Returns the base that is configured, else Docker's official image of the Python of a bundle of that manifest.
 
     It is as it was found before, unless it is to be asked for `anew`.
 
     Raises ConfigError for one that does not fit, and RegistryError if its registry does not answer.
     """
-    command, minor = built.bundle.manifest["command"], _python_of(built).minor
+    command, minor = manifest["command"], _python_of(manifest).minor
     if command and settings.base is None:
         raise ConfigError(
             f"the server is started by {command[0]}, which Docker's image of Python does not have",
@@ -76,7 +79,7 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
     `name` is its title. The layers of homeport's own are in `Layers(home).blobs`; those of the base may not be there.
     Raises LayerError if the packages are not those of the lock.
     """
-    own = _python_of(built)
+    own = _python_of(built.bundle.manifest)
     foreign = in_image(own, architecture_of(project.in_container.architecture))
     lock, _cached = make_lock(built.requirements, foreign, home.cache)
     packages, _cached = lock_packages(project, home.cache)
@@ -102,12 +105,20 @@ def server_process(manifest: Mapping[str, Any], name: str, python: Interpreter, 
     configured = sorted(manifest["environment"].items())
     plain = {key: text for key, text in configured if key != "PATH" and not REFERENCE.search(text)}
     own = {"HOME": f"/{HOME}", "PORT": str(PORT), "HOMEPORT_PROJECT": name}
-    return Process(command, f"/{FILES}", {**plain, **own}, (*command, "health"), start_timeout_s, PORT)
+    # What a volume is mounted at: in an empty one an engine would make a folder below for root alone.
+    return Process(command, f"/{WORK}", {**plain, **own}, (*command, "health"), start_timeout_s, PORT)
 
 
-def _python_of(built: Built) -> Interpreter:
+def base_image(manifest: ManifestData, base: Base) -> Image:
+    """Returns the image of a base alone, which starts as one of a bundle of that manifest: what it needs is mounted."""
+    process = server_process({"environment": {}}, "", _python_of(manifest), 0)
+    config = image_config(base, (), process, {})
+    return Image(base, (), config, image_manifest(config, base.layers, {}))
+
+
+def _python_of(manifest: ManifestData) -> Interpreter:
     """Returns the Python of this machine with which the bundle was built."""
-    interpreter = built.bundle.manifest["interpreter"]
+    interpreter = manifest["interpreter"]
     return Interpreter(Path(interpreter["path"]), interpreter["version"], "")
 
 

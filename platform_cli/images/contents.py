@@ -27,7 +27,7 @@ from .places import BILL, BUNDLE, PACKAGES, RUNTIME, START, UID, WORK_FOLDERS, W
 from .sbom import bill_of_materials
 
 # The version of what layers have beside their content, so that no version of homeport takes another one's.
-LAYOUT = "1"
+LAYOUT = "2"
 BYTECODE = "__pycache__"
 # The keys of the manifest that matter only on this machine.
 LOCAL_KEYS = ("interpreter", "lock", "layer", "preload", "imports")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import tarfile
@@ -11,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .blobs import Blobs
+from .gzip_blocks import Gzip
 from .model import LAYER_TYPE, Blob, ImageLayer
 
-# As much as 4 % larger than by level 6, in a third of the time (measured with 94 MB of fastmcp's packages).
-LEVEL = 1
 FOLDER = 0o755
 
 
@@ -34,8 +32,7 @@ class Entry:
 def write_layer(blobs: Blobs, entries: Mapping[str, Entry], history: str) -> ImageLayer:
     """Writes a layer of `entries` (path in the image -> entry) into `blobs`, with the folders on the way to them."""
     everything = {**_folders(entries), **entries}
-    # Without a name and a time in its header (RFC 1952).
-    with blobs.new() as blob, gzip.GzipFile("", "wb", LEVEL, blob, 0) as packed:
+    with blobs.new() as blob, Gzip(blob.write) as packed:
         tar = _Hashing(packed)
         with tarfile.open(mode="w|", fileobj=tar, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
             for name, entry in sorted(everything.items(), key=lambda item: PurePosixPath(item[0]).parts):
@@ -70,7 +67,7 @@ def _add(archive: tarfile.TarFile, name: str, entry: Entry) -> None:
 
 
 class _Hashing:
-    def __init__(self, file: gzip.GzipFile) -> None:
+    def __init__(self, file: Gzip) -> None:
         self._file = file
         self._hash = hashlib.sha256()
 

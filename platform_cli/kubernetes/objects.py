@@ -67,10 +67,16 @@ def _deployment(workload: Workload) -> dict[str, Any]:
 
 
 def _pod(workload: Workload) -> dict[str, Any]:
+    claim = workload.claim
+    # Each has a name of its own: server-side apply merges volumes of one name, and a volume is of one kind.
+    state, source = (
+        ("claimed-state", {"persistentVolumeClaim": {"claimName": claim}}) if claim else ("state", {"emptyDir": {}})
+    )
     container = {
         "name": "server",
         "image": str(workload.image),
-        "ports": [{"name": "http", "containerPort": PORT}],
+        # The protocol is part of the key by which server-side apply knows a port.
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "env": environment(workload),
         "securityContext": container_security(),
         "resources": resources(workload),
@@ -78,12 +84,10 @@ def _pod(workload: Workload) -> dict[str, Any]:
         "readinessProbe": readiness_probe(),
         "livenessProbe": liveness_probe(workload),
         "volumeMounts": [
-            {"name": "state", "mountPath": STATE_PATH},
+            {"name": state, "mountPath": STATE_PATH},
             {"name": "temporary", "mountPath": TEMPORARY_PATH},
         ],
     }
-    claim = workload.claim
-    state = {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {}}
     pull = {"imagePullSecrets": [{"name": workload.pull_secret}]} if workload.pull_secret else {}
     return {
         **pull,
@@ -93,12 +97,12 @@ def _pod(workload: Workload) -> dict[str, Any]:
         "terminationGracePeriodSeconds": GRACE_S,
         "securityContext": pod_security(),
         "containers": [container],
-        "volumes": [{"name": "state", **state}, {"name": "temporary", "emptyDir": {}}],
+        "volumes": [{"name": state, **source}, {"name": "temporary", "emptyDir": {}}],
     }
 
 
 def _service(workload: Workload) -> dict[str, Any]:
-    ports = [{"name": "http", "port": SERVICE_PORT, "targetPort": "http"}]
+    ports = [{"name": "http", "port": SERVICE_PORT, "targetPort": "http", "protocol": "TCP"}]
     return _object("v1", "Service", workload, {"selector": _selector(workload), "ports": ports})
 
 

@@ -20,7 +20,7 @@ from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
 from .manifest import bundle_hash
-from .model import Bundle, Interpreter, Layer, Lock, Requirements, Source
+from .model import ISSUER_REQUIREMENTS, Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
 from .programs import program_of
@@ -95,6 +95,8 @@ def install(
         if not requirements.inferred:
             requirements = replace(requirements, bounds=sdk_bounds(project, code))
         requirements = replace(requirements, upgrade=project.upgrade)
+        if project.issuer is not None:
+            requirements = replace(requirements, runtime=(*requirements.runtime, *ISSUER_REQUIREMENTS))
         note(_origin(requirements))
         lock, locked = make_lock(requirements, interpreter, home.cache)
         for text in [*lock.notes, *(_moved_branches(requirements, lock) if locked else ())]:

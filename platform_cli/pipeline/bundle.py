@@ -68,6 +68,8 @@ def describe(
         "stop_first": project.stop_first,
         "auth": project.auth,
         "users": {name: list(scopes) for name, scopes in project.users.items()} if project.users is not None else None,
+        "login": project.login.data() if project.login else None,
+        "issuer": project.issuer.data() if project.issuer else None,
         "scopes": project.scopes.data() if project.scopes else None,
         "limits": project.limits.data() if project.limits else None,
         "audit": _audit(project.audit) if project.audit else None,

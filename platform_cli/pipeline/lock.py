@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ..errors import LockError
 from ..home import write_atomic
-from .model import RUNTIME_REQUIREMENTS, Interpreter, Lock, Requirements, Resolved
+from .model import Interpreter, Lock, Requirements, Resolved
 from .requirements_txt import content_hash
 from .uv import FREE_DISK, UvError
 
@@ -48,7 +48,7 @@ def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
         requirements.bounds,
         interpreter.minor,
         interpreter.platform,
-        RUNTIME_REQUIREMENTS,
+        requirements.runtime,
     ]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # The packages that homeport_runtime itself needs beside the user's.
 RUNTIME_REQUIREMENTS = ("uvicorn>=0.30",)
+# What it needs beside that to check the tokens of somebody else's authorization server. Older ones have known faults.
+ISSUER_REQUIREMENTS = ("pyjwt[crypto]>=2.13",)
 # The limits that apply to these where the user's own requirements allow it.
 RUNTIME_BOUNDS = (f"uvicorn{limit('uvicorn')}",)
 
@@ -75,8 +77,8 @@ class Requirements:
 
     `origin` tells a person where it comes from, `passed_over` which files beside it were not read. `inferred` are the
     requirements guessed from imports. `bounds` are limits that the code needs (`mcp<2`), applied when the resolution
-    exceeds them. `upgrade` are packages to resolve anew, all of them when it is empty; None keeps what was resolved
-    before.
+    exceeds them. `runtime` are the packages that homeport_runtime needs. `upgrade` are packages to resolve anew, all of
+    them when it is empty; None keeps what was resolved before.
     """
 
     text: str
@@ -87,6 +89,7 @@ class Requirements:
     bounds: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     upgrade: tuple[str, ...] | None = None
+    runtime: tuple[str, ...] = RUNTIME_REQUIREMENTS
 
 
 @dataclass(frozen=True, slots=True)

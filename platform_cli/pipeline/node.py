@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from ..config.package_json import programs_of, read_package, run_file
+from ..config.package_json import npx_package, programs_of, read_package, run_file
 from ..config.project import Project
 from ..errors import BuildError, LayerError, LockError
 from ..home import write_atomic
@@ -41,7 +41,7 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     It is the project's own lock, else what npm resolves, which is cached below `cache`. Raises LockError when npm
     cannot resolve the packages.
     """
-    declared = read_package(project.folder)
+    declared = _declared(project)
     if not project.command or project.command[0] not in PROGRAMS or declared is None:
         return None, True
     # The project's own scripts would run without its files here; `build_app` runs its build script.
@@ -49,12 +49,20 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     npmrc = _text(project.folder / ".npmrc") or ""
     lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
     remembered = cache / "locks" / f"{_hash(package, npmrc)}.json"
-    known = lock or _text(remembered)
+    known = lock or (_text(remembered) if project.upgrade is None else None)
     if known is None:
         known = _resolve(package, npmrc)
         write_atomic(remembered, known.encode())
         return NodePackages(package, known, npmrc, _version()), False
     return NodePackages(package, known, npmrc, _version()), True
+
+
+def _declared(project: Project) -> Mapping[str, object] | None:
+    """Returns the package.json of a project, or one with what its command runs: npx would fetch it at each start."""
+    declared = read_package(project.folder)
+    if declared is None and (named := npx_package(project.command or ())):
+        return {"private": True, "dependencies": dict([named])}
+    return declared
 
 
 def with_packages(lock: Lock, packages: NodePackages) -> Lock:

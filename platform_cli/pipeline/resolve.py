@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from ..config.inline_metadata import inline_metadata
 from ..errors import LockError
 from ..temporary import temporary_folder
-from .model import RUNTIME_BOUNDS, RUNTIME_REQUIREMENTS, Interpreter, ProjectFile, Requirements, Resolved
+from .model import RUNTIME_BOUNDS, Interpreter, ProjectFile, Requirements, Resolved
 from .poetry import dependencies_only
 from .pyproject import load_toml, paths_outside, uses_poetry
 from .requirements_txt import CONSTRAINT, CONTENT, content_hash
@@ -79,7 +79,7 @@ class _Resolution:
         lines = self._localized(requirements.text, self._place).splitlines()
         constraints = [line.removeprefix(CONSTRAINT) for line in lines if line.startswith(CONSTRAINT)]
         pins = self._pins()
-        lines += RUNTIME_REQUIREMENTS
+        lines += requirements.runtime
         try:
             text = self._compile(lines, [*constraints, *pins])
         except UvError as error:
@@ -103,7 +103,10 @@ class _Resolution:
         exported = run_uv([*_EXPORT, *python, *dev, *chosen], cwd=folder)
         used = _REGISTRY.findall((self._place / file.lock).read_text(encoding="utf-8"))
         text = self._localized(exported, (self._place / file.lock).parent, resolved=True)
-        added = [*self._localized(self._requirements.text, self._place).splitlines(), *_missing(text)]
+        added = [
+            *self._localized(self._requirements.text, self._place).splitlines(),
+            *_missing(text, self._requirements.runtime),
+        ]
         if added:
             text = self._compile([*text.splitlines(), *added], [], of_file=False)
             used += _ANNOTATION.findall(text)
@@ -245,11 +248,9 @@ def _local_reference(line: str, resolved: bool) -> tuple[str, str, str] | None:
     return target, extras[0] if extras else "", rest
 
 
-def _missing(text: str) -> list[str]:
+def _missing(text: str, runtime: Iterable[str]) -> list[str]:
     """Returns the runtime's requirements that no pin of the text satisfies."""
-    return [
-        str(runtime) for runtime in map(Requirement, RUNTIME_REQUIREMENTS) if not _keeps(text, runtime, absent=False)
-    ]
+    return [str(each) for each in map(Requirement, runtime) if not _keeps(text, each, absent=False)]
 
 
 def exceeded(bounds: Iterable[str], text: str) -> list[str]:

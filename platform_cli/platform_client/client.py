@@ -272,8 +272,12 @@ class PlatformClient:
             )
         self._request("DELETE", f"/v1/tokens/{name}")
 
-    def inspect(self, draft: Path, project: str | None, place: str) -> Inspected:
-        body = {"draft": draft.name, "project": project, "folder": place, "path": self._programs()}
+    def inspect(
+        self, draft: Path, project: str | None, place: str, container: Mapping[str, object] | None = None
+    ) -> Inspected:
+        """Loads a bundle's draft: with `container`, as for a deploy, in one whose image is its base alone."""
+        said = {"project": project, "folder": place, "path": self._programs()}
+        body = {"draft": draft.name, **said, **({"container": container} if container else {})}
         answer: Inspected = self._request("POST", "/v1/inspections", body)
         return answer
 

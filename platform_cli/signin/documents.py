@@ -13,14 +13,18 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from .model import Client, OAuthError
 from .registered_clients import RegisteredClients
 from .registration import MAX_METADATA, read_document
 
+if TYPE_CHECKING:
+    import httpx
+
+# The documents that are fetched at a time.
+MAX_FETCHES = 4
 # The seconds that a document may take, and those for which it is kept at least and at most, whatever its server says.
 FETCH_S = 10.0
 MIN_FRESH_S = 300.0
@@ -41,6 +45,7 @@ class Documents:
         self._clients = clients
         self._resolve = resolve or resolve_host
         self._context = context
+        self._fetching = asyncio.Semaphore(MAX_FETCHES)
 
     async def find(self, url: str) -> Client:
         """Returns the client whose id is `url`.
@@ -52,7 +57,7 @@ class Documents:
         if not is_document_url(url):
             raise OAuthError("invalid_client", "a client's id must be an https URL with a path, and nothing else")
         try:
-            async with asyncio.timeout(FETCH_S):
+            async with asyncio.timeout(FETCH_S), self._fetching:
                 body, fresh_s = await self._fetch(url)
         except (TimeoutError, OSError) as error:
             raise OAuthError("invalid_client", f"the client's document cannot be had: {_reason(error)}") from error
@@ -61,6 +66,9 @@ class Documents:
         return client
 
     async def _fetch(self, url: str) -> tuple[bytes, float]:
+        # Imported late, since that takes long, and the platform serves before anybody signs in.
+        import httpx
+
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
         address = await self._public_address(host, port)

@@ -88,8 +88,8 @@ class Grants:
         )
         return code
 
-    def redeem(self, code: str, client: str, redirect_uri: str, challenge: str) -> tuple[Grant, str]:
-        """Returns the grant of a code, and its first refresh token.
+    def redeem(self, code: str, client: str, redirect_uri: str | None, challenge: str) -> tuple[Grant, str]:
+        """Returns the grant of a code, and its first refresh token. Clients of OAuth 2.1 send no `redirect_uri` here.
 
         Whatever is wrong ends the code. One that is used twice was stolen, so that ends its grant (OAuth 2.1, section
         4.1.3). Raises OAuthError.
@@ -106,7 +106,7 @@ class Grants:
         if uses > 1 or expires_at < time.time() or grant.client != client:
             self.end(grant.id)
             raise OAuthError("invalid_grant", "the code was used before, has expired, or belongs to another client")
-        if redirect_uri != known_uri or not secrets.compare_digest(challenge, known_challenge):
+        if redirect_uri not in (None, known_uri) or not secrets.compare_digest(challenge, known_challenge):
             self.end(grant.id)
             raise OAuthError("invalid_grant", "redirect_uri or code_verifier are not those of the authorization")
         return grant, self._new_token(grant.id)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from .access_tokens import ACCESS_S
 
 KEY_BYTES = 32
-# The age in seconds at which a key gets a successor, with the next release.
+# The age in seconds at which a key gets a successor.
 ROTATE_S = 30 * 86_400.0
 
 
@@ -45,14 +45,16 @@ class ProjectKeys:
         name, key = next(iter(self.accepted(project).items()))
         return name, bytes.fromhex(key)
 
-    def rotate_old(self, project: str) -> None:
-        """Gives the project a new key if its newest is old; the one before is accepted for as long as its tokens
-        live.
+    def rotate_old(self, project: str) -> bool:
+        """Gives the project a new key if its newest is old, and tells whether it did; the one before is accepted for as
+        long as its tokens live.
         """
         row = self._db.execute("SELECT max(made_at) FROM signin_keys WHERE project = ?", (project,)).fetchone()
-        if row[0] is not None and row[0] < time.time() - ROTATE_S:
-            self._end(project, time.time() + ACCESS_S)
-            self._add(project)
+        if row[0] is None or row[0] > time.time() - ROTATE_S:
+            return False
+        self._end(project, time.time() + ACCESS_S)
+        self._add(project)
+        return True
 
     def replace(self, project: str) -> None:
         """Gives the project a new key, and ends all others, with every access token that there is."""

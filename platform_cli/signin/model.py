@@ -8,8 +8,20 @@ from typing import Protocol
 
 # Asks for a refresh token, and is no scope of any project (OpenID Connect Core 1.0, section 11).
 OFFLINE_ACCESS = "offline_access"
+# The service that is no OpenID provider.
+GITHUB = "github"
 # The user of a sign-in that the platform's owner has approved.
 OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Is another service that knows people: `github`, or the URL of an OpenID provider, with the id of the owner's app
+    there.
+    """
+
+    service: str
+    client_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +31,7 @@ class ProtectedProject:
     `urls` are those that lead to it, without a path, the public one first. `scopes` are all that it knows, `baseline`
     those that a client gets which asks for none; both are empty where a project has no scopes, and then a token is good
     for everything. `implies` are the scopes that a scope contains. `users` are the most that users may get, by name or
-    pattern, None if nobody has said who may sign in. `login` says how people sign in: by the `owner`'s approval,
-    `github`, or the URL of an OpenID provider.
+    pattern, None if nobody has said who may sign in. `login` is where people sign in, None for the owner's approval.
     """
 
     name: str
@@ -29,7 +40,7 @@ class ProtectedProject:
     baseline: tuple[str, ...] = ()
     implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] | None = None
-    login: str = OWNER
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,10 @@ class Projects(Protocol):
     def find(self, name: str) -> ProtectedProject | None: ...
 
     def all(self) -> list[ProtectedProject]: ...
+
+    def login_secret(self, name: str) -> str | None:
+        """Returns the secret of the app by which people sign in to a project elsewhere, None if it is not set."""
+        ...
 
 
 class OAuthError(Exception):

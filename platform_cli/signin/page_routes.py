@@ -13,8 +13,8 @@ from starlette.routing import Route
 from ..bearer import hash_of
 from .authorization import answer_url, parameter, read_asked, redirect_of
 from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
-from .model import OAuthError
-from .pages import consent_page, link_page, message_page, waiting_page
+from .model import OWNER, OAuthError
+from .pages import consent_page, link_page, message_page, onwards_page, waiting_page
 from .pending import LIFE_S, PendingSignIn
 from .server import AuthorizationServer
 from .token_routes import MAX_FORM, read_form
@@ -33,6 +33,7 @@ class SignInPages:
             _route("/authorize", self._begin, "GET"),
             _route("/authorize/consent", self._consent, "POST"),
             _route("/authorize/wait", self._wait, "GET"),
+            _route("/authorize/callback", self._return, "GET"),
             _route("/authorize/link", self._show_link, "GET"),
             _route("/authorize/link", self._open_link, "POST"),
         ]
@@ -53,7 +54,9 @@ class SignInPages:
             return _sent(answer_url(redirect_uri, server.issuer(), state, **said))
         secret = server.pending.begin(asked)
         user = server.browsers.user(request.cookies.get(self._browser_cookie), asked.project)
-        return consent_page(asked, secret, user, "by the approval of the platform's owner", (redirect_uri,))
+        project = server.projects.find(asked.project)
+        login = project.login if project is not None else None
+        return consent_page(asked, secret, user, login)
 
     async def _consent(self, request: Request) -> Response:
         self._check_own_page(request)
@@ -62,8 +65,9 @@ class SignInPages:
         pending = self._pending(secret)
         if parameter(form, "decision") != "allow":
             return _sent(self._server.refuse(pending, "the user has refused"))
-        browser = secrets.token_urlsafe(32)
-        if not self._server.pending.consent(pending, browser):
+        browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        elsewhere = self._server.identities(pending.asked.project)
+        if not self._server.pending.consent(pending, browser, state if elsewhere else None):
             raise OAuthError("invalid_request", OVER)
         known = request.cookies.get(self._browser_cookie)
         if user := self._server.browsers.user(known, pending.asked.project):
@@ -71,19 +75,45 @@ class SignInPages:
             if known is not None and not self._server.is_public:
                 self._server.browsers.forget(known)
             return response
-        response = _sent(f"/authorize/wait?sign_in={secret}")
+        if elsewhere is None:
+            response = _sent(f"/authorize/wait?sign_in={secret}")
+        else:
+            page = await elsewhere.page(self._server.callback, state, browser)
+            response = onwards_page(pending.asked, page)
         self._set_cookie(response, self._sign_in_cookie(pending), browser, int(LIFE_S))
         return response
 
     async def _wait(self, request: Request) -> Response:
         pending = self._pending(request.query_params.get("sign_in", ""))
-        shown = request.cookies.get(self._sign_in_cookie(pending))
-        # Whoever has the page's address but not its cookie is another browser.
-        if pending.browser is None or shown is None or not secrets.compare_digest(hash_of(shown), pending.browser):
-            raise OAuthError("invalid_request", "This sign-in was begun in another browser.", 403)
+        self._check_browser(request, pending)
         if pending.user is None:
             return waiting_page(pending.asked, pending.code)
         return _sent(self._server.finish(pending, pending.user))
+
+    async def _return(self, request: Request) -> Response:
+        """Ends a sign-in whose user comes back from another service."""
+        pending = self._server.pending.find_upstream(request.query_params.get("state", ""))
+        if pending is None:
+            raise OAuthError("invalid_request", OVER, 404)
+        browser = self._check_browser(request, pending)
+        code, elsewhere = request.query_params.get("code"), self._server.identities(pending.asked.project)
+        if code is None or elsewhere is None:
+            return _sent(self._server.refuse(pending, "the user did not sign in"))
+        user = await elsewhere.user(self._server.callback, code, browser)
+        if user == OWNER:
+            # Somebody's name there is no claim to the platform.
+            return _sent(self._server.refuse(pending, "this name is the platform's own"))
+        return _sent(self._server.finish(pending, user))
+
+    def _check_browser(self, request: Request, pending: PendingSignIn) -> str:
+        """Returns the secret of the cookie that the browser got when its user had consented.
+
+        Raises OAuthError for another browser, which may have the page's address.
+        """
+        shown = request.cookies.get(self._sign_in_cookie(pending))
+        if pending.browser is None or shown is None or not secrets.compare_digest(hash_of(shown), pending.browser):
+            raise OAuthError("invalid_request", "This sign-in was begun in another browser.", 403)
+        return shown
 
     async def _show_link(self, request: Request) -> Response:
         secret = request.query_params.get("link", "")

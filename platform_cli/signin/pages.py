@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from .model import OFFLINE_ACCESS
+from .model import GITHUB, OFFLINE_ACCESS, Login
 from .pending import Asked
 from .redirects import is_on_this_machine, place_of
 
@@ -25,12 +25,18 @@ _TEMPLATES = Environment(
 )
 
 
-def consent_page(asked: Asked, secret: str, user: str | None, login: str, onwards: tuple[str, ...]) -> Response:
-    """Asks whether the client may have what it wants. `login` says how the user signs in, and `onwards` are the URLs to
-    which the answer may lead.
-    """
-    told = {**_told(asked), "secret": secret, "user": user, "login": login}
-    return _page("consent.html", f"Sign in to {asked.project}", told, onwards)
+def consent_page(asked: Asked, secret: str, user: str | None, login: Login | None) -> Response:
+    """Asks whether the client may have what it wants; if `user` is None it is signed in at `login` afterwards."""
+    how = "by the approval of the platform's owner"
+    if login is not None:
+        how = "with GitHub" if login.service == GITHUB else f"at {urlsplit(login.service).netloc}"
+    told = {**_told(asked), "secret": secret, "user": user, "login": how}
+    return _page("consent.html", f"Sign in to {asked.project}", told, (asked.redirect_uri,))
+
+
+def onwards_page(asked: Asked, url: str) -> Response:
+    """Leads to another service, by a page of its own, since the consent's form may only lead to the client."""
+    return _page("onwards.html", f"Sign in to {asked.project}", {"url": url, "refresh_url": url}, refresh_s=0)
 
 
 def waiting_page(asked: Asked, code: str) -> Response:
@@ -67,7 +73,9 @@ def _page(
     status: int = 200,
 ) -> Response:
     nonce = secrets.token_urlsafe(16)
-    text = _TEMPLATES.get_template(template).render(title=title, nonce=nonce, refresh_s=refresh_s, **told)
+    text = _TEMPLATES.get_template(template).render(
+        {"title": title, "nonce": nonce, "refresh_s": refresh_s, "refresh_url": None, **told}
+    )
     return HTMLResponse(text, status, _headers(nonce, onwards))
 
 

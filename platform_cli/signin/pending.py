@@ -12,7 +12,7 @@ from ..bearer import hash_of
 
 # The seconds that a person has for a sign-in.
 LIFE_S = 600.0
-# The most sign-ins that are under way; beyond them the oldest end.
+# The most sign-ins that are under way; beyond them the oldest end, and first those that nobody has consented to.
 MAX_PENDING = 500
 # Letters that cannot be read as others and make no words (RFC 8628, section 6.1).
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
@@ -65,7 +65,7 @@ class PendingSignIns:
         self._db.execute("DELETE FROM signin_pending WHERE expires_at < ?", (now,))
         self._db.execute(
             "DELETE FROM signin_pending WHERE key NOT IN "
-            "(SELECT key FROM signin_pending ORDER BY expires_at DESC LIMIT ?)",
+            "(SELECT key FROM signin_pending ORDER BY browser IS NULL, expires_at DESC LIMIT ?)",
             (MAX_PENDING - 1,),
         )
         row = (hash_of(secret), json.dumps(asdict(asked)), _approval_code(), now + LIFE_S)

@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, NotFoundError
 from .access_tokens import ACCESS_S, sign_access_token
@@ -21,6 +21,9 @@ from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
 from .registered_clients import RegisteredClients
 from .users import allowed_scopes
+
+if TYPE_CHECKING:
+    from .identities import Identities
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -47,6 +50,27 @@ class AuthorizationServer:
         self.browsers = Browsers(db)
         self.keys = ProjectKeys(db, platform_key)
         self._documents = documents(self.clients)
+
+    def identities(self, project: str) -> Identities | None:
+        """Returns where people sign in to a project, None for the owner's approval.
+
+        Raises OAuthError if the secret of the owner's app there is not set.
+        """
+        found = self.projects.find(project)
+        if found is None or found.login is None:
+            return None
+        secret = self.projects.login_secret(project)
+        if secret is None:
+            raise OAuthError("server_error", "The project's owner has not set the secret SIGN_IN_SECRET.", 500)
+        # Imported late, since that takes long, and the platform serves before anybody signs in.
+        from .identities import identities
+
+        return identities(found.login, secret)
+
+    @property
+    def callback(self) -> str:
+        """Returns where other services send browsers back to."""
+        return f"{self.issuer()}/authorize/callback"
 
     @property
     def is_public(self) -> bool:
@@ -150,7 +174,7 @@ class AuthorizationServer:
             grant, refresh_token = self.grants.redeem(
                 parameter(form, "code") or "",
                 client,
-                parameter(form, "redirect_uri") or "",
+                parameter(form, "redirect_uri"),
                 _challenge_of(parameter(form, "code_verifier") or ""),
             )
         elif kind == "refresh_token":

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from homeport_runtime.hosts.users import give_to
 from homeport_runtime.loading.environment import QUIET, REFERENCE
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..home import Home
+from ..infra_files import infra_file
 from .engine import ContainerSpec, Mount
-from .ownership import give_to
 from .release import INSIDE, Container, RunnableRelease
 from .room import CACHE, HOME, SESSIONS
 
 SOCKET_FOLDER, SOCKET = "/run/homeport", "zygote.sock"
+# The folder of files with open calls, in a project's folder and in a container: the platform makes them, and nobody
+# else may make any.
+CALLS, CALLS_INSIDE = "open-calls", "/run/calls"
+CALLS_MODE = 0o711
 # The label of containers with the home of their platform, by its hash.
 LABEL = "homeport.home"
 # The server's folders in a project's folder.
@@ -36,10 +42,13 @@ def image_name(home: Home) -> str:
     return f"homeport.invalid/{home_id(home)}"
 
 
-def container_spec(home: Home, place: str, release: RunnableRelease, socket_folder: Path) -> ContainerSpec:
-    """Returns the container `place` of a release, which sees its image and the project's own folders."""
+def container_spec(
+    home: Home, place: str, release: RunnableRelease, socket_folder: Path, project: Path, shown: Sequence[Mount] = ()
+) -> ContainerSpec:
+    """Returns the container `place` of a release, which sees its image, its own folders in the folder `project`, and
+    what is `shown` besides.
+    """
     container = release.container or Container("", "none")
-    project = home.project(release.project)
     user, group = _owner()
     return ContainerSpec(
         name=place,
@@ -51,10 +60,22 @@ def container_spec(home: Home, place: str, release: RunnableRelease, socket_fold
         mounts=[
             *(Mount(project / name, str(INSIDE.state / name), read_only=False) for name in OWN),
             Mount(socket_folder, SOCKET_FOLDER),
+            Mount(project / CALLS, CALLS_INSIDE, read_only=False),
+            *shown,
         ],
         memory_mb=release.manifest["memory_mb"] * max(release.max_workers, release.min_workers, 1) + ZYGOTE_MB,
         network=container.network,
         cpus=container.cpus,
+    )
+
+
+def inspected_parts(release: RunnableRelease) -> tuple[Mount, ...]:
+    """Returns what a bundle's draft needs in a container whose image is its base alone."""
+    return (
+        Mount(release.layer, str(INSIDE.layer)),
+        Mount(release.runtime, str(INSIDE.runtime)),
+        Mount(infra_file("container/start.py"), str(INSIDE.start)),
+        Mount(release.bundle / APP_FOLDER, str(INSIDE.bundle / APP_FOLDER)),
     )
 
 
@@ -69,6 +90,8 @@ def _owner() -> tuple[int, int]:
 
 
 def make_folders(project: Path) -> None:
+    (project / CALLS).mkdir(parents=True, exist_ok=True)
+    (project / CALLS).chmod(CALLS_MODE)
     for name in OWN:
         (project / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.getuid() == 0:

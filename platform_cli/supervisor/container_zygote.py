@@ -88,9 +88,13 @@ class ContainerZygote(Zygote):
 
     @property
     def is_idle(self) -> bool:
-        return not self._children
+        return not self._running()
 
     async def workers_ended(self) -> None:
-        """Waits until all processes that it has forked have ended."""
-        while self._children:
-            await asyncio.wait(list(self._children.values()))
+        """Waits until all processes that it has forked have ended; they end with the container, too."""
+        while running := self._running():
+            await asyncio.wait(running)
+
+    def _running(self) -> list[asyncio.Future[int | None]]:
+        # Nobody reports those that have ended with their container.
+        return [ended for ended in self._children.values() if not ended.done()]

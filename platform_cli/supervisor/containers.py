@@ -10,17 +10,19 @@ import shutil
 import socket
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ..errors import ReleaseError
 from ..home import Home
-from .container_spec import LABEL, SOCKET, container_spec, home_id, make_folders
+from ..own_code import is_open, open_to_all
+from .container_spec import LABEL, SOCKET, container_spec, home_id, inspected_parts, make_folders
 from .container_zygote import ContainerProcess, ContainerZygote
 from .descriptor_store import DescriptorStore
-from .engine import PIDS, ContainerSpec, Engine
+from .engine import PIDS, ContainerSpec, Engine, Mount
 from .import_effects import read_effects, write_effects
 from .launch import Launched
 from .release import INSIDE, RunnableRelease
@@ -55,6 +57,7 @@ class Containers:
         # The release to whose container each project's files were given last.
         self._given: dict[str, str] = {}
         self._store = DescriptorStore()
+        self._sweeping = asyncio.Lock()
         self._has_swept = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -139,7 +142,7 @@ class Containers:
             for _ in range(MAX_TRIES):
                 zygote = self._zygotes.get(key)
                 if zygote is None or not zygote.alive:
-                    zygote = self._zygotes[key] = await self._start(release)
+                    zygote = self._zygotes[key] = await self._start(release, self._home.project(release.project))
                     self._end_oldest()
                 await self._load(zygote, release)
                 if zygote.usable:
@@ -169,20 +172,41 @@ class Containers:
 
     async def _sweep(self) -> None:
         """Removes what a platform that was killed has left."""
-        if not self._has_swept:
+        async with self._sweeping:
+            if self._has_swept:
+                return
             known = {zygote.container for zygote in self._zygotes.values()}
             for container in await asyncio.to_thread(self._engine.containers, f"{LABEL}={self._home_id}"):
                 if container not in known:
                     await asyncio.to_thread(self._engine.remove, container)
             self._has_swept = True
 
-    async def _start(self, release: RunnableRelease) -> ContainerZygote:
+    @asynccontextmanager
+    async def for_inspection(self, release: RunnableRelease, folder: Path) -> AsyncIterator[ContainerZygote]:
+        """Yields the launcher of a bundle's draft, in a container of its own that is based on the draft's base, and
+        whose own folders are in `folder`.
+
+        Raises ReleaseError if the container does not start.
+        """
+        await asyncio.to_thread(make_folders, folder)
+        if not is_open(release.layer):
+            # A version that knew no other users has made it.
+            await asyncio.to_thread(open_to_all, release.layer)
+        zygote = await self._start(release, folder, inspected_parts(release))
+        try:
+            await zygote.load(INSIDE.layer, (), ())
+            yield zygote
+        finally:
+            zygote.close()
+            await zygote.ended()
+
+    async def _start(self, release: RunnableRelease, project: Path, shown: Sequence[Mount] = ()) -> ContainerZygote:
         await self._sweep()
         # The engine may still be removing one of the same release.
         place = f"{self._key(release)}-{secrets.token_hex(4)}"
         self._home.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="container-", dir=self._home.temporary))
-        spec = container_spec(self._home, place, release, folder)
+        spec = container_spec(self._home, place, release, folder, project, shown)
         try:
             with contextlib.closing(_listen(folder)) as listener:
                 started = await asyncio.to_thread(self._engine.start, spec)

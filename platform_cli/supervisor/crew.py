@@ -9,6 +9,7 @@ from pathlib import Path
 from homeport_runtime.guard.access import Access
 
 from ..errors import HomeportError
+from .container_spec import CALLS, NOBODY
 from .entrance import Entrance
 from .health import Health
 from .jobs import serving_job
@@ -16,7 +17,7 @@ from .journal import Journal
 from .kept import Adopted, KeptProject, Known
 from .launch import AdoptingLauncher
 from .messages import Relay, Relayed
-from .open_calls import keep_open_calls
+from .open_calls import OpenCalls, keep_open_calls
 from .relay import Relays
 from .release import RunnableRelease
 from .tasks import Tasks
@@ -25,6 +26,8 @@ from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
 
 # A worker that ends by itself within so many seconds has crashed on its start.
 SHORT_LIFE_S = 2.0
+# The seconds in which workers have to hear who may call.
+HEARING_S = 5.0
 
 
 class Crew:
@@ -33,7 +36,7 @@ class Crew:
     scaling.py decides how many there should be, and sets four functions: `attend` runs for as long as a worker does,
     `on_idle` and `on_load` report a worker's messages, and `on_lost` is called when a serving worker has ended by
     itself. `on_used` reports the hashes of the client tokens that callers have shown, and `on_refused`
-    the grant of a caller that lacked a scope.
+    callers that have signed in and were refused (messages.Refused).
     """
 
     def __init__(
@@ -55,10 +58,10 @@ class Crew:
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_lost: Callable[[Worker], None] = _ignore
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self._starting: set[Worker] = set()
         self._audit_has_room = True
-        self._calls_folder = folder / "calls"
+        self._folder = folder
         self._windows_folder = folder / "limits"
         self._workdir = workdir
         self._state_key = state_key
@@ -85,8 +88,7 @@ class Crew:
 
         Raises the worker's own reason, as InspectError or ReleaseError, if it does not start.
         """
-        # A process in a container cannot open the file.
-        calls = None if release.container else keep_open_calls(self._calls_folder, release.user)
+        calls = self._keep_open_calls(release)
         worker = await start_worker(
             self._launcher,
             release,
@@ -119,6 +121,11 @@ class Crew:
         self._attach(worker)
         return worker
 
+    def _keep_open_calls(self, release: RunnableRelease) -> OpenCalls | None:
+        if release.container is not None:
+            return keep_open_calls(self._folder / CALLS / "calls", NOBODY)
+        return keep_open_calls(self._folder / "calls", release.user)
+
     def tell_audit(self, *, has_room: bool) -> None:
         """Tells every worker whether calls can be written into the audit log."""
         self._audit_has_room = has_room
@@ -128,8 +135,18 @@ class Crew:
     def admit(self, access: Access) -> None:
         """Tells every worker who may call from now on, also those that start or finish their last requests."""
         for worker in (*self._starting, *self.running):
-            if worker.release.access != access and worker.admit(access):
+            if worker.admit(access):
                 self._kept.renew_note(worker, leaves=worker in self.retiring)
+
+    async def heard(self) -> None:
+        """Waits until every worker has heard who may call; one that hangs answers no calls, and is not waited for
+        long.
+        """
+        hearing = [asyncio.ensure_future(worker.heard()) for worker in (*self._starting, *self.running)]
+        if hearing:
+            _done, late = await asyncio.wait(hearing, timeout=HEARING_S)
+            for each in late:
+                each.cancel()
 
     async def adopt(self, release: RunnableRelease, known: Known) -> list[Adopted]:
         """Takes over the workers that the last control plane has left; `known` finds the release that each serves."""

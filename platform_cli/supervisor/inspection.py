@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from homeport_runtime.libraries.tried import untried
+from homeport_runtime.loading.manifest import APP_FOLDER
 
 from .. import __version__
 from ..api.inspection import Inspected, Libraries
@@ -16,9 +18,13 @@ from ..errors import InspectError, ReleaseError
 from ..temporary import temporary_folder
 from .jobs import inspection_job
 from .launch import Launcher
+from .ownership import take_back
 from .release import RunnableRelease
 from .workdir import WorkDir
 from .worker import START_GRACE_S, start_worker
+
+# Yields what starts the worker of an inspection, given the folder that its working folder is in.
+Launching = Callable[[Path], AbstractAsyncContextManager[Launcher]]
 
 
 async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
@@ -26,11 +32,17 @@ async def inspect_release(launcher: Launcher, release: RunnableRelease, *, recor
 
     Raises InspectError with the server's own reason, or with the last lines that it printed.
     """
+    return await inspect_by(lambda _scratch: nullcontext(launcher), release, record=record)
+
+
+async def inspect_by(launching: Launching, release: RunnableRelease, *, record: bool = False) -> Inspected:
+    """Inspects a release as `inspect_release` does, with a launcher that is made for its scratch folder."""
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
-        workdir.place(release.bundle / "app", release.files, release.folders)
+        workdir.place(release.bundle / APP_FOLDER, release.files, release.folders)
         try:
-            return await inspect_in(workdir.path, launcher, release, record=record)
+            async with launching(scratch) as launcher:
+                return await inspect_in(workdir.path, launcher, release, record=record)
         finally:
             # The server may have left more than can be removed in a moment.
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
@@ -51,6 +63,9 @@ async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease
     finally:
         worker.kill()
         await worker.gone.wait()
+        if release.user is not None:
+            # The bytecode that it has written is for servers of all users, and none may change it.
+            await asyncio.to_thread(take_back, release.bundle / APP_FOLDER)
 
 
 def _inspected(said: Mapping[str, Any]) -> Inspected:

@@ -47,9 +47,16 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Reports that a caller who has signed in lacked a scope; `grant` is what it was granted (platform_cli.signin)."""
+    """Reports that a caller who has signed in was refused: for want of a scope, by its `grant` (platform_cli.signin),
+    or since the key of its token is unknown (None).
+    """
 
-    grant: str
+    grant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Says that the worker lets in whom it was told last, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Answer:
     fields: Mapping[str, Any]
 
 
-Message = Idle | Stopped | Load | Used | Refused | Relay | Relayed | Answer
+Message = Idle | Stopped | Load | Used | Admitted | Refused | Relay | Relayed | Answer
 
 
 def read_message(line: bytes) -> Message | None:
@@ -138,7 +145,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "stopped": lambda _fields: Stopped(),
     "load": lambda fields: Load(_number(fields["open"])),
     "used": lambda fields: Used(tuple(map(text, _list(fields["tokens"])))),
-    "refused": lambda fields: Refused(text(fields["grant"])),
+    "refused": lambda fields: Refused(text(fields["grant"]) if fields["grant"] is not None else None),
+    "admitted": lambda _fields: Admitted(),
     "relay": _relay,
     "relayed": _relayed,
     "ready": lambda _fields: Answer("ready", {}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from homeport_runtime.hosts.confinement import Room, enter, means
 from homeport_runtime.hosts.users import INSPECTIONS
 
-from ..own_code import is_open, open_to_all
+from ..own_code import closed_folders, is_open, open_to_all
 from .release import RunnableRelease
 from .room import shared
 
@@ -26,7 +25,8 @@ def obstacle(home: Path) -> str | None:
         return "only root can give servers users of their own"
     if means(home) != "namespaces":
         return "processes may not have mount namespaces of their own here"
-    room = Room((home, *closed_folders((home, *shared()))), read_only=shared(), user=INSPECTIONS)
+    seen = shared(own_user=True)
+    room = Room((home, *closed_folders((home, *seen))), read_only=seen, user=INSPECTIONS)
     reason, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -53,17 +53,5 @@ def as_user(release: RunnableRelease, user: int) -> RunnableRelease:
     if not is_open(release.layer):
         # A version that knew no users has made it.
         open_to_all(release.layer)
-    needed = (*release.hidden, *shared(), release.interpreter)
+    needed = (*release.hidden, *shared(own_user=True), release.interpreter)
     return replace(release, user=user, hidden=(*release.hidden, *closed_folders(needed)))
-
-
-def closed_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Returns the outermost folders on the way to `paths` that others may not enter."""
-    return tuple(sorted({folder for path in paths for folder in _closed(path)}))
-
-
-def _closed(path: Path) -> Iterator[Path]:
-    for folder in reversed(path.parents):
-        if not folder.stat().st_mode & 0o001:
-            yield folder
-            return

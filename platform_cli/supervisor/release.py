@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -16,6 +16,7 @@ from homeport_runtime.hosts.users import HOME
 from homeport_runtime.loading.environment import INHERITED, QUIET, REFERENCE
 from homeport_runtime.loading.manifest import KEYS
 
+from ..config.issuers import Issuer, Login, issuer_of
 from ..config.project import AuditSettings
 from ..home import Home
 from ..own_code import uv_folder
@@ -105,6 +106,8 @@ class RunnableRelease:
     user: int | None = None
     path: str = field(default_factory=lambda: os.environ.get("PATH", os.defpath))
     auth: str | None = None
+    login: Login | None = field(default=None, compare=False)
+    issuer: Issuer | None = None
     users: Mapping[str, tuple[str, ...]] | None = field(default=None, compare=False)
     guarded: bool = False
     access: Access | None = None
@@ -139,24 +142,32 @@ class RunnableRelease:
         return (self.runtime / "homeport_runtime" / "guard" / "access.py").exists()
 
     @property
-    def login(self) -> dict[str, str]:
+    def user_variables(self) -> dict[str, str]:
         """Returns the variables of a login that all servers with users of their own have in common."""
         if self.user is None:
             return {}
         return {"HOME": str(self.hidden[0] / HOME), "USER": USER, "LOGNAME": USER}
+
+    def lets_in(self, access: Access) -> Access:
+        """Returns the part of `access` that its workers can enforce: without [scopes] no token could be held to its
+        own.
+        """
+        if self.manifest.get("scopes"):
+            return access
+        return replace(access, tokens=tuple(each for each in access.tokens if each.scopes is None))
 
     def start_environment(self) -> dict[str, str]:
         """Returns the variables that a plain process is started with, for C libraries that read them early; everybody
         can see them.
         """
         open_to_all = {name: text for name, text in self.environment.items() if not REFERENCE.search(text)}
-        return {**base_environment(), **self.login, **open_to_all}
+        return {**base_environment(), **self.user_variables, **open_to_all}
 
     def worker_environment(self, secrets: Mapping[str, str]) -> dict[str, str]:
         own = {"HOMEPORT_PROJECT": self.project, "HOMEPORT_RELEASE": f"v{self.number}"}
         if self.container is not None:
             return {**QUIET, **CONTAINER_ENVIRONMENT, **resolve(self.environment, secrets), **own}
-        base = {**base_environment(), **self.login}
+        base = {**base_environment(), **self.user_variables}
         made = {**base, "PATH": self.path, **resolve(self.environment, secrets), **own}
         return {**made, "PATH": os.pathsep.join(filter(None, (made["PATH"], uv_folder())))}
 
@@ -205,6 +216,8 @@ def read_release(home: Home, project: str, number: int, bundle: Path, names: Seq
         cold_start_optimization=manifest["cold_start_optimization"],
         endpoints=_endpoints(contract) if contract else (),
         auth=manifest.get("auth"),
+        login=Login(**login) if (login := manifest.get("login")) else None,
+        issuer=issuer_of(manifest.get("issuer")),
         audit=_audit(manifest.get("audit")),
         users=_users(manifest.get("users")),
         guarded=bool(contract and contract.get("guarded")),

@@ -12,7 +12,7 @@ from homeport_runtime.loading.environment import login
 from homeport_runtime.loading.manifest import APP_FOLDER
 
 from ..own_code import own_code
-from ..pipeline.confined import shared_folders
+from ..pipeline.confined import shared_folders, uv_pythons
 from .release import RunnableRelease
 
 # The server's folders in a project's folder, beside the working folder; everything else there is the platform's.
@@ -26,22 +26,23 @@ def worker_room(release: RunnableRelease, workdir: Path, *, compiles: bool) -> R
     """
     if not release.hidden:
         return Room(())
+    own_user = release.user is not None
     app, project = release.bundle / APP_FOLDER, workdir.parent
     login(workdir)
     if release.manifest["sessions"]:
         (project / SESSIONS).mkdir(mode=0o700, exist_ok=True)
     (project / CACHE).mkdir(mode=0o700, exist_ok=True)
-    if release.user is not None:
+    if own_user:
         (project / HOME).mkdir(mode=0o700, exist_ok=True)
     own = [folder for name in (SESSIONS, HOME, CACHE) if (folder := project / name).is_dir()]
     compiled = _bytecode_folders(app) if compiles else ()
     return Room(
         release.hidden,
         (workdir, *own, *compiled),
-        (app, *shared()),
+        (app, *shared(own_user=own_user)),
         release.by_landlock,
         release.user,
-        project / HOME if release.user is not None else None,
+        project / HOME if own_user else None,
     )
 
 
@@ -49,13 +50,14 @@ def layer_room(release: RunnableRelease) -> Room | None:
     """Returns the room in which a layer is imported, before there is a worker; None where nothing can be hidden."""
     if not release.hidden:
         return None
-    user = ZYGOTES if release.user is not None else None
-    return Room(release.hidden, read_only=(release.layer, release.runtime, *shared()), user=user)
+    own_user = release.user is not None
+    read_only = (release.layer, release.runtime, *shared(own_user=own_user))
+    return Room(release.hidden, read_only=read_only, user=ZYGOTES if own_user else None)
 
 
 def shown(room: Room) -> list[Path]:
     """Returns the outermost folders that the room shows in those that are hidden, and that a zygote's does not show."""
-    shown = {*room.writable, *room.read_only}.difference(shared())
+    shown = {*room.writable, *room.read_only}.difference(shared(own_user=False))
     inside = {path for path in shown if any(map(path.is_relative_to, room.hidden))}
     return sorted(path for path in inside if inside.isdisjoint(path.parents))
 
@@ -68,9 +70,13 @@ def own_caches(workdir: Path) -> dict[str, str]:
     return {"UV_CACHE_DIR": str(caches / "uv"), "npm_config_cache": str(caches / "npm")}
 
 
-def shared() -> tuple[Path, ...]:
-    """Returns what servers of all projects see and must not change, their own limits included."""
-    return (*own_code(), *shared_folders(), *mount_points())
+def shared(*, own_user: bool) -> tuple[Path, ...]:
+    """Returns what servers of all projects see and must not change, their own limits included.
+
+    What is cached is not for those with users of their own: they cannot change it, and root's may be closed to others.
+    """
+    pythons = (folder,) if (folder := uv_pythons()).is_dir() else ()
+    return (*own_code(), *(pythons if own_user else shared_folders()), *mount_points())
 
 
 def _bytecode_folders(app: Path) -> Iterator[Path]:

@@ -234,12 +234,12 @@ class Service:
         """Reports the hashes of the client tokens that callers show."""
         self._crew.on_used = report
 
-    def report_refusals(self, report: Callable[[str], None]) -> None:
-        """Reports the grant of each caller that has signed in and lacked a scope."""
+    def report_refusals(self, report: Callable[[str | None], None]) -> None:
+        """Reports callers that have signed in and were refused (messages.Refused)."""
         self._crew.on_refused = report
 
-    def admit(self, release: RunnableRelease, access: Access) -> None:
-        """Lets in whom `access` names and nobody else, at once and without starting workers anew.
+    async def admit(self, release: RunnableRelease, access: Access) -> None:
+        """Lets in whom `access` names and nobody else, without starting workers anew, and returns when they know it.
 
         `release` is the one that serves, as it runs from now on.
         """
@@ -247,6 +247,7 @@ class Service:
         self._crew.admit(access)
         self._scaling.fill()
         self._tasks.spawn(self._admit_started(access))
+        await self._crew.heard()
 
     async def _admit_started(self, access: Access) -> None:
         """Tells it to a worker that was being started meanwhile."""

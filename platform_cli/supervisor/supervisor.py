@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 from ..api.inspection import Inspected
 from ..audit.chain import NOTHING, Head
@@ -15,7 +16,7 @@ from .descriptor_store import DescriptorStore
 from .engine import Engine
 from .exclusive import beside
 from .grouping import Grouping, own_groups
-from .inspection import inspect_release
+from .inspection import inspect_by, inspect_release
 from .launchers import Launchers
 from .parking import open_parking
 from .release import RunnableRelease
@@ -42,8 +43,8 @@ class Supervisor:
         self.on_operation: Callable[[str, int, Operation], None] = lambda _project, _release, _operation: None
         # Gets a project, and the hashes of its client tokens that callers have shown.
         self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
-        # Gets a project, and the grant of a caller that has signed in and lacked a scope.
-        self.on_refused: Callable[[str, str], None] = lambda _project, _grant: None
+        # Gets a project, and what a message of Refused says.
+        self.on_refused: Callable[[str, str | None], None] = lambda _project, _grant: None
 
     def add_new(self, project: str, state_key: str, taken: Container[int]) -> Service:
         """Adds a service on the first free port that is not in `taken`."""
@@ -105,6 +106,9 @@ class Supervisor:
         """
         self._bytecode.compile(release)
         services = [self.services[project] for project in sorted(projects)]
+        if release.container is not None:
+            launching = partial(self._containers.for_inspection, release)
+            return await beside(services, lambda: inspect_by(launching, release))
         return await beside(services, lambda: inspect_release(self._zygotes, release))
 
     def _keep_needed(self) -> None:

@@ -17,11 +17,12 @@ from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
+from .container_spec import CALLS_INSIDE
 from .control_channel import ControlChannel
 from .jobs import told
 from .launch import Launched, Launcher, end_of
 from .liveness import Pulse
-from .messages import Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
+from .messages import Admitted, Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
 from .ownership import own
 from .release import RunnableRelease
@@ -73,13 +74,17 @@ class Worker:
         self.state = state
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
+        # How often it was told who may call without having answered, and whether it knows the last.
+        self._untold = 0
+        self._heard = asyncio.Event()
+        self._heard.set()
         self.open_requests = 0
         self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
         self.on_load: Callable[[Worker], None] = _ignore
         self.on_relay: Callable[[Worker, Relay | Relayed], None] = lambda _worker, _message: None
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.on_gone: Callable[[Worker], None] = _ignore
         self._launched = launched
         self._calls = calls
@@ -133,10 +138,8 @@ class Worker:
                 self.pulse.beat()
                 self.open_requests = message.open
                 self.on_load(self)
-            case Used():
-                self.on_used(message.tokens)
-            case Refused():
-                self.on_refused(message.grant)
+            case Used() | Admitted() | Refused():
+                self._hear_of_callers(message)
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
@@ -159,6 +162,7 @@ class Worker:
             self._calls.close()
         self.state = WorkerState.GONE
         self._stopped.set()
+        self._heard.set()
         if self._channel is not None:
             self._channel.close()
         self.on_gone(self)
@@ -232,12 +236,35 @@ class Worker:
             self._channel.send(**order)
 
     def admit(self, access: Access) -> bool:
-        """Tells the worker who may call from now on, and returns whether it understands that."""
-        if not self.release.hears_access:
+        """Tells the worker who may call from now on, and returns whether that was new to it, and understood."""
+        access = self.release.lets_in(access)
+        if access == self.release.access or not self.release.hears_access:
             return False
         self.release = replace(self.release, access=access)
         self.tell(do="access", access=access.to_data())
+        self._untold += 1
+        self._note_heard()
         return True
+
+    def _hear_of_callers(self, message: Used | Admitted | Refused) -> None:
+        match message:
+            case Used():
+                self.on_used(message.tokens)
+            case Admitted():
+                self._untold = max(self._untold - 1, 0)
+                self._note_heard()
+            case Refused():
+                self.on_refused(message.grant)
+
+    def _note_heard(self) -> None:
+        if self._untold and self.state is not WorkerState.GONE:
+            self._heard.clear()
+        else:
+            self._heard.set()
+
+    async def heard(self) -> None:
+        """Waits until the worker has heard what it was told last of who may call, or has ended."""
+        await self._heard.wait()
 
     def tell_audit(self, *, has_room: bool) -> None:
         """Tells the worker whether calls can be written into the audit log, without which it refuses them."""
@@ -296,6 +323,13 @@ def _ignore(_worker: Worker) -> None:
     """Does nothing, until somebody else is to be called."""
 
 
+def _seen(calls: OpenCalls | None, release: RunnableRelease) -> Path | None:
+    """Returns where the worker finds the file of its open calls."""
+    if calls is None or release.container is None:
+        return calls.path if calls is not None else None
+    return Path(CALLS_INSIDE, calls.path.name)
+
+
 async def start_worker(
     launcher: Launcher,
     release: RunnableRelease,
@@ -312,7 +346,8 @@ async def start_worker(
     room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
     await own(room.writable, release.user)
     files = {"calls": calls.path if calls is not None else None, "windows": windows}
-    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in files.items()}}
+    inside = {**files, "calls": _seen(calls, release)}
+    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in inside.items()}}
     with contextlib.ExitStack() as opened:
         if calls is not None:
             opened.callback(calls.close)

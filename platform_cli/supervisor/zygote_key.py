@@ -54,7 +54,7 @@ def key_of(release: RunnableRelease, effects: ImportEffects) -> ZygoteKey | None
     early = effects.early(release.environment)
     if referenced(early):
         return None
-    variables = {**release.login, **early}
+    variables = {**release.user_variables, **early}
     return ZygoteKey(release.interpreter, release.layer, release.runtime, tuple(variables.items()))
 
 

@@ -56,7 +56,9 @@ attempt("cache", poison)
 for module in OWN_CODE:
     attempt(module, lambda: open(module, "a").close())
 attempt("neighbours", lambda: glob.glob(HOME + "/projects/*/files/*"))
-attempt("home", lambda: sorted(set(os.listdir(HOME)) - {"tmp", "layers", "cache"}))
+attempt("home", lambda: sorted(set(os.listdir(HOME)) - {"tmp", "layers", "cache", "home"}))
+attempt("shadow", lambda: open("/etc/shadow").read(1))
+attempt("cron", lambda: open("/etc/cron.d/homeport-test", "a").close() or os.unlink("/etc/cron.d/homeport-test"))
 attempt("keys", lambda: [name for name in os.environ if name.startswith("HOMEPORT_")])
 os.makedirs("helper", exist_ok=True)
 open("helper/__init__.py", "w").write(f"SAID = {said!r}")
@@ -66,13 +68,17 @@ setup(name="helper", version="1", packages=["helper"])
 OWN_CODE = [platform_cli.__file__, homeport_runtime.__file__, os.__file__, click.__file__]
 
 
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+ISOLATION = ["namespaces", *(["users"] if os.getuid() == 0 else [])]
+
+
+@pytest.fixture(scope="module", params=ISOLATION)
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder = tmp_path_factory.mktemp("builds")
     platform = Platform(with_packages(folder / "home"))
     # The keyring and the cache of whoever runs the tests are left alone.
     platform.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
     platform.environment["UV_CACHE_DIR"] = str(folder / "uv")
+    platform.run("platform", "start", "--isolate", request.param)
     yield platform
     platform.stop()
 
@@ -115,6 +121,11 @@ def test_setup_py_sees_nothing_of_the_platform(platform: Platform, tmp_path: Pat
         assert f"{module} refused" in said, said
     for nothing in ("cache", "neighbours", "home", "keys"):
         assert f"{nothing}: []" in said, said
+    if platform.run("platform", "status")["isolate"] == "users":
+        for name in ("shadow", "cron"):
+            assert f"{name} refused" in said, said
+        left = {path.lstat().st_uid for folder in ("layers", "cache", "tmp") for path in (home / folder).rglob("*")}
+        assert left == {0}, "what was built is root's, and no other build may change it"
     for layer in (home / "layers").glob("*/mcp_types/__init__.py"):
         assert "poisoned" not in layer.read_text()
 

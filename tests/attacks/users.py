@@ -16,6 +16,8 @@ from ..command_line import Command
 from ..support import ROOT, Platform, require, with_packages
 
 NOBODY = 65534
+# Another number than the user's, as on many machines.
+GROUP = 65533
 
 
 # Runs a command in a user namespace that may have no others within it, as on a system that does not allow them.
@@ -73,7 +75,7 @@ class _OtherUsersCommand(Command):
     def __init__(self, command: Sequence[str], platform: Platform) -> None:
         self._process = subprocess.Popen(
             command, cwd="/", env=platform.environment, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=NOBODY, group=NOBODY, extra_groups=[],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=NOBODY, group=GROUP, extra_groups=[],
         )  # fmt: skip
         self.pid = self._process.pid
 
@@ -95,7 +97,7 @@ def _python() -> str:
 
 def _runs(python: str) -> bool:
     try:
-        subprocess.run([python, "-c", ""], user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", check=True)
+        subprocess.run([python, "-c", ""], user=NOBODY, group=GROUP, extra_groups=[], cwd="/", check=True)
     except (OSError, subprocess.CalledProcessError):
         return False
     return True

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.commands.conftest import Run
 from tests.support import Deployment
 
-NAMES = ["python", "uv", "port", "home", "confinement", "disk", "platform"]
+NAMES = ["python", "uv", "port", "home", "confinement", "users", "disk", "platform"]
 
 
 def test_a_sound_machine(run: Run, tiny: Deployment) -> None:

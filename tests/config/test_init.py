@@ -40,7 +40,12 @@ def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> N
     assert '# requirements = "requirements.txt"' in render_init(tmp_path / "other", "server.py", "x", None)
     text = render_init(tmp_path, "server.py", "x", None)
     assert '# requirements = "uv.lock"' in text
-    lines = [line.removeprefix("# ") if " = " in line and "command" not in line else line for line in text.splitlines()]
+    # Those that exclude others.
+    alone = ("# command = ", "# users = ", "# login = ", "# client_id = ")
+    lines = [
+        line.removeprefix("# ") if " = " in line and not line.startswith(alone) else line for line in text.splitlines()
+    ]
+    lines = [line.replace('mode = "token"', 'mode = "oauth"') for line in lines]
     (tmp_path / "fastmcp.toml").write_text("\n".join(lines))
     assert load_project(tmp_path).domains == ("mcp.example.com",)
     written: Any = tomli.loads("\n".join(lines))
@@ -50,7 +55,7 @@ def test_each_key_that_init_shows_is_valid_when_uncommented(tmp_path: Path) -> N
         for key in TABLES[table]
         if key not in reduce(getitem, table.split("."), written)
     }
-    assert missing == {("deployment", "command")}
+    assert missing == {("deployment", "command"), *(("auth", key) for key in ("users", "login", "client_id"))}
 
 
 def test_the_example_can_be_loaded(tmp_path: Path) -> None:

@@ -61,6 +61,16 @@ def test_what_streams_need(tmp_path: Path) -> None:
         assert not {"read_timeout", "response_header_timeout", "write_timeout"} & set(proxy["transport"])
 
 
+def test_a_worker_that_is_not_there_is_an_error_that_mcp_clients_can_read(tmp_path: Path) -> None:
+    config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)
+    (server,) = config["apps"]["http"]["servers"].values()
+    (route,) = server["errors"]["routes"]
+    assert "mcp.example.com" not in route["match"][0]["host"], "the API has errors of its own"
+    (response,) = found_in(route, "static_response")
+    error = json.loads(response["body"])["error"]
+    assert (error["code"], error["data"]["reason"], error["data"]["retryable"]) == (-32000, "unavailable", True)
+
+
 def test_a_port_of_its_own_leaves_port_80_alone(tmp_path: Path) -> None:
     config = adapted(caddy.render(Domain("mcp.localhost", 8443), SITES, Path("/home/caddy.sock")), tmp_path)
     http = config["apps"]["http"]

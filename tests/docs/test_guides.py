@@ -78,6 +78,16 @@ def test_observe(platform: Platform, folder: Path) -> None:
 
 
 @pytest.mark.whole
+def test_sign_in(platform: Platform, folder: Path) -> None:
+    run_page(GUIDES / "sign-in.md", folder, platform.environment)
+
+
+@pytest.mark.whole
+def test_audit(platform: Platform, folder: Path) -> None:
+    run_page(GUIDES / "audit.md", folder, platform.environment)
+
+
+@pytest.mark.whole
 def test_secrets(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "secrets.md", folder, platform.environment)
 
@@ -115,6 +125,9 @@ PERSON = {"NAME": "Mona", "EMAIL": "mona@example.com"}
 @pytest.mark.whole
 def test_team_host(platform: Platform, folder: Path, tmp_path: Path) -> None:
     domain = f"mcp.localhost:{free_port()}"
+    if os.geteuid() == 0:
+        # The page's platform is an ordinary user's, which says nothing of users.
+        platform.run("platform", "start", "--isolate", "namespaces")
     with running_caddy(platform, tmp_path / "caddy") as authority:
         platform.environment["SSL_CERT_FILE"] = str(authority)
         said = {"mcp.example.com": domain, "~/.local/share/homeport": str(platform.home)}

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from platform_cli.__main__ import cli
+from platform_cli.commands.audit import WithDefault
 from tests.support import ROOT
 
 from .pages import PAGES, blocks, steps
@@ -46,6 +47,8 @@ def test_commands_and_options_exist(where: str, line: str) -> None:
             rest = rest[1:]
             continue
         found = command.get_command(context, word)
+        if found is None and isinstance(command, WithDefault):
+            found = command.get_command(context, "show")
         assert found is not None, f"{where}: there is no command {word}"
         command = found
         known |= options(command)

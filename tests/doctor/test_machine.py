@@ -20,10 +20,12 @@ from platform_cli.doctor.machine import (
     check_platform,
     check_port,
     check_python,
+    check_users,
     check_uv,
 )
 from platform_cli.errors import BuildError, PlatformError
 from platform_cli.home import Home
+from platform_cli.isolation import choose_isolation
 from platform_cli.platform_client.client import PlatformClient
 
 
@@ -67,6 +69,18 @@ def test_confinement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "means", lambda _home: None)
     assert check_confinement(tmp_path).status == "warning"
     assert "trust" in (check_confinement(tmp_path).fix or "")
+
+
+def test_servers_of_root_that_strangers_reach(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(doctor, "obstacle", lambda _home: None)
+    assert check_users(home).status == "ok", "nobody else reaches them"
+    monkeypatch.setattr(PlatformClient, "platform", lambda _self: {"domain": "mcp.example.com"})
+    check = check_users(home)
+    assert check.status == "warning"
+    assert "--isolate users" in (check.fix or "")
+    choose_isolation(home, "users")
+    assert check_users(home).status == "ok"
 
 
 @pytest.mark.parametrize("confined_by", ["landlock", None])

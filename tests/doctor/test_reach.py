@@ -8,9 +8,12 @@ import pytest
 
 from homeport_runtime.hosts.cgroup_places import Place
 from homeport_runtime.hosts.cgroups import Groups
+from platform_cli.api.platform import Isolate
 from platform_cli.doctor import reach
 from platform_cli.doctor.reach import reach_here
 from platform_cli.findings.confinement import find_unconfined
+from platform_cli.home import Home
+from platform_cli.isolation import choose_isolation
 from tests.api.statuses import STATUS
 
 
@@ -30,6 +33,20 @@ def test_root_is_told_what_does_not_bind_it(tmp_path: Path, monkeypatch: pytest.
     reached = {each.what: each.reached for each in reach_here(tmp_path)}
     assert reached["processes without end"] == ("no" if user else "yes")
     assert ("raw packets, ports below 1024" in reached) == (user == 0)
+
+
+def test_a_server_with_a_user_of_its_own_reaches_no_file_of_roots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "means", lambda _home: "namespaces")
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(Groups, "find", lambda home, _pid: Groups(home))
+    cases: dict[Isolate, str] = {"namespaces": "yes", "users": "no"}
+    for isolate, expected in cases.items():
+        choose_isolation(Home(tmp_path), isolate)
+        reached = {each.what: each.reached for each in reach_here(tmp_path)}
+        for what in ("other files of this user", "temporary files of other programs", "processes without end"):
+            assert reached[what] == expected, what
 
 
 @pytest.mark.parametrize("controllers", [{"memory", "pids", "cpu"}, set()])

@@ -33,6 +33,8 @@ fail = false
 [limits]
 write = "10/minute"
 timeout_s = 60
+[limits.tools]
+slow = { timeout_s = 0.5 }
 [limits.clients]
 many = { write = "1000/minute" }
 """
@@ -83,6 +85,7 @@ def ask(url: str, token: str, message: object) -> tuple[int, bytes]:
 
 
 def test_a_token_holds_for_running_workers_at_once_and_so_does_its_end(platform: Platform, url: str) -> None:
+    wait_for(lambda: len(platform.api.status("notes")["processes"]) == 3)
     before = set(platform.api.status("notes")["processes"])
     made = platform.run("token", "create", "notes", "--client", "laptop", "--user", "alice", "--expires", "1h")
     ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -217,6 +220,17 @@ def test_a_client_hears_which_scope_it_lacks_and_its_session_goes_on(platform: P
     assert ran.split("\n")[:4] == ['[-32001, "notes:write"]', "3", '[-32001, "notes:write"]', "3"], ran
 
 
+@pytest.mark.whole
+def test_a_call_that_takes_too_long_is_answered_and_the_next_one_works(platform: Platform, url: str) -> None:
+    client_env("mcp1")
+    # It waits for a file that nobody makes.
+    slow = '"slow", {"steps": 2, "token": "nobodys"}'
+    program = PROGRAMS["mcp1"].replace('"remember", {"text": "x"}', slow).replace("required_scope", "reason")
+    ran = environments.run_program("mcp1", program, f"{url}/mcp", f"{url}/sse", token(platform, "many"))
+    assert ran.split("\n")[:4] == ['[-32000, "timeout"]', "3", '[-32000, "timeout"]', "3"], ran
+
+
+@pytest.mark.whole
 def test_a_message_that_is_too_large_is_answered_on_its_stream(platform: Platform, url: str) -> None:
     client_env("mcp1")
     program = PROGRAMS["mcp1"].replace('{"text": "x"}', '{"text": "x" * 5_000_000}').replace("required_scope", "reason")
@@ -250,3 +264,9 @@ def test_rules_are_checked_before_anything_is_served(
     assert ask(url, reads, remember("x"))[0] == 200
     platform.run("rollback", "notes")
     assert ask(url, reads, remember("x"))[0] == 403
+
+    # Without rules nobody could hold a token to its scopes.
+    (folder / "fastmcp.toml").write_text(CONFIG.partition("[scopes]")[0])
+    platform.run("deploy", str(folder), "--name", "notes")
+    assert ask(url, reads, remember("x"))[0] == 401
+    assert ask(url, token(platform, "all"), remember("x"))[0] == 200

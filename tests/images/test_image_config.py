@@ -46,7 +46,7 @@ def test_an_image_runs_the_server_and_keeps_what_the_base_says_of_its_programs()
         "HOMEPORT_PROJECT=expenses",
     ]  # fmt: skip
     assert settings["Labels"] == {"org.opencontainers.image.title": "x", "team": "x"}
-    assert (settings["User"], settings["WorkingDir"]) == ("65532:0", "/var/lib/homeport/files")
+    assert (settings["User"], settings["WorkingDir"]) == ("65532:0", "/var/lib/homeport")
     assert "Cmd" not in settings, "it would be taken for arguments"
     assert data["rootfs"]["diff_ids"] == ["sha256:bb", "sha256:oo"]
     assert [entry["created_by"] for entry in data["history"]] == ["debian", "CMD", "homeport: app"]

@@ -91,6 +91,13 @@ def test_other_commands_have_no_packages(tmp_path: Path, command: tuple[str, ...
     assert lock_packages(project(tmp_path, PACKAGE, *command), tmp_path) == (None, True)
 
 
+def test_what_npx_runs_is_a_package_like_any_other(tmp_path: Path) -> None:
+    made = Project(tmp_path / "project", None, command=("npx", "-y", "is-number@7.0.0"))
+    made.folder.mkdir()
+    assert (installed(made, tmp_path).path / "node_modules/is-number/index.js").exists()
+    assert lock_packages(replace(made, command=("npx", "-y", "./local")), tmp_path) == (None, True)
+
+
 def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
     made = project(tmp_path / "project", {"dependencies": {"is-number": "99.0.0"}})
     with pytest.raises(LockError, match=r"cannot be resolved(.|\n)*is-number@99\.0\.0"):

@@ -34,12 +34,16 @@ class Known:
     """Holds the projects that the server knows."""
 
     projects: list[ProtectedProject] = field(default_factory=lambda: [NOTES, PLAIN])
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> ProtectedProject | None:
         return next((each for each in self.projects if each.name == name), None)
 
     def all(self) -> list[ProtectedProject]:
         return self.projects
+
+    def login_secret(self, name: str) -> str | None:
+        return self.secrets.get(name)
 
     def change(self, name: str, **changes: Any) -> None:
         self.projects = [replace(each, **changes) if each.name == name else each for each in self.projects]
@@ -124,7 +128,7 @@ def sign_in(server: AuthorizationServer, browser: Browser, client_id: str) -> Ca
     return signed_in
 
 
-def exchange(browser: Browser, client_id: str, code: str, **changes: str) -> httpx2.Response:
+def exchange(browser: Browser, client_id: str, code: str, **changes: str | None) -> httpx2.Response:
     form = {
         "grant_type": "authorization_code",
         "client_id": client_id,
@@ -132,4 +136,5 @@ def exchange(browser: Browser, client_id: str, code: str, **changes: str) -> htt
         "redirect_uri": REDIRECT,
         "code_verifier": VERIFIER,
     }
-    return browser.http.post("/token", data=form | changes)
+    said = {key: value for key, value in (form | changes).items() if value is not None}
+    return browser.http.post("/token", data=said)

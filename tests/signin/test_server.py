@@ -60,7 +60,7 @@ def test_a_code_is_good_once(server: AuthorizationServer, browser: Browser, clie
     server.approve(pending.code.lower().replace("-", " "))
     done = browser.http.get(waiting.headers["location"])
     code = query_of(done)["code"]
-    first = exchange(browser, client_id, code)
+    first = exchange(browser, client_id, code, redirect_uri=None)
     assert first.status_code == 200
     again = exchange(browser, client_id, code)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
+from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
 from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
@@ -23,7 +24,6 @@ from platform_cli.supervisor.container_zygote import ContainerProcess, Container
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
 from platform_cli.supervisor.launch import Launched
-from platform_cli.supervisor.ownership import give_to
 from platform_cli.supervisor.release import Container, RunnableRelease
 from platform_cli.supervisor.zygote_messages import Limits
 from tests.runtime.hosts.container.images import command
@@ -137,6 +137,21 @@ def test_a_container_lasts_as_long_as_its_release_or_its_last_worker(tmp_path: P
         await end(again)
         assert list(engine.running) == [old.place]
         containers.keep([])
+        await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+def test_nobody_waits_for_workers_that_have_ended_with_their_container(
+    tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        worker = await launch(containers, release)
+        engine.running[worker.place].kill()
+        assert await worker.ended is None
+        containers.keep([])
+        await asyncio.wait_for(containers.settled(), 30)
+        worker.control.close()
         await until(lambda: not engine.running)
 
     run(tmp_path / "home", test)

@@ -12,6 +12,8 @@ import pytest
 
 from platform_cli.supervisor.workdir import WorkDir
 
+from ..support import require
+
 
 def release(folder: Path, **files: str) -> tuple[Path, dict[str, str]]:
     folder.mkdir()
@@ -121,3 +123,17 @@ def test_a_file_of_more_than_releases_have_is_not_read(tmp_path: Path) -> None:
     os.truncate(folder.path / "a.txt", 1 << 40)
     folder.place(*release(tmp_path / "two", a="two"))
     assert (folder.path / "a.txt").stat().st_size == 1 << 40
+
+
+def test_what_is_placed_belongs_to_whom_the_folder_belongs(tmp_path: Path) -> None:
+    require(os.getuid() == 0, "root, to give files to another user")
+    folder = WorkDir(tmp_path / "project")
+    app, files = release(tmp_path / "1", a="one")
+    folder.place(app, {})
+    os.chown(folder.path, 70000, 70001)
+    (app / "inner").mkdir()
+    (app / "inner" / "b.txt").write_text("two")
+    folder.place(app, {**files, "inner/b.txt": hashlib.sha256(b"two").hexdigest()}, ["empty"])
+    made = [path.lstat() for path in folder.path.rglob("*")]
+    assert len(made) == 4
+    assert {(found.st_uid, found.st_gid) for found in made} == {(70000, 70001)}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ...config.names import default_name
 from ...config.project import Project
+from ...errors import ConfigError
 from ...home import Home
 from ...pipeline.build import build
 from ...pipeline.code import read_code
@@ -43,6 +44,11 @@ def build_candidate(
         snap_start=project.on_lambda.snap_start,
     )
     check_name_fits(project.name or "")
+    if project.auth == "oauth":
+        raise ConfigError(
+            '[auth] mode = "oauth" needs a platform of one\'s own, which checks who signs in',
+            hint='mode = "token" here, or --target local, on a platform with a domain',
+        )
     pin, values = needed_secrets(project, aws)
     check_variables_fit(project.domains, pin)
     inspection = ProcessInspector(home, values, record=project.cold_start_optimization)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...config.project import Project
@@ -23,6 +24,7 @@ from ..local.target import LocalCandidate, LocalPlan, LocalTarget
 from .loading import load_image, name_of
 
 if TYPE_CHECKING:
+    from ...api.inspection import Inspected
     from ...api.status import Status
     from ...doctor.machine import Diagnosis
     from ...images.model import Base, Image
@@ -76,8 +78,15 @@ class ContainerTarget(LocalTarget):
         inspect = partial(self._inspect, project)
         built = build(project, self._home, stages, inspect, note, lambda own: packages_for(own, architecture))
         with stages.run("base"):
-            base = base_for(built, settings, self._home, anew=project.upgrade == ())
+            base = base_for(built.bundle.manifest, settings, self._home, anew=project.upgrade == ())
         return ContainerCandidate(project, built.bundle.manifest, built.code, built.bundle, built, base)
+
+    def _inspect(self, project: Project, draft: Path) -> Inspected:
+        from .making import inspection_container
+
+        self._client.wait_until_running()
+        container = inspection_container(draft, project, self._engine, self._home)
+        return self._client.inspect(draft, project.name, project.place, asdict(container))
 
     def plan(self, candidate: LocalCandidate) -> LocalPlan:
         plan = super().plan(candidate)

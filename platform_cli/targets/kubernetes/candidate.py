@@ -59,7 +59,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     built = build(project, home, stages, inspector, note, lambda own: packages_for(own, architecture))
     name = check_name_fits(project.name or default_name(built.bundle.manifest["contract"], project))
     with stages.run("base"):
-        base = base_for(built, settings, home, anew=project.upgrade == ())
+        base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     with stages.run("image"):
         image = build_image(built, project, name, base, home)
     tag = image.digest.removeprefix("sha256:")[:TAG]

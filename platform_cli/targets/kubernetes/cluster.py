@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ Object: TypeAlias = dict[str, Any]
 
 FIELD_MANAGER = "homeport"
 TIMEOUT_S = 30.0
+# How often a question is asked while an API server starts anew, and the seconds between.
+ATTEMPTS, BETWEEN_S = 10, 1.0
+TRANSIENT = (429, 500, 502, 503, 504)
 # The number of objects of one answer of a list.
 PAGE = 250
 UNAUTHORIZED, NOT_FOUND = 401, 404
@@ -78,6 +82,7 @@ class Cluster:
         self.connection = connection
         self.namespace = connection.namespace
         self._opened: httpx.Client | None = None
+        self._has_answered = False
 
     def close(self) -> None:
         if self._opened is not None:
@@ -178,9 +183,27 @@ class Cluster:
         return answer
 
     def _send(self, method: str, path: str, sent: _Sent) -> httpx.Response:
-        headers = {"Content-Type": f"application/{sent.kind}"} if sent.content is not None else {}
         with self._explained():
-            return self._client.request(method, path, params=dict(sent.query), json=sent.content, headers=headers)
+            answer = self._attempt(method, path, sent)
+        self._has_answered = True
+        return answer
+
+    def _attempt(self, method: str, path: str, sent: _Sent) -> httpx.Response:
+        """Asks several times if the cluster has answered before: whoever waits for pods asks for minutes."""
+        headers = {"Content-Type": f"application/{sent.kind}"} if sent.content is not None else {}
+        left = ATTEMPTS if method == "GET" and self._has_answered else 1
+        while True:
+            left -= 1
+            try:
+                query = dict(sent.query)
+                answer = self._client.request(method, path, params=query, json=sent.content, headers=headers)
+            except httpx.TransportError:
+                if not left:
+                    raise
+            else:
+                if not left or answer.status_code not in TRANSIENT:
+                    return answer
+            time.sleep(BETWEEN_S)
 
     @property
     def _client(self) -> httpx.Client:

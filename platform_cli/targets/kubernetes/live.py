@@ -182,10 +182,13 @@ def revision_of(there: Object) -> int:
 
 def template_of(replica_set: Object) -> Object:
     """Returns the pod template of a Deployment from which it makes this ReplicaSet."""
-    template: Object = replica_set["spec"]["template"]
+    template = bare(replica_set["spec"]["template"])
+    template["metadata"]["labels"].pop(TEMPLATE_HASH, None)
+    return template
+
+
+def bare(template: Object) -> Object:
+    """Returns a pod template as it was applied, without what only the API says of it."""
     metadata = template["metadata"]
-    labels = {name: value for name, value in metadata["labels"].items() if name != TEMPLATE_HASH}
-    return {
-        "metadata": {"labels": labels, "annotations": metadata.get("annotations") or {}},
-        "spec": template["spec"],
-    }
+    kept = {"labels": dict(metadata["labels"]), "annotations": dict(metadata.get("annotations") or {})}
+    return {"metadata": kept, "spec": template["spec"]}

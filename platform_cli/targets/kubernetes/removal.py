@@ -58,9 +58,9 @@ def find_all(cluster: Cluster, project: str) -> Found:
 
 
 def remove_all(cluster: Cluster, project: str, found: Found) -> None:
-    """Returns when the objects are gone, and the pods too unless they take too long to end."""
+    """Returns when the objects are gone, and what they own too unless its end takes too long."""
     for kind, each in found.ours:
         cluster.delete(kind, each)
     end = time.monotonic() + END_S
-    while cluster.list("Pod", {PROJECT: project}) and time.monotonic() < end:
+    while any(cluster.list(kind, {PROJECT: project}) for kind in ("ReplicaSet", "Pod")) and time.monotonic() < end:
         time.sleep(POLL_S)

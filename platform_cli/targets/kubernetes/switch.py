@@ -9,7 +9,7 @@ from ...errors import BusyError, HomeportError, ReleaseError
 from ..base import Note
 from .cluster import Cluster, ConflictError, Object
 from .desired import with_template
-from .live import Live, identity_of, replica_sets
+from .live import Live, bare, identity_of, replica_sets
 from .names import ERROR, PROJECT, RELEASE, annotations_of
 from .rollout import OvertakenError, Rollout
 
@@ -71,7 +71,7 @@ def _undo(cluster: Cluster, live: Live, applied: Object) -> None:
         if live.deployment is None:
             cluster.delete("Deployment", applied)
         else:
-            cluster.apply(with_template(live.deployment, live.deployment["spec"]["template"]))
+            cluster.apply(with_template(live.deployment, bare(live.deployment["spec"]["template"])))
 
 
 def _remember(cluster: Cluster, applied: Object, error: str) -> None:

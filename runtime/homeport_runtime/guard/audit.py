@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..asgi import Scope, header
+from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
 from .caller import CALLER, RESULT, SCOPES_USED
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
-from .refusals import RETRY_MS, UNAVAILABLE, Refusal
+from .refusals import RETRY_MS, Refusal
 from .shown import shown
 from .strangers import PerMinute
 from .watched import Watched
@@ -40,7 +41,7 @@ NO_ROOM = Refusal(
     503,
     "audit_unavailable",
     "no call is answered without a line in the audit log, and that cannot be written now",
-    UNAVAILABLE,
+    SERVER_ERROR,
     "Server unavailable",
     retryable=True,
     retry_after_ms=RETRY_MS,

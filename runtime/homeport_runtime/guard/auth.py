@@ -85,10 +85,13 @@ class ClientTokens:
         return used
 
 
-def authenticator(access: Access | None, refused: Callable[[str], None] = lambda _grant: None) -> Authenticator | None:
+def authenticator(
+    access: Access | None, refused: Callable[[str | None], None] = lambda _grant: None
+) -> Authenticator | None:
     """Returns what verifies the callers that `access` lets in, None if everyone may call.
 
-    `refused` hears of each caller that has signed in and lacked a scope, by its grant.
+    `refused` hears of each caller that has signed in and lacked a scope, by its grant, and gets None for a token whose
+    key is unknown.
     """
     if access is None or access.oauth is None:
         return ClientTokens(access.tokens) if access is not None else None

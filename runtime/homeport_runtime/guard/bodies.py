@@ -31,6 +31,7 @@ def is_encoded(scope: Scope) -> bool:
 def rewritten(scope: Scope, message: Mapping[str, Any]) -> bytes:
     """Returns the message as it was judged, each key once, and notes its length in the request's headers."""
     body = json.dumps(message, separators=(",", ":")).encode()
-    headers: Headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    framing = (b"content-length", b"transfer-encoding")
+    headers: Headers = [(name, value) for name, value in scope["headers"] if name not in framing]
     scope["headers"] = [*headers, (b"content-length", b"%d" % len(body))]
     return body

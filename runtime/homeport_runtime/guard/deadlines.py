@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
-from ..protocol.jsonrpc import encode, event
+from ..protocol.jsonrpc import SERVER_ERROR, encode, event
 from ..protocol.probe import exchange
 from .caller import RESULT
-from .refusals import RETRY_MS, UNAVAILABLE, Refusal, send_refusal
+from .refusals import RETRY_MS, Refusal, send_refusal
 from .shown import shown
 from .streams import StreamCalls, session_of
 
@@ -124,7 +124,7 @@ def _late(call: Mapping[str, Any], seconds: float) -> Refusal:
         504,
         "timeout",
         f"{shown(call['params']['name'])} took longer than {seconds:g} s",
-        UNAVAILABLE,
+        SERVER_ERROR,
         "Server error",
         retryable=True,
         retry_after_ms=RETRY_MS,

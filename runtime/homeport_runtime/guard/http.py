@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import Token
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..asgi import ASGIApp, Receive, Scope, Send, header, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
@@ -15,7 +12,6 @@ from ..protocol.messages import (
     MESSAGE,
     BodyTooLarge,
     ClientGoneError,
-    calls_in,
     declared_length,
     decoded,
     discard_body,
@@ -29,19 +25,16 @@ from ..protocol.messages import (
 )
 from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
-from ..telemetry import emit, request_id
-from ..telemetry.failures import note_failure
+from ..telemetry import emit
 from .access import Access
-from .auth import OPEN_PATHS, authenticator, no_authorization, without_authorization
+from .auth import OPEN_PATHS, ClientTokens, authenticator, no_authorization, without_authorization
 from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
-from .calls import CallRecord
 from .carried import Carried
 from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
-from .deadlines import Deadlines
 from .names import Names
-from .open_calls import OpenCalls
 from .open_streams import OpenStreams, Stream
+from .passing import Passing
 from .paths import Paths
 from .refusals import (
     FORBIDDEN,
@@ -56,15 +49,10 @@ from .refusals import (
 )
 from .strangers import Strangers
 from .streams import StreamCalls, session_of
-from .watched import Batch, Watched
 
 if TYPE_CHECKING:
-    from .audit import Audit
     from .judge import Judge
-    from .operations import Operations
 
-# The methods whose requests run code of the server's own, which may log something.
-RUN = ("resources/read", "prompts/get", "completion/complete")
 # The characters of an app's error that are sent on a stream.
 MAX_TOLD = 500
 
@@ -85,33 +73,27 @@ class Counted:
 
 
 class Guard:
-    """Checks Host, Origin, token and size, parses each message once, and writes one record per operation.
+    """Checks Host, Origin, token and size, parses each message once, and has it judged before it is passed on.
 
     Everyone may call without `access`, and whoever may call may call everything without `judge`. `streams` are the open
-    GET streams. `relay` is set where other processes may serve the project, too, `open_calls` where a supervisor
-    watches this one, `audit` where calls are audited, and `operations` where all operations have records and not tool
-    calls alone. `tools` are those that the server has, None before it was asked.
+    GET streams, and `passing` records what is passed on. `relay` is set where other processes may serve the project,
+    too.
     """
 
     def __init__(self, app: ASGIApp, names: Names, access: Access | None = None, judge: Judge | None = None) -> None:
-        # Gets the grant of each caller that has signed in and lacked a scope.
-        self.on_refused: Callable[[str], None] = lambda _grant: None
+        # Gets the grant of each caller that has signed in and lacked a scope, None for a token with an unknown key.
+        self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.authenticator = authenticator(access, self._refused)
         self._judge = judge
         self._app = app if access is None else without_authorization(app)
-        self._deadlines = Deadlines(self._app, judge.timeout_s) if judge is not None else None
         self._names = names
         self._cors = OwnCORS(self._app)
         self._strangers = Strangers()
         self.paths = Paths()
         self._calls = StreamCalls()
+        self.passing = Passing(self._app, self._calls, judge)
         self.streams = OpenStreams()
         self.relay: Relay | None = None
-        self.open_calls: OpenCalls | None = None
-        self.audit: Audit | None = None
-        self.operations: Operations | None = None
-        self.tools: frozenset[str] | None = None
-        self._called = False
         self._counted = Counted()
 
     @property
@@ -137,7 +119,7 @@ class Guard:
         if self.authenticator is not None:
             self.authenticator = authenticator(access, self._refused)
 
-    def _refused(self, grant: str) -> None:
+    def _refused(self, grant: str | None) -> None:
         self.on_refused(grant)
 
     def take_used(self) -> list[str]:
@@ -208,9 +190,25 @@ class Guard:
             detail = self._strangers.origin(origin)
             await self._refuse(scope, send, Refusal(403, "unknown_origin", detail, FORBIDDEN, "Forbidden"))
         elif not is_known and self.authenticator is not None:
-            await self._refuse(scope, send, unauthorized(scope, self.authenticator))
+            request_id = await self._id_for_stream(scope, receive)
+            await self._refuse(scope, send, unauthorized(scope, self.authenticator), request_id)
         else:
             await self._pass(scope, receive, send)
+
+    async def _id_for_stream(self, scope: Scope, receive: Receive) -> object:
+        """Returns the id of a message of HTTP+SSE whose sender is not known, None if it is answered with a status.
+
+        Who can name a session that is open here has opened it, with a token that has ended meanwhile: its call would
+        wait for ever. Clients that have signed in get the status, by which they get another token.
+        """
+        if not isinstance(self.authenticator, ClientTokens) or not self._is_posted(scope):
+            return None
+        if scope["type"] != "http" or not self.has_session(scope["query_string"]):
+            return None
+        try:
+            return id_of(decoded(await read_body(receive)))
+        except (BodyTooLarge, ClientGoneError):
+            return None
 
     def _is_known(self, scope: Scope) -> bool:
         """Tells whether the sender of a request may call, and keeps in its scope who that is."""
@@ -344,10 +342,10 @@ class Guard:
         That is not possible if the message's id is not found, or if no process has its session and answers
         (`is_there`).
         """
-        if self.audit is not None:
-            self.audit.refusal(scope, refusal)
-        if self.operations is not None:
-            self.operations.refusal(scope, refusal)
+        if self.passing.audit is not None:
+            self.passing.audit.refusal(scope, refusal)
+        if self.passing.operations is not None:
+            self.passing.operations.refusal(scope, refusal)
         posted = is_there and self._is_posted(scope)
         is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
         await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
@@ -377,78 +375,10 @@ class Guard:
         await self._answer(scope, said, len(body), replay(body, receive), send)
 
     async def _answer(self, scope: Scope, said: object, size: int, receive: Receive, send: Send) -> None:
-        """Passes a request to the app, and records its operations; `said` is its body of `size` bytes decoded as JSON,
-        None if it is not JSON.
-        """
+        """Passes a request to the app; `said` is its body of `size` bytes decoded as JSON, None if it is not JSON."""
         if isinstance(said, dict):
             scope[MESSAGE] = said
-        if self.audit is not None and self.audit.must_wait(said):
-            await self._refuse(scope, send, self.audit.no_room, id_of(said))
-        elif calls := calls_in(said):
-            await self._call(scope, calls, size, receive, send)
-        elif isinstance(said, dict) and (self.operations is not None or self.audit is not None):
-            await self._operate(scope, said, size, receive, send)
+        if self.passing.audit is not None and self.passing.audit.must_wait(said):
+            await self._refuse(scope, send, self.passing.audit.no_room, id_of(said))
         else:
-            await self._app(scope, receive, send)
-
-    async def _call(self, scope: Scope, calls: list[dict[str, Any]], size: int, receive: Receive, send: Send) -> None:
-        request = os.urandom(8).hex()
-        token = request_id.set(request)
-        cold, self._called = not self._called, True
-        records = [
-            CallRecord(
-                scope, call, request, cold, size, self.open_calls, self._audited(scope, call, request), self.tools
-            )
-            for call in calls
-        ]
-        await self._watched(scope, records, token, receive, send, calls[0])
-
-    async def _operate(self, scope: Scope, said: Mapping[str, Any], size: int, receive: Receive, send: Send) -> None:
-        """Passes a request that calls no tool to the app, and records what it asks for."""
-        request = os.urandom(8).hex()
-        record = audited = self._audited(scope, said, request)
-        if self.operations is not None:
-            record = self.operations.operation(scope, said, request, size, self.open_calls, audited) or audited
-        if record is None:
-            await self._app(scope, receive, send)
-        else:
-            # What is noted with a session's first request would be noted with all others, too.
-            named = request if said.get("method") in RUN else None
-            await self._watched(scope, [record], request_id.set(named), receive, send)
-
-    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
-        return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
-
-    async def _watched(
-        self,
-        scope: Scope,
-        records: Sequence[Watched],
-        token: Token[str | None],
-        receive: Receive,
-        send: Send,
-        call: dict[str, Any] | None = None,
-    ) -> None:
-        """Passes a request to the app, and finishes its `records`; only a tool's `call` has a deadline."""
-        record = records[0] if len(records) == 1 else Batch(records)
-        try:
-            if self._is_posted(scope):
-                for each in records:
-                    self._calls.expect(scope, each)
-                await self._app(scope, receive, record.watch_refusal(send))
-                if self._deadlines is not None and call is not None:
-                    self._deadlines.begin(call, scope, self._calls)
-            elif self._deadlines is not None and call is not None:
-                await self._deadlines.answer(call, scope, receive, record.watch(send))
-            else:
-                await self._app(scope, receive, record.watch(send))
-                # The answer was not completed, because the client had left.
-                record.finish("abandoned")
-        except asyncio.CancelledError:
-            record.finish("abandoned")
-            raise
-        except Exception:
-            note_failure("exception")
-            record.finish("error")
-            raise
-        finally:
-            request_id.reset(token)
+            await self.passing.pass_on(scope, said, size, receive, send, is_posted=self._is_posted(scope))

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..asgi import Scope, header
+from ..protocol.jsonrpc import SERVER_ERROR
 from ..telemetry import emit
 from .caller import CALLER, Caller
-from .refusals import UNAVAILABLE, Refusal
+from .refusals import Refusal
 from .scopes import Target
 from .windows import Bucket, Rate, Windows
 
 READ, WRITE = "read", "write"
-# Adds up to a client's name what no name contains.
+# What no name contains.
 _BETWEEN = "\n"
 _SPANS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 
@@ -89,27 +90,34 @@ class Limits:
         if name not in (READ, WRITE):
             calls = f"{rate.calls} call{'' if rate.calls == 1 else 's'} of {name}"
         seconds = math.ceil(wait)
+        # A string of RFC 9651, section 3.3.3: a tool may be called what a header cannot say.
+        policy = name if name.isascii() and name.isprintable() and not set(name) & {'"', "\\"} else "tool"
         return Refusal(
             429,
             "rate_limited",
             f"{calls} per {_SPANS.get(rate.seconds, f'{rate.seconds:g} seconds')} for {who}",
-            UNAVAILABLE,
+            SERVER_ERROR,
             "Too many requests",
             retryable=True,
             retry_after_ms=math.ceil(wait * 1000),
             # draft-ietf-httpapi-ratelimit-headers-11: the quota and its window, what remains of it, and until when.
             headers=[
-                (b"ratelimit-policy", f'"{name}";q={rate.calls};w={rate.seconds:g}'.encode()),
-                (b"ratelimit", f'"{name}";r=0;t={seconds}'.encode()),
+                (b"ratelimit-policy", f'"{policy}";q={rate.calls};w={rate.seconds:g}'.encode()),
+                (b"ratelimit", f'"{policy}";r=0;t={seconds}'.encode()),
             ],
         )
 
 
 def _key(scope: Scope, caller: Caller | None) -> str:
-    """Returns whose windows count a call: of whom was verified, or else of an address."""
+    """Returns whose windows count a call: of whom was verified, or else of an address.
+
+    Who signs in may register any number of clients, and so counts as a person.
+    """
     if caller is None:
-        return _BETWEEN + address(scope)
-    return f"{caller.client}{_BETWEEN}{caller.user or ''}"
+        return f"address{_BETWEEN}{address(scope)}"
+    if caller.by_oauth and caller.user is not None:
+        return f"user{_BETWEEN}{caller.user}"
+    return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
 
 
 def _shown(scope: Scope, caller: Caller | None) -> str:

@@ -16,6 +16,10 @@ class OpenStreams:
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
 
+    @property
+    def are_open(self) -> bool:
+        return bool(self._streams)
+
     async def hold(self, app: ASGIApp, scope: Scope, stream: Stream) -> None:
         self._streams.add(stream)
         try:

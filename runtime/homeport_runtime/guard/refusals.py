@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..asgi import Headers, Message, Receive, Scope, Send, header, send_json
-from ..protocol.jsonrpc import INVALID_REQUEST, RPC, error, is_request_id
+from ..protocol.jsonrpc import INVALID_REQUEST, RPC, SERVER_ERROR, error, is_request_id
 from ..protocol.messages import MAX_BODY, BodyTooLarge, discard_body
 from ..relay.base import NotHandedOver
 from .auth import WELL_KNOWN, Authenticator
 from .caller import CALLER
 
-# Codes that servers had before 2026-07-28 reserved them (basic, "Error Codes"); `data.reason` tells cases apart.
-UNAVAILABLE, FORBIDDEN = -32000, -32001
+# A code that servers had before 2026-07-28 reserved it (basic, "Error Codes"); `data.reason` tells cases apart.
+FORBIDDEN = -32001
 # The beginning of the User-Agent of clients of mcp 1.x.
 MCP_1 = "python-httpx/"
 
@@ -112,7 +112,7 @@ def answering_at_once(refused: BodyTooLarge, receive: Receive, send: Send) -> Se
 
 def not_handed_over(problem: NotHandedOver) -> Refusal:
     return Refusal(
-        503, "unavailable", str(problem), UNAVAILABLE, "Server unavailable", retryable=True, retry_after_ms=RETRY_MS
+        503, "unavailable", str(problem), SERVER_ERROR, "Server unavailable", retryable=True, retry_after_ms=RETRY_MS
     )
 
 

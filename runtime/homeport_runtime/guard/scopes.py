@@ -88,11 +88,6 @@ class Scopes:
         named = {scope for needed in self._rules.values() for scope in needed or ()}
         return sorted(named.union(self.implies, *self.implies.values()))
 
-    @property
-    def forbidden(self) -> frozenset[str]:
-        """Returns the tools that nobody may call."""
-        return frozenset(name for name, needed in self._rules.items() if needed is None and not name.endswith("*"))
-
     def rule_of(self, target: Target) -> str | None:
         """Returns the name of the rule that decides about `target`, None if nothing is said of it."""
         if target.is_tool:

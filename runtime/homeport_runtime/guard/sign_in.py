@@ -29,19 +29,20 @@ class AccessTokens(Protocol):
 class SignIn:
     """Is the authenticator of callers that have signed in, beside those with a token that was given to them by hand.
 
-    `oauth` is what the control plane says: the `issuer` of tokens, the `urls` of this deployment without a path, the
-    `keys` of its tokens in hexadecimal digits by id, and the `scopes` for a client that has none yet. Without
-    `has_scopes` every token is good for everything. `refused` hears of each caller, by its grant, that lacked a scope.
+    `oauth` is what the control plane says: the `issuer` of tokens, the `urls` of this deployment without a path, and
+    the `scopes` for a client that has none yet. Without `has_scopes` every token is good for everything. The platform's
+    own tokens have `keys`, in hexadecimal digits by id; those of others `jwks`, `audience` and `scope_claim`. `refused`
+    hears of each caller, by its grant, that lacked a scope, and gets None for a token whose key is unknown.
     """
 
-    def __init__(self, oauth: Mapping[str, Any], tokens: ClientTokens, refused: Callable[[str], None]) -> None:
+    def __init__(self, oauth: Mapping[str, Any], tokens: ClientTokens, refused: Callable[[str | None], None]) -> None:
         self._issuer: str = oauth["issuer"]
         self._urls: Sequence[str] = oauth["urls"]
         self._scopes: Sequence[str] = oauth["scopes"]
         self._has_scopes: bool = oauth["has_scopes"]
         self._tokens = tokens
         self._refused = refused
-        self._access_tokens = _access_tokens(oauth)
+        self._access_tokens = _access_tokens(oauth, lambda: refused(None))
 
     def caller(self, scope: Scope) -> Caller | None:
         claims = self._claims(scope)
@@ -60,8 +61,8 @@ class SignIn:
         return _challenge(said)
 
     def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
-        if (claims := self._claims(scope)) is not None:
-            self._refused(str(claims.get("jti", "")))
+        if (claims := self._claims(scope)) is not None and claims.get("jti"):
+            self._refused(str(claims["jti"]))
         said = ['error="insufficient_scope"', scopes_of(caller, needed)]
         return _challenge([*said, f'resource_metadata="{self._metadata_url(scope)}"'])
 
@@ -98,7 +99,11 @@ class SignIn:
         return next((url for url in self._urls if url.partition("://")[2] == host), self._urls[0])
 
 
-def _access_tokens(oauth: Mapping[str, Any]) -> AccessTokens:
+def _access_tokens(oauth: Mapping[str, Any], key_wanted: Callable[[], None]) -> AccessTokens:
+    if "jwks" in oauth:
+        from .issued_tokens import IssuedTokens
+
+        return IssuedTokens(oauth, key_wanted)
     keys = {name: bytes.fromhex(key) for name, key in oauth["keys"].items()}
     return OwnTokens(oauth["issuer"], oauth["urls"], keys)
 

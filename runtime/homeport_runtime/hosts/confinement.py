@@ -36,6 +36,7 @@ Means = Literal["namespaces", "landlock"]
 # Set in a zygote by enter_for_forks, and inherited by its forks.
 _devices_are_protected = False
 _forks_change_users = False
+_hidden: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class EmptyRoom:
         """Puts this process into `room`, with all that it will start.
 
         `trees` are mounts of what it cannot see itself, by the path at which they are shown (linux.clone_tree), and
-        `namespace` is that of the room's user, which it may not become otherwise (users.open_namespace). Everything in
+        `namespace` is that of the room's user, which it may not become otherwise (UserNamespaces). Everything in
         the room ends soon after the other end of the socket `lifeline` was closed. Raises OSError if the kernel does
         not allow it.
         """
@@ -138,7 +139,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
     (mount_namespaces(7), "Restrictions on mount namespaces"). `map_users` lets a process outside map the users of the
     new user namespace. What is the same for every room of a fork is done here, since that takes the longest.
     """
-    global _devices_are_protected, _forks_change_users  # noqa: PLW0603 - what all forks of this process have
+    global _devices_are_protected, _forks_change_users, _hidden  # noqa: PLW0603 - what all forks of this process have
     keep_numbering()
     _own_mounts()
     if os.getuid() == 0:
@@ -146,6 +147,7 @@ def enter_for_forks(room: Room, map_users: Callable[[], None]) -> None:
         _protect_devices()
         _devices_are_protected = True
     _show_only(room, {})
+    _hidden = room.hidden
     linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
     map_users()
     if room.user is not None:
@@ -215,14 +217,15 @@ def _is_for_all(device: Path) -> bool:
 
 
 def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
-    shown = sorted(path for path in {*room.writable, *room.read_only} if _is_inside(path, room.hidden))
+    hidden = _still_to_hide(room, trees)
+    shown = sorted(path for path in {*room.writable, *room.read_only} if _innermost(path, room.hidden) in hidden)
     outermost = [path for path in shown if not _is_inside(path.parent, shown) and path not in trees]
     opened = {path: os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in outermost}
     # Folders that only lead to what is shown; another user must get there, too.
     mode, mask = ("0700", 0o077) if room.user is None else ("0755", 0o022)
     mask = os.umask(mask)
     # Nested folders come after the folders that contain them.
-    for folder in sorted(room.hidden):
+    for folder in sorted(hidden):
         if _is_inside(folder.parent, room.hidden):
             folder.mkdir(parents=True, exist_ok=True)
         linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"mode={mode},size=64k")
@@ -243,6 +246,16 @@ def _show_only(room: Room, trees: Mapping[Path, int]) -> None:
         linux.bind(str(path), path)
     for path in writable:
         linux.make_read_only(path)
+
+
+def _still_to_hide(room: Room, trees: Iterable[Path]) -> frozenset[Path]:
+    """Returns the hidden folders that are not as they are to be already, in a zygote's room: the trees are missing."""
+    lacking = {_innermost(path, room.hidden) for path in trees}
+    return frozenset(folder for folder in room.hidden if folder not in _hidden or folder in lacking)
+
+
+def _innermost(path: Path, folders: Iterable[Path]) -> Path | None:
+    return max(filter(path.is_relative_to, folders), key=lambda folder: len(folder.parts), default=None)
 
 
 def _is_inside(path: Path, folders: Iterable[Path]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -19,8 +20,11 @@ from ..relay.workers import WorkerRelay
 from .carried_streams import CarriedStreams
 from .channel import Channel
 from .handover import Connections, Exchange
-from .replicas import replica_relay
+from .last_words import last_answer
 from .whereabouts import tell_where_when_asked
+
+if TYPE_CHECKING:
+    from ..relay.replicas import ReplicaRelay
 
 # The seconds that open requests have to end once the worker drains.
 DRAIN_S = 30.0
@@ -37,6 +41,8 @@ BEAT_S = 1.5
 SHARE_S = 0.5
 # A number that is larger than that of any worker's connections.
 ALL = 1 << 30
+# The seconds for the answer to a call that the worker's end breaks off.
+LAST_WORDS_S = 0.5
 # Longer than the pools of common HTTP clients keep a connection, so that closing it is left to them.
 KEEP_ALIVE_S = 75
 
@@ -46,7 +52,7 @@ class HTTPServer:
         self, app: App, listener: socket.socket, exchange: Exchange, idle_s: float, relay_key: bytes | None = None
     ) -> None:
         self._app = app
-        self._replicas = replica_relay(app, listener, relay_key) if relay_key else None
+        self._replicas = _replica_relay(app, listener, relay_key) if relay_key else None
         self._idle_s = idle_s
         self._listener = listener
         self._exchange = exchange
@@ -90,7 +96,7 @@ class HTTPServer:
             "relayed": relay.answered,
             "relay": lambda order: self._take_relayed(order, relay, channel),
             "announce_close": lambda _order: self._announce_close(),
-            "access": self._admit,
+            "access": lambda order: self._admit(order, channel),
             "audit": self._note_audit,
         }
         clocks = [asyncio.create_task(work) for work in (self._tick(channel), self._connections.look_after())]
@@ -101,13 +107,16 @@ class HTTPServer:
                     self._while_serving[order["do"]](order)
                     continue
                 if order is None or order["do"] != "accept":
+                    began = time.monotonic()
+                    if order is not None and self._replicas is not None:
+                        await self._end_streams(self._replicas)
                     self._stop_accepting()
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
                         await self._hand_over(relay)
                     else:
-                        await self._close(DRAIN_S if order else ORPHAN_DRAIN_S)
+                        await self._close(max(DRAIN_S + began - time.monotonic(), 0.0) if order else ORPHAN_DRAIN_S)
                     relaying.cancel()
                     return
                 self._connections.start_accepting(self._listener)
@@ -167,14 +176,15 @@ class HTTPServer:
             if order["do"] in ("relay", "relayed", "access", "audit"):
                 self._while_serving[order["do"]](order)
 
-    def _admit(self, order: dict[str, Any]) -> None:
+    def _admit(self, order: dict[str, Any], channel: Channel) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
             self._app.guard.admit(access)
+        channel.send(event="admitted")
 
     def _note_audit(self, order: dict[str, Any]) -> None:
-        if self._app.guard.audit is not None:
-            self._app.guard.audit.has_room = order["has_room"]
+        if self._app.guard.passing.audit is not None:
+            self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
         taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
@@ -207,6 +217,14 @@ class HTTPServer:
             self._connections.leave_idle()
         await self._abort()
 
+    async def _end_streams(self, replicas: ReplicaRelay) -> None:
+        """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on."""
+        deadline = time.monotonic() + DRAIN_S - ORPHAN_DRAIN_S
+        while self._app.guard.streams.are_open and time.monotonic() < deadline:
+            if not replicas.is_delivering:
+                await self._app.guard.streams.end_quiet()
+            await asyncio.sleep(0.01)
+
     async def _close(self, seconds: float) -> None:
         """Lets open requests finish when no worker continues, and closes what is still open after `seconds`."""
         self._exit_after(seconds + EXIT_S)
@@ -225,9 +243,23 @@ class HTTPServer:
         await self._abort()
 
     async def _abort(self) -> None:
+        """Ends what is still open; calls that have no answer yet get one, which says that they may be made again."""
         for connection in list(self._state.connections):
-            connection.transport.abort()
+            if (answer := last_answer(getattr(connection, "cycle", None))) is not None:
+                with contextlib.suppress(RuntimeError, asyncio.TimeoutError):
+                    await asyncio.wait_for(answer, LAST_WORDS_S)
+                # What was written is sent before the connection is closed.
+                connection.transport.close()
+            else:
+                connection.transport.abort()
         for task in list(self._state.tasks):
             task.cancel()
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks), timeout=1.0)
+
+
+def _replica_relay(app: App, listener: socket.socket, key: bytes) -> ReplicaRelay | None:
+    # Imported late, since no worker of a platform needs it, and each would wait for it.
+    from .replicas import replica_relay
+
+    return replica_relay(app, listener, key)

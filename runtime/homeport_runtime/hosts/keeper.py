@@ -22,7 +22,7 @@ from typing import NoReturn
 from . import linux
 from .confinement import Room, enter_for_forks, stay_outside
 from .orders import receive_order, send_order
-from .users import END, FIRST, map_users, open_namespace
+from .users import END, FIRST, UserNamespaces, map_users
 
 # The bytes of a zygote's output that are logged, such as what packages print when they are imported.
 MAX_OUTPUT = 1024 * 1024
@@ -63,8 +63,7 @@ def _keep(control: socket.socket, room: Room) -> None:
     output.keep()
     _end_with(zygote, output)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _map_users(inner, zygote, room.user)
-    namespaces: dict[int, int] = {}
+    namespaces = UserNamespaces(_map_users(inner, zygote, room.user))
     while True:
         ready, _, _ = select.select([control.fileno(), *output.readable], [], [])
         output.copy()
@@ -75,10 +74,7 @@ def _keep(control: socket.socket, room: Room) -> None:
             return
         trees = dict(_open_trees(order.pop("shown", ())))
         descriptors += trees.values()
-        user = order.get("user")
-        if user is not None and user not in namespaces:
-            namespaces[user] = open_namespace(zygote, user)
-        namespace = [namespaces[user]] if user is not None else []
+        namespace = [namespaces.open(user)] if (user := order.get("user")) is not None else []
         send_order(inner, {**order, "trees": list(trees)}, [*descriptors, *namespace])
         for descriptor in descriptors:
             os.close(descriptor)
@@ -171,13 +167,25 @@ def _asking(outside: socket.socket) -> Callable[[], None]:
     return map_users
 
 
-def _map_users(inner: socket.socket, zygote: int, user: int | None) -> None:
+def _map_users(inner: socket.socket, zygote: int, user: int | None) -> int:
     """Maps, when the zygote asks for it, the users of its user namespace to the same users here (user_namespaces(7)):
-    all of them or, for a zygote with a user of its own, those of servers.
+    all of them or, for a zygote with a user of its own, those of servers. Returns that namespace.
     """
     if not inner.recv(1):
-        return
-    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    same = "\n".join(f"{first} {first} {count}" for first, _outside, count in ranges)
-    map_users(zygote, same if user is None else f"{FIRST} {FIRST} {END - FIRST}")
+        # The zygote has ended, and so does this process (_end_with).
+        signal.pause()
+    if user is None:
+        map_users(zygote, *map(_same, ("uid_map", "gid_map")))
+    else:
+        servers = f"{FIRST} {FIRST} {END - FIRST}"
+        map_users(zygote, servers, servers)
+    # Of a process that has changed its user only few may open it.
+    namespace = os.open(f"/proc/{zygote}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     inner.send(b".")
+    return namespace
+
+
+def _same(name: str) -> str:
+    """Returns the map that maps to itself what this process's own map `name` has."""
+    ranges = [line.split() for line in Path("/proc/self", name).read_text().splitlines()]
+    return "\n".join(f"{first} {first} {count}" for first, _outside, count in ranges)

@@ -16,6 +16,7 @@ from .confinement import Room, enter
 from .init import end_like
 from .limits import limit_build
 from .seccomp import confine_calls
+from .users import give_to
 
 BOOT = "import sys; sys.path.append(sys.argv.pop(1)); from homeport_runtime.hosts.room_command import main; main()"
 # The exit codes of env(1) and timeout(1) for their own failure, and for a program that cannot be started.
@@ -40,6 +41,8 @@ def main() -> NoReturn:
     _, text, memory_mb, *command = sys.argv
     room = Room.from_json(text)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    if room.user is not None:
+        _give(room, room.user)
     grouped, go = os.pipe()
     program = os.fork()
     if program == 0:
@@ -60,7 +63,14 @@ def main() -> NoReturn:
     finally:
         group.end()
         groups.close()
+        if room.user is not None:
+            _give(room, os.getuid())
     end_like(code)
+
+
+def _give(room: Room, user: int) -> None:
+    for folder in room.writable:
+        give_to(user, user, folder)
 
 
 def _limit(group: Group, program: int, memory_mb: int) -> None:
@@ -80,6 +90,8 @@ def _run(room: Room, memory_mb: int, command: list[str]) -> NoReturn:
         sys.stderr.write(f"{command[0]} cannot be confined: {error}\n")
         os._exit(NO_ROOM)
     confine_calls()
+    if room.home is not None:
+        os.environ["HOME"] = str(room.home)
     try:
         os.execvp(command[0], command)  # noqa: S606 - the caller's own words
     except OSError as error:

@@ -29,6 +29,8 @@ PROJECTS = range(FIRST + 16, END)
 # Where a server with a user of its own finds its home, in the platform's folder: one path for all, since modules may
 # read it in the process that all servers of a layer are forked from.
 HOME = "home"
+# The number of namespaces that are kept open; making one takes some milliseconds.
+MOST = 64
 # For mounts and namespaces, within the zygote's own (capabilities(7)).
 _SYS_ADMIN = 21
 
@@ -36,7 +38,7 @@ _SYS_ADMIN = 21
 def become(user: int, namespace: int | None = None) -> None:
     """Makes this process, which must have one thread, an ordinary process of `user` and of its group.
 
-    Without the right to do so here it needs a `namespace` of `open_namespace`. Raises OSError if the kernel does not
+    Without the right to do so here it needs a `namespace` of UserNamespaces. Raises OSError if the kernel does not
     allow it, and if there is no such id in a container with few of them.
     """
     if namespace is not None:
@@ -60,21 +62,51 @@ def _change(user: int) -> None:
     os.setresuid(user, user, user)
 
 
-def map_users(process: int, ranges: str) -> None:
-    """Says which users a process's new user namespace has; each line is `first here, first outside, count`."""
-    for name in ("uid_map", "gid_map"):
+def give_to(user: int, group: int, folder: Path) -> None:
+    """Makes a folder, with all that is in it, the property of `user`, without following what the server has linked.
+
+    The folder itself comes last: it is another user's until all that is in it is this one's.
+    """
+    for _path, folders, files, descriptor in os.fwalk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(name, user, group, dir_fd=descriptor, follow_symlinks=False)
+    os.chown(folder, user, group, follow_symlinks=False)
+
+
+def map_users(process: int, users: str, groups: str) -> None:
+    """Says what a process's new user namespace has; each line is the first id there and outside, and their number."""
+    for name, ranges in (("uid_map", users), ("gid_map", groups)):
         Path("/proc", str(process), name).write_text(ranges)
 
 
-def open_namespace(process: int, user: int) -> int:
-    """Returns a user namespace within that of the zygote `process`, with `user` alone, that its forks may enter."""
+class UserNamespaces:
+    """Opens user namespaces within `parent`, a zygote's, with one user each, that the zygote's forks may enter."""
+
+    def __init__(self, parent: int) -> None:
+        self._parent = parent
+        self._opened: dict[int, int] = {}
+
+    def open(self, user: int) -> int:
+        """Returns a descriptor, which stays this object's.
+
+        Raises OSError if the kernel does not allow it.
+        """
+        if user not in self._opened:
+            if len(self._opened) == MOST:
+                os.close(self._opened.pop(next(iter(self._opened))))
+            self._opened[user] = _open_namespace(self._parent, user)
+        return self._opened[user]
+
+
+def _open_namespace(parent: int, user: int) -> int:
     ours, theirs = socket.socketpair()
     helper = os.fork()
     if helper == 0:
         with _ending():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             ours.close()
-            _make_namespace(process, user, theirs)
+            _make_namespace(parent, user, theirs)
     theirs.close()
     with ours:
         _said, descriptors, *_ = socket.recv_fds(ours, 1, 1)
@@ -84,9 +116,9 @@ def open_namespace(process: int, user: int) -> int:
     return descriptors[0]
 
 
-def _make_namespace(process: int, user: int, out: socket.socket) -> None:
+def _make_namespace(parent: int, user: int, out: socket.socket) -> None:
     """Sends `out` the namespace, which belongs to the zygote's user: its processes may enter it (setns(2))."""
-    linux.enter_namespace(os.open(f"/proc/{process}/ns/user", os.O_RDONLY), linux.CLONE_NEWUSER)
+    linux.enter_namespace(parent, linux.CLONE_NEWUSER)
     inside, outside = socket.socketpair()
     inner = os.fork()
     if inner == 0:
@@ -100,7 +132,8 @@ def _make_namespace(process: int, user: int, out: socket.socket) -> None:
     inside.close()
     with outside:
         if outside.recv(1):
-            map_users(inner, f"{user} {user} 1")
+            alone = f"{user} {user} 1"
+            map_users(inner, alone, alone)
             socket.send_fds(out, [b"."], [os.open(f"/proc/{inner}/ns/user", os.O_RDONLY)])
     os.waitpid(inner, 0)
 

@@ -262,19 +262,19 @@ class Worker:
 
         gc.collect()
         gc.freeze()
-        server.app.guard.open_calls = self._open_calls
+        server.app.guard.passing.open_calls = self._open_calls
         tools = contract["tools"] if contract is not None else self._job.tools
-        server.app.guard.tools = frozenset(tool["name"] for tool in tools) if tools is not None else None
+        server.app.guard.passing.tools = frozenset(tool["name"] for tool in tools) if tools is not None else None
         if self._job.operations:
             # Imported late, since only a supervisor wants them.
             from ..guard.operations import Operations
 
-            server.app.guard.operations = Operations()
+            server.app.guard.passing.operations = Operations()
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit
 
-            server.app.guard.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
+            server.app.guard.passing.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)

@@ -44,6 +44,7 @@ REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # The modules that every worker needs to serve; an inspection does not, and so does not report them.
 SERVING_MODULES = (
     "homeport_runtime.guard.judge",
+    "homeport_runtime.guard.sign_in",
     "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",
     "uvicorn.lifespan.off",

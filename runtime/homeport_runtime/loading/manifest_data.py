@@ -129,6 +129,21 @@ class LimitsData(TypedDict):
     clients: dict[str, dict[str, list[float] | None]]
 
 
+class LoginData(TypedDict):
+    """Describes where people sign in (platform_cli.config.issuers.Login)."""
+
+    service: str
+    client_id: str
+
+
+class IssuerData(TypedDict):
+    """Describes the authorization server of the user's own (platform_cli.config.issuers.Issuer)."""
+
+    url: str
+    audience: list[str]
+    scope_claim: str
+
+
 class DraftData(TypedDict):
     """Is manifest.json before the inspection: all that decides how the server runs; its hash is the bundle's name.
 
@@ -154,6 +169,8 @@ class DraftData(TypedDict):
     stop_first: bool
     auth: str | None
     users: dict[str, list[str]] | None
+    login: LoginData | None
+    issuer: IssuerData | None
     scopes: ScopesData | None
     limits: LimitsData | None
     audit: AuditData | None

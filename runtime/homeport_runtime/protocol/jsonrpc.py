@@ -13,6 +13,8 @@ from .messages import MESSAGE, read_body
 RPC = dict[str, Any]
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
+# A code that servers had before 2026-07-28 reserved it (basic, "Error Codes").
+SERVER_ERROR = -32000
 
 # The protocol revisions that begin with initialize, oldest first; the names sort by age.
 HANDSHAKE_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -56,6 +58,17 @@ def error(request_id: object, code: int, message: str, data: object = None) -> R
     if data is not None:
         body["data"] = data
     return {"jsonrpc": "2.0", "id": request_id, "error": body}
+
+
+def failure(request_id: object, reason: str, detail: str, retry_after_ms: int | None = None) -> RPC:
+    """Returns the error for what fails beneath a server, and may be tried again.
+
+    It has the form of all that the platform itself answers (see guard.refusals): `reason` is a word for programs,
+    `detail` a sentence for people.
+    """
+    after = {} if retry_after_ms is None else {"retry_after_ms": retry_after_ms}
+    data = {"detail": detail, "retryable": True, **after, "reason": reason}
+    return error(request_id, SERVER_ERROR, "Server error", data)
 
 
 def is_request_id(value: object) -> bool:

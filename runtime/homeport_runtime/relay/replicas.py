@@ -109,6 +109,11 @@ class ReplicaRelay:
         """Does nothing, since the session's name says where it is."""
         return contextlib.nullcontext()
 
+    @property
+    def is_delivering(self) -> bool:
+        """Tells whether a message taken of another replica has not reached its session yet."""
+        return bool(self._delivering)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("path") != self._path or scope["type"] != "http":
             await self._app(scope, receive, send)

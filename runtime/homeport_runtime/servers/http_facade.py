@@ -16,7 +16,6 @@ from ..protocol.event_stream import send_replies
 from ..protocol.jsonrpc import (
     EVENT_STREAM,
     HANDSHAKE_VERSIONS,
-    INTERNAL_ERROR,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
@@ -24,6 +23,7 @@ from ..protocol.jsonrpc import (
     accepted,
     encode,
     error,
+    failure,
     read_json,
 )
 from ..protocol.messages import MESSAGE, ClientGoneError, parse
@@ -201,7 +201,8 @@ class Session:
         while True:
             data = await self._heard.get()
             if data is None:
-                replies.put_nowait(error(request_id, INTERNAL_ERROR, "the server ended the stream before it answered"))
+                detail = "the server ended the stream before it answered"
+                replies.put_nowait(failure(request_id, "server_ended", detail))
                 return
             message = parse(data) or {}
             if "method" in message and "id" in message:

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 from ..errors import ServerError
-from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, INTERNAL_ERROR, METHOD_NOT_FOUND, RPC, error, meta_of
+from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, METHOD_NOT_FOUND, RPC, error, failure, meta_of
 
 # `npx -y` may have to download the program first.
 HANDSHAKE_TIMEOUT_S = 120.0
 LONGEST_PAUSE_S = 60.0
+# The milliseconds after which a request to a program that has ended may be sent again.
+FIRST_RETRY_MS = 1000
 CLIENT_INFO = {"name": "homeport", "version": "1"}
 # The code with which the SDKs answer a request that was cancelled.
 CANCELLED = 0
@@ -115,7 +117,7 @@ class StdioProgram:
             ) from None
         result = answer.get("result")
         if not isinstance(result, dict) or result.get("protocolVersion") not in HANDSHAKE_VERSIONS:
-            reason = answer.get("error", {}).get("message") or "it offered no protocol version that homeport knows"
+            reason = _told(answer) or "it offered no protocol version that homeport knows"
             raise ServerError(
                 f"{shown} could not be initialized: {reason}",
                 hint="\n".join(child.said) or "it wrote nothing to its stderr; run it by hand to see what it does",
@@ -144,7 +146,7 @@ class StdioProgram:
             child = await self.start()
         except ServerError as problem:
             failed = PendingRequest(request, owner)
-            failed.answer(error(None, INTERNAL_ERROR, problem.message))
+            failed.answer(failure(None, "start_failed", problem.message, FIRST_RETRY_MS))
             yield failed.replies
             return
         pending, number = self._send(child, request, owner)
@@ -245,6 +247,16 @@ class StdioProgram:
         pause = min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S) if self._failures else 0.0
         self._failures += 1
         self._not_before = asyncio.get_running_loop().time() + pause
+        retry_ms = max(int(pause * 1000), FIRST_RETRY_MS)
         waiting, self._pending = self._pending, {}
         for pending in waiting.values():
-            pending.answer(error(None, INTERNAL_ERROR, f"the program {how} before it answered"))
+            pending.answer(failure(None, "server_ended", f"the program {how} before it answered", retry_ms))
+
+
+def _told(answer: RPC) -> str | None:
+    """Returns what an answer says of a failure, the program's or homeport's own, None if it is no error."""
+    problem = answer.get("error", {})
+    data = problem.get("data")
+    detail = data.get("detail") if isinstance(data, dict) else None
+    text = detail or problem.get("message")
+    return text if isinstance(text, str) else None

@@ -11,9 +11,12 @@ import pytest
 
 from homeport_runtime.asgi import Headers, Receive, Scope, Send, send_json
 from homeport_runtime.guard.access import Access, ClientToken
+from homeport_runtime.guard.caller import CALLER, Caller
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.judge import Judge
+from homeport_runtime.guard.limits import Limits
 from homeport_runtime.guard.names import Names
+from homeport_runtime.guard.scopes import Target
 from homeport_runtime.guard.windows import SharedWindows
 from homeport_runtime.protocol.messages import MAX_BODY
 from homeport_runtime.protocol.probe import call_app
@@ -59,8 +62,9 @@ class Server:
     def post(
         self, body: JSON | list[Any] | bytes, token: str = "all", path: str = "/mcp", **headers: str
     ) -> tuple[int, dict[str, str], JSON]:
-        fields: Headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
-        given = {"content-type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        fields: Headers = [(b"authorization", f"Bearer {token}".encode())]
+        others = {name.replace("_", "-"): text for name, text in headers.items()}
+        given = {"host": "localhost", "content-type": "application/json", **others}
         fields += [(name.encode(), text.encode()) for name, text in given.items()]
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         status, names, answer = asyncio.run(call_app(self.guard, "POST", path, fields, sent))
@@ -186,7 +190,7 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
     assert answer["error"] == {"code": -32000, "message": "Too many requests", "data": data}
     assert 0 < data.pop("retry_after_ms") <= 60_000
     assert data == {
-        "detail": "2 write calls per minute for writer for alice",
+        "detail": "2 write calls per minute for writer (alice)",
         "retryable": True,
         "reason": "rate_limited",
     }
@@ -196,9 +200,20 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
     assert [server.post(call("list"), "writer")[0] for _ in range(2)] == [200, 429]
     assert (
         server.post(call("list"), "writer")[2]["error"]["data"]["detail"]
-        == "1 call of list per hour for writer for alice"
+        == "1 call of list per hour for writer (alice)"
     )
     assert server.status(read("x://1"), "writer") == 200, "a read"
+
+
+def test_who_signs_in_has_no_more_calls_with_more_clients() -> None:
+    limits = Limits(LIMITS, [], SharedWindows)
+
+    def refused(client: str, user: str) -> bool:
+        scope = {CALLER: Caller(client, user, by_oauth=True)}
+        return asyncio.run(limits.refusal(scope, Target("add", is_tool=True), ())) is not None
+
+    assert [refused(f"client-{number}", "alice") for number in range(3)] == [False, False, True]
+    assert not refused("client-0", "bob")
 
 
 def test_where_nobody_is_known_an_address_is_counted() -> None:

@@ -54,7 +54,7 @@ def request(path: str = "/mcp", token: str | None = None, host: str = "notes.mcp
     return {"type": "http", "path": path, "headers": headers}
 
 
-def guard(refused: list[str] | None = None, **oauth: Any) -> Authenticator:
+def guard(refused: list[str | None] | None = None, **oauth: Any) -> Authenticator:
     tokens = (ClientToken(hashlib.sha256(HAND_MADE.encode()).hexdigest()),)
     heard = refused if refused is not None else []
     found = authenticator(Access(tokens, {**OAUTH, **oauth}), heard.append)
@@ -145,7 +145,7 @@ def test_challenges() -> None:
 
 
 def test_refusal_asks_for_what_is_there_and_what_is_needed_and_is_reported() -> None:
-    refused: list[str] = []
+    refused: list[str | None] = []
     by = guard(refused)
     scope = request(token=signed())
     caller = by.caller(scope)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send
+from homeport_runtime.guard.access import Access, ClientToken
 from homeport_runtime.guard.open_streams import OpenStreams
 from homeport_runtime.guard.streams import StreamCalls
 from homeport_runtime.protocol.messages import MAX_BODY
@@ -59,6 +61,27 @@ def test_calls_are_recorded_with_their_outcome(workers: Workers, kind: str) -> N
         wait_for(lambda: calls(worker, "slow") == ["ok", "abandoned"])
     (worker.folder / "work" / "released-4").touch()
     wait_for(lambda: len(calls(worker, "slow")) == 2)
+
+
+def test_a_session_hears_on_its_stream_that_its_token_has_ended(workers: Workers) -> None:
+    access = Access((ClientToken(hashlib.sha256(b"valid").hexdigest()),)).to_data()
+    worker = workers.kind("mcp2_lowlevel", access=access)
+    valid, ended = {"authorization": "Bearer valid"}, {"authorization": "Bearer ended"}
+
+    def post(path: str, body: JSON, headers: dict[str, str]) -> int:
+        with worker.request("POST", path, body, headers) as reply:
+            return reply.status
+
+    with worker.request("GET", "/sse", headers={"accept": "text/event-stream", **valid}) as stream:
+        path = stream.event()[1]
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        assert post(path, message("initialize", hello, 0), valid) == 202
+        assert stream.next()["id"] == 0
+        assert post(path, call("add", request_id=1, a=1, b=2), ended) == 202
+        refused = stream.next()
+        assert (refused["id"], refused["error"]["data"]["reason"]) == (1, "invalid_token")
+        assert post("/messages/?session_id=" + "0" * 32, call("add", a=1, b=2), ended) == 401
+    assert calls(worker, "add") == []
 
 
 def test_a_call_to_no_session_is_an_error(workers: Workers) -> None:

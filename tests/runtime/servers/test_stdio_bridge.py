@@ -213,14 +213,16 @@ def test_a_program_that_exits_is_said_so_and_started_again(serve: Serve) -> None
     with served.request("POST", "/mcp", call("wait", request_id=1, key="never")) as waiting:
         began(served, "never")
         error = served.post(call("exit", request_id=2, code=3))["error"]
-        assert (error["code"], error["message"]) == (-32603, "the program exited with code 3 before it answered")
+        data = {"retryable": True, "retry_after_ms": 1000, "reason": "server_ended"}
+        detail = "the program exited with code 3 before it answered"
+        assert error == {"code": -32000, "message": "Server error", "data": {"detail": detail, **data}}
         assert waiting.rpc()["error"] == error
     assert text_of(served.post(call("echo", text="back"))) == "back"
 
 
 def test_a_program_that_keeps_exiting_is_left_alone_for_a_while(serve: Serve) -> None:
     served = serve(command=ODD)
-    errors = [served.post(call("exit", code=1))["error"]["message"] for _ in range(6)]
+    errors = [served.post(call("exit", code=1))["error"]["data"]["detail"] for _ in range(6)]
     assert "exited with code 1" in errors[0]
     assert re.match(r"the program keeps exiting; it is started again in \d+ s", errors[-1]), errors
     # An answer ends the pause: nothing is held against a program that works again.

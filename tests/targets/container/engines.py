@@ -6,10 +6,12 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,23 +31,88 @@ LEFT_OUT = ("site-packages", "test", "idlelib", "ensurepip", "__pycache__", "lib
 LOADED = re.compile(r"(?:=>\s*)?(/\S+)\s+\(0x")
 
 
+class Dockerd:
+    """Is dockerd with its data in `folder`, in a network namespace of its own; `address` is for DOCKER_HOST."""
+
+    def __init__(self, folder: Path) -> None:
+        require(sys.platform == "linux" and os.getuid() == 0, "an engine of the tests' own takes root on Linux")
+        require(shutil.which("dockerd") and shutil.which("iptables"), "Docker Engine and iptables are not installed")
+        self._folder = folder
+        self._path = folder / "docker.sock"
+        self.address = f"unix://{self._path}"
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        folder, log = self._folder, self._folder / "dockerd.log"
+        own = f"dockerd --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid -H {self.address}"
+        with log.open("ab") as output:
+            command = ["unshare", "--net", "sh", "-c", f"ip link set lo up; exec {own}"]
+            process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        wait_for(lambda: process.poll() is not None or _listens(self._path))
+        require(process.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
+        return process
+
+    def kill(self) -> None:
+        """Kills it with its containerd, which no other dockerd would take over; containers go on running."""
+        containerd = int((self._folder / "exec/containerd/containerd.pid").read_text())
+        self._process.kill()
+        self._process.wait()
+        os.kill(containerd, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{containerd}").exists())
+
+    def start_again(self) -> None:
+        (self._folder / "pid").unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        self._process = self._started()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[str]:
-    """Runs dockerd in a network namespace of its own, and yields what DOCKER_HOST has to be."""
-    require(sys.platform == "linux" and os.getuid() == 0, "an engine of the tests' own takes root on Linux")
-    require(shutil.which("dockerd") and shutil.which("iptables"), "Docker Engine and iptables are not installed")
-    path, log = folder / "docker.sock", folder / "dockerd.log"
-    own = f"ip link set lo up; exec dockerd --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid"
-    with log.open("wb") as output:
-        command = ["unshare", "--net", "sh", "-c", f"{own} -H unix://{path}"]
-        daemon = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    """Runs dockerd, and yields what DOCKER_HOST has to be."""
+    daemon = Dockerd(folder)
     try:
-        wait_for(lambda: daemon.poll() is not None or _listens(path))
-        require(daemon.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
+        yield daemon.address
+    finally:
+        daemon.stop()
+
+
+# What podman needs where it may not raise limits, as in some sandboxes, and where systemd does not run.
+PODMAN = """
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+runtime = "/usr/sbin/runc"
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+"""
+
+
+@contextlib.contextmanager
+def podman(folder: Path) -> Iterator[str]:
+    """Runs podman's service in a network namespace of its own, and yields what DOCKER_HOST has to be."""
+    require(sys.platform == "linux" and os.getuid() == 0, "podman of the tests' own takes root on Linux")
+    require(shutil.which("podman") and shutil.which("runc"), "podman and runc are not installed")
+    path, log, config = folder / "podman.sock", folder / "podman.log", folder / "containers.conf"
+    config.write_text(PODMAN)
+    # podman takes no path for it that is longer than 50 characters.
+    running = tempfile.mkdtemp(prefix="podman-", dir="/tmp")
+    own = f"ip link set lo up; exec podman --root {folder}/root --runroot {running} system service --time 0"
+    with log.open("wb") as output:
+        command = ["unshare", "--net", "sh", "-c", f"{own} unix://{path}"]
+        environment = {**os.environ, "CONTAINERS_CONF": str(config)}
+        service = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+    try:
+        wait_for(lambda: service.poll() is not None or _listens(path))
+        require(service.poll() is None, f"podman does not run here: {log.read_text()[-500:]}")
         yield f"unix://{path}"
     finally:
-        daemon.terminate()
-        daemon.wait()
+        service.terminate()
+        service.wait()
+        shutil.rmtree(running, ignore_errors=True)
 
 
 def client(address: str) -> Any:
@@ -60,15 +127,15 @@ def _listens(path: Path) -> bool:
         return connection.connect_ex(str(path)) == 0
 
 
-def push_base(registry: str, folder: Path, *others: str) -> str:
+def push_base(registry: str, folder: Path, *others: str, name: str = "base") -> str:
     """Pushes an image of this Python, with the libraries that it is linked to, and returns its reference; `others` are
     programs that it has, too.
     """
     files = {**python_files(), **programs(*others)}
     base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin"], files=files)
-    name = f"{registry}/base:latest"
-    push_image(base, parse_reference(name), blobs)
-    return name
+    reference = f"{registry}/{name}:latest"
+    push_image(base, parse_reference(reference), blobs)
+    return reference
 
 
 def python_files() -> dict[str, Entry]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.whole
 
 SECRET = "sesame-of-the-container"
 SOURCE = '''
-import json, os, socket
+import json, os, socket, time
 from pathlib import Path
 from mcp.server import MCPServer
 
@@ -35,6 +37,12 @@ def version() -> str:
 @mcp.tool()
 def add(a: int, b: int) -> int:
     return a + b
+
+@mcp.tool()
+def hang() -> str:
+    Path("hangs").touch()
+    time.sleep(600)
+    return "never"
 
 @mcp.tool()
 def facts() -> str:
@@ -130,10 +138,33 @@ def test_rollback_logs_and_a_restart(containers: Containers, deploy: Callable[..
     assert call(deployed.url, "version") == "before"
 
 
+def test_a_call_that_the_end_of_a_container_cuts_off_has_a_record(
+    containers: Containers, deploy: Callable[..., Deployment], engine: Any
+) -> None:
+    deployed = deploy()
+    [container] = wait_for(lambda: found if len(found := engine.containers()) == 1 else None)
+    calling = threading.Thread(target=_call_quietly, args=(deployed.url,))
+    calling.start()
+    wait_for((containers.platform.home / "projects/contained/files/hangs").exists)
+    engine.kill(container["Id"])
+    calling.join()
+
+    def recorded() -> list[Any]:
+        records = containers.platform.api.logs("contained", follow=False)
+        return [each["call"]["status"] for each in records if each.get("call", {}).get("tool") == "hang"]
+
+    assert wait_for(recorded) == ["error"]
+
+
+def _call_quietly(url: str) -> None:
+    with contextlib.suppress(Exception):
+        call(url, "hang")
+
+
 def test_one_that_does_not_start_leaves_the_old_one(deploy: Callable[..., Deployment], engine: Any) -> None:
     deployed = deploy(SOURCE.replace('"first"', '"old"'))
-    # It is well while it is inspected, and not in a container.
-    broken = SOURCE + "\nif Path('/opt/homeport').exists():\n    raise RuntimeError('not here')\n"
+    # It is well while it is inspected, where it has no image of its own.
+    broken = SOURCE + "\nif Path('/opt/homeport/packages.cdx.json').exists():\n    raise RuntimeError('not here')\n"
     images = len(engine.images())
     with pytest.raises(CommandFailedError, match="not here"):
         deploy(broken)
@@ -157,7 +188,8 @@ def test_destroy_leaves_no_container_and_no_image(
     deploy()
     containers.platform.run("destroy", "contained", "--yes")
     assert engine.containers(all=True) == []
-    assert [image for image in engine.images() if "homeport" in str(image["RepoTags"])] == []
+    # That of the base, in which servers are inspected, stays for a while.
+    assert engine.images(filters={"label": "homeport.lock"}) == []
 
 
 def test_without_an_engine_it_says_so(containers: Containers, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ SOURCE = """
 import os
 from mcp.server import MCPServer
 
+assert os.path.exists("/opt/homeport/start.py"), "it is never loaded elsewhere"
 mcp = MCPServer("isolated")
 
 @mcp.tool()
@@ -60,7 +61,7 @@ def test_what_a_laptop_deploys_runs_in_a_container(containers: Containers, lapto
     containers.platform.run("destroy", "isolated", "--yes")
     with client(containers.address) as engine:
         wait_for(lambda: engine.containers(all=True) == [])
-        assert [image for image in engine.images() if "homeport.invalid" in str(image["RepoTags"])] == []
+        assert engine.images(filters={"label": "homeport.lock"}) == []
 
 
 def test_what_has_no_container_is_not_run(containers: Containers, laptop: Platform, tmp_path: Path) -> None:

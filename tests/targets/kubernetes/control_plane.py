@@ -112,6 +112,7 @@ class ControlPlane:
     def start_all(self) -> None:
         folder, config = self.folder, self.kubeconfig()
         _make_network()
+        _hide_folders()
         self._write_files()
         self._start_api()
         self.start(
@@ -220,6 +221,13 @@ def _make_network() -> None:
         subprocess.run(command.split(), check=True)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     os.environ["NO_PROXY"] = "*"
+
+
+def _hide_folders() -> None:
+    """Puts empty folders over those that a kubelet and containerd write to wherever they are started."""
+    for path in ("/var/log", "/var/lib/cni", "/var/lib/kubelet", "/run"):
+        Path(path).mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", path], check=True)
 
 
 def _wait(condition: Any) -> None:

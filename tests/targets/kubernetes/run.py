@@ -5,6 +5,7 @@ Everything is in namespaces of this process's own: nothing of it is left, and no
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -235,12 +236,12 @@ def quota(site: Site, cluster: ControlPlane) -> str:
 def locked_registry(site: Site, cluster: ControlPlane) -> str:
     """Deploys from a registry that the nodes cannot pull from, and then with the login for it."""
     with registry(site.folder / "locked", login=True) as locked:
-        login = {"auths": {locked.address: {"username": USER, "password": PASSWORD}}}
-        (site.folder / "config.json").write_text(json.dumps(login))
+        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        text = json.dumps({"auths": {locked.address: {"auth": login}}})
+        (site.folder / "config.json").write_text(text)
         image = f"{locked.address}/you/locked"
         error = site.refused("deploy", str(site.project("locked", image=image)))
         assert "cannot pull the image" in error["message"], error
-        text = json.dumps({"auths": {locked.address: {"username": USER, "password": PASSWORD}}})
         secret = {
             "metadata": {"name": "login"},
             "type": "kubernetes.io/dockerconfigjson",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import queue
 import time
 from typing import Any, Protocol
 
 from ...asgi import ASGIApp, Headers, Message, Scope
 from ...guard.open_streams import RECONNECT_HINT
+from ...protocol.jsonrpc import encode, failure
 from ...protocol.messages import MESSAGE
 from ...servers.exits import EndedItself
 from .errors import tell
@@ -111,8 +111,7 @@ class RequestCycle:
         call = self._scope.get(MESSAGE)
         if isinstance(call, dict) and "id" in call:
             text = "the function's time limit came before the answer; see timeout_s under [deployment.lambda]"
-            error = {"jsonrpc": "2.0", "id": call["id"], "error": {"code": -32603, "message": text}}
-            self._last_words(json.dumps(error).encode())
+            self._last_words(encode(failure(call["id"], "timeout", text)))
         elif self._streams:
             self._parts.put(RECONNECT_HINT)
         self._gone.set()

@@ -124,7 +124,8 @@ class LambdaServer:
         from .table_windows import TableWindows
 
         contract: Mapping[str, Any] = self._data.get("contract") or {}
-        table = os.environ.get("HOMEPORT_MAILBOX_TABLE")
+        # It has a connection of its own, since calls are counted in a thread.
+        table = _mailbox_table()
         return Judge.of(
             scopes,
             limits,

@@ -7,6 +7,8 @@ import hashlib
 import time
 from collections.abc import Sequence
 
+from ...aws.dynamodb import Table
+from ...aws.errors import AWSError
 from ...guard.windows import Bucket, Rate
 
 # The seconds for which a window's item stays after the window's end.
@@ -14,24 +16,19 @@ KEPT_S = 3600
 
 
 class TableWindows:
-    """Counts in the DynamoDB table called `name`, in windows that begin at multiples of their length.
+    """Counts in a DynamoDB table, in windows that begin at multiples of their length.
 
     Between two such windows up to twice as many calls pass as one allows. Each call takes one write for each rate.
     """
 
-    def __init__(self, name: str, rates: Sequence[Rate]) -> None:
-        # Most instances end without a call that is counted.
-        from ...aws.dynamodb import Table
-
-        self._table = Table(name)
+    def __init__(self, table: Table, rates: Sequence[Rate]) -> None:
+        self._table = table
         self._rates = tuple(rates)
 
     async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
         return await asyncio.to_thread(self._take, buckets)
 
     def _take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
-        from ...aws.errors import AWSError
-
         now = time.time()
         try:
             for bucket in buckets:

@@ -24,6 +24,15 @@ class Layout:
         return self.root / "opt/homeport/layer"
 
     @property
+    def runtime(self) -> Path:
+        return self.root / "opt/homeport/runtime"
+
+    @property
+    def start(self) -> Path:
+        """Returns the program that the image's command runs."""
+        return self.root / "opt/homeport/start.py"
+
+    @property
     def state(self) -> Path:
         """Returns the folder that a volume is mounted at, so that what the server writes outlives the container."""
         return self.root / "var/lib/homeport"

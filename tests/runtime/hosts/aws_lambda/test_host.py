@@ -217,7 +217,7 @@ def test_a_call_that_takes_too_long_is_told_so(deployed: Deploy) -> None:
     front = deployed(TOOLS, timeout_s=6, environment={"GREETING": "hello"})
     answer = ask(front, call("never", request_id=7))
     assert answer["id"] == 7
-    assert "time limit" in answer["error"]["message"]
+    assert "time limit" in answer["error"]["data"]["detail"]
 
 
 def test_what_http_carries_arrives(asgi: FunctionURL) -> None:

@@ -1,0 +1,185 @@
+"""A project in a container, next to the same one as a process, and to its image under `docker run --publish`.
+
+wake     from no worker to the first answered tools/call: by a fork in a container that is up, by a fork outside, and
+         by a container that has to be started
+cpu      processor time of a call with one connection: that of all the container's processes or of the worker, and of
+         the control plane; by `docker run` that of its processes and of docker-proxy
+memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
+load     bytes that the engine gets for an edit of the server's file
+
+It takes the Docker Engine of this machine, and Debian's docker-registry. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.images.registries import registry
+from tests.targets.container.engines import push_base
+
+from .by_hand import project
+from .calls import STATELESS, wait_for_answer
+from .cold_start import timed_call, wait_for_no_worker
+from .harness import Platform, folder, free_port, in_turn, platform, show, show_ratio
+from .processes import descendants, processor_seconds, proportional_size, serving_process
+from .throughput import measure, split_processors
+
+# By name the port, and what finds the processes that work for its calls.
+Sides = dict[str, tuple[int, Callable[[], list[int]]]]
+CONTAINED, PROCESS, PUBLISHED = "contained", "process", "published"
+# The container stays ten times as long as an idle worker: until the other side was measured.
+CONFIG = '[auth]\nmode = "none"\n[scaling]\nidle_s = 3\n[deployment.container]\nbase = "{base}"\n'
+
+
+class Engine:
+    """Docker's API, as far as containers of one platform are looked at."""
+
+    def __init__(self) -> None:
+        from docker import from_env
+
+        self._client: Any = from_env()
+
+    def container(self) -> Any:
+        """The container of the project that has one."""
+        [found] = self._client.containers.list(filters={"label": f"homeport.project={CONTAINED}"})
+        return found
+
+    def processes(self, container: Any) -> list[int]:
+        container.reload()
+        return descendants(container.attrs["State"]["Pid"])
+
+    @contextlib.contextmanager
+    def published(self, layout: Path, root: Path) -> Iterator[tuple[int, list[int]]]:
+        """Port and processes of an image that serves without a platform."""
+        archive = root / "image.tar"
+        with tarfile.open(archive, "w") as tar:
+            for path in layout.iterdir():
+                tar.add(path, path.name)
+        with archive.open("rb") as file:
+            [image] = self._client.images.load(file)
+        port = free_port()
+        container = self._client.containers.run(image.id, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
+        try:
+            wait_for_answer(port)
+            yield port, [*self.processes(container), proxy(port)]
+        finally:
+            container.remove(force=True, v=True)
+
+
+def proxy(port: int) -> int:
+    """The process of Docker that hands on what comes to a published port."""
+    wanted = f"-host-port\0{port}\0"
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if wanted in file.read_text():
+                return int(file.parent.name)
+    raise SystemExit("docker-proxy does not run: the engine publishes ports in another way")
+
+
+def wake(running: Platform, engine: Engine, ports: dict[str, int], rounds: int) -> None:
+    found: dict[str, list[float]] = {CONTAINED: [], PROCESS: [], "started": []}
+    for number in range(rounds):
+        for name in in_turn(ports, number):
+            wait_for_no_worker(running, name)
+            found[name].append(timed_call(ports[name]))
+        wait_for_no_worker(running, CONTAINED)
+        engine.container().remove(force=True)
+        found["started"].append(timed_call(ports[CONTAINED]))
+    show("".join(f"wake {name} {statistics.median(seconds):.3f} s  " for name, seconds in found.items()))
+    show_ratio("container wake, by the process target", median_of(found[CONTAINED], found[PROCESS]), "<= 1.3")
+    show_ratio("container wake, by container start and import", median_of(found["started"], found[CONTAINED]), ">= 20")
+
+
+def cpu(sides: Sides, rounds: int, seconds: float) -> None:
+    processor = split_processors()
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name in in_turn(sides, number):
+            port, processes = sides[name]
+            measure(port, STATELESS, 1, seconds / 4, processor)
+            working = processes()
+            before = sum(map(processor_seconds, working))
+            calls = measure(port, STATELESS, 1, seconds, processor)["calls"]
+            found[name].append((sum(map(processor_seconds, working)) - before) / calls * 1000)
+    show("".join(f"cpu {name} {statistics.median(each):.2f} ms  " for name, each in found.items()))
+    show_ratio("container cpu of a call, by the process target", median_of(found[CONTAINED], found[PROCESS]), "<= 1.05")
+    show_ratio("container cpu of a call, by docker run", median_of(found[CONTAINED], found[PUBLISHED]), "<= 0.95")
+
+
+def memory(running: Platform, engine: Engine, ports: dict[str, int]) -> None:
+    for name, port in ports.items():
+        timed_call(port)
+        wait_for_no_worker(running, name)
+    inside = sum(map(proportional_size, engine.processes(engine.container())))
+    # Beside the zygote the control plane has its keeper, and the worker that it has forked ahead.
+    outside = sum(map(proportional_size, descendants(running.process)[1:]))
+    show(f"idle container {inside / 1e6:.1f} MB  zygote {outside / 1e6:.1f} MB")
+    show_ratio("container idle memory, by the zygote outside", inside / outside, "<= 1.1")
+
+
+def load(running: Platform, server: Path, layout: Path) -> None:
+    blobs = layout / "blobs" / "sha256"
+    before = {file.name for file in blobs.iterdir()}
+    with (server / "server.py").open("a") as file:
+        file.write("\n# edited\n")
+    running.run("image", str(server), "--output", str(layout))
+    new = [file for file in blobs.iterdir() if file.name not in before]
+    others = [file for file in layout.iterdir() if file.is_file()]
+    show_ratio("container load of an edit, KB", tar_size([*new, *others]) / 1000, "<= 64")
+
+
+def tar_size(files: list[Path]) -> int:
+    # Of each file its header, and its content in blocks of 512 bytes.
+    return sum(512 + -(-file.stat().st_size // 512) * 512 for file in files)
+
+
+def median_of(ours: list[float], theirs: list[float]) -> float:
+    return statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.containers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement of the processor")
+    options = parser.parse_args()
+    if sys.platform != "linux":
+        raise SystemExit("the processor time of a process is read as Linux tells it")
+    engine = Engine()
+    with folder("homeport-benchmark-") as root, platform() as running:
+        (root / "registry").mkdir()
+        with registry(root / "registry") as images:
+            base = push_base(images.address, root / "base")
+            server = project("fastmcp4", root / "project", CONFIG.format(base=base))
+            ports = {
+                name: urlsplit(running.run("deploy", str(server), "--name", name, "--target", target)["url"]).port or 80
+                for name, target in ((CONTAINED, "container"), (PROCESS, "local"))
+            }
+            running.run("image", str(server), "--output", str(root / "layout"))
+            wake(running, engine, ports, options.rounds)
+            memory(running, engine, ports)
+            with engine.published(root / "layout", root) as (port, processes):
+                control = running.process
+                sides: Sides = {
+                    CONTAINED: (ports[CONTAINED], lambda: [*engine.processes(engine.container()), control]),
+                    PROCESS: (ports[PROCESS], lambda: [serving_process(ports[PROCESS]), control]),
+                    PUBLISHED: (port, lambda: processes),
+                }
+                cpu(sides, options.rounds, options.seconds)
+            load(running, server, root / "layout")
+        running.run("destroy", CONTAINED, "--yes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Keeps the keys of other authorization servers (JWKS, RFC 7517), which workers are told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..errors import PlatformError
+
+if TYPE_CHECKING:
+    import httpx
+
+# The seconds after which keys are fetched anew, and those before which they are not, whatever tokens say.
+FRESH_S = 3600.0
+AGAIN_S = 60.0
+TIMEOUT_S = 10.0
+MAX_BYTES = 256 * 1024
+# The types of keys that verify signatures which others cannot make: never `oct`, which is a shared secret.
+PUBLIC = ("RSA", "EC", "OKP")
+
+
+class Issuers:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._asked_at: dict[str, float] = {}
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS signin_issuers (url TEXT PRIMARY KEY, keys TEXT NOT NULL, "
+            "fetched_at REAL NOT NULL) STRICT"
+        )
+
+    def keys(self, issuer: str) -> list[dict[str, Any]]:
+        """Returns the keys that were fetched last, none before that."""
+        row = self._db.execute("SELECT keys FROM signin_issuers WHERE url = ?", (issuer,)).fetchone()
+        return list(json.loads(row[0])) if row else []
+
+    async def fetch(self, issuer: str) -> bool:
+        """Fetches the keys of an issuer, and tells whether they have changed.
+
+        Raises PlatformError, and keeps those that there are, if they cannot be had.
+        """
+        # Imported late, since that takes long, and few platforms need it.
+        import httpx
+
+        self._asked_at[issuer] = time.monotonic()
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+                keys = await _find_keys(http, issuer)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            raise PlatformError(
+                f"the keys of {issuer} cannot be had: {error or type(error).__name__}",
+                hint="issuer under [auth] is the URL below which /.well-known/openid-configuration is",
+            ) from error
+        changed = keys != self.keys(issuer)
+        self._db.execute(
+            "INSERT OR REPLACE INTO signin_issuers VALUES (?, ?, ?)", (issuer, json.dumps(keys), time.time())
+        )
+        return changed
+
+    def is_due(self, issuer: str, *, is_wanted: bool = False) -> bool:
+        """Tells whether keys should be fetched: once an hour, and sooner, but once a minute, if a key is wanted."""
+        asked_at = self._asked_at.get(issuer)
+        return asked_at is None or time.monotonic() - asked_at > (AGAIN_S if is_wanted else FRESH_S)
+
+
+async def _find_keys(http: httpx.AsyncClient, issuer: str) -> list[dict[str, Any]]:
+    import httpx
+
+    last: Exception = ValueError("it has no metadata")
+    for url in metadata_urls(issuer):
+        try:
+            said = await _json(http, url)
+            if said["issuer"] != issuer:
+                raise ValueError(f"{url} is the metadata of {said['issuer']!r}")
+            found = (await _json(http, said["jwks_uri"]))["keys"]
+            keys = [key for key in found if key.get("kty") in PUBLIC and key.get("use", "sig") == "sig"]
+            if not keys:
+                raise ValueError(f"{said['jwks_uri']} has no key that verifies signatures")
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+            last = error
+        else:
+            return keys
+    raise ValueError(str(last) or type(last).__name__)
+
+
+def metadata_urls(issuer: str) -> Iterable[str]:
+    """Yields where an issuer's metadata may be (RFC 8414, section 3; OpenID Connect Discovery 1.0, section 4)."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    root = f"{parts.scheme}://{parts.netloc}"
+    yield f"{root}/.well-known/oauth-authorization-server{path}"
+    yield f"{root}{path}/.well-known/openid-configuration"
+    if path:
+        yield f"{root}/.well-known/openid-configuration{path}"
+
+
+async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    response = await http.get(url, headers={"accept": "application/json"})
+    response.raise_for_status()
+    if len(response.content) > MAX_BYTES:
+        raise ValueError(f"{url} has more than {MAX_BYTES} bytes")
+    said = response.json()
+    if not isinstance(said, dict):
+        raise ValueError(f"{url} is no JSON object")  # noqa: TRY004 - what is wrong is what was fetched
+    return said

@@ -1,0 +1,123 @@
+"""Tests what the guard says for the audit log of who called what, and of what it refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from homeport_runtime.asgi import Receive, Scope, Send, send_json
+from homeport_runtime.guard.audit import STRANGERS, Audit
+from homeport_runtime.guard.names import Names
+from homeport_runtime.telemetry import RECORD
+
+from ..conftest import JSON
+from .test_judge import LIMITS, Server, call, read
+
+Captured = pytest.CaptureFixture[str]
+
+
+class Audited(Server):
+    """Is that server with an audit log."""
+
+    def __init__(self, *, limits: JSON | None = None, names: Sequence[str] = ()) -> None:
+        super().__init__(limits=limits)
+        self.guard.passing.audit = Audit(Names(names), "redacted", ["amount"])
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = json.loads((await receive())["body"])
+        self.bodies.append(b"")
+        failed = message["params"].get("name") == "fail"
+        result = {"content": [], "isError": failed}
+        await send_json(send, 200, {"jsonrpc": "2.0", "id": message["id"], "result": result})
+
+
+def said(capture: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Returns the records for the audit log that were written since this was asked before."""
+    lines = capture.readouterr().out.split("\n")
+    records = [json.loads(line.removeprefix(RECORD)) for line in lines if line.startswith(f'{RECORD}{{"audit"')]
+    return [{**record["audit"], "time": record["time"]} for record in records]
+
+
+def test_an_operation_says_who_used_what_by_which_scope(capfd: Captured) -> None:
+    server = Audited()
+    server.post(call("add", amount=5, category="food", password="x"), "writer")
+    server.post(call("fail"), "all")
+    server.post(read("x://1"), "reader")
+    added, failed, was_read = said(capfd)
+    assert {name: added[name] for name in ("client_id", "user_id", "tool_name", "result", "scopes_used")} == {
+        "client_id": "writer", "user_id": "alice", "tool_name": "add", "result": "success", "scopes_used": ["write"],
+    }  # fmt: skip
+    assert added["arguments"] == {"amount": "[redacted]", "category": "food", "password": "[redacted]"}
+    assert (failed["result"], failed["client_id"]) == ("error", "project-token")
+    assert (was_read["method"], was_read["tool_name"], was_read["client_id"]) == ("resources/read", "x://1", "reader")
+
+
+def test_what_does_nothing_has_no_line(capfd: Captured) -> None:
+    server = Audited()
+    for method in ("initialize", "tools/list", "ping", "notifications/initialized"):
+        server.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": {}})
+    assert said(capfd) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "token", "result", "reason", "tool"),
+    [
+        (call("add"), "reader", "denied", "insufficient_scope", "add"),
+        (call("drop"), "all", "denied", "forbidden", "drop"),
+        (call("add"), "stranger", "unauthorized", "invalid_token", None),
+        ([call("add")], "all", "refused", "batch", None),
+        (b"{", "all", "refused", "unreadable", None),
+    ],
+)
+def test_a_refusal_has_a_line(
+    capfd: Captured, message: JSON | list[Any] | bytes, token: str, result: str, reason: str, tool: str | None
+) -> None:
+    server = Audited()
+    server.post(message, token)
+    (line,) = said(capfd)
+    assert (line["result"], line["reason"], line["tool_name"]) == (result, reason, tool)
+    assert server.bodies == []
+
+
+def test_a_call_beyond_a_limit_has_a_line(capfd: Captured) -> None:
+    server = Audited(limits=LIMITS)
+    for _ in range(3):
+        server.post(call("add"), "writer")
+    assert [line["result"] for line in said(capfd)] == ["success", "success", "limited"]
+
+
+def test_strangers_do_not_fill_the_log(capfd: Captured) -> None:
+    server = Audited()
+    for _ in range(STRANGERS + 50):
+        server.post(call("add"), "stranger")
+    server.post(call("add"), "writer")
+    assert [line["result"] for line in said(capfd)] == ["unauthorized"] * STRANGERS + ["success"]
+
+
+def test_an_address_is_believed_where_the_platforms_own_proxy_names_it(capfd: Captured) -> None:
+    server = Audited(names=["mcp.example.com"])
+    server.guard._names.add("mcp.example.com")
+    server.post(call("add"), "writer", x_forwarded_for="203.0.113.9, 192.0.2.7", host="mcp.example.com")
+    server.post(call("add"), "writer", x_forwarded_for="203.0.113.9")
+    behind, direct = said(capfd)
+    assert behind["ip_address"] == "192.0.2.7", "what the nearest proxy saw"
+    assert direct["ip_address"] != "203.0.113.9"
+
+
+def test_nothing_is_passed_on_without_room_for_its_line(capfd: Captured) -> None:
+    server = Audited()
+    assert server.guard.passing.audit is not None
+    server.guard.passing.audit.has_room = False
+    status, headers, answer = server.post(call("add"), "writer", user_agent="curl")
+    assert (status, headers["retry-after"], answer["error"]["code"]) == (503, "1", -32000)
+    assert answer["error"]["data"]["reason"] == "audit_unavailable"
+    assert answer["error"]["data"]["retryable"]
+    assert server.bodies == []
+    (line,) = said(capfd)
+    assert (line["result"], line["reason"], line["tool_name"]) == ("refused", "audit_unavailable", "add")
+    assert server.status({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}, "writer") == 200
+    server.guard.passing.audit.has_room = True
+    assert server.status(call("add"), "writer") == 200

@@ -1,0 +1,191 @@
+"""Tests programs that people use, whole: Claude Code, mcp-remote, and consent in a browser through a real Caddy."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.clients import environments
+from tests.clients.matrix import client_env
+from tests.e2e.probing import wait_for
+from tests.e2e.test_public_host import free_port, running_caddy
+from tests.support import SERVERS, Platform, require, with_config, with_packages
+
+from .person import Person
+from .test_clients import DEADLINE_S
+
+pytestmark = pytest.mark.whole
+
+SERVER = SERVERS / "mcp2_lowlevel"
+HERE = Path(__file__).parent / "programs"
+SIGN_IN = '[auth]\nmode = "oauth"\n'
+# Runs a program that finds names below `localhost` on this machine, as browsers do, and not every resolver.
+FINDS_LOCALHOST = """
+import runpy, socket, sys
+found = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: found(
+    "127.0.0.1" if str(host).strip("b'").endswith(".localhost") else host, *rest, **more
+)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def node() -> environments.Node:
+    try:
+        return environments.node(HERE)
+    except environments.UnavailableError as error:
+        require(False, str(error))
+        raise
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
+    yield running
+    running.stop()
+
+
+@contextmanager
+def ended_in_time(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> Iterator[None]:
+    timer = threading.Timer(DEADLINE_S, process.kill)
+    timer.start()
+    with process:
+        try:
+            yield
+        finally:
+            timer.cancel()
+            process.kill()
+
+
+def test_claude_code(platform: Platform, node: environments.Node, tmp_path: Path) -> None:
+    answer = platform.run("deploy", str(with_config(SERVER, SIGN_IN, tmp_path)), "--name", "claude")
+    package = node.folder / "node_modules" / "@anthropic-ai" / "claude-code"
+    subprocess.run([node.program, "install.cjs"], cwd=package, check=True, capture_output=True)
+    claude = node.folder / "node_modules" / ".bin" / "claude"
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part\nmv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    home = tmp_path / "user"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "BROWSER": str(browser), "DISPLAY": ":0"}
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [claude, "mcp", *arguments],
+            env=environment,
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        ).stdout
+
+    run("add", "--transport", "http", "notes", answer["mcp_url"])
+    assert "Needs authentication" in run("list")
+    # It signs people in at a terminal only.
+    ours, its = pty.openpty()
+    process = subprocess.Popen([claude, "mcp", "login", "notes"], env=environment, cwd=home, stdin=its, stdout=its)
+    with ended_in_time(process):
+        os.close(its)
+        wait_for(opened.exists)
+        Person(platform).go_through(opened.read_text().strip())
+        assert process.wait() == 0
+    os.close(ours)
+    assert "Connected" in run("list")
+    (listed,) = platform.run("users", "list", "claude")["users"]
+    assert (listed["user"], listed["client"]) == ("owner", "Claude Code (notes)")
+
+
+def test_mcp_remote(platform: Platform, node: environments.Node, tmp_path: Path) -> None:
+    answer = platform.run("deploy", str(with_config(SERVER, SIGN_IN, tmp_path)), "--name", "remote")
+    proxy = node.folder / "node_modules" / "mcp-remote" / "dist" / "proxy.js"
+    environment = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "MCP_REMOTE_CONFIG_DIR": str(tmp_path / "kept"),
+        "BROWSER": "true",
+    }
+    said = tmp_path / "said"
+    with said.open("w") as stderr:
+        process = subprocess.Popen(
+            [node.program, proxy, answer["mcp_url"]],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    assert process.stdin
+    assert process.stdout
+    with ended_in_time(process):
+        page = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/authorize\?\S+(?=\s)", said.read_text()))
+        Person(platform).go_through(page[0])
+        client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+        call = {"name": "add", "arguments": {"a": 1, "b": 2}}
+        for message in (
+            {"id": 1, "method": "initialize", "params": client},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": call},
+        ):
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+            process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert answers[1]["result"]["content"][0]["text"] == "3"
+
+
+def test_consent_in_a_browser_through_caddy(node: environments.Node, tmp_path_factory: pytest.TempPathFactory) -> None:
+    require(CHROMIUM, "chromium is not installed")
+    client_env("mcp2")
+    folder = tmp_path_factory.mktemp("public")
+    platform = Platform(with_packages(folder / "home"))
+    platform.run("platform", "start")
+    domain = f"mcp.localhost:{free_port()}"
+    with running_caddy(platform, folder / "caddy") as authority:
+        try:
+            platform.run("platform", "start", "--domain", domain)
+            # Nobody has said who may call: those who sign in.
+            answer = platform.run("deploy", str(SERVER), "--name", "public")
+            assert (answer["auth"], answer["mcp_url"]) == ("oauth", f"https://public.{domain}/mcp")
+            program: list[str | Path] = [environments.python("mcp2"), "-W", "ignore", "-c", FINDS_LOCALHOST]
+            program += [environments.HERE / "run_mcp2_sign_in.py", answer["mcp_url"]]
+            client = subprocess.Popen(
+                program,
+                env={**os.environ, "SSL_CERT_FILE": str(authority)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert client.stdin
+            assert client.stdout
+            with ended_in_time(client):
+                page = json.loads(client.stdout.readline())["open"]
+                assert page.startswith(f"https://{domain}/authorize?")
+                consent = subprocess.Popen(
+                    [node.program, node.scripts / "consent.mjs", str(CHROMIUM), page], stdout=subprocess.PIPE, text=True
+                )
+                assert consent.stdout
+                with ended_in_time(consent):
+                    platform.run("approve", consent.stdout.readline().split()[-1])
+                    client.stdin.write(consent.stdout.readline())
+                    client.stdin.flush()
+                    seen = json.loads(consent.stdout.readline())
+                assert json.loads(client.stdout.readline())["texts"][1] == "3"
+            assert [name.startswith("__Host-homeport-") for name in seen["cookies"]] == [True]
+            # The frame was refused, and nothing else was.
+            assert all("frame" in problem.lower() for problem in seen["problems"]), seen["problems"]
+            assert seen["problems"]
+        finally:
+            platform.stop()
