@@ -7,7 +7,7 @@ import time
 from ..api.metrics import By, Metrics
 from ..errors import InputError
 from ..supervisor.supervisor import Supervisor
-from ..telemetry.store import RAW_S
+from ..telemetry.store import HOURS_S, RAW_S
 from .stores import Stores
 
 
@@ -21,15 +21,18 @@ class Telemetry:
         await self._stores.telemetry.watch(lambda: [row.name for row in self._stores.store.projects()])
 
     async def metrics(self, project: str, since: float, by: By) -> Metrics:
-        """Returns what a project did from `since` on, seconds since 1970.
+        """Returns what a project did from `since` on, seconds since 1970, or as far back as anything is known.
 
         Raises NotFoundError if it does not exist, and InputError for clients of a time of which these are not known.
         """
         self._stores.store.project(project)
         now = time.time()
+        # Also for what is no number.
+        if not now - HOURS_S < since <= now:
+            since = now - HOURS_S
         if by == "client" and now - since > RAW_S + 60:
             raise InputError("which client called is kept for 7 days", hint="ask for --since 7d or less")
-        return await self._stores.telemetry.summary(project, min(since, now), now, by)
+        return await self._stores.telemetry.summary(project, since, now, by)
 
     def prometheus(self) -> str:
         """Returns the counters of all projects in Prometheus' text format."""

@@ -23,7 +23,8 @@ KINDS = (
     OK, "arguments", "unknown", "tool", "exception", "protocol", *REFUSED, ABANDONED, "timeout", "crash", ERROR,
 )  # fmt: skip
 CALL = "tools/call"
-MAX_BYTES = 2**40
+# A larger answer says nothing of a server; sums of it have to fit into 64 bits.
+MAX_BYTES = 2**32
 
 
 @dataclass(frozen=True, slots=True)
