@@ -66,6 +66,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.two_workers
+	$(BIN)/python -m benchmarks.guarded
 	$(BIN)/python -m benchmarks.webhook_answer
 	$(BIN)/python -m benchmarks.lambda_cold_start
 	$(BIN)/python -m benchmarks.lambda_warm_call
@@ -74,6 +75,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.lambda_build_time
 	$(BIN)/python -m benchmarks.lambda_webhook_answer
 	$(BIN)/python -m benchmarks.image_push
+	$(BIN)/python -m benchmarks.containers
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "homeport needs Python 3.11 or newer; try: make PYTHON=python3.12 demo")'

@@ -13,10 +13,13 @@ ARGUMENTS = {"add": {"a": 1, "b": 2}, "whoami": {}}
 
 @dataclass(frozen=True)
 class Way:
-    """How a client calls: in which protocol revision, and whether in a session that it has opened with initialize."""
+    """How a client calls: in which protocol revision, whether in a session that it has opened with initialize, and with
+    which bearer token, "" for none.
+    """
 
     era: str
     sessions: bool = False
+    token: str = ""
 
     def __str__(self) -> str:
         return f"{self.era} sessions" if self.sessions else self.era
@@ -31,6 +34,8 @@ def request(port: int, way: Way, tool: str = "add") -> bytes:
     """
     params: dict[str, object] = {"name": tool, "arguments": ARGUMENTS[tool]}
     headers = {"mcp-protocol-version": way.era}
+    if way.token:
+        headers["authorization"] = f"Bearer {way.token}"
     if way.sessions:
         headers["mcp-session-id"] = open_session(port)
     if way.era == MODERN:

@@ -75,7 +75,7 @@ def split_processors() -> str:
 
 def measure(port: int, way: Way, connections: int, seconds: float, processor: str) -> dict[str, float]:
     state = "yes" if way.sessions else "no"
-    arguments = [str(port), way.era, state, str(connections), str(seconds), processor]
+    arguments = [str(port), way.era, state, str(connections), str(seconds), processor, *filter(None, (way.token,))]
     command = [sys.executable, "-m", "benchmarks.load", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode != 0:

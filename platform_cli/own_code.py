@@ -15,6 +15,8 @@ import platform_cli
 
 from .infra_files import PACKAGE, infra_file
 
+BYTECODE = "__pycache__"
+
 
 @cache
 def uv_folder() -> str | None:
@@ -34,10 +36,11 @@ def own_files() -> dict[str, Path]:
     """Returns the files of homeport itself as they are installed: by their paths in the folder of all packages."""
     files: dict[str, Path] = {}
     for package in (PACKAGE, Path(homeport_runtime.__path__[0])):
-        files |= {file.relative_to(package.parent).as_posix(): file for file in sorted(package.rglob("*.py"))}
+        found = (file for file in sorted(package.rglob("*")) if file.is_file() and BYTECODE not in file.parts)
+        files |= {file.relative_to(package.parent).as_posix(): file for file in found}
     infra = infra_file(".")
-    found = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
-    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in found.items()}
+    others = {file.relative_to(infra).as_posix(): file for file in sorted(infra.rglob("*")) if file.is_file()}
+    return files | {f"{PACKAGE.name}/infra/{name}": file for name, file in others.items()}
 
 
 @cache

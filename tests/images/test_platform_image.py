@@ -48,6 +48,7 @@ def test_what_is_in_it(tmp_path: Path) -> None:
     assert f"{site}/bin/uv" in packages.getnames()
     assert f"{site}/www_authenticate.py" in packages.getnames()
     assert f"{site}/platform_cli/infra/caddy/Caddyfile" in own.getnames()
+    assert f"{site}/platform_cli/py.typed" in own.getnames(), "what is no code belongs to it, too"
     assert own.getmember("opt/homeport/bin/python").linkname == f"/usr/local/bin/{PYTHON}"
     assert own.getmember("usr/local/bin/homeport").mode == 0o755
     state = own.getmember("var/lib/homeport")
