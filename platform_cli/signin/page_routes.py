@@ -16,6 +16,7 @@ from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
 from .model import OWNER, OAuthError
 from .pages import consent_page, link_page, message_page, onwards_page, waiting_page
 from .pending import LIFE_S, PendingSignIn
+from .redirects import is_on_this_machine
 from .server import AuthorizationServer
 from .token_routes import MAX_FORM, read_form
 
@@ -49,6 +50,10 @@ class SignInPages:
         try:
             asked = read_asked(pairs, client.id, client.name, redirect_uri, server.projects)
         except OAuthError as error:
+            if not (is_on_this_machine(redirect_uri) or server.clients.is_used(client.id)):
+                # Anybody may register: who has seen no page of ours must not be sent anywhere (RFC 9700, section
+                # 4.11.2).
+                raise
             state = next((value for key, value in pairs if key == "state"), None)
             said = {"error": error.code, "error_description": error.description}
             return _sent(answer_url(redirect_uri, server.issuer(), state, **said))
