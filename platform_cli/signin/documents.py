@@ -13,6 +13,8 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,6 +32,9 @@ FETCH_S = 10.0
 MIN_FRESH_S = 300.0
 MAX_FRESH_S = 86_400.0
 MAX_URL = 500
+
+# A name server that is slow on purpose holds a thread for longer than FETCH_S, and the platform needs its others.
+_RESOLVERS = ThreadPoolExecutor(MAX_FETCHES, "resolver")
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -72,6 +77,9 @@ class Documents:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
         address = await self._public_address(host, port)
+        if self._context is None:
+            # Once, since reading all certificates takes some ten milliseconds of the platform's only thread.
+            self._context = ssl.create_default_context()
         shown = f"[{address}]" if ":" in address else address
         request = httpx.Request(
             "GET",
@@ -81,9 +89,7 @@ class Documents:
         )
         try:
             # Settings of the environment, such as a proxy, would lead elsewhere than to that address.
-            async with httpx.AsyncClient(
-                verify=self._context or ssl.create_default_context(), trust_env=False, timeout=FETCH_S
-            ) as http:
+            async with httpx.AsyncClient(verify=self._context, trust_env=False, timeout=FETCH_S) as http:
                 response = await http.send(request, stream=True)
                 return await _document_of(response)
         except httpx.HTTPError as error:
@@ -148,7 +154,8 @@ def is_public_address(address: str) -> bool:
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
     return [str(address[4][0]) for address in found]
 
 

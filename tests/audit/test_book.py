@@ -153,6 +153,8 @@ def test_it_goes_on_where_it_ended(folder: Path, heads: Heads) -> None:
     book.close()
     with files.path_of(folder, 1).open("ab") as file:
         file.write(b'{"seq":7,"timest')
+    assert checked(folder, heads).broken is None
+    assert [line["seq"] for line in entries(folder)] == [1, 2, 3, 4, 5, 6]
     written(folder, heads, 2).close()
     assert [line["seq"] for line in entries(folder)] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert checked(folder, heads).broken is None

@@ -205,4 +205,5 @@ def test_a_link_to_the_platform_leads_nobody_to_a_client_that_nobody_uses(
     answer = browser.authorize(client_id=client_id, redirect_uri=EVIL, prompt="none")
     assert (answer.status_code, "location" in answer.headers) == (400, False)
     server.clients.use(client_id)
-    assert query_of(browser.authorize(client_id=client_id, redirect_uri=EVIL, prompt="none"))["error"] == "login_required"
+    answer = browser.authorize(client_id=client_id, redirect_uri=EVIL, prompt="none")
+    assert query_of(answer)["error"] == "login_required"

@@ -155,7 +155,8 @@ def test_refusal_asks_for_what_is_there_and_what_is_needed_and_is_reported() -> 
         'Bearer error="insufficient_scope", scope="expense:read expense:write", '
         f'resource_metadata="{URL}/.well-known/oauth-protected-resource/mcp"'
     )
-    assert refused == ["grant"]
+    by.forbidden(scope, caller, ["expense:write"])
+    assert refused == ["grant"], "a caller that goes on costs the control plane nothing more"
 
 
 @pytest.mark.parametrize(
