@@ -15,6 +15,7 @@ from .authorization import answer_url, parameter, read_asked, redirect_of
 from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
 from .model import OWNER, OAuthError
 from .pages import consent_page, link_page, message_page, onwards_page, waiting_page
+from .peers import Peers
 from .pending import LIFE_S, PendingSignIn
 from .redirects import is_on_this_machine
 from .server import AuthorizationServer
@@ -26,8 +27,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class SignInPages:
-    def __init__(self, server: AuthorizationServer) -> None:
+    def __init__(self, server: AuthorizationServer, peers: Peers) -> None:
         self._server = server
+        self._peers = peers
 
     def routes(self) -> list[Route]:
         return [
@@ -45,6 +47,8 @@ class SignInPages:
             raise OAuthError("invalid_request", "the request is too long", 413)
         pairs = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=50)
         server = self._server
+        if server.is_public:
+            await self._peers.count(request)
         client = await server.find_client(parameter(pairs, "client_id"))
         redirect_uri = redirect_of(pairs, client.redirect_uris)
         try:
