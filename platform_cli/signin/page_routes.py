@@ -75,20 +75,19 @@ class SignInPages:
         if parameter(form, "decision") != "allow":
             return _sent(self._server.refuse(pending, "the user has refused"))
         browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        elsewhere = self._server.identities(pending.asked.project)
+        known = request.cookies.get(self._browser_cookie)
+        user = self._server.browsers.user(known, pending.asked.project)
+        elsewhere = self._server.identities(pending.asked.project) if user is None else None
+        # Before the consent is taken, since the other service may not answer, and then this can be tried again.
+        page = await elsewhere.page(self._server.callback, state, browser) if elsewhere else None
         if not self._server.pending.consent(pending, browser, state if elsewhere else None):
             raise OAuthError("invalid_request", OVER)
-        known = request.cookies.get(self._browser_cookie)
-        if user := self._server.browsers.user(known, pending.asked.project):
+        if user is not None:
             response = _sent(self._server.finish(pending, user))
             if known is not None and not self._server.is_public:
                 self._server.browsers.forget(known)
             return response
-        if elsewhere is None:
-            response = _sent(f"/authorize/wait?sign_in={secret}")
-        else:
-            page = await elsewhere.page(self._server.callback, state, browser)
-            response = onwards_page(pending.asked, page)
+        response = onwards_page(pending.asked, page) if page else _sent(f"/authorize/wait?sign_in={secret}")
         self._set_cookie(response, self._sign_in_cookie(pending), browser, int(LIFE_S))
         return response
 

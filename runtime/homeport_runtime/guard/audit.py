@@ -130,15 +130,11 @@ class Operation(Watched):
         self.message_id = message_id
         self._text = text
         self._started = time.perf_counter()
-        self._is_finished = False
         self._open_calls = open_calls
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot = open_calls.begin(record(text, "crash", 0).encode()) if open_calls is not None else None
 
-    def finish(self, status: str) -> None:
-        if self._is_finished:
-            return
-        self._is_finished = True
+    def _write(self, status: str) -> None:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Message, Scope, Send, header
 from ..protocol.jsonrpc import messages_in
 from ..telemetry import encode, write_record
 from .open_calls import OpenCalls
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
 
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 # The bytes of an answer that are searched for an error; a longer answer is a result.
@@ -29,6 +32,9 @@ class Watched:
     message_id: object
 
     def __init__(self) -> None:
+        self.is_finished = False
+        # What ends the message if its answer takes too long.
+        self.deadline: TimerHandle | None = None
         self._http_status = 0
         self._tail = b""
 
@@ -51,6 +57,14 @@ class Watched:
 
     def finish(self, status: str) -> None:
         """Writes what is to be written, unless it has been."""
+        if self.is_finished:
+            return
+        self.is_finished = True
+        if self.deadline is not None:
+            self.deadline.cancel()
+        self._write(status)
+
+    def _write(self, status: str) -> None:
         raise NotImplementedError
 
 
@@ -79,16 +93,12 @@ class CallRecord(Watched):
         self._request = request
         self._start = "cold" if cold else "warm"
         self._started = time.perf_counter()
-        self._finished = False
         self._open_calls = open_calls
         self._audited = audited
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot = open_calls.begin(self._record("error", "error", 0).encode()) if open_calls is not None else None
 
-    def finish(self, status: str) -> None:
-        if self._finished:
-            return
-        self._finished = True
+    def _write(self, status: str) -> None:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         level = "info" if status == "ok" else "warning"

@@ -177,3 +177,11 @@ def test_metadata(path: str, resource: str) -> None:
 )
 def test_other_paths_have_no_metadata(path: str) -> None:
     assert guard().document(request(path)) is None
+
+
+def test_a_scope_that_no_header_can_say_is_left_out_of_the_challenge() -> None:
+    """Another authorization server may call a role what it likes."""
+    by, scope = guard(), request(token=signed())
+    caller = Caller("claude", "alice", frozenset(("Prüfer", "審計", 'a"b', "a\\b", "a\x00b", "plain")), by_oauth=True)
+    ((_, value),) = by.forbidden(scope, caller, ["expense:write"])
+    assert b'scope="plain expense:write"' in value
