@@ -36,6 +36,10 @@ MAX_URL = 500
 # A name server that is slow on purpose holds a thread for longer than FETCH_S, and the platform needs its others.
 _RESOLVERS = ThreadPoolExecutor(MAX_FETCHES, "resolver")
 
+# Leads to the IPv4 address in its last 32 bits (RFC 6052). What is not in the other prefix is no address of the public
+# internet (RFC 4291, section 2.4), though Python says so of some: a network's own translators have 64:ff9b:1::/48.
+_TRANSLATED, _GLOBAL = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2000::/3")
+
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
@@ -145,9 +149,10 @@ def is_public_address(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        # 64:ff9b::/96 leads to the IPv4 address in its last 32 bits (RFC 6052).
-        if found in ipaddress.ip_network("64:ff9b::/96"):
+        if found in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        elif found not in _GLOBAL:
+            return False
         if inner is not None and not is_public_address(str(inner)):
             return False
     return found.is_global and not found.is_multicast
