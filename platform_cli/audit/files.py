@@ -30,12 +30,16 @@ def path_of(folder: Path, number: int) -> Path:
 
 
 def lines(folder: Path) -> Iterator[bytes]:
-    """Yields all lines, the oldest first, without their ends; of the last one perhaps only what is written so far."""
+    """Yields all lines, the oldest first, without their ends.
+
+    What follows the last line end of a file is being written, or a crash has left it: it is no line.
+    """
     for number in numbers(folder):
         # It may have been removed meanwhile, since it is older than what is kept.
         with contextlib.suppress(FileNotFoundError), _opened(path_of(folder, number)) as file:
             while line := file.readline(MAX_LINE):
-                yield line.rstrip(b"\n")
+                if line.endswith(b"\n") or len(line) == MAX_LINE:
+                    yield line.rstrip(b"\n")
 
 
 def last_line(path: Path) -> bytes | None:

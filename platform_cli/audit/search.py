@@ -39,10 +39,21 @@ class AuditQuery:
 
 
 def search(folder: Path, query: AuditQuery) -> Iterator[bytes]:
-    """Yields the lines that the query selects, the oldest first, as they are in the files."""
+    """Yields the lines that the query selects, the oldest first, as they are in the files.
+
+    What is no JSON any more is left out: `verify` says that somebody has changed it.
+    """
     for line in files.lines(folder):
-        if time_of(line) >= query.since and query.wants(json.loads(line)):
+        if time_of(line) >= query.since and (entry := _entry(line)) is not None and query.wants(entry):
             yield line + b"\n"
+
+
+def _entry(line: bytes) -> AuditEntry | None:
+    try:
+        entry: AuditEntry = json.loads(line)
+    except ValueError:
+        return None
+    return entry
 
 
 def _matches(pattern: str | None, text: str | None) -> bool:

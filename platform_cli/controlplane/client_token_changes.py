@@ -10,6 +10,7 @@ from homeport_runtime.guard.scopes import Scopes
 from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ..errors import InputError
 from ..pipeline.manifest import read_manifest
+from .client_tokens import id_of
 from .releases import Releases
 from .stores import Stores
 
@@ -45,7 +46,8 @@ class ClientTokenChanges:
                 self._check_scope(project, scope)
             token = self._stores.client_tokens.create(project, wanted)
             await self._releases.admit(project)
-            return {**self._stores.client_tokens.list_tokens(project)[-1], "token": token}
+            made = next(each for each in self.listed(project) if each["id"] == id_of(token))
+            return {**made, "token": token}
 
     async def revoke(self, project: str, token_id: str) -> None:
         """Ends a token.

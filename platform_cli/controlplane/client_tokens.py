@@ -19,6 +19,11 @@ ID_DIGITS = 8
 USE_PRECISION_S = 60.0
 
 
+def id_of(token: str) -> str:
+    """Returns what a token is called."""
+    return hash_of(token)[:ID_DIGITS]
+
+
 class ClientTokens:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 
 from ..api.platform import Isolate
 from ..errors import HomeportError
@@ -36,7 +37,7 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_operation = self.stores.telemetry.record
-        self._supervisor.on_used = self.stores.client_tokens.note_use
+        self._supervisor.on_used = self._on_used
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
@@ -64,10 +65,16 @@ class Platform:
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
 
+    def _on_used(self, project: str, tokens: tuple[str, ...]) -> None:
+        # On a full disk workers must be listened to nevertheless.
+        with contextlib.suppress(sqlite3.Error):
+            self.stores.client_tokens.note_use(project, tokens)
+
     def _on_refused(self, project: str, grant: str | None) -> None:
         if grant is None:
             self.sign_in_keys.want(project)
-        else:
+            return
+        with contextlib.suppress(sqlite3.Error):
             self.sign_in.server.grants.refused(grant, project)
 
     async def tell_issuer(self) -> None:

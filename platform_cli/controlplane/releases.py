@@ -212,11 +212,13 @@ class Releases:
         async with self.lock(project):
             self._store.project(project)
             server = self._sign_in.server
-            if not (ended := server.grants.end_of(project, user)):
+            if not server.grants.has(project, user):
                 raise NotFoundError(
                     f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
                 )
+            # First, so that after a kill the same command does the rest.
             server.keys.replace(project)
+            ended = server.grants.end_of(project, user)
             await self.admit(project)
             return ended
 

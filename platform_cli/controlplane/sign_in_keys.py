@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import sys
 
 from ..errors import HomeportError, PlatformError
@@ -23,13 +24,18 @@ class SignInKeys:
     async def watch(self) -> None:
         """Rotates old keys, fetches those of others once an hour, and never returns."""
         while True:
-            for project in self._sign_in.all():
-                if self._sign_in.server.keys.rotate_old(project.name):
-                    await self._tell(project.name)
-            for issuer in self._sign_in.issuers_in_use():
-                if self._sign_in.issuers.is_due(issuer):
-                    await self._renew(issuer)
+            # On a full or broken disk the next turn tries again.
+            with contextlib.suppress(sqlite3.Error):
+                await self._look()
             await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        for project in self._sign_in.all():
+            if self._sign_in.server.keys.rotate_old(project.name):
+                await self._tell(project.name)
+        for issuer in self._sign_in.issuers_in_use():
+            if self._sign_in.issuers.is_due(issuer):
+                await self._renew(issuer)
 
     def want(self, project: str) -> None:
         """Fetches the keys of a project's issuer, since a token has one that is unknown, but at most once a minute."""

@@ -13,6 +13,8 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -30,6 +32,13 @@ FETCH_S = 10.0
 MIN_FRESH_S = 300.0
 MAX_FRESH_S = 86_400.0
 MAX_URL = 500
+
+# A name server that is slow on purpose holds a thread for longer than FETCH_S, and the platform needs its others.
+_RESOLVERS = ThreadPoolExecutor(MAX_FETCHES, "resolver")
+
+# Leads to the IPv4 address in its last 32 bits (RFC 6052). What is not in the other prefix is no address of the public
+# internet (RFC 4291, section 2.4), though Python says so of some: a network's own translators have 64:ff9b:1::/48.
+_TRANSLATED, _GLOBAL = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2000::/3")
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
@@ -72,6 +81,9 @@ class Documents:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
         address = await self._public_address(host, port)
+        if self._context is None:
+            # Once, since reading all certificates takes some ten milliseconds of the platform's only thread.
+            self._context = ssl.create_default_context()
         shown = f"[{address}]" if ":" in address else address
         request = httpx.Request(
             "GET",
@@ -81,9 +93,7 @@ class Documents:
         )
         try:
             # Settings of the environment, such as a proxy, would lead elsewhere than to that address.
-            async with httpx.AsyncClient(
-                verify=self._context or ssl.create_default_context(), trust_env=False, timeout=FETCH_S
-            ) as http:
+            async with httpx.AsyncClient(verify=self._context, trust_env=False, timeout=FETCH_S) as http:
                 response = await http.send(request, stream=True)
                 return await _document_of(response)
         except httpx.HTTPError as error:
@@ -139,16 +149,18 @@ def is_public_address(address: str) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        # 64:ff9b::/96 leads to the IPv4 address in its last 32 bits (RFC 6052).
-        if found in ipaddress.ip_network("64:ff9b::/96"):
+        if found in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        elif found not in _GLOBAL:
+            return False
         if inner is not None and not is_public_address(str(inner)):
             return False
     return found.is_global and not found.is_multicast
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
     return [str(address[4][0]) for address in found]
 
 

@@ -111,8 +111,8 @@ class Grants:
             raise OAuthError("invalid_grant", "redirect_uri or code_verifier are not those of the authorization")
         return grant, self._new_token(grant.id)
 
-    def refresh(self, token: str, client: str) -> tuple[Grant, str]:
-        """Returns the grant of a refresh token, and the token that replaces it.
+    def check_refresh(self, token: str, client: str) -> Grant:
+        """Returns the grant of a refresh token, which `replace` replaces.
 
         One that was replaced a while ago was stolen, by whoever has the old one or the new one: that ends the grant
         (OAuth 2.1, section 4.3.1). Raises OAuthError.
@@ -129,13 +129,17 @@ class Grants:
             raise OAuthError("invalid_grant", "the refresh token was used before: its sign-in has ended")
         if self._was_refused(grant.id, now):
             raise OAuthError("invalid_grant", "a call needs more scopes: ask the user for them")
-        successor = self._new_token(grant.id)
+        return grant
+
+    def replace(self, token: str, grant: str) -> str:
+        """Returns the token that replaces the refresh token of a grant."""
+        successor, now = self._new_token(grant), time.time()
         self._db.execute(
             "UPDATE signin_refresh_tokens SET replaced_at = ? WHERE hash = ? AND replaced_at IS NULL",
             (now, hash_of(token)),
         )
-        self._db.execute("UPDATE signin_grants SET used_at = ? WHERE id = ?", (now, grant.id))
-        return grant, successor
+        self._db.execute("UPDATE signin_grants SET used_at = ? WHERE id = ?", (now, grant))
+        return successor
 
     def refused(self, grant: str, project: str) -> None:
         """Notes that a call was refused for want of a scope.
@@ -169,12 +173,18 @@ class Grants:
 
     def end_of(self, project: str, user: str | None = None) -> int:
         """Ends the grants of a project, or those of one user, and returns how many there were."""
-        ended = [
-            each.grant.id for each in self.listed(project) if user is None or each.grant.user.lower() == user.lower()
-        ]
+        ended = self._of(project, user)
         for grant in ended:
             self.end(grant)
         return len(ended)
+
+    def has(self, project: str, user: str) -> bool:
+        """Tells whether a user has signed in to a project."""
+        return bool(self._of(project, user))
+
+    def _of(self, project: str, user: str | None) -> list[str]:
+        listed = self.listed(project)
+        return [each.grant.id for each in listed if user is None or each.grant.user.lower() == user.lower()]
 
     def listed(self, project: str) -> list[ListedGrant]:
         rows = self._db.execute(

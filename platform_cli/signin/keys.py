@@ -17,6 +17,8 @@ from .access_tokens import ACCESS_S
 KEY_BYTES = 32
 # The age in seconds at which a key gets a successor.
 ROTATE_S = 30 * 86_400.0
+# The seconds after which a key that follows another one signs: until then all workers have heard of it.
+HEARD_S = 300.0
 
 
 class ProjectKeys:
@@ -32,27 +34,24 @@ class ProjectKeys:
 
     def accepted(self, project: str) -> dict[str, str]:
         """Returns the keys that a project's workers accept, in hexadecimal digits by their id, the newest first."""
-        rows = self._db.execute(
-            "SELECT number FROM signin_keys WHERE project = ? AND (ends_at IS NULL OR ends_at > ?) "
-            "ORDER BY number DESC",
-            (project, time.time()),
-        ).fetchall()
-        numbers = [row[0] for row in rows] or [self._add(project)]
+        numbers = [number for number, _ in self._valid(project)] or [self._add(project)]
         return {str(number): self._derive(project, number).hex() for number in numbers}
 
-    def newest(self, project: str) -> tuple[str, bytes]:
-        """Returns the id of the key that signs, and the key."""
-        name, key = next(iter(self.accepted(project).items()))
-        return name, bytes.fromhex(key)
+    def signing(self, project: str) -> tuple[str, bytes]:
+        """Returns the id of the key that signs, and the key: the newest that workers know, or the only one."""
+        rows = self._valid(project) or [(self._add(project), time.time())]
+        heard = [number for number, made_at in rows if made_at <= time.time() - HEARD_S]
+        number = heard[0] if heard else rows[-1][0]
+        return str(number), self._derive(project, number)
 
     def rotate_old(self, project: str) -> bool:
-        """Gives the project a new key if its newest is old, and tells whether it did; the one before is accepted for as
-        long as its tokens live.
+        """Gives the project a new key if its newest is old, and tells whether it did; the one before signs until
+        workers have heard of it, and is accepted for as long as its tokens live.
         """
         row = self._db.execute("SELECT max(made_at) FROM signin_keys WHERE project = ?", (project,)).fetchone()
         if row[0] is None or row[0] > time.time() - ROTATE_S:
             return False
-        self._end(project, time.time() + ACCESS_S)
+        self._end(project, time.time() + HEARD_S + ACCESS_S)
         self._add(project)
         return True
 
@@ -60,6 +59,14 @@ class ProjectKeys:
         """Gives the project a new key, and ends all others, with every access token that there is."""
         self._end(project, time.time())
         self._add(project)
+
+    def _valid(self, project: str) -> list[tuple[int, float]]:
+        """Returns the numbers of the keys that have not ended, the newest first, and when each was made."""
+        return self._db.execute(
+            "SELECT number, made_at FROM signin_keys WHERE project = ? AND (ends_at IS NULL OR ends_at > ?) "
+            "ORDER BY number DESC",
+            (project, time.time()),
+        ).fetchall()
 
     def _end(self, project: str, at: float) -> None:
         self._db.execute(

@@ -15,7 +15,9 @@ from .authorization import answer_url, parameter, read_asked, redirect_of
 from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
 from .model import OWNER, OAuthError
 from .pages import consent_page, link_page, message_page, onwards_page, waiting_page
+from .peers import Peers
 from .pending import LIFE_S, PendingSignIn
+from .redirects import is_on_this_machine
 from .server import AuthorizationServer
 from .token_routes import MAX_FORM, read_form
 
@@ -25,8 +27,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class SignInPages:
-    def __init__(self, server: AuthorizationServer) -> None:
+    def __init__(self, server: AuthorizationServer, peers: Peers) -> None:
         self._server = server
+        self._peers = peers
 
     def routes(self) -> list[Route]:
         return [
@@ -44,11 +47,17 @@ class SignInPages:
             raise OAuthError("invalid_request", "the request is too long", 413)
         pairs = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=50)
         server = self._server
+        if server.is_public:
+            await self._peers.count(request)
         client = await server.find_client(parameter(pairs, "client_id"))
         redirect_uri = redirect_of(pairs, client.redirect_uris)
         try:
             asked = read_asked(pairs, client.id, client.name, redirect_uri, server.projects)
         except OAuthError as error:
+            if not (is_on_this_machine(redirect_uri) or server.clients.is_used(client.id)):
+                # Anybody may register: who has seen no page of ours must not be sent anywhere (RFC 9700, section
+                # 4.11.2).
+                raise
             state = next((value for key, value in pairs if key == "state"), None)
             said = {"error": error.code, "error_description": error.description}
             return _sent(answer_url(redirect_uri, server.issuer(), state, **said))
@@ -66,20 +75,19 @@ class SignInPages:
         if parameter(form, "decision") != "allow":
             return _sent(self._server.refuse(pending, "the user has refused"))
         browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        elsewhere = self._server.identities(pending.asked.project)
+        known = request.cookies.get(self._browser_cookie)
+        user = self._server.browsers.user(known, pending.asked.project)
+        elsewhere = self._server.identities(pending.asked.project) if user is None else None
+        # Before the consent is taken, since the other service may not answer, and then this can be tried again.
+        page = await elsewhere.page(self._server.callback, state, browser) if elsewhere else None
         if not self._server.pending.consent(pending, browser, state if elsewhere else None):
             raise OAuthError("invalid_request", OVER)
-        known = request.cookies.get(self._browser_cookie)
-        if user := self._server.browsers.user(known, pending.asked.project):
+        if user is not None:
             response = _sent(self._server.finish(pending, user))
             if known is not None and not self._server.is_public:
                 self._server.browsers.forget(known)
             return response
-        if elsewhere is None:
-            response = _sent(f"/authorize/wait?sign_in={secret}")
-        else:
-            page = await elsewhere.page(self._server.callback, state, browser)
-            response = onwards_page(pending.asked, page)
+        response = onwards_page(pending.asked, page) if page else _sent(f"/authorize/wait?sign_in={secret}")
         self._set_cookie(response, self._sign_in_cookie(pending), browser, int(LIFE_S))
         return response
 

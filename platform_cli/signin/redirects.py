@@ -30,7 +30,8 @@ def may_register(uri: object) -> bool:
         return False
     if parts.scheme == "http":
         return parts.hostname in LOOPBACK
-    return parts.scheme not in REFUSED
+    # Without a scheme it would lead to wherever the platform's own has: `//evil.example/`.
+    return parts.scheme not in ("", *REFUSED)
 
 
 def is_registered(uri: str, registered: tuple[str, ...]) -> bool:

@@ -37,6 +37,11 @@ class RegisteredClients:
         """Tells whether there is such a client, however old its document is."""
         return self._db.execute("SELECT 1 FROM signin_clients WHERE id = ?", (client_id,)).fetchone() is not None
 
+    def is_used(self, client_id: str) -> bool:
+        """Tells whether somebody has signed in with the client."""
+        row = self._db.execute("SELECT used_at FROM signin_clients WHERE id = ?", (client_id,)).fetchone()
+        return row is not None and row[0] is not None
+
     def put(self, client: Client, fresh_until: float | None = None) -> None:
         """Stores a client; one that is there already stays as old as it is, and keeps its use."""
         self._db.execute(

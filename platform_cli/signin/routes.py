@@ -7,12 +7,14 @@ from starlette.applications import Starlette
 from homeport_runtime.asgi import ASGIApp
 
 from .page_routes import SignInPages
+from .peers import Peers
 from .server import AuthorizationServer
 from .token_routes import METADATA_PATH, token_routes
 
 
 def sign_in_app(server: AuthorizationServer) -> ASGIApp:
-    return Starlette(routes=[*token_routes(server), *SignInPages(server).routes()])
+    peers = Peers()
+    return Starlette(routes=[*token_routes(server, peers), *SignInPages(server, peers).routes()])
 
 
 def is_sign_in(path: str) -> bool:

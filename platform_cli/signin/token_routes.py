@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .model import OAuthError
+from .peers import Peers
 from .registration import MAX_METADATA, read_registration, registered
 from .server import AuthorizationServer
 
@@ -28,11 +29,13 @@ PREFLIGHT = {
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def token_routes(server: AuthorizationServer) -> list[Route]:
+def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
     async def metadata(_request: Request) -> Response:
         return JSONResponse(server.metadata(), headers=CORS)
 
     async def register(request: Request) -> Response:
+        if server.is_public:
+            await peers.count(request)
         body = await read_body(request, MAX_METADATA)
         client = read_registration(body)
         server.clients.put(client)

@@ -156,6 +156,9 @@ class KeptProject:
         )
         await worker.open(secrets or {}, sink)
         worker.on_gone = self._drop
+        if release is not None and note.fingerprint != release.fingerprint():
+            # A kill may have come before it heard who may call from now on.
+            worker.repeat_access()
         is_current = release is not None and note.fingerprint == active.fingerprint()
         return Adopted(worker, note.leaves, is_current)
 

@@ -241,10 +241,16 @@ class Worker:
         if access == self.release.access or not self.release.hears_access:
             return False
         self.release = replace(self.release, access=access)
-        self.tell(do="access", access=access.to_data())
+        self.repeat_access()
+        return True
+
+    def repeat_access(self) -> None:
+        """Tells the worker who may call, whatever it was told before."""
+        if self.release.access is None or not self.release.hears_access:
+            return
+        self.tell(do="access", access=self.release.access.to_data())
         self._untold += 1
         self._note_heard()
-        return True
 
     def _hear_of_callers(self, message: Used | Admitted | Refused) -> None:
         match message:

@@ -146,6 +146,13 @@ def test_what_was_done_to_the_files_is_found(
     assert found.seq == at
 
 
+def test_what_somebody_has_made_unreadable_hides_nothing_else(folder: Path, heads: Heads) -> None:
+    written(folder, heads).close()
+    path = files.path_of(folder, 1)
+    path.write_bytes(path.read_bytes().replace(b'"amount":2}', b'"amount":2'))
+    assert [json.loads(line)["seq"] for line in search(folder, AuditQuery())] == [1, 2, 4, 5]
+
+
 def test_it_goes_on_where_it_ended(folder: Path, heads: Heads) -> None:
     """After a crash the files have a second's lines more than the store, and perhaps a part of one."""
     book = written(folder, heads)
@@ -153,6 +160,8 @@ def test_it_goes_on_where_it_ended(folder: Path, heads: Heads) -> None:
     book.close()
     with files.path_of(folder, 1).open("ab") as file:
         file.write(b'{"seq":7,"timest')
+    assert checked(folder, heads).broken is None
+    assert [line["seq"] for line in entries(folder)] == [1, 2, 3, 4, 5, 6]
     written(folder, heads, 2).close()
     assert [line["seq"] for line in entries(folder)] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert checked(folder, heads).broken is None

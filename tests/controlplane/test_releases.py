@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,11 @@ from platform_cli.controlplane import releases as module
 from platform_cli.controlplane.platform import Platform
 from platform_cli.errors import InputError, InspectError, NotFoundError, ReleaseError
 from platform_cli.home import Home
+from platform_cli.signin.model import Grant
 from platform_cli.supervisor.descriptor_store import DescriptorStore
 from platform_cli.supervisor.release import Container, RunnableRelease
 from tests.supervisor.releases import release_of
-from tests.supervisor.stand_ins import StandIns
+from tests.supervisor.stand_ins import StandIns, until
 
 
 @dataclass
@@ -189,5 +191,47 @@ def test_a_project_that_is_being_destroyed_is_in_no_list(run: Callable[[Work], N
             overview.logs("p", follow=False, since=0)
         await made.platform.publishing.publish()
         made.platform._supervisor.services["p"] = service
+
+    run(work)
+
+
+def test_an_end_of_sign_ins_that_was_killed_is_done_by_the_next(
+    run: Callable[[Work], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(made: Made) -> None:
+        made.auth["one"] = "oauth"
+        await made.deploy("one")
+        server, releases = made.platform.sign_in.server, made.platform.releases
+        server.grants.grant_code(Grant("g", "p", "client", "alice", "http://p/mcp", ()), "Client", "http://x/", "c")
+        before = server.keys.signing("p")
+        with monkeypatch.context() as killed:
+            killed.setattr(server.grants, "end", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                await releases.end_sign_ins("p", "alice")
+        assert await releases.end_sign_ins("p", "alice") == 1
+        assert before[0] not in server.keys.accepted("p"), "no access token is worth anything any more"
+        with pytest.raises(NotFoundError):
+            await releases.end_sign_ins("p", "alice")
+
+    def interrupted(_grant: str) -> None:
+        raise KeyboardInterrupt
+
+    run(work)
+
+
+def test_workers_are_listened_to_on_a_full_disk(run: Callable[[Work], None]) -> None:
+    async def work(made: Made) -> None:
+        await made.deploy("one")
+        stores = made.platform.stores
+        stores.store.db.execute("PRAGMA query_only = ON")
+        with pytest.raises(sqlite3.OperationalError):
+            stores.client_tokens.note_use("p", ["hash"])
+        (worker,) = made.workers.running
+        worker.say("used", tokens=["hash"])
+        worker.say("refused", grant="g")
+        worker.say("load", open=7)
+        service = made.platform._supervisor.services["p"]
+        await until(lambda: service._crew.serving[0].open_requests == 7)
+        stores.store.db.execute("PRAGMA query_only = OFF")
 
     run(work)

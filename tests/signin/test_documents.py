@@ -47,7 +47,17 @@ def test_public_addresses(address: str) -> None:
             "224.0.0.1",
         ),
         *("::1", "::", "fe80::1", "fd00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254"),
-        *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "255.255.255.255", "fe80::1%eth0", "localhost", ""),
+        *("::7f00:1", "::ffff:0:7f00:1", "fec0::1"),
+        *(
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "64:ff9b:1::a00:1",
+            "255.255.255.255",
+            "fe80::1%eth0",
+            "localhost",
+            "",
+        ),
     ],
 )
 def test_addresses_of_ones_own_network(address: str) -> None:

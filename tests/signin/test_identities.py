@@ -186,3 +186,13 @@ def test_github_account(service: Service) -> None:
         assert await users.user(asked["redirect_uri"], "theirs", "cookie") == "octocat"
 
     asyncio.run(work())
+
+
+def test_a_service_that_does_not_answer_can_be_tried_again(
+    browser: Browser, elsewhere: Known, service: Service, client_id: str
+) -> None:
+    page = browser.authorize(client_id=client_id)
+    elsewhere.change("notes", login=Login("http://127.0.0.1:1", "app"))
+    assert browser.answer(page).status_code == 502
+    elsewhere.change("notes", login=Login(service.url, "app"))
+    assert browser.answer(page).status_code == 200

@@ -195,3 +195,15 @@ def test_errors_that_the_client_hears(
     answer = browser.authorize(client_id=client_id, **changes)
     said = query_of(answer)
     assert (said["error"], said["iss"], said["state"]) == (error, ISSUER, "s t&a=te")
+
+
+def test_a_link_to_the_platform_leads_nobody_to_a_client_that_nobody_uses(
+    server: AuthorizationServer, browser: Browser
+) -> None:
+    said = {"client_name": "Evil", "redirect_uris": [EVIL]}
+    client_id = browser.http.post("/register", json=said).json()["client_id"]
+    answer = browser.authorize(client_id=client_id, redirect_uri=EVIL, prompt="none")
+    assert (answer.status_code, "location" in answer.headers) == (400, False)
+    server.clients.use(client_id)
+    answer = browser.authorize(client_id=client_id, redirect_uri=EVIL, prompt="none")
+    assert query_of(answer)["error"] == "login_required"

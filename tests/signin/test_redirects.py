@@ -35,6 +35,7 @@ def test_allowed(uri: str) -> None:
         "http://example.com/callback",
         "http://localhost.example.com/callback",
         "http://127.0.0.1.nip.io/callback",
+        "//evil.example/callback",
         "https://user@claude.ai/callback",
         "https://claude.ai/callback#fragment",
         "https://claude.ai\\@evil.example/",

@@ -11,7 +11,7 @@ import pytest
 
 from homeport_runtime.guard.own_tokens import OwnTokens
 from platform_cli.signin.grants import GRACE_S
-from platform_cli.signin.keys import ROTATE_S
+from platform_cli.signin.keys import HEARD_S, ROTATE_S
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import ISSUER, NOTES, Browser, Known, exchange, query_of
@@ -67,6 +67,15 @@ def test_old_refresh_token_ends_the_family_but_for_a_moment(
     assert refresh(first).json()["error"] == "invalid_grant"
     for token in (second, third.json()["refresh_token"]):
         assert refresh(token).json()["error"] == "invalid_grant"
+
+
+def test_refresh_that_asks_for_too_much_leaves_the_token_as_it_was(
+    sign_in: SignIn, refresh: Refresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign_in()["refresh_token"]
+    assert refresh(token, scope="notes:admin").json()["error"] == "invalid_scope"
+    later(monkeypatch, GRACE_S + 1)
+    assert refresh(token).status_code == 200
 
 
 def test_refresh_token_of_another_client_is_worth_nothing(sign_in: SignIn, refresh: Refresh, browser: Browser) -> None:
@@ -129,7 +138,11 @@ def test_keys_rotate_and_old_tokens_live_their_hour(
     assert len(server.keys.accepted("notes")) == 2
     assert accepted(server, token)
     assert not accepted(server, token, "plain")
-    later(monkeypatch, 3601)
+    old, new = server.keys.signing("notes")[0], max(server.keys.accepted("notes"))
+    assert old != new, "workers may not have heard of the new key yet"
+    later(monkeypatch, HEARD_S + 1)
+    assert server.keys.signing("notes")[0] == new
+    later(monkeypatch, 3600)
     assert len(server.keys.accepted("notes")) == 1
 
 

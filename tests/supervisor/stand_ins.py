@@ -73,6 +73,8 @@ class StandIn:
                     self.say("accepting")
                     if self.crashes:
                         self.end()
+                case "access":
+                    self.say("admitted")
                 case "hand_over" | "close":
                     self.say("stopped")
                     self.end()

@@ -134,21 +134,22 @@ class Operation(Audited):
         self.message_id = message_id
         self._text = text
         self._started = time.perf_counter()
-        self._is_finished = False
         self._open_calls = open_calls
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot: int | None = None
         if open_calls is not None:
             self._slot = open_calls.begin(record(text, "crash", 0).encode("utf-8", "replace"))
 
-    def finish(self, status: str, answer: Mapping[str, Any] | None = None) -> None:
-        if (line := self.line(status)) is not None:
-            write_record(line)
+    def _write(self, status: str, _answer: Mapping[str, Any] | None) -> None:
+        write_record(self._ended(status))
 
     def line(self, status: str) -> str | None:
-        if self._is_finished:
+        if self.is_finished:
             return None
-        self._is_finished = True
+        self.is_finished = True
+        return self._ended(status)
+
+    def _ended(self, status: str) -> str:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000

@@ -106,8 +106,13 @@ def scopes_of(caller: Caller, needed: Sequence[str]) -> str:
 
     MCP 2025-11-25, basic/authorization, recommends both; clients of mcp 1.x would else lose what they were granted.
     """
-    granted = sorted(caller.scopes or ())
+    # Another's authorization server may have granted what a header cannot say (RFC 6749, section 3.3).
+    granted = sorted(filter(_can_be_said, caller.scopes or ()))
     return f'scope="{" ".join([*granted, *(each for each in needed if each not in granted)])}"'
+
+
+def _can_be_said(name: str) -> bool:
+    return name.isascii() and name.isprintable() and not set(name) & {'"', "\\"}
 
 
 def bearer_token(scope: Scope) -> str | None:

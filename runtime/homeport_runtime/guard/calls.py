@@ -56,7 +56,6 @@ class Finishing(Watched):
         self._tools = tools
         self._open_calls = open_calls
         self._audited = audited
-        self._finished = False
         self._slot: int | None = None
         self._started = time.perf_counter()
 
@@ -65,10 +64,7 @@ class Finishing(Watched):
         if self._open_calls is not None:
             self._slot = self._open_calls.begin(self._record("error", "error", ',"ms":0').encode())
 
-    def finish(self, status: str, answer: Mapping[str, Any] | None = None) -> None:
-        if self._finished:
-            return
-        self._finished = True
+    def _write(self, status: str, answer: Mapping[str, Any] | None) -> None:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000

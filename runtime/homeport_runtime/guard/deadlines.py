@@ -17,6 +17,7 @@ from .caller import RESULT
 from .refusals import RETRY_MS, Refusal, send_refusal
 from .shown import shown
 from .streams import StreamCalls, session_of
+from .watched import Watched
 
 # The seconds in which a server that was told so has to end a call by itself.
 LEAVE_S = 1.0
@@ -52,14 +53,17 @@ class Deadlines:
         finally:
             if not work.done():
                 work.cancel()
-                with contextlib.suppress(Exception, asyncio.CancelledError):
-                    await work
+            # An error after the answer is nobody's any more.
+            await asyncio.gather(work, return_exceptions=True)
 
-    def begin(self, call: Mapping[str, Any], scope: Scope, calls: StreamCalls) -> None:
-        """Notes a call of HTTP+SSE, which was posted just now, and answers it on its stream if that takes too long."""
+    def begin(self, call: Mapping[str, Any], scope: Scope, calls: StreamCalls, record: Watched) -> None:
+        """Notes a call of HTTP+SSE, which was posted just now, and answers it on its stream if that takes too long;
+        `record` is finished when it is answered.
+        """
         seconds = self._timeout_s(call)
-        if seconds is not None:
-            asyncio.get_running_loop().call_later(seconds, self._end_soon, call, scope, calls, seconds)
+        if seconds is not None and not record.is_finished:
+            loop = asyncio.get_running_loop()
+            record.deadline = loop.call_later(seconds, self._end_soon, call, scope, calls, seconds)
 
     def _end_soon(self, call: Mapping[str, Any], scope: Scope, calls: StreamCalls, seconds: float) -> None:
         scope[RESULT] = "timeout"

@@ -4,12 +4,10 @@ public keys, by PyJWT, which is in the layer of projects that name an issuer.
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .own_tokens import MAX_REMEMBERED, MAX_TOKEN, is_within
+from .own_tokens import RememberedTokens, is_within
 
 # Never HS*: with a public key as its secret everybody could sign.
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
@@ -17,12 +15,13 @@ ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 LEEWAY_S = 240
 
 
-class IssuedTokens:
+class IssuedTokens(RememberedTokens):
     """Reads tokens as `oauth` says (platform_cli.controlplane.sign_in); `key_wanted` is called for a token whose key is
     unknown.
     """
 
     def __init__(self, oauth: Mapping[str, Any], key_wanted: Callable[[], None]) -> None:
+        super().__init__(LEEWAY_S)
         self._issuer: str = oauth["issuer"]
         self._urls: Sequence[str] = oauth["urls"]
         self._audience: Sequence[str] = oauth["audience"]
@@ -30,22 +29,6 @@ class IssuedTokens:
         self._jwks: Sequence[Mapping[str, Any]] = oauth["jwks"]
         self._key_wanted = key_wanted
         self._keys: dict[str | None, Any] | None = None
-        self._known: dict[bytes, Mapping[str, Any]] = {}
-
-    def read(self, token: str) -> Mapping[str, Any] | None:
-        """Returns the claims of a token, with its scopes in `scope`; None if it is not valid now."""
-        if len(token) > MAX_TOKEN:
-            return None
-        identity = hashlib.sha256(token.encode("latin-1")).digest()
-        claims = self._known.get(identity)
-        if claims is None:
-            claims = self._verified(token)
-            if claims is None:
-                return None
-            if len(self._known) >= MAX_REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[identity] = claims
-        return claims if claims["exp"] + LEEWAY_S > time.time() else None
 
     def _verified(self, token: str) -> Mapping[str, Any] | None:
         # Imported with the first token, since it takes longer than a cold start.
@@ -67,7 +50,10 @@ class IssuedTokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             return None
-        return {**claims, **self._known_names(claims)} if self._is_ours(claims["aud"]) else None
+        # PyJWT takes an `exp` that is text, too.
+        return (
+            {**claims, "exp": int(claims["exp"]), **self._known_names(claims)} if self._is_ours(claims["aud"]) else None
+        )
 
     def _key(self, kid: str | None) -> Any:
         if self._keys is None:

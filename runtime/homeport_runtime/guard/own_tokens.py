@@ -21,15 +21,11 @@ _BASE64URL = frozenset(string.ascii_letters + string.digits + "-_")
 _STANDARD = str.maketrans("-_", "+/")
 
 
-class OwnTokens:
-    """Reads tokens that `issuer` has issued for this deployment, whose `urls` are without a path, signed with one of
-    the `keys`, by key id.
-    """
+class RememberedTokens:
+    """Reads tokens, and remembers those that were verified; clocks may differ by `leeway_s` seconds."""
 
-    def __init__(self, issuer: str, urls: Sequence[str], keys: Mapping[str, bytes]) -> None:
-        self._issuer = issuer
-        self._urls = urls
-        self._keys = keys
+    def __init__(self, leeway_s: float = 0.0) -> None:
+        self._leeway_s = leeway_s
         self._known: dict[bytes, Mapping[str, Any]] = {}
 
     def read(self, token: str) -> Mapping[str, Any] | None:
@@ -45,7 +41,23 @@ class OwnTokens:
             if len(self._known) >= MAX_REMEMBERED:
                 del self._known[next(iter(self._known))]
             self._known[identity] = claims
-        return claims if claims["exp"] > time.time() else None
+        return claims if claims["exp"] + self._leeway_s > time.time() else None
+
+    def _verified(self, token: str) -> Mapping[str, Any] | None:
+        """Returns the claims of a token that is not remembered, None if nobody should believe it."""
+        raise NotImplementedError
+
+
+class OwnTokens(RememberedTokens):
+    """Reads tokens that `issuer` has issued for this deployment, whose `urls` are without a path, signed with one of
+    the `keys`, by key id.
+    """
+
+    def __init__(self, issuer: str, urls: Sequence[str], keys: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._issuer = issuer
+        self._urls = urls
+        self._keys = keys
 
     def _verified(self, token: str) -> Mapping[str, Any] | None:
         parts = token.split(".")

@@ -104,7 +104,7 @@ class Passing:
                     self._calls.expect(scope, each)
                 await self._app(scope, receive, record.watch_refusal(send))
                 if self._deadlines is not None and call is not None:
-                    self._deadlines.begin(call, scope, self._calls)
+                    self._deadlines.begin(call, scope, self._calls, records[0])
                 return
             if self._deadlines is not None and call is not None:
                 await self._deadlines.answer(call, scope, receive, record.watch(send))

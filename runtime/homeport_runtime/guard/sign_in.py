@@ -5,15 +5,18 @@ token (RFC 9728).
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..asgi import Headers, Scope, header
 from .auth import ClientTokens, bearer_token, scopes_of
 from .caller import Caller
-from .own_tokens import OwnTokens
+from .own_tokens import MAX_REMEMBERED, OwnTokens
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
+# The seconds within which the refusals of one caller are reported once.
+REPORT_S = 1.0
 # The paths that are repeated in a challenge; others could end its line.
 _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){1,10}")
 
@@ -42,7 +45,9 @@ class SignIn:
         self._has_scopes: bool = oauth["has_scopes"]
         self._tokens = tokens
         self._refused = refused
-        self._access_tokens = _access_tokens(oauth, lambda: refused(None))
+        # When each caller that was refused, by its grant, was reported last.
+        self._reported: dict[str | None, float] = {}
+        self._access_tokens = _access_tokens(oauth, lambda: self._report(None))
 
     def caller(self, scope: Scope) -> Caller | None:
         claims = self._claims(scope)
@@ -62,7 +67,7 @@ class SignIn:
 
     def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
         if (claims := self._claims(scope)) is not None and claims.get("jti"):
-            self._refused(str(claims["jti"]))
+            self._report(str(claims["jti"]))
         said = ['error="insufficient_scope"', scopes_of(caller, needed)]
         return _challenge([*said, f'resource_metadata="{self._metadata_url(scope)}"'])
 
@@ -82,6 +87,16 @@ class SignIn:
 
     def take_used(self) -> list[str]:
         return self._tokens.take_used()
+
+    def _report(self, grant: str | None) -> None:
+        """Reports a refusal, but not each of many: the control plane writes them down."""
+        now = time.monotonic()
+        if now - self._reported.get(grant, -REPORT_S) < REPORT_S:
+            return
+        if len(self._reported) >= MAX_REMEMBERED:
+            self._reported.clear()
+        self._reported[grant] = now
+        self._refused(grant)
 
     def _claims(self, scope: Scope) -> Mapping[str, Any] | None:
         token = bearer_token(scope)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Message, Send
 from ..protocol.jsonrpc import messages_in
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle
 
 # The bytes of an answer that are searched for an error; a longer answer is a result.
 MAX_ERROR_BODY = 64 * 1024
@@ -22,6 +25,9 @@ class Watched:
     message_id: object
 
     def __init__(self) -> None:
+        self.is_finished = False
+        # What ends the message if its answer takes too long.
+        self.deadline: TimerHandle | None = None
         self._http_status = 0
         self._tail = b""
         # How many bytes the answer has.
@@ -50,6 +56,14 @@ class Watched:
         """Writes what is to be written, unless it has been; `answer` is the JSON-RPC response, if it tells of an
         error.
         """
+        if self.is_finished:
+            return
+        self.is_finished = True
+        if self.deadline is not None:
+            self.deadline.cancel()
+        self._write(status, answer)
+
+    def _write(self, status: str, answer: Mapping[str, Any] | None) -> None:
         raise NotImplementedError
 
 

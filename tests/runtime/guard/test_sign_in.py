@@ -155,7 +155,8 @@ def test_refusal_asks_for_what_is_there_and_what_is_needed_and_is_reported() -> 
         'Bearer error="insufficient_scope", scope="expense:read expense:write", '
         f'resource_metadata="{URL}/.well-known/oauth-protected-resource/mcp"'
     )
-    assert refused == ["grant"]
+    by.forbidden(scope, caller, ["expense:write"])
+    assert refused == ["grant"], "a caller that goes on costs the control plane nothing more"
 
 
 @pytest.mark.parametrize(
@@ -176,3 +177,11 @@ def test_metadata(path: str, resource: str) -> None:
 )
 def test_other_paths_have_no_metadata(path: str) -> None:
     assert guard().document(request(path)) is None
+
+
+def test_a_scope_that_no_header_can_say_is_left_out_of_the_challenge() -> None:
+    """Another authorization server may call a role what it likes."""
+    by, scope = guard(), request(token=signed())
+    caller = Caller("claude", "alice", frozenset(("Prüfer", "審計", 'a"b', "a\\b", "a\x00b", "plain")), by_oauth=True)
+    ((_, value),) = by.forbidden(scope, caller, ["expense:write"])
+    assert b'scope="plain expense:write"' in value

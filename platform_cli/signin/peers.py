@@ -1,0 +1,45 @@
+"""Bounds what one address may begin, so that it cannot push out what others have begun: only so much is stored."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+
+from starlette.requests import Request
+
+from homeport_runtime.guard.limits import address
+from homeport_runtime.guard.windows import Bucket, Rate, SharedWindows
+
+from .model import OAuthError
+
+# In the life of a sign-in (pending.LIFE_S) that is less than there is room for (pending.MAX_PENDING, and
+# registered_clients.MAX_UNUSED).
+BEGUN = Rate(30, 60.0)
+
+
+class Peers:
+    """Counts the registrations and sign-ins that each address begins."""
+
+    def __init__(self) -> None:
+        self._windows = SharedWindows([BEGUN])
+
+    async def count(self, request: Request) -> None:
+        """Counts a beginning.
+
+        Raises OAuthError if there are too many of the same address.
+        """
+        _, wait = await self._windows.take([Bucket(0, network_of(address(request.scope)))])
+        if wait:
+            again = f"too many come from your address: try again in {math.ceil(wait)} seconds"
+            raise OAuthError("temporarily_unavailable", again, 429)
+
+
+def network_of(host: str) -> str:
+    """Returns whom an address belongs to: itself, or the network of 64 bits that one customer has in IPv6."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
