@@ -19,7 +19,7 @@ from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
-from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
+from platform_cli.supervisor.container_spec import NOBODY, SOCKET, SOCKET_FOLDER, make_folders
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
@@ -267,3 +267,14 @@ def test_files_are_given_away_without_following_links(tmp_path: Path) -> None:
     give_to(65532, 0, files)
     assert [path.lstat().st_uid for path in (files, files / "below" / "own", files / "file")] == [65532] * 3
     assert [path.lstat().st_uid for path in (outside, outside / "file")] == [0, 0]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_files_that_are_the_containers_are_not_given_again(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (file := tmp_path / "files" / "file").touch()
+    make_folders(tmp_path)
+    assert file.stat().st_uid == NOBODY
+    os.chown(file, 70000, 0)
+    make_folders(tmp_path)
+    assert file.stat().st_uid == 70000, "a start does not look at each file that a server has made"
