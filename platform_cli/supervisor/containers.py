@@ -54,8 +54,6 @@ class Containers:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._awaited: Counter[str] = Counter()
         self._needed: frozenset[str] = frozenset()
-        # The release to whose container each project's files were given last.
-        self._given: dict[str, str] = {}
         self._store = DescriptorStore()
         self._sweeping = asyncio.Lock()
         self._has_swept = False
@@ -88,7 +86,8 @@ class Containers:
         key = self._key(release)
         self._awaited[key] += 1
         try:
-            await self._give_files(release)
+            # A release without a container may have had them since, or a project of that name that is gone.
+            await asyncio.to_thread(make_folders, self._home.project(release.project))
             zygote = await self._zygote(release)
             launched = await zygote.launch(release, sockets)
         finally:
@@ -128,13 +127,6 @@ class Containers:
             del self._zygotes[key]
         zygote.close()
         await zygote.ended()
-
-    async def _give_files(self, release: RunnableRelease) -> None:
-        """Gives the project's files, some of which may have just been placed, to the user of containers."""
-        key = self._key(release)
-        if self._given.get(release.project) != key:
-            await asyncio.to_thread(make_folders, self._home.project(release.project))
-            self._given[release.project] = key
 
     async def _zygote(self, release: RunnableRelease) -> ContainerZygote:
         key = self._key(release)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
-from platform_cli.supervisor.container_spec import NOBODY, SOCKET, SOCKET_FOLDER, make_folders
+from platform_cli.supervisor.container_spec import CALLS, NOBODY, OWN, SOCKET, SOCKET_FOLDER, make_folders
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
@@ -153,6 +154,20 @@ def test_nobody_waits_for_workers_that_have_ended_with_their_container(
         await asyncio.wait_for(containers.settled(), 30)
         worker.control.close()
         await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+def test_each_worker_finds_its_projects_folders(tmp_path: Path, release: RunnableRelease) -> None:
+    """A project of the same name may have been destroyed meanwhile."""
+
+    async def test(containers: Containers, _engine: StandInEngine) -> None:
+        project = Home(tmp_path / "home").project(release.project)
+        for _ in range(2):
+            launched = await launch(containers, release)
+            assert {path.name for path in project.iterdir()} == {*OWN, CALLS}
+            shutil.rmtree(project)
+            await end(launched)
 
     run(tmp_path / "home", test)
 
