@@ -67,6 +67,10 @@ class Home:
         return self.root / "isolation"
 
     @property
+    def telemetry(self) -> Path:
+        return self.root / "telemetry.sqlite"
+
+    @property
     def socket(self) -> Path:
         """Returns the path of the control plane's Unix socket.
 

@@ -43,13 +43,16 @@ def _is_record(fields: dict[str, Any]) -> bool:
     )
 
 
+# What each member of a call is. Those of OPTIONAL are not always there, and runtimes of earlier versions write none.
+_TEXTS = ("tool", "client", "status", "start")
+OPTIONAL = {"bytes_in": int, "bytes_out": int, "code": int, "kind": str, "protocol": str, "trace": str}
+
+
 def _is_call(call: object) -> bool:
-    if not isinstance(call, dict):
+    if not isinstance(call, dict) or not {*_TEXTS, "ms"} <= set(call) <= {*_TEXTS, "ms", *OPTIONAL}:
         return False
-    texts = ("tool", "client", "status", "start")
-    return (
-        {*texts, "ms"} == set(call) and all(isinstance(call[k], str) for k in texts) and _is_number(call["ms"], MAX_MS)
-    )
+    more = all(isinstance(call[key], kind) for key, kind in OPTIONAL.items() if key in call)
+    return more and all(isinstance(call[key], str) for key in _TEXTS) and _is_number(call["ms"], MAX_MS)
 
 
 def _is_number(value: object, most: float) -> bool:

@@ -17,7 +17,7 @@ from .failure import error_answer
 WEBHOOK_PATH = "/github/webhook"
 # The prefixes of the paths that answer over TCP; all others answer on the Unix socket alone.
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
-REMOTE_EXACT = ("/v1/platform",)
+REMOTE_EXACT = ("/v1/platform", "/metrics")
 
 
 class Gate:

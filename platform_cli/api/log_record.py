@@ -10,7 +10,11 @@ Level = Literal["debug", "info", "warning", "error"]
 class CallDetail(TypedDict):
     """Describes a call of a tool: the client, the status (`ok`, `error`, `abandoned`), and the milliseconds it took.
 
-    `start` tells whether the call found a running worker (`warm`) or waited for one (`cold`).
+    `start` tells whether the call found a running worker (`warm`) or waited for one (`cold`). `bytes_in` and
+    `bytes_out` are the sizes of request and answer. Of a failure `kind` is `arguments`, `unknown` (there is no such
+    tool), `tool` (what the server meant to tell), `exception`, `protocol` (a JSON-RPC error for another reason),
+    `abandoned`, `timeout`, or `crash` (its worker ended), and `code` that of its JSON-RPC error. `protocol` is the
+    revision of MCP, and `trace` the id of the caller's trace (W3C Trace Context), where the caller says them.
     """
 
     tool: str
@@ -18,6 +22,12 @@ class CallDetail(TypedDict):
     status: str
     ms: float
     start: str
+    bytes_in: NotRequired[int]
+    bytes_out: NotRequired[int]
+    kind: NotRequired[str]
+    code: NotRequired[int]
+    protocol: NotRequired[str]
+    trace: NotRequired[str]
 
 
 class LogRecord(TypedDict):

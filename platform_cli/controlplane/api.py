@@ -35,6 +35,7 @@ from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 from .sign_in_routes import sign_in_routes
+from .telemetry_routes import telemetry_routes
 
 # The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
@@ -206,6 +207,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(secret_routes(platform.secrets))
     app.include_router(sign_in_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
+    app.include_router(telemetry_routes(platform.telemetry))
     return app
 
 

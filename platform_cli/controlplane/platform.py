@@ -25,6 +25,7 @@ from .server_users import ServerUsers
 from .sign_in import SignIn
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
+from .telemetry import Telemetry
 
 
 class Platform:
@@ -34,6 +35,7 @@ class Platform:
         self.home = home
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
+        self._supervisor.on_operation = self.stores.telemetry.record
         self._supervisor.on_used = self.stores.client_tokens.note_use
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
@@ -55,6 +57,7 @@ class Platform:
             images,
             self.sign_in,
         )
+        self.telemetry = Telemetry(self.stores, self._supervisor)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.garbage = Garbage(self.stores, images, self.releases.lock)

@@ -38,6 +38,7 @@ class Removal:
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
         self._stores.client_tokens.forget(project)
+        self._stores.telemetry.forget(project)
         self._forget_sign_ins(project)
 
     def remove_files(self, project: str) -> None:
@@ -55,6 +56,7 @@ class Removal:
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
         self._stores.client_tokens.forget(project)
+        self._stores.telemetry.forget(project)
         self._forget_sign_ins(project)
 
     def carry_on(self) -> None:

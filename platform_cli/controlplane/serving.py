@@ -65,6 +65,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.sign_in_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
+        platform.telemetry.watch(),
         end_slow_clients(servers[1]),
     )
     watching = [asyncio.create_task(work) for work in works]

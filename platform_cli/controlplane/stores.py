@@ -10,6 +10,7 @@ from homeport_runtime.guard.access import ClientToken
 from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
+from ..telemetry.recorder import Recorder
 from .access import Access
 from .client_tokens import ClientTokens
 from .settings import Settings
@@ -33,6 +34,7 @@ class Stores:
     deployments: SQLiteDeployments
     audit_heads: Heads
     users: Users
+    telemetry: Recorder
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -47,6 +49,7 @@ class Stores:
     def close(self) -> None:
         self.store.close()
         self.secrets.close()
+        self.telemetry.close()
 
 
 def open_stores(home: Home) -> Stores:
@@ -57,4 +60,5 @@ def open_stores(home: Home) -> Stores:
     settings = Settings(db)
     users = Users(db, settings, home.root)
     heads = Heads(db)
-    return Stores(home, store, secrets, settings, Tokens(db), access, clients, links, deployments, heads, users)
+    tokens, telemetry = Tokens(db), Recorder(home.telemetry)
+    return Stores(home, store, secrets, settings, tokens, access, clients, links, deployments, heads, users, telemetry)

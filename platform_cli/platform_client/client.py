@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
+    from ..api.metrics import By, Metrics
     from ..api.platform import DomainSet, Isolate, ListedToken, NewToken, PlatformState, PublicName, WastePiece
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
@@ -278,6 +279,11 @@ class PlatformClient:
         said = {"project": project, "folder": place, "path": self._programs()}
         body = {"draft": draft.name, **said, **({"container": container} if container else {})}
         answer: Inspected = self._request("POST", "/v1/inspections", body)
+        return answer
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        """Returns what a project did from `since` on, seconds since 1970."""
+        answer: Metrics = self._request("GET", _path(project, f"metrics?{urlencode({'since': since, 'by': by})}"))
         return answer
 
     def secrets(self, project: str) -> list[ListedSecret]:

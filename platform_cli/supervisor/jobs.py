@@ -23,7 +23,8 @@ def serving_job(release: RunnableRelease, workdir: Path, state_key: str, *, prov
     (`proven`).
     """
     alone = release.max_workers == 1 and release.min_workers <= 1
-    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": release.tools if proven else None}
+    tools = release.tools if proven else None
+    serving = {"mode": "serve", "state_key": state_key, "alone": alone, "tools": tools, "operations": True}
     if (audit := release.audited) is not None:
         serving["audit"] = {"arguments": audit.arguments, "redact": list(audit.redact)}
     return {**_job(release, workdir), **serving, **_callers(release.access), "reads": reading_tools(release.tools)}

@@ -1,28 +1,38 @@
-"""Divides what a project's workers write: what they say of calls goes into the audit log, all else into the log."""
+"""Divides what a project's workers write: into the audit log, the metrics, and the log."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..audit.book import AuditBook
 from ..audit.entry import read_entry
+from ..telemetry.operation import Operation, called, read_operation
 from .logbook import RECORD, LogBook
 
-# How homeport_runtime.guard.audit begins a record.
+# How homeport_runtime.guard.audit and homeport_runtime.guard.operations begin a record.
 AUDIT = RECORD + b'{"audit":{'
+OPERATION = RECORD + b'{"operation":{'
 
 
 class Journal:
-    """Is a project's `log` and, beside it, its `audit` log."""
+    """Is a project's `log` and, beside it, its `audit` log; `on_operation` gets each operation and its release."""
 
     def __init__(self, log: LogBook, audit: AuditBook) -> None:
         self.log = log
         self.audit = audit
+        self.on_operation: Callable[[int, Operation], None] = lambda _release, _operation: None
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
         """Writes one line of a worker's output."""
         if line.startswith(AUDIT) and (entry := read_entry(line[len(RECORD) :])) is not None:
             self.audit.write(entry, f"v{release}")
+        elif line.startswith(OPERATION) and (operation := read_operation(line[len(RECORD) :])) is not None:
+            self.on_operation(release, operation)
         else:
-            self.log.write_line(line, level=level, release=release, worker=worker)
+            record = self.log.write_line(line, level=level, release=release, worker=worker)
+            # A call is in the log, too.
+            if record is not None and "call" in record and (call := called(record)) is not None:
+                self.on_operation(release, call)
 
     def close(self) -> None:
         self.log.close()

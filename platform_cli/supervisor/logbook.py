@@ -49,18 +49,19 @@ class LogBook:
         self._flushing = False
         self._changed = asyncio.Event()
 
-    def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
-        """Writes one line of a worker's output, a record or plain text, as a record."""
+    def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> LogRecord | None:
+        """Writes one line of a worker's output, a record or plain text, as a record; returns it if it was one."""
         if (release, worker) != self._writer:
             self._writer = release, worker
             self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
-        if _is_record(body):
+        if (record := _record_in(body)) is not None:
             self._append(body[1:-1] + b"," + self._origin + b"}\n")
-            return
+            return record
         text = body.lstrip(RECORD).decode("utf-8", "replace")
         if text.strip():
             self._append(self._record(level, text))
+        return None
 
     def write(self, level: str, message: str, *, release: int) -> None:
         """Writes a line of the platform's own about this project."""
@@ -215,23 +216,20 @@ class LogBook:
             await changed.wait()
 
 
-def _is_record(body: bytes) -> bool:
-    """Tells whether a line is a record; any program may begin one with that character, as JSON sequences
-    do (RFC 7464).
+def _record_in(body: bytes) -> LogRecord | None:
+    """Returns the record that a line is; any program may begin one with that character, as JSON sequences do
+    (RFC 7464).
     """
-    return (
-        body.startswith(RECORD)
-        and body.endswith(b"}")
-        and len(body) <= MAX_RECORD
-        and read_record(body[len(RECORD) :]) is not None
-    )
+    if body.startswith(RECORD) and body.endswith(b"}") and len(body) <= MAX_RECORD:
+        return read_record(body[len(RECORD) :])
+    return None
 
 
 def text_of(line: bytes) -> str:
     """Returns what a person reads in a line of a worker's output: the message of a record, or the plain text."""
     body = line.rstrip(b"\r\n")
-    if _is_record(body):
-        return str(json.loads(body[len(RECORD) :])["message"])
+    if (record := _record_in(body)) is not None:
+        return record["message"]
     return body.lstrip(RECORD).decode("utf-8", "replace")
 
 

@@ -11,11 +11,13 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
 
 from ..audit.entry import read_entry
 from ..records import read_record
+from ..telemetry.operation import read_operation
 from .logbook import RECORD
 
 EMPTY = bytes(SLOTS * SLOT_BYTES)
@@ -69,14 +71,23 @@ class OpenCalls:
                 fields |= {"result": "crash", "ms": max(now - entry.time, 0.0) * 1000, "reason": reason}
                 yield RECORD + json.dumps({"audit": fields, "time": now}, separators=(",", ":")).encode() + b"\n"
                 continue
+            if (operation := _operation_in(said)) is not None:
+                operation |= {"status": "error", "kind": "crash", "ms": 0}
+                yield RECORD + json.dumps({"operation": operation, "time": now}, separators=(",", ":")).encode() + b"\n"
+                continue
             record = read_record(said)
             if record is None or "call" not in record:
                 continue
             call = record["call"]
-            call |= {"status": "error", "ms": round(max(now - record["time"], 0.0) * 1000, 2)}
+            call |= {"status": "error", "kind": "crash", "ms": round(max(now - record["time"], 0.0) * 1000, 2)}
             message = f"tools/call {call['tool']}: error, its worker ended ({reason})"
             record |= {"time": round(now, 3), "message": message}
             yield RECORD + json.dumps(record).encode() + b"\n"
+
+
+def _operation_in(said: bytes) -> dict[str, Any] | None:
+    """Returns the members of an operation's record, None if it is none."""
+    return json.loads(said)["operation"] if read_operation(said) is not None else None
 
 
 def keep_open_calls(path: Path, user: int | None = None) -> OpenCalls | None:

@@ -9,6 +9,7 @@ from functools import partial
 from ..api.inspection import Inspected
 from ..audit.chain import NOTHING, Head
 from ..home import Home
+from ..telemetry.operation import Operation
 from .bytecode import Bytecode
 from .containers import Containers
 from .descriptor_store import DescriptorStore
@@ -38,6 +39,8 @@ class Supervisor:
         self._parking = open_parking()
         self._bytecode = Bytecode()
         self.services: dict[str, Service] = {}
+        # Gets a project, and an operation of one of its releases.
+        self.on_operation: Callable[[str, int, Operation], None] = lambda _project, _release, _operation: None
         # Gets a project, and the hashes of its client tokens that callers have shown.
         self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
         # Gets a project, and what a message of Refused says.
@@ -56,6 +59,7 @@ class Supervisor:
         service = Service(
             folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
         )
+        service.journal.on_operation = lambda release, operation: self.on_operation(project, release, operation)
         service.report_uses(lambda tokens: self.on_used(project, tokens))
         service.report_refusals(lambda grant: self.on_refused(project, grant))
         self.services[project] = service

@@ -76,6 +76,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("tools", NAME),
         ("call", NAME, "whoami"),
         ("logs", NAME, "--grep", "tools/call"),
+        ("metrics", NAME),
         ("audit", "show", NAME, "--tool", "whoami"),
         ("audit", "verify", NAME),
         ("connect", NAME, "--client", "cursor"),

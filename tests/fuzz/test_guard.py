@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from homeport_runtime.asgi import Headers, Message, Receive, Scope, Send, send_json
 from homeport_runtime.guard import calls
-from homeport_runtime.guard.calls import outcome
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
+from homeport_runtime.guard.watched import failed, problem_in
 from homeport_runtime.protocol.messages import MAX_CALLS
 
 from .values import JSON_VALUES, encoded, objects
@@ -75,7 +75,8 @@ def test_whatever_is_posted_is_answered_once(
 
 @given(encoded(ANSWER | st.lists(ANSWER, max_size=3)), st.sampled_from([b"", b"data: "]))
 def test_an_answer_has_an_outcome(body: bytes, before: bytes) -> None:
-    assert outcome(before + body) in ("ok", "error")
+    problem = problem_in(before + body)
+    assert problem is None or failed(problem)
 
 
 @given(st.text(), st.text())

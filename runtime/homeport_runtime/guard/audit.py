@@ -14,11 +14,13 @@ from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
 from .caller import CALLER, RESULT, SCOPES_USED
-from .calls import Watched, shown
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
+from .shown import shown
+from .strangers import PerMinute
+from .watched import Watched
 
 # The operations that have a line each, with the parameter that names what is used.
 OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
@@ -32,9 +34,9 @@ REFUSALS = {
     "unknown_origin": "denied",
     "rate_limited": "limited",
 }
-# How many refusals of requests that nobody is known to have sent get a line within so many seconds: strangers must not
-# fill the disk.
-STRANGERS, STRANGERS_S = 100, 60.0
+# How many refusals of requests that nobody is known to have sent get a line in a minute: strangers must not fill the
+# disk.
+STRANGERS = 100
 NO_ROOM = Refusal(
     503,
     "audit_unavailable",
@@ -58,7 +60,7 @@ class Audit:
         self.no_room = NO_ROOM
         self._names = names
         self._redaction = Redaction(arguments, redact)
-        self._since, self._strangers = 0.0, 0
+        self._strangers = PerMinute(STRANGERS)
 
     def must_wait(self, said: object) -> bool:
         """Tells whether a message asks for an operation that must not be passed on now."""
@@ -80,7 +82,7 @@ class Audit:
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
-        if scope.get(CALLER) is None and self._is_one_too_many():
+        if scope.get(CALLER) is None and self._strangers.is_one_too_many():
             return
         message: Mapping[str, Any] = scope.get(MESSAGE, {})
         method, params = message.get("method"), message.get("params")
@@ -91,13 +93,6 @@ class Audit:
         name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.of(params.get("arguments"))
         text = self._text(scope, method, name, arguments, None)
         write_record(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason))
-
-    def _is_one_too_many(self) -> bool:
-        now = time.monotonic()
-        if now - self._since > STRANGERS_S:
-            self._since, self._strangers = now, 0
-        self._strangers += 1
-        return self._strangers > STRANGERS
 
     def _text(self, scope: Scope, method: str, name: object, arguments: object, request: str | None) -> str:
         caller = scope.get(CALLER)
@@ -135,7 +130,7 @@ class Operation(Watched):
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot = open_calls.begin(record(text, "crash", 0).encode()) if open_calls is not None else None
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: str, answer: Mapping[str, Any] | None = None) -> None:
         if self._is_finished:
             return
         self._is_finished = True

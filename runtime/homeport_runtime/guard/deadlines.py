@@ -14,8 +14,8 @@ from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import SERVER_ERROR, encode, event
 from ..protocol.probe import exchange
 from .caller import RESULT
-from .calls import shown
 from .refusals import RETRY_MS, Refusal, send_refusal
+from .shown import shown
 from .streams import StreamCalls, session_of
 
 # The seconds in which a server that was told so has to end a call by itself.

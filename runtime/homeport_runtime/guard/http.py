@@ -253,7 +253,7 @@ class Guard:
                 await self._refuse(scope, send, refused, id_of(said))
                 return
             receive = replay(body, receive)
-        await self._answer(scope, said, receive, send)
+        await self._answer(scope, said, len(body or b""), receive, send)
 
     async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
         """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
@@ -344,6 +344,8 @@ class Guard:
         """
         if self.passing.audit is not None:
             self.passing.audit.refusal(scope, refusal)
+        if self.passing.operations is not None:
+            self.passing.operations.refusal(scope, refusal)
         posted = is_there and self._is_posted(scope)
         is_told = posted and await self._refuse_on_stream(scope["query_string"], request_id, refusal)
         await (accept(send) if is_told else send_refusal(scope, send, refusal, request_id))
@@ -370,13 +372,13 @@ class Guard:
         """Passes a message that is allowed to the app."""
         if self._is_posted(scope):
             send = self._calls.post(scope, body, said, send)
-        await self._answer(scope, said, replay(body, receive), send)
+        await self._answer(scope, said, len(body), replay(body, receive), send)
 
-    async def _answer(self, scope: Scope, said: object, receive: Receive, send: Send) -> None:
-        """Passes a request to the app; `said` is the body decoded as JSON, None if it is not JSON."""
+    async def _answer(self, scope: Scope, said: object, size: int, receive: Receive, send: Send) -> None:
+        """Passes a request to the app; `said` is its body of `size` bytes decoded as JSON, None if it is not JSON."""
         if isinstance(said, dict):
             scope[MESSAGE] = said
         if self.passing.audit is not None and self.passing.audit.must_wait(said):
             await self._refuse(scope, send, self.passing.audit.no_room, id_of(said))
         else:
-            await self.passing.pass_on(scope, said, receive, send, is_posted=self._is_posted(scope))
+            await self.passing.pass_on(scope, said, size, receive, send, is_posted=self._is_posted(scope))

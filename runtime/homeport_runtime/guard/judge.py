@@ -10,10 +10,10 @@ from ..asgi import Scope
 from ..protocol.jsonrpc import INVALID_PARAMS
 from .auth import Authenticator
 from .caller import CALLER, SCOPES_USED, Caller
-from .calls import shown
 from .limits import Limits
 from .refusals import FORBIDDEN, Refusal
 from .scopes import PROMPT, RESOURCE, Scopes, Target, target_of
+from .shown import shown
 from .windows import Rate, Windows
 
 # What decides about a message. Servers in languages whose decoders ignore case would take another key for one of these.

@@ -1,4 +1,4 @@
-"""Passes requests to the app, and records what becomes of them: one record for each tools/call, and the audit log."""
+"""Passes requests to the app, and records what becomes of them: one record for each operation, and the audit log."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Any
 from ..asgi import ASGIApp, Receive, Scope, Send
 from ..protocol.messages import calls_in
 from ..telemetry import request_id
-from .calls import BatchRecords, CallRecord, Watched
+from ..telemetry.failures import note_failure
+from .calls import CallRecord
 from .deadlines import Deadlines
 from .open_calls import OpenCalls
 from .streams import StreamCalls
+from .watched import Batch, Watched
 
 if TYPE_CHECKING:
     from .audit import Audit
     from .judge import Judge
+    from .operations import Operations
+
+# The methods beside tools/call whose requests run code of the server's own, which may log something.
+RUN = ("resources/read", "prompts/get", "completion/complete")
 
 
 class Passing:
     """Passes on what the guard allows.
 
     `calls` are those whose answers come on a stream. `open_calls` is set where a supervisor watches this process, and
-    `audit` where calls are audited. With `judge` calls may have deadlines.
+    `audit` where calls are audited, and `operations` where all operations have records and not tool calls alone.
+    `tools` are those that the server has, None before it was asked. With `judge` calls may have deadlines.
     """
 
     def __init__(self, app: ASGIApp, calls: StreamCalls, judge: Judge | None) -> None:
@@ -33,31 +40,49 @@ class Passing:
         self._deadlines = Deadlines(app, judge.timeout_s) if judge is not None else None
         self.open_calls: OpenCalls | None = None
         self.audit: Audit | None = None
+        self.operations: Operations | None = None
+        self.tools: frozenset[str] | None = None
         self._called = False
 
-    async def pass_on(self, scope: Scope, said: object, receive: Receive, send: Send, *, is_posted: bool) -> None:
-        """Passes on a request whose body says `said`; one that `is_posted` is answered on its session's stream."""
-        request = os.urandom(8).hex() if self.audit is not None else ""
-        if calls := calls_in(said):
-            request = request or os.urandom(8).hex()
+    async def pass_on(
+        self, scope: Scope, said: object, size: int, receive: Receive, send: Send, *, is_posted: bool
+    ) -> None:
+        """Passes on a request whose body of `size` bytes says `said`; one that `is_posted` is answered on its session's
+        stream.
+        """
+        calls = calls_in(said)
+        if not calls and (not isinstance(said, dict) or (self.audit is None and self.operations is None)):
+            await self._app(scope, receive, send)
+            return
+        request = os.urandom(8).hex()
+        if calls:
             cold, self._called = not self._called, True
-            records: Sequence[Watched] = [
-                CallRecord(scope, call, request, cold, self.open_calls, self._operation(scope, call, request))
-                for call in calls
-            ]
+            records: Sequence[Watched] = [self._call(scope, call, request, size, cold=cold) for call in calls]
         else:
-            operation = self._operation(scope, said, request) if isinstance(said, dict) else None
-            records = [operation] if operation is not None else []
+            records = self._operations(scope, said, request, size) if isinstance(said, dict) else ()
         if not records:
             await self._app(scope, receive, send)
             return
-        token = request_id.set(request)
+        # What is noted with a session's first request would be noted with all others, too.
+        is_run = bool(calls) or (isinstance(said, dict) and said.get("method") in RUN)
+        token = request_id.set(request if is_run else None)
         try:
             await self._watched(scope, records, calls[0] if calls else None, receive, send, is_posted=is_posted)
         finally:
             request_id.reset(token)
 
-    def _operation(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+    def _call(self, scope: Scope, call: Mapping[str, Any], request: str, size: int, *, cold: bool) -> Watched:
+        audited = self._audited(scope, call, request)
+        return CallRecord(scope, call, request, cold, size, self.open_calls, audited, self.tools)
+
+    def _operations(self, scope: Scope, said: Mapping[str, Any], request: str, size: int) -> Sequence[Watched]:
+        """Returns the record of a request that calls no tool, none if it is no operation."""
+        record = audited = self._audited(scope, said, request)
+        if self.operations is not None:
+            record = self.operations.operation(scope, said, request, size, self.open_calls, audited) or audited
+        return (record,) if record is not None else ()
+
+    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
         return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
 
     async def _watched(
@@ -71,7 +96,7 @@ class Passing:
         is_posted: bool,
     ) -> None:
         """Passes a request to the app, and finishes its `records`; only a tool's `call` has a deadline."""
-        record = records[0] if len(records) == 1 else BatchRecords(records)
+        record = records[0] if len(records) == 1 else Batch(records)
         try:
             if is_posted:
                 for each in records:
@@ -90,5 +115,6 @@ class Passing:
             record.finish("abandoned")
             raise
         except Exception:
+            note_failure("exception")
             record.finish("error")
             raise

@@ -1,6 +1,10 @@
-"""Explains a refused Host or Origin once in the log, where whoever runs the server reads how to allow it."""
+"""Explains a refused Host or Origin once in the log, where whoever runs the server reads how to allow it, and bounds
+what strangers can have written.
+"""
 
 from __future__ import annotations
+
+import time
 
 from ..telemetry import emit
 from .names import MAX_NAME, host_name
@@ -36,3 +40,18 @@ def _shown(value: str) -> str:
     end its line.
     """
     return '"' + "".join(each for each in value[:MAX_NAME] if each.isprintable() and each not in '"\\') + '"'
+
+
+class PerMinute:
+    """Counts what strangers cause, so that only so many of it are written down in a minute."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._since, self._count = 0.0, 0
+
+    def is_one_too_many(self) -> bool:
+        now = time.monotonic()
+        if now - self._since > 60.0:
+            self._since, self._count = now, 0
+        self._count += 1
+        return self._count > self._most

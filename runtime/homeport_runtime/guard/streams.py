@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import is_request_id, messages_in
 from ..relay.base import Posted, Relay
-from .calls import Watched, failed
 from .carried import MAX_SAID, SAID_FOR_GOOD, Carried
 from .open_streams import OpenStreams, Stream
+from .watched import Watched, failed
 
 # The seconds in which a server has to take the messages that set a session's state.
 REPEAT_S = 10.0
@@ -60,13 +60,14 @@ class _Session:
         for line in lines:
             if self.waiting and line.startswith(b"data:"):
                 for answer in messages_in(line):
-                    self._hear(answer)
+                    self._hear(answer, len(line))
 
-    def _hear(self, answer: Mapping[str, Any]) -> None:
+    def _hear(self, answer: Mapping[str, Any], size: int) -> None:
         answered = answer.get("id")
         record = self.waiting.pop(answered, None) if is_request_id(answered) else None
         if record is not None:
-            record.finish("error" if failed(answer) else "ok")
+            record.bytes_out = size
+            record.finish(*(("error", answer) if failed(answer) else ("ok",)))
 
 
 class StreamCalls:

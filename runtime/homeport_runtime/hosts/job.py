@@ -27,7 +27,8 @@ class Job:
     are being answered, `windows` the one in which calls are counted under [limits], and `reads` are the tools that only
     read. `origin` are fields of each record where output is stored as it is, None where a supervisor completes it.
     `audit` says what the audit log keeps of a call's `arguments`, and which names it hides (`redact`), None without
-    such a log. `relay_key` is a secret of all replicas of an image, None where a supervisor relays.
+    such a log. With `operations` all operations have records, and not tool calls alone. `relay_key` is a secret of all
+    replicas of an image, None where a supervisor relays.
     """
 
     mode: str
@@ -55,6 +56,7 @@ class Job:
     reads: tuple[str, ...]
     origin: Mapping[str, str] | None
     audit: Mapping[str, Any] | None
+    operations: bool
     relay_key: bytes | None
 
     @classmethod
@@ -89,5 +91,6 @@ class Job:
             reads=tuple(message.get("reads", ())),
             origin=message.get("origin"),
             audit=message.get("audit"),
+            operations=message.get("operations", False),
             relay_key=relay_key.encode() if (relay_key := message.get("relay_key")) else None,
         )

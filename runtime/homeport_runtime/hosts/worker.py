@@ -263,6 +263,13 @@ class Worker:
         gc.collect()
         gc.freeze()
         server.app.guard.passing.open_calls = self._open_calls
+        tools = contract["tools"] if contract is not None else self._job.tools
+        server.app.guard.passing.tools = frozenset(tool["name"] for tool in tools) if tools is not None else None
+        if self._job.operations:
+            # Imported late, since only a supervisor wants them.
+            from ..guard.operations import Operations
+
+            server.app.guard.passing.operations = Operations()
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit

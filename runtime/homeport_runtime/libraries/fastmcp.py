@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -57,3 +58,19 @@ def set_options(server: Any, **options: Any) -> None:
     for name in ("settings", "_deprecated_settings"):
         if name in vars(server):
             change_settings(vars(server)[name], **options)
+
+
+def put_first(server: Any, middleware: Callable[[Any, Any], Awaitable[Any]]) -> None:
+    """Puts `middleware`, which gets a context and what to call with it, before all other middleware of a FastMCP of
+    fastmcp 2.9 or later; other servers have none.
+    """
+    chain = getattr(server, "middleware", None)
+    if not isinstance(chain, list) or not hasattr(server, "add_middleware"):
+        return
+    from fastmcp.server.middleware import Middleware
+
+    class First(Middleware):  # type: ignore[misc]
+        async def __call__(self, context: Any, call_next: Any) -> Any:
+            return await middleware(context, call_next)
+
+    chain.insert(0, First())

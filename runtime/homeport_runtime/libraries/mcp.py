@@ -13,7 +13,7 @@ from .gaps import record_gap
 
 # Returns the key (32 bytes) when something is sealed or opened, which few servers do.
 StateKey = Callable[[], bytes]
-Handler = Callable[[Any], Awaitable[Any]]
+Handler = Callable[..., Awaitable[Any]]
 
 
 def lowlevel_of(server: Any) -> Any:
@@ -110,6 +110,14 @@ def watch_tool_errors(lowlevel: Any, watch: Callable[[], None]) -> None:
         return make(error_message)
 
     lowlevel._make_error_result = make_watched
+
+
+def watch_tool_calls(server: Any, lowlevel: Any, wrap: Callable[[Handler], Handler]) -> None:
+    """Replaces an MCPServer's `call_tool` (mcp 2.x) by what `wrap` makes of it: its handler turns exceptions into
+    answers before its middleware could see them.
+    """
+    if server is not lowlevel and speaks_modern(lowlevel) and type(server).__name__ == "MCPServer":
+        server.call_tool = wrap(server.call_tool)
 
 
 def know_tool_schemas(lowlevel: Any, lookup: Callable[[str], Mapping[str, Any] | None]) -> None:

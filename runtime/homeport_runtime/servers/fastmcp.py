@@ -11,6 +11,7 @@ from ..libraries.fastmcp import import_for_first_call, set_options
 from ..libraries.mcp import know_tool_schemas, lowlevel_of, seal_request_state, speaks_modern
 from .base import Given, ServeOptions, class_names, known_arguments
 from .exits import contain_exits
+from .failures import watch_failures
 from .tool_schemas import ToolSchemas
 
 
@@ -24,6 +25,7 @@ class FastMCPServer:
     def __init__(self, server: Any, options: ServeOptions) -> None:
         lowlevel = lowlevel_of(server)
         contain_exits(lowlevel)
+        watch_failures(server, lowlevel)
         is_modern = speaks_modern(lowlevel)
         given = options.given
         self.http = _http_app(server, given, stateless=not options.sessions)

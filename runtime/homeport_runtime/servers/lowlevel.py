@@ -17,6 +17,7 @@ from ..libraries.mcp import (
 )
 from .base import ServeOptions, class_names
 from .exits import contain_exits
+from .failures import watch_failures
 from .session_manager import SessionManager
 from .sse import sse_app
 from .tool_errors import log_tool_errors
@@ -36,6 +37,7 @@ class LowLevelServer:
         self._server = server
         settle_version(server)
         contain_exits(server)
+        watch_failures(server, server)
         initialization = options.given.initialization
         if initialization is not None:
             # The program has passed these to run().

@@ -18,6 +18,7 @@ from ..libraries.mcp import (
 )
 from .base import ServeOptions, class_names
 from .exits import contain_exits
+from .failures import watch_failures
 from .session_manager import SessionManager
 from .tool_errors import log_tool_errors
 
@@ -48,6 +49,7 @@ class FastMCP1Server:
         forget_app(server)
         self._lowlevel = lowlevel_of(server)
         contain_exits(self._lowlevel)
+        watch_failures(server, self._lowlevel)
         log_tool_errors(self._lowlevel)
         settle_version(self._lowlevel)
         self._server = server
@@ -86,6 +88,7 @@ class MCPServer2:
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._lowlevel = lowlevel_of(server)
         contain_exits(self._lowlevel)
+        watch_failures(server, self._lowlevel)
         seal_request_state(self._lowlevel, options.state_key, server.name)
         settle_version(self._lowlevel)
         given = options.given

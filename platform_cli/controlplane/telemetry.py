@@ -1,0 +1,41 @@
+"""Answers what projects have done, and keeps what is recorded of it."""
+
+from __future__ import annotations
+
+import time
+
+from ..api.metrics import By, Metrics
+from ..errors import InputError
+from ..supervisor.supervisor import Supervisor
+from ..telemetry.store import HOURS_S, RAW_S
+from .stores import Stores
+
+
+class Telemetry:
+    def __init__(self, stores: Stores, supervisor: Supervisor) -> None:
+        self._stores = stores
+        self._supervisor = supervisor
+
+    async def watch(self) -> None:
+        """Stores what is recorded, at intervals, and never returns."""
+        await self._stores.telemetry.watch(lambda: [row.name for row in self._stores.store.projects()])
+
+    async def metrics(self, project: str, since: float, by: By) -> Metrics:
+        """Returns what a project did from `since` on, seconds since 1970, or as far back as anything is known.
+
+        Raises NotFoundError if it does not exist, and InputError for clients of a time of which these are not known.
+        """
+        self._stores.store.project(project)
+        now = time.time()
+        # Also for what is no number.
+        if not now - HOURS_S < since <= now:
+            since = now - HOURS_S
+        if by == "client" and now - since > RAW_S + 60:
+            raise InputError("which client called is kept for 7 days", hint="ask for --since 7d or less")
+        return await self._stores.telemetry.summary(project, since, now, by)
+
+    def prometheus(self) -> str:
+        """Returns the counters of all projects in Prometheus' text format."""
+        return self._stores.telemetry.text(
+            {project: service.workers for project, service in self._supervisor.services.items()}
+        )

@@ -1,0 +1,122 @@
+"""Records the operations of all projects: counts each at once, and stores them each second, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from ..api.metrics import By, Metrics
+from ..errors import PlatformError
+from .operation import Operation
+from .prometheus import Counters
+from .store import HOUR_S, Happened, TelemetryStore
+from .summary import summarize
+
+FLUSH_S = 1.0
+# The operations that wait for the disk at most; beyond it they are counted as lost.
+MAX_WAITING = 100_000
+
+
+class Recorder:
+    """Keeps telemetry in the file at `path`. That it cannot be written costs metrics, and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._counters = Counters()
+        self._waiting: list[Happened] = []
+        self._lost = 0
+        self._store: TelemetryStore | None = None
+        # One thread, so that all that is done with the file happens in order.
+        self._thread = ThreadPoolExecutor(1, "telemetry")
+
+    def record(self, project: str, release: int, operation: Operation) -> None:
+        self._counters.count(project, operation)
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(Happened(time.time(), project, release, operation))
+        else:
+            self._lost += 1
+
+    async def watch(self, projects: Callable[[], Collection[str]]) -> None:
+        """Stores what is recorded, at intervals, and removes what is too old, or of none of the `projects`; it never
+        returns.
+        """
+        since_clean = float(HOUR_S)
+        while True:
+            if since_clean >= HOUR_S:
+                since_clean = 0.0
+                await self._done(self._submit(partial(_clean, time.time(), frozenset(projects()))))
+            await self.flush()
+            await asyncio.sleep(FLUSH_S)
+            since_clean += FLUSH_S
+
+    async def flush(self) -> None:
+        """Stores what was recorded so far; what cannot be stored is lost."""
+        if self._waiting:
+            batch, self._waiting = self._waiting, []
+            if not await self._done(self._submit(lambda store: store.write(batch))):
+                self._lost += len(batch)
+
+    async def summary(self, project: str, since: float, until: float, by: By) -> Metrics:
+        """Returns what a project did.
+
+        Raises PlatformError if the file cannot be read.
+        """
+        await self.flush()
+        try:
+            return await asyncio.to_thread(summarize, self._path, project, since, until, by)
+        except sqlite3.Error as error:
+            raise PlatformError(
+                f"the metrics cannot be read: {error}",
+                hint=f"if {self._path} is broken, remove it while the platform is stopped: it has nothing else",
+            ) from error
+
+    def text(self, workers: dict[str, int]) -> str:
+        """Returns all counters for Prometheus."""
+        return self._counters.text(workers, self._lost)
+
+    def forget(self, project: str) -> None:
+        """Removes what is known of a project; what the platform does not come to is removed at its next start."""
+        self._counters.forget(project)
+        self._waiting = [each for each in self._waiting if each.project != project]
+        self._submit(lambda store: store.forget(project))
+
+    def close(self) -> None:
+        """Stores what was recorded and closes the file."""
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._submit(lambda store: store.write(batch))
+        self._thread.submit(self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        if self._store is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._store.close()
+
+    def _submit(self, work: Callable[[TelemetryStore], None]) -> Future[bool]:
+        return self._thread.submit(self._work, work)
+
+    def _work(self, work: Callable[[TelemetryStore], None]) -> bool:
+        """Does something with the file, and tells whether that worked: the disk may be full or the file broken."""
+        try:
+            if self._store is None:
+                self._store = TelemetryStore(self._path)
+            work(self._store)
+        except (OSError, sqlite3.Error):
+            return False
+        return True
+
+    @staticmethod
+    async def _done(future: Future[bool]) -> bool:
+        return await asyncio.wrap_future(future)
+
+
+def _clean(now: float, projects: Collection[str], store: TelemetryStore) -> None:
+    store.clean(now)
+    store.keep_only(projects)

@@ -1,0 +1,177 @@
+"""Stores operations in a SQLite file of its own: each for a week, and hourly histograms of them for 400 days.
+
+A crash loses the last second, which is why the platform's own store does not hold this (https://sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from homeport_runtime.guard.operations import OTHER
+
+from ..database import open_database
+from .histogram import bucket_of
+from .operation import REFUSED, Operation
+
+HOUR_S, DAY_S = 3600, 86400
+RAW_S, HOURS_S = 7 * DAY_S, 400 * DAY_S
+MAX_RAW = 1_000_000
+# The names of one kind that a project may have; others are stored as OTHER, so that callers cannot fill the file.
+MAX_NAMES = 500
+TOOL, CLIENT = "tool", "client"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS names (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
+    UNIQUE (project, kind, text)
+) STRICT;
+CREATE TABLE IF NOT EXISTS calls (
+    ts REAL NOT NULL, project TEXT NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL, tool INTEGER NOT NULL,
+    client INTEGER NOT NULL, kind TEXT NOT NULL, code INTEGER, ms REAL NOT NULL, cold INTEGER NOT NULL,
+    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, request TEXT, trace TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS calls_of ON calls (project, ts);
+CREATE TABLE IF NOT EXISTS hours (
+    project TEXT NOT NULL, hour INTEGER NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL,
+    tool INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL, cold INTEGER NOT NULL, histogram TEXT NOT NULL,
+    PRIMARY KEY (project, hour, release, method, tool, kind)
+) STRICT, WITHOUT ROWID;
+"""
+# The primary key of `hours`.
+Key = tuple[str, int, int, str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Says that a release of a project answered an operation at `time`, by the platform's own clock."""
+
+    time: float
+    project: str
+    release: int
+    operation: Operation
+
+
+@dataclass
+class _Hour:
+    """Sums up the operations of one row of `hours`."""
+
+    n: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    cold: int = 0
+    histogram: Counter[int] = field(default_factory=Counter)
+
+    def add(self, operation: Operation) -> None:
+        self.n += 1
+        self.bytes_in += operation.bytes_in
+        self.bytes_out += operation.bytes_out
+        self.cold += operation.cold
+        if operation.kind not in REFUSED:
+            self.histogram[bucket_of(operation.ms)] += 1
+
+
+class TelemetryStore:
+    """Writes the file at `path`, always from the thread that has made this."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = open_database(path)
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(SCHEMA)
+        self._names: dict[tuple[str, str], dict[str, int]] = {}
+        self._hours: dict[Key, _Hour] = {}
+
+    def write(self, batch: Iterable[Happened]) -> None:
+        """Writes operations, in one transaction."""
+        rows: list[tuple[object, ...]] = []
+        changed: set[Key] = set()
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for each in batch:
+                    done = each.operation
+                    tool = self._name(each.project, TOOL, done.name)
+                    client = self._name(each.project, CLIENT, done.client)
+                    more = (int(done.cold), done.bytes_in, done.bytes_out, done.request, done.trace)
+                    what = (each.project, each.release, done.method, tool, client, done.kind, done.code, done.ms)
+                    rows.append((each.time, *what, *more))
+                    hour = int(each.time) // HOUR_S * HOUR_S
+                    key = (each.project, hour, each.release, done.method, tool, done.kind)
+                    self._hour(key).add(done)
+                    changed.add(key)
+                self._db.executemany(f"INSERT INTO calls VALUES ({','.join('?' * 14)})", rows)  # noqa: S608
+                self._db.executemany(
+                    f"INSERT OR REPLACE INTO hours VALUES ({','.join('?' * 11)})",  # noqa: S608
+                    [(*key, *_columns(self._hours[key])) for key in changed],
+                )
+        except BaseException:
+            # What is remembered may not be in the file.
+            self._names.clear()
+            self._hours.clear()
+            raise
+        newest = max((key[1] for key in changed), default=0)
+        self._hours = {key: hour for key, hour in self._hours.items() if key[1] >= newest}
+
+    def _name(self, project: str, kind: str, text: str | None) -> int:
+        """Returns the id of a name, 0 for none."""
+        if text is None:
+            return 0
+        known = self._names.get((project, kind))
+        if known is None:
+            rows = self._db.execute("SELECT text, id FROM names WHERE project = ? AND kind = ?", (project, kind))
+            known = self._names[project, kind] = dict(rows.fetchall())
+        if text not in known and len(known) >= MAX_NAMES:
+            text = OTHER
+        if text not in known:
+            inserted = self._db.execute(
+                "INSERT INTO names (project, kind, text) VALUES (?, ?, ?)", (project, kind, text)
+            )
+            known[text] = int(inserted.lastrowid or 0)
+        return known[text]
+
+    def _hour(self, key: Key) -> _Hour:
+        if key not in self._hours:
+            row = self._db.execute(
+                "SELECT n, bytes_in, bytes_out, cold, histogram FROM hours WHERE project = ? AND hour = ? "
+                "AND release = ? AND method = ? AND tool = ? AND kind = ?",
+                key,
+            ).fetchone()
+            self._hours[key] = _Hour(row[0], row[1], row[2], row[3], read_histogram(row[4])) if row else _Hour()
+        return self._hours[key]
+
+    def clean(self, now: float) -> None:
+        """Removes what is too old, or too much."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM calls WHERE ts < ?", (now - RAW_S,))
+            self._db.execute("DELETE FROM calls WHERE rowid <= (SELECT max(rowid) FROM calls) - ?", (MAX_RAW,))
+            self._db.execute("DELETE FROM hours WHERE hour < ?", (now - HOURS_S,))
+
+    def keep_only(self, projects: Collection[str]) -> None:
+        """Removes all of projects that are not among these."""
+        for (project,) in self._db.execute("SELECT DISTINCT project FROM names").fetchall():
+            if project not in projects:
+                self.forget(project)
+
+    def forget(self, project: str) -> None:
+        """Removes all of a project."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            for table in ("calls", "hours", "names"):
+                self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
+        self._names.clear()
+        self._hours.clear()
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _columns(hour: _Hour) -> tuple[object, ...]:
+    return hour.n, hour.bytes_in, hour.bytes_out, hour.cold, json.dumps(hour.histogram, separators=(",", ":"))
+
+
+def read_histogram(text: str) -> Counter[int]:
+    return Counter({int(bucket): count for bucket, count in json.loads(text).items()})

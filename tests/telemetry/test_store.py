@@ -1,0 +1,125 @@
+"""Tests what is kept of operations: sums that are right, names that are bounded, and nothing of what is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from platform_cli.telemetry.histogram import bucket_of, percentile
+from platform_cli.telemetry.operation import Operation
+from platform_cli.telemetry.recorder import Recorder
+from platform_cli.telemetry.store import HOURS_S, MAX_NAMES, RAW_S, Happened, TelemetryStore
+from platform_cli.telemetry.summary import summarize
+
+NOW = 1_795_980_000.0
+
+
+def happened(name: str | None = "add", *, at: float = NOW, project: str = "shop", **more: object) -> Happened:
+    known = {"method": "tools/call", "name": name, "client": "desk/1", "kind": "ok", "ms": 10.0}
+    return Happened(at, project, 1, Operation(**{**known, **more}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "telemetry.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[TelemetryStore]:
+    opened = TelemetryStore(path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
+def test_a_percentile_is_right_within_5_percent(share: float) -> None:
+    dice = random.Random(7)
+    known = sorted(dice.lognormvariate(3, 1) for _ in range(20_000))
+    found = percentile(Counter(map(bucket_of, known)), share)
+    assert found == pytest.approx(known[int(len(known) * share)], rel=0.05)
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert percentile({}, 0.5) is None
+    assert bucket_of(0) == 0
+    assert bucket_of(2.0**53) == bucket_of(2.0**52), "the last bucket has no end"
+
+
+@pytest.mark.parametrize("hours", [1, 48])
+def test_operations_are_summed_up(store: TelemetryStore, path: Path, hours: int) -> None:
+    failures = [happened("boom", kind=kind, ms=1.0, bytes_out=5) for kind in ("exception", "tool", "exception")]
+    store.write([happened(cold=True), *failures, happened(None, method="tools/list", kind="refused", ms=0.0)])
+    store.write([happened(ms=30.0), happened(at=NOW - 900, ms=30.0), happened(project="other")])
+    found = summarize(path, "shop", NOW - hours * 3600, NOW + 1, "tool")
+    assert {row["key"]: row["operations"] for row in found["rows"]} == {"add": 3, "boom": 3, "tools/list": 1}
+    boom = next(row for row in found["rows"] if row["key"] == "boom")
+    assert (boom["kinds"], boom["failed"], boom["bytes_out"]) == ({"exception": 2, "tool": 1}, 3, 15)
+    assert boom["p50"] == pytest.approx(1.0, rel=0.05)
+    total = found["total"]
+    assert (total["operations"], total["failed"], total["cold"]) == (7, 4, 1)
+    assert (sum(total["series"]), sum(total["failures"])) == (7, 4)
+    refused = next(row for row in found["rows"] if row["key"] == "tools/list")
+    assert refused["p50"] is None, "a refusal took no time, which says nothing of the server"
+
+
+def test_sums_of_an_hour_survive_a_restart(path: Path) -> None:
+    for _ in range(2):
+        store = TelemetryStore(path)
+        store.write([happened(), happened()])
+        store.close()
+    found = summarize(path, "shop", NOW - 48 * 3600, NOW + 1, "release")
+    assert [(row["key"], row["operations"]) for row in found["rows"]] == [("v1", 4)]
+
+
+def test_by_client(store: TelemetryStore, path: Path) -> None:
+    store.write([happened(), happened(client="cursor"), happened(client="cursor")])
+    found = summarize(path, "shop", NOW - 48 * 3600, NOW + 1, "client")
+    assert [(row["key"], row["operations"]) for row in found["rows"]] == [("cursor", 2), ("desk/1", 1)]
+
+
+def test_a_caller_cannot_fill_the_file_with_names(store: TelemetryStore, path: Path) -> None:
+    store.write([happened(f"name {number}") for number in range(MAX_NAMES + 100)])
+    found = summarize(path, "shop", NOW - 10, NOW + 1, "tool")
+    assert len(found["rows"]) == MAX_NAMES + 1
+    assert (found["rows"][0]["key"], found["rows"][0]["operations"]) == ("_OTHER", 100)
+
+
+def test_what_is_old_and_what_is_gone_is_removed(store: TelemetryStore, path: Path) -> None:
+    store.write(
+        [happened(), happened(at=NOW - RAW_S - 60), happened(at=NOW - HOURS_S - 7200), happened(project="gone")]
+    )
+    store.clean(NOW)
+    store.keep_only(["shop"])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT project, count(*) FROM calls GROUP BY 1").fetchall() == [("shop", 1)]
+        assert db.execute("SELECT project, count(*) FROM hours GROUP BY 1").fetchall() == [("shop", 2)]
+        assert db.execute("SELECT count(*) FROM names WHERE project = 'gone'").fetchone() == (0,)
+
+
+def test_a_file_that_cannot_be_written_costs_metrics_alone(tmp_path: Path) -> None:
+    broken = tmp_path / "telemetry.sqlite"
+    broken.write_bytes(b"no database at all" * 1000)
+    recorder = Recorder(broken)
+    recorder.record("shop", 1, happened().operation)
+    asyncio.run(recorder.flush())
+    recorder.close()
+    assert "homeport_operations_lost_total 1" in recorder.text({})
+
+
+def test_what_was_recorded_last_is_stored_when_the_platform_ends(path: Path) -> None:
+    recorder = Recorder(path)
+    recorder.record("shop", 3, happened().operation)
+    recorder.record("gone", 1, happened().operation)
+    recorder.forget("gone")
+    recorder.close()
+    now = time.time()
+    assert summarize(path, "shop", now - 60, now + 60, "release")["rows"][0]["key"] == "v3"
+    assert summarize(path, "gone", now - 60, now + 60, "release")["rows"] == []
