@@ -8,6 +8,7 @@ import pytest
 
 from platform_cli.errors import BusyError
 from platform_cli.targets.kubernetes.cluster import Cluster, ConflictError, Object
+from platform_cli.targets.kubernetes.desired import with_replicas
 from platform_cli.targets.kubernetes.kubeconfig import Connection, Login
 from platform_cli.targets.kubernetes.live import Live
 from platform_cli.targets.kubernetes.names import PROJECT, RELEASE
@@ -64,3 +65,17 @@ def test_another_deploy_is_not_overwritten() -> None:
     other["spec"] = deployment(7)["spec"]
     with pytest.raises(BusyError, match="somebody else is changing notes"):
         switch(Changed(other), Live(read, ()), deployment(2), lambda _note: None)
+
+
+def test_pods_stay_until_an_autoscaler_counts_them() -> None:
+    """What homeport alone has said, and says no more, is one pod again."""
+    there = deployment(1)
+    there["spec"]["replicas"] = 3
+    scaled = deployment(2)
+    del scaled["spec"]["replicas"]
+    there["metadata"]["managedFields"] = [{"manager": "homeport", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]
+    assert with_replicas(scaled, there)["spec"]["replicas"] == 3
+    assert with_replicas(deployment(2), there)["spec"]["replicas"] == 1, "as many as are configured"
+    there["metadata"]["managedFields"] = [{"manager": "kube-controller-manager", "fieldsV1": {"f:spec": {}}}]
+    assert with_replicas(scaled, there) == scaled
+    assert with_replicas(scaled, None) == scaled
