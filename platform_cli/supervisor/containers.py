@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..errors import ReleaseError
+from ..errors import HomeportError, ReleaseError
 from ..home import Home
 from ..own_code import is_open, open_to_all
 from .container_spec import LABEL, SOCKET, container_spec, home_id, inspected_parts, make_folders
@@ -201,7 +201,7 @@ class Containers:
         spec = container_spec(self._home, place, release, folder, project, shown)
         try:
             with contextlib.closing(_listen(folder)) as listener:
-                started = await asyncio.to_thread(self._engine.start, spec)
+                started = await self._started(spec)
                 try:
                     control = await self._accept(listener, started)
                 except BaseException:
@@ -216,6 +216,19 @@ class Containers:
             zygote.close()
             raise
         return zygote
+
+    async def _started(self, spec: ContainerSpec) -> str:
+        """Returns the id of a new container, which is removed if nobody waits for it any more."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self._engine.start, spec))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._spawn(self._remove_started(starting))
+            raise
+
+    async def _remove_started(self, starting: asyncio.Future[str]) -> None:
+        with contextlib.suppress(HomeportError):
+            await asyncio.to_thread(self._engine.remove, await starting)
 
     async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
         loop = asyncio.get_running_loop()

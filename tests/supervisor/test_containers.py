@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,31 @@ def test_nobody_waits_for_workers_that_have_ended_with_their_container(
         worker.control.close()
         await until(lambda: not engine.running)
 
+    run(tmp_path / "home", test)
+
+
+def test_one_that_nobody_waits_for_is_removed_once_it_has_started(
+    tmp_path: Path, release: RunnableRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+    start = StandInEngine.start
+
+    def slow_start(engine: StandInEngine, spec: ContainerSpec) -> str:
+        asked.set()
+        go.wait()
+        # An engine may have mounted it before it was removed.
+        next(mount.source for mount in spec.mounts if mount.target == SOCKET_FOLDER).mkdir(exist_ok=True)
+        return start(engine, spec)
+
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        launching = asyncio.ensure_future(launch(containers, release))
+        await asyncio.to_thread(asked.wait)
+        launching.cancel()
+        await asyncio.wait({launching})
+        go.set()
+        await until(lambda: bool(engine.specs) and not engine.running)
+
+    monkeypatch.setattr(StandInEngine, "start", slow_start)
     run(tmp_path / "home", test)
 
 
