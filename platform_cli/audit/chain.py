@@ -19,6 +19,8 @@ _END = re.compile(rb',"hash":"([0-9a-f]{64})"\}$')
 _HEAD = re.compile(rb'\{"seq":(\d{1,18}),')
 _TIME = re.compile(rb'^\{"seq":\d{1,18},"timestamp":"([0-9T:.Z-]{20,32})"')
 _PREV = re.compile(rb',"prev":"([0-9a-f]{64})","hash":"[0-9a-f]{64}"\}$')
+# One for all lines, since json.dumps with options makes a new one each time.
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def chained(entry: Entry, project: str, release: str, head: Head, *, lost: int =
         **({"lost": lost} if lost else {}),
         "prev": head.hash,
     }
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    text = _ENCODE(fields).encode("utf-8", "replace")
     digest = hashlib.sha256(text).hexdigest()
     return text[:-1] + f',"hash":"{digest}"}}'.encode(), Head(head.seq + 1, digest)
 

@@ -11,7 +11,7 @@ from ..api.audit_entry import Result
 from ..records import MAX_MS, MAX_TIME
 
 # What a line may have, so that one call cannot fill the log (homeport_runtime.guard.audit keeps to it).
-MAX_ARGUMENTS = 16 * 1024
+MAX_LINE = 96 * 1024
 MAX_TEXT = 256
 MAX_SCOPES = 64
 RESULTS = get_args(Result)
@@ -42,23 +42,24 @@ def read_entry(line: str | bytes) -> Entry | None:
     except (ValueError, RecursionError):
         return None
     said = record.get("audit") if isinstance(record, dict) else None
-    return entry_of(said, record.get("time")) if isinstance(said, dict) else None
+    if not isinstance(said, dict):
+        return None
+    if len(line) > MAX_LINE:
+        said["arguments"] = None
+    return entry_of(said, record.get("time"))
 
 
 def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
-    """Returns the entry with the fields `said`, cut to what a line may have; None if they are none."""
+    """Returns the entry with the fields `said`, its texts cut to what a line may have; None if they are none."""
     texts = {name: _text(said.get(name)) for name in ("client_id", "tool_name", "user_id", "ip_address", "request")}
     ms, result, scopes = said.get("ms"), said.get("result"), said.get("scopes_used")
     if not _is_number(time, MAX_TIME) or not _is_number(ms, MAX_MS) or result not in RESULTS:
         return None
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         return None
-    arguments = said.get("arguments")
-    if len(json.dumps(arguments)) > MAX_ARGUMENTS:
-        arguments = None
     return Entry(
         time=float(time),
-        arguments=arguments,
+        arguments=said.get("arguments"),
         result=str(result),
         scopes_used=tuple(each[:MAX_TEXT] for each in scopes[:MAX_SCOPES]),
         method=_text(said.get("method")) or "-",

@@ -13,14 +13,14 @@ from ..asgi import Scope, header
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
-from .caller import CALLER, RESULT, SCOPES_USED
+from .caller import CALLER, RESULT, SCOPES_USED, Caller
+from .calls import Audited
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
 from .shown import shown
 from .strangers import PerMinute
-from .watched import Watched
 
 # The operations that have a line each, with the parameter that names what is used.
 OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
@@ -37,6 +37,8 @@ REFUSALS = {
 # How many refusals of requests that nobody is known to have sent get a line in a minute: strangers must not fill the
 # disk.
 STRANGERS = 100
+# How many callers, each with the scopes of a call, are remembered as they are written.
+MAX_KNOWN = 1000
 NO_ROOM = Refusal(
     503,
     "audit_unavailable",
@@ -61,6 +63,7 @@ class Audit:
         self._names = names
         self._redaction = Redaction(arguments, redact)
         self._strangers = PerMinute(STRANGERS)
+        self._known: dict[tuple[Caller | None, tuple[str, ...]], str] = {}
 
     def must_wait(self, said: object) -> bool:
         """Tells whether a message asks for an operation that must not be passed on now."""
@@ -76,7 +79,7 @@ class Audit:
             return None
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
-        arguments = self._redaction.of(params.get("arguments"))
+        arguments = self._redaction.text(params.get("arguments"))
         text = self._text(scope, str(method), params.get(named), arguments, request)
         return Operation(text, scope, message.get("id"), open_calls)
 
@@ -90,23 +93,29 @@ class Audit:
             method = f"{scope.get('method', 'GET')} {scope['path']}"
         if not isinstance(params, Mapping) or method not in OPERATIONS:
             params = {}
-        name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.of(params.get("arguments"))
+        name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.text(params.get("arguments"))
         text = self._text(scope, method, name, arguments, None)
         write_record(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason))
 
-    def _text(self, scope: Scope, method: str, name: object, arguments: object, request: str | None) -> str:
-        caller = scope.get(CALLER)
-        fields = {
-            "client_id": caller.client if caller else None,
-            "user_id": caller.user if caller else None,
-            "tool_name": None if name is None else shown(name),
-            "arguments": arguments,
-            "scopes_used": list(scope.get(SCOPES_USED, ())),
-            "ip_address": self._address(scope),
-            "method": shown(method),
-            "request": request,
-        }
-        return encode(fields)[1:-1]
+    def _text(self, scope: Scope, method: str, name: object, arguments: str, request: str | None) -> str:
+        """Returns the fields of a record as JSON, without its braces; `arguments` are JSON already."""
+        tool = "null" if name is None else encode(shown(name))
+        return (
+            f'{self._who(scope)},"tool_name":{tool},"arguments":{arguments},"ip_address":{encode(self._address(scope))},'
+            f'"method":{encode(shown(method))},"request":{encode(request)}'
+        )
+
+    def _who(self, scope: Scope) -> str:
+        """Returns the fields that say who calls, by which scopes; few callers make most of the calls."""
+        caller: Caller | None = scope.get(CALLER)
+        scopes: tuple[str, ...] = tuple(scope.get(SCOPES_USED, ()))
+        known = self._known.get((caller, scopes))
+        if known is None:
+            client, user = (caller.client, caller.user) if caller else (None, None)
+            known = encode({"client_id": client, "user_id": user, "scopes_used": scopes})[1:-1]
+            if len(self._known) < MAX_KNOWN:
+                self._known[caller, scopes] = known
+        return known
 
     def _address(self, scope: Scope) -> str | None:
         forwarded = header(scope, b"x-forwarded-for")
@@ -116,7 +125,7 @@ class Audit:
         return client[0] if client else None
 
 
-class Operation(Watched):
+class Operation(Audited):
     """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
 
     def __init__(self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None) -> None:
@@ -128,16 +137,22 @@ class Operation(Watched):
         self._is_finished = False
         self._open_calls = open_calls
         # The record that is written if this process dies; its `time` is when the call came.
-        self._slot = open_calls.begin(record(text, "crash", 0).encode()) if open_calls is not None else None
+        self._slot: int | None = None
+        if open_calls is not None:
+            self._slot = open_calls.begin(record(text, "crash", 0).encode("utf-8", "replace"))
 
     def finish(self, status: str, answer: Mapping[str, Any] | None = None) -> None:
+        if (line := self.line(status)) is not None:
+            write_record(line)
+
+    def line(self, status: str) -> str | None:
         if self._is_finished:
-            return
+            return None
         self._is_finished = True
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
-        write_record(record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms))
+        return record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms)
 
 
 def record(fields: str, result: str, ms: float, reason: str | None = None) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..asgi import Headers, Scope, header
-from ..protocol.jsonrpc import PARSE_ERROR
+from ..protocol.jsonrpc import PARSE_ERROR, encode
 from .refusals import Refusal
 
 # The keys by which an array of messages is told from one of anything else.
@@ -30,7 +29,7 @@ def is_encoded(scope: Scope) -> bool:
 
 def rewritten(scope: Scope, message: Mapping[str, Any]) -> bytes:
     """Returns the message as it was judged, each key once, and notes its length in the request's headers."""
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = encode(message)
     framing = (b"content-length", b"transfer-encoding")
     headers: Headers = [(name, value) for name, value in scope["headers"] if name not in framing]
     scope["headers"] = [*headers, (b"content-length", b"%d" % len(body))]

@@ -23,6 +23,14 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
+class Audited(Watched):
+    """Is what the audit log has of an operation."""
+
+    def line(self, status: str) -> str | None:
+        """Returns the record of the operation, which ended with that status, None if it has been written."""
+        raise NotImplementedError
+
+
 class Finishing(Watched):
     """Writes a record once, when its answer is complete; `open_calls` holds it until then.
 
@@ -37,7 +45,7 @@ class Finishing(Watched):
         request: str,
         tool: object,
         open_calls: OpenCalls | None,
-        audited: Watched | None,
+        audited: Audited | None,
         tools: Collection[str] | None = None,
     ) -> None:
         super().__init__()
@@ -65,12 +73,10 @@ class Finishing(Watched):
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
         more = f',"ms":{ms:.2f},"bytes_out":{self.bytes_out}'
-        if status == "ok":
-            write_record(self._record("info", status, more))
-        else:
-            write_record(self._record("warning", status, more + self._failure(status, answer)))
-        if self._audited is not None:
-            self._audited.finish(status)
+        level = "info" if status == "ok" else "warning"
+        record = self._record(level, status, more if status == "ok" else more + self._failure(status, answer))
+        line = self._audited.line(status) if self._audited is not None else None
+        write_record(record, *(() if line is None else (line,)))
 
     def _failure(self, status: str, answer: Mapping[str, Any] | None) -> str:
         kind = kind_of(self._request, self._tool_name, answer, self._tools, self._scope.get(RESULT))
@@ -94,7 +100,7 @@ class CallRecord(Finishing):
         cold: bool,
         bytes_in: int = 0,
         open_calls: OpenCalls | None = None,
-        audited: Watched | None = None,
+        audited: Audited | None = None,
         tools: Collection[str] | None = None,
     ) -> None:
         params = message.get("params")

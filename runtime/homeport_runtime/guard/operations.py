@@ -13,7 +13,7 @@ from ..asgi import Scope
 from ..protocol.jsonrpc import is_request_id
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
-from .calls import Finishing, said_by
+from .calls import Audited, Finishing, said_by
 from .kinds import refused_kind
 from .open_calls import OpenCalls
 from .refusals import Refusal
@@ -66,7 +66,7 @@ class Operations:
         request: str,
         bytes_in: int,
         open_calls: OpenCalls | None,
-        audited: Watched | None,
+        audited: Audited | None,
     ) -> Watched | None:
         """Returns the record of what `message` asks for, None if it is no request of MCP."""
         method = message.get("method")
@@ -96,7 +96,7 @@ class OperationRecord(Finishing):
         request: str,
         bytes_in: int,
         open_calls: OpenCalls | None,
-        audited: Watched | None,
+        audited: Audited | None,
     ) -> None:
         super().__init__(scope, message, request, None, open_calls, audited)
         described, about = _described(scope, message)

@@ -11,7 +11,7 @@ from ..asgi import ASGIApp, Receive, Scope, Send
 from ..protocol.messages import calls_in
 from ..telemetry import request_id
 from ..telemetry.failures import note_failure
-from .calls import CallRecord
+from .calls import Audited, CallRecord
 from .deadlines import Deadlines
 from .open_calls import OpenCalls
 from .streams import StreamCalls
@@ -77,12 +77,13 @@ class Passing:
 
     def _operations(self, scope: Scope, said: Mapping[str, Any], request: str, size: int) -> Sequence[Watched]:
         """Returns the record of a request that calls no tool, none if it is no operation."""
-        record = audited = self._audited(scope, said, request)
+        audited = self._audited(scope, said, request)
+        record: Watched | None = audited
         if self.operations is not None:
             record = self.operations.operation(scope, said, request, size, self.open_calls, audited) or audited
         return (record,) if record is not None else ()
 
-    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Watched | None:
+    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Audited | None:
         return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
 
     async def _watched(

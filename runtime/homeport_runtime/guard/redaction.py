@@ -7,11 +7,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..telemetry import encode
+
 REDACTED = "[redacted]"
 # The characters of a text that are kept; of a longer one its start, its length and its hash.
 MAX_TEXT = 1024
 # The characters of all arguments as JSON; of longer ones their length and hash.
 MAX_ARGUMENTS = 16 * 1024 - 256
+# The names of which is remembered whether they are redacted.
+MAX_KNOWN = 1000
 # Deeper values are replaced.
 MAX_DEPTH = 16
 # Parts of names under which people keep what nobody else may read.
@@ -30,16 +34,16 @@ class Redaction:
     def __init__(self, mode: str, names: Iterable[str] = ()) -> None:
         self._mode = mode
         self._hidden = tuple(map(_plain, (*NAMES, *names)))
+        self._known: dict[str, bool] = {}
 
-    def of(self, arguments: Any) -> Any:
-        """Returns what is kept of `arguments`, which were decoded from JSON."""
+    def text(self, arguments: Any) -> str:
+        """Returns what is kept of `arguments`, which were decoded from JSON, as JSON again."""
         if arguments is None or self._mode == "none":
-            return None
+            return "null"
         if self._mode == "hash":
-            return {"sha256": _digest(json.dumps(arguments, sort_keys=True, separators=(",", ":")))}
-        kept = self._kept(arguments, 0)
-        text = json.dumps(kept, ensure_ascii=False)
-        return kept if len(text) <= MAX_ARGUMENTS else {"characters": len(text), "sha256": _digest(text)}
+            return encode({"sha256": _digest(json.dumps(arguments, sort_keys=True, separators=(",", ":")))})
+        text = encode(self._kept(arguments, 0))
+        return text if len(text) <= MAX_ARGUMENTS else encode({"characters": len(text), "sha256": _digest(text)})
 
     def _kept(self, value: Any, depth: int) -> Any:
         if isinstance(value, str):
@@ -56,8 +60,16 @@ class Redaction:
         }
 
     def _is_hidden(self, name: str) -> bool:
-        plain = _plain(name)
-        return self._mode != "full" and any(hidden in plain for hidden in self._hidden)
+        if self._mode == "full":
+            return False
+        is_hidden = self._known.get(name)
+        if is_hidden is None:
+            plain = _plain(name)
+            is_hidden = any(hidden in plain for hidden in self._hidden)
+            # A server's tools have few names of arguments; a caller's own must not make this grow.
+            if len(self._known) < MAX_KNOWN and len(name) <= MAX_TEXT:
+                self._known[name] = is_hidden
+        return is_hidden
 
 
 def _plain(name: str) -> str:

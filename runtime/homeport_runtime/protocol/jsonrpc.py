@@ -30,9 +30,13 @@ SSE_HEADERS: Headers = [
 KEEP_ALIVE = b": ping\r\n\r\n"
 
 
+# One for all messages, since json.dumps with options makes a new one each time.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def encode(message: Mapping[str, Any]) -> bytes:
     """Encodes a message as one line of ASCII, without a newline in it, so that any program can read it."""
-    return json.dumps(message, separators=(",", ":")).encode()
+    return _ENCODE(message).encode()
 
 
 def event(message: Mapping[str, Any]) -> bytes:

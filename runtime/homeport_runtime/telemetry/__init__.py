@@ -70,13 +70,15 @@ def emit(level: str, message: str, **fields: Any) -> None:
     write_record(f'{{"time":{time.time():.3f},"level":"{level}","message":{encode(message)}{more}}}')
 
 
-def write_record(record: str) -> None:
-    """Writes a record, a JSON object in one line, to standard output."""
+def write_record(*records: str) -> None:
+    """Writes records, each a JSON object in one line, to standard output at once: each write wakes who reads it."""
     if _origin:
-        record = f"{record[:-1]},{_origin}"
-    data = f"{RECORD}{record}\n".encode("utf-8", "replace")
+        records = tuple(f"{record[:-1]},{_origin}" for record in records)
+    lines = [f"{RECORD}{record}\n".encode("utf-8", "replace") for record in records]
+    if _scrubber:
+        lines = [_scrubber.line(line).removeprefix(RECORD.encode()) for line in lines]
     descriptor = _raw.records if _raw else 1
-    view = memoryview(_scrubber.line(data).removeprefix(RECORD.encode()) if _scrubber else data)
+    view = memoryview(b"".join(lines))
     while view:
         try:
             view = view[os.write(descriptor, view) :]
