@@ -155,7 +155,8 @@ def check_users(home: Home) -> Check:
         return Check("users", "ok", "servers run as you, as they do by hand")
     match isolation(home):
         case "users":
-            return Check("users", "ok", "each server runs as a user of its own")
+            detail = "each server runs as a user of its own, but root runs what an older homeport has deployed"
+            return Check("users", "ok", detail)
         case "container":
             return Check("users", "ok", "each server runs in a container of its own")
     detail = "servers run as root, as they do by hand, and may read and change every file outside of the platform's"

@@ -90,9 +90,11 @@ def _owner() -> tuple[int, int]:
 
 
 def make_folders(project: Path) -> None:
+    """Makes the folders that a container sees of a project's, its own ones as the property of its user."""
     (project / CALLS).mkdir(parents=True, exist_ok=True)
     (project / CALLS).chmod(CALLS_MODE)
     for name in OWN:
         (project / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.getuid() == 0:
+        # What is made in it later gets its owner, and the server may have made many files.
+        if os.getuid() == 0 and (project / name).lstat().st_uid != NOBODY:
             give_to(NOBODY, 0, project / name)

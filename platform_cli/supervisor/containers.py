@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..errors import ReleaseError
+from ..errors import HomeportError, ReleaseError
 from ..home import Home
 from ..own_code import is_open, open_to_all
 from .container_spec import LABEL, SOCKET, container_spec, home_id, inspected_parts, make_folders
@@ -54,8 +54,6 @@ class Containers:
         self._starting: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._awaited: Counter[str] = Counter()
         self._needed: frozenset[str] = frozenset()
-        # The release to whose container each project's files were given last.
-        self._given: dict[str, str] = {}
         self._store = DescriptorStore()
         self._sweeping = asyncio.Lock()
         self._has_swept = False
@@ -88,7 +86,8 @@ class Containers:
         key = self._key(release)
         self._awaited[key] += 1
         try:
-            await self._give_files(release)
+            # A release without a container may have had them since, or a project of that name that is gone.
+            await asyncio.to_thread(make_folders, self._home.project(release.project))
             zygote = await self._zygote(release)
             launched = await zygote.launch(release, sockets)
         finally:
@@ -128,13 +127,6 @@ class Containers:
             del self._zygotes[key]
         zygote.close()
         await zygote.ended()
-
-    async def _give_files(self, release: RunnableRelease) -> None:
-        """Gives the project's files, some of which may have just been placed, to the user of containers."""
-        key = self._key(release)
-        if self._given.get(release.project) != key:
-            await asyncio.to_thread(make_folders, self._home.project(release.project))
-            self._given[release.project] = key
 
     async def _zygote(self, release: RunnableRelease) -> ContainerZygote:
         key = self._key(release)
@@ -209,7 +201,7 @@ class Containers:
         spec = container_spec(self._home, place, release, folder, project, shown)
         try:
             with contextlib.closing(_listen(folder)) as listener:
-                started = await asyncio.to_thread(self._engine.start, spec)
+                started = await self._started(spec)
                 try:
                     control = await self._accept(listener, started)
                 except BaseException:
@@ -224,6 +216,19 @@ class Containers:
             zygote.close()
             raise
         return zygote
+
+    async def _started(self, spec: ContainerSpec) -> str:
+        """Returns the id of a new container, which is removed if nobody waits for it any more."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self._engine.start, spec))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            self._spawn(self._remove_started(starting))
+            raise
+
+    async def _remove_started(self, starting: asyncio.Future[str]) -> None:
+        with contextlib.suppress(HomeportError):
+            await asyncio.to_thread(self._engine.remove, await starting)
 
     async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
         loop = asyncio.get_running_loop()

@@ -62,7 +62,6 @@ class Crew:
         self._starting: set[Worker] = set()
         self._audit_has_room = True
         self._folder = folder
-        self._windows_folder = folder / "limits"
         self._workdir = workdir
         self._state_key = state_key
         self._launcher = launcher
@@ -94,7 +93,7 @@ class Crew:
             release,
             serving_job(release, self._workdir, self._state_key, proven=proven),
             calls=calls,
-            windows=windows_file(self._windows_folder, release),
+            windows=windows_file(self._folder, release),
             sockets=self._entrance.sockets,
             sink=lambda line, level, pid: self._journal.write_line(
                 line, level=level, release=release.number, worker=pid

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from homeport_runtime.hosts.confinement import Room, enter, means
-from homeport_runtime.hosts.users import INSPECTIONS
+from homeport_runtime.hosts.users import TRIAL
 
 from ..own_code import closed_folders, is_open, open_to_all
 from .release import RunnableRelease
@@ -26,7 +26,7 @@ def obstacle(home: Path) -> str | None:
     if means(home) != "namespaces":
         return "processes may not have mount namespaces of their own here"
     seen = shared(own_user=True)
-    room = Room((home, *closed_folders((home, *seen))), read_only=seen, user=INSPECTIONS)
+    room = Room((home, *closed_folders((home, *seen))), read_only=seen, user=TRIAL)
     reason, tell = os.pipe()
     child = os.fork()
     if child == 0:

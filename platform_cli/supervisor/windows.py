@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 
-from .release import INSIDE, RunnableRelease
+from .container_spec import CALLS, CALLS_INSIDE
+from .release import RunnableRelease
+
+PREFIX = "limits-"
 
 
-def windows_file(folder: Path, release: RunnableRelease) -> Path | None:
-    """Returns the file for the limits of `release`, which is made if there is none; None without limits, or if it
-    cannot be made: then each worker counts for itself.
+def windows_file(project: Path, release: RunnableRelease) -> Path | None:
+    """Returns where the workers of `release` find the file for its limits, which is made in the project's folder if
+    there is none; None without limits, or if it cannot be made: then each worker counts for itself.
 
     Releases with the same limits share it, so that a deploy forgets no calls.
     """
@@ -20,20 +24,30 @@ def windows_file(folder: Path, release: RunnableRelease) -> Path | None:
     if not limits:
         return None
     # Another runtime may arrange the file in another way.
-    name = hashlib.sha256(json.dumps([limits, release.runtime.name], sort_keys=True).encode()).hexdigest()[:32]
-    if release.container is not None:
-        # The first of the container's workers makes it.
-        return INSIDE.state / f".limits-{name}"
-    path = folder / name
+    name = PREFIX + hashlib.sha256(json.dumps([limits, release.runtime.name], sort_keys=True).encode()).hexdigest()[:32]
+    folder = project / ("limits" if release.container is None else CALLS)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for other in folder.iterdir():
-            if other != path:
+        _make(folder / name)
+        for other in folder.glob(f"{PREFIX}*"):
+            if other.name != name:
                 other.unlink()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:
         return None
-    # A worker may be another user than the platform's; the folder is closed to all others.
-    os.fchmod(descriptor, 0o666)
-    os.close(descriptor)
-    return path
+    return folder / name if release.container is None else Path(CALLS_INSIDE, name)
+
+
+def _make(path: Path) -> None:
+    """Makes the file if there is none.
+
+    Raises OSError if that is not possible, or if a server of the platform's own user has put something else there.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileExistsError(path)
+        # A worker may be another user than the platform's; the project's folder is closed to all others.
+        os.fchmod(descriptor, 0o666)
+    finally:
+        os.close(descriptor)

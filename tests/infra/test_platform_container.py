@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -28,6 +29,8 @@ PROJECT = SERVERS / SMALLEST
 DOMAIN = "mcp.localhost"
 USER = 65532
 STATE = "/var/lib/homeport/state"
+# From <linux/sched.h>.
+NEWNET = 0x40000000
 # What a person does on a laptop, here in a container that reaches Caddy's port.
 DEPLOY = "homeport deploy /project --name adds --json >/dev/null"
 CALL = "homeport call adds add a=40 b=2"
@@ -35,6 +38,17 @@ OVERRIDE = {
     "services": {"network": {"extra_hosts": [f"{DOMAIN}:127.0.0.1", f"adds.{DOMAIN}:127.0.0.1"], "ports": []}},
     "volumes": {"state": {"name": "state"}},
 }
+
+
+def test_no_call_makes_a_network_namespace() -> None:
+    """unshare(2), clone(2) and clone3(2) do; the flags of the last are out of a filter's sight."""
+    rules = json.loads((FILES / "seccomp.json").read_text())["syscalls"]
+    refused = {name: rule for rule in rules for name in rule["names"]}
+    [of_clone], [of_unshare] = refused["clone"]["args"], refused["unshare"]["args"]
+    assert of_clone == of_unshare
+    assert (of_clone["op"], of_clone["value"], of_clone["valueTwo"]) == ("SCMP_CMP_MASKED_EQ", NEWNET, NEWNET)
+    # C libraries take clone(2) then.
+    assert (refused["clone3"]["errnoRet"], "args" in refused["clone3"]) == (errno.ENOSYS, False)
 
 
 def test_the_pod_meets_the_schema_and_has_one_volume() -> None:

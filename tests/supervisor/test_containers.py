@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
-from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
+from platform_cli.supervisor.container_spec import CALLS, NOBODY, OWN, SOCKET, SOCKET_FOLDER, make_folders
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
@@ -157,6 +159,45 @@ def test_nobody_waits_for_workers_that_have_ended_with_their_container(
     run(tmp_path / "home", test)
 
 
+def test_one_that_nobody_waits_for_is_removed_once_it_has_started(
+    tmp_path: Path, release: RunnableRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+    start = StandInEngine.start
+
+    def slow_start(engine: StandInEngine, spec: ContainerSpec) -> str:
+        asked.set()
+        go.wait()
+        # An engine may have mounted it before it was removed.
+        next(mount.source for mount in spec.mounts if mount.target == SOCKET_FOLDER).mkdir(exist_ok=True)
+        return start(engine, spec)
+
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        launching = asyncio.ensure_future(launch(containers, release))
+        await asyncio.to_thread(asked.wait)
+        launching.cancel()
+        await asyncio.wait({launching})
+        go.set()
+        await until(lambda: bool(engine.specs) and not engine.running)
+
+    monkeypatch.setattr(StandInEngine, "start", slow_start)
+    run(tmp_path / "home", test)
+
+
+def test_each_worker_finds_its_projects_folders(tmp_path: Path, release: RunnableRelease) -> None:
+    """A project of the same name may have been destroyed meanwhile."""
+
+    async def test(containers: Containers, _engine: StandInEngine) -> None:
+        project = Home(tmp_path / "home").project(release.project)
+        for _ in range(2):
+            launched = await launch(containers, release)
+            assert {path.name for path in project.iterdir()} == {*OWN, CALLS}
+            shutil.rmtree(project)
+            await end(launched)
+
+    run(tmp_path / "home", test)
+
+
 def test_a_container_ends_when_it_was_idle_for_long(tmp_path: Path, release: RunnableRelease) -> None:
     async def test(containers: Containers, engine: StandInEngine) -> None:
         brief = replace(release, idle_s=0.01)
@@ -267,3 +308,14 @@ def test_files_are_given_away_without_following_links(tmp_path: Path) -> None:
     give_to(65532, 0, files)
     assert [path.lstat().st_uid for path in (files, files / "below" / "own", files / "file")] == [65532] * 3
     assert [path.lstat().st_uid for path in (outside, outside / "file")] == [0, 0]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_files_that_are_the_containers_are_not_given_again(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (file := tmp_path / "files" / "file").touch()
+    make_folders(tmp_path)
+    assert file.stat().st_uid == NOBODY
+    os.chown(file, 70000, 0)
+    make_folders(tmp_path)
+    assert file.stat().st_uid == 70000, "a start does not look at each file that a server has made"

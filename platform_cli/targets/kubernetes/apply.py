@@ -12,6 +12,7 @@ from ...origin import Origin
 from ...pipeline.stages import Stages
 from ..base import Applied, KeepToken, Note
 from .cluster import Cluster, Object
+from .desired import with_replicas
 from .keys import make_keys
 from .live import read_live
 from .names import is_ours
@@ -72,7 +73,7 @@ def _roll_out(cluster: Cluster, plan: KubernetesPlan, origin: Origin, note: Note
     objects = desired.objects(live.next_number, secrets, "deploy", origin)
     made = cluster.apply(objects["Service"])
     with removed_after_failure(cluster, "Service", made, is_new="Service" not in plan.there):
-        switch(cluster, live, objects["Deployment"], note)
+        switch(cluster, live, with_replicas(objects["Deployment"], live.deployment), note)
     for kind in COUNTING.keys() - plan.unknown:
         _apply_or_remove(cluster, kind, objects.get(kind), plan)
 

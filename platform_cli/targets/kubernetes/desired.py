@@ -98,6 +98,15 @@ def with_template(deployment: Object, template: Object) -> Object:
     }
 
 
+def with_replicas(wanted: Object, deployment: Object | None) -> Object:
+    """Returns a Deployment `wanted` whose pods an autoscaler shall count, with as many as there are while it has not:
+    what was applied before, and is not any more, the cluster sets to its default, which is one pod.
+    """
+    if "replicas" in wanted["spec"] or deployment is None or not owns_replicas(deployment):
+        return wanted
+    return {**wanted, "spec": {**wanted["spec"], "replicas": deployment["spec"]["replicas"]}}
+
+
 def owns_replicas(deployment: Object) -> bool:
     """Tells whether homeport has said how many pods there are, and no autoscaler."""
     return any(

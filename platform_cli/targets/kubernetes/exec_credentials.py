@@ -57,7 +57,8 @@ class ExecPlugin:
             command=(program, *(data.get("args") or ())),
             environment={each["name"]: each["value"] for each in data.get("env") or ()},
             hint=str(data.get("installHint") or "").strip(),
-            is_interactive=data.get("interactiveMode") != "Never" and sys.stdin.isatty(),
+            # It is None where standard input is closed.
+            is_interactive=data.get("interactiveMode") != "Never" and sys.stdin is not None and sys.stdin.isatty(),
             wants_cluster=data.get("provideClusterInfo") is True,
         )
 

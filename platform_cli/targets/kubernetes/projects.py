@@ -94,7 +94,7 @@ class KubernetesProjects:
         return compare(before, after).data()
 
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
-        """Serves a release again, with the secrets that it had; who may call stays as it is now."""
+        """Serves a release again, with the secrets and the `[auth]` that it had; the token is the present one."""
         live = self._read(project)
         wanted = _release(project, live, release)
         changed = live.active is None or wanted.number != live.active.number

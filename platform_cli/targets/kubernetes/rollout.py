@@ -77,18 +77,14 @@ class Rollout:
             counts = Counts.of(deployment)
             if counts.are_complete:
                 return
-            stall = (
-                self._stalls.find(deployment, pods_of(self._cluster, deployment, self._project))
-                if counts.is_seen
-                else None
-            )
-            if stall is None:
-                held_since = None
-            else:
-                held_since = held_since or time.monotonic()
-                self._judge(stall, deployment, time.monotonic() - held_since)
-            if stall is None and _is_over(deployment):
-                raise ReleaseError(self._standstill(counts), hint=f"homeport logs {self._name} --target kubernetes")
+            # Until the cluster has seen the change, what it says is of the release before.
+            if counts.is_seen:
+                stall = self._stalls.find(deployment, pods_of(self._cluster, deployment, self._project))
+                held_since = (held_since or time.monotonic()) if stall else None
+                if stall is not None and held_since is not None:
+                    self._judge(stall, deployment, time.monotonic() - held_since)
+                elif _is_over(deployment):
+                    raise ReleaseError(self._standstill(counts), hint=f"homeport logs {self._name} --target kubernetes")
             time.sleep(POLL_S)
 
     def _read(self) -> Object:

@@ -44,7 +44,7 @@ def switch(cluster: Cluster, live: Live, wanted: Object, note: Note) -> None:
 
 
 def _apply(cluster: Cluster, live: Live, wanted: Object) -> Object:
-    """Applies the Deployment unless somebody else has changed it since it was read.
+    """Applies the Deployment unless somebody else has given it another template since it was read.
 
     Raises BusyError then.
     """
@@ -57,8 +57,8 @@ def _apply(cluster: Cluster, live: Live, wanted: Object) -> Object:
             return cluster.apply({**wanted, "metadata": metadata})
         except ConflictError:
             before, seen = seen, cluster.get("Deployment", wanted["metadata"]["name"])
-            # What pods report changes it, too, but not its generation.
-            if seen is None or seen["metadata"]["generation"] != before["metadata"]["generation"]:
+            # What pods report changes it, too, and an autoscaler; a release is its template.
+            if seen is None or seen["spec"]["template"] != before["spec"]["template"]:
                 break
     raise BusyError(
         f"somebody else is changing {wanted['metadata']['name']}",

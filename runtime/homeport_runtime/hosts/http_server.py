@@ -107,16 +107,16 @@ class HTTPServer:
                     self._while_serving[order["do"]](order)
                     continue
                 if order is None or order["do"] != "accept":
-                    began = time.monotonic()
+                    left = DRAIN_S
                     if order is not None and self._replicas is not None:
-                        await self._end_streams(self._replicas)
+                        left -= await self._end_streams(self._replicas)
                     self._stop_accepting()
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
                     if order is not None and order["do"] == "hand_over":
                         await self._hand_over(relay)
                     else:
-                        await self._close(max(DRAIN_S + began - time.monotonic(), 0.0) if order else ORPHAN_DRAIN_S)
+                        await self._close(left if order else ORPHAN_DRAIN_S)
                     relaying.cancel()
                     return
                 self._connections.start_accepting(self._listener)
@@ -217,13 +217,17 @@ class HTTPServer:
             self._connections.leave_idle()
         await self._abort()
 
-    async def _end_streams(self, replicas: ReplicaRelay) -> None:
-        """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on."""
-        deadline = time.monotonic() + DRAIN_S - ORPHAN_DRAIN_S
-        while self._app.guard.streams.are_open and time.monotonic() < deadline:
+    async def _end_streams(self, replicas: ReplicaRelay) -> float:
+        """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on.
+
+        Returns how many seconds it took, at most DRAIN_S - ORPHAN_DRAIN_S and a moment.
+        """
+        began = time.monotonic()
+        while self._app.guard.streams.are_open and time.monotonic() < began + DRAIN_S - ORPHAN_DRAIN_S:
             if not replicas.is_delivering:
                 await self._app.guard.streams.end_quiet()
             await asyncio.sleep(0.01)
+        return time.monotonic() - began
 
     async def _close(self, seconds: float) -> None:
         """Lets open requests finish when no worker continues, and closes what is still open after `seconds`."""

@@ -22,8 +22,8 @@ from . import linux
 # The ids of users and of their groups. systemd's table "UIDs and GIDs on systemd Systems" has 65536 to 524287 as unused
 # by distributions, and useradd(8) gives subordinate ids from 100000 on (SUB_UID_MIN in login.defs(5)).
 FIRST, END = 65536, 100000
-# The users of zygotes, of builds, and of servers that are inspected before they have a project.
-ZYGOTES, BUILDS, INSPECTIONS = FIRST, FIRST + 1, FIRST + 2
+# The users of zygotes, of builds, and of the process that tries whether another user can run Python here.
+ZYGOTES, BUILDS, TRIAL = FIRST, FIRST + 1, FIRST + 2
 # Those of projects.
 PROJECTS = range(FIRST + 16, END)
 # Where a server with a user of its own finds its home, in the platform's folder: one path for all, since modules may

@@ -20,6 +20,7 @@ from homeport_runtime.hosts import http_server as module
 from homeport_runtime.hosts.channel import Channel
 from homeport_runtime.hosts.handover import Exchange
 from homeport_runtime.hosts.http_server import DRAIN_S, EXIT_S, ORPHAN_DRAIN_S, HTTPServer
+from homeport_runtime.protocol.messages import MESSAGE
 from homeport_runtime.relay import workers as relay
 
 from ..conftest import JSON
@@ -79,6 +80,10 @@ class Worker:
 
     async def app(self, scope: Scope, _receive: Receive, send: Send) -> None:
         self.asked += 1
+        if scope["path"] == "/begun":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+            await send({"type": "http.response.body", "body": b"two ", "more_body": True})
+            scope = {**scope, "path": "/slow"}
         if scope["path"] == "/slow":
             self.slow += 1
             try:
@@ -343,6 +348,25 @@ def test_a_request_that_does_not_end_is_ended(project: Project, monkeypatch: pyt
             await soon(worker.life)
             assert (worker.slow, worker.cancelled) == (0, 1)
             assert project.exits == [0.05 + EXIT_S]
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_takes_no_last_words_holds_up_no_end(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DRAIN_S", 0.05)
+
+    async def run() -> None:
+        async with project.worker("one") as worker, project.client() as client:
+            await worker.accept()
+            client.ask("/begun")
+            await until(lambda: worker.slow)
+            (connection,) = worker.server._connections.state.connections
+            # The guard has found a call in the request.
+            cycle: Any = getattr(connection, "cycle", None)
+            cycle.scope[MESSAGE] = {"id": 7}
+            await worker.stop("close")
+            await soon(worker.life)
+            assert (worker.slow, worker.cancelled) == (0, 1)
 
     asyncio.run(run())
 

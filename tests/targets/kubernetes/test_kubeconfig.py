@@ -149,6 +149,15 @@ def test_a_plugin_logs_in_and_is_asked_again_when_its_token_is_refused(
     assert len(cluster.requests) == 2
 
 
+def test_without_a_standard_input_a_plugin_is_asked_without_a_person(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = plugin(tmp_path, f'echo "{{\\"status\\":{{\\"token\\":\\"{TOKEN}\\"}}}}"')
+    del user["exec"]["interactiveMode"]
+    monkeypatch.setattr("sys.stdin", None)
+    assert connect(user).version() == "v1.30.0"
+
+
 @pytest.mark.parametrize(
     ("script", "message"), [("exit 3", "exit code 3"), ("echo secret", "answered with no credentials")]
 )
