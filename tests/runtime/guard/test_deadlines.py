@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from homeport_runtime.asgi import ASGIApp, Message, Receive, Scope, Send
-from homeport_runtime.guard.calls import Watched
 from homeport_runtime.guard.deadlines import Deadlines
 from homeport_runtime.guard.streams import StreamCalls
+from homeport_runtime.guard.watched import Watched
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "slow", "arguments": {}}}
 
