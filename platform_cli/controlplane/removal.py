@@ -33,13 +33,7 @@ class Removal:
         """Removes what the platform knows of a project that was buried."""
         self._stores.secrets.forget(project)
         self._stores.deployments.forget(project)
-        self._stores.users.forget(project)
-        self._stores.store.delete_project(project)
-        self._stores.access.put(project, Mode())
-        self._stores.audit_heads.forget(project)
-        self._stores.client_tokens.forget(project)
-        self._stores.telemetry.forget(project)
-        self._forget_sign_ins(project)
+        self._forget_everything_else(project)
 
     def remove_files(self, project: str) -> None:
         """Removes the project's files and, with them, the tombstone."""
@@ -51,13 +45,17 @@ class Removal:
         if folder.exists():
             self._home.temporary.mkdir(mode=0o700, exist_ok=True)
             folder.rename(Path(tempfile.mkdtemp(dir=self._home.temporary, prefix="undone-")) / project)
+        self._forget_everything_else(project)
+
+    def _forget_everything_else(self, project: str) -> None:
         self._stores.users.forget(project)
-        self._stores.store.delete_project(project)
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
         self._stores.client_tokens.forget(project)
         self._stores.telemetry.forget(project)
         self._forget_sign_ins(project)
+        # Last, since after a kill `carry_on` finds what is left by it.
+        self._stores.store.delete_project(project)
 
     def carry_on(self) -> None:
         """Finishes the removals that a kill has interrupted."""
