@@ -44,8 +44,8 @@ class AuditTrails:
 
     async def sync(self) -> None:
         """Makes all lines durable, the files first: what the store has is in them."""
-        for service in self._supervisor.services.values():
-            service.look_for_audit_room()
+        for service in [*self._supervisor.services.values()]:
+            await service.look_for_audit_room()
         heads = {}
         for project, book in self._books():
             if book.is_dirty:

@@ -115,14 +115,16 @@ class Service:
         """Returns how many workers run now, including those that finish their last requests."""
         return len(self._crew.running)
 
-    def look_for_audit_room(self) -> None:
+    async def look_for_audit_room(self) -> None:
         """Keeps room for the audit log's lines where no call may be without one, and tells the workers if there is
         none, or again some.
         """
         settings = self.release.audited if self.release else None
         is_required = settings is not None and settings.required
         if is_required or self._audit_has_room is False:
-            self._tell_audit(has_room=not is_required or self.journal.audit.keep_room())
+            # On a slow disk it takes long to write.
+            kept = is_required and await asyncio.to_thread(self.journal.audit.keep_room)
+            self._tell_audit(has_room=not is_required or kept)
 
     def _tell_audit(self, *, has_room: bool) -> None:
         if has_room != self._audit_has_room:
