@@ -76,10 +76,12 @@ def show(
     help="The lines as they are kept, or events of the Open Cybersecurity Schema Framework.",
 )  # fmt: skip
 @query_options
+@json_option
 def export(
-    name: str, form: str, since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None
-) -> None:
-    """Write the audit log of project NAME to stdout, one JSON object a line."""
+    name: str, form: str, since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write the audit log of project NAME to stdout, one JSON object a line; with --json errors are JSON, too."""
     query = _query(since, client, user, tool, result)
     for entry in running(platform_client(), changes=False).audit(name, query):
         # Not through Output, which shows people what is invisible: the hashes are of the text as it is kept.

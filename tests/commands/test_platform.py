@@ -84,7 +84,7 @@ def test_wrong_domains_change_nothing(run: Run, own: dict[str, str], arguments: 
 
 
 def test_tokens(run: Run, own: dict[str, str]) -> None:
-    assert run("platform", "token", "list", env=own).stdout == "no tokens yet\n"
+    assert run("platform", "token", "list", env=own).stdout == "no platform tokens yet\n"
     token = run("platform", "token", "create", "laptop", env=own).stdout.strip()
     made = run("platform", "token", "create", "ci", "--json", env=own).json
     assert (made["ok"], made["name"]) == (True, "ci")

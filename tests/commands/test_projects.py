@@ -35,7 +35,6 @@ def test_status(run: Run, tiny: Deployment) -> None:
         "project": PROJECT,
         "release": tiny.release,
         "target": "local",
-        "image": None,
         "url": tiny.url,
         "mcp_url": tiny.mcp_url,
         "last_error": None,

@@ -78,6 +78,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("logs", NAME, "--grep", "tools/call"),
         ("metrics", NAME),
         ("audit", "show", NAME, "--tool", "whoami"),
+        ("audit", "export", NAME, "--tool", "whoami"),
         ("audit", "verify", NAME),
         ("connect", NAME, "--client", "cursor"),
         ("new-token", NAME),

@@ -21,6 +21,8 @@ from tests.support import SERVERS, CommandFailedError, Platform, with_config, wi
 from .person import Person
 from .tokens import signed_in
 
+pytestmark = pytest.mark.whole
+
 SERVER = SERVERS / "mcp2_lowlevel"
 CONFIG = """
 [auth]
@@ -90,7 +92,6 @@ def test_client_signs_in_and_asks_for_more_once(platform: Platform, deployed: di
     assert [scopes_of(page) for page in pages] == [{"numbers:read"}, {"numbers:read", "numbers:write"}]
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk"])
 def test_client_signs_in_over_sse(platform: Platform, client: str, tmp_path: Path) -> None:
     folder = with_config(SERVER, '[auth]\nmode = "oauth"\n', tmp_path)
@@ -129,7 +130,6 @@ def test_what_a_client_without_a_token_is_told(platform: Platform, deployed: dic
     assert asked(issuer, "/v1/platform")[0] == 401
 
 
-@pytest.mark.whole
 def test_link_that_connect_prints(platform: Platform, deployed: dict[str, Any]) -> None:
     answer = platform.run("connect", "scoped", "--client", "claude-code")
     assert "headers" not in answer["config"]["mcpServers"]["scoped"]
@@ -174,7 +174,6 @@ def test_users_are_listed_and_ended_at_once(platform: Platform, tmp_path: Path) 
     assert platform.run("users", "list", "ended")["users"] == []
 
 
-@pytest.mark.whole
 def test_a_sign_in_lasts_over_a_restart_and_a_redeploy(platform: Platform, tmp_path: Path) -> None:
     folder = with_config(SERVER, '[auth]\nmode = "oauth"\n', tmp_path)
     answer = platform.run("deploy", str(folder), "--name", "lasting")
