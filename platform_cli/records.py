@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 if TYPE_CHECKING:
     from .api.log_record import LogRecord
@@ -37,7 +37,7 @@ def read_record(line: str | bytes) -> LogRecord | None:
 
 def _is_record(fields: dict[str, Any]) -> bool:
     return (
-        _is_number(fields.get("time"), MAX_TIME)
+        is_number(fields.get("time"), MAX_TIME)
         and fields.get("level") in LEVELS
         and isinstance(fields.get("message"), str)
     )
@@ -52,8 +52,9 @@ def _is_call(call: object) -> bool:
     if not isinstance(call, dict) or not {*_TEXTS, "ms"} <= set(call) <= {*_TEXTS, "ms", *OPTIONAL}:
         return False
     more = all(isinstance(call[key], kind) for key, kind in OPTIONAL.items() if key in call)
-    return more and all(isinstance(call[key], str) for key in _TEXTS) and _is_number(call["ms"], MAX_MS)
+    return more and all(isinstance(call[key], str) for key in _TEXTS) and is_number(call["ms"], MAX_MS)
 
 
-def _is_number(value: object, most: float) -> bool:
+def is_number(value: object, most: float) -> TypeGuard[float]:
+    """Tells whether a value is a number from 0 to less than `most`."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < most

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard, get_args
+from typing import Any, get_args
 
 from ..api.audit_entry import Result
-from ..records import MAX_MS, MAX_TIME
+from ..records import MAX_MS, MAX_TIME, is_number
 
 # What a line may have, so that one call cannot fill the log (homeport_runtime.guard.audit keeps to it).
 MAX_LINE = 96 * 1024
@@ -53,7 +53,7 @@ def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
     """Returns the entry with the fields `said`, its texts cut to what a line may have; None if they are none."""
     texts = {name: _text(said.get(name)) for name in ("client_id", "tool_name", "user_id", "ip_address", "request")}
     ms, result, scopes = said.get("ms"), said.get("result"), said.get("scopes_used")
-    if not _is_number(time, MAX_TIME) or not _is_number(ms, MAX_MS) or result not in RESULTS:
+    if not is_number(time, MAX_TIME) or not is_number(ms, MAX_MS) or result not in RESULTS:
         return None
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         return None
@@ -71,7 +71,3 @@ def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
 
 def _text(value: object) -> str | None:
     return value[:MAX_TEXT] if isinstance(value, str) else None
-
-
-def _is_number(value: object, most: float) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < most

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ..api.audit_entry import Verified
 from ..audit.book import AuditBook, durable
+from ..audit.chain import Head
 from ..audit.files import audit_folder
 from ..audit.search import AuditQuery, search
 from ..audit.verify import report, verify
@@ -46,16 +47,19 @@ class AuditTrails:
         """Makes all lines durable, the files first: what the store has is in them."""
         for service in [*self._supervisor.services.values()]:
             await service.look_for_audit_room()
-        heads = {}
+        written: list[tuple[str, AuditBook, Head]] = []
         for project, book in self._books():
             if book.is_dirty:
-                heads[project], descriptor = book.unsynced()
+                head, descriptor = book.unsynced()
                 await asyncio.to_thread(durable, descriptor)
-        if heads:
-            self._stores.audit_heads.put(heads)
-        for project, book in self._books():
-            if project in heads:
-                book.stored(heads[project])
+                written.append((project, book, head))
+        # One that was destroyed meanwhile is forgotten already.
+        there = self._books()
+        written = [each for each in written if each[:2] in there]
+        if written:
+            self._stores.audit_heads.put({project: head for project, _book, head in written})
+        for _project, book, head in written:
+            book.stored(head)
 
     def _clean(self) -> None:
         for project, book in self._books():

@@ -60,7 +60,8 @@ class Crew:
         self.on_used: Callable[[tuple[str, ...]], None] = lambda _tokens: None
         self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self._starting: set[Worker] = set()
-        self._audit_has_room = True
+        # None until workers were told: an earlier control plane may have told them.
+        self.audit_has_room: bool | None = None
         self._folder = folder
         self._workdir = workdir
         self._state_key = state_key
@@ -103,7 +104,7 @@ class Crew:
         try:
             await worker.expect("ready", release.start_timeout_s + START_GRACE_S)
             self._kept.keep_worker(worker)
-            if not self._audit_has_room:
+            if self.audit_has_room is False:
                 worker.tell_audit(has_room=False)
             await worker.accept()
         except BaseException as error:
@@ -127,7 +128,7 @@ class Crew:
 
     def tell_audit(self, *, has_room: bool) -> None:
         """Tells every worker whether calls can be written into the audit log."""
-        self._audit_has_room = has_room
+        self.audit_has_room = has_room
         for worker in (*self._starting, *self.running):
             worker.tell_audit(has_room=has_room)
 

@@ -58,8 +58,6 @@ class Service:
         # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
         self.journal.audit.on_full = lambda: self._tell_audit(has_room=False)
-        # None until workers were told: an earlier control plane may have told them.
-        self._audit_has_room: bool | None = None
         self._workdir = WorkDir(folder)
         self._health = Health()
         self._tasks = Tasks()
@@ -121,14 +119,13 @@ class Service:
         """
         settings = self.release.audited if self.release else None
         is_required = settings is not None and settings.required
-        if is_required or self._audit_has_room is False:
+        if is_required or self._crew.audit_has_room is False:
             # On a slow disk it takes long to write.
             kept = is_required and await asyncio.to_thread(self.journal.audit.keep_room)
             self._tell_audit(has_room=not is_required or kept)
 
     def _tell_audit(self, *, has_room: bool) -> None:
-        if has_room != self._audit_has_room:
-            self._audit_has_room = has_room
+        if has_room != self._crew.audit_has_room:
             self._crew.tell_audit(has_room=has_room)
 
     @property

@@ -23,6 +23,7 @@ from platform_cli.audit.heads import Heads
 from platform_cli.audit.ocsf import ocsf
 from platform_cli.audit.search import AuditQuery, search
 from platform_cli.audit.verify import report, verify
+from tests.support import require
 
 CALL = Entry(
     time=1_769_437_395.0,
@@ -220,8 +221,7 @@ def small_disk(folder: Path) -> Iterator[None]:
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True, check=False
     )
-    if mounted.returncode:
-        pytest.skip(f"no small disk: {mounted.stderr.decode().strip()}")
+    require(mounted.returncode == 0, f"a small disk: {mounted.stderr.decode().strip()}")
     try:
         yield
     finally:
