@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.jsonrpc import SERVER_ERROR, encode, event
 from ..protocol.probe import exchange
 from .caller import RESULT
+from .open_streams import receive_until
 from .refusals import RETRY_MS, Refusal, send_refusal
 from .shown import shown
 from .streams import StreamCalls, session_of
@@ -39,7 +41,7 @@ class Deadlines:
             await self._app(scope, receive, send)
             return
         answer, left = _Answer(send), asyncio.Event()
-        work = asyncio.ensure_future(self._app(scope, _until(left, receive), answer.send))
+        work = asyncio.ensure_future(self._app(scope, partial(receive_until, left, receive), answer.send))
         try:
             await asyncio.wait({work}, timeout=seconds)
             if not work.done() and answer.can_end:
@@ -133,18 +135,3 @@ def _late(call: Mapping[str, Any], seconds: float) -> Refusal:
         retryable=True,
         retry_after_ms=RETRY_MS,
     )
-
-
-def _until(left: asyncio.Event, receive: Receive) -> Receive:
-    """Returns a `receive` that says that the client has left once that is set."""
-
-    async def received() -> Message:
-        ended, incoming = asyncio.ensure_future(left.wait()), asyncio.ensure_future(receive())
-        try:
-            await asyncio.wait((incoming, ended), return_when=asyncio.FIRST_COMPLETED)
-            return incoming.result() if incoming.done() else {"type": "http.disconnect"}
-        finally:
-            incoming.cancel()
-            ended.cancel()
-
-    return received

@@ -46,14 +46,7 @@ class Stream:
 
     async def receive(self) -> Message:
         """Returns the client's next message, or a disconnect once the stream was ended."""
-        incoming = asyncio.ensure_future(self._receive())
-        ended = asyncio.ensure_future(self._ended.wait())
-        try:
-            await asyncio.wait((incoming, ended), return_when=asyncio.FIRST_COMPLETED)
-            return incoming.result() if incoming.done() else {"type": "http.disconnect"}
-        finally:
-            incoming.cancel()
-            ended.cancel()
+        return await receive_until(self._ended, self._receive)
 
     async def send(self, message: Message) -> None:
         if self._ended.is_set():
@@ -71,3 +64,14 @@ class Stream:
         if self._flowing and not self._ended.is_set():
             self._ended.set()
             await self._send({"type": "http.response.body", "body": RECONNECT_HINT, "more_body": False})
+
+
+async def receive_until(left: asyncio.Event, receive: Receive) -> Message:
+    """Returns the client's next message, or that the client has left once `left` is set."""
+    incoming, ended = asyncio.ensure_future(receive()), asyncio.ensure_future(left.wait())
+    try:
+        await asyncio.wait((incoming, ended), return_when=asyncio.FIRST_COMPLETED)
+        return incoming.result() if incoming.done() else {"type": "http.disconnect"}
+    finally:
+        incoming.cancel()
+        ended.cancel()
