@@ -31,6 +31,7 @@ mode = "oauth"
 add = "numbers:write"
 "*" = "numbers:read"
 """
+CLIENTS = ("mcp1", "mcp2", "ts_sdk", "ts_client")
 DEADLINE_S = 120
 
 
@@ -48,11 +49,12 @@ def deployed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> di
     )
 
 
-def command(client: str, url: str) -> list[str | Path]:
-    client_env("node" if client == "ts_sdk" else client)
-    if client == "ts_sdk":
-        return [environments.node().program, environments.node().scripts / "run_ts_sdk_sign_in.mjs", url]
-    return [environments.python(client), "-W", "ignore", environments.HERE / f"run_{client}_sign_in.py", url]
+def command(client: str, *arguments: str) -> list[str | Path]:
+    client_env(client)
+    if client.startswith("ts_"):
+        node = environments.node()
+        return [node.program, node.scripts / f"run_{client}_sign_in.mjs", *arguments]
+    return [environments.python(client), "-W", "ignore", environments.HERE / f"run_{client}_sign_in.py", *arguments]
 
 
 def run_with_person(arguments: Sequence[str | Path], person: Person) -> tuple[list[str], list[str]]:
@@ -84,7 +86,7 @@ def scopes_of(page: str) -> set[str]:
     return set(parse_qs(urlsplit(page).query).get("scope", [""])[0].split()) - {"offline_access"}
 
 
-@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_client_signs_in_and_asks_for_more_once(platform: Platform, deployed: dict[str, Any], client: str) -> None:
     pages, texts = run_with_person(command(client, deployed["mcp_url"]), Person(platform))
     assert texts[1] == "3"
@@ -92,7 +94,7 @@ def test_client_signs_in_and_asks_for_more_once(platform: Platform, deployed: di
     assert [scopes_of(page) for page in pages] == [{"numbers:read"}, {"numbers:read", "numbers:write"}]
 
 
-@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_client_signs_in_over_sse(platform: Platform, client: str, tmp_path: Path) -> None:
     folder = with_config(SERVER, '[auth]\nmode = "oauth"\n', tmp_path)
     answer = platform.run("deploy", str(folder), "--name", "streamed")
