@@ -6,7 +6,7 @@ import http.client
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -49,20 +49,25 @@ def deployed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> di
     )
 
 
-def command(client: str, *arguments: str) -> list[str | Path]:
+def command(client: str, *arguments: str, finds_localhost: bool = False) -> list[str | Path]:
+    """Returns the command of a client that signs in; with `finds_localhost` names below that are this machine."""
     client_env(client)
     if client.startswith("ts_"):
         node = environments.node()
-        return [node.program, node.scripts / f"run_{client}_sign_in.mjs", *arguments]
-    return [environments.python(client), "-W", "ignore", environments.HERE / f"run_{client}_sign_in.py", *arguments]
+        options: list[str | Path] = ["--import", node.scripts / "finds_localhost.mjs"] if finds_localhost else []
+        return [node.program, *options, node.scripts / f"run_{client}_sign_in.mjs", *arguments]
+    here = environments.HERE
+    options = [here / "finds_localhost.py"] if finds_localhost else []
+    return [environments.python(client), "-W", "ignore", *options, here / f"run_{client}_sign_in.py", *arguments]
 
 
-def run_with_person(arguments: Sequence[str | Path], person: Person) -> tuple[list[str], list[str]]:
+def run_with_person(
+    arguments: Sequence[str | Path], person: Person, environment: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
     """Runs a client, and returns the pages that it had opened, and the texts that it got."""
     pages: list[str] = []
-    with subprocess.Popen(
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
