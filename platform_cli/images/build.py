@@ -24,6 +24,7 @@ from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image, Process
 from .places import HOME, PORT, START, WORK
+from .sbom import bill_of_materials
 
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
@@ -94,7 +95,8 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
     labels = _labels(project, name, base, lock.hash)
     process = server_process(built.bundle.manifest, name, own, project.start_timeout_s)
     config = image_config(base, made, process, labels)
-    return Image(base, made, config, image_manifest(config, (*base.layers, *made), labels))
+    manifest = image_manifest(config, (*base.layers, *made), labels)
+    return Image(base, made, config, manifest, bill_of_materials(lock))
 
 
 def server_process(manifest: Mapping[str, Any], name: str, python: Interpreter, start_timeout_s: float) -> Process:

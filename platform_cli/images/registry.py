@@ -19,13 +19,17 @@ from ..addresses import is_loopback
 from ..config.image_reference import DOCKER_HUB, Reference
 from ..errors import NotFoundError, RegistryError
 from .credentials import find_credentials, login_hint
-from .model import digest_of
+from .model import MANIFEST_TYPE, digest_of
 
 # Where Docker Hub's API is.
 HUB_HOST = "registry-1.docker.io"
 # The seconds until a registry answers: it may hash a layer before it does.
 TIMEOUT_S = 300.0
 CHUNK = 1024 * 1024
+
+
+class RegistryRefusedError(RegistryError):
+    """Says that a registry does not take what it was sent."""
 
 
 class Repository:
@@ -64,6 +68,18 @@ class Repository:
             found, _answer = self._api.head_manifest_and_response(tag)
         if found not in (None, digest_of(content)):
             raise self._wrong_digest(digest_of(content))
+
+    def put_referrer(self, content: bytes) -> bool:
+        """Puts the manifest of an artifact that has a subject, and tells whether the registry lists those itself
+        (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject).
+        """
+        digest = digest_of(content)
+        with self._explained(f"the manifest {digest}"):
+            # Its own call drops the headers of the answer.
+            answer: requests.Response = self._api._request(  # type: ignore[no-untyped-call]
+                "put", f"manifests/{digest}", data=content, headers={"Content-Type": MANIFEST_TYPE}
+            )
+        return "OCI-Subject" in answer.headers
 
     def has(self, digest: str) -> bool:
         try:
@@ -170,7 +186,8 @@ class Repository:
                 f"{self.reference.registry} takes no more requests for now{said}",
                 hint=f"wait, or raise the limit by a login: {login_hint(self.reference.registry)}",
             )
-        return RegistryError(
+        kind = RegistryRefusedError if answer.status_code < requests.codes.server_error else RegistryError
+        return kind(
             f"{self.reference.registry} refuses {what} with HTTP {answer.status_code}{said}",
             hint="what has arrived there is not sent again, once you run the command again",
         )
