@@ -26,6 +26,7 @@ HUB_HOST = "registry-1.docker.io"
 # The seconds until a registry answers: it may hash a layer before it does.
 TIMEOUT_S = 300.0
 CHUNK = 1024 * 1024
+CERTIFICATES = Path("/etc/docker/certs.d")
 
 
 class RegistryRefusedError(RegistryError):
@@ -40,7 +41,14 @@ class Repository:
         host = HUB_HOST if reference.registry == DOCKER_HUB else reference.registry
         kind = _OnLoopback if is_loopback(reference.host) else DXF
         self._has_login = False
-        self._api = kind(host, reference.repository, self._log_in, insecure=kind is _OnLoopback, timeout=TIMEOUT_S)
+        self._api = kind(
+            host,
+            reference.repository,
+            self._log_in,
+            insecure=kind is _OnLoopback,
+            tlsverify=_authority(reference.registry),
+            timeout=TIMEOUT_S,
+        )
 
     def __enter__(self) -> Self:
         self._api.__enter__()
@@ -146,7 +154,8 @@ class Repository:
         except requests.exceptions.SSLError:
             raise RegistryError(
                 f"{self.reference.registry} has no certificate that this machine trusts",
-                hint="name its authority's file in REQUESTS_CA_BUNDLE, or use the registry's real name",
+                hint=f"put the certificate of its authority into {_of_docker(self.reference.registry)}, as for Docker, "
+                "or use the registry's real name",
             ) from None
         except requests.Timeout:
             raise self._unreachable(f"does not answer within {TIMEOUT_S:.0f} s") from None
@@ -201,6 +210,19 @@ class _OnLoopback(DXF):
     ) -> None:
         shown = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {shown}"} if username else {}
+
+
+def _of_docker(registry: str) -> Path:
+    """Returns where Docker looks for the certificate of the authority of a registry
+    (https://docs.docker.com/engine/security/certificates/).
+    """
+    return CERTIFICATES / registry / "ca.crt"
+
+
+def _authority(registry: str) -> str | bool:
+    """Returns the file with the authority's certificate, True for those that this machine trusts."""
+    certificate = _of_docker(registry)
+    return str(certificate) if certificate.is_file() else True
 
 
 def _said(answer: requests.Response) -> str:
