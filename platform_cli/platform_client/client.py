@@ -104,6 +104,9 @@ class PlatformClient:
             if self._is_restarted():
                 return
             self.stop()
+        self._start()
+
+    def _start(self) -> None:
         with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
@@ -155,11 +158,19 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs."""
-        if self._started is None or self._started.poll() in (None, 0):
+        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs.
+
+        Where the other one was ending itself, and has ended by now, a new one is started.
+        """
+        if self._started is None or (code := self._started.poll()) is None:
+            return
+        if code == 0:
+            if not self._home.is_served():
+                self._started.communicate()
+                self._start()
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
-        reason = said[0] if said else f"exit {self._started.returncode}"
+        reason = said[0] if said else f"exit {code}"
         hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
         raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
