@@ -29,6 +29,7 @@ COMMANDS = {
     "promote": ("promote", "Give one stage of a project on Lambda exactly the release that another one serves."),
     "destroy": ("projects", "End a project: its workers, releases, files and logs."),
     "logs": ("logs", "Show or follow what a project's server printed and who called what."),
+    "errors": ("errors", "Show what went wrong in a project's server, by cause and release."),
     "metrics": ("metrics", "Show how much a project answers, how fast, and what fails."),
     "audit": ("audit", "Show who called what, verify that nobody has changed it, export it."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),

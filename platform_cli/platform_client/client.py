@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
+    from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
@@ -295,6 +296,18 @@ class PlatformClient:
     def metrics(self, project: str, since: float, by: By) -> Metrics:
         """Returns what a project did from `since` on, seconds since 1970."""
         answer: Metrics = self._request("GET", _path(project, f"metrics?{urlencode({'since': since, 'by': by})}"))
+        return answer
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        answer: list[ErrorGroup] = self._request("GET", _path(project, "errors"))
+        return answer
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("GET", _path(project, f"errors/{group}"))
+        return answer
+
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("PATCH", _path(project, f"errors/{group}"), {"state": state})
         return answer
 
     def secrets(self, project: str) -> list[ListedSecret]:

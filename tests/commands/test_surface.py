@@ -76,6 +76,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("tools", NAME),
         ("call", NAME, "whoami"),
         ("logs", NAME, "--grep", "tools/call"),
+        ("errors", NAME),
         ("metrics", NAME),
         ("audit", "show", NAME, "--tool", "whoami"),
         ("audit", "export", NAME, "--tool", "whoami"),
