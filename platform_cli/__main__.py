@@ -34,6 +34,7 @@ COMMANDS = {
     "audit": ("audit", "Show who called what, verify that nobody has changed it, export it."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),
+    "inspect": ("inspect", "Run the MCP Inspector on a project or on any MCP URL."),
     "new-token": ("token", "Give a project a new bearer token; the old one ends."),
     "approve": ("sign_in", "Approve the sign-in whose page in a browser shows a code."),
     "users": ("sign_in", "List who has signed in to a project, and end sign-ins."),
