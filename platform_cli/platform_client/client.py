@@ -108,6 +108,9 @@ class PlatformClient:
         self._start()
 
     def _start(self) -> None:
+        if self._started is not None:
+            # It has ended, and had nothing to say.
+            self._started.communicate()
         with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
@@ -159,16 +162,16 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs.
+        """Raises PlatformError with the reason if the control plane that was started has ended with an error.
 
-        Where the other one was ending itself, and has ended by now, a new one is started.
+        Where none was, or where it left the home to another one, the other one may have been ending itself: a new one
+        is started once it has.
         """
-        if self._started is None or (code := self._started.poll()) is None:
-            return
-        if code == 0:
+        if self._started is None or self._started.poll() == 0:
             if not self._home.is_served():
-                self._started.communicate()
                 self._start()
+            return
+        if (code := self._started.poll()) is None:
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
         reason = said[0] if said else f"exit {code}"
