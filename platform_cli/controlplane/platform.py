@@ -37,6 +37,7 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_operation = self.stores.telemetry.record
+        self._supervisor.on_error = self.stores.telemetry.record_error
         self._supervisor.on_used = self._on_used
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)

@@ -7,16 +7,19 @@ from collections.abc import Callable
 
 from ..audit.book import AuditBook
 from ..audit.entry import Entry, read_entry
+from ..telemetry.error_event import ErrorEvent, read_error
 from ..telemetry.operation import Operation, called, read_operation
 from .logbook import RECORD, LogBook
 
-# How homeport_runtime.guard.audit and homeport_runtime.guard.operations begin a record.
+# How homeport_runtime.guard.audit, guard.operations and telemetry.error_records begin a record.
 AUDIT = RECORD + b'{"audit":{'
 OPERATION = RECORD + b'{"operation":{'
+ERROR = RECORD + b'{"error":{'
 
 
 class Journal:
-    """Is a project's `log` and, beside it, its `audit` log; `on_operation` gets each operation and its release.
+    """Is a project's `log` and, beside it, its `audit` log; `on_operation` and `on_error` get each
+    operation and each error, and its release.
 
     The lines of the audit log that come together are written together.
     """
@@ -26,6 +29,7 @@ class Journal:
         self.audit = audit
         self._entries: list[tuple[Entry, str]] = []
         self.on_operation: Callable[[int, Operation], None] = lambda _release, _operation: None
+        self.on_error: Callable[[int, ErrorEvent], None] = lambda _release, _error: None
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> None:
         """Writes one line of a worker's output."""
@@ -35,6 +39,8 @@ class Journal:
             self._entries.append((entry, f"v{release}"))
         elif line.startswith(OPERATION) and (operation := read_operation(line[len(RECORD) :])) is not None:
             self.on_operation(release, operation)
+        elif line.startswith(ERROR) and (error := read_error(line[len(RECORD) :])) is not None:
+            self.on_error(release, error)
         else:
             record = self.log.write_line(line, level=level, release=release, worker=worker)
             # A call is in the log, too.

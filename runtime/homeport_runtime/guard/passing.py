@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..asgi import ASGIApp, Receive, Scope, Send
 from ..protocol.messages import calls_in
 from ..telemetry import request_id
+from ..telemetry.error_records import report
 from ..telemetry.failures import note_failure
 from .calls import Audited, CallRecord
 from .deadlines import Deadlines
@@ -115,7 +116,8 @@ class Passing:
         except asyncio.CancelledError:
             record.finish("abandoned")
             raise
-        except Exception:
+        except Exception as error:
             note_failure("exception")
+            report(error, "exception", only_own=True)
             record.finish("error")
             raise
