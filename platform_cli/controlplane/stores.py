@@ -13,6 +13,7 @@ from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
 from .access import Access
 from .client_tokens import ClientTokens
+from .console_tokens import ConsoleTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
@@ -30,6 +31,7 @@ class Stores:
     tokens: Tokens
     access: Access
     client_tokens: ClientTokens
+    console_tokens: ConsoleTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
@@ -42,9 +44,13 @@ class Stores:
         return [name for name, version in release.secrets.items() if current.get(name) != version]
 
     def callers(self, project: str) -> Callers | None:
-        """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
+        """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or
+        one of the console's.
+        """
         own = self.access.mode(project).token_hash
-        return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
+        if own is None:
+            return None
+        return Callers((ClientToken(own), *self.client_tokens.of(project), *self.console_tokens.of(project)))
 
     def close(self) -> None:
         self.store.close()
@@ -61,4 +67,18 @@ def open_stores(home: Home) -> Stores:
     users = Users(db, settings, home.root)
     heads = Heads(db)
     tokens, telemetry = Tokens(db), Recorder(home.telemetry)
-    return Stores(home, store, secrets, settings, tokens, access, clients, links, deployments, heads, users, telemetry)
+    return Stores(
+        home,
+        store,
+        secrets,
+        settings,
+        tokens,
+        access,
+        clients,
+        ConsoleTokens(),
+        links,
+        deployments,
+        heads,
+        users,
+        telemetry,
+    )
