@@ -48,7 +48,7 @@ class Talk(Protocol):
 
 async def is_modern(wire: Wire) -> bool:
     """Tells whether a server speaks 2026-07-28, in the way in which the SDKs find out."""
-    _, found = await wire.last(*_alone(0, "server/discover", {}))
+    _, found = await wire.last(*alone(0, "server/discover", {}))
     result = found.get("result") if found else None
     return isinstance(result, dict) and MODERN in (result.get("supportedVersions") or ())
 
@@ -57,7 +57,7 @@ async def ask_alone(wire: Wire, method: str, params: Mapping[str, Any], talk: Ta
     """Sends a request of 2026-07-28, again with the person's replies for as long as the server needs more input."""
     more: Message = {}
     for number in range(1, MAX_ROUNDS + 1):
-        request, headers = _alone(number, method, {**params, **more})
+        request, headers = alone(number, method, {**params, **more})
         response = await _told(wire, request, headers, talk)
         result = response.get("result") if response else None
         if not isinstance(result, dict) or result.get("resultType") != "input_required":
@@ -176,7 +176,7 @@ def _answered(answer: Answer, body: str, started: float, *, is_complete: bool = 
     }
 
 
-def _alone(number: int, method: str, params: Mapping[str, Any]) -> tuple[Message, dict[str, str]]:
+def alone(number: int, method: str, params: Mapping[str, Any]) -> tuple[Message, dict[str, str]]:
     """Returns a request of 2026-07-28 with the headers that have to agree with it."""
     meta = {
         **(params.get("_meta") or {}),
