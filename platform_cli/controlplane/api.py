@@ -32,6 +32,7 @@ from ..signin.model import OWNER
 from ..supervisor.release import Container
 from .builds import Builds
 from .client_token_routes import client_token_routes
+from .console_routes import console_routes
 from .ending import Ending
 from .platform import Platform
 from .public_api import public_routes
@@ -215,6 +216,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     )
     app.include_router(secret_routes(platform.secrets))
     app.include_router(sign_in_routes(platform))
+    app.include_router(console_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
     app.include_router(try_routes(platform.tries, asker))

@@ -8,6 +8,7 @@ from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
 from ..audit.heads import Heads
+from ..console.sessions import Sessions
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
@@ -29,6 +30,7 @@ class Stores:
     secrets: SQLiteSecretStore
     settings: Settings
     tokens: Tokens
+    console_sessions: Sessions
     access: Access
     client_tokens: ClientTokens
     console_tokens: ConsoleTokens
@@ -42,6 +44,14 @@ class Stores:
         """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def revoke_token(self, name: str) -> None:
+        """Ends a platform token, or the key of a browser with the console.
+
+        Raises NotFoundError if there is none of that name.
+        """
+        if not self.console_sessions.revoke(name):
+            self.tokens.revoke(name)
 
     def callers(self, project: str) -> Callers | None:
         """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or
@@ -66,19 +76,6 @@ def open_stores(home: Home) -> Stores:
     settings = Settings(db)
     users = Users(db, settings, home.root)
     heads = Heads(db)
-    tokens, telemetry = Tokens(db), Recorder(home.telemetry)
-    return Stores(
-        home,
-        store,
-        secrets,
-        settings,
-        tokens,
-        access,
-        clients,
-        ConsoleTokens(),
-        links,
-        deployments,
-        heads,
-        users,
-        telemetry,
-    )
+    tokens, sessions, telemetry = Tokens(db), Sessions(db), Recorder(home.telemetry)
+    known = (tokens, sessions, access, clients, ConsoleTokens())
+    return Stores(home, store, secrets, settings, *known, links, deployments, heads, users, telemetry)

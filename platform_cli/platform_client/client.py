@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ..api.audit_entry import AuditEntry, Verified
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
+    from ..api.console import ConsoleCode
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.inspection import Inspected
@@ -239,6 +240,11 @@ class PlatformClient:
     def create_token(self, name: str) -> str:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
+
+    def console_code(self) -> ConsoleCode:
+        """Returns a code that opens the console in one browser."""
+        answer: ConsoleCode = self._request("POST", "/v1/console/codes")
+        return answer
 
     def waiting_sign_in(self, code: str) -> WaitingSignIn:
         """Returns the sign-in that shows `code`, without approving it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from ..api.metrics import By, Metrics
 from ..errors import PlatformError
@@ -21,6 +22,8 @@ from .summary import summarize
 FLUSH_S = 1.0
 # The operations that wait for the disk at most; beyond it they are counted as lost.
 MAX_WAITING = 100_000
+
+Answer = TypeVar("Answer")
 
 
 class Recorder:
@@ -65,11 +68,15 @@ class Recorder:
     async def summary(self, project: str, since: float, until: float, by: By) -> Metrics:
         """Returns what a project did.
 
-        Raises PlatformError if the file cannot be read.
+        Raises PlatformError if the file cannot be read, as all that reads it does.
         """
+        return await self.read(lambda path: summarize(path, project, since, until, by))
+
+    async def read(self, work: Callable[[Path], Answer]) -> Answer:
+        """Returns what `work` reads from the file, in a thread, once everything that was recorded is in it."""
         await self.flush()
         try:
-            return await asyncio.to_thread(summarize, self._path, project, since, until, by)
+            return await asyncio.to_thread(work, self._path)
         except sqlite3.Error as error:
             raise PlatformError(
                 f"the metrics cannot be read: {error}",
