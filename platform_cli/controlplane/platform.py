@@ -27,6 +27,7 @@ from .server_users import ServerUsers
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
+from .tries import Tries
 
 
 class Platform:
@@ -65,6 +66,7 @@ class Platform:
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
+        self.tries = Tries(self.stores, self.releases)
 
     def _on_used(self, project: str, tokens: tuple[str, ...]) -> None:
         # On a full disk workers must be listened to nevertheless.

@@ -13,6 +13,7 @@ from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
 from .access_modes import AccessModes
 from .client_tokens import ClientTokens
+from .console_tokens import ConsoleTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
@@ -31,6 +32,7 @@ class Stores:
     console_sessions: Sessions
     access: AccessModes
     client_tokens: ClientTokens
+    console_tokens: ConsoleTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
@@ -51,9 +53,13 @@ class Stores:
             self.tokens.revoke(name)
 
     def callers(self, project: str) -> Access | None:
-        """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
+        """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or
+        one of the console's.
+        """
         own = self.access.mode(project).token_hash
-        return Access((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
+        if own is None:
+            return None
+        return Access((ClientToken(own), *self.client_tokens.of(project), *self.console_tokens.of(project)))
 
     def close(self) -> None:
         self.store.close()
@@ -70,5 +76,5 @@ def open_stores(home: Home) -> Stores:
     users = Users(db, settings, home.root)
     heads = Heads(db)
     tokens, sessions, telemetry = Tokens(db), Sessions(db), Recorder(home.telemetry)
-    known = (tokens, sessions, access, clients)
+    known = (tokens, sessions, access, clients, ConsoleTokens())
     return Stores(home, store, secrets, settings, *known, links, deployments, heads, users, telemetry)
