@@ -177,7 +177,11 @@ def ask(url: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
 
 def ask_modern(url: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
     """Returns the response to a request of protocol 2026-07-28 on /mcp."""
-    meta = {f"{KEY}/protocolVersion": MODERN, f"{KEY}/clientCapabilities": {}, f"{KEY}/clientInfo": {"name": "test", "version": "1"}}
+    meta = {
+        f"{KEY}/protocolVersion": MODERN,
+        f"{KEY}/clientCapabilities": {},
+        f"{KEY}/clientInfo": {"name": "test", "version": "1"},
+    }
     headers = {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, "Mcp-Name": params.get("name") or params["uri"]}
     return _post(url, method, {**params, "_meta": meta}, headers)
 

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +23,27 @@ from .probing import wait_for
 KIND = "fastmcp4"
 WHOLE = [pytest.param(kind, marks=pytest.mark.whole) for kind in KINDS if kind != KIND]
 SECRET = "s3cret-of-the-shop"
+# Tools that only the fastmcp server has: what it says of itself is hostile, and its secret is in an exception.
+MORE = """
+import os
+
+from fastmcp import FastMCP
+
+hostile = FastMCP("hostile")
+
+
+@hostile.tool
+def say(text: str) -> None:
+    os.write(1, b"\\x1e" + text.encode() + b"\\n")
+
+
+@hostile.tool
+def tell(before: int) -> None:
+    raise ValueError("x" * before + os.environ["KEY"])
+
+
+hostile.run()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +141,98 @@ def test_what_concerns_the_caller_is_in_no_group(
     assert {group["count"] for group in found} == {2}
     assert {group["method"] for group in found} == {"resources/read", "prompts/get"}
     platform.run("destroy", project)
+
+
+def test_a_call_that_ends_its_worker_is_one_group(platform: Platform, deploy: Callable[..., tuple[str, str]]) -> None:
+    project, _ = deploy(KIND)
+    for how in ("exit", "kill"):
+        with pytest.raises(CommandFailedError):
+            platform.run("call", project, "end", f"how={how}")
+    detail = counted(platform, project, 2)
+    assert (detail["kind"], detail["name"], detail["where"]) == ("crash", "end", None)
+    said = {sample["message"] for sample in detail["samples"]}
+    assert any("exit 3" in message for message in said)
+    platform.run("destroy", project)
+
+
+def test_a_group_lives_through_releases(platform: Platform, deploy: Callable[..., tuple[str, str]]) -> None:
+    project, url = deploy(KIND, name="life")
+
+    def crash(times: int) -> ErrorGroupDetail:
+        ask(url, "tools/call", {"name": "boom", "arguments": {"key": times}})
+        return counted(platform, project, times)
+
+    group = crash(1)["id"]
+    lines = platform.start("errors", project, str(group)).wait(platform.timeout_s)
+    assert json.loads(lines.stdout)["type"] == "KeyError"
+
+    # The lines have moved, and a deploy says what is open.
+    deploy(KIND, more="# another line\n\n", name="life")
+    found = crash(2)
+    assert (found["id"], found["first_release"], found["last_release"]) == (group, "v1", "v2")
+    assert {each["release"]: each["count"] for each in found["releases"]} == {"v1": 1, "v2": 1}
+
+    resolved = platform.run("errors", project, str(group), "resolve")
+    assert (resolved["state"], resolved["state_release"]) == ("resolved", "v2")
+    assert crash(3)["state"] == "resolved", "the release in which it is resolved is the next one"
+    platform.run("rollback", project, "v1")
+    assert crash(4)["state"] == "resolved", "an older release has the error, as is known"
+    assert platform.run("errors", project)["errors"] == []
+
+    deploy(KIND, more="# a third\n", name="life")
+    again = crash(5)
+    assert (again["state"], again["state_release"]) == ("regressed", "v3")
+    folder = platform.api.status(project)["folder"] or ""
+    report = platform.run("deploy", folder, "--name", project, "--env", "A=1")
+    assert "open-errors" in {finding["kind"] for finding in report["findings"]}
+
+    assert platform.run("errors", project, str(group), "mute")["state"] == "muted"
+    assert crash(6)["state"] == "muted"
+    assert platform.run("errors", project, str(group), "reopen")["state"] == "open"
+
+    before = platform.api.error(project, group)
+    os.kill(platform.run("platform", "status")["pid"], signal.SIGKILL)
+    assert platform.run("errors", project, str(group))["samples"] == before["samples"]
+
+    platform.run("destroy", project)
+
+    def left() -> bool:
+        with closing(sqlite3.connect(platform.home / "telemetry.sqlite")) as db:
+            tables = ("errors", "error_releases", "error_samples")
+            return not any(db.execute(f"SELECT count(*) FROM {each}").fetchone()[0] for each in tables)
+
+    assert wait_for(left)
+
+
+def test_what_a_server_says_of_itself_is_bounded_and_without_secrets(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(MORE)
+    (tmp_path / "requirements.txt").write_text((SERVERS / KIND / "requirements.txt").read_text())
+    (tmp_path / ".env").write_text(f"KEY={SECRET}\n")
+    url = platform.run("deploy", str(tmp_path), "--name", "hostile", "--env-file", str(tmp_path / ".env"))["url"]
+    for before in (0, 990, 1000 - len(SECRET) // 2):
+        ask(url, "tools/call", {"name": "tell", "arguments": {"before": before}})
+    detail = counted(platform, "hostile", 3)
+    text = json.dumps(detail)
+    assert not any(SECRET[start : start + 6] in text for start in range(len(SECRET) - 6))
+    assert "[secret KEY]" in text
+
+    frame = {"file": "a.py", "function": "f", "line": 1, "own": True}
+    good = {"type": "E", "message": "m\x1b[2J", "frames": [frame], "project": "other", "release": 99}
+    bad: tuple[object, ...] = (
+        [], {}, {"type": 1, "frames": []}, {"type": "E"}, {"type": "E", "frames": "no"}, {"type": "E", "frames": [1]},
+        {**good, "frames": [frame] * 1000}, {**good, "frames": [{**frame, "line": -1}]},
+        {**good, "frames": [{**frame, "line": 1e308}]}, {**good, "frames": [{**frame, "file": None}]},
+    )  # fmt: skip
+    for error in (*bad, good):
+        text = json.dumps({"error": error}, separators=(",", ":"))
+        ask(url, "tools/call", {"name": "say", "arguments": {"text": text}})
+    (forged,) = [group for group in groups(platform, "hostile", 2) if group["type"] == "E"]
+    assert (forged["count"], forged["message"], forged["last_release"]) == (1, "m?[2J", "v1")
+    assert platform.api.errors("hostile")[0]["project"] == "hostile"
+
+
+def test_what_is_not_there(platform: Platform) -> None:
+    for arguments in (("nobody",), ("hostile", "999999"), ("hostile", "999999", "mute")):
+        with pytest.raises(CommandFailedError) as error:
+            platform.run("errors", *arguments)
+        assert error.value.code == 4
