@@ -101,10 +101,10 @@ class Recorder:
         return await self.read(lambda path: find_group(path, project, group))
 
     async def open_errors(self, project: str) -> int:
-        """Returns how many groups of errors are open; as many as are known if the file cannot be read."""
+        """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
         try:
-            return await self.read(lambda path: count_open(path, project))
-        except PlatformError:
+            return await asyncio.to_thread(count_open, self._path, project)
+        except sqlite3.Error:
             return 0
 
     async def change_errors(self, project: str, group: int, state: str, release: int | None) -> None:
