@@ -30,6 +30,7 @@ COMMANDS = {
     "destroy": ("projects", "End a project: its workers, releases, files and logs."),
     "logs": ("logs", "Show or follow what a project's server printed and who called what."),
     "metrics": ("metrics", "Show how much a project answers, how fast, and what fails."),
+    "alerts": ("alerts", "Tell people what is wrong: by webhook, in Slack or Discord, or by e-mail."),
     "audit": ("audit", "Show who called what, verify that nobody has changed it, export it."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),

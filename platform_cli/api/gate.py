@@ -16,7 +16,7 @@ from .failure import error_answer
 # The path to which GitHub sends its deliveries.
 WEBHOOK_PATH = "/github/webhook"
 # The prefixes of the paths that answer over TCP; all others answer on the Unix socket alone.
-REMOTE = ("/v1/projects", "/v1/builds", "/v1/github")
+REMOTE = ("/v1/projects", "/v1/builds", "/v1/github", "/v1/alerts")
 REMOTE_EXACT = ("/v1/platform", "/metrics")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
+from ..alerts.store import AlertStore
 from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
@@ -35,6 +36,7 @@ class Stores:
     audit_heads: Heads
     users: Users
     telemetry: Recorder
+    alerts: AlertStore
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -61,4 +63,7 @@ def open_stores(home: Home) -> Stores:
     users = Users(db, settings, home.root)
     heads = Heads(db)
     tokens, telemetry = Tokens(db), Recorder(home.telemetry)
-    return Stores(home, store, secrets, settings, tokens, access, clients, links, deployments, heads, users, telemetry)
+    alerts = AlertStore(db, secrets)
+    return Stores(
+        home, store, secrets, settings, tokens, access, clients, links, deployments, heads, users, telemetry, alerts
+    )
