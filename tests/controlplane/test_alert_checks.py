@@ -16,6 +16,7 @@ from platform_cli.alerts.model import KINDS, Alert, Event, Limits
 from platform_cli.controlplane import alert_checks
 from platform_cli.controlplane.alert_checks import AlertChecks
 from platform_cli.controlplane.alerts import Alerts
+from platform_cli.controlplane.certificates import Certificates
 from platform_cli.controlplane.edge import Edge
 from platform_cli.controlplane.store import ReleaseRow
 from platform_cli.controlplane.stores import Stores, open_stores
@@ -147,7 +148,7 @@ def test_what_caddy_says(looking: Looking) -> None:
     looking.stores.settings.set("domain", "mcp.example.com")
     edge = Edge(looking.stores.home, looking.stores.settings)
     edge.error = "public names: no certificate"
-    looking.checks._certificates = alert_checks.Certificates(edge)
+    looking.checks._certificates = Certificates(edge)
     looking.checks._certificates._looked_at = time.monotonic()
     (event,) = looking.found()
     assert (event.kind, event.text) == ("certificate", "public names: no certificate")
