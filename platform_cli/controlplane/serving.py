@@ -76,6 +76,8 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.garbage.watch(),
         platform.audit.watch(),
         platform.telemetry.watch(),
+        platform.alerts.work(),
+        platform.alert_checks.watch(),
         end_slow_clients(servers[1]),
     )
     watching = [asyncio.create_task(work) for work in works]
