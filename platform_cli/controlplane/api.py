@@ -27,6 +27,7 @@ from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from ..supervisor.release import Container
+from .audit_export_routes import audit_export_routes
 from .builds import Builds
 from .client_token_routes import client_token_routes
 from .ending import Ending
@@ -208,6 +209,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(sign_in_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
+    app.include_router(audit_export_routes(platform.audit_exports))
     return app
 
 

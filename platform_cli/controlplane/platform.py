@@ -11,6 +11,7 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
@@ -62,6 +63,7 @@ class Platform:
         self.telemetry = Telemetry(self.stores, self._supervisor)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
+        self.audit_exports = AuditExports(self.stores)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)

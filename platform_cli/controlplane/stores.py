@@ -8,6 +8,7 @@ from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
 from ..audit.heads import Heads
+from ..audit_exports.store import ExportStore
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
@@ -33,6 +34,7 @@ class Stores:
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
+    audit_exports: ExportStore
     users: Users
     telemetry: Recorder
 
@@ -59,6 +61,8 @@ def open_stores(home: Home) -> Stores:
     access, clients = Access(db), ClientTokens(db)
     settings = Settings(db)
     users = Users(db, settings, home.root)
-    heads = Heads(db)
+    heads, exports = Heads(db), ExportStore(db, secrets)
     tokens, telemetry = Tokens(db), Recorder(home.telemetry)
-    return Stores(home, store, secrets, settings, tokens, access, clients, links, deployments, heads, users, telemetry)
+    return Stores(
+        home, store, secrets, settings, tokens, access, clients, links, deployments, heads, exports, users, telemetry
+    )
