@@ -75,6 +75,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.sign_in_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
+        platform.audit_exports.work(),
         platform.telemetry.watch(),
         platform.alerts.work(),
         platform.alert_checks.watch(),

@@ -8,6 +8,7 @@ from homeport_runtime.guard.access import Access, ClientToken
 
 from ..alerts.store import AlertStore
 from ..audit.heads import Heads
+from ..audit_exports.store import ExportStore
 from ..console.sessions import Sessions
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
@@ -37,6 +38,7 @@ class Stores:
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
+    audit_exports: ExportStore
     users: Users
     telemetry: Recorder
     alerts: AlertStore
@@ -86,6 +88,7 @@ def open_stores(home: Home) -> Stores:
         links=SQLiteLinks(db, StoreVault(secrets)),
         deployments=SQLiteDeployments(db),
         audit_heads=Heads(db),
+        audit_exports=ExportStore(db, secrets),
         users=Users(db, settings, home.root),
         telemetry=Recorder(home.telemetry),
         alerts=AlertStore(db, secrets),
