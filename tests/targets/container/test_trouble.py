@@ -59,10 +59,9 @@ def disk(folder: Path) -> Iterator[Path]:
 def full(folder: Path) -> Iterator[None]:
     """Fills the disk for the block."""
     ballast = folder / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
-            file.write(bytes(64 * 1024))
-            file.flush()
+            file.write(bytes(4096))
     try:
         yield
     finally:
