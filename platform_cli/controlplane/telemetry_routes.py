@@ -20,8 +20,8 @@ def telemetry_routes(telemetry: Telemetry) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/v1/projects/{name}/metrics")
-    async def metrics(name: str, since: float = 0.0, by: By = "tool") -> Metrics:
-        return await telemetry.metrics(name, since, by)
+    async def metrics(name: str, since: float = 0.0, by: By = "tool", until: float | None = None) -> Metrics:
+        return await telemetry.metrics(name, since, by, until)
 
     @routes.get("/v1/projects/{name}/errors")
     async def errors(name: str) -> list[ErrorGroup]:

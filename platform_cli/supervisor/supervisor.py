@@ -115,6 +115,11 @@ class Supervisor:
             return await beside(services, lambda: inspect_by(launching, release))
         return await beside(services, lambda: inspect_release(self._zygotes, release))
 
+    def is_published(self, project: str) -> bool | None:
+        """Tells whether a project is reached by published ports of its container, None where it has none."""
+        release = self.services[project].release
+        return self._containers.is_published(release) if release is not None and release.container else None
+
     def _keep_needed(self) -> None:
         """Ends zygotes and containers of releases that no project serves any more."""
         releases = [service.release for service in self.services.values() if service.release is not None]

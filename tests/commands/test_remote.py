@@ -16,6 +16,7 @@ import pytest
 
 from tests.command_line import Command
 from tests.commands.conftest import PROJECT, Done, Run, environment, error_of
+from tests.commands.test_logs import records
 from tests.platform_client.test_upload import HOSTILE, REGULAR, archive_of
 from tests.support import ROOT, SERVERS, Deployment, Platform
 
@@ -53,6 +54,7 @@ def test_everyday_commands(remote: Run, run: Run, tiny: Deployment) -> None:
         there, here = remote(*arguments, "--json"), run(*arguments, "--json")
         assert there.json == here.json, arguments
     assert remote("call", PROJECT, "add", "a=2", "b=3").stdout == "5\n"
+    assert records(remote, "--grep", "tools/call add")[-1]["call"]["tool"] == "add"
     assert "tools/call add" in remote("logs", PROJECT).stdout
     assert remote("connect", PROJECT, "--client", "cursor", "--json").json["config"]["mcpServers"][PROJECT]
     assert error_of(remote("status", "nobody", "--json"))[:2] == (4, "not-found")

@@ -21,19 +21,21 @@ from tests.support import ROOT, SERVERS, Platform, with_config
 from .conftest import Run, environment, error_of
 
 NAME = "surface"
-# Commands that need GitHub, AWS or a registry, with the tests that compare what they print.
+# Commands that need GitHub, AWS, npm or a registry, with the tests that compare what they print.
 ELSEWHERE = {
     "login": "tests/github/test_surface.py",
     "whoami": "tests/github/test_surface.py",
     "link-repo": "tests/github/test_surface.py",
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
+    "inspect": "tests/commands/test_inspect.py",
     "image": "tests/images/test_image.py",
     "platform image": "tests/images/test_platform_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",
     "approve": "tests/signin/person.py",
+    "alerts test": "tests/e2e/test_alerts.py",
     "users list": "tests/signin/test_clients.py",
     "users revoke": "tests/signin/test_clients.py",
     "platform deploy": "tests/aws_platform/conftest.py",
@@ -56,7 +58,7 @@ class Asked(NamedTuple):
             3
             if words[:2] == ("platform", "token")
             else 2
-            if words[0] in ("audit", "export", "platform", "token")
+            if words[0] in ("alerts", "audit", "export", "platform", "token")
             else 1
         )
         return " ".join([*words[:count], *(["--dry-run"] if "--dry-run" in words else [])])
@@ -91,6 +93,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("init", str(folder / "server.py")),
         ("--platform", "https://mcp.example.com", "export", "github-actions"),
         ("export", "kubernetes", str(project), "--image", "registry.example.com/surface:1"),
+        ("console",),
         ("doctor",),
         ("platform", "start"),
         ("platform", "restart"),
@@ -106,6 +109,9 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
     yield Asked(("token", "create", NAME, "--client", "cursor", "--expires", "1d"))
     yield Asked(("token", "list", NAME))
     yield Asked(("token", "revoke", NAME, platform.api.client_tokens(NAME)[0]["id"]))
+    yield Asked(("alerts", "add", "https://example.com/hook", "--project", NAME))
+    yield Asked(("alerts", "list"))
+    yield Asked(("alerts", "remove", platform.api.alerts()[0]["id"]))
     yield Asked(("destroy", NAME))
     yield Asked(("platform", "stop"))
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ IDLE_S = 1
 AROUND_SLEEP_S = (0.9, 1.8)
 # The number of connections that are opened, and asked on, at the same time.
 AT_ONCE = 100
+# The number of kills after which there is a line that says how many there were.
+TOLD_EVERY = 100
 IDLE_ANSWER_S = 60.0
 Item = TypeVar("Item")
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -71,8 +74,15 @@ class Kill:
 
 
 def kills(platform: Platform, projects: Sequence[Project], count: int) -> list[Kill]:
-    """Kills each kind of process in its turn (SIGKILL)."""
-    return [_killed(platform, projects, what) for what in islice(cycle(VICTIMS), count)]
+    """Kills each kind of process in its turn (SIGKILL), and prints to standard error how far it is, since that many
+    take long and one that fails ends the run.
+    """
+    killed = []
+    for what in islice(cycle(VICTIMS), count):
+        killed.append(_killed(platform, projects, what))
+        if len(killed) % TOLD_EVERY == 0:
+            print(f"kills: {len(killed):,} of {count:,}", file=sys.stderr)
+    return killed
 
 
 def _killed(platform: Platform, projects: Sequence[Project], what: str) -> Kill:

@@ -38,7 +38,7 @@ class Passing:
     def __init__(self, app: ASGIApp, calls: StreamCalls, judge: Judge | None) -> None:
         self._app = app
         self._calls = calls
-        self._deadlines = Deadlines(app, judge.timeout_s) if judge is not None else None
+        self._deadlines = Deadlines(app, judge.timeout_s) if judge is not None and judge.has_timeouts else None
         self.open_calls: OpenCalls | None = None
         self.audit: Audit | None = None
         self.operations: Operations | None = None

@@ -1,0 +1,116 @@
+"""Makes a console without a platform, and the browser that uses it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from platform_cli.api.metrics import By, Metrics, MetricsRow, MetricsStep
+from platform_cli.api.release import Release
+from platform_cli.api.status import Status
+from platform_cli.console.app import console_app
+from platform_cli.console.sessions import Sessions
+from platform_cli.errors import NotFoundError
+
+ORIGIN = "http://127.0.0.1:8399"
+# What a stranger may have written, wherever a text is a stranger's.
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script>", "{{9999*9999}}", "javascript:alert(1)",
+    '<b data-opens="x" hx-get="/evil">', "\x1b[2J\x00", "\u202egnp.exe\u2066", "\ud800", "A" * 1_000_000,
+    "a\r\ndata: b",
+)  # fmt: skip
+
+
+def status(name: str, **changes: Any) -> Status:
+    shown: Status = {
+        "project": name, "release": "v2", "bundle": "0" * 32, "state": "running", "target": "local", "image": None,
+        "published": None, "workers": 1, "processes": [1], "last_error": None, "auth": "none", "confined": True,
+        "user": None, "folder": "/srv", "deployed_at": 1000.0, "outdated_secrets": [], "memory_mb": None,
+        "architecture": None, "instances": None, "hand_made": [], "cost": None, "front": None, "url": "http://127.0.0.1:8400",
+        "local_url": "http://127.0.0.1:8400", "mcp_url": "http://127.0.0.1:8400/mcp",
+        "sse_url": "http://127.0.0.1:8400/sse",
+    }  # fmt: skip
+    return {**shown, **changes}  # type: ignore[typeddict-item]
+
+
+def row(key: str | None, **kinds: int) -> MetricsRow:
+    total = sum(kinds.values())
+    failed = total - kinds.get("ok", 0)
+    return {
+        "key": key, "operations": total, "failed": failed, "kinds": kinds, "p50": 1.0, "p95": 20.0, "p99": 3000.0,
+        "cold": 1, "bytes_in": 1, "bytes_out": 1, "series": [0, total], "failures": [0, failed],
+    }  # fmt: skip
+
+
+def step(**kinds: int) -> MetricsStep:
+    return {"kinds": kinds, "p50": 1.0, "p95": 20.0, "p99": 3000.0}
+
+
+@dataclass
+class Shelf:
+    """Holds what the console shows, as the platform would answer it."""
+
+    statuses: list[Status] = field(default_factory=lambda: [status("shop")])
+    rows: list[MetricsRow] = field(default_factory=lambda: [row("add", ok=8, exception=2)])
+    made: list[Release] = field(default_factory=list)
+
+    def projects(self) -> list[Status]:
+        return self.statuses
+
+    def status(self, project: str) -> Status:
+        found = next((each for each in self.statuses if each["project"] == project), None)
+        if found is None:
+            raise NotFoundError(f"there is no project {project!r}")
+        return found
+
+    def releases(self, project: str) -> list[Release]:
+        self.status(project)
+        return self.made
+
+    async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
+        total = row(None, ok=8, exception=2)
+        return {
+            by: {
+                "project": project, "since": since, "until": until, "step_s": (until - since) / 2, "by": by,
+                "total": total, "rows": self.rows if by == "tool" else [], "steps": [step(), step(ok=8, exception=2)],
+            }
+            for by in bys
+        }  # fmt: skip
+
+    async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
+        return {project: row(None, ok=8, exception=2) for project in projects}
+
+
+class Browser:
+    """Is a browser that has a key, and asks as the console's script does."""
+
+    def __init__(self, shelf: Shelf, sessions: Sessions) -> None:
+        self.http = TestClient(console_app(shelf, sessions), base_url=ORIGIN, follow_redirects=False)
+        answer = self.http.post("/console/login", json={"code": sessions.make_code()})
+        self.key: str = answer.json()["key"]
+
+    def page(self, path: str) -> httpx2.Response:
+        return self.http.get(f"/console/f{path}", headers={"authorization": f"Bearer {self.key}"})
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def sessions() -> Iterator[Sessions]:
+    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    yield Sessions(db)
+    db.close()
+
+
+@pytest.fixture
+def browser(shelf: Shelf, sessions: Sessions) -> Browser:
+    return Browser(shelf, sessions)
