@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from homeport_runtime.guard.access import Access as Callers
 from homeport_runtime.guard.access import ClientToken
 
+from ..api.platform import ListedToken
 from ..audit.heads import Heads
 from ..console.sessions import Sessions
 from ..home import Home
@@ -42,6 +43,10 @@ class Stores:
         """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def list_tokens(self) -> list[ListedToken]:
+        """Returns the platform tokens, and the keys of browsers with the console."""
+        return [*self.tokens.list_tokens(), *self.console_sessions.listed()]
 
     def revoke_token(self, name: str) -> None:
         """Ends a platform token, or the key of a browser with the console.

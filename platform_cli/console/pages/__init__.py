@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from ..page import Page
-from . import project, projects
+from . import access, audit, build, call, calls, logs, project, projects, releases, secrets, settings
 
 # Those of a project are shown beside each other in this order.
-PAGES: tuple[Page, ...] = (projects.PAGE, project.PAGE)
+PAGES: tuple[Page, ...] = (
+    projects.PAGE,
+    project.PAGE,
+    calls.PAGE,
+    call.PAGE,
+    logs.PAGE,
+    releases.PAGE,
+    build.PAGE,
+    access.PAGE,
+    audit.PAGE,
+    secrets.PAGE,
+    settings.PAGE,
+)
