@@ -11,6 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
+from homeport_runtime.guard.auth import bearer_token
+
 from .. import __version__
 from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
@@ -24,6 +26,7 @@ from ..errors import HomeportError, PlatformError
 from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
+from ..signin.model import OWNER
 from ..supervisor.release import Container
 from .builds import Builds
 from .client_token_routes import client_token_routes
@@ -36,6 +39,7 @@ from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 from .sign_in_routes import sign_in_routes
 from .telemetry_routes import telemetry_routes
+from .try_routes import try_routes
 
 # The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
@@ -187,6 +191,12 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
         return platform.edge.domain.url if platform.edge.domain else None
 
     app.include_router(log_routes(platform.overview))
+
+    def asker(request: Request) -> str:
+        """Names who sends a request: the token of another machine, else whoever may use this machine's socket."""
+        token = bearer_token(request.scope)
+        return (token and platform.stores.tokens.name_of(token)) or OWNER
+
     app.include_router(public_routes(platform, builds))
     app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
@@ -197,6 +207,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(console_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
+    app.include_router(try_routes(platform.tries, asker))
     return app
 
 

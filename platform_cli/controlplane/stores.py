@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from homeport_runtime.guard.access import Access as Callers
-from homeport_runtime.guard.access import ClientToken
+from homeport_runtime.guard.access import Access, ClientToken
 
 from ..api.platform import ListedToken
 from ..audit.heads import Heads
@@ -13,8 +12,9 @@ from ..console.sessions import Sessions
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
-from .access import Access
+from .access_modes import AccessModes
 from .client_tokens import ClientTokens
+from .console_tokens import ConsoleTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
 from .sqlite_links import SQLiteLinks, StoreVault
@@ -31,8 +31,9 @@ class Stores:
     settings: Settings
     tokens: Tokens
     console_sessions: Sessions
-    access: Access
+    access: AccessModes
     client_tokens: ClientTokens
+    console_tokens: ConsoleTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
@@ -56,10 +57,14 @@ class Stores:
         if not self.console_sessions.revoke(name):
             self.tokens.revoke(name)
 
-    def callers(self, project: str) -> Callers | None:
-        """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
+    def callers(self, project: str) -> Access | None:
+        """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or
+        one of the console's.
+        """
         own = self.access.mode(project).token_hash
-        return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
+        if own is None:
+            return None
+        return Access((ClientToken(own), *self.client_tokens.of(project), *self.console_tokens.of(project)))
 
     def close(self) -> None:
         self.store.close()
@@ -71,10 +76,10 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    access, clients = Access(db), ClientTokens(db)
+    access, clients = AccessModes(db), ClientTokens(db)
     settings = Settings(db)
     users = Users(db, settings, home.root)
     heads = Heads(db)
     tokens, sessions, telemetry = Tokens(db), Sessions(db), Recorder(home.telemetry)
-    known = (tokens, sessions, access, clients)
+    known = (tokens, sessions, access, clients, ConsoleTokens())
     return Stores(home, store, secrets, settings, *known, links, deployments, heads, users, telemetry)

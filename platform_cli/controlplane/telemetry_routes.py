@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
 
 from ..api.call_entry import CallEntry
+from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..telemetry.calls import CallQuery
 from ..telemetry.prometheus import CONTENT_TYPE
@@ -15,6 +17,10 @@ from .telemetry import Telemetry
 
 # The operations that are given at most at once.
 MAX_CALLS = 1000
+
+
+class ErrorChange(BaseModel):
+    state: Change
 
 
 def telemetry_routes(telemetry: Telemetry) -> APIRouter:
@@ -40,6 +46,18 @@ def telemetry_routes(telemetry: Telemetry) -> APIRouter:
     ) -> list[CallEntry]:
         query = CallQuery(since, until, tool, method, client, release, kind, request, slower_ms)
         return await telemetry.calls(name, query, most)
+
+    @routes.get("/v1/projects/{name}/errors")
+    async def errors(name: str) -> list[ErrorGroup]:
+        return await telemetry.errors(name)
+
+    @routes.get("/v1/projects/{name}/errors/{group}")
+    async def error(name: str, group: int) -> ErrorGroupDetail:
+        return await telemetry.error(name, group)
+
+    @routes.patch("/v1/projects/{name}/errors/{group}")
+    async def change_error(name: str, group: int, body: ErrorChange) -> ErrorGroupDetail:
+        return await telemetry.change_error(name, group, body.state)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def prometheus() -> PlainTextResponse:

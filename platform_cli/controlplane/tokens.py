@@ -61,6 +61,11 @@ class Tokens:
                 f"there is no platform token {name!r}", hint="`homeport platform token list` shows them"
             )
 
+    def name_of(self, token: str) -> str | None:
+        """Returns the name of a token, None if it is none of the platform's."""
+        row = self._db.execute("SELECT name FROM tokens WHERE hash = ?", (hash_of(token),)).fetchone()
+        return row[0] if row else None
+
     def accept(self, token: str) -> bool:
         """Tells whether `token` is one of the platform's, and records its use."""
         given = hash_of(token)

@@ -40,6 +40,7 @@ HOSTILE = (
 def status(name: str, **changes: Any) -> Status:
     shown: Status = {
         "project": name, "release": "v2", "bundle": "0" * 32, "state": "running", "target": "local", "image": None,
+        "published": None,
         "workers": 1, "processes": [1], "last_error": None, "auth": "none", "confined": True, "user": None,
         "folder": "/srv", "deployed_at": 1000.0, "outdated_secrets": [], "memory_mb": None, "architecture": None,
         "instances": None, "hand_made": [], "cost": None, "front": None, "url": "http://127.0.0.1:8400",
