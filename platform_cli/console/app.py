@@ -21,12 +21,13 @@ from homeport_runtime.asgi import ASGIApp
 from homeport_runtime.guard.auth import bearer_token
 
 from ..api.failure import error_answer
+from ..bearer import hash_of
 from ..errors import HomeportError, NotFoundError, PlatformError
 from .page import Asked, Page
 from .pages import PAGES
 from .rendering import render
 from .security import Guard
-from .sessions import Sessions
+from .sessions import Sessions, name_of
 from .source import Source
 
 # The bytes of a login, which is a code.
@@ -98,7 +99,8 @@ class _Console:
             if key is None or not self._sessions.accept(key):
                 error = PlatformError("the console wants a key", hint="`homeport console` makes a link")
                 return JSONResponse(error_answer(error), 401)
-            asked = Asked(self._source, request.path_params, dict(request.query_params), time.time())
+            given, query = request.path_params, dict(request.query_params)
+            asked = Asked(self._source, given, query, time.time(), name_of(hash_of(key)))
             try:
                 told = await page.load(asked)
             except HomeportError as error:
