@@ -29,7 +29,7 @@ CONSOLE = re.compile(
     "GET /v1/(platform|projects|tokens)"
     f"|GET {_PROJECT}(/(releases|deployments|builds|difference|metrics|calls|logs|secrets|tokens|users))?"
     f"|GET {_PROJECT}/audit(/verification)?"
-    f"|POST {_PROJECT}/rollback"
+    f"|POST {_PROJECT}/(rollback|try|try/[^/]+/replies)"
     f"|DELETE {_PROJECT}/(tokens|users)/.+"
     "|DELETE /v1/tokens/console-[0-9a-f]+"
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
 
 from ..api.metrics import By, Metrics, MetricsRow
 from ..api.release import Release
@@ -18,6 +18,10 @@ class Source(Protocol):
     def status(self, project: str) -> Status: ...
 
     def releases(self, project: str) -> list[Release]: ...
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        """Returns what the active release offers, None if it is not known."""
+        ...
 
     async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
         """Returns what a project did, by each of `bys`; clients are known for 7 days."""

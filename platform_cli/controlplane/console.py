@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send
 
@@ -45,6 +46,9 @@ class ConsoleSource:
 
     def releases(self, project: str) -> list[Release]:
         return self._platform.overview.versions(project)
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        return self._platform.overview.contract(project)
 
     async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
         return await self._platform.telemetry.break_down(project, since, until, bys)

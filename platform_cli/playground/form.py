@@ -76,7 +76,8 @@ def _field(name: str, schema: object, root: Schema, is_required: bool) -> Field:
     found, is_nullable = _resolved(schema, root)
     outer: Schema = schema if isinstance(schema, Mapping) else {}
     kind, choices, item = _kind(found, root)
-    described = outer.get("description") or (found or {}).get("description") or outer.get("title") or ""
+    # Titles are the names again, as the SDKs make them.
+    described = outer.get("description") or (found or {}).get("description") or ""
     default = outer["default"] if "default" in outer else (found or {}).get("default")
     has_default = "default" in outer or "default" in (found or {})
     return Field(

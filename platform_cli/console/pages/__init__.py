@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..page import Page
-from . import project, projects
+from . import project, projects, trying
 
 # Those of a project are shown beside each other in this order.
-PAGES: tuple[Page, ...] = (projects.PAGE, project.PAGE)
+PAGES: tuple[Page, ...] = (projects.PAGE, project.PAGE, trying.PAGE)
