@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from .exact import read_object
+from .exact import read_object, write_value
 from .form import Form, form_of
 from .values import Filled, Typed, fill
 
@@ -60,7 +59,7 @@ class Offer:
             params = {"uri": _expanded(self.key, given)}
         else:
             params = {"name": self.key, "arguments": given}
-        return Filled(json.dumps(params, indent=2, ensure_ascii=False), filled.errors)
+        return Filled(write_value(params, indent=2), filled.errors)
 
 
 def offers_of(contract: Mapping[str, Any] | None) -> list[Offer]:

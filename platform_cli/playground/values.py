@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import InputError
-from .exact import read_value
+from .exact import read_value, write_value
 from .form import Field, Kind
 
 Mode = Literal["absent", "null", "value"]
@@ -52,7 +52,7 @@ def fill(fields: Sequence[Field], typed: Mapping[str, Typed]) -> Filled:
                 errors[field.name] = error.message
         elif field.is_required:
             errors[field.name] = "this is required"
-    return Filled(json.dumps(arguments, indent=2, ensure_ascii=False), errors)
+    return Filled(write_value(arguments, indent=2), errors)
 
 
 def _value(field: Field, text: str) -> Any:

@@ -196,7 +196,7 @@ export function start(place, { ask, say, visible, put, signal }) {
         const reply = JSON.stringify({ elicitation: event.id, action, content });
         const answer = await ask("POST", `/v1/projects/${project}/try/${id}/replies`, reply, signal);
         if (!answer) return;
-        made.replaceChildren(element("p", `${event.message} ${past}.`, "mute"));
+        made.replaceWith(element("p", `${event.message} ${past}.`, "mute"));
         if (!answer.ok) failed((await answer.json()).error);
       };
       row.append(button);
