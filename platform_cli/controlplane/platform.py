@@ -11,6 +11,9 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .alert_checks import AlertChecks
+from .alerts import Alerts
+from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
@@ -18,12 +21,12 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
+from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .server_users import ServerUsers
-from .sign_in import SignIn
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
@@ -38,12 +41,13 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_operation = self.stores.telemetry.record
+        self._supervisor.on_error = self.stores.telemetry.record_error
         self._supervisor.on_used = self._on_used
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self.sign_in = ProtectedProjects(self.stores, self._supervisor, self.edge)
         self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, engine)
@@ -60,8 +64,11 @@ class Platform:
             self.sign_in,
         )
         self.telemetry = Telemetry(self.stores, self._supervisor)
+        self.alerts = Alerts(self.stores, self.edge)
+        self.alert_checks = AlertChecks(self.alerts, self.stores, self._supervisor, self.edge)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
+        self.audit_exports = AuditExports(self.stores)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)

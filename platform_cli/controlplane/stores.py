@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from homeport_runtime.guard.access import Access as Callers
-from homeport_runtime.guard.access import ClientToken
+from homeport_runtime.guard.access import Access, ClientToken
 
+from ..alerts.store import AlertStore
 from ..audit.heads import Heads
+from ..audit_exports.store import ExportStore
 from ..console.sessions import Sessions
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
-from .access import Access
+from .access_modes import AccessModes
 from .client_tokens import ClientTokens
 from .console_tokens import ConsoleTokens
 from .settings import Settings
@@ -31,14 +32,16 @@ class Stores:
     settings: Settings
     tokens: Tokens
     console_sessions: Sessions
-    access: Access
+    access: AccessModes
     client_tokens: ClientTokens
     console_tokens: ConsoleTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
+    audit_exports: ExportStore
     users: Users
     telemetry: Recorder
+    alerts: AlertStore
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -53,14 +56,14 @@ class Stores:
         if not self.console_sessions.revoke(name):
             self.tokens.revoke(name)
 
-    def callers(self, project: str) -> Callers | None:
+    def callers(self, project: str) -> Access | None:
         """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or
         one of the console's.
         """
         own = self.access.mode(project).token_hash
         if own is None:
             return None
-        return Callers((ClientToken(own), *self.client_tokens.of(project), *self.console_tokens.of(project)))
+        return Access((ClientToken(own), *self.client_tokens.of(project), *self.console_tokens.of(project)))
 
     def close(self) -> None:
         self.store.close()
@@ -71,11 +74,22 @@ class Stores:
 def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
-    links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    access, clients = Access(db), ClientTokens(db)
     settings = Settings(db)
-    users = Users(db, settings, home.root)
-    heads = Heads(db)
-    tokens, sessions, telemetry = Tokens(db), Sessions(db), Recorder(home.telemetry)
-    known = (tokens, sessions, access, clients, ConsoleTokens())
-    return Stores(home, store, secrets, settings, *known, links, deployments, heads, users, telemetry)
+    return Stores(
+        home=home,
+        store=store,
+        secrets=secrets,
+        settings=settings,
+        tokens=Tokens(db),
+        console_sessions=Sessions(db),
+        access=AccessModes(db),
+        client_tokens=ClientTokens(db),
+        console_tokens=ConsoleTokens(),
+        links=SQLiteLinks(db, StoreVault(secrets)),
+        deployments=SQLiteDeployments(db),
+        audit_heads=Heads(db),
+        audit_exports=ExportStore(db, secrets),
+        users=Users(db, settings, home.root),
+        telemetry=Recorder(home.telemetry),
+        alerts=AlertStore(db, secrets),
+    )

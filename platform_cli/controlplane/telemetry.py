@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics, MetricsRow
-from ..errors import InputError
+from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
 from ..telemetry.store import HOURS_S, RAW_S
 from ..telemetry.summary import break_down, totals
@@ -51,6 +52,38 @@ class Telemetry:
     async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
         """Returns the sums of what projects did, by their names."""
         return await self._stores.telemetry.read(lambda path: totals(path, projects, since, until))
+
+    async def errors(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of a project's errors.
+
+        Raises NotFoundError if it does not exist.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.error_groups(project)
+
+    async def error(self, project: str, group: int) -> ErrorGroupDetail:
+        """Returns one group of a project's errors.
+
+        Raises NotFoundError if either does not exist.
+        """
+        self._stores.store.project(project)
+        # SQLite has no larger numbers.
+        found = await self._stores.telemetry.error_group(project, group) if group < 2**63 else None
+        if found is None:
+            raise NotFoundError(
+                f"{project} has no error {group}", hint=f"`homeport errors {project} --all` shows those that there are"
+            )
+        return found
+
+    async def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        """Changes the state of a group of errors: what is resolved now may come from every release that there is.
+
+        Raises NotFoundError if there is none.
+        """
+        await self.error(project, group)
+        newest = max((row.number for row in self._stores.store.releases(project)), default=None)
+        await self._stores.telemetry.change_errors(project, group, state, newest)
+        return await self.error(project, group)
 
     def prometheus(self) -> str:
         """Returns the counters of all projects in Prometheus' text format."""

@@ -30,9 +30,9 @@ HOSTILE = (
 def status(name: str, **changes: Any) -> Status:
     shown: Status = {
         "project": name, "release": "v2", "bundle": "0" * 32, "state": "running", "target": "local", "image": None,
-        "workers": 1, "processes": [1], "last_error": None, "auth": "none", "confined": True, "user": None,
-        "folder": "/srv", "deployed_at": 1000.0, "outdated_secrets": [], "memory_mb": None, "architecture": None,
-        "instances": None, "hand_made": [], "cost": None, "front": None, "url": "http://127.0.0.1:8400",
+        "published": None, "workers": 1, "processes": [1], "last_error": None, "auth": "none", "confined": True,
+        "user": None, "folder": "/srv", "deployed_at": 1000.0, "outdated_secrets": [], "memory_mb": None,
+        "architecture": None, "instances": None, "hand_made": [], "cost": None, "front": None, "url": "http://127.0.0.1:8400",
         "local_url": "http://127.0.0.1:8400", "mcp_url": "http://127.0.0.1:8400/mcp",
         "sse_url": "http://127.0.0.1:8400/sse",
     }  # fmt: skip
