@@ -20,12 +20,13 @@ from homeport_runtime.asgi import ASGIApp
 from homeport_runtime.guard.auth import bearer_token
 
 from ..api.failure import error_answer
+from ..bearer import hash_of
 from ..errors import HomeportError, NotFoundError, PlatformError
 from .page import Asked, Page
 from .pages import PAGES
 from .rendering import render
 from .security import Guard
-from .sessions import Sessions
+from .sessions import Sessions, name_of
 from .source import Source
 from .trying import Handler, trying_routes
 
@@ -116,7 +117,9 @@ class _Console:
 
     def fragment(self, page: Page) -> Handler:
         async def answer(request: Request) -> Response:
-            asked = Asked(self._source, request.path_params, dict(request.query_params), time.time())
+            key = bearer_token(request.scope) or ""
+            given, query = request.path_params, dict(request.query_params)
+            asked = Asked(self._source, given, query, time.time(), name_of(hash_of(key)))
             try:
                 told = await page.load(asked)
             except HomeportError as error:

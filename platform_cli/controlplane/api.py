@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Awaitable
 from typing import Literal, TypeVar
@@ -21,7 +20,6 @@ from ..api.inspection import Inspected
 from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-from ..api.version import API_VERSION
 from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
@@ -36,6 +34,7 @@ from .builds import Builds
 from .client_token_routes import client_token_routes
 from .console_routes import console_routes
 from .ending import Ending
+from .log_routes import log_routes
 from .platform import Platform
 from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
@@ -115,15 +114,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.get("/v1/platform")
     async def describe_platform() -> PlatformState:
-        return {
-            "version": __version__,
-            "api": API_VERSION,
-            "pid": os.getpid(),
-            "master": os.getppid(),
-            "projects": len(platform.overview.list_projects()),
-            "isolate": platform.users.isolation,
-            **platform.publishing.describe(),
-        }
+        return platform.describe()
 
     @app.put("/v1/platform/isolation")
     async def isolate(body: HowIsolated) -> Isolated:
@@ -182,11 +173,6 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def rollback(name: str, body: Rollback, request: Request) -> ChangedStatus:
         return await _while_connected(request, platform.releases.rollback(name, body.release))
 
-    @app.get("/v1/projects/{name}/logs")
-    async def logs(name: str, follow: bool = False, since: float = 0.0) -> StreamingResponse:
-        lines = platform.overview.logs(name, follow=follow, since=since)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
-
     @app.get("/v1/projects/{name}/audit")
     async def audit(
         name: str,
@@ -205,6 +191,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     def public_url(_request: Request) -> str | None:
         return platform.edge.domain.url if platform.edge.domain else None
+
+    app.include_router(log_routes(platform.overview))
 
     def asker(request: Request) -> str:
         """Names who sends a request: the token of another machine, else whoever may use this machine's socket."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from homeport_runtime.guard.access import Access, ClientToken
 
 from ..alerts.store import AlertStore
+from ..api.platform import ListedToken
 from ..audit.heads import Heads
 from ..audit_exports.store import ExportStore
 from ..console.sessions import Sessions
@@ -47,6 +48,10 @@ class Stores:
         """Returns the secrets that have another version now than `release` is pinned to."""
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
+
+    def list_tokens(self) -> list[ListedToken]:
+        """Returns the platform tokens, and the keys of browsers with the console."""
+        return [*self.tokens.list_tokens(), *self.console_sessions.listed()]
 
     def revoke_token(self, name: str) -> None:
         """Ends a platform token, or the key of a browser with the console.

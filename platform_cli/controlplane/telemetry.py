@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from ..api.call_entry import CallEntry
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics, MetricsRow
 from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
+from ..telemetry.calls import CallQuery, find_calls, known_names
 from ..telemetry.store import HOURS_S, RAW_S
 from ..telemetry.summary import break_down, totals
 from .stores import Stores
@@ -52,6 +54,18 @@ class Telemetry:
     async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
         """Returns the sums of what projects did, by their names."""
         return await self._stores.telemetry.read(lambda path: totals(path, projects, since, until))
+
+    async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]:
+        """Returns single operations of a project, the newest first, as far as they are kept.
+
+        Raises NotFoundError if it does not exist.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.read(lambda path: find_calls(path, project, query, most))
+
+    async def names(self, project: str, most: int) -> tuple[list[str], list[str]]:
+        """Returns the names of a project's tools and of its clients."""
+        return await self._stores.telemetry.read(lambda path: known_names(path, project, most))
 
     async def errors(self, project: str) -> list[ErrorGroup]:
         """Returns the groups of a project's errors.

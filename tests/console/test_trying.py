@@ -65,9 +65,9 @@ def test_a_strangers_contract_is_inert(browser: Browser, shelf: Shelf, text: str
     for path in ("", "?kind=prompt&key=p"):
         answer = browser.page(f"/projects/shop/try{path}")
         assert answer.status_code == 200, answer.text
-        assert_inert(answer.text)
+        assert_inert(answer.text, path)
     form = post(browser, "form", {"asked": json.dumps(schema)})
-    assert_inert(form.text)
+    assert_inert(form.text, "form")
     chosen = {"kind": "tool", "key": "hostile"}
     filled = post(browser, "params", {**chosen, "typed": typed("", "0", "")}).json()
     assert json.loads(filled["json"])["arguments"] == {"enum": text}

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..page import Page
-from . import project, projects, trying
+from . import access, audit, build, call, calls, logs, project, projects, releases, secrets, settings, trying
 
 # Those of a project are shown beside each other in this order.
-PAGES: tuple[Page, ...] = (projects.PAGE, project.PAGE, trying.PAGE)
+PAGES: tuple[Page, ...] = (
+    projects.PAGE,
+    project.PAGE,
+    calls.PAGE,
+    call.PAGE,
+    logs.PAGE,
+    releases.PAGE,
+    trying.PAGE,
+    build.PAGE,
+    access.PAGE,
+    audit.PAGE,
+    secrets.PAGE,
+    settings.PAGE,
+)
