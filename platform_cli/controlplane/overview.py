@@ -50,6 +50,7 @@ class Overview:
             "state": service.state,
             "target": "container" if release and release.container else "local",
             "image": release.container.image if release and release.container else None,
+            "published": self._supervisor.is_published(row.name),
             **self._edge.urls(row.name, row.port),
             "workers": service.workers,
             "processes": service.processes,

@@ -20,12 +20,12 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
+from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .server_users import ServerUsers
-from .sign_in import SignIn
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
@@ -39,12 +39,13 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_operation = self.stores.telemetry.record
+        self._supervisor.on_error = self.stores.telemetry.record_error
         self._supervisor.on_used = self._on_used
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self.sign_in = ProtectedProjects(self.stores, self._supervisor, self.edge)
         self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, engine)

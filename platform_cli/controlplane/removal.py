@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .access import Mode
+from .access_modes import Mode
 from .stores import Stores
 
 # The prefix of the folder of a project that is being destroyed, which is the project's tombstone.

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from homeport_runtime.guard.access import Access as Callers
-from homeport_runtime.guard.access import ClientToken
+from homeport_runtime.guard.access import Access, ClientToken
 
 from ..alerts.store import AlertStore
 from ..audit.heads import Heads
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
 from ..telemetry.recorder import Recorder
-from .access import Access
+from .access_modes import AccessModes
 from .client_tokens import ClientTokens
 from .settings import Settings
 from .sqlite_deployments import SQLiteDeployments
@@ -29,7 +28,7 @@ class Stores:
     secrets: SQLiteSecretStore
     settings: Settings
     tokens: Tokens
-    access: Access
+    access: AccessModes
     client_tokens: ClientTokens
     links: SQLiteLinks
     deployments: SQLiteDeployments
@@ -43,10 +42,10 @@ class Stores:
         current = self.secrets.current(release.project)
         return [name for name, version in release.secrets.items() if current.get(name) != version]
 
-    def callers(self, project: str) -> Callers | None:
+    def callers(self, project: str) -> Access | None:
         """Returns who may call a project, None for everyone: whoever has its own token, or one of its client tokens."""
         own = self.access.mode(project).token_hash
-        return Callers((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
+        return Access((ClientToken(own), *self.client_tokens.of(project))) if own is not None else None
 
     def close(self) -> None:
         self.store.close()
@@ -58,7 +57,7 @@ def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
     links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    access, clients = Access(db), ClientTokens(db)
+    access, clients = AccessModes(db), ClientTokens(db)
     settings = Settings(db)
     users = Users(db, settings, home.root)
     heads = Heads(db)

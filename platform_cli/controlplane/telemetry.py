@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
-from ..errors import InputError
+from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
 from ..telemetry.store import HOURS_S, RAW_S
 from .stores import Stores
@@ -33,6 +34,38 @@ class Telemetry:
         if by == "client" and now - since > RAW_S + 60:
             raise InputError("which client called is kept for 7 days", hint="ask for --since 7d or less")
         return await self._stores.telemetry.summary(project, since, now, by)
+
+    async def errors(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of a project's errors.
+
+        Raises NotFoundError if it does not exist.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.error_groups(project)
+
+    async def error(self, project: str, group: int) -> ErrorGroupDetail:
+        """Returns one group of a project's errors.
+
+        Raises NotFoundError if either does not exist.
+        """
+        self._stores.store.project(project)
+        # SQLite has no larger numbers.
+        found = await self._stores.telemetry.error_group(project, group) if group < 2**63 else None
+        if found is None:
+            raise NotFoundError(
+                f"{project} has no error {group}", hint=f"`homeport errors {project} --all` shows those that there are"
+            )
+        return found
+
+    async def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        """Changes the state of a group of errors: what is resolved now may come from every release that there is.
+
+        Raises NotFoundError if there is none.
+        """
+        await self.error(project, group)
+        newest = max((row.number for row in self._stores.store.releases(project)), default=None)
+        await self._stores.telemetry.change_errors(project, group, state, newest)
+        return await self.error(project, group)
 
     def prometheus(self) -> str:
         """Returns the counters of all projects in Prometheus' text format."""

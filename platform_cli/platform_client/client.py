@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
+    from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
@@ -105,6 +106,12 @@ class PlatformClient:
             if self._is_restarted():
                 return
             self.stop()
+        self._start()
+
+    def _start(self) -> None:
+        if self._started is not None:
+            # It has ended, and had nothing to say.
+            self._started.communicate()
         with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
@@ -156,11 +163,19 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs."""
-        if self._started is None or self._started.poll() in (None, 0):
+        """Raises PlatformError with the reason if the control plane that was started has ended with an error.
+
+        Where none was, or where it left the home to another one, the other one may have been ending itself: a new one
+        is started once it has.
+        """
+        if self._started is None or self._started.poll() == 0:
+            if not self._home.is_served():
+                self._start()
+            return
+        if (code := self._started.poll()) is None:
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
-        reason = said[0] if said else f"exit {self._started.returncode}"
+        reason = said[0] if said else f"exit {code}"
         hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
         raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
@@ -285,6 +300,18 @@ class PlatformClient:
     def metrics(self, project: str, since: float, by: By) -> Metrics:
         """Returns what a project did from `since` on, seconds since 1970."""
         answer: Metrics = self._request("GET", _path(project, f"metrics?{urlencode({'since': since, 'by': by})}"))
+        return answer
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        answer: list[ErrorGroup] = self._request("GET", _path(project, "errors"))
+        return answer
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("GET", _path(project, f"errors/{group}"))
+        return answer
+
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("PATCH", _path(project, f"errors/{group}"), {"state": state})
         return answer
 
     def secrets(self, project: str) -> list[ListedSecret]:

@@ -25,6 +25,7 @@ MINIMUM_API = (1, 41)
 # everywhere, unless they are named.
 OPEN_FILES = PROCESSES = 4096
 PIDS = 2048
+LOOPBACK = "127.0.0.1"
 # The seconds that the engine may take to answer.
 TIMEOUT_S = 60
 # The lines of a container's output that say why it has ended.
@@ -46,7 +47,7 @@ class ContainerSpec:
     no more of the processors than `cpus`, None for all.
 
     `command` are the arguments of the image's entry point. `user` is `UID:GID`. Everybody who may ask the engine sees
-    `environment`.
+    `environment`. Its `ports` are published on free ports of loopback.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ContainerSpec:
     memory_mb: int
     network: str
     cpus: float | None = None
+    ports: Sequence[int] = ()
 
 
 class Engine:
@@ -109,6 +111,7 @@ class Engine:
                 user=spec.user,
                 environment=dict(spec.environment),
                 labels=dict(spec.labels),
+                ports=list(spec.ports),
                 # The image's own asks a server of its own.
                 healthcheck={"test": ["NONE"]},
                 host_config=self._host_config(spec),
@@ -137,6 +140,7 @@ class Engine:
             pids_limit=PIDS,
             ulimits=ulimits,
             network_mode=spec.network,
+            port_bindings=dict.fromkeys(spec.ports, (LOOPBACK,)),
             **({"nano_cpus": round(spec.cpus * 1e9)} if spec.cpus else {}),
         )
         return config
@@ -214,6 +218,24 @@ class Engine:
         with contextlib.suppress(DockerException, OSError):
             return bool(self._client.inspect_container(container)["State"]["Running"])
         return False
+
+    def exit_code(self, container: str) -> int | None:
+        """Returns the exit code of a container that has ended, None if it is not known."""
+        from docker.errors import DockerException
+
+        with contextlib.suppress(DockerException, OSError):
+            state = self._client.inspect_container(container)["State"]
+            return None if state["Running"] else int(state["ExitCode"])
+        return None
+
+    def published(self, container: str) -> dict[int, int]:
+        """Returns the ports of loopback at which a container's own are published, by these; none once it has ended."""
+        from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound), _refusals(f"the ports of the container {container} cannot be looked at"):
+            ports = self._client.inspect_container(container)["NetworkSettings"]["Ports"] or {}
+            return {int(port.partition("/")[0]): int(each[0]["HostPort"]) for port, each in ports.items() if each}
+        return {}
 
 
 _ULIMITS = {"nofile": OPEN_FILES, "nproc": PROCESSES}

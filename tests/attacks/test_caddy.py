@@ -12,8 +12,8 @@ import pytest
 from homeport_runtime.hosts.confinement import can_hide
 from platform_cli.home import Home
 from tests.e2e.probing import call
-from tests.e2e.test_public_host import free_port, running_caddy
-from tests.support import Platform, require, with_packages
+from tests.e2e.test_public_host import running_caddy
+from tests.support import Platform, free_port, require, with_packages
 
 DOMAIN = "attacked.localhost"
 # The state of a socket in /proc/net/tcp (proc_pid_net(5)).

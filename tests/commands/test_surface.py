@@ -21,13 +21,14 @@ from tests.support import ROOT, SERVERS, Platform, with_config
 from .conftest import Run, environment, error_of
 
 NAME = "surface"
-# Commands that need GitHub, AWS or a registry, with the tests that compare what they print.
+# Commands that need GitHub, AWS, npm or a registry, with the tests that compare what they print.
 ELSEWHERE = {
     "login": "tests/github/test_surface.py",
     "whoami": "tests/github/test_surface.py",
     "link-repo": "tests/github/test_surface.py",
     "unlink-repo": "tests/github/test_surface.py",
     "logout": "tests/github/test_surface.py",
+    "inspect": "tests/commands/test_inspect.py",
     "image": "tests/images/test_image.py",
     "platform image": "tests/images/test_platform_image.py",
     "promote": "tests/targets/aws_lambda/test_promotion.py",
@@ -77,6 +78,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("tools", NAME),
         ("call", NAME, "whoami"),
         ("logs", NAME, "--grep", "tools/call"),
+        ("errors", NAME),
         ("metrics", NAME),
         ("audit", "show", NAME, "--tool", "whoami"),
         ("audit", "export", NAME, "--tool", "whoami"),

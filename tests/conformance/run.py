@@ -17,9 +17,11 @@ import tempfile
 from pathlib import Path
 
 from tests.aws.control_plane import control_plane
-from tests.conformance import suite
-from tests.support import Platform, with_config
+from tests.conformance import authorization, suite
+from tests.signin.person import Person
+from tests.support import Platform, free_port, with_config
 
+SIGN_IN = '[auth]\nmode = "oauth"\n'
 ROW = "{:<10} {:<11} {:>9} {:>7} {:>9} {:>7} {:>7}  {}"
 
 
@@ -42,9 +44,24 @@ def main() -> int:
 def _at_home(folder: Path) -> int:
     platform = Platform(folder / "home")
     try:
-        return sum(_deployed(platform, mode, config, folder) for mode, config in suite.MODES.items())
+        failures = sum(_deployed(platform, mode, config, folder) for mode, config in suite.MODES.items())
+        return failures + _authorized(platform, folder)
     finally:
         platform.stop()
+
+
+def _authorized(platform: Platform, folder: Path) -> int:
+    """Runs and prints the scenarios of the platform's authorization server; 1 if anything is not as expected."""
+    project = with_config(suite.SERVER, SIGN_IN, folder / "signed-in")
+    deployment = platform.deploy(project, name="conformance-signed-in")
+    issuer = platform.run("platform", "status")["api_url"]
+    seen = authorization.run(issuer, deployment.mcp_url, free_port(), Person(platform).go_through)
+    wrong = authorization.unexpected(seen)
+    passed = sum(status == "SUCCESS" for status in seen.values())
+    print(f"authorization server: {passed} of {len(seen)} checks succeed; {'FAILED' if wrong else 'ok'}")
+    for check, status in wrong.items():
+        print(f"  {check}: {status}")
+    return bool(wrong)
 
 
 def _on_lambda(folder: Path) -> int:

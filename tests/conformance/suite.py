@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from tests.aws.sandbox import machine
 from tests.clients import environments
+from tests.support import free_port
 
 HERE = Path(__file__).parent
 SERVER = HERE / "server"
@@ -60,13 +60,21 @@ class Outcome:
         }
 
 
+def _package() -> Path:
+    return environments.node().folder / "node_modules/@modelcontextprotocol/conformance"
+
+
+def program() -> list[str]:
+    """Returns the command that runs the suite. Raises environments.UnavailableError."""
+    return [str(environments.node().program), str(_package() / "dist/index.js")]
+
+
 def run(mcp_url: str, revision: str, mode: str) -> Outcome:
     """Runs what protocol `revision` requires of a server. Raises environments.UnavailableError."""
-    node = environments.node()
-    package = node.folder / "node_modules/@modelcontextprotocol/conformance"
+    package = _package()
     failures = HERE / f"{mode}-{revision}.yml"
     baseline = ["--expected-failures", str(failures)] if failures.exists() else []
-    command = [str(node.program), str(package / "dist/index.js"), "server", "--url", mcp_url]
+    command = [*program(), "server", "--url", mcp_url]
     with tempfile.TemporaryDirectory() as results:
         ran = subprocess.run(
             [*command, "--requirements", revision, *baseline, "-o", results],
@@ -93,9 +101,7 @@ def _server_items(path: Path) -> tuple[str, ...]:
 @contextmanager
 def bare(mode: str, *, listens: bool = True) -> Iterator[str]:
     """Runs the conformance server by its SDK alone, and yields its /mcp URL. Raises environments.UnavailableError."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     program = _BARE.format(before="" if listens else _UNHEARD, port=port, stateless=mode == "stateless")
     command = [str(environments.python("mcp2")), "-c", program]
     process = subprocess.Popen(command, cwd=SERVER, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

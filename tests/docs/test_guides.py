@@ -15,9 +15,9 @@ import pytest
 from tests.aws.control_plane import control_plane
 from tests.aws.sandbox import machine
 from tests.clients import environments
-from tests.e2e.test_public_host import free_port, running_caddy
+from tests.e2e.test_public_host import running_caddy
 from tests.github import fake
-from tests.support import ROOT, Platform, require
+from tests.support import ROOT, Platform, free_port, require
 
 from .pages import run_page
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.clients.matrix import client_env
-from tests.conformance import suite
+from tests.conformance import authorization, suite
 from tests.conformance.suite import MODES, REVISIONS, Outcome
-from tests.support import Platform, with_config
+from tests.signin.person import Person
+from tests.support import SERVERS, Platform, free_port, with_config
 
 pytestmark = pytest.mark.whole
 
@@ -46,3 +48,12 @@ def test_the_suite_runs_all_that_is_required(mode: str) -> None:
     for outcome in bare(mode).values():
         assert outcome.required
         assert outcome.scenarios.keys() >= set(outcome.required)
+
+
+def test_the_authorization_server_conforms(platform: Platform, tmp_path: Path) -> None:
+    client_env("node")
+    folder = with_config(SERVERS / "mcp2_lowlevel", '[auth]\nmode = "oauth"\n', tmp_path)
+    deployment = platform.deploy(folder, name="conformance-signed-in")
+    issuer = platform.run("platform", "status")["api_url"]
+    seen = authorization.run(issuer, deployment.mcp_url, free_port(), Person(platform).go_through)
+    assert not authorization.unexpected(seen), seen

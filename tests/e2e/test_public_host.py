@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -19,7 +18,16 @@ from typing import Any
 import pytest
 
 from platform_cli.home import Home
-from tests.support import SERVERS, CommandFailedError, Deployment, Platform, require, with_config, with_packages
+from tests.support import (
+    SERVERS,
+    CommandFailedError,
+    Deployment,
+    Platform,
+    free_port,
+    require,
+    with_config,
+    with_packages,
+)
 
 SERVER = SERVERS / "mcp2_lowlevel"
 DEADLINE_S = 60.0
@@ -36,13 +44,6 @@ class PublicHost:
     authority: Path
     one: Deployment
     two: Deployment
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.probing import wait_for
-from tests.e2e.test_public_host import DOMAIN, free_port, running_caddy
+from tests.e2e.test_public_host import DOMAIN, running_caddy
 from tests.github.conftest import log_in
 from tests.github.fake import FakeGitHub, commit, git
 from tests.github.test_push import NAME, result_of
-from tests.support import Platform, with_packages
+from tests.support import Platform, free_port, with_packages
 
 
 def test_a_delivery_through_caddy(

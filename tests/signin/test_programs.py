@@ -18,8 +18,8 @@ import pytest
 from tests.clients import environments
 from tests.clients.matrix import client_env
 from tests.e2e.probing import wait_for
-from tests.e2e.test_public_host import free_port, running_caddy
-from tests.support import SERVERS, Platform, require, with_config, with_packages
+from tests.e2e.test_public_host import running_caddy
+from tests.support import SERVERS, Platform, free_port, require, with_config, with_packages
 
 from .person import Person
 from .test_clients import DEADLINE_S

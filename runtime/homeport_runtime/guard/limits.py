@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..asgi import Scope, header
@@ -37,6 +38,7 @@ class Limits:
         self._timeouts = {
             tool: each["timeout_s"] for tool, each in data["tools"].items() if each.get("timeout_s") is not None
         }
+        self.has_timeouts = self._timeout_s is not None or bool(self._timeouts)
         self._rates: list[tuple[str, Rate]] = []
         self._classes = {kind: self._add(kind, data.get(kind)) for kind in (READ, WRITE)}
         self._tools = {tool: self._add(tool, each.get("rate")) for tool, each in data["tools"].items()}
@@ -59,7 +61,7 @@ class Limits:
         """Returns the seconds that a call of `tool` may take, None without a limit."""
         return self._timeouts.get(tool, self._timeout_s)
 
-    async def refusal(self, scope: Scope, target: Target, needed: Sequence[str]) -> Refusal | None:
+    async def refusal(self, scope: Scope, target: Target, needed: tuple[str, ...]) -> Refusal | None:
         """Takes a call of `target`, which needs the scopes `needed`, or returns why it may not be made now."""
         if self._windows is None:
             return None
@@ -80,9 +82,8 @@ class Limits:
             return None
         return self._refused(full, wait, _shown(scope, caller)) if wait else None
 
-    def _kind(self, target: Target, needed: Sequence[str]) -> str:
-        only_reads = bool(needed) and all(scope.endswith(":read") for scope in needed)
-        return READ if not target.is_tool or target.name in self._reads or only_reads else WRITE
+    def _kind(self, target: Target, needed: tuple[str, ...]) -> str:
+        return READ if not target.is_tool or target.name in self._reads or _only_read(needed) else WRITE
 
     def _refused(self, full: int, wait: float, who: str) -> Refusal:
         name, rate = self._rates[full]
@@ -106,6 +107,11 @@ class Limits:
                 (b"ratelimit", f'"{policy}";r=0;t={seconds}'.encode()),
             ],
         )
+
+
+@lru_cache(maxsize=1024)
+def _only_read(scopes: tuple[str, ...]) -> bool:
+    return bool(scopes) and all(scope.endswith(":read") for scope in scopes)
 
 
 def _key(scope: Scope, caller: Caller | None) -> str:

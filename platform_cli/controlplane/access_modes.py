@@ -28,7 +28,7 @@ class Mode:
         return "oauth" if self.signs_in else "token"
 
 
-class Access:
+class AccessModes:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         db.execute("CREATE TABLE IF NOT EXISTS access (project TEXT PRIMARY KEY, hash TEXT NOT NULL) STRICT")

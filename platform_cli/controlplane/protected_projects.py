@@ -11,7 +11,7 @@ from homeport_runtime.guard.scopes import Scopes
 from ..config.hosts import is_public
 from ..config.issuers import SIGN_IN_SECRET
 from ..signin.issuers import Issuers
-from ..signin.model import Login, ProtectedProject
+from ..signin.model import ProtectedProject
 from ..signin.server import AuthorizationServer
 from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
@@ -23,7 +23,7 @@ from .stores import Stores
 READS = ":read"
 
 
-class SignIn:
+class ProtectedProjects:
     """Knows the projects that people sign in to, for the authorization server `server`."""
 
     def __init__(self, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
@@ -100,5 +100,5 @@ class SignIn:
             baseline=tuple(scope for scope in known if scope.endswith(READS)) or known,
             implies=scopes.implies if scopes is not None else {},
             users=release.users,
-            login=Login(release.login.service, release.login.client_id) if release.login else None,
+            login=release.login,
         )
