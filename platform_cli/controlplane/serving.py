@@ -66,6 +66,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.garbage.watch(),
         platform.audit.watch(),
         platform.telemetry.watch(),
+        platform.telemetry.export(),
         platform.alerts.work(),
         platform.alert_checks.watch(),
         end_slow_clients(servers[1]),

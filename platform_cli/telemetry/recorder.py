@@ -19,7 +19,7 @@ from .error_event import ErrorEvent
 from .error_groups import count_open, find_group, list_appeared, list_groups
 from .error_store import Failed
 from .operation import Operation
-from .prometheus import Counters
+from .prometheus import Counted, Counters
 from .store import HOUR_S, Happened, TelemetryStore
 from .summary import summarize
 
@@ -140,6 +140,10 @@ class Recorder:
     def text(self, workers: dict[str, int]) -> str:
         """Returns all counters for Prometheus."""
         return self._counters.text(workers, self._lost)
+
+    def counted(self) -> list[Counted]:
+        """Returns all counters, for OpenTelemetry."""
+        return self._counters.counted()
 
     def forget(self, project: str) -> None:
         """Removes what is known of a project; what the platform does not come to is removed at its next start."""
