@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..api.audit_entry import AuditEntry
 from ..api.call_entry import CallEntry
@@ -55,6 +55,10 @@ class Source(Protocol):
     def status(self, project: str) -> Status: ...
 
     def releases(self, project: str) -> list[Release]: ...
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        """Returns what the active release offers, None if it is not known."""
+        ...
 
     def deployments(self, project: str) -> list[DeploymentEntry]: ...
 

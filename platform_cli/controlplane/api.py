@@ -28,6 +28,8 @@ from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from ..signin.model import OWNER
 from ..supervisor.release import Container
+from .alert_routes import alert_routes
+from .audit_export_routes import audit_export_routes
 from .builds import Builds
 from .client_token_routes import client_token_routes
 from .console_routes import console_routes
@@ -208,6 +210,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
     app.include_router(try_routes(platform.tries, asker))
+    app.include_router(alert_routes(platform.alerts))
+    app.include_router(audit_export_routes(platform.audit_exports))
     return app
 
 

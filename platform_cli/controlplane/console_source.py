@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from ..api.audit_entry import AuditEntry
 from ..api.call_entry import CallEntry
@@ -50,6 +51,9 @@ class ConsoleSource:
 
     def releases(self, project: str) -> list[Release]:
         return self._platform.overview.versions(project)
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        return self._platform.overview.contract(project)
 
     def deployments(self, project: str) -> list[DeploymentEntry]:
         return self._platform.overview.list_deployments(project)

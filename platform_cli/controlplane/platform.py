@@ -14,6 +14,9 @@ from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .alert_checks import AlertChecks
+from .alerts import Alerts
+from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
@@ -64,8 +67,11 @@ class Platform:
             self.sign_in,
         )
         self.telemetry = Telemetry(self.stores, self._supervisor)
+        self.alerts = Alerts(self.stores, self.edge)
+        self.alert_checks = AlertChecks(self.alerts, self.stores, self._supervisor, self.edge)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
+        self.audit_exports = AuditExports(self.stores)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)

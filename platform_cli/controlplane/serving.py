@@ -75,7 +75,11 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.sign_in_keys.watch(),
         platform.garbage.watch(),
         platform.audit.watch(),
+        platform.audit_exports.work(),
         platform.telemetry.watch(),
+        platform.telemetry.export(),
+        platform.alerts.work(),
+        platform.alert_checks.watch(),
         end_slow_clients(servers[1]),
     )
     watching = [asyncio.create_task(work) for work in works]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from homeport_runtime.guard.access import Access, ClientToken
 
+from ..alerts.store import AlertStore
 from ..api.platform import ListedToken
 from ..audit.heads import Heads
+from ..audit_exports.store import ExportStore
 from ..console.sessions import Sessions
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
@@ -37,8 +39,10 @@ class Stores:
     links: SQLiteLinks
     deployments: SQLiteDeployments
     audit_heads: Heads
+    audit_exports: ExportStore
     users: Users
     telemetry: Recorder
+    alerts: AlertStore
 
     def outdated(self, release: ReleaseRow) -> list[str]:
         """Returns the secrets that have another version now than `release` is pinned to."""
@@ -75,11 +79,22 @@ class Stores:
 def open_stores(home: Home) -> Stores:
     store, secrets = Store(home.store), SQLiteSecretStore(home)
     db = store.db
-    links, deployments = SQLiteLinks(db, StoreVault(secrets)), SQLiteDeployments(db)
-    access, clients = AccessModes(db), ClientTokens(db)
     settings = Settings(db)
-    users = Users(db, settings, home.root)
-    heads = Heads(db)
-    tokens, sessions, telemetry = Tokens(db), Sessions(db), Recorder(home.telemetry)
-    known = (tokens, sessions, access, clients, ConsoleTokens())
-    return Stores(home, store, secrets, settings, *known, links, deployments, heads, users, telemetry)
+    return Stores(
+        home=home,
+        store=store,
+        secrets=secrets,
+        settings=settings,
+        tokens=Tokens(db),
+        console_sessions=Sessions(db),
+        access=AccessModes(db),
+        client_tokens=ClientTokens(db),
+        console_tokens=ConsoleTokens(),
+        links=SQLiteLinks(db, StoreVault(secrets)),
+        deployments=SQLiteDeployments(db),
+        audit_heads=Heads(db),
+        audit_exports=ExportStore(db, secrets),
+        users=Users(db, settings, home.root),
+        telemetry=Recorder(home.telemetry),
+        alerts=AlertStore(db, secrets),
+    )

@@ -33,7 +33,9 @@ from .connections import Connector, LocalSocket, Remote
 from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
+    from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
+    from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.console import ConsoleCode
@@ -379,6 +381,21 @@ class PlatformClient:
             )
         self._request("DELETE", _path(project, f"tokens/{token_id}"))
 
+    def add_alert(self, wanted: WantedAlert) -> NewAlert:
+        answer: NewAlert = self._request("POST", "/v1/alerts", dict(wanted))
+        return answer
+
+    def alerts(self) -> list[ListedAlert]:
+        answer: list[ListedAlert] = self._request("GET", "/v1/alerts")
+        return answer
+
+    def test_alert(self, alert_id: str) -> AlertTested:
+        answer: AlertTested = self._request("POST", f"{_alert_path(alert_id)}/test")
+        return answer
+
+    def remove_alert(self, alert_id: str) -> None:
+        self._request("DELETE", _alert_path(alert_id))
+
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
         answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})
         return answer
@@ -427,6 +444,17 @@ class PlatformClient:
         answer: Verified = self._request("GET", _path(project, "audit/verification"))
         return answer
 
+    def add_audit_export(self, wanted: WantedAuditExport) -> NewAuditExport:
+        answer: NewAuditExport = self._request("POST", "/v1/audit-exports", dict(wanted))
+        return answer
+
+    def audit_exports(self) -> list[ListedAuditExport]:
+        answer: list[ListedAuditExport] = self._request("GET", "/v1/audit-exports")
+        return answer
+
+    def remove_audit_export(self, export: str) -> None:
+        self._request("DELETE", f"/v1/audit-exports/{quote(export, safe='')}")
+
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:
             try:
@@ -461,6 +489,12 @@ def _path(project: str, rest: str = "") -> str:
     if not is_name(project):
         raise NotFoundError(f"there is no project {project!r}", hint="`homeport list` shows the projects")
     return f"/v1/projects/{project}" + (f"/{rest}" if rest else "")
+
+
+def _alert_path(alert_id: str) -> str:
+    if not re.fullmatch("[0-9a-f]{8}", alert_id):
+        raise NotFoundError(f"there is no alert {alert_id!r}", hint="`homeport alerts list` shows them")
+    return f"/v1/alerts/{alert_id}"
 
 
 def _error(response: http.client.HTTPResponse) -> HomeportError:

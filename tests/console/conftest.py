@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -88,6 +88,7 @@ class Shelf:
     rows: list[MetricsRow] = field(default_factory=lambda: [row("add", ok=8, exception=2)])
     made: list[Release] = field(default_factory=lambda: [release(2, "active"), release(1, "inactive")])
     deployed: list[DeploymentEntry] = field(default_factory=lambda: [deployment("v2"), deployment("v1")])
+    offered: Mapping[str, Any] = field(default_factory=dict)
 
     def projects(self) -> list[Status]:
         return self.statuses
@@ -101,6 +102,10 @@ class Shelf:
     def releases(self, project: str) -> list[Release]:
         self.status(project)
         return self.made
+
+    def contract(self, project: str) -> Mapping[str, Any] | None:
+        self.status(project)
+        return self.offered
 
     async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
         total = row(None, ok=8, exception=2)

@@ -14,6 +14,7 @@ PAGES = (
     "/", "/projects/shop", "/projects/shop?period=30d", "/projects/shop/calls", "/projects/shop/calls?kind=ok&slower=x",
     "/projects/shop/calls/abc", "/projects/shop/logs", "/projects/shop/releases", "/projects/shop/releases/v2/build",
     "/projects/shop/errors", "/projects/shop/errors?state=all", "/projects/shop/errors/1",
+    "/projects/shop/try",
     "/projects/shop/access", "/projects/shop/audit", "/projects/shop/secrets", "/settings",
 )  # fmt: skip
 NO_CODES = (b"", b"{}", b"[]", b"[" * 100_000, b'{"code": 1}', b'{"code": "x"}', b"\xff", b"x" * 10**7)

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ..page import Page
-from . import access, audit, build, call, calls, error, errors, logs, project, projects, releases, secrets, settings
+from . import (
+    access,
+    audit,
+    build,
+    call,
+    calls,
+    error,
+    errors,
+    logs,
+    project,
+    projects,
+    releases,
+    secrets,
+    settings,
+    trying,
+)
 
 # Those of a project are shown beside each other in this order.
 PAGES: tuple[Page, ...] = (
@@ -15,6 +30,7 @@ PAGES: tuple[Page, ...] = (
     errors.PAGE,
     error.PAGE,
     releases.PAGE,
+    trying.PAGE,
     build.PAGE,
     access.PAGE,
     audit.PAGE,

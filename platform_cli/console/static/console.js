@@ -55,12 +55,19 @@ async function show({ focus = true } = {}) {
   if (!answer.headers.get("content-type")?.startsWith("text/html")) return say(await reason(answer));
   const html = await answer.text();
   delete document.body.dataset.signedOut;
-  main.innerHTML = policy ? policy.createHTML(html) : html;
+  put(main, html);
   document.title = `${main.querySelector("h1")?.textContent ?? "Console"} · homeport`;
   for (const time of main.querySelectorAll("time")) localize(time);
   if (focus) main.focus({ preventScroll: true });
   for (const place of main.querySelectorAll("[data-stream]")) follow(place);
+  for (const place of main.querySelectorAll("[data-module]")) {
+    const { start } = await import(place.dataset.module);
+    start(place, { ask, say, visible, put, signal: leaving.signal });
+  }
 }
+
+// Shows HTML that the console has made.
+const put = (place, html) => (place.innerHTML = policy ? policy.createHTML(html) : html);
 
 // Times are shown as those of this browser's place.
 function localize(time) {
