@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.api.surface import check_json
-from tests.clients import environments
+from tests.browser.support import CHROMIUM, node
 from tests.commands.conftest import PROJECT, Run, environment, error_of
 from tests.e2e.probing import wait_for
-from tests.support import ROOT, SERVERS, Deployment, Platform, require, with_config
-
-BROWSER = ROOT / "tests" / "browser"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.support import ROOT, SERVERS, Deployment, Platform, with_config
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -67,17 +64,13 @@ def test_what_is_missing_is_said_with_the_next_step(
 
 @pytest.mark.whole
 def test_inspector_is_connected_to_a_guarded_project_and_ends_with_ctrl_c(platform: Platform, tmp_path: Path) -> None:
-    require(CHROMIUM, "chromium is not installed")
-    try:
-        node = environments.node(BROWSER)
-    except environments.UnavailableError as error:
-        require(False, str(error))
+    found = node()
     source = with_config(SERVERS / "mcp2_lowlevel", '[auth]\nmode = "token"\n', tmp_path)
     token = platform.run("deploy", str(source), "--name", "inspected")["token"]
     program(
         tmp_path / "bin", "browser", f'echo "$1" > {tmp_path}/opened.part; mv {tmp_path}/opened.part {tmp_path}/opened'
     )
-    search = os.pathsep.join((str(tmp_path / "bin"), str(node.program.parent), os.environ["PATH"]))
+    search = os.pathsep.join((str(tmp_path / "bin"), str(found.program.parent), os.environ["PATH"]))
     with (
         subprocess.Popen(
             [shutil.which("homeport") or str(ROOT / ".venv/bin/homeport"), "inspect", "inspected", "--json"],
@@ -102,7 +95,7 @@ def test_inspector_is_connected_to_a_guarded_project_and_ends_with_ctrl_c(platfo
         assert ours
         assert not any(each.encode() in words for words in arguments.values() for each in (key, token))
         seen = subprocess.run(
-            [node.program, node.scripts / "inspector.mjs", str(CHROMIUM), link],
+            [found.program, found.scripts / "inspector.mjs", str(CHROMIUM), link],
             stdout=subprocess.PIPE,
             check=True,
             text=True,
