@@ -11,6 +11,7 @@ from ..api.call_entry import CallEntry
 from ..api.client_token import ListedClientToken
 from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
+from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.log_record import LogRecord
 from ..api.metrics import By, Metrics, MetricsRow
 from ..api.platform import ListedToken, PlatformState
@@ -91,6 +92,14 @@ class Source(Protocol):
     async def logs(self, project: str, request: str, most: int) -> list[LogRecord]:
         """Returns the newest records of a request."""
         ...
+
+    async def open_errors(self, projects: Collection[str]) -> dict[str, int]:
+        """Returns how many groups of errors are open, by project."""
+        ...
+
+    async def errors(self, project: str) -> list[ErrorGroup]: ...
+
+    async def error(self, project: str, group: int) -> ErrorGroupDetail: ...
 
     def secrets(self, project: str) -> list[ListedSecret]: ...
 

@@ -14,6 +14,7 @@ from ..api.call_entry import CallEntry
 from ..api.client_token import ListedClientToken
 from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
+from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.log_record import LogRecord
 from ..api.metrics import By, Metrics, MetricsRow
 from ..api.platform import ListedToken, PlatformState
@@ -28,6 +29,7 @@ from ..log_query import LogQuery
 from ..pushes.deployment_routes import find_build_log
 from ..records import read_record
 from ..telemetry.calls import CallQuery
+from ..telemetry.error_groups import count_open
 from .platform import Platform
 from .sign_in_routes import list_grants
 
@@ -93,6 +95,16 @@ class ConsoleSource:
         chunks = self._platform.overview.newest_logs(project, follow=False, query=query, most=most)
         lines = b"".join([chunk async for chunk in chunks]).split(b"\n")
         return [record for line in lines if (record := read_record(line)) is not None]
+
+    async def open_errors(self, projects: Collection[str]) -> dict[str, int]:
+        telemetry = self._platform.stores.telemetry
+        return await telemetry.read(lambda path: {project: count_open(path, project) for project in projects})
+
+    async def errors(self, project: str) -> list[ErrorGroup]:
+        return await self._platform.telemetry.errors(project)
+
+    async def error(self, project: str, group: int) -> ErrorGroupDetail:
+        return await self._platform.telemetry.error(project, group)
 
     def secrets(self, project: str) -> list[ListedSecret]:
         return self._platform.secrets.listed(project)

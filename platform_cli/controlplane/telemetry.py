@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection
 
@@ -99,8 +100,19 @@ class Telemetry:
         await self._stores.telemetry.change_errors(project, group, state, newest)
         return await self.error(project, group)
 
+    async def export(self) -> None:
+        """Sends telemetry where the environment's OTEL_* variables say, for as long as it runs."""
+        if not any(name.startswith("OTEL_") for name in os.environ):
+            return
+        # Imported late: most platforms export nothing.
+        from ..telemetry_exports.exporter import Exporter, Sources
+
+        sources = Sources(self._workers, self._stores.telemetry.counted)
+        await Exporter(self._stores.home, sources, os.environ).work()
+
     def prometheus(self) -> str:
         """Returns the counters of all projects in Prometheus' text format."""
-        return self._stores.telemetry.text(
-            {project: service.workers for project, service in self._supervisor.services.items()}
-        )
+        return self._stores.telemetry.text(self._workers())
+
+    def _workers(self) -> dict[str, int]:
+        return {project: service.workers for project, service in self._supervisor.services.items()}

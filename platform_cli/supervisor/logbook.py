@@ -25,7 +25,7 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # The character with which telemetry starts a line that is a record (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
-_NAME = re.compile(r"[0-9]{8,12}")
+FILE_NAME = re.compile(r"[0-9]{8,12}")
 # A longer record is treated as text, and a longer text is cut, so that no line pushes out the others. The runtime's own
 # records have up to MAX_LINE characters (homeport_runtime.telemetry.lines).
 MAX_RECORD = 512 * 1024
@@ -163,7 +163,7 @@ class LogBook:
                 file.close()
 
     def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if _NAME.fullmatch(path.stem))
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if FILE_NAME.fullmatch(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"

@@ -16,6 +16,7 @@ from platform_cli.api.call_entry import CallEntry
 from platform_cli.api.client_token import ListedClientToken
 from platform_cli.api.deployment import BuildLog, DeploymentEntry
 from platform_cli.api.difference import ToolsDifference
+from platform_cli.api.error_group import ErrorFrame, ErrorGroup, ErrorGroupDetail, ErrorRelease, ErrorSample
 from platform_cli.api.log_record import LogRecord
 from platform_cli.api.metrics import By, Metrics, MetricsRow, MetricsStep
 from platform_cli.api.platform import ListedToken, PlatformState
@@ -152,6 +153,32 @@ class Shelf:
 
     async def logs(self, project: str, request: str, most: int) -> list[LogRecord]:
         return [{"time": 1000.0, "level": "info", "message": self.text, "release": "v1"}]
+
+    async def open_errors(self, projects: Collection[str]) -> dict[str, int]:
+        return dict.fromkeys(projects, 2)
+
+    async def errors(self, project: str) -> list[ErrorGroup]:
+        return [self._group()]
+
+    async def error(self, project: str, group: int) -> ErrorGroupDetail:
+        frame: ErrorFrame = {
+            "file": self.text, "function": self.text, "line": 2, "own": True, "source": ["def f():", self.text],
+            "source_start": 1,
+        }  # fmt: skip
+        sample: ErrorSample = {
+            "time": 1000.0, "release": "v1", "request": self.text, "message": self.text,
+            "frames": [frame, {**frame, "own": False, "source": []}],
+        }  # fmt: skip
+        seen: ErrorRelease = {"release": "v1", "count": 3, "first_seen": 1000.0, "last_seen": 1000.0}
+        return {**self._group(), "releases": [seen], "samples": [sample, sample]}
+
+    def _group(self) -> ErrorGroup:
+        return {
+            "id": 1, "project": "shop", "kind": "exception", "type": self.text, "message": self.text,
+            "method": "tools/call", "name": self.text, "where": self.text, "state": "open", "state_release": None,
+            "state_at": 1000.0, "count": 3, "first_seen": 1000.0, "first_release": "v1", "last_seen": 1000.0,
+            "last_release": "v1",
+        }  # fmt: skip
 
     def secrets(self, project: str) -> list[ListedSecret]:
         return [{"name": "KEY", "version": 2, "versions": [{"version": 1, "set_at": 1000.0, "releases": ["v1"]}]}]

@@ -71,26 +71,20 @@ def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Call
     return deployed
 
 
-def groups(platform: Platform, project: str, number: int) -> list[ErrorGroup]:
-    """Returns the groups of a project, once there are so many."""
+def groups(platform: Platform, project: str, count: int) -> list[ErrorGroup]:
+    """Returns the groups of a project, once they have so many errors together."""
 
     def enough() -> list[ErrorGroup] | None:
         found = platform.api.errors(project)
-        return found if len(found) >= number else None
+        return found if sum(group["count"] for group in found) >= count else None
 
     found: list[ErrorGroup] = wait_for(enough)
-    assert len(found) == number, found
     return found
 
 
 def counted(platform: Platform, project: str, count: int) -> ErrorGroupDetail:
     """Returns the only group of a project, once it has so many errors."""
-
-    def enough() -> bool:
-        return sum(group["count"] for group in platform.api.errors(project)) >= count
-
-    wait_for(enough)
-    (group,) = platform.api.errors(project)
+    (group,) = groups(platform, project, count)
     assert group["count"] == count
     return platform.api.error(project, group["id"])
 
@@ -137,8 +131,8 @@ def test_what_concerns_the_caller_is_in_no_group(
     for way in (ask, ask_modern):
         way(url, "resources/read", {"uri": "config://app"})
         way(url, "prompts/get", {"name": "greet"})
-    found = groups(platform, project, 2)
-    assert {group["count"] for group in found} == {2}
+    found = groups(platform, project, 4)
+    assert [group["count"] for group in found] == [2, 2]
     assert {group["method"] for group in found} == {"resources/read", "prompts/get"}
     platform.run("destroy", project)
 
@@ -226,7 +220,7 @@ def test_what_a_server_says_of_itself_is_bounded_and_without_secrets(platform: P
     for error in (*bad, good):
         text = json.dumps({"error": error}, separators=(",", ":"))
         ask(url, "tools/call", {"name": "say", "arguments": {"text": text}})
-    (forged,) = [group for group in groups(platform, "hostile", 2) if group["type"] == "E"]
+    (forged,) = [group for group in groups(platform, "hostile", 4) if group["type"] == "E"]
     assert (forged["count"], forged["message"], forged["last_release"]) == (1, "m?[2J", "v1")
     assert platform.api.errors("hostile")[0]["project"] == "hostile"
 

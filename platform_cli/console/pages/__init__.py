@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ..page import Page
-from . import access, audit, build, call, calls, logs, project, projects, releases, secrets, settings, trying
+from . import (
+    access,
+    audit,
+    build,
+    call,
+    calls,
+    error,
+    errors,
+    logs,
+    project,
+    projects,
+    releases,
+    secrets,
+    settings,
+    trying,
+)
 
 # Those of a project are shown beside each other in this order.
 PAGES: tuple[Page, ...] = (
@@ -12,6 +27,8 @@ PAGES: tuple[Page, ...] = (
     calls.PAGE,
     call.PAGE,
     logs.PAGE,
+    errors.PAGE,
+    error.PAGE,
     releases.PAGE,
     trying.PAGE,
     build.PAGE,

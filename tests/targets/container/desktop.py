@@ -81,7 +81,7 @@ class _Machine:
 
     def share(self, body: dict[str, Any]) -> None:
         """Replaces the folder with the platform's socket by its copy."""
-        for mount in body["HostConfig"]["Mounts"]:
+        for mount in body["HostConfig"].get("Mounts") or ():
             if mount["Target"] == SOCKET_FOLDER:
                 original, copy = Path(mount["Source"]), self._shared / Path(mount["Source"]).name
                 copy.mkdir(parents=True)
