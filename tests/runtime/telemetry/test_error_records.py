@@ -14,7 +14,6 @@ import pytest
 
 from homeport_runtime.telemetry import error_records
 from homeport_runtime.telemetry.error_records import MAX_RECORD, WHOLE, ErrorRecords, asked, record_errors, report
-from homeport_runtime.telemetry.scrub import Scrubber
 
 SECRET = "s3cret-of-the-shop"
 SERVER = """
@@ -91,7 +90,7 @@ def written(app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(error_records, "_writing", [])
     monkeypatch.setattr(threading, "excepthook", lambda _ended: None)
     monkeypatch.setattr(logging.Handler, "handle", logging.Handler.handle)
-    record_errors(ErrorRecords(app, tmp_path / "layer", Scrubber({"KEY": SECRET}), {"boom"}))
+    record_errors(ErrorRecords(app, tmp_path / "layer", {"KEY": SECRET}, {"boom"}))
     yield found
 
 
