@@ -26,6 +26,8 @@ from .scrub import Scrubber
 MAX_RECORD = 8 * 1024
 MAX_MESSAGE, MAX_NAME, MAX_LINE = 1000, 128, 200
 MAX_FRAMES = 30
+# How many of these are the outermost ones of a traceback that has more.
+FIRST = 10
 # The frames, nearest to the error, that are shown with lines of source, and how many lines each.
 SOURCES, LINES = 5, 5
 # The exceptions of a minute that get all of this; those beyond it, which are counted, have no source.
@@ -38,7 +40,8 @@ CRASH = "crash"
 Place = tuple[str, str, int]
 # A line of a Python program's traceback.
 _PLACE = re.compile(r'File "([^"]{1,400})", line (\d{1,8}), in (.{1,400})')
-# Says on an exception that it has a record: it may be logged, and pass several hooks besides.
+# Says on an exception in which request it got a record: it may be logged, and pass several hooks besides. One that a
+# server keeps may be raised for each request anew.
 _RECORDED = "_homeport_recorded"
 
 # What is being answered: the context or request of the SDK.
@@ -67,9 +70,10 @@ class ErrorRecords:
 
     def write(self, error: BaseException, *, only_own: bool) -> None:
         """Writes the record of an exception, unless it has one."""
-        if _RECORDED in error.__dict__ or (only_own and not self._is_own(error)):
+        request = request_id.get()
+        if error.__dict__.get(_RECORDED, "") == request or (only_own and not self._is_own(error)):
             return
-        error.__dict__[_RECORDED] = True
+        error.__dict__[_RECORDED] = request
         method, name = _described(asked.get())
         if method == CALL and self._tools is not None and name not in self._tools:
             return
@@ -78,7 +82,7 @@ class ErrorRecords:
             "message": self._text(_said_by(error), MAX_MESSAGE),
             "method": method and self._text(method, MAX_NAME),
             "name": name and self._text(name, MAX_NAME),
-            "request": request_id.get(),
+            "request": request,
         }
         self._write(said, self._shown(self._places(error), sources=SOURCES if self._has_room() else 0))
 
@@ -134,7 +138,9 @@ class ErrorRecords:
     def _shown(self, places: Sequence[Place], sources: int) -> list[dict[str, Any]]:
         """Returns the frames at `places`, as many of the user's own as `sources` says with lines around them."""
         frames: list[dict[str, Any]] = []
-        for file, function, line in reversed(places[-MAX_FRAMES:]):
+        # Those in the middle are left out: the first are the server's own, the last are where it happened.
+        surplus = max(len(places) - MAX_FRAMES, 0)
+        for file, function, line in reversed([*places[:FIRST], *places[FIRST + surplus :]]):
             own = file.startswith(self._own)
             name = self._text(self._file(file), MAX_LINE)
             made: dict[str, Any] = {"file": name, "function": self._text(function, MAX_LINE), "line": line, "own": own}
