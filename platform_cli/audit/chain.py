@@ -94,11 +94,17 @@ def number_of(line: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
+def timestamp_of(line: bytes) -> str | None:
+    """Returns the time of a line as it has it."""
+    found = _TIME.search(line)
+    return found[1].decode() if found else None
+
+
 def time_of(line: bytes) -> float:
     """Returns the time of a line, in seconds since 1970; 0 if it has none."""
-    found = _TIME.search(line)
+    found = timestamp_of(line)
     try:
-        return seconds_of(found[1].decode()) if found else 0.0
+        return seconds_of(found) if found else 0.0
     except ValueError:
         return 0.0
 

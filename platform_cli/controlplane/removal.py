@@ -51,6 +51,7 @@ class Removal:
         self._stores.users.forget(project)
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
+        self._stores.audit_exports.forget(project)
         self._stores.client_tokens.forget(project)
         self._stores.telemetry.forget(project)
         self._stores.alerts.forget(project)

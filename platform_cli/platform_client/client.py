@@ -35,8 +35,10 @@ from .versions import check_api, check_can_replace
 if TYPE_CHECKING:
     from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
+    from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
+    from ..api.console import ConsoleCode
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
@@ -256,6 +258,11 @@ class PlatformClient:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
 
+    def console_code(self) -> ConsoleCode:
+        """Returns a code that opens the console in one browser."""
+        answer: ConsoleCode = self._request("POST", "/v1/console/codes")
+        return answer
+
     def waiting_sign_in(self, code: str) -> WaitingSignIn:
         """Returns the sign-in that shows `code`, without approving it."""
         answer: WaitingSignIn = self._request("GET", f"/v1/sign-ins/{quote(code, safe='')}")
@@ -436,6 +443,17 @@ class PlatformClient:
     def verify_audit(self, project: str) -> Verified:
         answer: Verified = self._request("GET", _path(project, "audit/verification"))
         return answer
+
+    def add_audit_export(self, wanted: WantedAuditExport) -> NewAuditExport:
+        answer: NewAuditExport = self._request("POST", "/v1/audit-exports", dict(wanted))
+        return answer
+
+    def audit_exports(self) -> list[ListedAuditExport]:
+        answer: list[ListedAuditExport] = self._request("GET", "/v1/audit-exports")
+        return answer
+
+    def remove_audit_export(self, export: str) -> None:
+        self._request("DELETE", f"/v1/audit-exports/{quote(export, safe='')}")
 
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from typing import IO
 from ..api.log_record import LogRecord
 from ..hostile_files import open_regular
 from ..records import read_record
+from .log_tail import Position, newest
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
@@ -175,12 +176,26 @@ class LogBook:
                 if record is not None:
                     yield record
 
-    async def chunks(self, *, follow: bool, since: float = 0.0) -> AsyncIterator[bytes]:
+    def end(self) -> Position:
+        """Returns where the log ends now."""
+        if self._file is not None:
+            return Position(self._number, self._size)
+        number = max(self._numbers(), default=1)
+        with contextlib.suppress(OSError):
+            return Position(number, self._path(number).lstat().st_size)
+        return Position(number, 0)
+
+    async def newest(self, end: Position, wants: Callable[[bytes], bool], most: int) -> list[bytes]:
+        """Returns the newest lines before `end` that are wanted, the oldest first; they are read in a thread."""
+        paths = [self._path(number) for number in self._numbers() if number <= end.number]
+        return await asyncio.to_thread(newest, paths, end.offset, wants, most)
+
+    async def chunks(self, *, follow: bool, since: float = 0.0, after: Position | None = None) -> AsyncIterator[bytes]:
         """Yields the log as chunks of whole lines, which the reader parses and not the platform's loop.
 
-        It omits what is older than `since`, seconds since 1970, as far as that is cheap to tell.
+        It begins at `after`, or omits what is older than `since`, seconds since 1970, as far as that is cheap to tell.
         """
-        number = 0
+        number = after.number - 1 if after else 0
         while True:
             changed = self._changed
             later = [n for n in self._numbers() if n > number]
@@ -192,7 +207,8 @@ class LogBook:
                     with os.fdopen(descriptor, "rb") as file:
                         if os.fstat(descriptor).st_mtime < since and len(later) > 1:
                             continue
-                        file.seek(_start_of(file, since))
+                        is_first = after is not None and number == after.number
+                        file.seek(after.offset if after and is_first else _start_of(file, since))
                         async for chunk in self._read_file(file, number, follow=follow):
                             yield chunk
             elif follow:

@@ -93,6 +93,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("init", str(folder / "server.py")),
         ("--platform", "https://mcp.example.com", "export", "github-actions"),
         ("export", "kubernetes", str(project), "--image", "registry.example.com/surface:1"),
+        ("console",),
         ("doctor",),
         ("platform", "start"),
         ("platform", "restart"),

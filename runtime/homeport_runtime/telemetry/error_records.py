@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -29,6 +29,7 @@ SOURCES, LINES = 5, 5
 # The exceptions of a minute that get all of this; those beyond it, which are counted, have no source.
 WHOLE = 60
 _STDLIB = f"{Path(os.__file__).parent}/"
+CALL = "tools/call"
 # Says on an exception that it has a record: it may be logged, and pass several hooks besides.
 _RECORDED = "_homeport_recorded"
 
@@ -37,12 +38,16 @@ asked: ContextVar[Any] = ContextVar("homeport_asked", default=None)
 
 
 class ErrorRecords:
-    """Writes the records of a worker, whose server's own code is below `app`, and its packages in `layer`."""
+    """Writes the records of a worker, whose server's own code is below `app`, and its packages in `layer`.
 
-    def __init__(self, app: Path, layer: Path, scrubber: Scrubber) -> None:
+    `tools` are those that it has, None if nobody knows; what calling another raises concerns the caller.
+    """
+
+    def __init__(self, app: Path, layer: Path, scrubber: Scrubber, tools: Container[str] | None) -> None:
         self._app = f"{app}/"
         self._layer = f"{layer}/"
         self._scrubber = scrubber
+        self._tools = tools
         self._since, self._count = 0.0, 0
 
     def write(self, error: BaseException, *, only_own: bool) -> None:
@@ -51,6 +56,8 @@ class ErrorRecords:
             return
         error.__dict__[_RECORDED] = True
         method, name = _described(asked.get())
+        if method == CALL and self._tools is not None and name not in self._tools:
+            return
         said = {
             "type": self._text(_name_of(type(error)), MAX_NAME),
             "message": self._text(_said_by(error), MAX_MESSAGE),

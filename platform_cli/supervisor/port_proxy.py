@@ -30,7 +30,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def main(descriptors: Sequence[int], word: str, ports: Mapping[int, int]) -> None:
-    """Relays until the worker, or the platform, has ended."""
+    """Passes on what comes, until the worker, or the platform, has ended."""
     orders = next(iter(ports.values()))
     inside = {role: await _connected(orders) for role in ROLES}
     for role, (_, writer) in inside.items():
@@ -141,26 +141,26 @@ class Entrance:
 
     def _take_new(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            self._relay(listener.accept()[0])
+            self._pass_on(listener.accept()[0])
 
     def _take_waiting(self, taken: socket.socket) -> None:
         with contextlib.suppress(OSError):
             _byte, descriptors, _flags, _address = socket.recv_fds(taken, 1, 2)
             if len(descriptors) == 1:
-                self._relay(socket.socket(fileno=descriptors[0]))
+                self._pass_on(socket.socket(fileno=descriptors[0]))
                 return
             # The answer in whose middle a connection is cannot be continued in the container.
             for each in descriptors:
                 os.close(each)
 
-    def _relay(self, connection: socket.socket) -> None:
+    def _pass_on(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        task = asyncio.ensure_future(_relay(connection, self._port))
+        task = asyncio.ensure_future(_pass_on(connection, self._port))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
 
 
-async def _relay(connection: socket.socket, port: int) -> None:
+async def _pass_on(connection: socket.socket, port: int) -> None:
     with contextlib.suppress(OSError):
         client = await asyncio.open_connection(sock=connection)
         try:
