@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import socket
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -83,6 +85,13 @@ class Home:
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
         return Path(base) / f"homeport-{os.getuid()}-{digest}" / "platform.sock"
+
+    def is_served(self) -> bool:
+        """Returns whether a control plane listens for this home: one that starts or ends may do so and not answer."""
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+            client.connect(str(self.socket))
+            return True
+        return False
 
     @property
     def caddy_admin(self) -> Path:

@@ -1,6 +1,7 @@
 """Starts what homeport has put into this image.
 
-That is the server, with `health` its health check, with `zygote SOCKET` the zygote of a platform's workers.
+That is the server, with `health` its health check, with `zygote SOCKET` the zygote of a platform's workers, and
+with `published-zygote KEY PORT...` the same where that is reached by ports.
 """
 
 import sys
@@ -15,6 +16,10 @@ elif sys.argv[1:2] == ["zygote"]:
     from homeport_runtime.hosts.container import zygote
 
     zygote.main(sys.argv[2])
+elif sys.argv[1:2] == ["published-zygote"]:
+    from homeport_runtime.hosts.container import published
+
+    published.main(sys.argv[2], sys.argv[3:])
 else:
     from homeport_runtime.hosts.container import serve
 

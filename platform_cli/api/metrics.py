@@ -6,7 +6,7 @@ from typing import Literal
 
 from .shape import Shape
 
-By = Literal["tool", "client", "release"]
+By = Literal["tool", "method", "client", "release"]
 
 
 class MetricsRow(Shape):
@@ -32,10 +32,19 @@ class MetricsRow(Shape):
     failures: list[int]
 
 
+class MetricsStep(Shape):
+    """Sums up the operations of one step, as MetricsRow does."""
+
+    kinds: dict[str, int]
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
 class Metrics(Shape):
     """Tells what a project has answered from `since` to `until` (seconds since 1970), in steps of `step_s` seconds.
 
-    `rows` are the parts of `total`, those with the most operations first.
+    `rows` are the parts of `total`, those with the most operations first, and `steps` tell the same by time.
     """
 
     project: str
@@ -45,3 +54,4 @@ class Metrics(Shape):
     by: By
     total: MetricsRow
     rows: list[MetricsRow]
+    steps: list[MetricsStep]

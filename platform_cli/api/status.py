@@ -78,7 +78,8 @@ class Status(Addresses):
     1970). `state` is the target's own word. `auth` tells what callers need, None if it is not known. `last_error` is
     what is wrong now.
 
-    Keys that a target cannot fill are None: `image` (that of its containers), `workers` (their number), `confined`
+    Keys that a target cannot fill are None: `image` (that of its containers), `published` (whether the engine passes no
+    sockets to its containers, which are reached by ports of loopback instead), `workers` (their number), `confined`
     (whether they see their own files alone), `user` (the id of the server's own user, also None if it runs as the
     platform's), `folder` (where it was deployed from), `outdated_secrets` (the names of those that have newer values by
     now), `memory_mb` (megabytes), `architecture` and `instances`; in a list also `cost` and `front`.
@@ -90,6 +91,7 @@ class Status(Addresses):
     state: str
     target: str
     image: str | None
+    published: bool | None
     workers: int | None
     processes: list[int]
     last_error: str | None
@@ -118,11 +120,13 @@ class DeployedStatus(ChangedStatus):
 
     `token` is present only if one was made, and is never shown again: with `closed_by_default` because the platform has
     a public name. `stop_first_learned` reports that the old release had to stop before the new one could start.
+    `open_errors` counts the groups of errors of earlier releases that are open, if there are any.
     """
 
     token: NotRequired[str]
     closed_by_default: NotRequired[bool]
     stop_first_learned: NotRequired[bool]
+    open_errors: NotRequired[int]
 
 
 class StatusWithToken(Status):

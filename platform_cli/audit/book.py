@@ -7,8 +7,7 @@ import errno
 import io
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..hostile_files import open_regular
@@ -56,37 +55,54 @@ class AuditBook:
         """Keeps room for the lines of calls under way, and returns whether there is some."""
         return self._reserve.hold()
 
-    def write(self, entry: Entry, release: str) -> None:
-        """Writes the line of a call. Where that fails the number of such calls is written as soon as it is possible."""
-        if self._try_to_write(entry, release):
-            return
-        if self._reserve.give_up():
+    def write(self, entries: Sequence[tuple[Entry, str]]) -> None:
+        """Writes the lines of calls, each with its release, at once. The number of those that cannot be written is
+        written as soon as that is possible.
+        """
+        rest = entries[self._write_some(entries) :]
+        if rest and self._reserve.give_up():
             self.on_full()
-            if self._try_to_write(entry, release):
-                return
-        self._lost += 1
+            rest = rest[self._write_some(rest) :]
+        self._lost += len(rest)
 
-    def _try_to_write(self, entry: Entry, release: str) -> bool:
+    def _write_some(self, entries: Sequence[tuple[Entry, str]]) -> int:
+        """Writes the lines of the first calls, as many as there is room for, and returns their number."""
+        written = 0
         try:
             if self._lost:
-                gap = replace(entry, tool_name=None, arguments=None, result="refused", reason="not_written")
-                self._append_line(gap, release, self._lost)
+                entry, release = entries[0]
+                gap = entry._replace(tool_name=None, arguments=None, result="refused", reason="not_written")
+                self._append([(gap, release)], self._lost)
                 self._lost = 0
-            self._append_line(entry, release, 0)
+            while written < len(entries):
+                written += self._append(entries[written:])
         except OSError:
             self._close_file()
-            return False
-        return True
+        return written
 
-    def _append_line(self, entry: Entry, release: str, lost: int) -> None:
+    def _append(self, entries: Sequence[tuple[Entry, str]], lost: int = 0) -> int:
+        """Writes lines with one system call, and returns the number of those that are whole.
+
+        Raises OSError if not even one is.
+        """
         file = self._writable()
-        line, head = chained(entry, self._project, release, self._head, lost=lost)
-        data = line + b"\n"
-        if file.write(data) < len(data):
-            file.truncate(self._size)
+        heads, lines = [self._head], []
+        for entry, release in entries:
+            line, head = chained(entry, self._project, release, heads[-1], lost=lost)
+            lines.append(line + b"\n")
+            heads.append(head)
+        data = b"".join(lines)
+        taken = file.write(data)
+        count, size = len(lines), len(data)
+        if taken < size:
+            size = data.rfind(b"\n", 0, taken) + 1
+            count = data.count(b"\n", 0, size)
+            file.truncate(self._size + size)
+        self._size += size
+        self._head = heads[count]
+        if not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._size += len(data)
-        self._head = head
+        return count
 
     def unsynced(self) -> tuple[Head, int | None]:
         """Returns the head, and a descriptor of the file that `durable` wants, None if nothing is open."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from ..api.audit_entry import Result
 from ..records import MAX_MS, MAX_TIME, is_number
@@ -17,8 +16,7 @@ MAX_SCOPES = 64
 RESULTS = get_args(Result)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Says who called what, at `time` (seconds since 1970), and what became of it after `ms` milliseconds."""
 
     time: float
@@ -51,21 +49,25 @@ def read_entry(line: str | bytes) -> Entry | None:
 
 def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
     """Returns the entry with the fields `said`, its texts cut to what a line may have; None if they are none."""
-    texts = {name: _text(said.get(name)) for name in ("client_id", "tool_name", "user_id", "ip_address", "request")}
-    ms, result, scopes = said.get("ms"), said.get("result"), said.get("scopes_used")
+    get = said.get
+    ms, result, scopes = get("ms"), get("result"), get("scopes_used")
     if not is_number(time, MAX_TIME) or not is_number(ms, MAX_MS) or result not in RESULTS:
         return None
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
         return None
     return Entry(
-        time=float(time),
-        arguments=said.get("arguments"),
-        result=str(result),
-        scopes_used=tuple(each[:MAX_TEXT] for each in scopes[:MAX_SCOPES]),
-        method=_text(said.get("method")) or "-",
-        ms=float(ms),
-        reason=_text(said.get("reason")),
-        **texts,
+        float(time),
+        _text(get("client_id")),
+        _text(get("tool_name")),
+        get("arguments"),
+        str(result),
+        tuple([each[:MAX_TEXT] for each in scopes[:MAX_SCOPES]]),
+        _text(get("user_id")),
+        _text(get("ip_address")),
+        _text(get("method")) or "-",
+        _text(get("request")),
+        float(ms),
+        _text(get("reason")),
     )
 
 

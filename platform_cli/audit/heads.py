@@ -24,6 +24,10 @@ class Heads:
         row = self._db.execute("SELECT seq, hash FROM audit_heads WHERE project = ?", (project,)).fetchone()
         return Head(*row) if row else NOTHING
 
+    def all(self) -> dict[str, int]:
+        """Returns the number of each project's last line that was stored as written, and so is durable."""
+        return dict(self._db.execute("SELECT project, seq FROM audit_heads").fetchall())
+
     def start(self, project: str) -> Head:
         """Returns the last line that was removed because of its age, NOTHING if none was."""
         row = self._db.execute("SELECT start_seq, start_hash FROM audit_heads WHERE project = ?", (project,)).fetchone()

@@ -12,6 +12,7 @@ from ..api.audit_entry import Result
 from ..audit.ocsf import ocsf
 from ..audit.search import AuditQuery
 from ..errors import PlatformError
+from .audit_exports import export_to_command
 from .options import json_option, platform_client, running, time_span
 from .output import Output, visible
 
@@ -34,11 +35,14 @@ class WithDefault(click.Group):
 
 @click.command("audit", cls=WithDefault)
 def audit_command() -> None:
-    """Show who called what: `audit NAME`; verify that nobody has changed it; export it.
+    """Show who called what: `audit NAME`; verify that nobody has changed it; export it, or send it to a SIEM.
 
     Each call is a line, bound to the one before it by a hash. It is kept for projects that need a token or have
     [scopes] or [audit] in their fastmcp.toml.
     """
+
+
+audit_command.add_command(export_to_command)
 
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:

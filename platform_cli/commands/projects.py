@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OPEN = "everyone who reaches it may call, as far as homeport goes"
 
+PUBLISHED = ", by published ports: its engine passes no sockets, so that a deploy closes open connections"
+
 
 @click.command("list")
 @target_option
@@ -49,7 +51,7 @@ def _status_text(status: Status) -> str:
         "project": status["project"],
         "release": status["release"],
         "state": status["state"],
-        "target": status["target"],
+        "target": f"{status['target']}{PUBLISHED if status['published'] else ''}",
         "url": status["url"],
         **({"local url": status["local_url"]} if status["local_url"] != status["url"] else {}),
         "auth": f"{status['auth']}: {OPEN}" if is_open_to_others(status) else status["auth"],

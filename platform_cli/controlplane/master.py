@@ -61,18 +61,11 @@ def _take(lock: int, home: Home) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if _listens(home):
+            if home.is_served():
                 return False
             time.sleep(TAKE_OVER_S)
         else:
             return True
-
-
-def _listens(home: Home) -> bool:
-    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
-        client.connect(str(home.socket))
-        return True
-    return False
 
 
 class Master:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 
-from ..api.platform import Isolate
+from .. import __version__
+from ..api.platform import Isolate, PlatformState
+from ..api.version import API_VERSION
 from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .alert_checks import AlertChecks
+from .alerts import Alerts
+from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
@@ -27,6 +33,7 @@ from .server_users import ServerUsers
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
+from .tries import Tries
 
 
 class Platform:
@@ -37,6 +44,7 @@ class Platform:
         self.stores = open_stores(home)
         self._supervisor = Supervisor(home, store, self.stores.audit_heads.head)
         self._supervisor.on_operation = self.stores.telemetry.record
+        self._supervisor.on_error = self.stores.telemetry.record_error
         self._supervisor.on_used = self._on_used
         self.edge = Edge(home, self.stores.settings)
         self.users = ServerUsers(self.stores)
@@ -59,11 +67,15 @@ class Platform:
             self.sign_in,
         )
         self.telemetry = Telemetry(self.stores, self._supervisor)
+        self.alerts = Alerts(self.stores, self.edge)
+        self.alert_checks = AlertChecks(self.alerts, self.stores, self._supervisor, self.edge)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
+        self.audit_exports = AuditExports(self.stores)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
+        self.tries = Tries(self.stores, self.releases)
 
     def _on_used(self, project: str, tokens: tuple[str, ...]) -> None:
         # On a full disk workers must be listened to nevertheless.
@@ -83,6 +95,17 @@ class Platform:
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(project.name):
                     await self.releases.admit(project.name)
+
+    def describe(self) -> PlatformState:
+        return {
+            "version": __version__,
+            "api": API_VERSION,
+            "pid": os.getpid(),
+            "master": os.getppid(),
+            "projects": len(self.overview.list_projects()),
+            "isolate": self.users.isolation,
+            **self.publishing.describe(),
+        }
 
     async def close(self) -> None:
         await self._supervisor.close()

@@ -51,8 +51,10 @@ class Removal:
         self._stores.users.forget(project)
         self._stores.access.put(project, Mode())
         self._stores.audit_heads.forget(project)
+        self._stores.audit_exports.forget(project)
         self._stores.client_tokens.forget(project)
         self._stores.telemetry.forget(project)
+        self._stores.alerts.forget(project)
         self._forget_sign_ins(project)
         # Last, since after a kill `carry_on` finds what is left by it.
         self._stores.store.delete_project(project)

@@ -33,11 +33,15 @@ from .connections import Connector, LocalSocket, Remote
 from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
+    from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
+    from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
+    from ..api.console import ConsoleCode
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
+    from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
     from ..api.inspection import Inspected
     from ..api.link import ListedLink, Unlinked, WantedLink
     from ..api.log_record import LogRecord
@@ -104,6 +108,12 @@ class PlatformClient:
             if self._is_restarted():
                 return
             self.stop()
+        self._start()
+
+    def _start(self) -> None:
+        if self._started is not None:
+            # It has ended, and had nothing to say.
+            self._started.communicate()
         with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
@@ -155,11 +165,19 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs."""
-        if self._started is None or self._started.poll() in (None, 0):
+        """Raises PlatformError with the reason if the control plane that was started has ended with an error.
+
+        Where none was, or where it left the home to another one, the other one may have been ending itself: a new one
+        is started once it has.
+        """
+        if self._started is None or self._started.poll() == 0:
+            if not self._home.is_served():
+                self._start()
+            return
+        if (code := self._started.poll()) is None:
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
-        reason = said[0] if said else f"exit {self._started.returncode}"
+        reason = said[0] if said else f"exit {code}"
         hint = said[1] if len(said) > 1 else f"see {self._home.platform_log}"
         raise PlatformError(f"the platform did not start: {reason}", hint=hint)
 
@@ -240,6 +258,11 @@ class PlatformClient:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
 
+    def console_code(self) -> ConsoleCode:
+        """Returns a code that opens the console in one browser."""
+        answer: ConsoleCode = self._request("POST", "/v1/console/codes")
+        return answer
+
     def waiting_sign_in(self, code: str) -> WaitingSignIn:
         """Returns the sign-in that shows `code`, without approving it."""
         answer: WaitingSignIn = self._request("GET", f"/v1/sign-ins/{quote(code, safe='')}")
@@ -284,6 +307,18 @@ class PlatformClient:
     def metrics(self, project: str, since: float, by: By) -> Metrics:
         """Returns what a project did from `since` on, seconds since 1970."""
         answer: Metrics = self._request("GET", _path(project, f"metrics?{urlencode({'since': since, 'by': by})}"))
+        return answer
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        answer: list[ErrorGroup] = self._request("GET", _path(project, "errors"))
+        return answer
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("GET", _path(project, f"errors/{group}"))
+        return answer
+
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        answer: ErrorGroupDetail = self._request("PATCH", _path(project, f"errors/{group}"), {"state": state})
         return answer
 
     def secrets(self, project: str) -> list[ListedSecret]:
@@ -346,6 +381,21 @@ class PlatformClient:
             )
         self._request("DELETE", _path(project, f"tokens/{token_id}"))
 
+    def add_alert(self, wanted: WantedAlert) -> NewAlert:
+        answer: NewAlert = self._request("POST", "/v1/alerts", dict(wanted))
+        return answer
+
+    def alerts(self) -> list[ListedAlert]:
+        answer: list[ListedAlert] = self._request("GET", "/v1/alerts")
+        return answer
+
+    def test_alert(self, alert_id: str) -> AlertTested:
+        answer: AlertTested = self._request("POST", f"{_alert_path(alert_id)}/test")
+        return answer
+
+    def remove_alert(self, alert_id: str) -> None:
+        self._request("DELETE", _alert_path(alert_id))
+
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
         answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})
         return answer
@@ -394,6 +444,17 @@ class PlatformClient:
         answer: Verified = self._request("GET", _path(project, "audit/verification"))
         return answer
 
+    def add_audit_export(self, wanted: WantedAuditExport) -> NewAuditExport:
+        answer: NewAuditExport = self._request("POST", "/v1/audit-exports", dict(wanted))
+        return answer
+
+    def audit_exports(self) -> list[ListedAuditExport]:
+        answer: list[ListedAuditExport] = self._request("GET", "/v1/audit-exports")
+        return answer
+
+    def remove_audit_export(self, export: str) -> None:
+        self._request("DELETE", f"/v1/audit-exports/{quote(export, safe='')}")
+
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:
             try:
@@ -428,6 +489,12 @@ def _path(project: str, rest: str = "") -> str:
     if not is_name(project):
         raise NotFoundError(f"there is no project {project!r}", hint="`homeport list` shows the projects")
     return f"/v1/projects/{project}" + (f"/{rest}" if rest else "")
+
+
+def _alert_path(alert_id: str) -> str:
+    if not re.fullmatch("[0-9a-f]{8}", alert_id):
+        raise NotFoundError(f"there is no alert {alert_id!r}", hint="`homeport alerts list` shows them")
+    return f"/v1/alerts/{alert_id}"
 
 
 def _error(response: http.client.HTTPResponse) -> HomeportError:

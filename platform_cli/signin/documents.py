@@ -1,23 +1,21 @@
 """Fetches clients' metadata documents (draft-ietf-oauth-client-id-metadata-document), from public addresses alone.
 
-Whoever asks for a sign-in chooses the URL, so this must not become a way into the platform's own network (SSRF): the
-address is looked up and checked here, and the connection goes to that very address.
+Whoever asks for a sign-in chooses the URL, so this must not become a way into the platform's own network (SSRF), which
+`platform_cli.outbound` sees to.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ..outbound.addresses import Resolve
+from ..outbound.requests import Outbound
 from .model import Client, OAuthError
 from .registered_clients import RegisteredClients
 from .registration import MAX_METADATA, read_document
@@ -33,15 +31,6 @@ MIN_FRESH_S = 300.0
 MAX_FRESH_S = 86_400.0
 MAX_URL = 500
 
-# A name server that is slow on purpose holds a thread for longer than FETCH_S, and the platform needs its others.
-_RESOLVERS = ThreadPoolExecutor(MAX_FETCHES, "resolver")
-
-# Leads to the IPv4 address in its last 32 bits (RFC 6052). What is not in the other prefix is no address of the public
-# internet (RFC 4291, section 2.4), though Python says so of some: a network's own translators have 64:ff9b:1::/48.
-_TRANSLATED, _GLOBAL = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("2000::/3")
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-
 
 class Documents:
     """Finds clients by the URL of their document. `resolve` looks up a host, and `context` says whose certificates are
@@ -52,8 +41,7 @@ class Documents:
         self, clients: RegisteredClients, resolve: Resolve | None = None, context: ssl.SSLContext | None = None
     ) -> None:
         self._clients = clients
-        self._resolve = resolve or resolve_host
-        self._context = context
+        self._outbound = Outbound(resolve, context)
         self._fetching = asyncio.Semaphore(MAX_FETCHES)
 
     async def find(self, url: str) -> Client:
@@ -75,48 +63,18 @@ class Documents:
         return client
 
     async def _fetch(self, url: str) -> tuple[bytes, float]:
-        # Imported late, since that takes long, and the platform serves before anybody signs in.
-        import httpx
-
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 443
-        address = await self._public_address(host, port)
-        if self._context is None:
-            # Once, since reading all certificates takes some ten milliseconds of the platform's only thread.
-            self._context = ssl.create_default_context()
-        shown = f"[{address}]" if ":" in address else address
-        request = httpx.Request(
-            "GET",
-            parts._replace(netloc=f"{shown}:{port}").geturl(),
-            headers={"host": parts.netloc, "accept": "application/json", "user-agent": "homeport"},
-            extensions={"sni_hostname": host},
-        )
-        try:
-            # Settings of the environment, such as a proxy, would lead elsewhere than to that address.
-            async with httpx.AsyncClient(verify=self._context, trust_env=False, timeout=FETCH_S) as http:
-                response = await http.send(request, stream=True)
-                return await _document_of(response)
-        except httpx.HTTPError as error:
-            raise OSError(type(error).__name__) from error
-
-    async def _public_address(self, host: str, port: int) -> str:
-        addresses = await self._resolve(host, port)
-        if not addresses or not all(map(is_public_address, addresses)):
-            raise OSError("its host has no public address")
-        return addresses[0]
+        async with self._outbound.answered("GET", url, {"accept": "application/json"}) as response:
+            return await _document_of(response)
 
 
 async def _document_of(response: httpx.Response) -> tuple[bytes, float]:
-    try:
-        if response.status_code != 200:
-            raise OSError(f"HTTP {response.status_code}")
-        body = bytearray()
-        async for piece in response.aiter_raw():
-            body += piece
-            if len(body) > MAX_METADATA:
-                raise OSError(f"it has more than {MAX_METADATA} bytes")
-    finally:
-        await response.aclose()
+    if response.status_code != 200:
+        raise OSError(f"HTTP {response.status_code}")
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > MAX_METADATA:
+            raise OSError(f"it has more than {MAX_METADATA} bytes")
     age = re.search(r"max-age=(\d{1,9})", response.headers.get("cache-control", ""))
     return bytes(body), float(age[1]) if age else 0.0
 
@@ -139,29 +97,6 @@ def is_document_url(url: str) -> bool:
         and not {".", ".."} & set(segments)
         and not any(sign in url for sign in "#@\\")
     )
-
-
-def is_public_address(address: str) -> bool:
-    """Tells whether an IP address belongs to the public internet, as does the IPv4 address within one of IPv6."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if found in _TRANSLATED:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        elif found not in _GLOBAL:
-            return False
-        if inner is not None and not is_public_address(str(inner)):
-            return False
-    return found.is_global and not found.is_multicast
-
-
-async def resolve_host(host: str, port: int) -> list[str]:
-    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
-    return [str(address[4][0]) for address in found]
 
 
 def _reason(error: Exception) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import HomeportError
-from .engine import Engine
+from .container_removal import Removal
 from .launch import Launched
 from .release import RunnableRelease
 from .zygote import FORK_TIMEOUT_S, Zygote, ZygoteEnded
 from .zygote_messages import Limits, Signalled
+
+
+class NoDescriptorsError(Exception):
+    """Says that the engine passes no descriptors to its containers, since these have another kernel."""
 
 
 class ContainerProcess:
@@ -23,8 +27,8 @@ class ContainerProcess:
     pid = 0
     returncode: int | None = None
 
-    def __init__(self, engine: Engine, container: str) -> None:
-        self._engine = engine
+    def __init__(self, removal: Removal, container: str) -> None:
+        self._removal = removal
         self.container = container
         self._removing: asyncio.Task[None] | None = None
 
@@ -33,8 +37,7 @@ class ContainerProcess:
             self._removing = asyncio.ensure_future(self._remove())
 
     async def _remove(self) -> None:
-        with contextlib.suppress(HomeportError):
-            await asyncio.to_thread(self._engine.remove, self.container)
+        await self._removal.remove(self.container)
         self.returncode = 0
 
     async def wait(self) -> None:
@@ -58,6 +61,11 @@ class ContainerZygote(Zygote):
         self.place = place
         self._signals: set[asyncio.Task[None]] = set()
 
+    @property
+    def note(self) -> str:
+        """Returns what the next control plane needs to take it over."""
+        return self.container
+
     async def launch(
         self, release: RunnableRelease, sockets: Sequence[socket.socket], _shown: Sequence[Path] = ()
     ) -> Launched:
@@ -65,7 +73,20 @@ class ContainerZygote(Zygote):
         return replace(launched, place=self.place, signal=self.signal)
 
     async def limits(self) -> Limits:
-        return await self._order(Limits, {"do": "limits"}, (), FORK_TIMEOUT_S)
+        """Returns the limits as they are inside.
+
+        Raises NoDescriptorsError if it gets no descriptors.
+        """
+        reading, writing = os.pipe()
+        try:
+            limits = await self._order(Limits, {"do": "limits"}, (writing,), FORK_TIMEOUT_S)
+            os.set_blocking(reading, False)
+            if limits.tried and not _is_written(reading):
+                raise NoDescriptorsError
+            return limits
+        finally:
+            os.close(reading)
+            os.close(writing)
 
     def adopt(self, launched: Launched) -> Launched:
         """Returns a worker that the zygote has forked for an earlier control plane, with its end and its signals."""
@@ -98,3 +119,10 @@ class ContainerZygote(Zygote):
     def _running(self) -> list[asyncio.Future[int | None]]:
         # Nobody reports those that have ended with their container.
         return [ended for ended in self._children.values() if not ended.done()]
+
+
+def _is_written(descriptor: int) -> bool:
+    try:
+        return bool(os.read(descriptor, 1))
+    except BlockingIOError:
+        return False

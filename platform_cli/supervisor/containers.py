@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import secrets
-import shutil
 import socket
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -16,18 +11,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ..errors import HomeportError, ReleaseError
+from ..errors import ReleaseError
 from ..home import Home
 from ..own_code import is_open, open_to_all
-from .container_spec import LABEL, SOCKET, container_spec, home_id, inspected_parts, make_folders
-from .container_zygote import ContainerProcess, ContainerZygote
+from .container_removal import Removal
+from .container_spec import LABEL, home_id, inspected_parts, make_folders
+from .container_start import ContainerStarter, kept_zygote
+from .container_zygote import ContainerZygote
 from .descriptor_store import DescriptorStore
-from .engine import PIDS, ContainerSpec, Engine, Mount
+from .engine import Engine, Mount
 from .import_effects import read_effects, write_effects
 from .launch import Launched
+from .published_zygote import PublishedZygote
 from .release import INSIDE, RunnableRelease
 from .zygote_key import forkable, key_of
-from .zygote_messages import Limits
 
 # The folder of containers' zygotes in the descriptor store.
 KEPT = "container"
@@ -35,9 +32,6 @@ KEPT = "container"
 MOST = 16
 # A container ends when its release was idle for so many times as long as lets a worker end: it starts more slowly.
 PATIENCE = 10
-# The seconds for a container's start, and the interval in which it is looked whether it still runs.
-START_S = 60.0
-LOOK_S = 1.0
 # The number of containers that are started to find which modules of a layer cannot be forked.
 MAX_TRIES = 8
 
@@ -59,6 +53,8 @@ class Containers:
         self._has_swept = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._removal = Removal(engine)
+        self._starter = ContainerStarter(home, engine, self._removal)
 
     def keep_in(self, store: DescriptorStore) -> None:
         """Takes over the containers whose zygotes are in `store`, and keeps new ones there."""
@@ -66,8 +62,8 @@ class Containers:
         for kept in store.take_below(KEPT):
             control = socket.socket(fileno=kept.descriptors[0])
             control.setblocking(False)
-            place, process = kept.name.rpartition("/")[2], ContainerProcess(self._engine, kept.note)
-            zygote = ContainerZygote(process, control, place, is_known=False)
+            place = kept.name.rpartition("/")[2]
+            zygote = kept_zygote(self._removal, kept.note, control, place)
             self._zygotes[place.rpartition("-")[0]] = zygote
             zygote.on_end, zygote.is_kept = partial(store.drop, kept.name), True
 
@@ -117,6 +113,11 @@ class Containers:
         for _, key in idle[: max(len(self._zygotes) - MOST, 0)]:
             self._spawn(self._remove(key, self._zygotes[key]))
 
+    def is_published(self, release: RunnableRelease) -> bool:
+        """Tells whether the release's container is reached by published ports, or would be if it started now."""
+        zygote = self._zygotes.get(self._key(release))
+        return isinstance(zygote, PublishedZygote) if zygote is not None else self._starter.passes is False
+
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -159,7 +160,7 @@ class Containers:
         if zygote.usable and not zygote.is_kept:
             # Only now, since of an interrupted zygote nobody would know to which order an answer belongs.
             name = f"{KEPT}/{zygote.place}"
-            self._store.keep(name, [zygote.control], zygote.container)
+            self._store.keep(name, [zygote.control], zygote.note)
             zygote.on_end, zygote.is_kept = partial(self._store.drop, name), True
 
     async def _sweep(self) -> None:
@@ -170,7 +171,7 @@ class Containers:
             known = {zygote.container for zygote in self._zygotes.values()}
             for container in await asyncio.to_thread(self._engine.containers, f"{LABEL}={self._home_id}"):
                 if container not in known:
-                    await asyncio.to_thread(self._engine.remove, container)
+                    await self._removal.remove(container)
             self._has_swept = True
 
     @asynccontextmanager
@@ -194,60 +195,7 @@ class Containers:
 
     async def _start(self, release: RunnableRelease, project: Path, shown: Sequence[Mount] = ()) -> ContainerZygote:
         await self._sweep()
-        # The engine may still be removing one of the same release.
-        place = f"{self._key(release)}-{secrets.token_hex(4)}"
-        self._home.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="container-", dir=self._home.temporary))
-        spec = container_spec(self._home, place, release, folder, project, shown)
-        try:
-            with contextlib.closing(_listen(folder)) as listener:
-                started = await self._started(spec)
-                try:
-                    control = await self._accept(listener, started)
-                except BaseException:
-                    await asyncio.to_thread(self._engine.remove, started)
-                    raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        zygote = ContainerZygote(ContainerProcess(self._engine, started), control, place)
-        try:
-            _check_limits(await zygote.limits(), spec)
-        except BaseException:
-            zygote.close()
-            raise
-        return zygote
-
-    async def _started(self, spec: ContainerSpec) -> str:
-        """Returns the id of a new container, which is removed if nobody waits for it any more."""
-        starting = asyncio.ensure_future(asyncio.to_thread(self._engine.start, spec))
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            self._spawn(self._remove_started(starting))
-            raise
-
-    async def _remove_started(self, starting: asyncio.Future[str]) -> None:
-        with contextlib.suppress(HomeportError):
-            await asyncio.to_thread(self._engine.remove, await starting)
-
-    async def _accept(self, listener: socket.socket, container: str) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + START_S
-        connecting = asyncio.ensure_future(loop.sock_accept(listener))
-        while not connecting.done() and loop.time() < deadline:
-            await asyncio.wait({connecting}, timeout=LOOK_S)
-            if not connecting.done() and not await asyncio.to_thread(self._engine.runs, container):
-                break
-        if connecting.done():
-            control, _address = connecting.result()
-            control.setblocking(False)
-            return control
-        connecting.cancel()
-        said = await asyncio.to_thread(self._engine.last_words, container)
-        raise ReleaseError(
-            "\n".join(filter(None, ["the release's container has ended, or does not begin", said])),
-            hint="its base needs the Python version of the release, and glibc",
-        )
+        return await self._starter.start(release, self._key(release), project, shown)
 
     def _key(self, release: RunnableRelease) -> str:
         return f"homeport-{self._home_id}-{release.project}-v{release.number}"
@@ -285,38 +233,3 @@ class Containers:
         for zygote in zygotes:
             zygote.close()
         await asyncio.gather(*self._leaving.values(), *(zygote.ended() for zygote in zygotes))
-
-
-def _listen(folder: Path) -> socket.socket:
-    """Listens on the socket in `folder`, however long its path is, for the container's user alone: others cannot enter
-    the home.
-    """
-    folder.chmod(0o711)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.setblocking(False)
-    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        listener.bind(f"/proc/self/fd/{opened}/{SOCKET}")
-        (folder / SOCKET).chmod(0o666)
-        listener.listen(1)
-    except BaseException:
-        listener.close()
-        raise
-    finally:
-        os.close(opened)
-    return listener
-
-
-def _check_limits(found: Limits, spec: ContainerSpec) -> None:
-    """Raises ReleaseError if the engine ignores a limit that it was asked for."""
-    asked = {
-        "memory": (found.memory, spec.memory_mb * 1024 * 1024),
-        "processes": (found.pids, PIDS),
-        "the processor": (found.cpu if spec.cpus else None, round((spec.cpus or 0) * 1000)),
-    }
-    ignored = [name for name, (limit, most) in asked.items() if limit is not None and not 0 <= limit <= most]
-    if ignored:
-        raise ReleaseError(
-            f"the container engine does not limit {' and '.join(ignored)}, though it was asked to",
-            hint="rootless podman needs control groups of version 2 for that",
-        )

@@ -25,6 +25,7 @@ MINIMUM_API = (1, 41)
 # everywhere, unless they are named.
 OPEN_FILES = PROCESSES = 4096
 PIDS = 2048
+LOOPBACK = "127.0.0.1"
 # The seconds that the engine may take to answer.
 TIMEOUT_S = 60
 # The lines of a container's output that say why it has ended.
@@ -46,7 +47,7 @@ class ContainerSpec:
     no more of the processors than `cpus`, None for all.
 
     `command` are the arguments of the image's entry point. `user` is `UID:GID`. Everybody who may ask the engine sees
-    `environment`.
+    `environment`. Its `ports` are published on free ports of loopback.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ContainerSpec:
     memory_mb: int
     network: str
     cpus: float | None = None
+    ports: Sequence[int] = ()
 
 
 class Engine:
@@ -99,7 +101,7 @@ class Engine:
     def start(self, spec: ContainerSpec) -> str:
         """Starts a container, and returns its id.
 
-        Raises ReleaseError if the engine refuses.
+        Raises ReleaseError if the engine refuses; there may be a container of its name then.
         """
         with _refusals(f"the container {spec.name} cannot be started"):
             made = self._client.create_container(
@@ -109,16 +111,13 @@ class Engine:
                 user=spec.user,
                 environment=dict(spec.environment),
                 labels=dict(spec.labels),
+                ports=list(spec.ports),
                 # The image's own asks a server of its own.
                 healthcheck={"test": ["NONE"]},
                 host_config=self._host_config(spec),
             )
             container: str = made["Id"]
-            try:
-                self._client.start(container)
-            except BaseException:
-                self.remove(container)
-                raise
+            self._client.start(container)
             return container
 
     def _host_config(self, spec: ContainerSpec) -> Mapping[str, object]:
@@ -137,6 +136,7 @@ class Engine:
             pids_limit=PIDS,
             ulimits=ulimits,
             network_mode=spec.network,
+            port_bindings=dict.fromkeys(spec.ports, (LOOPBACK,)),
             **({"nano_cpus": round(spec.cpus * 1e9)} if spec.cpus else {}),
         )
         return config
@@ -165,7 +165,7 @@ class Engine:
         with _refusals(f"the image {name} cannot be loaded"):
             for said in self._client.load_image(archive):
                 if "error" in said:
-                    raise ReleaseError(f"the image {name} cannot be loaded: {said['error']}")
+                    raise ReleaseError(f"the image {name} cannot be loaded: {said['error']}", hint=_hint(said["error"]))
         if self.layers_of(name) is None:
             raise ReleaseError(f"the engine has not loaded the image {name}")
 
@@ -215,6 +215,24 @@ class Engine:
             return bool(self._client.inspect_container(container)["State"]["Running"])
         return False
 
+    def exit_code(self, container: str) -> int | None:
+        """Returns the exit code of a container that has ended, None if it is not known."""
+        from docker.errors import DockerException
+
+        with contextlib.suppress(DockerException, OSError):
+            state = self._client.inspect_container(container)["State"]
+            return None if state["Running"] else int(state["ExitCode"])
+        return None
+
+    def published(self, container: str) -> dict[int, int]:
+        """Returns the ports of loopback at which a container's own are published, by these; none once it has ended."""
+        from docker.errors import NotFound
+
+        with contextlib.suppress(NotFound), _refusals(f"the ports of the container {container} cannot be looked at"):
+            ports = self._client.inspect_container(container)["NetworkSettings"]["Ports"] or {}
+            return {int(port.partition("/")[0]): int(each[0]["HostPort"]) for port, each in ports.items() if each}
+        return {}
+
 
 _ULIMITS = {"nofile": OPEN_FILES, "nproc": PROCESSES}
 
@@ -233,6 +251,13 @@ def _refusals(what: str) -> Iterator[None]:
     except NotFound:
         raise
     except APIError as error:
-        raise ReleaseError(f"{what}: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        raise ReleaseError(f"{what}: {said}", hint=_hint(said)) from error
     except (DockerException, OSError) as error:
         raise ReleaseError(f"{what}: {error}", hint="see whether the container engine runs") from error
+
+
+def _hint(said: str) -> str:
+    if "no space left" in said.lower():
+        return "free disk space where the engine keeps its images (`docker system df` shows them), then deploy again"
+    return "`homeport doctor --target container` says whether the engine can be used"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
+from homeport_runtime.telemetry.error_records import CRASH
 
 from ..audit.entry import read_entry
 from ..records import read_record
-from ..telemetry.operation import read_operation
+from ..telemetry.operation import CALL, read_operation
 from .logbook import RECORD
 
 EMPTY = bytes(SLOTS * SLOT_BYTES)
@@ -74,6 +75,7 @@ class OpenCalls:
             if (operation := _operation_in(said)) is not None:
                 operation |= {"status": "error", "kind": "crash", "ms": 0}
                 yield RECORD + json.dumps({"operation": operation, "time": now}, separators=(",", ":")).encode() + b"\n"
+                yield _crash(operation.get("method"), operation.get("name"), operation.get("request"), reason)
                 continue
             record = read_record(said)
             if record is None or "call" not in record:
@@ -83,6 +85,14 @@ class OpenCalls:
             message = f"tools/call {call['tool']}: error, its worker ended ({reason})"
             record |= {"time": round(now, 3), "message": message}
             yield RECORD + json.dumps(record).encode() + b"\n"
+            yield _crash(CALL, call["tool"], record.get("request"), reason)
+
+
+def _crash(method: object, name: object, request: object, reason: str) -> bytes:
+    """Returns a record of the error that an operation is which was cut off (telemetry.error_event)."""
+    message = f"its worker ended ({reason})"
+    error = {"type": CRASH, "message": message, "method": method, "name": name, "request": request, "frames": []}
+    return RECORD + json.dumps({"error": error}, separators=(",", ":")).encode() + b"\n"
 
 
 def _operation_in(said: bytes) -> dict[str, Any] | None:

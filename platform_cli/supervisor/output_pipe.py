@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 
 from .logbook import RECORD
-from .pace import Pace
+from .pace import PIECE_S, Pace
 
 # The seconds between two rounds, which show a line to followers of a log within 100 ms.
 PAUSE_S = 0.04
@@ -57,7 +58,7 @@ class OutputPipe:
             read = self._read()
             while self._lines:
                 with self._pace.working():
-                    self._take(self._lines.popleft())
+                    self._take_some()
                 await self._pace.rest()
             if read == 0:
                 return
@@ -79,6 +80,12 @@ class OutputPipe:
             if not self._read():
                 break
         self._take_all()
+
+    def _take_some(self) -> None:
+        """Takes the lines of one piece of work."""
+        end = time.perf_counter() + PIECE_S
+        while self._lines and time.perf_counter() < end:
+            self._take(self._lines.popleft())
 
     def _take_all(self) -> None:
         while self._lines:

@@ -9,6 +9,7 @@ from functools import partial
 from ..api.inspection import Inspected
 from ..audit.chain import NOTHING, Head
 from ..home import Home
+from ..telemetry.error_event import ErrorEvent
 from ..telemetry.operation import Operation
 from .bytecode import Bytecode
 from .containers import Containers
@@ -41,6 +42,8 @@ class Supervisor:
         self.services: dict[str, Service] = {}
         # Gets a project, and an operation of one of its releases.
         self.on_operation: Callable[[str, int, Operation], None] = lambda _project, _release, _operation: None
+        # Gets a project, and an error in one of its releases.
+        self.on_error: Callable[[str, int, ErrorEvent], None] = lambda _project, _release, _error: None
         # Gets a project, and the hashes of its client tokens that callers have shown.
         self.on_used: Callable[[str, tuple[str, ...]], None] = lambda _project, _tokens: None
         # Gets a project, and what a message of Refused says.
@@ -60,6 +63,7 @@ class Supervisor:
             folder, project, port, state_key, self._launchers, self._parking, self._store, self._audit_head(project)
         )
         service.journal.on_operation = lambda release, operation: self.on_operation(project, release, operation)
+        service.journal.on_error = lambda release, error: self.on_error(project, release, error)
         service.report_uses(lambda tokens: self.on_used(project, tokens))
         service.report_refusals(lambda grant: self.on_refused(project, grant))
         self.services[project] = service
@@ -110,6 +114,11 @@ class Supervisor:
             launching = partial(self._containers.for_inspection, release)
             return await beside(services, lambda: inspect_by(launching, release))
         return await beside(services, lambda: inspect_release(self._zygotes, release))
+
+    def is_published(self, project: str) -> bool | None:
+        """Tells whether a project is reached by published ports of its container, None where it has none."""
+        release = self.services[project].release
+        return self._containers.is_published(release) if release is not None and release.container else None
 
     def _keep_needed(self) -> None:
         """Ends zygotes and containers of releases that no project serves any more."""

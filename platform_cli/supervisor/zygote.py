@@ -186,7 +186,11 @@ class Zygote:
     ) -> Loaded | Child | Signalled | Limits | None:
         try:
             self._control.setblocking(True)
-            socket.send_fds(self._control, [json.dumps(order).encode() + b"\n"], descriptors)
+            message = json.dumps(order).encode() + b"\n"
+            if descriptors:
+                socket.send_fds(self._control, [message], descriptors)
+            else:
+                self._control.sendall(message)
             self._control.setblocking(False)
             return await asyncio.wait_for(self._answers.get(), timeout)
         except (OSError, TimeoutError) as error:

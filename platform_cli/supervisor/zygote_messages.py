@@ -59,12 +59,14 @@ class Signalled:
 class Limits:
     """Reports what a container's processes may have: bytes of memory, their number, and thousandths of a processor.
 
-    Each is -1 for no limit, and None if the container cannot know.
+    Each is -1 for no limit, and None if the container cannot know. With `tried` it has written to each descriptor that
+    came with the order, which runtimes of older versions do not.
     """
 
     memory: int | None
     pids: int | None
     cpu: int | None
+    tried: bool = False
 
 
 Message = Loaded | Forked | Preforked | Exited | Signalled | Limits
@@ -90,7 +92,8 @@ def read_message(line: bytes) -> Message:
                 return Signalled(_whole(fields["pid"]))
             case "limits":
                 # Runtimes of older versions do not have the processor's.
-                return Limits(*(_whole_or_none(fields.get(name)) for name in ("memory", "pids", "cpu")))
+                memory, pids, cpu = (_whole_or_none(fields.get(name)) for name in ("memory", "pids", "cpu"))
+                return Limits(memory, pids, cpu, tried=fields.get("tried") is True)
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ValueError("no message of a zygote's")

@@ -10,17 +10,25 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..errors import PlatformError
+from .error_event import ErrorEvent
+from .error_groups import count_open, find_group, list_appeared, list_groups
+from .error_store import Failed
 from .operation import Operation
-from .prometheus import Counters
+from .prometheus import Counted, Counters
 from .store import HOUR_S, Happened, TelemetryStore
 from .summary import summarize
 
 FLUSH_S = 1.0
 # The operations that wait for the disk at most; beyond it they are counted as lost.
 MAX_WAITING = 100_000
+# The errors that do: each is some kilobytes.
+MAX_ERRORS = 2_000
+Answer = TypeVar("Answer")
 
 
 class Recorder:
@@ -30,6 +38,7 @@ class Recorder:
         self._path = path
         self._counters = Counters()
         self._waiting: list[Happened] = []
+        self._failed: list[Failed] = []
         self._lost = 0
         self._store: TelemetryStore | None = None
         # One thread, so that all that is done with the file happens in order.
@@ -41,6 +50,11 @@ class Recorder:
             self._waiting.append(Happened(time.time(), project, release, operation))
         else:
             self._lost += 1
+
+    def record_error(self, project: str, release: int, error: ErrorEvent) -> None:
+        """Adds an error to its group; of more than MAX_ERRORS in a second some are in none."""
+        if len(self._failed) < MAX_ERRORS:
+            self._failed.append(Failed(time.time(), project, release, error))
 
     async def watch(self, projects: Callable[[], Collection[str]]) -> None:
         """Stores what is recorded, at intervals, and removes what is too old, or of none of the `projects`; it never
@@ -61,18 +75,64 @@ class Recorder:
             batch, self._waiting = self._waiting, []
             if not await self._done(self._submit(lambda store: store.write(batch))):
                 self._lost += len(batch)
+        if self._failed:
+            failed, self._failed = self._failed, []
+            await self._done(self._submit(lambda store: store.errors.write(failed)))
 
     async def summary(self, project: str, since: float, until: float, by: By) -> Metrics:
         """Returns what a project did.
 
+        Raises PlatformError if the file cannot be read, as all that reads it does.
+        """
+        return await self.read(lambda path: summarize(path, project, since, until, by))
+
+    async def error_groups(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of errors of a project, those that are open first.
+
         Raises PlatformError if the file cannot be read.
         """
+        return await self.read(lambda path: list_groups(path, project))
+
+    async def error_group(self, project: str, group: int) -> ErrorGroupDetail | None:
+        """Returns a group with its samples, None if the project has none with this id.
+
+        Raises PlatformError if the file cannot be read.
+        """
+        return await self.read(lambda path: find_group(path, project, group))
+
+    async def appeared_errors(self, since: float, until: float) -> list[ErrorGroup]:
+        """Returns the groups of all projects that are new or came back in that time.
+
+        Raises PlatformError if the file cannot be read.
+        """
+        return await self.read(lambda path: list_appeared(path, since, until))
+
+    async def open_errors(self, project: str) -> int:
+        """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
+        try:
+            return await asyncio.to_thread(count_open, self._path, project)
+        except sqlite3.Error:
+            return 0
+
+    async def change_errors(self, project: str, group: int, state: str, release: int | None) -> None:
+        """Changes the state of a group; `release` is the newest one of its project.
+
+        Raises PlatformError if the file cannot be written.
+        """
+        await self.flush()
+        if not await self._done(
+            self._submit(lambda store: store.errors.change(project, group, state, release, time.time()))
+        ):
+            raise PlatformError("the file of the errors cannot be written", hint="is the disk full?")
+
+    async def read(self, work: Callable[[Path], Answer]) -> Answer:
+        """Returns what `work` reads from the file, in a thread, once everything that was recorded is in it."""
         await self.flush()
         try:
-            return await asyncio.to_thread(summarize, self._path, project, since, until, by)
+            return await asyncio.to_thread(work, self._path)
         except sqlite3.Error as error:
             raise PlatformError(
-                f"the metrics cannot be read: {error}",
+                f"metrics and errors cannot be read: {error}",
                 hint=f"if {self._path} is broken, remove it while the platform is stopped: it has nothing else",
             ) from error
 
@@ -80,10 +140,15 @@ class Recorder:
         """Returns all counters for Prometheus."""
         return self._counters.text(workers, self._lost)
 
+    def counted(self) -> list[Counted]:
+        """Returns all counters, for OpenTelemetry."""
+        return self._counters.counted()
+
     def forget(self, project: str) -> None:
         """Removes what is known of a project; what the platform does not come to is removed at its next start."""
         self._counters.forget(project)
         self._waiting = [each for each in self._waiting if each.project != project]
+        self._failed = [each for each in self._failed if each.project != project]
         self._submit(lambda store: store.forget(project))
 
     def close(self) -> None:
@@ -91,6 +156,9 @@ class Recorder:
         batch, self._waiting = self._waiting, []
         if batch:
             self._submit(lambda store: store.write(batch))
+        failed, self._failed = self._failed, []
+        if failed:
+            self._submit(lambda store: store.errors.write(failed))
         self._thread.submit(self._close)
         self._thread.shutdown()
 
@@ -99,10 +167,10 @@ class Recorder:
             with contextlib.suppress(sqlite3.Error):
                 self._store.close()
 
-    def _submit(self, work: Callable[[TelemetryStore], None]) -> Future[bool]:
+    def _submit(self, work: Callable[[TelemetryStore], object]) -> Future[bool]:
         return self._thread.submit(self._work, work)
 
-    def _work(self, work: Callable[[TelemetryStore], None]) -> bool:
+    def _work(self, work: Callable[[TelemetryStore], object]) -> bool:
         """Does something with the file, and tells whether that worked: the disk may be full or the file broken."""
         try:
             if self._store is None:

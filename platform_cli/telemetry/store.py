@@ -14,6 +14,7 @@ from pathlib import Path
 from homeport_runtime.guard.operations import OTHER
 
 from ..database import open_database
+from .error_store import ErrorStore
 from .histogram import bucket_of
 from .operation import REFUSED, Operation
 
@@ -75,12 +76,13 @@ class _Hour:
 
 
 class TelemetryStore:
-    """Writes the file at `path`, always from the thread that has made this."""
+    """Writes the file at `path`, always from the thread that has made this; `errors` are the groups in it."""
 
     def __init__(self, path: Path) -> None:
         self._db = open_database(path)
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
+        self.errors = ErrorStore(self._db)
         self._names: dict[tuple[str, str], dict[str, int]] = {}
         self._hours: dict[Key, _Hour] = {}
 
@@ -152,7 +154,8 @@ class TelemetryStore:
 
     def keep_only(self, projects: Collection[str]) -> None:
         """Removes all of projects that are not among these."""
-        for (project,) in self._db.execute("SELECT DISTINCT project FROM names").fetchall():
+        named = {project for (project,) in self._db.execute("SELECT DISTINCT project FROM names").fetchall()}
+        for project in named.union(self.errors.projects()):
             if project not in projects:
                 self.forget(project)
 
@@ -162,6 +165,7 @@ class TelemetryStore:
             self._db.execute("BEGIN IMMEDIATE")
             for table in ("calls", "hours", "names"):
                 self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
+            self.errors.forget(project)
         self._names.clear()
         self._hours.clear()
 

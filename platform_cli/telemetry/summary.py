@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from ..api.metrics import By, Metrics, MetricsRow
+from ..api.metrics import By, Metrics, MetricsRow, MetricsStep
 from .histogram import bucket_of, percentile
 from .operation import CALL, OK, REFUSED
 from .store import HOUR_S, read_histogram
@@ -37,9 +37,9 @@ WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Counts operations that have the same `key`, `kind` and `step`, with their durations by bucket."""
+    """Counts operations that have the same `keys`, `kind` and `step`, with their durations by bucket."""
 
-    key: str
+    keys: Mapping[By, str]
     kind: str
     step: int
     count: int
@@ -47,6 +47,19 @@ class _Part:
     bytes_in: int
     bytes_out: int
     buckets: Counter[int]
+
+
+@dataclass
+class _Step:
+    kinds: Counter[str] = field(default_factory=Counter)
+    buckets: Counter[int] = field(default_factory=Counter)
+
+    def add(self, part: _Part) -> None:
+        self.kinds[part.kind] += part.count
+        self.buckets.update(part.buckets)
+
+    def data(self) -> MetricsStep:
+        return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
 
 
 @dataclass
@@ -63,14 +76,12 @@ class _Sum:
     def __post_init__(self) -> None:
         self.series, self.failures = [0] * self.steps, [0] * self.steps
 
-    def add(self, part: _Part) -> None:
+    def add(self, part: _Part, step: int) -> None:
         self.kinds[part.kind] += part.count
         self.buckets.update(part.buckets)
         self.cold += part.cold
         self.bytes_in += part.bytes_in
         self.bytes_out += part.bytes_out
-        # The clock may have gone back meanwhile.
-        step = min(max(part.step, 0), self.steps - 1)
         self.series[step] += part.count
         self.failures[step] += part.count if part.kind != OK else 0
 
@@ -79,10 +90,8 @@ class _Sum:
             "key": key,
             "operations": self.kinds.total(),
             "failed": self.kinds.total() - self.kinds[OK],
-            "kinds": {kind: count for kind, count in self.kinds.most_common() if count},
-            "p50": _rounded(percentile(self.buckets, 0.5)),
-            "p95": _rounded(percentile(self.buckets, 0.95)),
-            "p99": _rounded(percentile(self.buckets, 0.99)),
+            "kinds": _by_number(self.kinds),
+            **_percentiles(self.buckets),
             "cold": self.cold,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
@@ -91,39 +100,100 @@ class _Sum:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """Is a time in steps, of which each operation is read if it `is_raw`, and otherwise the sums of each hour."""
+
+    since: float
+    until: float
+    step_s: float
+    is_raw: bool
+
+    @property
+    def steps(self) -> int:
+        return max(math.ceil((self.until - self.since) / self.step_s), 1)
+
+
+def _period(since: float, until: float, *, is_raw: bool) -> _Period:
+    """Returns the steps of a time; a long one begins with a full hour."""
+    is_raw = is_raw or until - since <= RAW_S
+    span = max(until - since, 1.0)
+    if is_raw:
+        return _Period(since, until, span / STEPS, is_raw)
+    return _Period(since // HOUR_S * HOUR_S, until, math.ceil(span / HOUR_S / STEPS) * HOUR_S, is_raw)
+
+
 def summarize(path: Path, project: str, since: float, until: float, by: By) -> Metrics:
-    """Returns what a project did; a long period begins with a full hour. It may take a second, and reads alone.
+    """Returns what a project did. It may take a second, and reads alone.
 
     Raises sqlite3.Error if the file cannot be read.
     """
-    is_raw = by == "client" or until - since <= RAW_S
-    span = max(until - since, 1.0)
-    step = span / STEPS if is_raw else math.ceil(span / HOUR_S / STEPS) * HOUR_S
-    if not is_raw:
-        since = since // HOUR_S * HOUR_S
-    steps = max(math.ceil((until - since) / step), 1)
-    total, sums = _Sum(steps), dict[str, _Sum]()
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        db.create_function("bucket_of", 1, bucket_of, deterministic=True)
-        values = {"project": project, "since": since, "until": until, "step": step}
-        for part in _parts(db.execute(_RAW if is_raw else _HOURS, values), by):
-            total.add(part)
-            sums.setdefault(part.key, _Sum(steps)).add(part)
-    rows = sorted((each.row(key) for key, each in sums.items()), key=lambda row: (-row["operations"], row["key"]))
+    return break_down(path, project, since, until, (by,))[by]
+
+
+def break_down(path: Path, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
+    """Returns what a project did in each of several ways, of which it is read once."""
+    period = _period(since, until, is_raw="client" in bys)
+    total, sums = _Sum(period.steps), {by: dict[str, _Sum]() for by in bys}
+    steps = [_Step() for _ in range(period.steps)]
+    with closing(_open(path)) as db:
+        for part in _parts(db, project, period):
+            # The clock may have gone back meanwhile.
+            step = min(max(part.step, 0), period.steps - 1)
+            total.add(part, step)
+            steps[step].add(part)
+            for by, found in sums.items():
+                found.setdefault(part.keys[by], _Sum(period.steps)).add(part, step)
     return {
-        "project": project, "since": since, "until": until, "step_s": step, "by": by, "total": total.row(None),
-        "rows": rows,
-    }  # fmt: skip
+        by: {
+            "project": project,
+            "since": period.since,
+            "until": until,
+            "step_s": period.step_s,
+            "by": by,
+            "total": total.row(None),
+            "rows": sorted(
+                (each.row(key) for key, each in found.items()), key=lambda row: (-row["operations"], row["key"])
+            ),
+            "steps": [each.data() for each in steps],
+        }
+        for by, found in sums.items()
+    }
 
 
-def _parts(rows: Iterable[tuple[Any, ...]], by: By) -> Iterator[_Part]:
+def totals(path: Path, projects: Iterable[str], since: float, until: float) -> dict[str, MetricsRow]:
+    """Returns the sums of several projects, by their names.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    period, found = _period(since, until, is_raw=False), {}
+    with closing(_open(path)) as db:
+        for project in projects:
+            total = _Sum(period.steps)
+            for part in _parts(db, project, period):
+                total.add(part, min(max(part.step, 0), period.steps - 1))
+            found[project] = total.row(None)
+    return found
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    db.create_function("bucket_of", 1, bucket_of, deterministic=True)
+    return db
+
+
+def _parts(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[_Part]:
+    values = {"project": project, "since": period.since, "until": period.until, "step": period.step_s}
+    rows = db.execute(_RAW if period.is_raw else _HOURS, values)
     for method, name, client, release, kind, *numbers, bucket, histogram in rows:
-        keys = {"tool": _what(str(method), name), "client": str(client), "release": f"v{release}"}
+        keys: dict[By, str] = {
+            "tool": _what(str(method), name), "method": str(method), "client": str(client), "release": f"v{release}",
+        }  # fmt: skip
         buckets = read_histogram(str(histogram)) if histogram is not None else Counter[int]()
         step, count, cold, bytes_in, bytes_out = numbers
         if bucket is not None and kind not in REFUSED:
             buckets[bucket] += count
-        yield _Part(keys[by], str(kind), step, count, cold, bytes_in, bytes_out, buckets)
+        yield _Part(keys, str(kind), step, count, cold, bytes_in, bytes_out, buckets)
 
 
 def _what(method: str, name: object) -> str:
@@ -131,6 +201,24 @@ def _what(method: str, name: object) -> str:
     if name is None:
         return method
     return str(name) if method == CALL else f"{method} {name}"
+
+
+class _Percentiles(TypedDict):
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+def _percentiles(buckets: Counter[int]) -> _Percentiles:
+    return {
+        "p50": _rounded(percentile(buckets, 0.5)),
+        "p95": _rounded(percentile(buckets, 0.95)),
+        "p99": _rounded(percentile(buckets, 0.99)),
+    }
+
+
+def _by_number(kinds: Counter[str]) -> dict[str, int]:
+    return {kind: count for kind, count in kinds.most_common() if count}
 
 
 def _rounded(ms: float | None) -> float | None:

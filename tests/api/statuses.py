@@ -11,6 +11,7 @@ STATUS: Status = {
     "state": "running",
     "target": "local",
     "image": None,
+    "published": None,
     "url": "http://127.0.0.1:8700",
     "local_url": "http://127.0.0.1:8700",
     "mcp_url": "http://127.0.0.1:8700/mcp",

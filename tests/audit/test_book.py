@@ -7,7 +7,6 @@ import os
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ def written(folder: Path, heads: Heads, count: int = 5) -> AuditBook:
     """Returns a book with `count` lines more, the last of which is in the store."""
     book = AuditBook(folder, "expenses", heads.head("expenses"))
     for number in range(count):
-        book.write(replace(CALL, arguments={"amount": number}), "v1")
+        book.write([(CALL._replace(arguments={"amount": number}), "v1")])
     head, descriptor = book.unsynced()
     durable(descriptor)
     heads.put({"expenses": head})
@@ -72,7 +71,7 @@ def entries(folder: Path) -> list[dict[str, object]]:
 def test_a_line_says_who_called_what(folder: Path) -> None:
     """The seed guide's eight fields, exactly."""
     book = AuditBook(folder, "expenses", NOTHING)
-    book.write(CALL, "v3")
+    book.write([(CALL, "v3")])
     book.close()
     (line,) = entries(folder)
     assert {key: line[key] for key in list(line)[1:9]} == {
@@ -120,7 +119,7 @@ def forged(lines: list[bytes]) -> list[bytes]:
     folder = Path(os.environ["PYTEST_FORGED"])
     other = AuditBook(folder, "expenses", NOTHING)
     for number in (0, 1, 7, 8, 9):
-        other.write(replace(CALL, arguments={"amount": number}), "v1")
+        other.write([(CALL._replace(arguments={"amount": number}), "v1")])
     other.close()
     return [*lines[:2], *list(files.lines(folder))[2:]]
 
@@ -155,7 +154,7 @@ def test_what_somebody_has_made_unreadable_hides_nothing_else(folder: Path, head
 def test_it_goes_on_where_it_ended(folder: Path, heads: Heads) -> None:
     """After a crash the files have a second's lines more than the store, and perhaps a part of one."""
     book = written(folder, heads)
-    book.write(CALL, "v1")
+    book.write([(CALL, "v1")])
     book.close()
     with files.path_of(folder, 1).open("ab") as file:
         file.write(b'{"seq":7,"timest')
@@ -182,10 +181,10 @@ def test_calls_whose_lines_had_no_room_are_counted(folder: Path, heads: Heads) -
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (files.path_of(folder, 1).stat().st_size + 10, hard))
         for _ in range(3):
-            book.write(CALL, "v1")
+            book.write([(CALL, "v1")])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    book.write(CALL, "v1")
+    book.write([(CALL, "v1")])
     book.close()
     assert [line.get("lost") for line in entries(folder)] == [None, 3, None]
     assert checked(folder, heads).broken is None
@@ -198,11 +197,11 @@ def test_calls_under_way_have_room(tmp_path: Path, heads: Heads) -> None:
         book = AuditBook(folder, "expenses", NOTHING)
         fulls: list[str] = []
         book.on_full = lambda: fulls.append("full")
-        book.write(CALL, "v1")
+        book.write([(CALL, "v1")])
         assert book.keep_room()
         filler = fill(disk)
         for _ in range(100):
-            book.write(replace(CALL, arguments={"note": "x" * 1000}), "v1")
+            book.write([(CALL._replace(arguments={"note": "x" * 1000}), "v1")])
         assert fulls == ["full"]
         assert not book.keep_room()
         filler.unlink()
@@ -234,7 +233,7 @@ def test_a_line_of_another_age_begins_another_file(folder: Path, heads: Heads) -
     book.rotate(keep_s=1e12)
     assert len(files.numbers(folder)) == 1
     book.rotate(keep_s=0)
-    book.write(CALL, "v1")
+    book.write([(CALL, "v1")])
     book.close()
     assert len(files.numbers(folder)) == 2
     heads.put({"expenses": book.head})
@@ -246,7 +245,7 @@ def test_the_store_knows_the_last_line(folder: Path, heads: Heads) -> None:
     assert book.is_dirty
     book.stored(heads.head("expenses"))
     assert not book.is_dirty
-    book.write(CALL, "v1")
+    book.write([(CALL, "v1")])
     assert book.is_dirty
     book.close()
     heads.forget("expenses")
@@ -266,15 +265,15 @@ def test_the_store_knows_the_last_line(folder: Path, heads: Heads) -> None:
 )
 def test_lines_are_found(folder: Path, query: AuditQuery, found: int) -> None:
     book = AuditBook(folder, "expenses", NOTHING)
-    book.write(CALL, "v1")
-    book.write(replace(CALL, client_id=None, user_id="bob", result="denied", time=CALL.time + 5), "v1")
+    book.write([(CALL, "v1")])
+    book.write([(CALL._replace(client_id=None, user_id="bob", result="denied", time=CALL.time + 5), "v1")])
     book.close()
     assert len(list(search(folder, query))) == found
 
 
 def test_ocsf(folder: Path) -> None:
     book = AuditBook(folder, "expenses", NOTHING)
-    book.write(replace(CALL, result="denied", reason="insufficient_scope"), "v1")
+    book.write([(CALL._replace(result="denied", reason="insufficient_scope"), "v1")])
     book.close()
     event = ocsf(json.loads(next(files.lines(folder))))
     assert (event["type_uid"], event["status_id"], event["status_detail"]) == (600399, 2, "insufficient_scope")

@@ -21,7 +21,9 @@ from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
+from platform_cli.supervisor.container_removal import Removal
 from platform_cli.supervisor.container_spec import CALLS, NOBODY, OWN, SOCKET, SOCKET_FOLDER, make_folders
+from platform_cli.supervisor.container_start import KEY
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
 from platform_cli.supervisor.containers import Containers
 from platform_cli.supervisor.engine import PIDS, ContainerSpec, Engine
@@ -35,7 +37,13 @@ from .stand_ins import until
 
 
 class StandInEngine(Engine):
-    """Starts the zygote of each container as a process; with `broken` one that ends at once."""
+    """Starts the zygote of each container as a process; with `broken` one that ends at once.
+
+    With `hides_sockets` nobody listens behind the sockets in its mounts, and one that `is_down` removes nothing.
+    """
+
+    hides_sockets = False
+    is_down = False
 
     def __init__(self) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -50,7 +58,13 @@ class StandInEngine(Engine):
         program = [sys.executable, "-c", ""]
         if not self.broken:
             arguments = f"'/proc/self/fd/{opened}/{SOCKET}', Path({str(folder)!r})"
+            if self.hides_sockets:
+                (folder / SOCKET).unlink(missing_ok=True)
             program = command(sys.executable, "zygote", arguments)
+        if spec.ports:
+            key = f"'/proc/self/fd/{opened}/{KEY}'"
+            arguments = f"{key}, {list(map(str, spec.ports))}, Path({str(folder)!r}), '127.0.0.1'"
+            program = command(sys.executable, "published", arguments)
         self.running[spec.name] = subprocess.Popen(program, env={}, pass_fds=[opened])
         os.close(opened)
         self.specs.append(spec)
@@ -59,10 +73,19 @@ class StandInEngine(Engine):
     def runs(self, container: str) -> bool:
         return self.running[container].poll() is None
 
+    def exit_code(self, container: str) -> int | None:
+        return self.running[container].poll()
+
+    def published(self, container: str) -> dict[int, int]:
+        spec = next(each for each in self.specs if each.name == container)
+        return dict(zip(spec.ports, spec.ports, strict=True))
+
     def last_words(self, _container: str) -> str:
         return "its last words"
 
     def remove(self, container: str) -> None:
+        if self.is_down:
+            raise ReleaseError("the engine does not answer")
         if container in self.left:
             self.left.remove(container)
             return
@@ -105,6 +128,19 @@ async def end(launched: Launched) -> None:
     assert await launched.ended == 0
 
 
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets an engine hide sockets, and publish ports that are free here."""
+    monkeypatch.setattr(StandInEngine, "hides_sockets", True)
+    monkeypatch.setattr("platform_cli.supervisor.container_start.ports_for", lambda _release: free_ports(3))
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    with contextlib.ExitStack() as opened:
+        listeners = [opened.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return tuple(listener.getsockname()[1] for listener in listeners)
+
+
 def test_workers_of_a_release_share_its_container_and_are_signalled_there(
     tmp_path: Path, release: RunnableRelease
 ) -> None:
@@ -119,6 +155,42 @@ def test_workers_of_a_release_share_its_container_and_are_signalled_there(
         assert await first.ended == -signal.SIGKILL
         first.control.close()
         await end(second)
+
+    run(tmp_path / "home", test)
+
+
+@pytest.mark.usefixtures("published")
+def test_where_sockets_do_not_pass_it_is_reached_by_published_ports(tmp_path: Path, release: RunnableRelease) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        open_to_it = replace(release, container=Container("image", "bridge"))
+        assert not containers.is_published(open_to_it)
+        first, second = [await launch(containers, open_to_it) for _ in range(2)]
+        assert [bool(spec.ports) for spec in engine.specs] == [False, True], "it is tried once"
+        assert list(engine.running) == [first.place]
+        assert containers.is_published(open_to_it)
+        first.signal(-first.pid, signal.SIGKILL)
+        assert await first.ended == -signal.SIGKILL
+        first.control.close()
+        await end(second)
+        assert not list((tmp_path / "home").rglob(KEY))
+        with pytest.raises(ReleaseError, match="none"):
+            await containers.launch(replace(release, number=2), ())
+
+    run(tmp_path / "home", test)
+
+
+@pytest.mark.usefixtures("published")
+def test_a_stranger_at_the_published_port_is_not_heard(tmp_path: Path, release: RunnableRelease) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        worker = await launch(containers, replace(release, container=Container("image", "bridge")))
+        with socket.create_connection(("127.0.0.1", engine.specs[-1].ports[0])) as stranger:
+            stranger.sendall(b'guessed orders\n{"do":"fork"}\n')
+            stranger.settimeout(60)
+            await end(worker)
+            other = await launch(containers, replace(release, container=Container("image", "bridge")))
+            with contextlib.suppress(ConnectionResetError):
+                assert stranger.recv(1) == b""
+        await end(other)
 
     run(tmp_path / "home", test)
 
@@ -155,6 +227,26 @@ def test_nobody_waits_for_workers_that_have_ended_with_their_container(
         await asyncio.wait_for(containers.settled(), 30)
         worker.control.close()
         await until(lambda: not engine.running)
+
+    run(tmp_path / "home", test)
+
+
+def test_one_that_the_engine_could_not_remove_is_removed_before_the_next_starts(
+    tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        worker = await launch(containers, release)
+        engine.is_down = True
+        engine.running[worker.place].kill()
+        assert await worker.ended is None
+        worker.control.close()
+        containers.keep([])
+        await containers.settled()
+        engine.is_down = False
+        assert list(engine.running) == [worker.place]
+        other = await launch(containers, replace(release, number=2))
+        assert list(engine.running) == [other.place]
+        await end(other)
 
     run(tmp_path / "home", test)
 
@@ -273,7 +365,7 @@ def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: P
         loop = asyncio.get_running_loop()
         engine = StandInEngine()
         engine.left = ["place"]
-        zygote = ContainerZygote(ContainerProcess(engine, "place"), ours, "place")
+        zygote = ContainerZygote(ContainerProcess(Removal(engine), "place"), ours, "place")
         with theirs, subprocess.Popen(["sleep", "3600"], start_new_session=True) as victim:
             launching = asyncio.ensure_future(zygote.launch(release, ()))
             await loop.sock_recv(theirs, 4096)

@@ -99,6 +99,7 @@ class Shelf:
             "state": "lying",
             "target": self.name,
             "image": None,
+            "published": None,
             "url": url,
             "local_url": url,
             "mcp_url": f"{url}/mcp",

@@ -17,6 +17,7 @@ def status_of(project: str, live: Live) -> Status:
         "state": "serving" if active else f"serving version {live.leads_to}, published by hand",
         "target": "lambda",
         "image": None,
+        "published": None,
         "url": live.url or "",
         "local_url": live.url or "",
         "mcp_url": f"{live.url}/mcp" if live.url else "",

@@ -36,6 +36,7 @@ def status_of(cluster: Cluster, project: str, live: Live) -> Status:
         "release": f"v{active.number}" if active else None,
         "bundle": active.bundle if active else None,
         "image": active.image if active else None,
+        "published": None,
         "state": _state(counts),
         "target": "kubernetes",
         "workers": counts.ready,

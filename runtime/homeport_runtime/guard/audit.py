@@ -9,17 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..asgi import Scope, header
+from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
+from .address import address_of
 from .caller import CALLER, RESULT, SCOPES_USED, Caller
 from .calls import Audited
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
-from .shown import shown
+from .shown import MAX_SHOWN, shown
 from .strangers import PerMinute
 
 # The operations that have a line each, with the parameter that names what is used.
@@ -37,7 +38,7 @@ REFUSALS = {
 # How many refusals of requests that nobody is known to have sent get a line in a minute: strangers must not fill the
 # disk.
 STRANGERS = 100
-# How many callers, each with the scopes of a call, are remembered as they are written.
+# How many beginnings of records, which say who called what from where, are remembered as they are written.
 MAX_KNOWN = 1000
 NO_ROOM = Refusal(
     503,
@@ -53,8 +54,8 @@ NO_ROOM = Refusal(
 class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
-    `arguments` and `redact` are as the project's [audit] has them. An address that a proxy names is believed for the
-    public `names` alone, which lead through the platform's own. Without `has_room` no operation is to be passed on.
+    `arguments` and `redact` are as the project's [audit] has them, and `names` are the deployment's. Without `has_room`
+    no operation is to be passed on.
     """
 
     def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
@@ -63,7 +64,7 @@ class Audit:
         self._names = names
         self._redaction = Redaction(arguments, redact)
         self._strangers = PerMinute(STRANGERS)
-        self._known: dict[tuple[Caller | None, tuple[str, ...]], str] = {}
+        self._known: dict[tuple[object, ...], str] = {}
 
     def must_wait(self, said: object) -> bool:
         """Tells whether a message asks for an operation that must not be passed on now."""
@@ -99,30 +100,24 @@ class Audit:
 
     def _text(self, scope: Scope, method: str, name: object, arguments: str, request: str | None) -> str:
         """Returns the fields of a record as JSON, without its braces; `arguments` are JSON already."""
-        tool = "null" if name is None else encode(shown(name))
-        return (
-            f'{self._who(scope)},"tool_name":{tool},"arguments":{arguments},"ip_address":{encode(self._address(scope))},'
-            f'"method":{encode(shown(method))},"request":{encode(request)}'
-        )
+        return f'{self._beginning(scope, method, name)},"arguments":{arguments},"request":{encode(request)}'
 
-    def _who(self, scope: Scope) -> str:
-        """Returns the fields that say who calls, by which scopes; few callers make most of the calls."""
+    def _beginning(self, scope: Scope, method: str, name: object) -> str:
+        """Returns the fields that say who calls what, by which scopes and from where; few callers make most calls."""
         caller: Caller | None = scope.get(CALLER)
-        scopes: tuple[str, ...] = tuple(scope.get(SCOPES_USED, ()))
-        known = self._known.get((caller, scopes))
+        client, user = (caller.client, caller.user) if caller is not None else (None, None)
+        tool = None if name is None else shown(name)
+        scopes: tuple[str, ...] = scope.get(SCOPES_USED, ())
+        address = address_of(scope, self._names)
+        key = (client, user, scopes, method, tool, address)
+        known = self._known.get(key)
         if known is None:
-            client, user = (caller.client, caller.user) if caller else (None, None)
-            known = encode({"client_id": client, "user_id": user, "scopes_used": scopes})[1:-1]
-            if len(self._known) < MAX_KNOWN:
-                self._known[caller, scopes] = known
+            fields = {"client_id": client, "user_id": user, "scopes_used": scopes, "tool_name": tool}
+            known = encode({**fields, "ip_address": address, "method": shown(method)})[1:-1]
+            # A caller's own texts must not make this grow.
+            if caller is not None and len(method) <= MAX_SHOWN and len(self._known) < MAX_KNOWN:
+                self._known[key] = known
         return known
-
-    def _address(self, scope: Scope) -> str | None:
-        forwarded = header(scope, b"x-forwarded-for")
-        if forwarded and self._names.is_public(header(scope, b"host")):
-            return shown(forwarded.rpartition(",")[2].strip())
-        client = scope.get("client")
-        return client[0] if client else None
 
 
 class Operation(Audited):

@@ -123,7 +123,7 @@ def bearer_token(scope: Scope) -> str | None:
 
 
 def no_authorization(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if name != b"authorization"]
+    return [field for field in headers if field[0] != b"authorization"]
 
 
 def without_authorization(app: ASGIApp) -> ASGIApp:

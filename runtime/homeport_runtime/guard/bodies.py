@@ -11,6 +11,8 @@ from .refusals import Refusal
 
 # The keys by which an array of messages is told from one of anything else.
 _KEYS = frozenset(("jsonrpc", "method"))
+# The headers that say how long a body is.
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 BATCH = Refusal(400, "batch", "send each message by itself: arrays of messages are not accepted here")
 ENCODED = Refusal(415, "encoded", "send messages without Content-Encoding")
@@ -30,7 +32,7 @@ def is_encoded(scope: Scope) -> bool:
 def rewritten(scope: Scope, message: Mapping[str, Any]) -> bytes:
     """Returns the message as it was judged, each key once, and notes its length in the request's headers."""
     body = encode(message)
-    framing = (b"content-length", b"transfer-encoding")
-    headers: Headers = [(name, value) for name, value in scope["headers"] if name not in framing]
-    scope["headers"] = [*headers, (b"content-length", b"%d" % len(body))]
+    headers: Headers = [field for field in scope["headers"] if field[0] not in _FRAMING]
+    headers.append((b"content-length", b"%d" % len(body)))
+    scope["headers"] = headers
     return body

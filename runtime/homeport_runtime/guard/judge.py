@@ -18,6 +18,8 @@ from .windows import Rate, Windows
 
 # What decides about a message. Servers in languages whose decoders ignore case would take another key for one of these.
 _KEYS = frozenset(("jsonrpc", "id", "method", "params", "name", "uri", "ref", "arguments"))
+# What most messages have, and nothing beside it.
+_PLAIN = _KEYS | {"_meta"}
 
 AMBIGUOUS = Refusal(400, "ambiguous", "a key differs from one of JSON-RPC or MCP only in upper and lower case")
 UNNAMED = Refusal(400, "unnamed", "what is meant has to be named by text", INVALID_PARAMS, "Invalid params")
@@ -73,6 +75,11 @@ class Judge:
             needed = scope[SCOPES_USED] = granted or ()
         return await self._limits.refusal(scope, target, needed) if self._limits is not None else None
 
+    @property
+    def has_timeouts(self) -> bool:
+        """Tells whether there are calls that may not take as long as the server likes."""
+        return self._limits is not None and self._limits.has_timeouts
+
     def timeout_s(self, message: Mapping[str, Any]) -> float | None:
         """Returns the seconds that the server may take for a tool call, None without a limit."""
         target = target_of(message) if self._limits is not None else None
@@ -88,13 +95,13 @@ def _denied(
     scopes: Scopes, scope: Scope, target: Target, needed: tuple[str, ...] | None, authenticator: Authenticator | None
 ) -> Refusal | None:
     caller: Caller | None = scope.get(CALLER)
+    if needed is not None and caller is not None and scopes.allows(caller, needed):
+        return None
     name = _named(target)
     if needed is None:
         if scopes.rule_of(target) is None:
             return _forbidden("forbidden", f"[scopes] says nothing of {name}, and so nobody may use it")
         return _forbidden("forbidden", f"nobody may use {name}")
-    if caller is not None and scopes.allows(caller, needed):
-        return None
     texts = " and ".join(needed)
     refused = _forbidden(
         "insufficient_scope", f"{name} needs the scope{'s' if len(needed) > 1 else ''} {texts}", " ".join(needed)
@@ -119,5 +126,8 @@ def _named(target: Target) -> str:
 def _is_ambiguous(message: Mapping[str, Any]) -> bool:
     """Tells whether a decoder that ignores case would read another message."""
     params = message.get("params")
-    keys = [*message, *(params if isinstance(params, dict) else ())]
+    params = params if isinstance(params, dict) else {}
+    if _PLAIN.issuperset(message) and _PLAIN.issuperset(params):
+        return False
+    keys = [*message, *params]
     return any(key not in _KEYS and key.casefold() in _KEYS for key in keys)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from ..asgi import Scope, header
+from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..telemetry import emit
+from .address import ADDRESS
 from .caller import CALLER, Caller
 from .refusals import Refusal
 from .scopes import Target
@@ -37,6 +39,7 @@ class Limits:
         self._timeouts = {
             tool: each["timeout_s"] for tool, each in data["tools"].items() if each.get("timeout_s") is not None
         }
+        self.has_timeouts = self._timeout_s is not None or bool(self._timeouts)
         self._rates: list[tuple[str, Rate]] = []
         self._classes = {kind: self._add(kind, data.get(kind)) for kind in (READ, WRITE)}
         self._tools = {tool: self._add(tool, each.get("rate")) for tool, each in data["tools"].items()}
@@ -59,7 +62,7 @@ class Limits:
         """Returns the seconds that a call of `tool` may take, None without a limit."""
         return self._timeouts.get(tool, self._timeout_s)
 
-    async def refusal(self, scope: Scope, target: Target, needed: Sequence[str]) -> Refusal | None:
+    async def refusal(self, scope: Scope, target: Target, needed: tuple[str, ...]) -> Refusal | None:
         """Takes a call of `target`, which needs the scopes `needed`, or returns why it may not be made now."""
         if self._windows is None:
             return None
@@ -80,9 +83,8 @@ class Limits:
             return None
         return self._refused(full, wait, _shown(scope, caller)) if wait else None
 
-    def _kind(self, target: Target, needed: Sequence[str]) -> str:
-        only_reads = bool(needed) and all(scope.endswith(":read") for scope in needed)
-        return READ if not target.is_tool or target.name in self._reads or only_reads else WRITE
+    def _kind(self, target: Target, needed: tuple[str, ...]) -> str:
+        return READ if not target.is_tool or target.name in self._reads or _only_read(needed) else WRITE
 
     def _refused(self, full: int, wait: float, who: str) -> Refusal:
         name, rate = self._rates[full]
@@ -108,13 +110,18 @@ class Limits:
         )
 
 
+@lru_cache(maxsize=1024)
+def _only_read(scopes: tuple[str, ...]) -> bool:
+    return bool(scopes) and all(scope.endswith(":read") for scope in scopes)
+
+
 def _key(scope: Scope, caller: Caller | None) -> str:
     """Returns whose windows count a call: of whom was verified, or else of an address.
 
     Who signs in may register any number of clients, and so counts as a person.
     """
     if caller is None:
-        return f"address{_BETWEEN}{address(scope)}"
+        return f"address{_BETWEEN}{scope.get(ADDRESS)}"
     if caller.by_oauth and caller.user is not None:
         return f"user{_BETWEEN}{caller.user}"
     return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
@@ -122,15 +129,5 @@ def _key(scope: Scope, caller: Caller | None) -> str:
 
 def _shown(scope: Scope, caller: Caller | None) -> str:
     if caller is None:
-        return address(scope)
+        return str(scope.get(ADDRESS))
     return caller.client if caller.user is None else f"{caller.client} ({caller.user})"
-
-
-def address(scope: Scope) -> str:
-    """Returns the address of a request's sender, which a proxy on this machine tells (X-Forwarded-For)."""
-    peer = scope.get("client")
-    host = str(peer[0]) if peer else "unknown"
-    if host in ("127.0.0.1", "::1"):
-        told = (header(scope, b"x-forwarded-for") or "").rpartition(",")[2].strip()
-        return told[:64] or host
-    return host

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.messages import calls_in
 from ..telemetry import request_id
+from ..telemetry.error_records import report
 from ..telemetry.failures import note_failure
 from .calls import Audited, CallRecord
 from .deadlines import Deadlines
@@ -37,7 +38,7 @@ class Passing:
     def __init__(self, app: ASGIApp, calls: StreamCalls, judge: Judge | None) -> None:
         self._app = app
         self._calls = calls
-        self._deadlines = Deadlines(app, judge.timeout_s) if judge is not None else None
+        self._deadlines = Deadlines(app, judge.timeout_s) if judge is not None and judge.has_timeouts else None
         self.open_calls: OpenCalls | None = None
         self.audit: Audit | None = None
         self.operations: Operations | None = None
@@ -117,8 +118,9 @@ class Passing:
         except asyncio.CancelledError:
             record.finish("abandoned")
             raise
-        except Exception:
+        except Exception as error:
             note_failure("exception")
+            report(error, "exception", only_own=True)
             record.finish("error")
             raise
 

@@ -13,6 +13,7 @@ import os
 import struct
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -118,7 +119,7 @@ class SharedWindows:
         """Returns where a client's window is, and how many calls it has counted, after making it if there was none."""
         rate = self._rates[bucket.rate]
         slots, width, start = _slots(rate), _slot_bytes(rate), self._starts[bucket.rate]
-        digest = hashlib.sha256(bucket.client.encode("utf-8", "surrogatepass")).digest()[:16]
+        digest = _digest(bucket.client)
         first = int.from_bytes(digest[:4], "little")
         oldest, oldest_at = 0.0, -1
         for step in range(slots):
@@ -141,6 +142,11 @@ class SharedWindows:
     def _unlock(self) -> None:
         if self._file >= 0:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+@lru_cache(maxsize=MOST_CLIENTS)
+def _digest(client: str) -> bytes:
+    return hashlib.sha256(client.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def _slot_bytes(rate: Rate) -> int:

@@ -29,6 +29,7 @@ from ..loading.import_profile import PROFILE, loaded_modules
 from ..loading.manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
 from ..telemetry import capture_output, drain_output, store_output
+from ..telemetry.error_records import ErrorRecords, record_errors
 from ..telemetry.lines import LineStream
 from ..telemetry.scrub import Scrubber
 from .channel import Channel
@@ -270,6 +271,8 @@ class Worker:
             from ..guard.operations import Operations
 
             server.app.guard.passing.operations = Operations()
+            folders, known = self._folders, server.app.guard.passing.tools
+            record_errors(ErrorRecords(folders.app, folders.layer, self._job.secrets, known))
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit

@@ -15,6 +15,10 @@ from ..zygote import Zygote
 from .layout import Layout
 from .limits import read_limits
 
+# The exit code for a socket that cannot be connected to (EX_UNAVAILABLE of sysexits.h): engines whose containers have
+# another kernel show the file, but nobody listens behind it.
+NO_SOCKET = 69
+
 
 def main(path: str, root: Path = Path("/")) -> None:
     """Connects to the supervisor's socket at `path`, and carries out its orders until the supervisor closes it."""
@@ -22,7 +26,10 @@ def main(path: str, root: Path = Path("/")) -> None:
     # Some packages look for it when they are imported, and an engine sets it to / for a user that it does not know.
     os.environ["HOME"] = str(Layout(root).home)
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    supervisor.connect(path)
+    try:
+        supervisor.connect(path)
+    except OSError:
+        raise SystemExit(NO_SOCKET) from None
     ContainerZygote(supervisor, root).run()
 
 
@@ -41,9 +48,16 @@ class ContainerZygote(Zygote):
         if order["do"] == "signal":
             self._signal(order["pid"], order["signal"])
         elif order["do"] == "limits":
-            self._answer(event="limits", **read_limits(self._root / "sys/fs/cgroup"))
+            self._report_limits(descriptors)
         else:
             super()._obey(order, descriptors)
+
+    def _report_limits(self, descriptors: list[int]) -> None:
+        """Reports the limits, and writes to each descriptor, since some engines pass on data alone."""
+        for descriptor in descriptors:
+            os.write(descriptor, b"\0")
+            os.close(descriptor)
+        self._answer(event="limits", tried=True, **read_limits(self._root / "sys/fs/cgroup"))
 
     def _signal(self, pid: int, number: int) -> None:
         """Signals a worker or, with its id negated, the worker's process group, as kill(2) does."""

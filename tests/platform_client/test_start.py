@@ -1,0 +1,76 @@
+"""Tests that a command which starts the platform meets one that is just ending."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from platform_cli import __version__
+from platform_cli.api.version import API_VERSION
+from platform_cli.home import Home
+from platform_cli.platform_client.client import PlatformClient
+
+from ..e2e.probing import wait_for
+
+
+@contextmanager
+def ending(home: Home) -> Iterator[None]:
+    """Holds the home's lock and socket as a platform does that ends, and answers nothing that is asked."""
+    lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    def hang_up(listener: socket.socket) -> None:
+        while True:
+            try:
+                listener.accept()[0].close()
+            except OSError:
+                return
+
+    with socket.create_server(str(home.socket), family=socket.AF_UNIX) as listener:
+        thread = threading.Thread(target=hang_up, args=[listener])
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            home.socket.unlink()
+            os.close(lock)
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlatformClient]:
+    monkeypatch.setenv("HOMEPORT_HOME", str(tmp_path))
+    client = PlatformClient(Home(tmp_path))
+    yield client
+    client.stop()
+    if client._started is not None:
+        client._started.wait()
+
+
+def test_a_platform_that_does_not_answer_and_ends_is_followed_by_a_new_one(
+    client: PlatformClient, tmp_path: Path
+) -> None:
+    with ending(Home(tmp_path)):
+        client.begin_start()
+        wait_for(lambda: client._started is not None and client._started.poll() is not None)
+    client.wait_until_running()
+    assert client.is_running()
+
+
+def test_a_platform_that_answers_and_ends_then_is_followed_by_a_new_one(
+    client: PlatformClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(PlatformClient, "platform", lambda _: {"version": __version__, "api": API_VERSION})
+        client.begin_start()
+    assert client._started is None
+    client.wait_until_running()
+    assert client.is_running()
