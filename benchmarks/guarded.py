@@ -1,22 +1,26 @@
-"""Calls per second and latency of a project whose callers have a token, scopes, a limit and an audit log, against the
-same project that is open to everyone, and against a gateway in front of that. Linux only.
+"""Calls per second, latency and cold start of a project whose callers have a token, scopes, a limit and an audit log,
+against the same project that is open to everyone; calls per second also against a gateway in front of that. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from tests.support import with_config
 
 from .calls import STATELESS, STATELESS_MODERN
+from .cold_start import first_call
 from .gateway import gateway
-from .harness import SERVERS, folder, platform, show_ratio
+from .harness import SERVERS, Deployed, Platform, folder, in_turn, platform, show, show_ratio
 from .processes import serving_process
 from .throughput import Side, compare, split_processors
 
 KINDS = ("fastmcp4", "mcp2_lowlevel")
+ASLEEP = "[scaling]\nidle_s = 1\n"
 GUARDED = """
 [auth]
 mode = "token"
@@ -31,6 +35,31 @@ write = "10000/second"
 [audit]
 arguments = "redacted"
 """
+
+
+def guarded_and_open(running: Platform, kind: str, config: str, root: Path) -> tuple[Deployed, Deployed, str]:
+    """Deploys a server twice, with what guards it and without, and returns also a token for the first."""
+    name = f"{kind.replace('_', '-')}-{root.name}"
+    guarded = running.deploy(with_config(SERVERS / kind, config + GUARDED, root / "guarded"), f"{name}-guarded")
+    opened = running.deploy(with_config(SERVERS / kind, config, root / "open"), f"{name}-open")
+    command = ("token", "create", guarded.name, "--client", "load", "--scope", "tools:use")
+    return guarded, opened, running.run(*command)["token"]
+
+
+def show_cold_start(running: Platform, kind: str, rounds: int, root: Path) -> None:
+    """Shows how much longer the first call of a project without workers takes where it is guarded."""
+    guarded, opened, token = guarded_and_open(running, kind, ASLEEP, root)
+    ways = {guarded: replace(STATELESS, token=token), opened: STATELESS}
+    found: dict[Deployed, list[float]] = {each: [] for each in ways}
+    for number in range(rounds + 1):
+        for each in in_turn(ways, number):
+            seconds = first_call(running, each.port, each.name, ways[each])
+            # The first start of all reads the files into memory.
+            if number:
+                found[each].append(seconds * 1000)
+    more = statistics.median(one - other for one, other in zip(found[guarded], found[opened], strict=True))
+    both = " and ".join(f"{statistics.median(found[each]):.1f}" for each in (guarded, opened))
+    show(f"{kind}: cold start {both} ms, guarded and open: {more:+.1f} ms (goal within 2)")
 
 
 def main() -> None:
@@ -49,11 +78,8 @@ def main() -> None:
     with platform() as running:
         for kind in options.kinds:
             with folder("homeport-benchmark-") as root:
-                name = kind.replace("_", "-")
-                guarded = running.deploy(with_config(SERVERS / kind, GUARDED, root / "guarded"), f"{name}-guarded")
-                opened = running.deploy(with_config(SERVERS / kind, "", root / "open"), f"{name}-open")
-                command = ("token", "create", guarded.name, "--client", "load", "--scope", "tools:use")
-                token = running.run(*command)["token"]
+                show_cold_start(running, kind, options.rounds, root / "asleep")
+                guarded, opened, token = guarded_and_open(running, kind, "", root / "awake")
                 for way in (STATELESS, STATELESS_MODERN):
                     mine, theirs = replace(way, token=token), way
                     sides = (

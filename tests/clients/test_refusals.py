@@ -8,7 +8,6 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,9 +230,8 @@ def test_worker_that_dies(client: Driven, url: str, token: dict[str, Any], trans
 
 @pytest.fixture(scope="module")
 def disk(platform: Platform) -> Iterator[Path]:
-    with ExitStack() as held:
-        yield held.enter_context(small_disk(platform.home / "projects" / "audited" / "audit", 8))
-        platform.run("destroy", "audited", "--yes")
+    with small_disk(platform.home / "projects" / "audited" / "audit", 8) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,6 @@ def test_on_a_full_disk_calls_go_on_and_the_gap_is_in_the_chain(platform: Platfo
         gaps = wait_for(lambda: statuses() == {200} and [line for line in said(platform, "full") if line.get("lost")])
         assert {(gap["result"], gap["reason"]) for gap in gaps} == {("refused", "not_written")}
         assert platform.run("audit", "verify", "full")["ok"]
-        platform.run("destroy", "full", "--yes")
 
 
 def test_who_lets_everyone_in_asks_for_it(platform: Platform, project: Path, tmp_path: Path) -> None:
