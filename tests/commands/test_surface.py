@@ -55,7 +55,7 @@ class Asked(NamedTuple):
         words = self.arguments[2:] if self.arguments[0] == "--platform" else self.arguments
         count = (
             3
-            if words[:2] == ("platform", "token")
+            if words[:2] in (("platform", "token"), ("audit", "export-to"))
             else 2
             if words[0] in ("audit", "export", "platform", "token")
             else 1
@@ -82,6 +82,8 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("audit", "show", NAME, "--tool", "whoami"),
         ("audit", "export", NAME, "--tool", "whoami"),
         ("audit", "verify", NAME),
+        ("audit", "export-to", "add", "https://siem.example.com/hook", "--project", NAME),
+        ("audit", "export-to", "list"),
         ("connect", NAME, "--client", "cursor"),
         ("new-token", NAME),
         ("set-secret", "KEY", "value of the key", "--project", NAME),
@@ -104,6 +106,8 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         yield Asked(arguments)
     url = platform.run("platform", "status")["api_url"]
     yield Asked(("platform", "login", url), platform.run("platform", "token", "create", "laptop")["token"] + "\n")
+    export = platform.run("audit", "export-to", "list")["exports"][0]["id"]
+    yield Asked(("audit", "export-to", "remove", export))
     yield Asked(("token", "create", NAME, "--client", "cursor", "--expires", "1d"))
     yield Asked(("token", "list", NAME))
     yield Asked(("token", "revoke", NAME, platform.api.client_tokens(NAME)[0]["id"]))

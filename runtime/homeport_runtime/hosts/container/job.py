@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ServerError
 from ...guard.access import Access
+from ...guard.audit_chain import settings_of
 from ...loading.environment import QUIET, REFERENCE, RESERVED, fill
 from ...loading.manifest import APP_FOLDER, FILE_NAME, KEYS
 from .files import place
@@ -45,6 +46,7 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "alone": True,
         "access": access.to_data() if (access := Access.of_hashes(settings.token_hash)) else None,
         "relay_key": settings.relay_key,
+        "audit": settings_of(data, is_open=settings.token_hash is None),
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 
