@@ -21,12 +21,14 @@ class AuditChain:
 
     def __init__(self, project: str | None, release: str | None) -> None:
         self._origin = {"project": project, "release": release}
-        self._instance = secrets.token_hex(8)
+        # With the first line, since instances may come from one snapshot.
+        self._instance = ""
         self._seq = 0
         self._hash = "0" * 64
 
     def write(self, record: str) -> None:
         """Writes the line of a record of guard.audit."""
+        self._instance = self._instance or secrets.token_hex(8)
         told: dict[str, Any] = json.loads(record)
         said = told["audit"]
         reason = {"reason": said["reason"]} if "reason" in said else {}
