@@ -23,13 +23,14 @@ LOGIN_HINT = "`homeport platform token create NAME` makes one, `homeport platfor
 REMOTE = ("/v1/projects", "/v1/builds", "/v1/github", "/v1/alerts")
 REMOTE_EXACT = ("/v1/platform", "/v1/console/codes", "/metrics")
 _PROJECT = "/v1/projects/[^/]+"
-# What the key of a browser that shows the console may ask for: it looks, rolls back, and takes rights away. It makes no
-# token, sets no secret, deploys and destroys nothing.
+# What the key of a browser that shows the console may ask for: it looks, tries what a server offers, rolls back, and
+# takes rights away. It makes no token, sets no secret, deploys and destroys nothing.
 CONSOLE = re.compile(
     "GET /v1/(platform|projects|tokens)"
     f"|GET {_PROJECT}(/(releases|deployments|builds|difference|metrics|calls|logs|secrets|tokens|users))?"
     f"|GET {_PROJECT}/audit(/verification)?"
-    f"|POST {_PROJECT}/rollback"
+    f"|(GET|PATCH) {_PROJECT}/errors(/[0-9]+)?"
+    f"|POST {_PROJECT}/(rollback|try|try/[^/]+/replies)"
     f"|DELETE {_PROJECT}/(tokens|users)/.+"
     "|DELETE /v1/tokens/console-[0-9a-f]+"
 )

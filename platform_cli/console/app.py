@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -21,13 +20,15 @@ from homeport_runtime.asgi import ASGIApp
 from homeport_runtime.guard.auth import bearer_token
 
 from ..api.failure import error_answer
+from ..bearer import hash_of
 from ..errors import HomeportError, NotFoundError, PlatformError
 from .page import Asked, Page
 from .pages import PAGES
 from .rendering import render
 from .security import Guard
-from .sessions import Sessions
+from .sessions import Sessions, name_of
 from .source import Source
+from .trying import Handler, trying_routes
 
 # The bytes of a login, which is a code.
 MAX_LOGIN = 1000
@@ -35,12 +36,17 @@ STATIC = {
     "console.js": "text/javascript; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
     "console.svg": "image/svg+xml",
+    "try.js": "text/javascript; charset=utf-8",
+    "try.css": "text/css; charset=utf-8",
 }
 
 
 def console_app(source: Source, sessions: Sessions) -> ASGIApp:
     console = _Console(source, sessions)
-    fragments = [Route(f"/console/f{page.path}", console.fragment(page)) for page in PAGES]
+    fragments = [
+        *(Route(f"/console/f{page.path}", console.guarded(console.fragment(page))) for page in PAGES),
+        *trying_routes(source, console.guarded),
+    ]
     return Guard(
         Starlette(
             routes=[
@@ -61,8 +67,10 @@ class _Console:
         self._source = source
         self._sessions = sessions
         read = {name: (files(__package__) / "static" / name).read_bytes() for name in STATIC}
-        self._static = {f"{hashlib.sha256(body).hexdigest()[:16]}-{name}": body for name, body in read.items()}
-        self._shell = render("shell.html", dict(zip(("script", "style", "icon"), self._static, strict=True)))
+        named = {name: f"{hashlib.sha256(body).hexdigest()[:16]}-{name}" for name, body in read.items()}
+        self._static = {named[name]: body for name, body in read.items()}
+        self._place_of = lambda name: f"/console/static/{named[name]}"
+        self._shell = render("shell.html", {"static": self._place_of})
 
     async def shell(self, _request: Request) -> Response:
         return HTMLResponse(self._shell)
@@ -92,20 +100,34 @@ class _Console:
         self._sessions.end(bearer_token(request.scope) or "")
         return Response(status_code=204)
 
-    def fragment(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, handler: Handler) -> Handler:
+        """Returns what answers like `handler` for browsers with a key, and tells them of its errors."""
+
         async def answer(request: Request) -> Response:
             key = bearer_token(request.scope)
             if key is None or not self._sessions.accept(key):
                 error = PlatformError("the console wants a key", hint="`homeport console` makes a link")
                 return JSONResponse(error_answer(error), 401)
-            asked = Asked(self._source, request.path_params, dict(request.query_params), time.time())
+            try:
+                return await handler(request)
+            except HomeportError as error:
+                return JSONResponse(error_answer(error), 404 if isinstance(error, NotFoundError) else 409)
+
+        return answer
+
+    def fragment(self, page: Page) -> Handler:
+        async def answer(request: Request) -> Response:
+            key = bearer_token(request.scope) or ""
+            given, query = request.path_params, dict(request.query_params)
+            asked = Asked(self._source, given, query, time.time(), name_of(hash_of(key)))
             try:
                 told = await page.load(asked)
             except HomeportError as error:
                 status = 404 if isinstance(error, NotFoundError) else 409
                 return HTMLResponse(render("failed.html", {"error": error}), status)
             tabs = _tabs(page, asked.path.get("project"))
-            return HTMLResponse(render(f"{page.name}.html", {"asked": asked, "page": page, "tabs": tabs, **told}))
+            shown = {"asked": asked, "page": page, "tabs": tabs, "static": self._place_of, **told}
+            return HTMLResponse(render(f"{page.name}.html", shown))
 
         return answer
 

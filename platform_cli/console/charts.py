@@ -5,11 +5,14 @@ A chart is as wide as its place: across everything is in percent of it, and down
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # The part of each step that its bar takes.
 BAR = 0.72
+# How far from each other two labels are at least, in percent of the width.
+MIN_DISTANCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,21 @@ def line(name: str, values: Sequence[float | None], most: float, height: int) ->
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Is a line across a chart at `x`, with a label on its left side near the right end."""
+    """Is a line across a chart at `x`, with a label on its left side near the right end; an empty one for no room."""
 
     x: float
     label: str
     is_left: bool
 
 
-def mark(label: str, time: float, since: float, until: float) -> Mark:
-    x = round(100 * (time - since) / (until - since), 2)
-    return Mark(x, label, x > 90)
+def marks(times: Mapping[str, float], since: float, until: float) -> list[Mark]:
+    """Returns marks for what happened in a time, by its label; where they are close, the newest has its label."""
+    found: list[Mark] = []
+    last = math.inf
+    for label, time in sorted(times.items(), key=lambda item: -item[1]):
+        if since <= time <= until:
+            x = round(100 * (time - since) / (until - since), 2)
+            shown = label if last - x >= MIN_DISTANCE else ""
+            found.append(Mark(x, shown, x > 100 - MIN_DISTANCE))
+            last = x if shown else last
+    return found

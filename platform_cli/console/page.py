@@ -10,12 +10,16 @@ from .source import Source
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Is what a browser asks of a page: the parts of its path, and the query."""
+    """Is what a browser asks of a page: the parts of its path, and the query.
+
+    `session` is the name of its key, and `now` the time in seconds since 1970.
+    """
 
     source: Source
     path: Mapping[str, str]
     query: Mapping[str, str]
     now: float
+    session: str
 
     @property
     def project(self) -> str:

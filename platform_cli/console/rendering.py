@@ -22,7 +22,16 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-for _filter in (text.web_link, text.count, text.milliseconds, text.percent, text.size, text.ago, text.moment):
+for _filter in (
+    text.web_link,
+    text.in_url,
+    text.count,
+    text.milliseconds,
+    text.percent,
+    text.size,
+    text.ago,
+    text.moment,
+):
     _TEMPLATES.filters[_filter.__name__] = _filter
 
 

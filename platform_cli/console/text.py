@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 # The characters of a text that are shown at most.
 MAX_SHOWN = 2000
@@ -42,6 +42,11 @@ def web_link(url: str) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def in_url(text: str) -> str:
+    """Returns a text as a part of a URL's path or query, where nothing of it leads elsewhere."""
+    return quote(text, safe="", errors="replace")
 
 
 def count(number: float) -> str:

@@ -1,5 +1,5 @@
-"""Looks at intervals for what nobody reports: limits that are exceeded, crash loops, failed deploys, broken links, a
-full disk, certificates.
+"""Looks at intervals for what nobody reports: new errors, limits that are exceeded, crash loops, failed deploys, broken
+links, a full disk, certificates.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import sqlite3
 import time
 
 from ..alerts.model import Alert, Event
+from ..api.alert import AlertKind
+from ..api.error_group import ErrorGroup
 from ..api.metrics import MetricsRow
 from ..errors import HomeportError
 from ..supervisor.supervisor import Supervisor
@@ -56,6 +58,9 @@ class AlertChecks:
         for check in (self._look_at_deploys, self._look_at_links, self._look_at_disk):
             with contextlib.suppress(HomeportError, OSError, sqlite3.Error):
                 check()
+        with contextlib.suppress(HomeportError):
+            for group in await self._stores.telemetry.appeared_errors(self._since, now):
+                self._alerts.happened(error_event(group))
         self._since = now
         for project in list(self._supervisor.services):
             with contextlib.suppress(HomeportError, OSError, sqlite3.Error):
@@ -124,6 +129,18 @@ class AlertChecks:
     def _tell_if(self, alert: Alert, event: Event | None) -> None:
         if event is not None:
             self._alerts.exceeded(alert, event)
+
+
+def error_event(group: ErrorGroup) -> Event:
+    """Returns what to tell of errors that are new or came back, without what the exception says: that may have anything
+    of a caller's in it.
+    """
+    is_back = group["state"] == "regressed"
+    title = f"{group['type']} in {group['name'] or group['method'] or 'its server'}" + (" is back" if is_back else "")
+    text = f"{group['where'] or 'outside of its own code'}; homeport errors {group['project']} {group['id']}"
+    release = group["state_release"] if is_back else group["first_release"]
+    kind: AlertKind = "regression" if is_back else "error"
+    return Event(kind, group["project"], title, text, str(group["id"]), release)
 
 
 def error_rate(alert: Alert, project: str, found: MetricsRow) -> Event | None:

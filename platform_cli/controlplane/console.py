@@ -1,15 +1,11 @@
-"""Gives the console what its pages are made from, and loads it at its first request."""
+"""Loads the console at its first request."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 
 from homeport_runtime.asgi import ASGIApp, Receive, Scope, Send
 
-from ..api.metrics import By, Metrics, MetricsRow
-from ..api.release import Release
-from ..api.status import Status
 from .platform import Platform
 
 
@@ -27,27 +23,6 @@ class Console:
 
     def _load(self) -> ASGIApp:
         from ..console.app import console_app
+        from .console_source import ConsoleSource
 
         return console_app(ConsoleSource(self._platform), self._platform.stores.console_sessions)
-
-
-class ConsoleSource:
-    """Answers what console.source.Source asks for."""
-
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
-
-    def projects(self) -> list[Status]:
-        return self._platform.overview.list_projects()
-
-    def status(self, project: str) -> Status:
-        return self._platform.overview.status(project)
-
-    def releases(self, project: str) -> list[Release]:
-        return self._platform.overview.versions(project)
-
-    async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
-        return await self._platform.telemetry.break_down(project, since, until, bys)
-
-    async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
-        return await self._platform.telemetry.totals(projects, since, until)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 
-from ..api.platform import Isolate
+from .. import __version__
+from ..api.platform import Isolate, PlatformState
+from ..api.version import API_VERSION
 from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
@@ -92,6 +95,17 @@ class Platform:
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(project.name):
                     await self.releases.admit(project.name)
+
+    def describe(self) -> PlatformState:
+        return {
+            "version": __version__,
+            "api": API_VERSION,
+            "pid": os.getpid(),
+            "master": os.getppid(),
+            "projects": len(self.overview.list_projects()),
+            "isolate": self.users.isolation,
+            **self.publishing.describe(),
+        }
 
     async def close(self) -> None:
         await self._supervisor.close()

@@ -36,7 +36,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.get("/v1/tokens")
     async def list_tokens() -> list[ListedToken]:
-        return [*platform.stores.tokens.list_tokens(), *platform.stores.console_sessions.listed()]
+        return platform.stores.list_tokens()
 
     @routes.post("/v1/tokens")
     async def create_token(body: TokenName) -> NewToken:

@@ -77,6 +77,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.audit.watch(),
         platform.audit_exports.work(),
         platform.telemetry.watch(),
+        platform.telemetry.export(),
         platform.alerts.work(),
         platform.alert_checks.watch(),
         end_slow_clients(servers[1]),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection
 
+from ..api.call_entry import CallEntry
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics, MetricsRow
 from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
+from ..telemetry.calls import CallQuery, find_calls, known_names
 from ..telemetry.store import HOURS_S, RAW_S
 from ..telemetry.summary import break_down, totals
 from .stores import Stores
@@ -53,6 +56,18 @@ class Telemetry:
         """Returns the sums of what projects did, by their names."""
         return await self._stores.telemetry.read(lambda path: totals(path, projects, since, until))
 
+    async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]:
+        """Returns single operations of a project, the newest first, as far as they are kept.
+
+        Raises NotFoundError if it does not exist.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.read(lambda path: find_calls(path, project, query, most))
+
+    async def names(self, project: str, most: int) -> tuple[list[str], list[str]]:
+        """Returns the names of a project's tools and of its clients."""
+        return await self._stores.telemetry.read(lambda path: known_names(path, project, most))
+
     async def errors(self, project: str) -> list[ErrorGroup]:
         """Returns the groups of a project's errors.
 
@@ -85,8 +100,19 @@ class Telemetry:
         await self._stores.telemetry.change_errors(project, group, state, newest)
         return await self.error(project, group)
 
+    async def export(self) -> None:
+        """Sends telemetry where the environment's OTEL_* variables say, for as long as it runs."""
+        if not any(name.startswith("OTEL_") for name in os.environ):
+            return
+        # Imported late: most platforms export nothing.
+        from ..telemetry_exports.exporter import Exporter, Sources
+
+        sources = Sources(self._workers, self._stores.telemetry.counted)
+        await Exporter(self._stores.home, sources, os.environ).work()
+
     def prometheus(self) -> str:
         """Returns the counters of all projects in Prometheus' text format."""
-        return self._stores.telemetry.text(
-            {project: service.workers for project, service in self._supervisor.services.items()}
-        )
+        return self._stores.telemetry.text(self._workers())
+
+    def _workers(self) -> dict[str, int]:
+        return {project: service.workers for project, service in self._supervisor.services.items()}

@@ -23,7 +23,8 @@ from homeport_runtime.protocol.modern_request import CAPABILITIES_KEY, LOG_LEVEL
 from .. import __version__
 from ..api.try_event import TryEvent
 from ..errors import ServerError
-from .wire import Answer, Message, TooLargeError, Wire, decode, encode
+from .exact import write_value
+from .wire import Answer, Message, TooLargeError, Wire, decode
 
 CLIENT = {"name": "homeport console", "version": __version__}
 CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
@@ -78,7 +79,7 @@ async def ask_in_session(wire: Wire, method: str, params: Mapping[str, Any], tal
     result = found.get("result") if found else None
     if not isinstance(result, dict):
         # What refuses the handshake is the answer: a 401, or a server that fails.
-        talk.emit(_answered(answer, encode(found) if found else "", time.perf_counter()))
+        talk.emit(_answered(answer, write_value(found) if found else "", time.perf_counter()))
         return
     headers = {"MCP-Protocol-Version": str(result.get("protocolVersion", LEGACY))}
     if session := answer.header("mcp-session-id"):
@@ -100,7 +101,7 @@ async def ask_in_session(wire: Wire, method: str, params: Mapping[str, Any], tal
 
 async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: Talk) -> Message | None:
     """Sends a request, tells everything that comes for it, and returns the response, None if there is none."""
-    body = encode(request)
+    body = write_value(request)
     talk.emit({"event": "request", "url": wire.url, "headers": wire.headers_of(headers), "body": body})
     started = time.perf_counter()
     replies: set[asyncio.Task[None]] = set()
@@ -160,7 +161,7 @@ def _notified(message: Message, talk: Talk) -> None:
         data = params.get("data")
         # fastmcp wraps its text.
         data = data.get("msg", data) if isinstance(data, dict) else data
-        text = data if isinstance(data, str) else encode({"data": data})
+        text = data if isinstance(data, str) else write_value({"data": data})
         talk.emit({"event": "log", "level": str(params.get("level")), "text": text})
 
 

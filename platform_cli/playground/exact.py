@@ -1,15 +1,17 @@
-"""Reads JSON that a person typed, and refuses what would become another value on its way."""
+"""Reads JSON that a person typed, refuses what would become another value on its way, and writes JSON for people."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from ..errors import InputError
 
 # More digits take long to read: Python refuses them, too (sys.set_int_max_str_digits).
 MAX_DIGITS = 4000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_value(text: str) -> Any:
@@ -33,6 +35,12 @@ def read_object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError("this is not a JSON object", hint='for example {"key": "value"}')
     return value
+
+
+def write_value(value: object, *, indent: int | None = None) -> str:
+    """Returns a value as readable JSON, with escapes alone where a text has halves of surrogate pairs."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return text if _SURROGATE.search(text) is None else json.dumps(value, indent=indent)
 
 
 def _float(text: str) -> float:

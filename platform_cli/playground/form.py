@@ -6,10 +6,11 @@ https://json-schema.org/draft/2020-12/json-schema-core; what elicitations may as
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from .exact import write_value
 
 # How many references in a row are followed, and how many fields a form has at most.
 MAX_DEPTH, MAX_FIELDS = 8, 200
@@ -76,7 +77,8 @@ def _field(name: str, schema: object, root: Schema, is_required: bool) -> Field:
     found, is_nullable = _resolved(schema, root)
     outer: Schema = schema if isinstance(schema, Mapping) else {}
     kind, choices, item = _kind(found, root)
-    described = outer.get("description") or (found or {}).get("description") or outer.get("title") or ""
+    # Titles are the names again, as the SDKs make them.
+    described = outer.get("description") or (found or {}).get("description") or ""
     default = outer["default"] if "default" in outer else (found or {}).get("default")
     has_default = "default" in outer or "default" in (found or {})
     return Field(
@@ -87,8 +89,8 @@ def _field(name: str, schema: object, root: Schema, is_required: bool) -> Field:
         str(described),
         choices,
         item,
-        _json(default) if has_default else None,
-        _json(schema, indent=2)[:MAX_SCHEMA] if kind == "json" else "",
+        write_value(default) if has_default else None,
+        write_value(schema, indent=2)[:MAX_SCHEMA] if kind == "json" else "",
     )
 
 
@@ -112,11 +114,11 @@ def _kind(schema: Schema | None, root: Schema) -> tuple[Kind, tuple[Choice, ...]
 def _choices(schema: Schema) -> tuple[Choice, ...]:
     """Returns the values of an enum, a const, or of alternatives that are a const each; none for other schemas."""
     if "const" in schema:
-        return (Choice(_json(schema["const"]), _label(schema["const"])),)
+        return (Choice(write_value(schema["const"]), _label(schema["const"])),)
     values, names = schema.get("enum"), schema.get("enumNames")
     if isinstance(values, list) and values:
         labels = names if isinstance(names, list) and len(names) == len(values) else values
-        return tuple(Choice(_json(value), _label(label)) for value, label in zip(values, labels, strict=True))
+        return tuple(Choice(write_value(value), _label(label)) for value, label in zip(values, labels, strict=True))
     for group in ("oneOf", "anyOf"):
         members = schema.get(group)
         if (
@@ -124,7 +126,9 @@ def _choices(schema: Schema) -> tuple[Choice, ...]:
             and members
             and all(isinstance(each, dict) and "const" in each for each in members)
         ):
-            return tuple(Choice(_json(each["const"]), _label(each.get("title", each["const"]))) for each in members)
+            return tuple(
+                Choice(write_value(each["const"]), _label(each.get("title", each["const"]))) for each in members
+            )
     return ()
 
 
@@ -153,6 +157,9 @@ def _resolved(schema: object, root: Schema) -> tuple[Schema | None, bool]:
                 if len(rest) == 1:
                     is_nullable = is_nullable or len(rest) < len(members)
                     outer = {key: value for key, value in schema.items() if key != group}
+                    if isinstance(rest[0], Mapping) and "const" in rest[0]:
+                        # Its title is what this value is called.
+                        return {**outer, group: rest}, is_nullable
                     schema = {**outer, **rest[0]} if isinstance(rest[0], Mapping) else None
                     break
         else:
@@ -171,8 +178,4 @@ def _referred(reference: str, root: Schema) -> object:
 
 
 def _label(value: object) -> str:
-    return value if isinstance(value, str) else _json(value)
-
-
-def _json(value: object, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return value if isinstance(value, str) else write_value(value)

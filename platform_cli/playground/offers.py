@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from .exact import read_object
+from .exact import read_object, write_value
 from .form import Form, form_of
 from .values import Filled, Typed, fill
 
@@ -20,6 +19,9 @@ METHODS: Mapping[Kind, str] = {
     "resource": "resources/read",
     "template": "resources/read",
 }
+# The characters that the name of an offer may have, so that a page has an address.
+MAX_KEY = 1000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # An expression of a URI template (RFC 6570): its operator, and the names of its variables.
 _EXPRESSION = re.compile(r"\{([+#./;?&]?)([^{}]*)\}")
 
@@ -57,7 +59,7 @@ class Offer:
             params = {"uri": _expanded(self.key, given)}
         else:
             params = {"name": self.key, "arguments": given}
-        return Filled(json.dumps(params, indent=2, ensure_ascii=False), filled.errors)
+        return Filled(write_value(params, indent=2), filled.errors)
 
 
 def offers_of(contract: Mapping[str, Any] | None) -> list[Offer]:
@@ -108,8 +110,13 @@ def _other(kind: Kind, said: Mapping[str, Any], key: str, schema: Mapping[str, A
 def _entries(contract: Mapping[str, Any], listed: str, key: str) -> Iterator[Mapping[str, Any]]:
     entries = contract.get(listed)
     for each in entries if isinstance(entries, list) else ():
-        if isinstance(each, Mapping) and isinstance(each.get(key), str):
+        if isinstance(each, Mapping) and _can_be_asked_for(each.get(key)):
             yield each
+
+
+def _can_be_asked_for(key: object) -> bool:
+    """Tells whether this is a name or a URI that fits into an address, which halves of surrogate pairs do not."""
+    return isinstance(key, str) and len(key) <= MAX_KEY and _SURROGATE.search(key) is None
 
 
 def _title(said: Mapping[str, Any], hints: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ No token is written: what needs one reads it from the variable TOKEN.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from typing import Any
 
 from ..clients.tool_arguments import type_names
 from .eras import alone
-from .wire import ACCEPT, encode
+from .exact import write_value
+from .wire import ACCEPT
 
 # What a client of fastmcp calls for each method, and the parameters that it takes in this order.
 _CLIENT = {"tools/call": ("call_tool", "name", "arguments"), "resources/read": ("read_resource", "uri", None)}
@@ -43,7 +43,7 @@ def _call(project: str, params: Mapping[str, Any], schema: Mapping[str, Any]) ->
     words = ["homeport", "call", project, str(params.get("name", ""))]
     for key, value in (params.get("arguments") or {}).items():
         is_text = isinstance(value, str) and type_names(known.get(key, {}), schema) == ("string",)
-        words.append(f"{key}={value if is_text else json.dumps(value, ensure_ascii=False)}")
+        words.append(f"{key}={value if is_text else write_value(value)}")
     return shlex.join(words)
 
 
@@ -53,7 +53,7 @@ def _curl(url: str, method: str, params: Mapping[str, Any], is_guarded: bool) ->
     sent = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in {**ACCEPT, **headers}.items()]
     sent = [each for each in sent if "Accept-Encoding" not in each]
     token = ['-H "Authorization: Bearer $TOKEN"'] if is_guarded else []
-    return " \\\n  ".join([f"curl -sN {shlex.quote(url)}", *token, *sent, f"-d {shlex.quote(encode(message))}"])
+    return " \\\n  ".join([f"curl -sN {shlex.quote(url)}", *token, *sent, f"-d {shlex.quote(write_value(message))}"])
 
 
 def _python(url: str, method: str, params: Mapping[str, Any], is_guarded: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import InputError
-from .exact import read_value
+from .exact import read_value, write_value
 from .form import Field, Kind
 
 Mode = Literal["absent", "null", "value"]
@@ -23,7 +23,7 @@ _WANTED = {"integer": "a whole number", "number": "a number", "boolean": "true o
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Is what was typed into a field; with the mode `absent` a field is sent if there is a text."""
+    """Is what was typed into a field, the number of a choice; with the mode `absent` it is sent if there is a text."""
 
     text: str = ""
     mode: Mode = "absent"
@@ -52,7 +52,7 @@ def fill(fields: Sequence[Field], typed: Mapping[str, Typed]) -> Filled:
                 errors[field.name] = error.message
         elif field.is_required:
             errors[field.name] = "this is required"
-    return Filled(json.dumps(arguments, indent=2, ensure_ascii=False), errors)
+    return Filled(write_value(arguments, indent=2), errors)
 
 
 def _value(field: Field, text: str) -> Any:
@@ -61,16 +61,24 @@ def _value(field: Field, text: str) -> Any:
         return _chosen(field, text)
     if field.kind == "lines":
         lines = [line for line in text.splitlines() if line.strip()]
-        return [_chosen(field, _quoted(line)) if field.choices else _scalar(field.item, line) for line in lines]
+        return [_one_of(field, line.strip()) if field.choices else _scalar(field.item, line) for line in lines]
     if field.kind == "json":
         return read_value(text)
     return _scalar(field.kind, text)
 
 
-def _chosen(field: Field, text: str) -> Any:
-    if text not in {choice.value for choice in field.choices}:
-        raise InputError(f"{_short(text)} is none of {', '.join(choice.label for choice in field.choices)[:200]}")
-    return json.loads(text)
+def _chosen(field: Field, number: str) -> Any:
+    """Returns the choice of that number, since a page may not be able to show the value itself."""
+    if not number.isdecimal() or int(number) >= len(field.choices):
+        raise InputError("this is none of the choices")
+    return json.loads(field.choices[int(number)].value)
+
+
+def _one_of(field: Field, line: str) -> str:
+    known = [json.loads(choice.value) for choice in field.choices]
+    if line not in known:
+        raise InputError(f"{_short(line)} is none of {', '.join(known)[:200]}")
+    return line
 
 
 def _scalar(kind: Kind, text: str) -> Any:
@@ -81,10 +89,6 @@ def _scalar(kind: Kind, text: str) -> Any:
         raise InputError(f"{_short(text)} is not {_WANTED[kind]}")
     # JSON has no zeros in front of a number.
     return read_value(re.sub(r"^(-?)0+(?=\d)", r"\1", text))
-
-
-def _quoted(line: str) -> str:
-    return json.dumps(line.strip(), ensure_ascii=False)
 
 
 def _short(text: str) -> str:

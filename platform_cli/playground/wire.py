@@ -6,7 +6,6 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 import httpx
 
 from homeport_runtime.protocol.modern_answer import Events
+
+from .exact import write_value
 
 # The bytes that all answers of one try may have together.
 MAX_BYTES = 4 * 1024 * 1024
@@ -25,8 +26,6 @@ ACCEPT = {
     "Accept": "application/json, text/event-stream",
     "Accept-Encoding": "identity",
 }
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Message = dict[str, Any]
 
@@ -76,7 +75,7 @@ class Wire:
     @asynccontextmanager
     async def post(self, message: Message, more: Mapping[str, str]) -> AsyncIterator[Answer]:
         """Sends a message with `more` headers. Raises httpx.HTTPError, and TooLargeError while messages are read."""
-        content = encode(message).encode()
+        content = write_value(message).encode()
         async with self._http.stream("POST", self.url, content=content, headers=dict(more)) as response:
             yield Answer(response.status_code, list(response.headers.multi_items()), self._messages(response))
 
@@ -112,12 +111,6 @@ class Wire:
                 beginning = bytes((before or data)[:MAX_BEGINNING])
                 raise TooLargeError(beginning.decode("utf-8", "replace"))
             yield data
-
-
-def encode(message: Message) -> str:
-    """Returns a message as readable JSON, with escapes alone where it has halves of surrogate pairs."""
-    text = json.dumps(message, ensure_ascii=False, allow_nan=False)
-    return text if text.isascii() or not _SURROGATE.search(text) else json.dumps(message, allow_nan=False)
 
 
 def decode(text: str) -> Message | None:

@@ -16,10 +16,10 @@ from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..errors import PlatformError
 from .error_event import ErrorEvent
-from .error_groups import count_open, find_group, list_groups
+from .error_groups import count_open, find_group, list_appeared, list_groups
 from .error_store import Failed
 from .operation import Operation
-from .prometheus import Counters
+from .prometheus import Counted, Counters
 from .store import HOUR_S, Happened, TelemetryStore
 from .summary import summarize
 
@@ -100,6 +100,13 @@ class Recorder:
         """
         return await self.read(lambda path: find_group(path, project, group))
 
+    async def appeared_errors(self, since: float, until: float) -> list[ErrorGroup]:
+        """Returns the groups of all projects that are new or came back in that time.
+
+        Raises PlatformError if the file cannot be read.
+        """
+        return await self.read(lambda path: list_appeared(path, since, until))
+
     async def open_errors(self, project: str) -> int:
         """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
         try:
@@ -132,6 +139,10 @@ class Recorder:
     def text(self, workers: dict[str, int]) -> str:
         """Returns all counters for Prometheus."""
         return self._counters.text(workers, self._lost)
+
+    def counted(self) -> list[Counted]:
+        """Returns all counters, for OpenTelemetry."""
+        return self._counters.counted()
 
     def forget(self, project: str) -> None:
         """Removes what is known of a project; what the platform does not come to is removed at its next start."""

@@ -25,6 +25,7 @@ from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
 from platform_cli.pushes.links import Link
 from platform_cli.supervisor.supervisor import Supervisor
+from platform_cli.telemetry.error_event import ErrorEvent
 from platform_cli.telemetry.operation import Operation
 
 ALERT = Alert("0a1b2c3d", "webhook", "shown", None, KINDS, False, Limits(0.1, 500.0, 3600.0))
@@ -93,6 +94,29 @@ def test_latency(looking: Looking) -> None:
     (event,) = looking.found()
     assert event.kind == "latency"
     assert "500 ms" in event.text
+
+
+def raised(looking: Looking, release: int) -> None:
+    said = ErrorEvent("exception", "KeyError", "no such user: hunter2", "tools/call", "add", None, ())
+    looking.stores.telemetry.record_error("shop", release, said)
+
+
+def test_new_errors_and_those_that_come_back(looking: Looking) -> None:
+    raised(looking, 1)
+    raised(looking, 1)
+    (event,) = looking.found()
+    assert (event.kind, event.title, event.release) == ("error", "KeyError in add", "v1")
+    assert "hunter2" not in event.text
+    raised(looking, 1)
+    looking.found()
+    (waiting,) = looking.stores.alerts.due(ALERT)
+    assert waiting.count == 1, "a group is new once"
+    asyncio.run(looking.stores.telemetry.change_errors("shop", int(event.group), "resolved", 1))
+    raised(looking, 1)
+    assert kinds(looking.found()) == ["error"], "a release of before does not bring it back"
+    raised(looking, 2)
+    back = looking.found()[-1]
+    assert (back.kind, back.title, back.release) == ("regression", "KeyError in add is back", "v2")
 
 
 @pytest.mark.parametrize("how", ["starts", "calls"])

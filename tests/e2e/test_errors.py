@@ -23,6 +23,28 @@ from .probing import wait_for
 KIND = "fastmcp4"
 WHOLE = [pytest.param(kind, marks=pytest.mark.whole) for kind in KINDS if kind != KIND]
 SECRET = "s3cret-of-the-shop"
+# Prints a traceback, and ends.
+STDIO = """
+import os
+import traceback
+
+from mcp.server.fastmcp import FastMCP
+
+mcp = FastMCP("stdio")
+
+def die():
+    try:
+        raise ValueError("out of luck")
+    except ValueError:
+        traceback.print_exc()
+        os._exit(3)
+
+@mcp.tool()
+def end() -> str:
+    die()
+
+mcp.run("stdio")
+"""
 # Tools that only the fastmcp server has: what it says of itself is hostile, and its secret is in an exception.
 MORE = """
 import os
@@ -71,26 +93,20 @@ def deploy(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Call
     return deployed
 
 
-def groups(platform: Platform, project: str, number: int) -> list[ErrorGroup]:
-    """Returns the groups of a project, once there are so many."""
+def groups(platform: Platform, project: str, count: int) -> list[ErrorGroup]:
+    """Returns the groups of a project, once they have so many errors together."""
 
     def enough() -> list[ErrorGroup] | None:
         found = platform.api.errors(project)
-        return found if len(found) >= number else None
+        return found if sum(group["count"] for group in found) >= count else None
 
     found: list[ErrorGroup] = wait_for(enough)
-    assert len(found) == number, found
     return found
 
 
 def counted(platform: Platform, project: str, count: int) -> ErrorGroupDetail:
     """Returns the only group of a project, once it has so many errors."""
-
-    def enough() -> bool:
-        return sum(group["count"] for group in platform.api.errors(project)) >= count
-
-    wait_for(enough)
-    (group,) = platform.api.errors(project)
+    (group,) = groups(platform, project, count)
     assert group["count"] == count
     return platform.api.error(project, group["id"])
 
@@ -137,8 +153,8 @@ def test_what_concerns_the_caller_is_in_no_group(
     for way in (ask, ask_modern):
         way(url, "resources/read", {"uri": "config://app"})
         way(url, "prompts/get", {"name": "greet"})
-    found = groups(platform, project, 2)
-    assert {group["count"] for group in found} == {2}
+    found = groups(platform, project, 4)
+    assert [group["count"] for group in found] == [2, 2]
     assert {group["method"] for group in found} == {"resources/read", "prompts/get"}
     platform.run("destroy", project)
 
@@ -153,6 +169,20 @@ def test_a_call_that_ends_its_worker_is_one_group(platform: Platform, deploy: Ca
     said = {sample["message"] for sample in detail["samples"]}
     assert any("exit 3" in message for message in said)
     platform.run("destroy", project)
+
+
+@pytest.mark.whole
+def test_a_program_in_another_process_is_one_group(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(STDIO)
+    (tmp_path / "requirements.txt").write_text("mcp<2\n")
+    (tmp_path / "fastmcp.toml").write_text("[deployment]\ncommand = \"sh -c 'exec python server.py'\"\n")
+    url = platform.run("deploy", str(tmp_path), "--name", "stdio")["url"]
+    for _ in range(2):
+        ask(url, "tools/call", {"name": "end", "arguments": {}})
+    detail = counted(platform, "stdio", 2)
+    assert (detail["kind"], detail["name"], detail["where"]) == ("crash", "end", "server.py:11")
+    assert detail["message"].endswith("ValueError: out of luck")
+    platform.run("destroy", "stdio")
 
 
 def test_a_group_lives_through_releases(platform: Platform, deploy: Callable[..., tuple[str, str]]) -> None:
@@ -226,7 +256,7 @@ def test_what_a_server_says_of_itself_is_bounded_and_without_secrets(platform: P
     for error in (*bad, good):
         text = json.dumps({"error": error}, separators=(",", ":"))
         ask(url, "tools/call", {"name": "say", "arguments": {"text": text}})
-    (forged,) = [group for group in groups(platform, "hostile", 2) if group["type"] == "E"]
+    (forged,) = [group for group in groups(platform, "hostile", 4) if group["type"] == "E"]
     assert (forged["count"], forged["message"], forged["last_release"]) == (1, "m?[2J", "v1")
     assert platform.api.errors("hostile")[0]["project"] == "hostile"
 

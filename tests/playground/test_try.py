@@ -33,6 +33,7 @@ def test_resources_prompts_and_lists_are_tried_as_well(trier: Trier) -> None:
     for method, params, expected in (
         ("resources/read", {"uri": "config://app"}, "theme = dark"),
         ("prompts/get", {"name": "greet", "arguments": {"name": "Mia"}}, "Greet Mia warmly."),
+        ("resources/read", {"uri": "item://ä b"}, "item "),
         ("tools/list", {}, "forever"),
     ):
         with trier.begun("modern", method, params) as events:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...api.metrics import By, Metrics, MetricsRow, MetricsStep
-from ...api.release import Release
-from ..charts import Line, Mark, bars, line, mark
+from ..charts import Line, bars, line, marks
 from ..page import Asked, Page
 from ..periods import PERIODS, read_period
 
@@ -51,6 +50,7 @@ async def load(asked: Asked) -> Mapping[str, object]:
     if period.name in WITH_CLIENTS:
         clients = (await asked.source.break_down(asked.project, period.since, period.until, ["client"]))["client"]
     found = now["tool"]
+    made = {each["release"]: each["created_at"] for each in asked.source.releases(asked.project) if not each["error"]}
     total = found["total"]
     return {
         "status": status,
@@ -62,7 +62,7 @@ async def load(asked: Asked) -> Mapping[str, object]:
         "latency": _latency(found["steps"]),
         "height": CHART_HEIGHT,
         "steps": _steps(found),
-        "marks": [*_marks(asked.source.releases(asked.project), found["since"], found["until"])],
+        "marks": marks(made, found["since"], found["until"]),
         "tables": [("Tools", "tool", _tools(now)), ("Clients", "client", clients["rows"] if clients else None)],
         "methods": now["method"]["rows"],
     }
@@ -94,12 +94,6 @@ def _latency(steps: Sequence[MetricsStep]) -> Latency:
 def _steps(found: Metrics) -> list[tuple[float, MetricsStep]]:
     """Returns each step with the time at which it begins."""
     return [(found["since"] + number * found["step_s"], step) for number, step in enumerate(found["steps"])]
-
-
-def _marks(releases: Iterable[Release], since: float, until: float) -> Iterable[Mark]:
-    for release in releases:
-        if since <= release["created_at"] <= until and release["state"] != "failed":
-            yield mark(release["release"], release["created_at"], since, until)
 
 
 def _tools(now: Mapping[By, Metrics]) -> list[MetricsRow]:

@@ -11,21 +11,27 @@ from ..charts import Bars, bars
 from ..page import Asked, Page
 
 DAY_S = 86400.0
+CHART_HEIGHT = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
+    """Is a project with its operations of a day, and the number of errors that are open."""
+
     status: Status
     total: MetricsRow
     chart: Bars
+    errors: int
 
 
 async def load(asked: Asked) -> Mapping[str, object]:
     projects = asked.source.projects()
-    totals = await asked.source.totals([each["project"] for each in projects], asked.now - DAY_S, asked.now)
+    names = [each["project"] for each in projects]
+    totals = await asked.source.totals(names, asked.now - DAY_S, asked.now)
+    errors = await asked.source.open_errors(names)
     listed = [
-        Listed(status, total := totals[status["project"]], bars(total["series"], total["failures"], 24))
-        for status in projects
+        Listed(each, total := totals[name], bars(total["series"], total["failures"], CHART_HEIGHT), errors[name])
+        for name, each in zip(names, projects, strict=True)
     ]
     return {"projects": listed}
 

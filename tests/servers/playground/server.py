@@ -1,6 +1,7 @@
 """A server whose tools ask back, report progress, and answer much; it takes what forms have to cope with."""
 
 import asyncio
+import json
 from typing import Annotated, Literal
 
 from mcp.server import MCPServer
@@ -9,6 +10,8 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel
 
 mcp = MCPServer("playground")
+
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}'
 
 
 class Size(BaseModel):
@@ -53,6 +56,24 @@ async def forever() -> str:
     """Never answers."""
     await asyncio.Event().wait()
     return ""
+
+
+class Node(BaseModel):
+    """A branch."""
+
+    name: str
+    below: list["Node"] = []
+
+
+@mcp.tool(description=f"Says what it got. {HOSTILE}", annotations=ToolAnnotations(read_only_hint=True))
+def arguments(
+    kind: Literal[HOSTILE, "plain"],
+    count: int | None = None,
+    share: float = 0.5,
+    tags: list[str] | None = None,
+    tree: Node | None = None,
+) -> str:
+    return json.dumps({"kind": kind, "count": count, "share": share, "tags": tags, "tree": tree and tree.name})
 
 
 @mcp.prompt()
