@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..config.issuers import GITHUB
 from ..errors import InputError, NotFoundError
 from .access_tokens import ACCESS_S, sign_access_token
 from .authorization import Pairs, answer_url, find_resource, parameter
@@ -52,12 +53,12 @@ class AuthorizationServer:
         self._documents = documents(self.clients)
 
     def identities(self, project: str) -> Identities | None:
-        """Returns where people sign in to a project, None for the owner's approval.
+        """Returns where people sign in to a project and come back from, None for the owner's approval and for codes.
 
         Raises OAuthError if the secret of the owner's app there is not set.
         """
         found = self.projects.find(project)
-        if found is None or found.login is None:
+        if found is None or found.login is None or self.types_codes(project):
             return None
         secret = self.projects.login_secret(project)
         if secret is None:
@@ -66,6 +67,14 @@ class AuthorizationServer:
         from .identities import identities
 
         return identities(found.login, secret)
+
+    def types_codes(self, project: str) -> bool:
+        """Tells whether people sign in to a project by a code that they type at GitHub: where the owner's app there has
+        no secret here.
+        """
+        found = self.projects.find(project)
+        is_github = found is not None and found.login is not None and found.login.service == GITHUB
+        return is_github and self.projects.login_secret(project) is None
 
     @property
     def callback(self) -> str:
