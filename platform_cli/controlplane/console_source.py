@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
@@ -42,6 +43,9 @@ class ConsoleSource:
 
     def platform(self) -> PlatformState:
         return self._platform.describe()
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._platform.home.root).free
 
     def projects(self) -> list[Status]:
         return self._platform.overview.list_projects()

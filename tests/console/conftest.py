@@ -90,6 +90,9 @@ class Shelf:
     deployed: list[DeploymentEntry] = field(default_factory=lambda: [deployment("v2"), deployment("v1")])
     offered: Mapping[str, Any] = field(default_factory=dict)
 
+    def free_bytes(self) -> int:
+        return 5 * 10**9
+
     def projects(self) -> list[Status]:
         return self.statuses
 

@@ -152,6 +152,13 @@ def test_a_page_that_is_asked_for_while_a_project_is_called(console: Console, ke
     )
 
 
+def test_a_browser_ends_another(console: Console, key: str) -> None:
+    other = console.log_in()
+    assert console.ask(f"DELETE /v1/tokens/{name_of(hash_of(other))}", key).status == 200
+    assert console.ask("GET /console/f/", other).status == 401
+    assert console.ask("GET /console/f/", key).status == 200
+
+
 def test_a_live_log_ends_with_its_key(console: Console) -> None:
     key = console.log_in()
     name = name_of(hash_of(key))
