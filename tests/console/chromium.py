@@ -42,17 +42,22 @@ class Chromium:
         self.run(f"await page.waitForSelector({json.dumps(selector)})")
 
 
-@contextmanager
-def chromium() -> Iterator[Chromium]:
-    """Starts a browser; the test is skipped where there is none, or no Node for it."""
+def node() -> environments.Node:
+    """Returns Node with what drives a browser; the test is skipped where there is neither."""
     require(CHROMIUM, "chromium is not installed")
     try:
-        node = environments.node(HERE)
+        return environments.node(HERE)
     except environments.UnavailableError as error:
         require(False, str(error))
         raise
+
+
+@contextmanager
+def chromium() -> Iterator[Chromium]:
+    """Starts a browser; the test is skipped where there is none, or no Node for it."""
+    found = node()
     process = subprocess.Popen(
-        [node.program, node.scripts / "drive.mjs", str(CHROMIUM)],
+        [found.program, found.scripts / "drive.mjs", str(CHROMIUM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
