@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..api.alert import ListedAlert
 from ..api.audit_entry import AuditEntry
 from ..api.call_entry import CallEntry
 from ..api.client_token import ListedClientToken
@@ -123,5 +124,7 @@ class Source(Protocol):
     async def audit(self, project: str, wanted: AuditFilter, most: int) -> list[AuditEntry]:
         """Returns the newest lines of an audit log, the newest first."""
         ...
+
+    def alerts(self) -> list[ListedAlert]: ...
 
     def tokens(self) -> list[ListedToken]: ...
