@@ -105,7 +105,7 @@ class Recorder:
 
         Raises PlatformError if the file cannot be read.
         """
-        return await self._read(list_appeared, since, until)
+        return await self.read(lambda path: list_appeared(path, since, until))
 
     async def open_errors(self, project: str) -> int:
         """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
