@@ -43,7 +43,6 @@ class Syslog:
             async with asyncio.timeout(TAKE_S):
                 reader, writer = await self._connected()
                 writer.write(b"".join(framed(message(line.text, self._host, project)) for line in lines))
-                await writer.drain()
                 await _arrived(reader, writer)
         except BaseException:
             # What of it was sent is not known, so that the connection cannot go on.
@@ -61,8 +60,6 @@ class Syslog:
         )
         opened = self._streams[1].get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # What is written leaves this process at once, so that the socket tells what has not arrived.
-        self._streams[1].transport.set_write_buffer_limits(0)
         return self._streams
 
     def close(self) -> None:
@@ -84,13 +81,14 @@ def framed(text: bytes) -> bytes:
 
 
 async def _arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Waits until the other machine has everything that was written."""
-    while writer.transport.get_write_buffer_size() or _unacknowledged(writer):
-        if _has_ended(reader) or writer.is_closing():
-            break
+    """Waits until the other machine has everything that was written, and has not said that it hangs up."""
+    while True:
+        # At least once, since the end of a connection that came before is only read then.
         await asyncio.sleep(LOOK_S)
-    if _has_ended(reader) or writer.is_closing():
-        raise NotTakenError("the receiver has closed the connection")
+        if _has_ended(reader) or writer.is_closing():
+            raise NotTakenError("the receiver has closed the connection")
+        if not writer.transport.get_write_buffer_size() and not _unacknowledged(writer):
+            return
 
 
 def _has_ended(reader: asyncio.StreamReader) -> bool:

@@ -11,8 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
-from homeport_runtime.guard.auth import bearer_token
-
 from .. import __version__
 from ..api.audit_entry import Verified
 from ..api.error_responses import answer_errors, error_response
@@ -26,7 +24,6 @@ from ..errors import HomeportError, PlatformError
 from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
-from ..signin.model import OWNER
 from ..supervisor.release import Container
 from .alert_routes import alert_routes
 from .audit_export_routes import audit_export_routes
@@ -194,11 +191,6 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     app.include_router(log_routes(platform.overview))
 
-    def asker(request: Request) -> str:
-        """Names who sends a request: the token of another machine, else whoever may use this machine's socket."""
-        token = bearer_token(request.scope)
-        return (token and platform.stores.tokens.name_of(token)) or OWNER
-
     app.include_router(public_routes(platform, builds))
     app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
@@ -209,7 +201,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     app.include_router(console_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
-    app.include_router(try_routes(platform.tries, asker))
+    app.include_router(try_routes(platform.tries, platform.stores.asker))
     app.include_router(alert_routes(platform.alerts))
     app.include_router(audit_export_routes(platform.audit_exports))
     return app

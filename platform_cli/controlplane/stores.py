@@ -10,9 +10,11 @@ from ..alerts.store import AlertStore
 from ..api.platform import ListedToken
 from ..audit.heads import Heads
 from ..audit_exports.store import ExportStore
-from ..console.sessions import Sessions
+from ..bearer import hash_of
+from ..console.sessions import Sessions, name_of
 from ..home import Home
 from ..secrets.sqlite import SQLiteSecretStore
+from ..signin.model import OWNER
 from ..telemetry.recorder import Recorder
 from .access_modes import AccessModes
 from .client_tokens import ClientTokens
@@ -60,6 +62,14 @@ class Stores:
         """
         if not self.console_sessions.revoke(name):
             self.tokens.revoke(name)
+
+    def asker(self, token: str | None) -> str:
+        """Returns the name of whoever asks with a token of the platform, and without one of whoever owns it."""
+        if token is None:
+            return OWNER
+        if self.console_sessions.is_valid(token):
+            return name_of(hash_of(token))
+        return self.tokens.name_of(token) or OWNER
 
     def callers(self, project: str) -> Access | None:
         """Returns who may call a project, None for everyone: whoever has its own token, one of its client tokens, or

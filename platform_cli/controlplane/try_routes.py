@@ -10,6 +10,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from homeport_runtime.guard.auth import bearer_token
+
 from ..api.try_event import Replied
 from ..playground.exact import read_object
 from .tries import Tries
@@ -38,13 +40,13 @@ class TryReply(BaseModel):
     content: dict[str, Any] | str | None = None
 
 
-def try_routes(tries: Tries, name_asker: Callable[[Request], str]) -> APIRouter:
-    """Returns the routes; `name_asker` tells who sends a request."""
+def try_routes(tries: Tries, asker: Callable[[str | None], str]) -> APIRouter:
+    """Returns the routes; `asker` names who sends a request, by its bearer token."""
     routes = APIRouter(prefix="/v1/projects/{name}/try")
 
     @routes.post("")
     async def begin(name: str, body: Try, request: Request) -> StreamingResponse:
-        lines = await tries.begin(name, body.method, _object(body.params), name_asker(request))
+        lines = await tries.begin(name, body.method, _object(body.params), asker(bearer_token(request.scope)))
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     @routes.post("/{try_id}/replies")

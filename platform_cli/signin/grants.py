@@ -19,6 +19,9 @@ GRANT_S = 30 * 86_400.0
 # The seconds in which a refresh token that has a successor still works: processes of one client refresh side by side,
 # and an answer may be lost.
 GRACE_S = 30.0
+# The refresh tokens of a grant that are known, its newest: a client that refreshes in a loop must not fill the disk.
+# That an older one was used before is not noticed any more, but it is worth nothing either.
+MOST_TOKENS = 1000
 # The seconds in which a refresh after a refused call is answered with `invalid_grant`.
 STEP_UP_S = 60.0
 
@@ -54,6 +57,7 @@ CREATE TABLE IF NOT EXISTS signin_refresh_tokens (
     replaced_at REAL
 ) STRICT
 """,
+    "CREATE INDEX IF NOT EXISTS signin_refresh_tokens_of ON signin_refresh_tokens (grant_id)",
 )
 _COLUMNS = "id, project, client, user, resource, scopes"
 
@@ -139,6 +143,11 @@ class Grants:
             (now, hash_of(token)),
         )
         self._db.execute("UPDATE signin_grants SET used_at = ? WHERE id = ?", (now, grant))
+        self._db.execute(
+            "DELETE FROM signin_refresh_tokens WHERE grant_id = ? AND rowid <= (SELECT rowid FROM "
+            "signin_refresh_tokens WHERE grant_id = ? ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+            (grant, grant, MOST_TOKENS),
+        )
         return successor
 
     def refused(self, grant: str, project: str) -> None:

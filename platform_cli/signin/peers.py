@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from homeport_runtime.guard.limits import address
+from homeport_runtime.guard.address import address_of
+from homeport_runtime.guard.names import Names
 from homeport_runtime.guard.windows import Bucket, Rate, SharedWindows
 
 from .model import OAuthError
@@ -18,9 +21,10 @@ BEGUN = Rate(30, 60.0)
 
 
 class Peers:
-    """Counts the registrations and sign-ins that each address begins."""
+    """Counts the registrations and sign-ins that each address begins; `issuer` returns this server's public URL."""
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: Callable[[], str]) -> None:
+        self._issuer = issuer
         self._windows = SharedWindows([BEGUN])
 
     async def count(self, request: Request) -> None:
@@ -28,7 +32,8 @@ class Peers:
 
         Raises OAuthError if there are too many of the same address.
         """
-        _, wait = await self._windows.take([Bucket(0, network_of(address(request.scope)))])
+        address = address_of(request.scope, Names([urlsplit(self._issuer()).hostname or ""]))
+        _, wait = await self._windows.take([Bucket(0, network_of(address or "unknown"))])
         if wait:
             again = f"too many come from your address: try again in {math.ceil(wait)} seconds"
             raise OAuthError("temporarily_unavailable", again, 429)

@@ -13,7 +13,7 @@ from .token_routes import METADATA_PATH, token_routes
 
 
 def sign_in_app(server: AuthorizationServer) -> ASGIApp:
-    peers = Peers()
+    peers = Peers(server.issuer)
     return Starlette(routes=[*token_routes(server, peers), *SignInPages(server, peers).routes()])
 
 

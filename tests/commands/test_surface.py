@@ -42,6 +42,12 @@ ELSEWHERE = {
     "platform deploy --dry-run": "tests/aws_platform/test_platform.py",
     "platform destroy": "tests/aws_platform/test_platform.py",
 }
+# The longer ones first.
+GROUPS = (
+    ("platform", "token"),
+    ("audit", "export-to"),
+    *((name,) for name in ("alerts", "audit", "export", "platform", "token")),
+)
 
 
 class Asked(NamedTuple):
@@ -54,13 +60,7 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """Returns the command without what it is about."""
         words = self.arguments[2:] if self.arguments[0] == "--platform" else self.arguments
-        count = (
-            3
-            if words[:2] == ("platform", "token")
-            else 2
-            if words[0] in ("alerts", "audit", "export", "platform", "token")
-            else 1
-        )
+        count = next((len(group) + 1 for group in GROUPS if words[: len(group)] == group), 1)
         return " ".join([*words[:count], *(["--dry-run"] if "--dry-run" in words else [])])
 
 
@@ -112,6 +112,9 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
     yield Asked(("alerts", "add", "https://example.com/hook", "--project", NAME))
     yield Asked(("alerts", "list"))
     yield Asked(("alerts", "remove", platform.api.alerts()[0]["id"]))
+    yield Asked(("audit", "export-to", "add", "https://example.com/audit", "--project", NAME))
+    yield Asked(("audit", "export-to", "list"))
+    yield Asked(("audit", "export-to", "remove", platform.api.audit_exports()[0]["id"]))
     yield Asked(("destroy", NAME))
     yield Asked(("platform", "stop"))
 

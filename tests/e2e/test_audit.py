@@ -14,6 +14,7 @@ import pytest
 
 from platform_cli.audit import files
 from tests.e2e.probing import DEADLINE_S, HEADERS, connect, wait_for
+from tests.otlp.collector import Collector, collector
 from tests.support import CommandFailedError, Platform, with_packages
 
 SERVER = """
@@ -141,6 +142,26 @@ def test_the_chain_outlives_the_platform(platform: Platform, expenses: str, toke
     command = [sys.executable, "-m", "platform_cli", "audit", "export", "expenses", "--format", "ocsf"]
     exported = subprocess.run(command, env=platform.environment, capture_output=True, text=True, check=True).stdout
     assert json.loads(exported.splitlines()[0])["class_uid"] == 6003
+
+
+def test_it_is_sent_elsewhere(platform: Platform, expenses: str, token: str) -> None:
+    """What came before the export and what comes after it, over an end of the platform, and each line once."""
+    with collector() as running:
+        url = f"otlp+{running.url}/v1/logs"
+        made = platform.run("audit", "export-to", "add", url, "--private", "--project", "expenses")
+        assert (made["kind"], made["target"], made["behind"]) == ("otlp", f"otlp+{running.url}/…", 0)
+        for number in (1, 2):
+            post(expenses, "tools/call", {"name": "fail", "arguments": {"reason": f"sent {number}"}}, token)
+            assert wait_for(lambda: len(sent(running)) == number)  # noqa: B023
+            platform.run("platform", "restart")
+        assert sent(running) == [{"reason": "sent 1"}, {"reason": "sent 2"}]
+        platform.run("audit", "export-to", "remove", made["id"])
+        assert platform.run("audit", "export-to", "list")["exports"] == []
+
+
+def sent(running: Collector) -> list[dict[str, Any]]:
+    """Returns the arguments of the calls that a collector got."""
+    return [json.loads(record.body.string_value)["arguments"] for record in list(running.logs)]
 
 
 def test_an_edit_is_found(platform: Platform, expenses: str, token: str) -> None:

@@ -23,6 +23,28 @@ from .probing import wait_for
 KIND = "fastmcp4"
 WHOLE = [pytest.param(kind, marks=pytest.mark.whole) for kind in KINDS if kind != KIND]
 SECRET = "s3cret-of-the-shop"
+# Prints a traceback, and ends.
+STDIO = """
+import os
+import traceback
+
+from mcp.server.fastmcp import FastMCP
+
+mcp = FastMCP("stdio")
+
+def die():
+    try:
+        raise ValueError("out of luck")
+    except ValueError:
+        traceback.print_exc()
+        os._exit(3)
+
+@mcp.tool()
+def end() -> str:
+    die()
+
+mcp.run("stdio")
+"""
 # Tools that only the fastmcp server has: what it says of itself is hostile, and its secret is in an exception.
 MORE = """
 import os
@@ -147,6 +169,20 @@ def test_a_call_that_ends_its_worker_is_one_group(platform: Platform, deploy: Ca
     said = {sample["message"] for sample in detail["samples"]}
     assert any("exit 3" in message for message in said)
     platform.run("destroy", project)
+
+
+@pytest.mark.whole
+def test_a_program_in_another_process_is_one_group(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(STDIO)
+    (tmp_path / "requirements.txt").write_text("mcp<2\n")
+    (tmp_path / "fastmcp.toml").write_text("[deployment]\ncommand = \"sh -c 'exec python server.py'\"\n")
+    url = platform.run("deploy", str(tmp_path), "--name", "stdio")["url"]
+    for _ in range(2):
+        ask(url, "tools/call", {"name": "end", "arguments": {}})
+    detail = counted(platform, "stdio", 2)
+    assert (detail["kind"], detail["name"], detail["where"]) == ("crash", "end", "server.py:11")
+    assert detail["message"].endswith("ValueError: out of luck")
+    platform.run("destroy", "stdio")
 
 
 def test_a_group_lives_through_releases(platform: Platform, deploy: Callable[..., tuple[str, str]]) -> None:

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from homeport_runtime.guard.own_tokens import OwnTokens
+from platform_cli.signin import grants
 from platform_cli.signin.grants import GRACE_S
 from platform_cli.signin.keys import HEARD_S, ROTATE_S
 from platform_cli.signin.server import AuthorizationServer
@@ -67,6 +68,19 @@ def test_old_refresh_token_ends_the_family_but_for_a_moment(
     assert refresh(first).json()["error"] == "invalid_grant"
     for token in (second, third.json()["refresh_token"]):
         assert refresh(token).json()["error"] == "invalid_grant"
+
+
+def test_client_that_refreshes_in_a_loop_does_not_fill_the_disk(
+    server: AuthorizationServer, sign_in: SignIn, refresh: Refresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "MOST_TOKENS", 3)
+    tokens = [sign_in()["refresh_token"]]
+    for _ in range(6):
+        tokens.append(refresh(tokens[-1]).json()["refresh_token"])
+    known = [server.grants.grant_of(token) is not None for token in tokens]
+    assert known == [False] * 4 + [True] * 3
+    assert refresh(tokens[0]).json()["error"] == "invalid_grant"
+    assert refresh(tokens[-1]).status_code == 200
 
 
 def test_refresh_that_asks_for_too_much_leaves_the_token_as_it_was(

@@ -213,5 +213,6 @@ export function start(place, { ask, say, visible, put, signal }) {
     if (answer?.ok) put(at("elsewhere").querySelector("div"), await answer.text());
     else if (answer) say((await answer.json()).error.message);
   };
+  place.dataset.isReady = "";
   fields.onsubmit = (event) => (event.preventDefault(), event.stopPropagation(), send.click());
 }

@@ -9,10 +9,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..asgi import Scope, header
+from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
+from .address import address_of
 from .caller import CALLER, RESULT, SCOPES_USED, Caller
 from .calls import Audited
 from .names import Names
@@ -53,8 +54,8 @@ NO_ROOM = Refusal(
 class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
-    `arguments` and `redact` are as the project's [audit] has them. An address that a proxy names is believed for the
-    public `names` alone, which lead through the platform's own. Without `has_room` no operation is to be passed on.
+    `arguments` and `redact` are as the project's [audit] has them, and `names` are the deployment's. Without `has_room`
+    no operation is to be passed on.
     """
 
     def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
@@ -107,7 +108,7 @@ class Audit:
         client, user = (caller.client, caller.user) if caller is not None else (None, None)
         tool = None if name is None else shown(name)
         scopes: tuple[str, ...] = scope.get(SCOPES_USED, ())
-        address = self._address(scope)
+        address = address_of(scope, self._names)
         key = (client, user, scopes, method, tool, address)
         known = self._known.get(key)
         if known is None:
@@ -117,13 +118,6 @@ class Audit:
             if caller is not None and len(method) <= MAX_SHOWN and len(self._known) < MAX_KNOWN:
                 self._known[key] = known
         return known
-
-    def _address(self, scope: Scope) -> str | None:
-        forwarded = header(scope, b"x-forwarded-for")
-        if forwarded and self._names.is_public(header(scope, b"host")):
-            return shown(forwarded.rpartition(",")[2].strip())
-        client = scope.get("client")
-        return client[0] if client else None
 
 
 class Operation(Audited):

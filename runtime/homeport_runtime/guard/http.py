@@ -27,6 +27,7 @@ from ..protocol.probe import exchange
 from ..relay.base import REFUSED_HEADERS, NotHandedOver, Posted, Relay
 from ..telemetry import emit
 from .access import Access
+from .address import ADDRESS, address_of
 from .auth import OPEN_PATHS, ClientTokens, authenticator, no_authorization, without_authorization
 from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
 from .caller import CALLER
@@ -265,6 +266,8 @@ class Guard:
             return None, body
         if not isinstance(said, dict):
             return UNREADABLE, body
+        if scope.get(CALLER) is None:
+            scope[ADDRESS] = address_of(scope, self._names)
         refused = await self._judge.refusal(scope, said, self.authenticator)
         return refused, body if refused is not None else rewritten(scope, said)
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..asgi import Scope, header
+from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..telemetry import emit
+from .address import ADDRESS
 from .caller import CALLER, Caller
 from .refusals import Refusal
 from .scopes import Target
@@ -120,7 +121,7 @@ def _key(scope: Scope, caller: Caller | None) -> str:
     Who signs in may register any number of clients, and so counts as a person.
     """
     if caller is None:
-        return f"address{_BETWEEN}{address(scope)}"
+        return f"address{_BETWEEN}{scope.get(ADDRESS)}"
     if caller.by_oauth and caller.user is not None:
         return f"user{_BETWEEN}{caller.user}"
     return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
@@ -128,15 +129,5 @@ def _key(scope: Scope, caller: Caller | None) -> str:
 
 def _shown(scope: Scope, caller: Caller | None) -> str:
     if caller is None:
-        return address(scope)
+        return str(scope.get(ADDRESS))
     return caller.client if caller.user is None else f"{caller.client} ({caller.user})"
-
-
-def address(scope: Scope) -> str:
-    """Returns the address of a request's sender, which a proxy on this machine tells (X-Forwarded-For)."""
-    peer = scope.get("client")
-    host = str(peer[0]) if peer else "unknown"
-    if host in ("127.0.0.1", "::1"):
-        told = (header(scope, b"x-forwarded-for") or "").rpartition(",")[2].strip()
-        return told[:64] or host
-    return host

@@ -14,10 +14,10 @@ import pytest
 
 from homeport_runtime.telemetry import error_records
 from homeport_runtime.telemetry.error_records import MAX_RECORD, WHOLE, ErrorRecords, asked, record_errors, report
-from homeport_runtime.telemetry.scrub import Scrubber
 
 SECRET = "s3cret-of-the-shop"
 SERVER = """
+import copy
 import json
 
 
@@ -44,6 +44,13 @@ def deep(left):
 
 def parse():
     return json.loads("{")
+
+
+def parse_deep():
+    nested = [(each for each in [])]
+    for _ in range(100):
+        nested = [nested]
+    return copy.deepcopy(nested)
 
 
 def meant():
@@ -91,7 +98,7 @@ def written(app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(error_records, "_writing", [])
     monkeypatch.setattr(threading, "excepthook", lambda _ended: None)
     monkeypatch.setattr(logging.Handler, "handle", logging.Handler.handle)
-    record_errors(ErrorRecords(app, tmp_path / "layer", Scrubber({"KEY": SECRET}), {"boom"}))
+    record_errors(ErrorRecords(app, tmp_path / "layer", {"KEY": SECRET}, {"boom"}))
     yield found
 
 
@@ -141,6 +148,13 @@ def test_a_library_below_the_server_is_shown(server: Any, written: list[dict[str
 def test_a_deep_recursion_is_a_record_of_bounded_size(server: Any, written: list[dict[str, Any]]) -> None:
     report(caught(server.deep, 300))
     assert [each["function"] for each in written[0]["frames"]][-2:] == ["deep", "find"]
+
+
+def test_a_library_that_recurses_does_not_push_the_server_out(server: Any, written: list[dict[str, Any]]) -> None:
+    report(caught(server.parse_deep))
+    frames = written[0]["frames"]
+    assert len(frames) == 30
+    assert (frames[0]["function"], frames[0]["own"], frames[-1]["own"]) == ("parse_deep", True, False)
 
 
 def test_the_largest_texts_are_cut(server: Any, written: list[dict[str, Any]]) -> None:

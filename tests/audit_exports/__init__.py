@@ -1,0 +1,1 @@
+"""Tests the room `audit_exports`."""
