@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
+from ...api.metrics import By, Metrics
 from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
@@ -19,6 +20,7 @@ from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
 from ..base import Note, Removal
+from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
 from .desired import as_release, with_template
 from .keys import renew_token
@@ -187,6 +189,12 @@ class KubernetesProjects:
                 raise InputError(f"nothing of this is homeport's: {'; '.join(found.foreign)}")
             raise self._missing(project)
         return found
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        """Returns what the pods that there are have in their logs: calls of tools, and no other operations."""
+        self._read(project)
+        records = read_logs(self.cluster, project, follow=False, query=LogQuery(since=since))
+        return metrics_of(project, calls_of(project, records), since, time.time(), by)
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         self._read(project)
