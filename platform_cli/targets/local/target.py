@@ -26,6 +26,7 @@ from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
+    from ...api.audit_entry import AuditEntry, Verified
     from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ...api.release import Release
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
+    from ...audit.search import AuditQuery
     from ...doctor.machine import Diagnosis
     from ...supervisor.release import Container
 
@@ -231,6 +233,12 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def metrics(self, project: str, since: float, by: By) -> Metrics:
         return self._client.metrics(project, since, by)
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        return self._client.audit(project, query)
+
+    def verify_audit(self, project: str) -> Verified:
+        return self._client.verify_audit(project)
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         return self._client.logs(project, follow=follow, since=query.since)
