@@ -16,7 +16,7 @@ from tests.api.surface import check_json
 from tests.commands.conftest import PROJECT, Run, environment, error_of
 from tests.console.chromium import chromium, node
 from tests.e2e.probing import wait_for
-from tests.support import ROOT, SERVERS, Deployment, Platform, with_config
+from tests.support import SERVERS, Deployment, Platform, with_config
 
 
 def program(folder: Path, name: str, script: str) -> None:
