@@ -17,7 +17,8 @@ class AuditEntry(TypedDict):
 
     `timestamp` is in UTC (RFC 3339). `arguments` are as the project's `[audit] arguments` has them, None where there
     are none or none are kept. `client_id` is what the token was made for, None if nobody was identified. A line with
-    `lost` stands for that many calls whose lines could not be written. `prev` is the hash of the line before,
+    `lost` stands for that many calls whose lines could not be written. `instance` names the process whose chain it is
+    in, where there is no platform that binds the lines of all. `prev` is the hash of the line before,
     `hash` that of this line.
     """
 
@@ -37,6 +38,7 @@ class AuditEntry(TypedDict):
     ms: float
     reason: NotRequired[str]
     lost: NotRequired[int]
+    instance: NotRequired[str]
     prev: str
     hash: str
 
@@ -44,7 +46,8 @@ class AuditEntry(TypedDict):
 class Verified(Shape):
     """Reports on a whole audit log: `lines` from `first` to `last`, and the first thing that is wrong, if any.
 
-    `broken_at` is the number of the line where it is wrong, `problem` says what.
+    `broken_at` is the number of the line where it is wrong, `problem` says what. `first` and `last` are None where each
+    instance has a chain of its own.
     """
 
     project: str

@@ -32,6 +32,22 @@ class MetricsRow(Shape):
     failures: list[int]
 
 
+class ClientCount(Shape):
+    """Counts what a client has asked for, as MetricsRow does."""
+
+    client: str
+    operations: int
+    failed: int
+    kinds: dict[str, int]
+
+
+class ReleaseCount(Shape):
+    """Counts the operations that a release has answered, and those of them that failed."""
+
+    operations: int
+    failed: int
+
+
 class MetricsStep(Shape):
     """Sums up the operations of one step, as MetricsRow does."""
 

@@ -13,7 +13,7 @@ from ..audit.ocsf import ocsf
 from ..audit.search import AuditQuery
 from ..errors import PlatformError
 from .audit_exports import export_to_command
-from .options import json_option, platform_client, running, time_span
+from .options import json_option, running_target, target_option, time_span
 from .output import Output, visible
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @audit_command.command("show")
 @click.argument("name")
 @query_options
+@target_option
 @json_option
 def show(
     name: str, since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None,
@@ -69,7 +70,7 @@ def show(
     """Show who called what of project NAME. With --json one object a line."""
     output = Output(as_json=as_json)
     query = _query(since, client, user, tool, result)
-    for entry in running(platform_client(), changes=False).audit(name, query):
+    for entry in running_target(changes=False).audit(name, query):
         output.line(entry, entry_text(entry))
 
 
@@ -80,6 +81,7 @@ def show(
     help="The lines as they are kept, or events of the Open Cybersecurity Schema Framework.",
 )  # fmt: skip
 @query_options
+@target_option
 @json_option
 def export(
     name: str, form: str, since: str | None, client: str | None, user: str | None, tool: str | None, result: str | None,
@@ -87,7 +89,7 @@ def export(
 ) -> None:  # fmt: skip
     """Write the audit log of project NAME to stdout, one JSON object a line; with --json errors are JSON, too."""
     query = _query(since, client, user, tool, result)
-    for entry in running(platform_client(), changes=False).audit(name, query):
+    for entry in running_target(changes=False).audit(name, query):
         # Not through Output, which shows people what is invisible: the hashes are of the text as it is kept.
         click.echo(
             json.dumps(ocsf(entry) if form == "ocsf" else entry, ensure_ascii=False, separators=(",", ":")).encode()
@@ -96,10 +98,11 @@ def export(
 
 @audit_command.command("verify")
 @click.argument("name")
+@target_option
 @json_option
 def verify(name: str, as_json: bool) -> None:
     """Check that nobody has changed, removed, moved or cut off a line of project NAME's audit log."""
-    found = running(platform_client(), changes=False).verify_audit(name)
+    found = running_target(changes=False).verify_audit(name)
     output = Output(as_json=as_json)
     if not found["ok"]:
         if as_json:
@@ -120,6 +123,8 @@ def _query(since: str | None, client: str | None, user: str | None, tool: str | 
 def verified_text(found: Verified) -> str:
     if not found["lines"]:
         return f"{found['project']} has no line in its audit log yet"
+    if found["last"] is None:
+        return f"all {found['lines']} lines that are kept are as the instances wrote them"
     return f"all {found['lines']} lines are as they were written, from {found['first']} to {found['last']}"
 
 

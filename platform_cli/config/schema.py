@@ -390,7 +390,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             '{ "*@company.com" = ["*"] }',
         ),
         "login": Key(login, "Where they sign in; without it the platform's owner approves each sign-in.", '"github"'),
-        "client_id": Key(text, "The id of your app there; its secret is SIGN_IN_SECRET.", '"Iv23liAbCdEf"'),
+        "client_id": Key(
+            text,
+            "The id of your app there; its secret is SIGN_IN_SECRET. Without it GitHub wants a code.",
+            '"Iv23liAbCdEf"',
+        ),
         "issuer": Key(
             issuer_url, "Instead of the platform: the authorization server of your own.", '"https://id.example.com"'
         ),

@@ -13,7 +13,7 @@ from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
 from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.log_record import LogRecord
-from ..api.metrics import By, Metrics, MetricsRow
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from ..api.platform import ListedToken, PlatformState
 from ..api.release import Release
 from ..api.secret import ListedSecret
@@ -26,6 +26,7 @@ class CallFilter:
     """Selects operations, as the parameters of GET /v1/projects/{name}/calls do."""
 
     tool: str | None = None
+    method: str | None = None
     client: str | None = None
     release: str | None = None
     kind: str | None = None
@@ -76,11 +77,19 @@ class Source(Protocol):
         ...
 
     async def break_down(self, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
-        """Returns what a project did, by each of `bys`; clients are known for 7 days."""
+        """Returns what a project did, by each of `bys`."""
         ...
 
     async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
         """Returns the sums of what projects did, by their names."""
+        ...
+
+    async def clients(self, project: str, since: float, until: float) -> list[ClientCount]:
+        """Returns how much each client has asked for, as far as that is known: for 7 days."""
+        ...
+
+    async def release_counts(self, project: str, since: float) -> dict[str, ReleaseCount]:
+        """Returns how much each release has answered since a time."""
         ...
 
     async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]: ...

@@ -16,7 +16,7 @@ from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
 from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.log_record import LogRecord
-from ..api.metrics import By, Metrics, MetricsRow
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from ..api.platform import ListedToken, PlatformState
 from ..api.release import Release
 from ..api.secret import ListedSecret
@@ -75,10 +75,17 @@ class ConsoleSource:
     async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
         return await self._platform.telemetry.totals(projects, since, until)
 
+    async def clients(self, project: str, since: float, until: float) -> list[ClientCount]:
+        return await self._platform.telemetry.clients(project, since, until)
+
+    async def release_counts(self, project: str, since: float) -> dict[str, ReleaseCount]:
+        return await self._platform.telemetry.releases(project, since)
+
     async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]:
         query = CallQuery(
             since=wanted.since,
             name=wanted.tool,
+            method=wanted.method,
             client=wanted.client,
             release=wanted.release,
             kind=wanted.kind,

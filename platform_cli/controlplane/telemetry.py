@@ -8,12 +8,12 @@ from collections.abc import Collection
 
 from ..api.call_entry import CallEntry
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
-from ..api.metrics import By, Metrics, MetricsRow
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
 from ..telemetry.calls import CallQuery, find_calls, known_names
 from ..telemetry.store import HOURS_S, RAW_S
-from ..telemetry.summary import break_down, totals
+from ..telemetry.summary import break_down, by_client, by_release, totals
 from .stores import Stores
 
 
@@ -55,6 +55,22 @@ class Telemetry:
     async def totals(self, projects: Collection[str], since: float, until: float) -> dict[str, MetricsRow]:
         """Returns the sums of what projects did, by their names."""
         return await self._stores.telemetry.read(lambda path: totals(path, projects, since, until))
+
+    async def clients(self, project: str, since: float, until: float) -> list[ClientCount]:
+        """Returns how much each client has asked for, as far as that is known: for 7 days.
+
+        Raises NotFoundError if there is no such project.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.read(lambda path: by_client(path, project, since, until))
+
+    async def releases(self, project: str, since: float) -> dict[str, ReleaseCount]:
+        """Returns how much each release has answered since a time.
+
+        Raises NotFoundError if there is no such project.
+        """
+        self._stores.store.project(project)
+        return await self._stores.telemetry.read(lambda path: by_release(path, project, since))
 
     async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]:
         """Returns single operations of a project, the newest first, as far as they are kept.

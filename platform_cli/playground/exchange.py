@@ -30,6 +30,7 @@ class Exchange:
         self._events: asyncio.Queue[TryEvent | None] = asyncio.Queue()
         self._asked: dict[str, asyncio.Future[Message]] = {}
         self._deadline = asyncio.timeout(None)
+        self._limit_s = ANSWER_S
 
     async def run(
         self, url: str, headers: Mapping[str, str], method: str, params: Mapping[str, Any], *, has_sessions: bool
@@ -71,15 +72,17 @@ class Exchange:
                 "url": url if isinstance(url, str) else None,
             }
         )
+        self._wait_at_most(PERSON_S)
         try:
-            self._wait_at_most(PERSON_S)
-            return await waiting
+            reply = await waiting
         finally:
             del self._asked[asked]
-            if not self._asked:
-                self._wait_at_most(ANSWER_S)
+        if not self._asked:
+            self._wait_at_most(ANSWER_S)
+        return reply
 
     def _wait_at_most(self, seconds: float) -> None:
+        self._limit_s = seconds
         with suppress(RuntimeError):  # the time is over already
             self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
 
@@ -94,8 +97,7 @@ class Exchange:
                 stands_alone = not has_sessions and await is_modern(wire)
                 await (ask_alone if stands_alone else ask_in_session)(wire, method, params, self)
         except TimeoutError:
-            error = ServerError(f"the server has not answered within {ANSWER_S:g} s", hint="`homeport call` waits on")
-            self.emit(_failed(error))
+            self.emit(_failed(_late(self._limit_s)))
         except httpx.HTTPError as failure:
             detail = str(failure) or type(failure).__name__
             self.emit(_failed(ServerError(f"the server cannot be reached: {detail}", hint="its log may say why")))
@@ -104,6 +106,12 @@ class Exchange:
         finally:
             await wire.close()
             self._events.put_nowait(None)
+
+
+def _late(limit_s: float) -> ServerError:
+    if limit_s == PERSON_S:
+        return ServerError(f"nobody has replied to the server within {PERSON_S / 60:g} minutes")
+    return ServerError(f"the server has not answered within {limit_s:g} s", hint="`homeport call` waits on")
 
 
 def _failed(error: HomeportError) -> TryFailed:

@@ -67,10 +67,10 @@ class GitHubUsers:
             "redirect_uri": redirect_uri,
             "code_verifier": _verifier(browser),
         }
-        async with _client() as http:
-            said = await _answer(http, "POST", f"{self.server_url}/login/oauth/access_token", data=form)
-            headers = {"authorization": f"Bearer {_text(said, 'access_token')}"}
-            return _text(await _answer(http, "GET", f"{self.api_url}/user", headers=headers), "login")
+        async with ask_client() as http:
+            said = await answered(http, "POST", f"{self.server_url}/login/oauth/access_token", data=form)
+            headers = {"authorization": f"Bearer {text_of(said, 'access_token')}"}
+            return text_of(await answered(http, "GET", f"{self.api_url}/user", headers=headers), "login")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class OpenIDUsers:
             "nonce": _nonce(browser),
             **_challenge(browser),
         }
-        async with _client() as http:
-            return f"{_text(await self._metadata(http), 'authorization_endpoint')}?{urlencode(asked)}"
+        async with ask_client() as http:
+            return f"{text_of(await self._metadata(http), 'authorization_endpoint')}?{urlencode(asked)}"
 
     async def user(self, redirect_uri: str, code: str, browser: str) -> str:
         form = {
@@ -102,9 +102,9 @@ class OpenIDUsers:
             "client_secret": self.secret,
             "code_verifier": _verifier(browser),
         }
-        async with _client() as http:
-            endpoint = _text(await self._metadata(http), "token_endpoint")
-            claims = _claims(_text(await _answer(http, "POST", endpoint, data=form), "id_token"))
+        async with ask_client() as http:
+            endpoint = text_of(await self._metadata(http), "token_endpoint")
+            claims = _claims(text_of(await answered(http, "POST", endpoint, data=form), "id_token"))
         # It came from the provider itself over TLS, which may stand for its signature (section 3.1.3.7, item 6).
         audience = claims.get("aud")
         if (
@@ -115,20 +115,25 @@ class OpenIDUsers:
             or claims["exp"] + LEEWAY_S < time.time()
         ):
             raise OAuthError("access_denied", "the identity provider's answer is not for this sign-in")
-        return _text(claims, "email") if claims.get("email_verified") is True else _text(claims, "sub")
+        return text_of(claims, "email") if claims.get("email_verified") is True else text_of(claims, "sub")
 
     async def _metadata(self, http: httpx.AsyncClient) -> Mapping[str, Any]:
-        said = await _answer(http, "GET", f"{self.login.service.rstrip('/')}/.well-known/openid-configuration")
+        said = await answered(http, "GET", f"{self.login.service.rstrip('/')}/.well-known/openid-configuration")
         if said.get("issuer") != self.login.service:
             raise OAuthError("temporarily_unavailable", "the identity provider's metadata is that of another one", 502)
         return said
 
 
-def _client() -> httpx.AsyncClient:
+def ask_client() -> httpx.AsyncClient:
+    """Returns what asks another service."""
     return httpx.AsyncClient(timeout=TIMEOUT_S)
 
 
-async def _answer(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> Mapping[str, Any]:
+async def answered(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> Mapping[str, Any]:
+    """Returns what another service answers in JSON.
+
+    Raises OAuthError if it does not.
+    """
     try:
         headers = {"accept": "application/json", **options.pop("headers", {})}
         response = await http.request(method, url, headers=headers, **options)
@@ -151,7 +156,11 @@ def _claims(token: str) -> Mapping[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _text(said: Mapping[str, Any], name: str) -> str:
+def text_of(said: Mapping[str, Any], name: str) -> str:
+    """Returns a text that another service has said.
+
+    Raises OAuthError if it has not.
+    """
     value = said.get(name)
     if not isinstance(value, str) or not value:
         raise OAuthError("access_denied", "the identity provider does not say who this is")

@@ -13,8 +13,9 @@ from starlette.routing import Route
 from ..bearer import hash_of
 from .authorization import answer_url, parameter, read_asked, redirect_of
 from .browsers import KNOWN_ON_LOOPBACK_S, KNOWN_S
+from .devices import Device, Devices
 from .model import OWNER, OAuthError
-from .pages import consent_page, link_page, message_page, onwards_page, waiting_page
+from .pages import consent_page, device_page, link_page, message_page, onwards_page, waiting_page
 from .peers import Peers
 from .pending import LIFE_S, PendingSignIn
 from .redirects import is_on_this_machine
@@ -30,12 +31,14 @@ class SignInPages:
     def __init__(self, server: AuthorizationServer, peers: Peers) -> None:
         self._server = server
         self._peers = peers
+        self._devices = Devices()
 
     def routes(self) -> list[Route]:
         return [
             _route("/authorize", self._begin, "GET"),
             _route("/authorize/consent", self._consent, "POST"),
             _route("/authorize/wait", self._wait, "GET"),
+            _route("/authorize/device", self._device, "GET"),
             _route("/authorize/callback", self._return, "GET"),
             _route("/authorize/link", self._show_link, "GET"),
             _route("/authorize/link", self._open_link, "POST"),
@@ -80,6 +83,7 @@ class SignInPages:
         elsewhere = self._server.identities(pending.asked.project) if user is None else None
         # Before the consent is taken, since the other service may not answer, and then this can be tried again.
         page = await elsewhere.page(self._server.callback, state, browser) if elsewhere else None
+        device = await self._begun_device(pending) if user is None else None
         if not self._server.pending.consent(pending, browser, state if elsewhere else None):
             raise OAuthError("invalid_request", OVER)
         if user is not None:
@@ -87,7 +91,10 @@ class SignInPages:
             if known is not None and not self._server.is_public:
                 self._server.browsers.forget(known)
             return response
-        response = onwards_page(pending.asked, page) if page else _sent(f"/authorize/wait?sign_in={secret}")
+        if device is not None:
+            self._devices.keep(pending.key, device)
+        waits = "device" if device is not None else "wait"
+        response = onwards_page(pending.asked, page) if page else _sent(f"/authorize/{waits}?sign_in={secret}")
         self._set_cookie(response, self._sign_in_cookie(pending), browser, int(LIFE_S))
         return response
 
@@ -97,6 +104,46 @@ class SignInPages:
         if pending.user is None:
             return waiting_page(pending.asked, pending.code)
         return _sent(self._server.finish(pending, pending.user))
+
+    async def _begun_device(self, pending: PendingSignIn) -> Device | None:
+        """Returns a sign-in by a code that is typed at GitHub, None where people sign in otherwise."""
+        project = self._server.projects.find(pending.asked.project)
+        if project is None or project.login is None or not self._server.types_codes(project.name):
+            return None
+        # Imported late, since that takes long, and the platform serves before anybody signs in.
+        from .device_flow import begin
+
+        return await begin(project.login.client_id)
+
+    async def _device(self, request: Request) -> Response:
+        """Waits until the user has typed the code at GitHub, in the browser that has consented."""
+        from .device_flow import find_user
+
+        pending = self._pending(request.query_params.get("sign_in", ""))
+        self._check_browser(request, pending)
+        device = self._devices.find(pending.key)
+        if device is None:
+            # The platform was restarted meanwhile.
+            return _sent(self._server.refuse(pending, "this sign-in is over"))
+        try:
+            user = await find_user(device)
+        except OAuthError as error:
+            if error.status >= 500:
+                # GitHub does not answer now; the page asks again.
+                return device_page(pending.asked, device.page, device.user_code, device.interval_s)
+            self._devices.end(pending.key)
+            return _sent(self._server.refuse(pending, error.description))
+        if user is None:
+            return device_page(pending.asked, device.page, device.user_code, device.interval_s)
+        self._devices.end(pending.key)
+        return _sent(self._finished(pending, user))
+
+    def _finished(self, pending: PendingSignIn, user: str) -> str:
+        """Returns where the browser goes with the answer for somebody whom another service knows."""
+        if user == OWNER:
+            # Somebody's name there is no claim to the platform.
+            return self._server.refuse(pending, "this name is the platform's own")
+        return self._server.finish(pending, user)
 
     async def _return(self, request: Request) -> Response:
         """Ends a sign-in whose user comes back from another service."""
@@ -108,10 +155,7 @@ class SignInPages:
         if code is None or elsewhere is None:
             return _sent(self._server.refuse(pending, "the user did not sign in"))
         user = await elsewhere.user(self._server.callback, code, browser)
-        if user == OWNER:
-            # Somebody's name there is no claim to the platform.
-            return _sent(self._server.refuse(pending, "this name is the platform's own"))
-        return _sent(self._server.finish(pending, user))
+        return _sent(self._finished(pending, user))
 
     def _check_browser(self, request: Request, pending: PendingSignIn) -> str:
         """Returns the secret of the cookie that the browser got when its user had consented.

@@ -45,6 +45,12 @@ def waiting_page(asked: Asked, code: str) -> Response:
     return _page("wait.html", f"Sign in to {asked.project}", {**_told(asked), "code": code}, refresh_s=REFRESH_S)
 
 
+def device_page(asked: Asked, url: str, code: str, interval_s: float) -> Response:
+    """Shows the code that the user types at `url`, until that has happened."""
+    told = {**_told(asked), "url": url, "shown_url": url.partition("://")[2], "code": code}
+    return _page("device.html", f"Sign in to {asked.project}", told, refresh_s=max(int(interval_s), REFRESH_S))
+
+
 def link_page(project: str, secret: str, for_how_long: str) -> Response:
     told = {"project": project, "secret": secret, "for_how_long": for_how_long}
     return _page("link.html", f"Sign in to {project}", told)

@@ -17,7 +17,7 @@ from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
 from .keys import ProjectKeys
-from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
+from .model import GITHUB, OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
 from .registered_clients import RegisteredClients
 from .users import allowed_scopes
@@ -52,12 +52,12 @@ class AuthorizationServer:
         self._documents = documents(self.clients)
 
     def identities(self, project: str) -> Identities | None:
-        """Returns where people sign in to a project, None for the owner's approval.
+        """Returns where people sign in to a project and come back from, None for the owner's approval and for codes.
 
         Raises OAuthError if the secret of the owner's app there is not set.
         """
         found = self.projects.find(project)
-        if found is None or found.login is None:
+        if found is None or found.login is None or self.types_codes(project):
             return None
         secret = self.projects.login_secret(project)
         if secret is None:
@@ -66,6 +66,14 @@ class AuthorizationServer:
         from .identities import identities
 
         return identities(found.login, secret)
+
+    def types_codes(self, project: str) -> bool:
+        """Tells whether people sign in to a project by a code that they type at GitHub: where the owner's app there has
+        no secret here.
+        """
+        found = self.projects.find(project)
+        is_github = found is not None and found.login is not None and found.login.service == GITHUB
+        return is_github and self.projects.login_secret(project) is None
 
     @property
     def callback(self) -> str:

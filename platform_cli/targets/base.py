@@ -21,6 +21,7 @@ from ..target_table import TARGETS
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
 
+    from ..api.audit_entry import AuditEntry, Verified
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
+    from ..audit.search import AuditQuery
     from ..doctor.machine import Diagnosis
 
 # Shows the person a line.
@@ -245,6 +247,12 @@ class Target(Protocol[CandidateT, PlanT]):
     def client_tokens(self, project: str) -> list[ListedClientToken]: ...
 
     def revoke_client_token(self, project: str, token_id: str) -> None: ...
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        """Yields the lines of the audit log that `query` wants, the oldest first."""
+        ...
+
+    def verify_audit(self, project: str) -> Verified: ...
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         """Yields records, the oldest first: all that `query` wants, and others where that is simpler."""

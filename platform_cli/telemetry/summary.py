@@ -2,102 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from ..api.metrics import By, Metrics, MetricsRow, MetricsStep
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
 from .histogram import bucket_of, percentile
 from .operation import CALL, OK, REFUSED
-from .store import HOUR_S, read_histogram
+from .store import HOUR_S
 
 # Up to this period each operation is read, and above it the sums of each hour, where there are any.
 RAW_S = 2 * HOUR_S
 # About how many steps a period has.
 STEPS = 24
-# What is read of each: method, tool, client, release, kind, time, number, cold, bytes in and out.
+# What is read of each: method, tool, client, release, kind, step, number, cold, bytes in and out, durations.
 _RAW = """
-SELECT c.method, t.text, n.text, c.release, c.kind, CAST((c.ts - :since) / :step AS INTEGER), count(*), sum(c.cold),
-       sum(c.bytes_in), sum(c.bytes_out), bucket_of(c.ms), NULL
-FROM calls c LEFT JOIN names t ON t.id = c.tool LEFT JOIN names n ON n.id = c.client
-WHERE c.project = :project AND c.ts >= :since AND c.ts < :until GROUP BY 1, 2, 3, 4, 5, 6, 11
+SELECT c.method, c.tool, c.client, c.release, c.kind, CAST((c.ts - :since) / :step AS INTEGER), count(*), sum(c.cold),
+       sum(c.bytes_in), sum(c.bytes_out), bucket_of(c.ms)
+FROM calls c WHERE c.project = :project AND c.ts >= :since AND c.ts < :until GROUP BY 1, 2, 3, 4, 5, 6, 11
 """
 _HOURS = """
-SELECT h.method, t.text, NULL, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold,
-       h.bytes_in, h.bytes_out, NULL, h.histogram
-FROM hours h LEFT JOIN names t ON t.id = h.tool
-WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
+SELECT h.method, h.tool, 0, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold, h.bytes_in,
+       h.bytes_out, h.histogram
+FROM hours h WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Counts operations that have the same `keys`, `kind` and `step`, with their durations by bucket."""
-
-    keys: Mapping[By, str]
-    kind: str
-    step: int
-    count: int
-    cold: int
-    bytes_in: int
-    bytes_out: int
-    buckets: Counter[int]
-
-
-@dataclass
-class _Step:
-    kinds: Counter[str] = field(default_factory=Counter)
-    buckets: Counter[int] = field(default_factory=Counter)
-
-    def add(self, part: _Part) -> None:
-        self.kinds[part.kind] += part.count
-        self.buckets.update(part.buckets)
-
-    def data(self) -> MetricsStep:
-        return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
-
-
-@dataclass
-class _Sum:
-    steps: int
-    kinds: Counter[str] = field(default_factory=Counter)
-    buckets: Counter[int] = field(default_factory=Counter)
-    cold: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    series: list[int] = field(init=False)
-    failures: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.series, self.failures = [0] * self.steps, [0] * self.steps
-
-    def add(self, part: _Part, step: int) -> None:
-        self.kinds[part.kind] += part.count
-        self.buckets.update(part.buckets)
-        self.cold += part.cold
-        self.bytes_in += part.bytes_in
-        self.bytes_out += part.bytes_out
-        self.series[step] += part.count
-        self.failures[step] += part.count if part.kind != OK else 0
-
-    def row(self, key: str | None) -> MetricsRow:
-        return {
-            "key": key,
-            "operations": self.kinds.total(),
-            "failed": self.kinds.total() - self.kinds[OK],
-            "kinds": _by_number(self.kinds),
-            **_percentiles(self.buckets),
-            "cold": self.cold,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "series": self.series,
-            "failures": self.failures,
-        }
+_CLIENTS = """
+SELECT n.text, c.kind, c.number FROM (
+    SELECT client, kind, count(*) AS number FROM calls
+    WHERE project = :project AND ts >= :since AND ts < :until GROUP BY 1, 2
+) c LEFT JOIN names n ON n.id = c.client
+"""
+# What is summed up together: the operations of a method, a tool, a client and a release.
+Key = tuple[str, int, int, int]
+# How many durations there are of each bucket, whose number is text, as in the file: there are many to add up.
+Buckets = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +67,63 @@ def _period(since: float, until: float, *, is_raw: bool) -> _Period:
     return _Period(since // HOUR_S * HOUR_S, until, math.ceil(span / HOUR_S / STEPS) * HOUR_S, is_raw)
 
 
+@dataclass
+class _Sum:
+    """Sums up operations, and counts them by step."""
+
+    steps: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    buckets: Buckets = field(default_factory=dict)
+    cold: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    series: list[int] = field(init=False)
+    failures: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.series, self.failures = [0] * self.steps, [0] * self.steps
+
+    def count(self, kind: str, step: int, number: int, cold: int, bytes_in: int, bytes_out: int) -> None:
+        self.kinds[kind] += number
+        self.cold += cold
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        self.series[step] += number
+        self.failures[step] += number if kind != OK else 0
+
+    def add(self, other: _Sum) -> None:
+        self.kinds.update(other.kinds)
+        _add(self.buckets, other.buckets)
+        self.cold += other.cold
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.series = [mine + its for mine, its in zip(self.series, other.series, strict=True)]
+        self.failures = [mine + its for mine, its in zip(self.failures, other.failures, strict=True)]
+
+    def row(self, key: str | None) -> MetricsRow:
+        return {
+            "key": key,
+            "operations": self.kinds.total(),
+            "failed": self.kinds.total() - self.kinds[OK],
+            "kinds": _by_number(self.kinds),
+            **_percentiles(self.buckets),
+            "cold": self.cold,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "series": self.series,
+            "failures": self.failures,
+        }
+
+
+@dataclass
+class _Step:
+    kinds: Counter[str] = field(default_factory=Counter)
+    buckets: Buckets = field(default_factory=dict)
+
+    def data(self) -> MetricsStep:
+        return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
+
+
 def summarize(path: Path, project: str, since: float, until: float, by: By) -> Metrics:
     """Returns what a project did. It may take a second, and reads alone.
 
@@ -134,16 +135,15 @@ def summarize(path: Path, project: str, since: float, until: float, by: By) -> M
 def break_down(path: Path, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
     """Returns what a project did in each of several ways, of which it is read once."""
     period = _period(since, until, is_raw="client" in bys)
-    total, sums = _Sum(period.steps), {by: dict[str, _Sum]() for by in bys}
-    steps = [_Step() for _ in range(period.steps)]
     with closing(_open(path)) as db:
-        for part in _parts(db, project, period):
-            # The clock may have gone back meanwhile.
-            step = min(max(part.step, 0), period.steps - 1)
-            total.add(part, step)
-            steps[step].add(part)
-            for by, found in sums.items():
-                found.setdefault(part.keys[by], _Sum(period.steps)).add(part, step)
+        sums, steps = _read(db, project, period)
+        names = dict(db.execute("SELECT id, text FROM names WHERE project = ?", (project,)))
+    total, found = _Sum(period.steps), {by: dict[str, _Sum]() for by in bys}
+    for key, each in sums.items():
+        total.add(each)
+        named = _named(key, names)
+        for by, groups in found.items():
+            groups.setdefault(named[by], _Sum(period.steps)).add(each)
     return {
         by: {
             "project": project,
@@ -153,11 +153,11 @@ def break_down(path: Path, project: str, since: float, until: float, bys: Collec
             "by": by,
             "total": total.row(None),
             "rows": sorted(
-                (each.row(key) for key, each in found.items()), key=lambda row: (-row["operations"], row["key"])
+                (each.row(key) for key, each in groups.items()), key=lambda row: (-row["operations"], row["key"])
             ),
             "steps": [each.data() for each in steps],
         }
-        for by, found in sums.items()
+        for by, groups in found.items()
     }
 
 
@@ -170,10 +170,45 @@ def totals(path: Path, projects: Iterable[str], since: float, until: float) -> d
     with closing(_open(path)) as db:
         for project in projects:
             total = _Sum(period.steps)
-            for part in _parts(db, project, period):
-                total.add(part, min(max(part.step, 0), period.steps - 1))
+            for each in _read(db, project, period)[0].values():
+                total.add(each)
             found[project] = total.row(None)
     return found
+
+
+def by_client(path: Path, project: str, since: float, until: float) -> list[ClientCount]:
+    """Returns how much each client has asked for, those that asked most first; clients are known for 7 days.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    kinds: dict[str, Counter[str]] = {}
+    with closing(_open(path)) as db:
+        counted = db.execute(_CLIENTS, {"project": project, "since": since, "until": until})
+        for client, kind, number in counted:
+            kinds.setdefault(client or "unknown", Counter())[kind] += number
+    found: list[ClientCount] = [
+        {
+            "client": client,
+            "operations": each.total(),
+            "failed": each.total() - each[OK],
+            "kinds": _by_number(each),
+        }
+        for client, each in kinds.items()
+    ]
+    return sorted(found, key=lambda each: (-each["operations"], each["client"]))
+
+
+def by_release(path: Path, project: str, since: float) -> dict[str, ReleaseCount]:
+    """Returns how much each release has answered since a time.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    with closing(_open(path)) as db:
+        counted = db.execute(
+            "SELECT release, sum(n), sum(n * (kind <> ?)) FROM hours WHERE project = ? AND hour >= ? GROUP BY 1",
+            (OK, project, since),
+        )
+        return {f"v{release}": {"operations": total, "failed": failed} for release, total, failed in counted}
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -182,25 +217,39 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _parts(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[_Part]:
+def _read(db: sqlite3.Connection, project: str, period: _Period) -> tuple[dict[Key, _Sum], list[_Step]]:
+    """Returns the operations of a period, summed up by what they have in common, and by time."""
+    sums: dict[Key, _Sum] = {}
+    steps = [_Step() for _ in range(period.steps)]
     values = {"project": project, "since": period.since, "until": period.until, "step": period.step_s}
-    rows = db.execute(_RAW if period.is_raw else _HOURS, values)
-    for method, name, client, release, kind, *numbers, bucket, histogram in rows:
-        keys: dict[By, str] = {
-            "tool": _what(str(method), name), "method": str(method), "client": str(client), "release": f"v{release}",
-        }  # fmt: skip
-        buckets = read_histogram(str(histogram)) if histogram is not None else Counter[int]()
-        step, count, cold, bytes_in, bytes_out = numbers
-        if bucket is not None and kind not in REFUSED:
-            buckets[bucket] += count
-        yield _Part(keys, str(kind), step, count, cold, bytes_in, bytes_out, buckets)
+    for method, tool, client, release, kind, at, *numbers, durations in db.execute(
+        _RAW if period.is_raw else _HOURS, values
+    ):
+        # The clock may have gone back meanwhile.
+        step = min(max(at, 0), period.steps - 1)
+        key = (method, tool, client, release)
+        if (found := sums.get(key)) is None:
+            found = sums[key] = _Sum(period.steps)
+        found.count(kind, step, *numbers)
+        steps[step].kinds[kind] += numbers[0]
+        if kind not in REFUSED:
+            buckets = {str(durations): numbers[0]} if period.is_raw else json.loads(durations)
+            _add(found.buckets, buckets)
+            _add(steps[step].buckets, buckets)
+    return sums, steps
 
 
-def _what(method: str, name: object) -> str:
-    """Returns what people call an operation: a tool by its name, others by their method."""
-    if name is None:
-        return method
-    return str(name) if method == CALL else f"{method} {name}"
+def _add(buckets: Buckets, more: Buckets) -> None:
+    for bucket, count in more.items():
+        buckets[bucket] = buckets.get(bucket, 0) + count
+
+
+def _named(key: Key, names: Mapping[int, str]) -> Mapping[By, str]:
+    """Returns what people call operations in each way: a tool by its name, others by their method."""
+    method, tool, client, release = key
+    name = names.get(tool)
+    called = method if name is None else name if method == CALL else f"{method} {name}"
+    return {"tool": called, "method": method, "client": names.get(client, "unknown"), "release": f"v{release}"}
 
 
 class _Percentiles(TypedDict):
@@ -209,7 +258,8 @@ class _Percentiles(TypedDict):
     p99: float | None
 
 
-def _percentiles(buckets: Counter[int]) -> _Percentiles:
+def _percentiles(durations: Buckets) -> _Percentiles:
+    buckets = {int(bucket): count for bucket, count in durations.items()}
     return {
         "p50": _rounded(percentile(buckets, 0.5)),
         "p95": _rounded(percentile(buckets, 0.95)),

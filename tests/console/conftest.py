@@ -18,7 +18,7 @@ from platform_cli.api.deployment import BuildLog, DeploymentEntry
 from platform_cli.api.difference import ToolsDifference
 from platform_cli.api.error_group import ErrorFrame, ErrorGroup, ErrorGroupDetail, ErrorRelease, ErrorSample
 from platform_cli.api.log_record import LogRecord
-from platform_cli.api.metrics import By, Metrics, MetricsRow, MetricsStep
+from platform_cli.api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
 from platform_cli.api.platform import ListedToken, PlatformState
 from platform_cli.api.release import Release
 from platform_cli.api.secret import ListedSecret
@@ -138,6 +138,12 @@ class Shelf:
             "version": "0.1.0", "api": 1, "pid": 1, "master": 1, "projects": 1, "isolate": "users", "api_url": None,
             "domain": None, "caddyfile": None, "edge_error": self.text,
         }  # fmt: skip
+
+    async def clients(self, project: str, since: float, until: float) -> list[ClientCount]:
+        return [{"client": self.text, "operations": 10, "failed": 2, "kinds": {"ok": 8, "exception": 2}}]
+
+    async def release_counts(self, project: str, since: float) -> dict[str, ReleaseCount]:
+        return {"v1": {"operations": 10, "failed": 2}}
 
     async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]:
         return [

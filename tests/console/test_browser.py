@@ -130,6 +130,17 @@ def test_a_log_goes_on_and_pauses(browser: Chromium, origin: str, platform: Plat
     assert "say" in browser.text("main h2")
 
 
+def test_numbers_come_by_themselves(browser: Chromium, origin: str, platform: Platform) -> None:
+    open_page(browser, origin, "")
+    before = browser.text("tbody td.number >> nth=0")
+    platform.run("call", "shop", "say", "text=one more")
+    browser.run("await page.mouse.click(5, 300)")
+    browser.run(
+        "await page.waitForFunction((before) =>"
+        f" document.querySelector('tbody td.number').innerText !== before, {json.dumps(before)})"
+    )
+
+
 def test_rolls_back_after_asking(browser: Chromium, origin: str, platform: Platform) -> None:
     open_page(browser, origin, "/projects/shop/releases")
     button = "button[data-opens]:text-is('Roll back to v2')"

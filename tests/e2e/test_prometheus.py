@@ -49,7 +49,8 @@ def token(platform: Platform) -> str:
 
 
 def address(platform: Platform) -> str:
-    return urllib.parse.urlsplit(platform.run("platform", "status")["api_url"]).netloc
+    url: str = platform.run("platform", "status")["api_url"]
+    return urllib.parse.urlsplit(url).netloc
 
 
 def test_promtool_finds_nothing_wrong(platform: Platform, token: str) -> None:

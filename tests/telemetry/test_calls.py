@@ -10,7 +10,7 @@ import pytest
 from platform_cli.telemetry.calls import CallQuery, find_calls, known_names
 from platform_cli.telemetry.operation import Operation
 from platform_cli.telemetry.store import Happened, TelemetryStore
-from platform_cli.telemetry.summary import break_down, totals
+from platform_cli.telemetry.summary import break_down, by_client, by_release, totals
 
 NOW = 1_800_000_000.0
 
@@ -78,3 +78,13 @@ def test_one_reading_tells_all_ways(path: Path) -> None:
 def test_several_projects_at_once(path: Path) -> None:
     found = totals(path, ["shop", "other"], NOW - 86400, NOW)
     assert (found["shop"]["operations"], found["other"]["operations"]) == (4, 0)
+
+
+def test_counts_by_client_and_by_release(path: Path) -> None:
+    (client,) = by_client(path, "shop", NOW - 350, NOW)
+    assert (client["client"], client["operations"], client["failed"]) == ("cursor", 3, 2)
+    assert client["kinds"] == {"exception": 1, "ok": 1, "crash": 1}
+    assert by_release(path, "shop", NOW - 86400) == {
+        "v1": {"operations": 2, "failed": 0},
+        "v2": {"operations": 2, "failed": 2},
+    }

@@ -10,6 +10,10 @@ from ..source import CallFilter
 MOST = 200
 # The names that a list offers at most.
 OFFERED = 100
+METHODS = (
+    "tools/call", "tools/list", "resources/list", "resources/read", "resources/templates/list", "prompts/list",
+    "prompts/get", "initialize", "server/discover",
+)  # fmt: skip
 KINDS = (
     "failed", "ok", "exception", "crash", "timeout", "tool", "arguments", "unknown", "protocol", "refused", "limited",
     "abandoned",
@@ -20,6 +24,7 @@ async def load(asked: Asked) -> Mapping[str, object]:
     asked.source.status(asked.project)
     wanted = CallFilter(
         tool=asked.query.get("tool"),
+        method=asked.query.get("method"),
         client=asked.query.get("client"),
         release=asked.query.get("release"),
         kind=asked.query.get("kind"),
@@ -28,7 +33,12 @@ async def load(asked: Asked) -> Mapping[str, object]:
     calls = await asked.source.calls(asked.project, wanted, MOST)
     tools, clients = await asked.source.names(asked.project, OFFERED)
     releases = [each["release"] for each in asked.source.releases(asked.project) if each["error"] is None]
-    choices = [("tool", "Tool", tools), ("client", "Client", clients), ("release", "Release", releases)]
+    choices = [
+        ("tool", "Tool", tools),
+        ("method", "Method", METHODS),
+        ("client", "Client", clients),
+        ("release", "Release", releases),
+    ]
     return {"calls": calls, "wanted": wanted, "choices": [*choices, ("kind", "Result", KINDS)], "most": MOST}
 
 

@@ -46,9 +46,9 @@ async def load(asked: Asked) -> Mapping[str, object]:
     bys: list[By] = ["tool", "method"]
     now = await asked.source.break_down(asked.project, period.since, period.until, bys)
     before = await asked.source.totals([asked.project], period.before.since, period.before.until)
-    clients: Metrics | None = None
-    if period.name in WITH_CLIENTS:
-        clients = (await asked.source.break_down(asked.project, period.since, period.until, ["client"]))["client"]
+    clients = (
+        await asked.source.clients(asked.project, period.since, period.until) if period.name in WITH_CLIENTS else []
+    )
     found = now["tool"]
     made = {each["release"]: each["created_at"] for each in asked.source.releases(asked.project) if not each["error"]}
     total = found["total"]
@@ -63,8 +63,8 @@ async def load(asked: Asked) -> Mapping[str, object]:
         "height": CHART_HEIGHT,
         "steps": _steps(found),
         "marks": marks(made, found["since"], found["until"]),
-        "tables": [("Tools", "tool", _tools(now)), ("Clients", "client", clients["rows"] if clients else None)],
-        "methods": now["method"]["rows"],
+        "tables": [("Tools", _tools(now)), ("Methods", now["method"]["rows"])],
+        "clients": clients,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
-from ...api.metrics import MetricsRow
+from ...api.metrics import ReleaseCount
 from ...api.release import Release
 from ..page import Asked, Page
 
@@ -24,7 +24,7 @@ class Step:
 
     deployment: DeploymentEntry
     release: Release | None
-    metrics: MetricsRow | None
+    count: ReleaseCount | None
     difference: ToolsDifference | None
     back: ToolsDifference | None
 
@@ -40,18 +40,20 @@ class Step:
 
 async def load(asked: Asked) -> Mapping[str, object]:
     releases = asked.source.releases(asked.project)
-    by = await asked.source.break_down(asked.project, asked.now - MONTH_S, asked.now, ["release"])
-    metrics = {row["key"] or "": row for row in by["release"]["rows"]}
+    counts = await asked.source.release_counts(asked.project, asked.now - MONTH_S)
     deployments = asked.source.deployments(asked.project)
     return {
-        "steps": [*_steps(asked, deployments[:MOST], releases, metrics)],
+        "steps": [*_steps(asked, deployments[:MOST], releases, counts)],
         "more": max(len(deployments) - MOST, 0),
         "repository": asked.source.repository(asked.project),
     }
 
 
 def _steps(
-    asked: Asked, deployments: Sequence[DeploymentEntry], releases: Sequence[Release], metrics: Mapping[str, MetricsRow]
+    asked: Asked,
+    deployments: Sequence[DeploymentEntry],
+    releases: Sequence[Release],
+    counts: Mapping[str, ReleaseCount],
 ) -> Iterator[Step]:
     known = {each["release"]: each for each in releases}
     served = [_number(each) for each in reversed(releases) if each["state"] != "failed"]
@@ -66,7 +68,7 @@ def _steps(
         yield Step(
             deployment,
             release,
-            metrics.get(release["release"]),
+            counts.get(release["release"]),
             asked.source.difference(asked.project, before, number) if before is not None else None,
             asked.source.difference(asked.project, active, number) if active not in (None, number) else None,
         )

@@ -23,7 +23,6 @@ function signedOut(why) {
   main.replaceChildren(document.querySelector("#signed-out").content.cloneNode(true));
   if (why) main.querySelector("#why").textContent = why;
   document.title = "Sign in · homeport";
-  document.body.dataset.signedOut = "";
 }
 
 // Asks the platform, and returns its answer; null if the browser is signed out, or has left the page meanwhile.
@@ -35,7 +34,7 @@ async function ask(method, path, body, signal = leaving.signal) {
   let answer;
   try {
     answer = await fetch(path, { method, headers, body, signal, credentials: "omit", redirect: "error" });
-  } catch (error) {
+  } catch {
     if (!signal.aborted) say("The platform does not answer.");
     return null;
   }
@@ -47,23 +46,35 @@ async function ask(method, path, body, signal = leaving.signal) {
 async function show({ focus = true } = {}) {
   leaving.abort();
   leaving = new AbortController();
+  const { signal } = leaving;
   const place = location.pathname.replace(/^\/console\/?/, "/").replace(/\/$/, "") || "/";
   main.setAttribute("aria-busy", "true");
   const answer = await ask("GET", `/console/f${place}${location.search}`);
+  const html = await answer?.text().catch(() => null);
+  if (signal.aborted) return;
   main.removeAttribute("aria-busy");
-  if (!answer) return;
-  if (!answer.headers.get("content-type")?.startsWith("text/html")) return say(await reason(answer));
-  const html = await answer.text();
-  delete document.body.dataset.signedOut;
+  if (!html) return refresh(signal);
+  if (!answer.headers.get("content-type").startsWith("text/html")) return say("The platform cannot show this page.");
   put(main, html);
   document.title = `${main.querySelector("h1")?.textContent ?? "Console"} · homeport`;
   for (const time of main.querySelectorAll("time")) localize(time);
   if (focus) main.focus({ preventScroll: true });
+  if (main.querySelector("[data-refresh]")) refresh(signal);
   for (const place of main.querySelectorAll("[data-stream]")) follow(place);
   for (const place of main.querySelectorAll("[data-module]")) {
     const { start } = await import(place.dataset.module);
-    start(place, { ask, say, visible, put, signal: leaving.signal });
+    start(place, { ask, say, visible, put, signal });
   }
+}
+
+// Shows the page anew after a while, unless somebody reads it more closely then.
+const REFRESH_MS = 15_000;
+function refresh(signal) {
+  setTimeout(() => {
+    if (signal.aborted) return;
+    const isRead = document.hidden || !getSelection().isCollapsed || main.querySelector(":focus, [open]");
+    isRead ? refresh(signal) : show({ focus: false });
+  }, REFRESH_MS);
 }
 
 // Shows HTML that the console has made.

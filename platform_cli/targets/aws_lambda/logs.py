@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...api.log_record import Level, LogRecord
+from ...audit.instances import is_line
 from ...log_query import LogQuery
 from ...records import read_record
 from .client import AWS
@@ -25,6 +26,8 @@ FAILURES = re.compile(r"Task timed out|Runtime exited|Runtime\.[A-Z]|signal: kil
 # expressions know neither blanks nor brackets (FilterAndPatternSyntax.html in its documentation).
 ERROR_WORDS = "error|timed|timeout|Runtime|killed"
 LEVEL_WORDS = {"error": ERROR_WORDS, "warning": f"warning|{ERROR_WORDS}"}
+# Selects what may be a line of the audit log.
+AUDIT_LINES = "%instance%"
 LITERAL = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -44,12 +47,25 @@ def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Itera
         for event in (event for page in pages for event in page["events"]):
             if event["eventId"] not in seen:
                 seen[event["eventId"]] = event["timestamp"]
-                yield _record(event)
+                # Arguments are in the audit log alone.
+                if not is_line(str(event["message"])):
+                    yield _record(event)
         if not follow:
             return
         start = max(start, max(seen.values(), default=0) - OVERLAP_MS)
         seen = {name: at for name, at in seen.items() if at >= start}
         time.sleep(FOLLOW_S)
+
+
+def read_audit(aws: AWS, project: str, since: float) -> Iterator[bytes]:
+    """Yields the lines of the audit log that instances have printed from `since` on, seconds since 1970."""
+    pages = aws.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=log_group(project), startTime=int(since * 1000), filterPattern=AUDIT_LINES
+    )
+    for event in (event for page in pages for event in page["events"]):
+        text = str(event["message"]).rstrip("\n")
+        if is_line(text):
+            yield text.encode()
 
 
 def filter_pattern(query: LogQuery) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ...api.audit_entry import AuditEntry, Verified
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
@@ -11,6 +12,8 @@ from ...api.log_record import LogRecord
 from ...api.release import Release
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
+from ...audit.instances import selected, verify_instances
+from ...audit.search import AuditQuery
 from ...bearer import hash_of, make_token
 from ...contract import compare
 from ...errors import InputError, NotFoundError
@@ -23,7 +26,7 @@ from .cost import estimate
 from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
-from .logs import read_logs
+from .logs import read_audit, read_logs
 from .names import ALIAS, PREFIX
 from .origins import read_origins
 from .ownership import refuse_foreign
@@ -179,6 +182,17 @@ class LambdaProjects:
             refuse_foreign(*removal.kept)
             raise _missing(project)
         return live, removal
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        """Yields what instances have printed of it, as far as it is kept."""
+        with aws_errors():
+            self._read(project)
+            yield from selected(read_audit(self.aws, project, query.since), query)
+
+    def verify_audit(self, project: str) -> Verified:
+        with aws_errors():
+            self._read(project)
+            return verify_instances(project, read_audit(self.aws, project, 0.0))
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         with aws_errors():

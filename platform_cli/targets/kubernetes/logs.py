@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...api.log_record import LogRecord
+from ...audit.instances import is_line
 from ...log_query import LogQuery
 from ...records import read_record
 from .cluster import Cluster
@@ -27,7 +28,7 @@ class _Reader:
     last: float
     at_last: set[str] = field(default_factory=set)
 
-    def read(self, *, previous: bool = False) -> Iterator[LogRecord]:
+    def read(self, *, previous: bool = False, audit: bool = False) -> Iterator[LogRecord]:
         since = datetime.fromtimestamp(self.last, UTC).isoformat()
         query = {"timestamps": "true", "sinceTime": since, **({"previous": "true"} if previous else {})}
         for line in self.cluster.log(self.pod, query).splitlines():
@@ -41,7 +42,17 @@ class _Reader:
             if at > self.last:
                 self.last, self.at_last = at, set()
             self.at_last.add(text)
+            # Arguments are in the audit log alone.
+            if is_line(text) != audit:
+                continue
             yield read_record(text) or {"time": at, "level": "info", "release": "-", "message": text}
+
+
+def read_audit(cluster: Cluster, project: str, since: float) -> Iterator[bytes]:
+    """Yields the lines of the audit log that pods have printed from `since` on, seconds since 1970."""
+    for pod in cluster.list("Pod", {PROJECT: project}):
+        reader = _Reader(cluster, pod["metadata"]["name"], since)
+        yield from (record["message"].encode() for record in reader.read(audit=True))
 
 
 def read_logs(cluster: Cluster, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:

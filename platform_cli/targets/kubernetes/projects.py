@@ -6,12 +6,15 @@ import copy
 import time
 from collections.abc import Iterator, Mapping
 
+from ...api.audit_entry import AuditEntry, Verified
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
 from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
+from ...audit.instances import selected, verify_instances
+from ...audit.search import AuditQuery
 from ...config.image_reference import parse_reference
 from ...contract import compare
 from ...errors import HomeportError, InputError, NotFoundError, ReleaseError
@@ -23,7 +26,7 @@ from .cluster import Cluster, Object
 from .desired import as_release, with_template
 from .keys import renew_token
 from .live import Live, Release, read_live
-from .logs import read_logs
+from .logs import read_audit, read_logs
 from .names import PROJECT, RESTARTED_AT, annotations_of, check_name_fits
 from .removal import Found, find_all, remove_all
 from .secrets import ProjectSecrets, has_other_values
@@ -187,6 +190,15 @@ class KubernetesProjects:
                 raise InputError(f"nothing of this is homeport's: {'; '.join(found.foreign)}")
             raise self._missing(project)
         return found
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        """Yields what instances have printed of it, as far as it is kept."""
+        self._read(project)
+        yield from selected(read_audit(self.cluster, project, query.since), query)
+
+    def verify_audit(self, project: str) -> Verified:
+        self._read(project)
+        return verify_instances(project, read_audit(self.cluster, project, 0.0))
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         self._read(project)

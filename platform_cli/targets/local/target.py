@@ -26,6 +26,7 @@ from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
+    from ...api.audit_entry import AuditEntry, Verified
     from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ...api.release import Release
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
+    from ...audit.search import AuditQuery
     from ...doctor.machine import Diagnosis
     from ...supervisor.release import Container
 
@@ -227,6 +229,12 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def revoke_client_token(self, project: str, token_id: str) -> None:
         self._client.revoke_client_token(project, token_id)
+
+    def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
+        return self._client.audit(project, query)
+
+    def verify_audit(self, project: str) -> Verified:
+        return self._client.verify_audit(project)
 
     def logs(self, project: str, *, follow: bool, query: LogQuery) -> Iterator[LogRecord]:
         return self._client.logs(project, follow=follow, since=query.since)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
@@ -22,6 +22,9 @@ from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
 from .shown import MAX_SHOWN, shown
 from .strangers import PerMinute
+
+if TYPE_CHECKING:
+    from .audit_chain import AuditChain
 
 # The operations that have a line each, with the parameter that names what is used.
 OPERATIONS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
@@ -55,10 +58,11 @@ class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
     `arguments` and `redact` are as the project's [audit] has them, and `names` are the deployment's. Without `has_room`
-    no operation is to be passed on.
+    no operation is to be passed on. With a `chain` this process binds the lines itself, and no platform does.
     """
 
-    def __init__(self, names: Names, arguments: str, redact: Sequence[str]) -> None:
+    def __init__(self, names: Names, arguments: str, redact: Sequence[str], chain: AuditChain | None = None) -> None:
+        self._chain = chain
         self.has_room = True
         self.no_room = NO_ROOM
         self._names = names
@@ -82,7 +86,7 @@ class Audit:
         params = params if isinstance(params, Mapping) else {}
         arguments = self._redaction.text(params.get("arguments"))
         text = self._text(scope, str(method), params.get(named), arguments, request)
-        return Operation(text, scope, message.get("id"), open_calls)
+        return Operation(text, scope, message.get("id"), open_calls, self._chain)
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
@@ -96,7 +100,7 @@ class Audit:
             params = {}
         name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.text(params.get("arguments"))
         text = self._text(scope, method, name, arguments, None)
-        write_record(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason))
+        _write(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason), self._chain)
 
     def _text(self, scope: Scope, method: str, name: object, arguments: str, request: str | None) -> str:
         """Returns the fields of a record as JSON, without its braces; `arguments` are JSON already."""
@@ -123,8 +127,11 @@ class Audit:
 class Operation(Audited):
     """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
 
-    def __init__(self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None) -> None:
+    def __init__(
+        self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None, chain: AuditChain | None
+    ) -> None:
         super().__init__()
+        self._chain = chain
         self._scope = scope
         self.message_id = message_id
         self._text = text
@@ -136,19 +143,30 @@ class Operation(Audited):
             self._slot = open_calls.begin(record(text, "crash", 0).encode("utf-8", "replace"))
 
     def _write(self, status: str, _answer: Mapping[str, Any] | None) -> None:
-        write_record(self._ended(status))
+        _write(self._ended(status), self._chain)
 
     def line(self, status: str) -> str | None:
         if self.is_finished:
             return None
         self.is_finished = True
-        return self._ended(status)
+        ended = self._ended(status)
+        if self._chain is None:
+            return ended
+        self._chain.write(ended)
+        return None
 
     def _ended(self, status: str) -> str:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
         return record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms)
+
+
+def _write(written: str, chain: AuditChain | None) -> None:
+    if chain is None:
+        write_record(written)
+    else:
+        chain.write(written)
 
 
 def record(fields: str, result: str, ms: float, reason: str | None = None) -> str:

@@ -41,6 +41,7 @@ from .seccomp import confine_calls
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 if TYPE_CHECKING:
+    from ..guard.audit_chain import AuditChain
     from ..guard.judge import Judge
     from ..guard.windows import Rate, Windows
     from .confinement import EmptyRoom
@@ -277,12 +278,23 @@ class Worker:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit
 
-            server.app.guard.passing.audit = Audit(names, self._job.audit["arguments"], self._job.audit["redact"])
+            settings = self._job.audit
+            chain = _audit_chain(self._job)
+            server.app.guard.passing.audit = Audit(names, settings["arguments"], settings["redact"], chain)
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)
         self._channel.send(event="ready")
         await http.run(self._channel)
+
+
+def _audit_chain(job: Job) -> AuditChain | None:
+    """Returns what binds the lines of the audit log, None where a supervisor does."""
+    if job.origin is None:
+        return None
+    from ..guard.audit_chain import AuditChain
+
+    return AuditChain(job.origin.get("project"), job.origin.get("release"))
 
 
 def _end_within(seconds: float) -> None:

@@ -77,8 +77,17 @@ def write_record(*records: str) -> None:
     lines = [f"{RECORD}{record}\n".encode("utf-8", "replace") for record in records]
     if _scrubber:
         lines = [_scrubber.line(line).removeprefix(RECORD.encode()) for line in lines]
+    _write(b"".join(lines))
+
+
+def write_line(line: bytes) -> None:
+    """Writes a line without its end as it is; what is secret in it was removed by `scrubbed`."""
+    _write(line + b"\n")
+
+
+def _write(data: bytes) -> None:
     descriptor = _raw.records if _raw else 1
-    view = memoryview(b"".join(lines))
+    view = memoryview(data)
     while view:
         try:
             view = view[os.write(descriptor, view) :]

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.guard.audit_chain import AuditChain
+from platform_cli.audit.instances import selected, verify_instances
+from platform_cli.audit.search import AuditQuery
 from platform_cli.log_query import LogQuery
 from platform_cli.targets.aws_lambda import logs
 from platform_cli.targets.aws_lambda.client import AWS
-from platform_cli.targets.aws_lambda.logs import OVERLAP_MS, filter_pattern, read_logs
+from platform_cli.targets.aws_lambda.logs import OVERLAP_MS, filter_pattern, read_audit, read_logs
 from tests.aws.moto_server import Moto
 
 GROUP = {"logGroupName": "/aws/lambda/homeport-followed"}
@@ -81,3 +84,37 @@ def test_cloudwatch_is_asked_for_what_leaves_the_least() -> None:
     assert patterns == ["", "%v2%", "%needle%", "%error|timed|timeout|Runtime|killed%"]
     ordinary = "REPORT RequestId: 7f3c Duration: 9.00 ms Billed Duration: 9 ms Max Memory Used: 99 MB"
     assert not LogQuery(level="warning").wants(logs._record({"message": ordinary, "timestamp": 1}))
+
+
+def test_the_audit_log_of_each_instance_is_read_and_verified(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    aws, group, now = AWS(None), "/aws/lambda/homeport-audited", int(time.time() * 1000)
+    said = (
+        '{"audit":{"client_id":"cursor","user_id":null,"scopes_used":[],"tool_name":"add","arguments":{"a":1},'
+        '"ip_address":"192.0.2.1","method":"tools/call","request":"0011223344556677","result":"success","ms":1.5},'
+        f'"time":{time.time():.3f}}}'
+    )
+    first, second = AuditChain("audited", "v1"), AuditChain("audited", "v1")
+    for chain in (first, second, first):
+        chain.write(said)
+    lines = capfd.readouterr().out.splitlines()
+    record = '{"time":1,"level":"info","message":"printed by an instance","release":"v1"}'
+    aws.logs.create_log_group(logGroupName=group)
+    for stream, messages in (("one", [lines[0], record, lines[2]]), ("two", [lines[1]])):
+        aws.logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = [{"timestamp": now, "message": message} for message in messages]
+        aws.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    found = list(read_audit(aws, "audited", 0.0))
+    assert sorted(found) == sorted(line.encode() for line in lines)
+    assert [entry["tool_name"] for entry in selected(found, AuditQuery(client="cur*"))] == ["add"] * 3
+    assert verify_instances("audited", found)["ok"]
+    assert verify_instances("audited", found)["lines"] == 3
+    broken = verify_instances("audited", [line.replace(b"cursor", b"nobody") for line in found])
+    assert (broken["ok"], broken["broken_at"]) == (False, 1)
+    assert verify_instances("audited", [lines[2].encode()])["ok"], "older lines are not kept any more"
+    records = read_logs(aws, "audited", follow=False, query=LogQuery())
+    assert [each["message"] for each in records] == ["printed by an instance"]
+    aws.logs.delete_log_group(logGroupName=group)

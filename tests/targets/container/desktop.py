@@ -109,11 +109,13 @@ class _Machine:
         threading.Thread(target=_forward, args=(listener, connect), daemon=True).start()
 
     def publish(self, ports: dict[str, list[dict[str, str]] | None]) -> None:
+        """Replaces the engine's ports by those of this machine that lead to them."""
         for published in filter(None, ports.values()):
             port = int(published[0]["HostPort"])
             if port not in self._listeners:
-                listener = self._listeners[port] = socket.create_server(("127.0.0.1", port))
+                listener = self._listeners[port] = socket.create_server(("127.0.0.1", 0))
                 threading.Thread(target=_forward, args=(listener, self._connecting(port)), daemon=True).start()
+            published[0]["HostPort"] = str(self._listeners[port].getsockname()[1])
 
     def _connecting(self, port: int) -> Any:
         return lambda: self._inside.submit(socket.create_connection, ("127.0.0.1", port)).result()
@@ -167,7 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.dumps(made).encode()
         status, headers, answer = self._asked(body)
         if self.path.endswith("/json") and b'"NetworkSettings"' in answer and answer.startswith(b"{"):
-            self.behind.publish(json.loads(answer)["NetworkSettings"]["Ports"] or {})
+            inspected = json.loads(answer)
+            self.behind.publish(inspected["NetworkSettings"]["Ports"] or {})
+            answer = json.dumps(inspected).encode()
         self.send_response(status)
         for name, value in headers:
             if name.lower() not in HOP_BY_HOP:
@@ -181,12 +185,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
+        body = bytearray()
         while size := int(self.rfile.readline(), 16):
             body += self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return body
+        return bytes(body)
 
     def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection("localhost")

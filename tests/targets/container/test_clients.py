@@ -82,8 +82,9 @@ def by_hand(address: str, folder: Path) -> Iterator[Deploy]:
             project = with_config(SERVERS / kind, CONFIG.format(base=base, network=""), folder)
             Platform(folder / "home").run("image", str(project), "--output", str(folder / f"{kind}-image"))
             image = docker.load(folder / f"{kind}-image", folder / f"{kind}.tar")
-            given = ("--detach", "--publish", "127.0.0.1::8000", "--env", f"GREETING={GREETING}")
-            container = docker("run", *given, image)
+            # What `docker run` does in one command, which waits for an answer that never ends.
+            container = docker("create", "--publish", "127.0.0.1::8000", "--env", f"GREETING={GREETING}", image)
+            docker("start", container)
             wait_for(lambda: docker.state(container, "Health.Status") == "healthy")
             return f"http://{docker('port', container, '8000').splitlines()[0]}"
 

@@ -1,4 +1,4 @@
-"""What goes wrong with containers says so and what to do next, leaves the old release serving, and nothing behind."""
+"""Tests that what goes wrong with containers says what to do next, and leaves the old release, and nothing else."""
 
 from __future__ import annotations
 

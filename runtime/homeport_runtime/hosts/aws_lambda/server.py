@@ -35,6 +35,7 @@ from .state_key import StateKey
 
 if TYPE_CHECKING:
     from ...aws.dynamodb import Table
+    from ...guard.audit import Audit
     from ...guard.judge import Judge
     from ...loading.manifest_data import ManifestData
 
@@ -112,7 +113,19 @@ class LambdaServer:
         )
         app = prepared.app
         app.guard.relay = _relay(table, app.guard.deliver) if table else None
+        app.guard.passing.audit = self._audit()
         return app
+
+    def _audit(self) -> Audit | None:
+        if self._access.access is None and not self._data.get("audit"):
+            return None
+        # Imported late, since it is not needed where everyone may call.
+        from ...guard.audit import Audit
+        from ...guard.audit_chain import AuditChain, settings_of
+
+        settings = settings_of(self._data, is_open=False) or {}
+        chain = AuditChain(os.environ.get("HOMEPORT_PROJECT"), os.environ.get("HOMEPORT_RELEASE"))
+        return Audit(self._access.names, settings["arguments"], settings["redact"], chain)
 
     def _judge(self) -> Judge | None:
         scopes, limits = self._manifest.scopes, self._manifest.limits

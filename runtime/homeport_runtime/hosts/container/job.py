@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ServerError
-from ...guard.access import Access
+from ...guard.audit_chain import settings_of
 from ...loading.environment import QUIET, REFERENCE, RESERVED, fill
 from ...loading.manifest import APP_FOLDER, FILE_NAME, KEYS
 from .files import place
@@ -43,8 +43,9 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "names": None if settings.names is None else [*settings.names, *data.get("domains", ())],
         "idle_s": math.inf,
         "alone": True,
-        "access": access.to_data() if (access := Access.of_hashes(settings.token_hash)) else None,
+        "access": settings.access.to_data() if settings.access is not None else None,
         "relay_key": settings.relay_key,
+        "audit": settings_of(data, is_open=settings.access is None),
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 
@@ -53,7 +54,7 @@ def _check_callers(data: ManifestData, settings: Settings) -> None:
     """Raises ServerError if nothing says who may call: whoever reaches the container's port could."""
     auth, contract = data.get("auth"), data.get("contract") or {}
     guards_itself = auth is None and contract.get("guarded")
-    if settings.token_hash is None and auth != "none" and not guards_itself:
+    if settings.access is None and auth != "none" and not guards_itself:
         raise ServerError(
             "callers need a bearer token here, and the container has none",
             hint="give it HOMEPORT_TOKEN, or HOMEPORT_TOKEN_HASH with the token's SHA-256; for a server that everyone "

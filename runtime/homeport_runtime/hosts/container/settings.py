@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ...errors import ServerError
+from ...guard.access import Access, ClientToken
 
 # The port where PORT names no other, as AgentCore expects it; Cloud Run, Knative and Fly set PORT.
 DEFAULT_PORT = 8000
@@ -15,6 +19,7 @@ DEFAULT_PORT = 8000
 # Docker and Cloud Run allow 10 seconds until they kill it.
 DRAIN_DELAY_S = 3.0
 MAX_PORT = 65535
+CLIENT_TOKENS, CLIENT_TOKENS_FILE = "HOMEPORT_CLIENT_TOKENS", "HOMEPORT_CLIENT_TOKENS_FILE"
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -24,16 +29,24 @@ class Settings:
 
     `names` are the host names that it answers to beside the loopback ones, None for every name. `token` is the bearer
     token if its value was given, and `token_hash` the hash of that and of others (guard.auth); both are None if none
-    was given. After SIGTERM it accepts for `drain_delay_s` more seconds. `relay_key` is a secret of all replicas, None
-    where there is one alone.
+    was given. `clients` are the tokens of single clients. After SIGTERM it accepts for `drain_delay_s` more seconds.
+    `relay_key` is a secret of all replicas, None where there is one alone.
     """
 
     port: int
     names: tuple[str, ...] | None
     token: str | None
     token_hash: str | None
+    clients: tuple[ClientToken, ...]
     drain_delay_s: float
     relay_key: str | None
+
+    @property
+    def access(self) -> Access | None:
+        """Returns who may call, None for everyone."""
+        access = Access.of_hashes(self.token_hash)
+        tokens = (*(access.tokens if access else ()), *self.clients)
+        return Access(tokens) if tokens else None
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -54,9 +67,43 @@ class Settings:
             names=names or None,
             token=token or None,
             token_hash=",".join(hashes) or None,
+            clients=_clients(environment),
             drain_delay_s=_delay(environment),
             relay_key=environment.get("HOMEPORT_RELAY_KEY", "").strip() or None,
         )
+
+
+def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
+    """Returns the client tokens in a file, which may be replaced by a new container, or in a variable: a JSON array of
+    objects with `hash` and `client`, and `user`, `scopes` and `expires_at` where they are to be had.
+    """
+    text, path = environment.get(CLIENT_TOKENS, "").strip(), environment.get(CLIENT_TOKENS_FILE, "").strip()
+    try:
+        if path:
+            text = Path(path).read_text("utf-8")
+        return tuple(map(_client, json.loads(text))) if text else ()
+    except OSError as error:
+        raise ServerError(
+            f"the file of {CLIENT_TOKENS_FILE} cannot be read: {error.strerror}", hint="mount it into the container"
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise ServerError(
+            f"{path or CLIENT_TOKENS} does not hold client tokens",
+            hint='[{"hash": "SHA-256 in hexadecimal digits", "client": "cursor", "scopes": ["expense:read"]}]',
+        ) from None
+
+
+def _client(said: Mapping[str, Any]) -> ClientToken:
+    """Returns a client token; raises ValueError, TypeError or KeyError for what is none."""
+    hashed, client, user, scopes = said["hash"].lower(), said["client"], said.get("user"), said.get("scopes")
+    expires_at = said.get("expires_at")
+    texts = [client, *([] if user is None else [user]), *(scopes or ())]
+    if not SHA256.fullmatch(hashed) or not client or not all(isinstance(each, str) for each in texts):
+        raise ValueError(client)
+    if said.keys() - {"hash", "client", "user", "scopes", "expires_at"} or isinstance(scopes, str):
+        raise ValueError(client)
+    granted = None if scopes is None else tuple(scopes)
+    return ClientToken(hashed, client, user, granted, None if expires_at is None else float(expires_at))
 
 
 def read_port(environment: Mapping[str, str]) -> int:

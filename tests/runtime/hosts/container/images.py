@@ -46,7 +46,9 @@ class Container(Served):
     out: Path
 
     def records(self) -> list[JSON]:
-        return [json.loads(record["plain"]) for record in records_in(self.out)]
+        found = [json.loads(record["plain"]) for record in records_in(self.out)]
+        # Lines of the audit log are none.
+        return [record for record in found if "message" in record]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code after a signal."""

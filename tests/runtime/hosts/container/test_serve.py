@@ -18,6 +18,7 @@ import pytest
 
 from homeport_runtime.errors import ServerError
 from homeport_runtime.hosts.container.settings import DEFAULT_PORT, DRAIN_DELAY_S, Settings
+from platform_cli.audit.instances import is_line, verify_instances
 
 from ...conftest import DEADLINE_S, call, python_with, wait_for
 from ...workers import MCP2
@@ -35,6 +36,10 @@ def wait(name: str) -> str:
     while not Path(name).exists():
         time.sleep(0.01)
     return "waited"
+
+@mcp.tool()
+def note(text: str, secret: str) -> str:
+    return "noted"
 
 @mcp.tool()
 def facts() -> dict[str, str]:
@@ -81,6 +86,40 @@ def last_words(container: Container) -> str:
     return message
 
 
+def test_client_tokens_and_the_audit_log(start_image: Start, tmp_path: Path) -> None:
+    """Tokens of single clients are in a file; each call has a line on standard output, bound to the one before it."""
+    scopes = {"rules": {"note": ["note:write"], "*": ["all"]}, "implies": {}}
+    tokens = tmp_path / "tokens.json"
+    tokens.write_text(json.dumps([{"hash": HASH, "client": "cursor", "user": "alice", "scopes": ["note:write"]}]))
+    manifest = {"auth": None, "environment": {"KEY": "${secrets.API_KEY}"}, "scopes": scopes}
+    given = {"API_KEY": "sesame-1234", "HOMEPORT_CLIENT_TOKENS_FILE": str(tokens), "HOMEPORT_PROJECT": "tested"}
+    container = serving(start_image(manifest, **given))
+    with container.request("POST", "/mcp", call("note", text="x", secret="y")) as refused:
+        assert refused.status == 401
+    assert "result" in container.post(call("note", text="x sesame-1234", secret="y"), AUTHORIZED)
+    with container.request("POST", "/mcp", call("facts"), AUTHORIZED) as refused:
+        assert refused.status == 403
+
+    def lines() -> list[bytes]:
+        return [line.encode() for line in container.out.read_text().splitlines() if is_line(line)]
+
+    wait_for(lambda: len(lines()) == 3)
+    assert verify_instances("tested", lines())["ok"]
+    unknown, called, denied = map(json.loads, lines())
+    assert [unknown["result"], called["result"], denied["result"]] == ["unauthorized", "success", "denied"]
+    assert (called["client_id"], called["user_id"], called["project"]) == ("cursor", "alice", "tested")
+    assert called["arguments"] == {"text": "x [secret API_KEY]", "secret": "[redacted]"}
+    edited = [lines()[0], lines()[1].replace(b'"alice"', b'"mallo"'), lines()[2]]
+    assert verify_instances("tested", edited)["broken_at"] == 2
+    assert verify_instances("tested", [lines()[0], lines()[2]])["broken_at"] == 2
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '[{"client": "x"}]', '[{"hash": "12", "client": "x"}]', '{"a": 1}'])
+def test_client_tokens_that_are_none(text: str) -> None:
+    with pytest.raises(ServerError, match="HOMEPORT_CLIENT_TOKENS"):
+        Settings.read({"HOMEPORT_CLIENT_TOKENS": text})
+
+
 def test_it_answers_to_every_name_with_a_token_and_shows_no_secret(start_image: Start) -> None:
     manifest = {"auth": None, "environment": {"KEY": "${secrets.API_KEY}", "LEVEL": "info", "PLAIN": "configured"}}
     given = {"API_KEY": "sesame-1234", "LEVEL": "debug", "HOMEPORT_TOKEN": f"{TOKEN}\n", "HOMEPORT_PROJECT": "tested"}
@@ -103,7 +142,7 @@ def test_it_answers_to_every_name_with_a_token_and_shows_no_secret(start_image: 
     assert not [secret for secret in ("sesame-1234", TOKEN) if secret in output]
     messages = [json.loads(line) for line in container.out.read_text().splitlines() if line.startswith("{")]
     assert {"the key is [secret API_KEY]", f"serving on port {container.port}"} <= {
-        each["message"] for each in messages
+        each.get("message") for each in messages
     }
     assert {each["project"] for each in messages} == {"tested"}
     assert [each["call"]["tool"] for each in messages if "call" in each] == ["facts"]
@@ -280,7 +319,7 @@ def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
 
 
 def test_settings() -> None:
-    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, DRAIN_DELAY_S, None)
+    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, (), DRAIN_DELAY_S, None)
     both = Settings.read({"HOMEPORT_TOKEN": TOKEN, "HOMEPORT_TOKEN_HASH": "0" * 64, "HOMEPORT_NAMES": "a, b,"})
     assert (both.names, both.token, both.token_hash) == (("a", "b"), TOKEN, f"{'0' * 64},{HASH}")
     for wrong in (
