@@ -14,12 +14,14 @@ ARGUMENTS = {"add": {"a": 1, "b": 2}, "whoami": {}}
 @dataclass(frozen=True)
 class Way:
     """How a client calls: in which protocol revision, whether in a session that it has opened with initialize, and with
-    which bearer token, "" for none.
+    which bearer token, "" for none; a gateway has a path and a prefix of tools' names of its own.
     """
 
     era: str
     sessions: bool = False
     token: str = ""
+    path: str = "/mcp"
+    prefix: str = ""
 
     def __str__(self) -> str:
         return f"{self.era} sessions" if self.sessions else self.era
@@ -32,7 +34,7 @@ def request(port: int, way: Way, tool: str = "add") -> bytes:
     """One tools/call as an HTTP/1.1 request; the right answer to `add` has the text 3. Where there are sessions, one is
     opened for it.
     """
-    params: dict[str, object] = {"name": tool, "arguments": ARGUMENTS[tool]}
+    params: dict[str, object] = {"name": way.prefix + tool, "arguments": ARGUMENTS[tool]}
     headers = {"mcp-protocol-version": way.era}
     if way.token:
         headers["authorization"] = f"Bearer {way.token}"
@@ -44,11 +46,11 @@ def request(port: int, way: Way, tool: str = "add") -> bytes:
             "io.modelcontextprotocol/clientCapabilities": {},
             "io.modelcontextprotocol/clientInfo": {"name": "homeport-benchmarks", "version": "1"},
         }
-        headers |= {"mcp-method": "tools/call", "mcp-name": tool}
-    return _post(port, headers, {"id": 1, "method": "tools/call", "params": params})
+        headers |= {"mcp-method": "tools/call", "mcp-name": way.prefix + tool}
+    return _post(port, headers, {"id": 1, "method": "tools/call", "params": params}, way.path)
 
 
-def _post(port: int, headers: dict[str, str], message: dict[str, object]) -> bytes:
+def _post(port: int, headers: dict[str, str], message: dict[str, object], path: str = "/mcp") -> bytes:
     body = json.dumps({"jsonrpc": "2.0", **message}).encode()
     fields = {
         "host": f"127.0.0.1:{port}",
@@ -59,7 +61,7 @@ def _post(port: int, headers: dict[str, str], message: dict[str, object]) -> byt
         "content-length": str(len(body)),
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def open_session(port: int) -> str:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from .by_hand import COMMANDS, project, started
-from .calls import call_once, right, wait_for_answer
+from .calls import STATELESS, Way, call_once, right, wait_for_answer
 from .harness import Deployed, Platform, folder, platform, show, show_ratio
 
 NAME = "benchmark"
@@ -23,15 +23,15 @@ def wait_for_no_worker(running: Platform, name: str = NAME) -> None:
         time.sleep(0.1)
 
 
-def first_call(running: Platform, port: int) -> float:
-    wait_for_no_worker(running)
-    return timed_call(port)
+def first_call(running: Platform, port: int, name: str = NAME, way: Way = STATELESS) -> float:
+    wait_for_no_worker(running, name)
+    return timed_call(port, way)
 
 
-def timed_call(port: int) -> float:
+def timed_call(port: int, way: Way = STATELESS) -> float:
     """Seconds from connect to the answer. Raises SystemExit if that is wrong."""
     begun = time.perf_counter()
-    answer = call_once(port)
+    answer = call_once(port, way)
     seconds = time.perf_counter() - begun
     if not right(answer):
         raise SystemExit(f"a wrong answer: {answer!r}")

@@ -1,8 +1,8 @@
-"""The load client, a process of its own: PORT ERA SESSIONS CONNECTIONS SECONDS CPU [TOKEN]; prints rate, p50 and p99 as
+"""The load client, a process of its own: PORT WAY CONNECTIONS SECONDS CPU, the way as JSON; prints rate, p50 and p99 as
 JSON.
 
-Keep-alive connections on one selector: each sends its next call when the answer to the last is complete. With `yes` for
-SESSIONS each has a session of its own.
+Keep-alive connections on one selector: each sends its next call when the answer to the last is complete. Each has a
+session of its own if there are sessions.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def load(port: int, way: Way, connections: int, seconds: float) -> tuple[list[fl
 
 
 def main() -> None:
-    port, era, sessions, connections, seconds, cpu, *token = sys.argv[1:]
+    port, way, connections, seconds, cpu = sys.argv[1:]
     if cpu != "any":
         os.sched_setaffinity(0, {int(cpu)})
-    latencies, spent = load(int(port), Way(era, sessions == "yes", *token), int(connections), float(seconds))
+    latencies, spent = load(int(port), Way(**json.loads(way)), int(connections), float(seconds))
     result = {
         "calls": len(latencies),
         "rate": len(latencies) / spent,

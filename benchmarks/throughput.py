@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.support import with_config
@@ -74,8 +74,7 @@ def split_processors() -> str:
 
 
 def measure(port: int, way: Way, connections: int, seconds: float, processor: str) -> dict[str, float]:
-    state = "yes" if way.sessions else "no"
-    arguments = [str(port), way.era, state, str(connections), str(seconds), processor, *filter(None, (way.token,))]
+    arguments = [str(port), json.dumps(asdict(way)), str(connections), str(seconds), processor]
     command = [sys.executable, "-m", "benchmarks.load", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -92,7 +91,9 @@ def measure_side(side: Side, seconds: float, processor: str) -> Measured:
     return Measured(loaded["rate"], single["p50_ms"], single["p99_ms"], spent / single["calls"] * 1000)
 
 
-def compare(sides: tuple[Side, Side], label: str, options: argparse.Namespace, processor: str) -> tuple[float, float]:
+def compare(
+    sides: tuple[Side, Side], label: str, options: argparse.Namespace, processor: str, peer_name: str = "by hand"
+) -> tuple[float, float]:
     """The medians over rounds of homeport's rate by the peer's, and of its p50 by the peer's; the first of both changes
     with every round.
     """
@@ -108,7 +109,7 @@ def compare(sides: tuple[Side, Side], label: str, options: argparse.Namespace, p
         return statistics.median(of(one) / of(other) for one, other in zip(mine, peer, strict=True))
 
     rates, p50, cpu = (ratio(of) for of in (lambda m: m.rate, lambda m: m.p50, lambda m: m.cpu))
-    show(f"{label}\n  homeport {_medians(mine)}\n  by hand  {_medians(peer)}")
+    show(f"{label}\n  homeport {_medians(mine)}\n  {peer_name:8} {_medians(peer)}")
     show(f"  ratio    {rates:5.2f}    p50 {p50:5.2f}             cpu {cpu:5.2f}")
     return rates, p50
 

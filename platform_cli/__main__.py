@@ -31,6 +31,8 @@ COMMANDS = {
     "logs": ("logs", "Show or follow what a project's server printed and who called what."),
     "errors": ("errors", "Show what went wrong in a project's server, by cause and release."),
     "metrics": ("metrics", "Show how much a project answers, how fast, and what fails."),
+    "console": ("console", "Open the console in the browser: what projects do, live logs, releases."),
+    "alerts": ("alerts", "Tell people what is wrong: by webhook, in Slack or Discord, or by e-mail."),
     "audit": ("audit", "Show who called what, verify that nobody has changed it, export it."),
     "tools": ("tools", "List the tools of a project or of any MCP URL."),
     "call": ("tools", "Call a tool of a project or of any MCP URL."),

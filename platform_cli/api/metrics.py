@@ -6,7 +6,7 @@ from typing import Literal
 
 from .shape import Shape
 
-By = Literal["tool", "client", "release"]
+By = Literal["tool", "method", "client", "release"]
 
 
 class MetricsRow(Shape):
@@ -32,10 +32,35 @@ class MetricsRow(Shape):
     failures: list[int]
 
 
+class ClientCount(Shape):
+    """Counts what a client has asked for, as MetricsRow does."""
+
+    client: str
+    operations: int
+    failed: int
+    kinds: dict[str, int]
+
+
+class ReleaseCount(Shape):
+    """Counts the operations that a release has answered, and those of them that failed."""
+
+    operations: int
+    failed: int
+
+
+class MetricsStep(Shape):
+    """Sums up the operations of one step, as MetricsRow does."""
+
+    kinds: dict[str, int]
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
 class Metrics(Shape):
     """Tells what a project has answered from `since` to `until` (seconds since 1970), in steps of `step_s` seconds.
 
-    `rows` are the parts of `total`, those with the most operations first.
+    `rows` are the parts of `total`, those with the most operations first, and `steps` tell the same by time.
     """
 
     project: str
@@ -45,3 +70,4 @@ class Metrics(Shape):
     by: By
     total: MetricsRow
     rows: list[MetricsRow]
+    steps: list[MetricsStep]

@@ -41,13 +41,16 @@ class PlatformState(PublicSide):
 
 
 class ListedToken(Shape):
-    """Describes a token for other machines; its times are in seconds since 1970, and `used_at` is None before the first
-    use.
+    """Describes a token of the platform: `platform` is for another machine, `console` for a browser with the console.
+
+    Its times are in seconds since 1970; `used_at` is None before the first use, and `expires_at` if it never ends.
     """
 
     name: str
+    kind: Literal["platform", "console"]
     created_at: float
     used_at: float | None
+    expires_at: float | None
 
 
 class NewToken(Shape):

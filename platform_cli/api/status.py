@@ -120,11 +120,13 @@ class DeployedStatus(ChangedStatus):
 
     `token` is present only if one was made, and is never shown again: with `closed_by_default` because the platform has
     a public name. `stop_first_learned` reports that the old release had to stop before the new one could start.
+    `open_errors` counts the groups of errors of earlier releases that are open, if there are any.
     """
 
     token: NotRequired[str]
     closed_by_default: NotRequired[bool]
     stop_first_learned: NotRequired[bool]
+    open_errors: NotRequired[int]
 
 
 class StatusWithToken(Status):

@@ -16,11 +16,9 @@ import socket
 import subprocess
 import time
 import urllib.request
-import webbrowser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -46,15 +44,6 @@ class Inspector:
     process: subprocess.Popen[bytes]
     link: str
     folder: Path
-
-    def open_browser(self) -> bool:
-        """Opens the page, and tells whether there is a browser.
-
-        The link is not a browser's argument, which every user of this machine could read, but in a file.
-        """
-        page = self.folder / "inspector.html"
-        _write(page, f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(self.link)}">')
-        return webbrowser.open(page.as_uri())
 
     def wait(self) -> None:
         """Waits until the Inspector ends by itself.

@@ -10,6 +10,7 @@ from ..findings.confinement import find_unconfined
 from ..findings.exposure import find_exposure
 from ..findings.model import Finding
 from ..findings.offers import find_failed_lists, offer_lines
+from ..findings.open_errors import find_open_errors
 from ..findings.replacement import find_replacement
 from ..pipeline.stages import Stages
 from ..target_table import target_argument
@@ -49,6 +50,7 @@ class Report:
             *find_failed_lists(self.contract),
             *self.found,
             *find_replacement(self.status),
+            *find_open_errors(self.status),
             *find_exposure(self.status, self.contract),
             *find_unconfined(self.status),
         )

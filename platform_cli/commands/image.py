@@ -68,6 +68,7 @@ def image_command(
 
 def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
     from ..images.build import architecture_of, base_for, build_image, packages_for
+    from ..images.git_labels import git_labels
     from ..pipeline.build import build
 
     home, settings = open_home(), project.in_container
@@ -81,7 +82,7 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
-        return build_image(built, project, name, base, home), name
+        return build_image(built, project, name, base, home, git_labels(project.folder)), name
 
 
 def _inspector(project: Project, home: Home) -> Inspector:

@@ -29,11 +29,15 @@ push_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Says where an image is now: in `folder`, and in a registry as `to`, which got `sent` bytes; `lines` tell it."""
+    """Says where an image is now: in `folder`, and in a registry as `to`, which got `sent` bytes; `lines` tell it.
+
+    `bill` is the digest under which the registry has the bill of materials.
+    """
 
     folder: Path | None
     to: Reference | None
     sent: int
+    bill: str | None
     lines: tuple[str, ...]
 
 
@@ -67,7 +71,8 @@ def deliver(image: Image, name: str, folder: Path | None, to: Reference | None, 
     from ..images.push import push_image
 
     blobs = Layers(open_home()).blobs
-    lines, sent = [], 0
+    lines: list[str] = []
+    sent, bill = 0, None
     if folder is not None:
         with stages.run("write"):
             write_layout(image, to or Reference(DOCKER_HUB, f"library/{name}", "latest"), folder, blobs)
@@ -75,10 +80,12 @@ def deliver(image: Image, name: str, folder: Path | None, to: Reference | None, 
     if to is not None:
         with stages.run("push") as stage:
             pushed = push_image(image, to, blobs)
-            stage.cached, sent = not pushed.changed, pushed.bytes
+            stage.cached, sent, bill = not pushed.changed, pushed.bytes, pushed.bill
         done = f"{pushed.sent} blobs sent ({sent / 1000:.0f} KB), {pushed.mounted} mounted"
         lines.append(f"{to}: {done if pushed.changed else 'there already'}")
-    return Delivered(folder, to, sent, tuple(lines or ["neither written nor pushed: --output DIR or --push REF"]))
+        if bill is None:
+            lines.append(f"{to.registry} takes no bill of materials beside it: it is in the image")
+    return Delivered(folder, to, sent, bill, tuple(lines or ["neither written nor pushed: --output DIR or --push REF"]))
 
 
 def report(image: Image, name: str, delivered: Delivered, stages: Stages) -> tuple[ImageReport, str]:
@@ -93,6 +100,7 @@ def report(image: Image, name: str, delivered: Delivered, stages: Stages) -> tup
         "path": str(delivered.folder) if delivered.folder else None,
         "reference": f"{delivered.to.name}@{image.digest}" if delivered.to else None,
         "sent_bytes": delivered.sent,
+        "bill": delivered.bill,
         "stages": timed(stages),
     }
     return data, "\n".join([f"{name} {image.digest}  {size / 1e6:.1f} MB", *delivered.lines])

@@ -9,6 +9,7 @@ import click
 
 from ..errors import InputError
 from ..temporary import temporary_folder
+from .browser import open_if_seen
 from .callers import caller_options, headers_for
 from .options import json_option, running_target, target_option
 from .output import Output
@@ -16,11 +17,10 @@ from .output import Output
 
 @click.command("inspect")
 @click.argument("server", metavar="NAME|URL")
-@click.option("--no-browser", is_flag=True, help="Print the page's address, and open no browser.")
 @caller_options
 @target_option
 @json_option
-def inspect_command(server: str, no_browser: bool, token: str | None, headers: tuple[str, ...], as_json: bool) -> None:
+def inspect_command(server: str, token: str | None, headers: tuple[str, ...], as_json: bool) -> None:
     """Run the MCP Inspector on project NAME, or on the MCP server at URL, until Ctrl-C.
 
     It comes from npm and needs Node.js. It gets in as `homeport call` does, with the token that is kept here.
@@ -43,8 +43,8 @@ def inspect_command(server: str, no_browser: bool, token: str | None, headers: t
     with temporary_folder("inspector") as folder, running_inspector(npx, url, given, folder) as inspector:
         text = f"{inspector.link}\nwhoever has this link can use the Inspector; Ctrl-C ends it"
         output.result({"ok": True, "url": url, "inspector": inspector.link}, text)
-        if not no_browser and not inspector.open_browser():
-            output.note("there is no browser here: open the link in one of this machine")
+        if not as_json:
+            open_if_seen(inspector.link, folder / "inspector.html")
         with contextlib.suppress(KeyboardInterrupt):
             inspector.wait()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..bearer import hash_of, make_token
+from ..config.hosts import is_public
 from ..config.image_reference import Reference, parse_reference
 from ..config.names import check_name, default_name
 from ..errors import InputError
@@ -47,7 +48,7 @@ def kubernetes_command(
     as_json: bool,
 ) -> None:
     """Write the Kubernetes objects that run an image of PATH."""
-    from ..kubernetes.objects import MANAGER, plain_objects
+    from ..kubernetes.objects import MANAGER, ingress, plain_objects
     from ..kubernetes.operator import operator_object
     from ..kubernetes.workload import workload_of
     from ..targets.local.places import named_in_source
@@ -66,6 +67,10 @@ def kubernetes_command(
     if project.sessions and project.scaling.workers > workload.high:
         output.note("sessions = true: one pod, unless --claim names a volume that several pods may mount")
     objects = [operator_object(workload)] if operator else plain_objects(workload)
+    hosts = [name for name in project.domains if is_public(name)]
+    if hosts and not operator:
+        objects.append(ingress(workload, hosts))
+        output.note(f"the Ingress needs the Secret {workload.name}-tls with a certificate for {', '.join(hosts)}")
     # A deployment that is there keeps its token, which somebody has.
     token = None if workload.is_open or is_there else make_token()
     write_atomic(file, _yaml(objects))

@@ -212,8 +212,17 @@ def create_token(name: str, as_json: bool) -> None:
 def list_tokens(as_json: bool) -> None:
     """List the names of the platform tokens, and when they were used."""
     tokens = running(local_client(), changes=False).tokens()
-    rows = [(token["name"], _when(token["created_at"]), _when(token["used_at"])) for token in tokens]
-    text = table(("token", "created", "last used"), rows) if rows else "no platform tokens yet"
+    rows = [
+        (
+            token["name"],
+            token["kind"],
+            _when(token["created_at"]),
+            _when(token["used_at"]),
+            _when(token["expires_at"]),
+        )
+        for token in tokens
+    ]
+    text = table(("token", "for", "created", "last used", "ends"), rows) if rows else "no platform tokens yet"
     Output(as_json=as_json).result({"ok": True, "tokens": tokens}, text)
 
 

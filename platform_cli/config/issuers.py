@@ -12,6 +12,7 @@ from ..addresses import is_readable_on_the_way, read_http_url
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import IssuerData, LoginData
 
+# The service that is no OpenID provider.
 GITHUB = "github"
 # The secret of the app by which people sign in elsewhere.
 SIGN_IN_SECRET = "SIGN_IN_SECRET"  # noqa: S105 - its name
@@ -19,7 +20,9 @@ SIGN_IN_SECRET = "SIGN_IN_SECRET"  # noqa: S105 - its name
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Is where people sign in: at `service`, with the owner's app `client_id` there."""
+    """Is where people sign in: at `service`, which is `github` or the URL of an OpenID provider, with the owner's app
+    `client_id` there.
+    """
 
     service: str
     client_id: str

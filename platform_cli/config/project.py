@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .image_reference import Reference
     from .issuers import Issuer, Login
     from .limits import Limits
-    from .scopes import Scopes
+    from .scopes import ScopeRules
 
 Architecture = Literal["arm64", "x86_64"]
 
@@ -240,7 +240,7 @@ class Project:
     users: Mapping[str, tuple[str, ...]] | None = None
     login: Login | None = None
     issuer: Issuer | None = None
-    scopes: Scopes | None = None
+    scopes: ScopeRules | None = None
     limits: Limits | None = None
     audit: AuditSettings | None = None
     block_breaking: bool = False

@@ -16,7 +16,7 @@ IMPLIES = "implies"
 
 
 @dataclass(frozen=True, slots=True)
-class Scopes:
+class ScopeRules:
     """Holds the rules of [scopes] (homeport_runtime.guard.scopes.Scopes).
 
     `rules` have the scopes that a tool, `resource:URI`, `prompt:NAME` or `*` needs, None where nobody may use it, and

@@ -18,7 +18,7 @@ from .limits import Limits, client_rates, tool_limit
 from .paths import file_inside
 from .project import AuditSettings, ContainerSettings, KubernetesSettings, LambdaSettings, Project, Scaling, Stage
 from .schema import TABLES
-from .scopes import IMPLIES, Scopes, implied
+from .scopes import IMPLIES, ScopeRules, implied
 from .scopes import rule as read_rule
 from .stages import STAGED, may_have
 from .text import read_text
@@ -192,7 +192,7 @@ class _File:
             raise self.error(key, f'"{name}" must be a table: write [{name}] and its keys below')
         return content
 
-    def scopes(self, content: object) -> Scopes | None:
+    def scopes(self, content: object) -> ScopeRules | None:
         """Returns [scopes], None without it; an empty one is an error, since nobody could use anything."""
         if content is None:
             return None
@@ -200,7 +200,7 @@ class _File:
         implies = self.tables(("scopes", IMPLIES), rules.pop(IMPLIES, {}))
         if not rules:
             raise self.error(("scopes",), "[scopes] says nothing, and so nobody could use anything", hint='"*" = "use"')
-        return Scopes(
+        return ScopeRules(
             {name: self.value(("scopes", name), read_rule, name, value) for name, value in rules.items()},
             {each: self.value(("scopes", IMPLIES, each), implied, each, value) for each, value in implies.items()},
             {name: self.line("scopes", name) for name in rules},

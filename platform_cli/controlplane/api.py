@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Awaitable
 from typing import Literal, TypeVar
@@ -19,7 +18,6 @@ from ..api.inspection import Inspected
 from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-from ..api.version import API_VERSION
 from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
@@ -27,16 +25,20 @@ from ..origin import Origin
 from ..pushes.deployment_routes import deployment_routes
 from ..pushes.link_routes import link_routes
 from ..supervisor.release import Container
+from .alert_routes import alert_routes
 from .audit_export_routes import audit_export_routes
 from .builds import Builds
 from .client_token_routes import client_token_routes
+from .console_routes import console_routes
 from .ending import Ending
+from .log_routes import log_routes
 from .platform import Platform
 from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
 from .secret_routes import secret_routes
 from .sign_in_routes import sign_in_routes
 from .telemetry_routes import telemetry_routes
+from .try_routes import try_routes
 
 # The interval, in seconds, in which it is checked whether the client of a long operation is still connected.
 DISCONNECT_CHECK_S = 0.2
@@ -109,15 +111,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.get("/v1/platform")
     async def describe_platform() -> PlatformState:
-        return {
-            "version": __version__,
-            "api": API_VERSION,
-            "pid": os.getpid(),
-            "master": os.getppid(),
-            "projects": len(platform.overview.list_projects()),
-            "isolate": platform.users.isolation,
-            **platform.publishing.describe(),
-        }
+        return platform.describe()
 
     @app.put("/v1/platform/isolation")
     async def isolate(body: HowIsolated) -> Isolated:
@@ -176,11 +170,6 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     async def rollback(name: str, body: Rollback, request: Request) -> ChangedStatus:
         return await _while_connected(request, platform.releases.rollback(name, body.release))
 
-    @app.get("/v1/projects/{name}/logs")
-    async def logs(name: str, follow: bool = False, since: float = 0.0) -> StreamingResponse:
-        lines = platform.overview.logs(name, follow=follow, since=since)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
-
     @app.get("/v1/projects/{name}/audit")
     async def audit(
         name: str,
@@ -200,6 +189,8 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     def public_url(_request: Request) -> str | None:
         return platform.edge.domain.url if platform.edge.domain else None
 
+    app.include_router(log_routes(platform.overview))
+
     app.include_router(public_routes(platform, builds))
     app.include_router(link_routes(pushes.linking, platform.stores.links, platform.stores.deployments, public_url))
     app.include_router(
@@ -207,8 +198,11 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     )
     app.include_router(secret_routes(platform.secrets))
     app.include_router(sign_in_routes(platform))
+    app.include_router(console_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))
+    app.include_router(try_routes(platform.tries, platform.stores.asker))
+    app.include_router(alert_routes(platform.alerts))
     app.include_router(audit_export_routes(platform.audit_exports))
     return app
 

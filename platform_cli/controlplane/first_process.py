@@ -6,11 +6,11 @@ import os
 import signal
 from typing import NoReturn
 
+from homeport_runtime.hosts.init import reap
+
 FIRST = 1
 # What an engine ends a container with, and what a terminal does.
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
-# A shell reports a process that a signal has ended with 128 and the signal's number.
-BY_SIGNAL = 128
 
 
 def go_on_in_child() -> None:
@@ -34,16 +34,6 @@ def _stay(child: int, awaited: set[signal.Signals]) -> NoReturn:
         number = signal.sigwait(awaited)
         if number in PASSED_ON:
             os.kill(child, number)
-        else:
-            _reap(child)
-
-
-def _reap(child: int) -> None:
-    """Reaps all that have ended, and ends this process, and so the container, if `child` is one of them."""
-    while True:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == child:
-            code = os.waitstatus_to_exitcode(status)
-            os._exit(code if code >= 0 else BY_SIGNAL - code)
-        if pid == 0:
-            return
+        elif (code := reap(child)) is not None:
+            # The container ends with this process.
+            os._exit(code)

@@ -10,8 +10,11 @@ from ..api.deployment import DeploymentEntry
 from ..api.release import Release
 from ..api.status import Status
 from ..errors import BuildError, NotFoundError
+from ..log_query import LogQuery
 from ..pipeline.manifest import read_manifest
 from ..pushes.deployments import list_deployments
+from ..records import read_record
+from ..supervisor.logbook import LogBook
 from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .store import ProjectRow
@@ -106,6 +109,27 @@ class Overview:
 
     def logs(self, project: str, *, follow: bool, since: float) -> AsyncIterator[bytes]:
         """Yields lines, most of them records (platform_cli.records), from about `since` on, seconds since 1970."""
+        return self._log(project).chunks(follow=follow, since=since)
+
+    def newest_logs(self, project: str, *, follow: bool, query: LogQuery, most: int) -> AsyncIterator[bytes]:
+        """Yields the newest records that `query` selects, at most so many, and with `follow` those that come after."""
+        return _newest(self._log(project), query, most, follow=follow)
+
+    def _log(self, project: str) -> LogBook:
         self._stores.store.project(project)
         self._check_not_ending(project)
-        return self._supervisor.services[project].log.chunks(follow=follow, since=since)
+        return self._supervisor.services[project].log
+
+
+async def _newest(log: LogBook, query: LogQuery, most: int, *, follow: bool) -> AsyncIterator[bytes]:
+    def wants(line: bytes) -> bool:
+        record = read_record(line)
+        return record is not None and query.wants(record)
+
+    end = log.end()
+    yield b"".join(line + b"\n" for line in await log.newest(end, wants, most))
+    if follow:
+        async for chunk in log.chunks(follow=True, after=end):
+            found = b"".join(line + b"\n" for line in chunk.split(b"\n") if wants(line))
+            if found:
+                yield found

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 
-from ..api.platform import Isolate
+from .. import __version__
+from ..api.platform import Isolate, PlatformState
+from ..api.version import API_VERSION
 from ..errors import HomeportError
 from ..home import Home
 from ..supervisor.descriptor_store import DescriptorStore
 from ..supervisor.supervisor import Supervisor
+from .alert_checks import AlertChecks
+from .alerts import Alerts
 from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
 from .client_token_changes import ClientTokenChanges
@@ -19,15 +24,16 @@ from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
 from .overview import Overview
+from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
 from .secret_changes import SecretChanges
 from .server_users import ServerUsers
-from .sign_in import SignIn
 from .sign_in_keys import SignInKeys
 from .stores import open_stores
 from .telemetry import Telemetry
+from .tries import Tries
 
 
 class Platform:
@@ -44,7 +50,7 @@ class Platform:
         self.users = ServerUsers(self.stores)
         self.publishing = Publishing(self.stores, self._supervisor, self.edge)
         self.overview = Overview(self.stores, self._supervisor, self.edge)
-        self.sign_in = SignIn(self.stores, self._supervisor, self.edge)
+        self.sign_in = ProtectedProjects(self.stores, self._supervisor, self.edge)
         self._supervisor.on_refused = self._on_refused
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, engine)
@@ -61,12 +67,15 @@ class Platform:
             self.sign_in,
         )
         self.telemetry = Telemetry(self.stores, self._supervisor)
+        self.alerts = Alerts(self.stores, self.edge)
+        self.alert_checks = AlertChecks(self.alerts, self.stores, self._supervisor, self.edge)
         self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.audit_exports = AuditExports(self.stores)
         self.garbage = Garbage(self.stores, images, self.releases.lock)
         self.secrets = SecretChanges(self.stores, self.releases)
         self.client_tokens = ClientTokenChanges(self.stores, self.releases)
+        self.tries = Tries(self.stores, self.releases)
 
     def _on_used(self, project: str, tokens: tuple[str, ...]) -> None:
         # On a full disk workers must be listened to nevertheless.
@@ -86,6 +95,17 @@ class Platform:
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(project.name):
                     await self.releases.admit(project.name)
+
+    def describe(self) -> PlatformState:
+        return {
+            "version": __version__,
+            "api": API_VERSION,
+            "pid": os.getpid(),
+            "master": os.getppid(),
+            "projects": len(self.overview.list_projects()),
+            "isolate": self.users.isolation,
+            **self.publishing.describe(),
+        }
 
     async def close(self) -> None:
         await self._supervisor.close()

@@ -36,7 +36,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.get("/v1/tokens")
     async def list_tokens() -> list[ListedToken]:
-        return platform.stores.tokens.list_tokens()
+        return platform.stores.list_tokens()
 
     @routes.post("/v1/tokens")
     async def create_token(body: TokenName) -> NewToken:
@@ -44,7 +44,7 @@ def public_routes(platform: Platform, builds: Builds) -> APIRouter:
 
     @routes.delete("/v1/tokens/{name}")
     async def revoke_token(name: str) -> Revoked:
-        platform.stores.tokens.revoke(name)
+        platform.stores.revoke_token(name)
         return {"revoked": name}
 
     @routes.put("/v1/domain")

@@ -50,6 +50,12 @@ class Publishing:
             "edge_error": self._edge.error,
         }
 
+    def reachable_url(self) -> str:
+        """Returns the platform's own URL, the one of this machine while its public name does not work."""
+        if self._edge.domain is not None and self._edge.error is None:
+            return self._edge.domain.url
+        return f"http://{HOST}:{self._stores.settings.get('api_port')}"
+
     def _published(self) -> list[Published]:
         """Returns what the edge has to know of each project that serves, the oldest first."""
         rows = sorted(self._stores.store.projects(), key=lambda row: row.created_at)

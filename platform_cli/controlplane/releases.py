@@ -27,11 +27,11 @@ from .container_builds import ContainerBuilds
 from .edge import Edge
 from .handshake import check_handshake
 from .overview import Overview
+from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .removal import Removal
 from .server_users import ServerUsers
-from .sign_in import SignIn
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
 
@@ -51,7 +51,7 @@ class Releases:
         overview: Overview,
         containers: ContainerBuilds,
         images: ReleaseImages,
-        sign_in: SignIn,
+        sign_in: ProtectedProjects,
     ) -> None:
         self._stores = stores
         self._store = stores.store
@@ -159,6 +159,8 @@ class Releases:
                 status["closed_by_default"] = release.auth is None
             if self._supervisor.services[project].had_to_stop_first:
                 status["stop_first_learned"] = True
+            if row and (count := await self._stores.telemetry.open_errors(project)):
+                status["open_errors"] = count
             return status
 
     def _deployed(self, project: str, *, changed: bool) -> DeployedStatus:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .access import Mode
+from .access_modes import Mode
 from .stores import Stores
 
 # The prefix of the folder of a project that is being destroyed, which is the project's tombstone.
@@ -54,6 +54,7 @@ class Removal:
         self._stores.audit_exports.forget(project)
         self._stores.client_tokens.forget(project)
         self._stores.telemetry.forget(project)
+        self._stores.alerts.forget(project)
         self._forget_sign_ins(project)
         # Last, since after a kill `carry_on` finds what is left by it.
         self._stores.store.delete_project(project)

@@ -12,15 +12,18 @@ from typing import Any, Literal
 
 import uvicorn
 
+from homeport_runtime.asgi import ASGIApp
 from homeport_runtime.guard.names import Names
 
 from ..api.gate import Gate
+from ..console.paths import is_console
 from ..home import Home, check_socket_folder
 from ..pushes.webhook import Webhook
 from ..signin.routes import is_sign_in, sign_in_app
 from ..supervisor.descriptor_store import DescriptorStore
 from .api import create_app
 from .builds import Builds
+from .console import Console
 from .ending import Ending
 from .peer import refuse_workers
 from .platform import Platform
@@ -41,13 +44,20 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     pushes = PushToDeploy(platform, builds)
     app = create_app(platform, builds, pushes, ending)
     accept = platform.stores.tokens.accept
-    sign_in = sign_in_app(platform.sign_in.server)
+    sign_in, console = sign_in_app(platform.sign_in.server), Console(platform)
+
+    def find_open(path: str) -> ASGIApp | None:
+        if is_console(path):
+            return console
+        return sign_in if is_sign_in(path) and platform.sign_in.is_used else None
+
     gate = Gate(
         app,
         Webhook(pushes.deliveries),
         accept,
         lambda: Names(platform.edge.own_names()),
-        lambda path: sign_in if is_sign_in(path) and platform.sign_in.is_used else None,
+        find_open,
+        platform.stores.console_sessions,
     )
     servers = [_server(app, refuse_workers(platform.worker_processes)), _server(gate, APIConnection)]
     serving = [
@@ -67,6 +77,9 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         platform.audit.watch(),
         platform.audit_exports.work(),
         platform.telemetry.watch(),
+        platform.telemetry.export(),
+        platform.alerts.work(),
+        platform.alert_checks.watch(),
         end_slow_clients(servers[1]),
     )
     watching = [asyncio.create_task(work) for work in works]

@@ -8,15 +8,15 @@ import sqlite3
 import sys
 
 from ..errors import HomeportError, PlatformError
+from .protected_projects import ProtectedProjects
 from .releases import Releases
-from .sign_in import SignIn
 
 # The seconds between looks at what is due.
 LOOK_S = 60.0
 
 
 class SignInKeys:
-    def __init__(self, sign_in: SignIn, releases: Releases) -> None:
+    def __init__(self, sign_in: ProtectedProjects, releases: Releases) -> None:
         self._sign_in = sign_in
         self._releases = releases
         self._fetching: set[asyncio.Task[None]] = set()

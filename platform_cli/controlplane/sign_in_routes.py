@@ -43,18 +43,7 @@ def sign_in_routes(platform: Platform) -> APIRouter:
 
     @routes.get("/v1/projects/{name}/users")
     async def users(name: str) -> list[ListedGrant]:
-        platform.stores.store.project(name)
-        return [
-            {
-                "user": each.grant.user,
-                "client": each.client_name,
-                "client_id": each.grant.client,
-                "scopes": list(each.grant.scopes),
-                "created_at": each.created_at,
-                "used_at": each.used_at,
-            }
-            for each in server.grants.listed(name)
-        ]
+        return list_grants(platform, name)
 
     @routes.delete("/v1/projects/{name}/users/{user:path}")
     async def end(name: str, user: str) -> SignInsEnded:
@@ -72,3 +61,22 @@ def _shown(pending: PendingSignIn) -> WaitingSignIn:
         "redirects_to": place_of(asked.redirect_uri),
         "scopes": [scope for scope in asked.scopes if scope != OFFLINE_ACCESS],
     }
+
+
+def list_grants(platform: Platform, project: str) -> list[ListedGrant]:
+    """Returns who has signed in to a project.
+
+    Raises NotFoundError if it does not exist.
+    """
+    platform.stores.store.project(project)
+    return [
+        {
+            "user": each.grant.user,
+            "client": each.client_name,
+            "client_id": each.grant.client,
+            "scopes": list(each.grant.scopes),
+            "created_at": each.created_at,
+            "used_at": each.used_at,
+        }
+        for each in platform.sign_in.server.grants.listed(project)
+    ]

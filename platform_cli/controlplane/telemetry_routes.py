@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from ..api.call_entry import CallEntry
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
+from ..telemetry.calls import CallQuery
 from ..telemetry.prometheus import CONTENT_TYPE
 from .telemetry import Telemetry
+
+# The operations that are given at most at once.
+MAX_CALLS = 1000
 
 
 class ErrorChange(BaseModel):
@@ -20,8 +27,25 @@ def telemetry_routes(telemetry: Telemetry) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/v1/projects/{name}/metrics")
-    async def metrics(name: str, since: float = 0.0, by: By = "tool") -> Metrics:
-        return await telemetry.metrics(name, since, by)
+    async def metrics(name: str, since: float = 0.0, by: By = "tool", until: float | None = None) -> Metrics:
+        return await telemetry.metrics(name, since, by, until)
+
+    @routes.get("/v1/projects/{name}/calls")
+    async def calls(
+        name: str,
+        since: float = 0.0,
+        until: float | None = None,
+        tool: str | None = None,
+        method: str | None = None,
+        client: str | None = None,
+        release: str | None = None,
+        kind: str | None = None,
+        request: str | None = None,
+        slower_ms: float | None = None,
+        most: Annotated[int, Query(ge=1, le=MAX_CALLS)] = 200,
+    ) -> list[CallEntry]:
+        query = CallQuery(since, until, tool, method, client, release, kind, request, slower_ms)
+        return await telemetry.calls(name, query, most)
 
     @routes.get("/v1/projects/{name}/errors")
     async def errors(name: str) -> list[ErrorGroup]:

@@ -11,6 +11,7 @@ import time
 from ..api.platform import ListedToken
 from ..bearer import hash_of, make_token
 from ..config.names import check_name
+from ..console.sessions import NAME_PREFIX as CONSOLE_PREFIX
 from ..errors import InputError, NotFoundError
 
 # The seconds for which another use of a token is not recorded.
@@ -31,6 +32,8 @@ class Tokens:
         Raises InputError for a bad name and for one that is taken.
         """
         check_name(name, "the token's name")
+        if name.startswith(CONSOLE_PREFIX):
+            raise InputError(f"names that begin with {CONSOLE_PREFIX} are those of browsers that show the console")
         token = make_token()
         try:
             self._db.execute("INSERT INTO tokens VALUES (?, ?, ?, NULL)", (name, hash_of(token), time.time()))
@@ -41,9 +44,12 @@ class Tokens:
         return token
 
     def list_tokens(self) -> list[ListedToken]:
-        """Returns all tokens, with times in seconds since 1970; `used_at` is None for a token that was never used."""
+        """Returns all tokens by name."""
         rows = self._db.execute("SELECT name, created_at, used_at FROM tokens ORDER BY name").fetchall()
-        return [{"name": name, "created_at": created, "used_at": used} for name, created, used in rows]
+        return [
+            {"name": name, "kind": "platform", "created_at": created, "used_at": used, "expires_at": None}
+            for name, created, used in rows
+        ]
 
     def revoke(self, name: str) -> None:
         """Removes a token.
@@ -54,6 +60,11 @@ class Tokens:
             raise NotFoundError(
                 f"there is no platform token {name!r}", hint="`homeport platform token list` shows them"
             )
+
+    def name_of(self, token: str) -> str | None:
+        """Returns the name of a token, None if it is none of the platform's."""
+        row = self._db.execute("SELECT name FROM tokens WHERE hash = ?", (hash_of(token),)).fetchone()
+        return row[0] if row else None
 
     def accept(self, token: str) -> bool:
         """Tells whether `token` is one of the platform's, and records its use."""

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from homeport_runtime.loading.environment import REFERENCE
@@ -24,6 +25,7 @@ from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image, Process
 from .places import HOME, PORT, START, WORK
+from .sbom import bill_of_materials
 
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
@@ -73,10 +75,14 @@ def base_for(manifest: ManifestData, settings: ContainerSettings, home: Home, *,
     return base
 
 
-def build_image(built: Built, project: Project, name: str, base: Base, home: Home) -> Image:
+def build_image(
+    built: Built, project: Project, name: str, base: Base, home: Home, origin: Mapping[str, str] = MappingProxyType({})
+) -> Image:
     """Returns the image of `built`, a bundle of `project`, whose layers are made once for the same content.
 
-    `name` is its title. The layers of homeport's own are in `Layers(home).blobs`; those of the base may not be there.
+    `name` is its title, and `origin` are labels that say what it was made from. The layers of homeport's own are in
+    `Layers(home).blobs`; those of the base may not be there.
+
     Raises LayerError if the packages are not those of the lock.
     """
     own = _python_of(built.bundle.manifest)
@@ -91,10 +97,11 @@ def build_image(built: Built, project: Project, name: str, base: Base, home: Hom
         layers.runtime(built.bundle.manifest["runtime"], own),
         layers.app(built.bundle),
     )
-    labels = _labels(project, name, base, lock.hash)
+    labels = {**_labels(project, name, base, lock.hash), **origin}
     process = server_process(built.bundle.manifest, name, own, project.start_timeout_s)
     config = image_config(base, made, process, labels)
-    return Image(base, made, config, image_manifest(config, (*base.layers, *made), labels))
+    manifest = image_manifest(config, (*base.layers, *made), labels)
+    return Image(base, made, config, manifest, bill_of_materials(lock))
 
 
 def server_process(manifest: Mapping[str, Any], name: str, python: Interpreter, start_timeout_s: float) -> Process:

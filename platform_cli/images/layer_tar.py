@@ -7,7 +7,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from .blobs import Blobs
 from .gzip_blocks import Gzip
@@ -35,15 +35,21 @@ def write_layer(blobs: Blobs, entries: Mapping[str, Entry], history: str) -> Ima
     with blobs.new() as blob, Gzip(blob.write) as packed:
         tar = _Hashing(packed)
         with tarfile.open(mode="w|", fileobj=tar, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-            for name, entry in sorted(everything.items(), key=lambda item: PurePosixPath(item[0]).parts):
+            for name, entry in sorted(everything.items(), key=lambda item: item[0].split("/")):
                 _add(archive, name, entry)
     return ImageLayer(Blob(blob.digest, blob.size, LAYER_TYPE), tar.digest, history)
 
 
 def _folders(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Returns the folders above `entries`, but for those at the top, which are the base's."""
-    above = {folder for name in entries for folder in PurePosixPath(name).parents}
-    return {folder.as_posix(): Entry(mode=FOLDER) for folder in above if len(folder.parts) > 1}
+    found: dict[str, Entry] = {}
+    for name in entries:
+        folder = name.rpartition("/")[0]
+        # Those above one that was found were found with it.
+        while "/" in folder and folder not in found:
+            found[folder] = Entry(mode=FOLDER)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _add(archive: tarfile.TarFile, name: str, entry: Entry) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ..config.image_reference import Reference
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
@@ -79,13 +80,15 @@ class Process:
 class Image:
     """Is an image that homeport has made: `own` layers upon those of the `base`.
 
-    `config` and `manifest` are the bytes of the image configuration and of the image manifest.
+    `config` and `manifest` are the bytes of the image configuration and of the image manifest, `bill` those of the bill
+    of materials of its packages, empty without one.
     """
 
     base: Base
     own: tuple[ImageLayer, ...]
     config: bytes
     manifest: bytes
+    bill: bytes = b""
 
     @property
     def layers(self) -> tuple[ImageLayer, ...]:

@@ -21,6 +21,7 @@ from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .layer_tar import Entry
 from .model import Image, Process
 from .places import ROOT, UID, WORK, WORK_MODE
+from .sbom import bill_of_materials
 
 NAME = "homeport"
 COMMAND = f"usr/local/bin/{NAME}"
@@ -70,7 +71,8 @@ def make_platform_image(wanted: Reference | None, architecture: Architecture, ho
             f"{STANDARD_LABELS}base.digest": base.reference.digest or "",
         }
         config = image_config(base, made, _process(), labels)
-        return Image(base, made, config, image_manifest(config, (*base.layers, *made), labels))
+        manifest = image_manifest(config, (*base.layers, *made), labels)
+        return Image(base, made, config, manifest, bill_of_materials(lock))
 
 
 def _requirements() -> Requirements:

@@ -10,18 +10,23 @@ from ..config.image_reference import Reference
 from ..errors import NotFoundError
 from .base import fetch_layer
 from .blobs import Blobs
-from .model import Blob, Image, ImageLayer
-from .registry import Repository
+from .model import CONFIG_TYPE, Blob, Image, ImageLayer, digest_of
+from .referrer import BILL_TYPE, EMPTY, EMPTY_TYPE, attach, bill_manifest
+from .registry import RegistryRefusedError, Repository
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """Reports on a push: the number of blobs that were `sent`, their `bytes`, and the number of those `mounted`."""
+    """Reports on a push: the number of blobs that were `sent`, their `bytes`, and the number of those `mounted`.
+
+    `bill` is the digest under which the registry has the bill of materials, None if it takes none.
+    """
 
     sent: int
     bytes: int
     mounted: int
     changed: bool
+    bill: str | None
 
 
 def push_image(image: Image, to: Reference, blobs: Blobs) -> Pushed:
@@ -32,13 +37,15 @@ def push_image(image: Image, to: Reference, blobs: Blobs) -> Pushed:
     with Repository(to) as repository:
         before = _manifest(repository, to.tag)
         if before == image.manifest:
-            return Pushed(0, 0, 0, changed=False)
+            return Pushed(0, 0, 0, changed=False, bill=digest_of(bill_manifest(image)) if image.bill else None)
         push = _Push(image, to, blobs, repository, _blobs_of(before))
         for layer in image.layers:
             push.layer(layer)
         push.config()
+        # Before the tag, with which the push is complete.
+        bill = push.bill() if image.bill else None
         repository.put_manifest(to.tag, image.manifest)
-    return Pushed(push.sent, push.bytes, push.mounted, changed=True)
+    return Pushed(push.sent, push.bytes, push.mounted, changed=True, bill=bill)
 
 
 class _Push:
@@ -67,9 +74,23 @@ class _Push:
             self._send(layer.blob)
 
     def config(self) -> None:
-        blob = self._image.config_blob
+        self._content(self._image.config, CONFIG_TYPE)
+
+    def bill(self) -> str | None:
+        """Pushes the bill of materials, and returns its digest, None if the registry takes none: it is in the image."""
+        self._content(EMPTY, EMPTY_TYPE)
+        self._content(self._image.bill, BILL_TYPE)
+        manifest = bill_manifest(self._image)
+        try:
+            attach(self._image, manifest, self._repository)
+        except (RegistryRefusedError, NotFoundError):
+            return None
+        return digest_of(manifest)
+
+    def _content(self, content: bytes, media_type: str) -> None:
+        blob = Blob(digest_of(content), len(content), media_type)
         if not self._is_there(blob.digest):
-            self._blobs.add([self._image.config])
+            self._blobs.add([content])
             self._send(blob)
 
     def _is_there(self, digest: str) -> bool:

@@ -19,13 +19,18 @@ from ..addresses import is_loopback
 from ..config.image_reference import DOCKER_HUB, Reference
 from ..errors import NotFoundError, RegistryError
 from .credentials import find_credentials, login_hint
-from .model import digest_of
+from .model import MANIFEST_TYPE, digest_of
 
 # Where Docker Hub's API is.
 HUB_HOST = "registry-1.docker.io"
 # The seconds until a registry answers: it may hash a layer before it does.
 TIMEOUT_S = 300.0
 CHUNK = 1024 * 1024
+CERTIFICATES = Path("/etc/docker/certs.d")
+
+
+class RegistryRefusedError(RegistryError):
+    """Says that a registry does not take what it was sent."""
 
 
 class Repository:
@@ -36,7 +41,14 @@ class Repository:
         host = HUB_HOST if reference.registry == DOCKER_HUB else reference.registry
         kind = _OnLoopback if is_loopback(reference.host) else DXF
         self._has_login = False
-        self._api = kind(host, reference.repository, self._log_in, insecure=kind is _OnLoopback, timeout=TIMEOUT_S)
+        self._api = kind(
+            host,
+            reference.repository,
+            self._log_in,
+            insecure=kind is _OnLoopback,
+            tlsverify=_authority(reference.registry),
+            timeout=TIMEOUT_S,
+        )
 
     def __enter__(self) -> Self:
         self._api.__enter__()
@@ -64,6 +76,18 @@ class Repository:
             found, _answer = self._api.head_manifest_and_response(tag)
         if found not in (None, digest_of(content)):
             raise self._wrong_digest(digest_of(content))
+
+    def put_referrer(self, content: bytes) -> bool:
+        """Puts the manifest of an artifact that has a subject, and tells whether the registry lists those itself
+        (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests-with-subject).
+        """
+        digest = digest_of(content)
+        with self._explained(f"the manifest {digest}"):
+            # Its own call drops the headers of the answer.
+            answer: requests.Response = self._api._request(  # type: ignore[no-untyped-call]
+                "put", f"manifests/{digest}", data=content, headers={"Content-Type": MANIFEST_TYPE}
+            )
+        return "OCI-Subject" in answer.headers
 
     def has(self, digest: str) -> bool:
         try:
@@ -130,7 +154,8 @@ class Repository:
         except requests.exceptions.SSLError:
             raise RegistryError(
                 f"{self.reference.registry} has no certificate that this machine trusts",
-                hint="name its authority's file in REQUESTS_CA_BUNDLE, or use the registry's real name",
+                hint=f"put the certificate of its authority into {_of_docker(self.reference.registry)}, as for Docker, "
+                "or use the registry's real name",
             ) from None
         except requests.Timeout:
             raise self._unreachable(f"does not answer within {TIMEOUT_S:.0f} s") from None
@@ -170,7 +195,8 @@ class Repository:
                 f"{self.reference.registry} takes no more requests for now{said}",
                 hint=f"wait, or raise the limit by a login: {login_hint(self.reference.registry)}",
             )
-        return RegistryError(
+        kind = RegistryRefusedError if answer.status_code < requests.codes.server_error else RegistryError
+        return kind(
             f"{self.reference.registry} refuses {what} with HTTP {answer.status_code}{said}",
             hint="what has arrived there is not sent again, once you run the command again",
         )
@@ -184,6 +210,19 @@ class _OnLoopback(DXF):
     ) -> None:
         shown = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {shown}"} if username else {}
+
+
+def _of_docker(registry: str) -> Path:
+    """Returns where Docker looks for the certificate of the authority of a registry
+    (https://docs.docker.com/engine/security/certificates/).
+    """
+    return CERTIFICATES / registry / "ca.crt"
+
+
+def _authority(registry: str) -> str | bool:
+    """Returns the file with the authority's certificate, True for those that this machine trusts."""
+    certificate = _of_docker(registry)
+    return str(certificate) if certificate.is_file() else True
 
 
 def _said(answer: requests.Response) -> str:

@@ -4,6 +4,7 @@ budget.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..images.places import PORT
@@ -35,6 +36,25 @@ def plain_objects(workload: Workload) -> list[dict[str, Any]]:
     if workload.high > 1:
         objects.append(_disruption_budget(workload))
     return objects
+
+
+def ingress(workload: Workload, hosts: Sequence[str]) -> dict[str, Any]:
+    """Returns what leads `hosts` to the Service from outside, with the certificate in the Secret `NAME-tls`
+    (https://kubernetes.io/docs/concepts/services-networking/ingress/).
+
+    It is of the cluster's default class, and has no annotations of a controller: streams are never silent for as long
+    as these wait by default.
+    """
+    spec = {
+        "rules": [{"host": host, "http": {"paths": [_to_service(workload)]}} for host in hosts],
+        "tls": [{"hosts": [*hosts], "secretName": f"{workload.name}-tls"}],
+    }
+    return _object("networking.k8s.io/v1", "Ingress", workload, spec)
+
+
+def _to_service(workload: Workload) -> dict[str, Any]:
+    service = {"name": workload.name, "port": {"name": "http"}}
+    return {"path": "/", "pathType": "Prefix", "backend": {"service": service}}
 
 
 def labels(workload: Workload) -> dict[str, str]:

@@ -80,23 +80,33 @@ class Number:
 
 def logs_message(resource: Attributes, logs: Iterable[Log]) -> bytes:
     """Returns an ExportLogsServiceRequest; `resource` says who sends it, by OpenTelemetry's names."""
-    return _message("Logs", "logRecords", resource, map(_log, logs))
+    return _message("Logs", "logRecords", [(resource, map(_log, logs))])
 
 
-def spans_message(resource: Attributes, spans: Iterable[Span]) -> bytes:
-    """Returns an ExportTraceServiceRequest."""
-    return _message("Spans", "spans", resource, map(_span, spans))
+def spans_message(groups: Iterable[tuple[Attributes, Iterable[Span]]]) -> bytes:
+    """Returns an ExportTraceServiceRequest with spans of several resources."""
+    return _message("Spans", "spans", ((resource, map(_span, spans)) for resource, spans in groups))
 
 
-def metrics_message(resource: Attributes, metrics: Iterable[Histogram | Number], start: float, now: float) -> bytes:
-    """Returns an ExportMetricsServiceRequest of what was counted from `start` until `now` (seconds since 1970)."""
+def metrics_message(
+    groups: Iterable[tuple[Attributes, Iterable[Histogram | Number]]], start: float, now: float
+) -> bytes:
+    """Returns an ExportMetricsServiceRequest of what was counted in several resources from `start` until `now` (seconds
+    since 1970).
+    """
     times: Json = {"startTimeUnixNano": _nano(start), "timeUnixNano": _nano(now)}
-    return _message("Metrics", "metrics", resource, (_metric(metric, times) for metric in metrics))
+    return _message(
+        "Metrics", "metrics", ((resource, [_metric(each, times) for each in metrics]) for resource, metrics in groups)
+    )
 
 
-def _message(signal: str, name: str, resource: Attributes, items: Iterable[Json]) -> bytes:
-    scoped = {"scope": {"name": "homeport", "version": __version__}, name: list(items)}
-    whole = {f"resource{signal}": [{"resource": {"attributes": _attributes(resource)}, f"scope{signal}": [scoped]}]}
+def _message(signal: str, name: str, groups: Iterable[tuple[Attributes, Iterable[Json]]]) -> bytes:
+    scope = {"name": "homeport", "version": __version__}
+    resources = [
+        {"resource": {"attributes": _attributes(resource)}, f"scope{signal}": [{"scope": scope, name: list(items)}]}
+        for resource, items in groups
+    ]
+    whole = {f"resource{signal}": resources}
     # Lone surrogates, which no UTF-8 has, are not valid in a protobuf string.
     text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")

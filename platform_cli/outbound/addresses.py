@@ -19,14 +19,19 @@ _TRANSLATED, _GLOBAL = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Netw
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
+class PrivateAddressError(OSError):
+    """Says that a host leads into a network of one's own, or nowhere."""
+
+
 async def find_addresses(host: str, port: int, resolve: Resolve | None = None, *, private: bool = False) -> list[str]:
     """Returns the addresses to connect to, looked up once: a name that leads elsewhere a moment later changes nothing.
 
-    Raises OSError if the host has none, or one that is not public without `private`.
+    Raises PrivateAddressError if one of them is not public, unless `private` allows that, and OSError if the host is
+    unknown.
     """
     addresses = await (resolve or resolve_host)(host, port)
     if not addresses or not (private or all(map(is_public_address, addresses))):
-        raise OSError("its host has no public address")
+        raise PrivateAddressError("its host has no public address")
     return addresses
 
 

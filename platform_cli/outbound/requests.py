@@ -22,7 +22,7 @@ class Outbound:
     """Sends requests; `resolve` looks up a host, and `context` says whose certificates are trusted."""
 
     def __init__(self, resolve: Resolve | None = None, context: ssl.SSLContext | None = None) -> None:
-        self._resolve = resolve
+        self.resolve = resolve
         self._context = context
 
     @asynccontextmanager
@@ -38,7 +38,7 @@ class Outbound:
 
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-        addresses = await find_addresses(host, port, self._resolve, private=private)
+        addresses = await find_addresses(host, port, self.resolve, private=private)
         requests = [
             httpx.Request(
                 method,

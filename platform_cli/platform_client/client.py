@@ -33,10 +33,12 @@ from .connections import Connector, LocalSocket, Remote
 from .versions import check_api, check_can_replace
 
 if TYPE_CHECKING:
+    from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
     from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
+    from ..api.console import ConsoleCode
     from ..api.deployment import BuildLog, DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
@@ -109,6 +111,9 @@ class PlatformClient:
         self._start()
 
     def _start(self) -> None:
+        if self._started is not None:
+            # It has ended, and had nothing to say.
+            self._started.communicate()
         with self._home.platform_log.open("ab") as log, interrupt_later():
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "platform_cli.controlplane.master"],
@@ -160,16 +165,16 @@ class PlatformClient:
             self._started.stdout.close()
 
     def _check_started(self) -> None:
-        """Raises PlatformError with the reason if the control plane has ended, unless it did since another one runs.
+        """Raises PlatformError with the reason if the control plane that was started has ended with an error.
 
-        Where the other one was ending itself, and has ended by now, a new one is started.
+        Where none was, or where it left the home to another one, the other one may have been ending itself: a new one
+        is started once it has.
         """
-        if self._started is None or (code := self._started.poll()) is None:
-            return
-        if code == 0:
+        if self._started is None or self._started.poll() == 0:
             if not self._home.is_served():
-                self._started.communicate()
                 self._start()
+            return
+        if (code := self._started.poll()) is None:
             return
         said = self._started.communicate()[0].decode("utf-8", "replace").strip().splitlines()
         reason = said[0] if said else f"exit {code}"
@@ -252,6 +257,11 @@ class PlatformClient:
     def create_token(self, name: str) -> str:
         answer: NewToken = self._request("POST", "/v1/tokens", {"name": name})
         return answer["token"]
+
+    def console_code(self) -> ConsoleCode:
+        """Returns a code that opens the console in one browser."""
+        answer: ConsoleCode = self._request("POST", "/v1/console/codes")
+        return answer
 
     def waiting_sign_in(self, code: str) -> WaitingSignIn:
         """Returns the sign-in that shows `code`, without approving it."""
@@ -371,6 +381,21 @@ class PlatformClient:
             )
         self._request("DELETE", _path(project, f"tokens/{token_id}"))
 
+    def add_alert(self, wanted: WantedAlert) -> NewAlert:
+        answer: NewAlert = self._request("POST", "/v1/alerts", dict(wanted))
+        return answer
+
+    def alerts(self) -> list[ListedAlert]:
+        answer: list[ListedAlert] = self._request("GET", "/v1/alerts")
+        return answer
+
+    def test_alert(self, alert_id: str) -> AlertTested:
+        answer: AlertTested = self._request("POST", f"{_alert_path(alert_id)}/test")
+        return answer
+
+    def remove_alert(self, alert_id: str) -> None:
+        self._request("DELETE", _alert_path(alert_id))
+
     def rollback(self, project: str, release: int | None) -> ChangedStatus:
         answer: ChangedStatus = self._request("POST", _path(project, "rollback"), {"release": release})
         return answer
@@ -464,6 +489,12 @@ def _path(project: str, rest: str = "") -> str:
     if not is_name(project):
         raise NotFoundError(f"there is no project {project!r}", hint="`homeport list` shows the projects")
     return f"/v1/projects/{project}" + (f"/{rest}" if rest else "")
+
+
+def _alert_path(alert_id: str) -> str:
+    if not re.fullmatch("[0-9a-f]{8}", alert_id):
+        raise NotFoundError(f"there is no alert {alert_id!r}", hint="`homeport alerts list` shows them")
+    return f"/v1/alerts/{alert_id}"
 
 
 def _error(response: http.client.HTTPResponse) -> HomeportError:

@@ -29,16 +29,24 @@ def deployment_routes(
     @routes.get("/v1/projects/{name}/builds")
     async def build_log(name: str, release: int | None = None) -> BuildLog:
         """Returns the newest build's log, or that of a release."""
-        chosen = [d for d in known.of(name) if d.started_at and release in (None, d.release)]
-        if not chosen:
-            what = f"v{release} of {name}" if release is not None else name
-            raise NotFoundError(
-                f"there is no build log of {what} here", hint="only commits are built by the platform itself"
-            )
-        return {"log": known.log(chosen[0]), "sha": chosen[0].sha, "state": chosen[0].state}
+        return find_build_log(known, name, release)
 
     @routes.get("/v1/projects/{name}/difference")
     async def difference(name: str, old: int, new: int) -> ToolsDifference:
         return compare(contract(name, old), contract(name, new)).data()
 
     return routes
+
+
+def find_build_log(known: Deployments, project: str, release: int | None) -> BuildLog:
+    """Returns the log of the newest build, or that of a release.
+
+    Raises NotFoundError if there is none.
+    """
+    chosen = [d for d in known.of(project) if d.started_at and release in (None, d.release)]
+    if not chosen:
+        what = f"v{release} of {project}" if release is not None else project
+        raise NotFoundError(
+            f"there is no build log of {what} here", hint="only commits are built by the platform itself"
+        )
+    return {"log": known.log(chosen[0]), "sha": chosen[0].sha, "state": chosen[0].state}

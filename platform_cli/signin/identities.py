@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 
 import httpx
 
-from .model import GITHUB, Login, OAuthError
+from ..config.issuers import GITHUB, Login
+from .model import OAuthError
 
 TIMEOUT_S = 20.0
 GITHUB_URL, GITHUB_API = "https://github.com", "https://api.github.com"

@@ -6,22 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..config.issuers import Login
+
 # Asks for a refresh token, and is no scope of any project (OpenID Connect Core 1.0, section 11).
 OFFLINE_ACCESS = "offline_access"
-# The service that is no OpenID provider.
-GITHUB = "github"
 # The user of a sign-in that the platform's owner has approved.
 OWNER = "owner"
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Is another service that knows people: `github`, or the URL of an OpenID provider, with the id of the owner's app
-    there.
-    """
-
-    service: str
-    client_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from .model import GITHUB, OFFLINE_ACCESS, Login
+from ..config.issuers import GITHUB, Login
+from .model import OFFLINE_ACCESS
 from .pending import Asked
 from .redirects import is_on_this_machine, place_of
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..config.issuers import GITHUB
 from ..errors import InputError, NotFoundError
 from .access_tokens import ACCESS_S, sign_access_token
 from .authorization import Pairs, answer_url, find_resource, parameter
@@ -17,7 +18,7 @@ from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
 from .keys import ProjectKeys
-from .model import GITHUB, OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
+from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
 from .registered_clients import RegisteredClients
 from .users import allowed_scopes

@@ -24,6 +24,7 @@ from homeport_runtime.hosts.container.zygote import NO_SOCKET
 
 from ..errors import HomeportError, ReleaseError
 from ..home import Home
+from .container_removal import Removal
 from .container_spec import SOCKET, SOCKET_FOLDER, container_spec
 from .container_zygote import ContainerProcess, ContainerZygote, NoDescriptorsError
 from .engine import PIDS, ContainerSpec, Engine, Mount
@@ -41,9 +42,10 @@ LOOK_S = 1.0
 class ContainerStarter:
     """Starts containers of `engine`; `passes` tells whether it passes descriptors on, None before that was tried."""
 
-    def __init__(self, home: Home, engine: Engine) -> None:
+    def __init__(self, home: Home, engine: Engine, removal: Removal) -> None:
         self._home = home
         self._engine = engine
+        self._removal = removal
         # Elsewhere containers run in a virtual machine.
         self.passes: bool | None = None if sys.platform == "linux" else False
         self._removing: set[asyncio.Task[None]] = set()
@@ -55,6 +57,7 @@ class ContainerStarter:
 
         Raises ReleaseError if it does not start.
         """
+        await self._removal.remove_left()
         if self.passes is not False:
             try:
                 zygote = await self._by_socket(release, _place(key), project, shown)
@@ -74,7 +77,7 @@ class ContainerStarter:
             with contextlib.closing(_listen(folder)) as listener:
                 container = await self._started(spec)
                 control = await self._connected(listener, container)
-        zygote = ContainerZygote(ContainerProcess(self._engine, container), control, place)
+        zygote = ContainerZygote(ContainerProcess(self._removal, container), control, place)
         return await self._checked(zygote, spec)
 
     async def _by_ports(
@@ -95,7 +98,7 @@ class ContainerStarter:
             (folder / KEY).chmod(0o644)
             container = await self._started(replace(spec, command=command, ports=ports))
             published, control = await self._greeted(container, ports[0], key)
-        process = ContainerProcess(self._engine, container)
+        process = ContainerProcess(self._removal, container)
         zygote = PublishedZygote(process, control, place, {port: published[port] for port in ports})
         return await self._checked(zygote, spec)
 
@@ -129,10 +132,13 @@ class ContainerStarter:
             self._removing.add(task)
             task.add_done_callback(self._removing.discard)
             raise
+        except HomeportError:
+            await self._removal.remove(spec.name)
+            raise
 
     async def _remove_started(self, starting: asyncio.Future[str]) -> None:
         with contextlib.suppress(HomeportError):
-            await asyncio.to_thread(self._engine.remove, await starting)
+            await self._removal.remove(await starting)
 
     async def _connected(self, listener: socket.socket, container: str) -> socket.socket:
         """Returns the connection of the container's first process; the container is removed if there will be none."""
@@ -153,7 +159,7 @@ class ContainerStarter:
             raise await self._failure(container)
         except BaseException:
             connecting.cancel()
-            await asyncio.to_thread(self._engine.remove, container)
+            await self._removal.remove(container)
             raise
 
     async def _greeted(self, container: str, orders: int, key: str) -> tuple[Mapping[int, int], socket.socket]:
@@ -170,7 +176,7 @@ class ContainerStarter:
                 await asyncio.sleep(LOOK_S / 10)
             raise await self._failure(container)
         except BaseException:
-            await asyncio.to_thread(self._engine.remove, container)
+            await self._removal.remove(container)
             raise
 
     async def _failure(self, container: str) -> ReleaseError:
@@ -181,12 +187,12 @@ class ContainerStarter:
         )
 
 
-def kept_zygote(engine: Engine, note: str, control: socket.socket, place: str) -> ContainerZygote:
+def kept_zygote(removal: Removal, note: str, control: socket.socket, place: str) -> ContainerZygote:
     """Returns the zygote that an earlier control plane has noted."""
     if not note.startswith("["):
-        return ContainerZygote(ContainerProcess(engine, note), control, place, is_known=False)
+        return ContainerZygote(ContainerProcess(removal, note), control, place, is_known=False)
     container, ports = json.loads(note)
-    return PublishedZygote(ContainerProcess(engine, container), control, place, dict(ports), is_known=False)
+    return PublishedZygote(ContainerProcess(removal, container), control, place, dict(ports), is_known=False)
 
 
 def _place(key: str) -> str:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import HomeportError
-from .engine import Engine
+from .container_removal import Removal
 from .launch import Launched
 from .release import RunnableRelease
 from .zygote import FORK_TIMEOUT_S, Zygote, ZygoteEnded
@@ -28,8 +27,8 @@ class ContainerProcess:
     pid = 0
     returncode: int | None = None
 
-    def __init__(self, engine: Engine, container: str) -> None:
-        self._engine = engine
+    def __init__(self, removal: Removal, container: str) -> None:
+        self._removal = removal
         self.container = container
         self._removing: asyncio.Task[None] | None = None
 
@@ -38,8 +37,7 @@ class ContainerProcess:
             self._removing = asyncio.ensure_future(self._remove())
 
     async def _remove(self) -> None:
-        with contextlib.suppress(HomeportError):
-            await asyncio.to_thread(self._engine.remove, self.container)
+        await self._removal.remove(self.container)
         self.returncode = 0
 
     async def wait(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import ReleaseError
 from ..home import Home
 from ..own_code import is_open, open_to_all
+from .container_removal import Removal
 from .container_spec import LABEL, home_id, inspected_parts, make_folders
 from .container_start import ContainerStarter, kept_zygote
 from .container_zygote import ContainerZygote
@@ -52,7 +53,8 @@ class Containers:
         self._has_swept = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._starter = ContainerStarter(home, engine)
+        self._removal = Removal(engine)
+        self._starter = ContainerStarter(home, engine, self._removal)
 
     def keep_in(self, store: DescriptorStore) -> None:
         """Takes over the containers whose zygotes are in `store`, and keeps new ones there."""
@@ -61,7 +63,7 @@ class Containers:
             control = socket.socket(fileno=kept.descriptors[0])
             control.setblocking(False)
             place = kept.name.rpartition("/")[2]
-            zygote = kept_zygote(self._engine, kept.note, control, place)
+            zygote = kept_zygote(self._removal, kept.note, control, place)
             self._zygotes[place.rpartition("-")[0]] = zygote
             zygote.on_end, zygote.is_kept = partial(store.drop, kept.name), True
 
@@ -169,7 +171,7 @@ class Containers:
             known = {zygote.container for zygote in self._zygotes.values()}
             for container in await asyncio.to_thread(self._engine.containers, f"{LABEL}={self._home_id}"):
                 if container not in known:
-                    await asyncio.to_thread(self._engine.remove, container)
+                    await self._removal.remove(container)
             self._has_swept = True
 
     @asynccontextmanager

@@ -101,7 +101,7 @@ class Engine:
     def start(self, spec: ContainerSpec) -> str:
         """Starts a container, and returns its id.
 
-        Raises ReleaseError if the engine refuses.
+        Raises ReleaseError if the engine refuses; there may be a container of its name then.
         """
         with _refusals(f"the container {spec.name} cannot be started"):
             made = self._client.create_container(
@@ -117,11 +117,7 @@ class Engine:
                 host_config=self._host_config(spec),
             )
             container: str = made["Id"]
-            try:
-                self._client.start(container)
-            except BaseException:
-                self.remove(container)
-                raise
+            self._client.start(container)
             return container
 
     def _host_config(self, spec: ContainerSpec) -> Mapping[str, object]:
@@ -169,7 +165,7 @@ class Engine:
         with _refusals(f"the image {name} cannot be loaded"):
             for said in self._client.load_image(archive):
                 if "error" in said:
-                    raise ReleaseError(f"the image {name} cannot be loaded: {said['error']}")
+                    raise ReleaseError(f"the image {name} cannot be loaded: {said['error']}", hint=_hint(said["error"]))
         if self.layers_of(name) is None:
             raise ReleaseError(f"the engine has not loaded the image {name}")
 
@@ -255,6 +251,13 @@ def _refusals(what: str) -> Iterator[None]:
     except NotFound:
         raise
     except APIError as error:
-        raise ReleaseError(f"{what}: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        raise ReleaseError(f"{what}: {said}", hint=_hint(said)) from error
     except (DockerException, OSError) as error:
         raise ReleaseError(f"{what}: {error}", hint="see whether the container engine runs") from error
+
+
+def _hint(said: str) -> str:
+    if "no space left" in said.lower():
+        return "free disk space where the engine keeps its images (`docker system df` shows them), then deploy again"
+    return "`homeport doctor --target container` says whether the engine can be used"

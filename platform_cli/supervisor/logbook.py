@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
@@ -19,12 +19,13 @@ from typing import IO
 from ..api.log_record import LogRecord
 from ..hostile_files import open_regular
 from ..records import read_record
+from .log_tail import Position, newest
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_FILES = 8
 # The character with which telemetry starts a line that is a record (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
-_NAME = re.compile(r"[0-9]{8,12}")
+FILE_NAME = re.compile(r"[0-9]{8,12}")
 # A longer record is treated as text, and a longer text is cut, so that no line pushes out the others. The runtime's own
 # records have up to MAX_LINE characters (homeport_runtime.telemetry.lines).
 MAX_RECORD = 512 * 1024
@@ -162,7 +163,7 @@ class LogBook:
                 file.close()
 
     def _numbers(self) -> list[int]:
-        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if _NAME.fullmatch(path.stem))
+        return sorted(int(path.stem) for path in self._folder.glob("*.jsonl") if FILE_NAME.fullmatch(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:08}.jsonl"
@@ -175,12 +176,26 @@ class LogBook:
                 if record is not None:
                     yield record
 
-    async def chunks(self, *, follow: bool, since: float = 0.0) -> AsyncIterator[bytes]:
+    def end(self) -> Position:
+        """Returns where the log ends now."""
+        if self._file is not None:
+            return Position(self._number, self._size)
+        number = max(self._numbers(), default=1)
+        with contextlib.suppress(OSError):
+            return Position(number, self._path(number).lstat().st_size)
+        return Position(number, 0)
+
+    async def newest(self, end: Position, wants: Callable[[bytes], bool], most: int) -> list[bytes]:
+        """Returns the newest lines before `end` that are wanted, the oldest first; they are read in a thread."""
+        paths = [self._path(number) for number in self._numbers() if number <= end.number]
+        return await asyncio.to_thread(newest, paths, end.offset, wants, most)
+
+    async def chunks(self, *, follow: bool, since: float = 0.0, after: Position | None = None) -> AsyncIterator[bytes]:
         """Yields the log as chunks of whole lines, which the reader parses and not the platform's loop.
 
-        It omits what is older than `since`, seconds since 1970, as far as that is cheap to tell.
+        It begins at `after`, or omits what is older than `since`, seconds since 1970, as far as that is cheap to tell.
         """
-        number = 0
+        number = after.number - 1 if after else 0
         while True:
             changed = self._changed
             later = [n for n in self._numbers() if n > number]
@@ -192,7 +207,8 @@ class LogBook:
                     with os.fdopen(descriptor, "rb") as file:
                         if os.fstat(descriptor).st_mtime < since and len(later) > 1:
                             continue
-                        file.seek(_start_of(file, since))
+                        is_first = after is not None and number == after.number
+                        file.seek(after.offset if after and is_first else _start_of(file, since))
                         async for chunk in self._read_file(file, number, follow=follow):
                             yield chunk
             elif follow:

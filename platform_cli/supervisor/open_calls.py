@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
+from homeport_runtime.telemetry.error_records import CRASH
 
 from ..audit.entry import read_entry
 from ..records import read_record
-from ..telemetry.error_event import CRASH
 from ..telemetry.operation import CALL, read_operation
 from .logbook import RECORD
 

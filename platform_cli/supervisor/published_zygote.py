@@ -1,7 +1,7 @@
 """Represents a zygote in a container of an engine that passes no descriptors, which is reached by published ports
 (homeport_runtime.hosts.container.published).
 
-For each worker a process beside the platform takes the place of the descriptors (port_relay.py).
+For each worker a process beside the platform takes the place of the descriptors (port_proxy.py).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .zygote_messages import Limits
 ORDERS, FIRST = 7000, 8000
 # The ports beyond one for each worker, for those that follow others.
 SPARE = 2
-# The seconds that a relay has for what is still on its way after its worker has ended.
-RELAY_END_S = 10.0
+# The seconds that a proxy has for what is still on its way after its worker has ended.
+PROXY_END_S = 10.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -83,16 +83,16 @@ class PublishedZygote(ContainerZygote):
         if not descriptors:
             return await super()._order(answer, order, (), timeout)
         word = secrets.token_hex(16)
-        relay = await self._start_relay(word, descriptors)
+        proxy = await self._start_proxy(word, descriptors)
         order = {**order, "word": word, "serves": len(descriptors) > len(ROLES)}
         given = await super()._order(answer, order, (), timeout)
         if isinstance(given, Child):
-            return Child(given.pid, asyncio.ensure_future(_ended(given.ended, relay)))
+            return Child(given.pid, asyncio.ensure_future(_ended(given.ended, proxy)))
         return given
 
-    async def _start_relay(self, word: str, descriptors: Sequence[int]) -> asyncio.subprocess.Process:
+    async def _start_proxy(self, word: str, descriptors: Sequence[int]) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "platform_cli.supervisor.port_relay", *map(str, descriptors),
+            sys.executable, "-P", "-m", "platform_cli.supervisor.port_proxy", *map(str, descriptors),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=descriptors,
@@ -106,11 +106,11 @@ class PublishedZygote(ContainerZygote):
         return process
 
 
-async def _ended(worker: asyncio.Future[int | None], relay: asyncio.subprocess.Process) -> int | None:
+async def _ended(worker: asyncio.Future[int | None], proxy: asyncio.subprocess.Process) -> int | None:
     """Returns how a worker has ended, when what it said last has arrived."""
     code = await worker
     try:
-        await asyncio.wait_for(relay.wait(), RELAY_END_S)
+        await asyncio.wait_for(proxy.wait(), PROXY_END_S)
     except TimeoutError:
-        relay.kill()
+        proxy.kill()
     return code

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from homeport_runtime.guard.operations import METHODS, OTHER
-from homeport_runtime.telemetry.error_records import LINES, MAX_FRAMES, MAX_LINE, MAX_MESSAGE, MAX_NAME
+from homeport_runtime.telemetry.error_records import CRASH, LINES, MAX_FRAMES, MAX_LINE, MAX_MESSAGE, MAX_NAME
 
 if TYPE_CHECKING:
     from ..api.error_group import ErrorFrame
 
 # A record with all of its texts escaped; a longer one is none of ours.
 MAX_BYTES = 64 * 1024
-CRASH = "crash"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,21 @@ def list_groups(path: Path, project: str) -> list[ErrorGroup]:
         return [_group(row) for row in rows]
 
 
+def list_appeared(path: Path, since: float, until: float) -> list[ErrorGroup]:
+    """Returns the groups of all projects that are new, or came back, from `since` until before `until`, and that nobody
+    has muted or resolved meanwhile.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    with closing(_opened(path)) as db:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM errors WHERE state = 'open' AND first_ts >= ?1 AND first_ts < ?2 "  # noqa: S608
+            "OR state = 'regressed' AND state_ts >= ?1 AND state_ts < ?2 ORDER BY state_ts",
+            (since, until),
+        )
+        return [_group(row) for row in rows]
+
+
 def count_open(path: Path, project: str) -> int:
     """Returns how many groups of a project are open.
 

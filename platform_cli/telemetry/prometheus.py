@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from homeport_runtime.guard.operations import OTHER
 from homeport_runtime.protocol.jsonrpc import HANDSHAKE_VERSIONS
@@ -37,6 +38,15 @@ class _Series:
         self.seconds = 0.0
 
 
+class Counted(NamedTuple):
+    """Is what was counted of one series of a project: durations by bucket, and their sum in seconds."""
+
+    project: str
+    labels: Labels
+    counts: tuple[int, ...]
+    seconds: float
+
+
 class Counters:
     def __init__(self) -> None:
         self._projects: dict[str, dict[Labels, _Series]] = {}
@@ -52,6 +62,14 @@ class Counters:
         seconds = operation.ms / 1000
         series.counts[bisect_left(BUCKETS, seconds)] += 1
         series.seconds += seconds
+
+    def counted(self) -> list[Counted]:
+        """Returns what was counted since the start."""
+        return [
+            Counted(project, labels, tuple(series.counts), series.seconds)
+            for project, known in self._projects.items()
+            for labels, series in known.items()
+        ]
 
     def forget(self, project: str) -> None:
         self._projects.pop(project, None)
@@ -86,18 +104,18 @@ def _labels(operation: Operation) -> Labels:
         operation.method,
         name if is_tool else "",
         "" if is_tool else name,
-        _error_type(operation),
+        error_type(operation.kind, operation.code),
         protocol if not protocol or protocol in VERSIONS else OTHER,
     )
 
 
-def _error_type(operation: Operation) -> str:
-    """Returns the code of a JSON-RPC error, `tool_error` for a tool's own, else the kind of failure."""
-    if operation.kind == OK:
+def error_type(kind: str, code: int | None) -> str:
+    """Returns the code of a JSON-RPC error, `tool_error` for a tool's own, else the kind of failure; "" for none."""
+    if kind == OK:
         return ""
-    if operation.code is not None:
-        return str(operation.code)
-    return "tool_error" if operation.kind in TOLD else operation.kind
+    if code is not None:
+        return str(code)
+    return "tool_error" if kind in TOLD else kind
 
 
 def _histogram(said: str, series: _Series) -> Iterator[str]:

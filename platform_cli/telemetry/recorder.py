@@ -10,26 +10,25 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar
 
 from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..errors import PlatformError
 from .error_event import ErrorEvent
-from .error_groups import count_open, find_group, list_groups
+from .error_groups import count_open, find_group, list_appeared, list_groups
 from .error_store import Failed
 from .operation import Operation
-from .prometheus import Counters
+from .prometheus import Counted, Counters
 from .store import HOUR_S, Happened, TelemetryStore
 from .summary import summarize
 
-P = ParamSpec("P")
-T = TypeVar("T")
 FLUSH_S = 1.0
 # The operations that wait for the disk at most; beyond it they are counted as lost.
 MAX_WAITING = 100_000
 # The errors that do: each is some kilobytes.
 MAX_ERRORS = 2_000
+Answer = TypeVar("Answer")
 
 
 class Recorder:
@@ -83,29 +82,36 @@ class Recorder:
     async def summary(self, project: str, since: float, until: float, by: By) -> Metrics:
         """Returns what a project did.
 
-        Raises PlatformError if the file cannot be read.
+        Raises PlatformError if the file cannot be read, as all that reads it does.
         """
-        return await self._read(summarize, project, since, until, by)
+        return await self.read(lambda path: summarize(path, project, since, until, by))
 
     async def error_groups(self, project: str) -> list[ErrorGroup]:
         """Returns the groups of errors of a project, those that are open first.
 
         Raises PlatformError if the file cannot be read.
         """
-        return await self._read(list_groups, project)
+        return await self.read(lambda path: list_groups(path, project))
 
     async def error_group(self, project: str, group: int) -> ErrorGroupDetail | None:
         """Returns a group with its samples, None if the project has none with this id.
 
         Raises PlatformError if the file cannot be read.
         """
-        return await self._read(find_group, project, group)
+        return await self.read(lambda path: find_group(path, project, group))
+
+    async def appeared_errors(self, since: float, until: float) -> list[ErrorGroup]:
+        """Returns the groups of all projects that are new or came back in that time.
+
+        Raises PlatformError if the file cannot be read.
+        """
+        return await self.read(lambda path: list_appeared(path, since, until))
 
     async def open_errors(self, project: str) -> int:
-        """Returns how many groups of errors are open; as many as are known if the file cannot be read."""
+        """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
         try:
-            return await self._read(count_open, project)
-        except PlatformError:
+            return await asyncio.to_thread(count_open, self._path, project)
+        except sqlite3.Error:
             return 0
 
     async def change_errors(self, project: str, group: int, state: str, release: int | None) -> None:
@@ -119,11 +125,11 @@ class Recorder:
         ):
             raise PlatformError("the file of the errors cannot be written", hint="is the disk full?")
 
-    async def _read(self, read: Callable[Concatenate[Path, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Returns what `read` finds in the file, once that has all that was recorded."""
+    async def read(self, work: Callable[[Path], Answer]) -> Answer:
+        """Returns what `work` reads from the file, in a thread, once everything that was recorded is in it."""
         await self.flush()
         try:
-            return await asyncio.to_thread(read, self._path, *args, **kwargs)
+            return await asyncio.to_thread(work, self._path)
         except sqlite3.Error as error:
             raise PlatformError(
                 f"metrics and errors cannot be read: {error}",
@@ -133,6 +139,10 @@ class Recorder:
     def text(self, workers: dict[str, int]) -> str:
         """Returns all counters for Prometheus."""
         return self._counters.text(workers, self._lost)
+
+    def counted(self) -> list[Counted]:
+        """Returns all counters, for OpenTelemetry."""
+        return self._counters.counted()
 
     def forget(self, project: str) -> None:
         """Removes what is known of a project; what the platform does not come to is removed at its next start."""

@@ -2,58 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from ..api.metrics import By, Metrics, MetricsRow
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
 from .histogram import bucket_of, percentile
 from .operation import CALL, OK, REFUSED
-from .store import HOUR_S, read_histogram
+from .store import HOUR_S
 
 # Up to this period each operation is read, and above it the sums of each hour, where there are any.
 RAW_S = 2 * HOUR_S
 # About how many steps a period has.
 STEPS = 24
-# What is read of each: method, tool, client, release, kind, time, number, cold, bytes in and out.
+# What is read of each: method, tool, client, release, kind, step, number, cold, bytes in and out, durations.
 _RAW = """
-SELECT c.method, t.text, n.text, c.release, c.kind, CAST((c.ts - :since) / :step AS INTEGER), count(*), sum(c.cold),
-       sum(c.bytes_in), sum(c.bytes_out), bucket_of(c.ms), NULL
-FROM calls c LEFT JOIN names t ON t.id = c.tool LEFT JOIN names n ON n.id = c.client
-WHERE c.project = :project AND c.ts >= :since AND c.ts < :until GROUP BY 1, 2, 3, 4, 5, 6, 11
+SELECT c.method, c.tool, c.client, c.release, c.kind, CAST((c.ts - :since) / :step AS INTEGER), count(*), sum(c.cold),
+       sum(c.bytes_in), sum(c.bytes_out), bucket_of(c.ms)
+FROM calls c WHERE c.project = :project AND c.ts >= :since AND c.ts < :until GROUP BY 1, 2, 3, 4, 5, 6, 11
 """
 _HOURS = """
-SELECT h.method, t.text, NULL, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold,
-       h.bytes_in, h.bytes_out, NULL, h.histogram
-FROM hours h LEFT JOIN names t ON t.id = h.tool
-WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
+SELECT h.method, h.tool, 0, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold, h.bytes_in,
+       h.bytes_out, h.histogram
+FROM hours h WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
 """
+_CLIENTS = """
+SELECT n.text, c.kind, c.number FROM (
+    SELECT client, kind, count(*) AS number FROM calls
+    WHERE project = :project AND ts >= :since AND ts < :until GROUP BY 1, 2
+) c LEFT JOIN names n ON n.id = c.client
+"""
+# What is summed up together: the operations of a method, a tool, a client and a release.
+Key = tuple[str, int, int, int]
+# How many durations there are of each bucket, whose number is text, as in the file: there are many to add up.
+Buckets = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Counts operations that have the same `key`, `kind` and `step`, with their durations by bucket."""
+class _Period:
+    """Is a time in steps, of which each operation is read if it `is_raw`, and otherwise the sums of each hour."""
 
-    key: str
-    kind: str
-    step: int
-    count: int
-    cold: int
-    bytes_in: int
-    bytes_out: int
-    buckets: Counter[int]
+    since: float
+    until: float
+    step_s: float
+    is_raw: bool
+
+    @property
+    def steps(self) -> int:
+        return max(math.ceil((self.until - self.since) / self.step_s), 1)
+
+
+def _period(since: float, until: float, *, is_raw: bool) -> _Period:
+    """Returns the steps of a time; a long one begins with a full hour."""
+    is_raw = is_raw or until - since <= RAW_S
+    span = max(until - since, 1.0)
+    if is_raw:
+        return _Period(since, until, span / STEPS, is_raw)
+    return _Period(since // HOUR_S * HOUR_S, until, math.ceil(span / HOUR_S / STEPS) * HOUR_S, is_raw)
 
 
 @dataclass
 class _Sum:
+    """Sums up operations, and counts them by step."""
+
     steps: int
     kinds: Counter[str] = field(default_factory=Counter)
-    buckets: Counter[int] = field(default_factory=Counter)
+    buckets: Buckets = field(default_factory=dict)
     cold: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -63,26 +83,30 @@ class _Sum:
     def __post_init__(self) -> None:
         self.series, self.failures = [0] * self.steps, [0] * self.steps
 
-    def add(self, part: _Part) -> None:
-        self.kinds[part.kind] += part.count
-        self.buckets.update(part.buckets)
-        self.cold += part.cold
-        self.bytes_in += part.bytes_in
-        self.bytes_out += part.bytes_out
-        # The clock may have gone back meanwhile.
-        step = min(max(part.step, 0), self.steps - 1)
-        self.series[step] += part.count
-        self.failures[step] += part.count if part.kind != OK else 0
+    def count(self, kind: str, step: int, number: int, cold: int, bytes_in: int, bytes_out: int) -> None:
+        self.kinds[kind] += number
+        self.cold += cold
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        self.series[step] += number
+        self.failures[step] += number if kind != OK else 0
+
+    def add(self, other: _Sum) -> None:
+        self.kinds.update(other.kinds)
+        _add(self.buckets, other.buckets)
+        self.cold += other.cold
+        self.bytes_in += other.bytes_in
+        self.bytes_out += other.bytes_out
+        self.series = [mine + its for mine, its in zip(self.series, other.series, strict=True)]
+        self.failures = [mine + its for mine, its in zip(self.failures, other.failures, strict=True)]
 
     def row(self, key: str | None) -> MetricsRow:
         return {
             "key": key,
             "operations": self.kinds.total(),
             "failed": self.kinds.total() - self.kinds[OK],
-            "kinds": {kind: count for kind, count in self.kinds.most_common() if count},
-            "p50": _rounded(percentile(self.buckets, 0.5)),
-            "p95": _rounded(percentile(self.buckets, 0.95)),
-            "p99": _rounded(percentile(self.buckets, 0.99)),
+            "kinds": _by_number(self.kinds),
+            **_percentiles(self.buckets),
             "cold": self.cold,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
@@ -91,46 +115,160 @@ class _Sum:
         }
 
 
+@dataclass
+class _Step:
+    kinds: Counter[str] = field(default_factory=Counter)
+    buckets: Buckets = field(default_factory=dict)
+
+    def data(self) -> MetricsStep:
+        return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
+
+
 def summarize(path: Path, project: str, since: float, until: float, by: By) -> Metrics:
-    """Returns what a project did; a long period begins with a full hour. It may take a second, and reads alone.
+    """Returns what a project did. It may take a second, and reads alone.
 
     Raises sqlite3.Error if the file cannot be read.
     """
-    is_raw = by == "client" or until - since <= RAW_S
-    span = max(until - since, 1.0)
-    step = span / STEPS if is_raw else math.ceil(span / HOUR_S / STEPS) * HOUR_S
-    if not is_raw:
-        since = since // HOUR_S * HOUR_S
-    steps = max(math.ceil((until - since) / step), 1)
-    total, sums = _Sum(steps), dict[str, _Sum]()
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        db.create_function("bucket_of", 1, bucket_of, deterministic=True)
-        values = {"project": project, "since": since, "until": until, "step": step}
-        for part in _parts(db.execute(_RAW if is_raw else _HOURS, values), by):
-            total.add(part)
-            sums.setdefault(part.key, _Sum(steps)).add(part)
-    rows = sorted((each.row(key) for key, each in sums.items()), key=lambda row: (-row["operations"], row["key"]))
+    return break_down(path, project, since, until, (by,))[by]
+
+
+def break_down(path: Path, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
+    """Returns what a project did in each of several ways, of which it is read once."""
+    period = _period(since, until, is_raw="client" in bys)
+    with closing(_open(path)) as db:
+        sums, steps = _read(db, project, period)
+        names = dict(db.execute("SELECT id, text FROM names WHERE project = ?", (project,)))
+    total, found = _Sum(period.steps), {by: dict[str, _Sum]() for by in bys}
+    for key, each in sums.items():
+        total.add(each)
+        named = _named(key, names)
+        for by, groups in found.items():
+            groups.setdefault(named[by], _Sum(period.steps)).add(each)
     return {
-        "project": project, "since": since, "until": until, "step_s": step, "by": by, "total": total.row(None),
-        "rows": rows,
-    }  # fmt: skip
+        by: {
+            "project": project,
+            "since": period.since,
+            "until": until,
+            "step_s": period.step_s,
+            "by": by,
+            "total": total.row(None),
+            "rows": sorted(
+                (each.row(key) for key, each in groups.items()), key=lambda row: (-row["operations"], row["key"])
+            ),
+            "steps": [each.data() for each in steps],
+        }
+        for by, groups in found.items()
+    }
 
 
-def _parts(rows: Iterable[tuple[Any, ...]], by: By) -> Iterator[_Part]:
-    for method, name, client, release, kind, *numbers, bucket, histogram in rows:
-        keys = {"tool": _what(str(method), name), "client": str(client), "release": f"v{release}"}
-        buckets = read_histogram(str(histogram)) if histogram is not None else Counter[int]()
-        step, count, cold, bytes_in, bytes_out = numbers
-        if bucket is not None and kind not in REFUSED:
-            buckets[bucket] += count
-        yield _Part(keys[by], str(kind), step, count, cold, bytes_in, bytes_out, buckets)
+def totals(path: Path, projects: Iterable[str], since: float, until: float) -> dict[str, MetricsRow]:
+    """Returns the sums of several projects, by their names.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    period, found = _period(since, until, is_raw=False), {}
+    with closing(_open(path)) as db:
+        for project in projects:
+            total = _Sum(period.steps)
+            for each in _read(db, project, period)[0].values():
+                total.add(each)
+            found[project] = total.row(None)
+    return found
 
 
-def _what(method: str, name: object) -> str:
-    """Returns what people call an operation: a tool by its name, others by their method."""
-    if name is None:
-        return method
-    return str(name) if method == CALL else f"{method} {name}"
+def by_client(path: Path, project: str, since: float, until: float) -> list[ClientCount]:
+    """Returns how much each client has asked for, those that asked most first; clients are known for 7 days.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    kinds: dict[str, Counter[str]] = {}
+    with closing(_open(path)) as db:
+        counted = db.execute(_CLIENTS, {"project": project, "since": since, "until": until})
+        for client, kind, number in counted:
+            kinds.setdefault(client or "unknown", Counter())[kind] += number
+    found: list[ClientCount] = [
+        {
+            "client": client,
+            "operations": each.total(),
+            "failed": each.total() - each[OK],
+            "kinds": _by_number(each),
+        }
+        for client, each in kinds.items()
+    ]
+    return sorted(found, key=lambda each: (-each["operations"], each["client"]))
+
+
+def by_release(path: Path, project: str, since: float) -> dict[str, ReleaseCount]:
+    """Returns how much each release has answered since a time.
+
+    Raises sqlite3.Error if the file cannot be read.
+    """
+    with closing(_open(path)) as db:
+        counted = db.execute(
+            "SELECT release, sum(n), sum(n * (kind <> ?)) FROM hours WHERE project = ? AND hour >= ? GROUP BY 1",
+            (OK, project, since),
+        )
+        return {f"v{release}": {"operations": total, "failed": failed} for release, total, failed in counted}
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    db.create_function("bucket_of", 1, bucket_of, deterministic=True)
+    return db
+
+
+def _read(db: sqlite3.Connection, project: str, period: _Period) -> tuple[dict[Key, _Sum], list[_Step]]:
+    """Returns the operations of a period, summed up by what they have in common, and by time."""
+    sums: dict[Key, _Sum] = {}
+    steps = [_Step() for _ in range(period.steps)]
+    values = {"project": project, "since": period.since, "until": period.until, "step": period.step_s}
+    for method, tool, client, release, kind, at, *numbers, durations in db.execute(
+        _RAW if period.is_raw else _HOURS, values
+    ):
+        # The clock may have gone back meanwhile.
+        step = min(max(at, 0), period.steps - 1)
+        key = (method, tool, client, release)
+        if (found := sums.get(key)) is None:
+            found = sums[key] = _Sum(period.steps)
+        found.count(kind, step, *numbers)
+        steps[step].kinds[kind] += numbers[0]
+        if kind not in REFUSED:
+            buckets = {str(durations): numbers[0]} if period.is_raw else json.loads(durations)
+            _add(found.buckets, buckets)
+            _add(steps[step].buckets, buckets)
+    return sums, steps
+
+
+def _add(buckets: Buckets, more: Buckets) -> None:
+    for bucket, count in more.items():
+        buckets[bucket] = buckets.get(bucket, 0) + count
+
+
+def _named(key: Key, names: Mapping[int, str]) -> Mapping[By, str]:
+    """Returns what people call operations in each way: a tool by its name, others by their method."""
+    method, tool, client, release = key
+    name = names.get(tool)
+    called = method if name is None else name if method == CALL else f"{method} {name}"
+    return {"tool": called, "method": method, "client": names.get(client, "unknown"), "release": f"v{release}"}
+
+
+class _Percentiles(TypedDict):
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+def _percentiles(durations: Buckets) -> _Percentiles:
+    buckets = {int(bucket): count for bucket, count in durations.items()}
+    return {
+        "p50": _rounded(percentile(buckets, 0.5)),
+        "p95": _rounded(percentile(buckets, 0.95)),
+        "p99": _rounded(percentile(buckets, 0.99)),
+    }
+
+
+def _by_number(kinds: Counter[str]) -> dict[str, int]:
+    return {kind: count for kind, count in kinds.most_common() if count}
 
 
 def _rounded(ms: float | None) -> float | None:

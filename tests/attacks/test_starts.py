@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sqlite3
 import subprocess
@@ -16,31 +15,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from ..e2e.probing import DEADLINE_S, call
-from ..support import ROOT, SERVERS, CommandFailedError, Platform, require
+from ..small_disks import fill, small_disk
+from ..support import ROOT, SERVERS, CommandFailedError, Platform
 
 # The seconds that `homeport platform start` waits for a platform that says nothing.
 START_TIMEOUT_S = 30
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mounts a small file system of the test's own."""
-    require(os.geteuid() == 0 and sys.platform == "linux", "only root mounts file systems")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(folder)], check=False)
-    require(done.returncode == 0, "this machine lets root mount nothing")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> None:
-    with (folder / "filling").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 400) as folder:
+        yield folder
 
 
 def last_port(platform: Platform) -> int:
@@ -57,18 +42,18 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-def test_on_a_full_disk_everything_is_served(small_disk: Path) -> None:
-    platform = Platform(small_disk / "home")
+def test_on_a_full_disk_everything_is_served(disk: Path) -> None:
+    platform = Platform(disk / "home")
     with ExitStack() as last:
         last.callback(platform.stop)
         url = platform.deploy(SERVERS / "mcp2_lowlevel", name="full").url
         platform.stop()
-        fill(small_disk)
+        filler = fill(disk)
         with taken(last_port(platform)):
             assert platform.run("platform", "start")["running"]
         assert call(url, "add", a=20, b=22) == "42"
         assert urlsplit(platform.run("status", "full")["url"]).port == urlsplit(url).port
-        (small_disk / "filling").unlink()
+        filler.unlink()
         platform.stop()
         platform.run("platform", "start")
         platform.run("set-secret", "PW", "now there is room", "--project", "full")

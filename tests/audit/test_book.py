@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import resource
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from platform_cli.audit.heads import Heads
 from platform_cli.audit.ocsf import ocsf
 from platform_cli.audit.search import AuditQuery, search
 from platform_cli.audit.verify import report, verify
-from tests.support import require
+from tests.small_disks import fill, small_disk
 
 CALL = Entry(
     time=1_769_437_395.0,
@@ -195,36 +193,21 @@ def test_calls_whose_lines_had_no_room_are_counted(folder: Path, heads: Heads) -
 def test_calls_under_way_have_room(tmp_path: Path, heads: Heads) -> None:
     """On a disk that is full: a file system of 8 MB of which nothing is left."""
     folder = tmp_path / "small" / "audit"
-    with small_disk(tmp_path / "small"):
+    with small_disk(tmp_path / "small", 8) as disk:
         book = AuditBook(folder, "expenses", NOTHING)
         fulls: list[str] = []
         book.on_full = lambda: fulls.append("full")
         book.write([(CALL, "v1")])
         assert book.keep_room()
-        with pytest.raises(OSError, match="No space"), (tmp_path / "small" / "filler").open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
+        filler = fill(disk)
         for _ in range(100):
             book.write([(CALL._replace(arguments={"note": "x" * 1000}), "v1")])
         assert fulls == ["full"]
         assert not book.keep_room()
-        (tmp_path / "small" / "filler").unlink()
+        filler.unlink()
         assert book.keep_room()
         book.close()
         assert [line.get("lost") for line in entries(folder)] == [None] * 101
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], capture_output=True, check=False
-    )
-    require(mounted.returncode == 0, f"a small disk: {mounted.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_what_is_older_than_is_kept_goes(folder: Path, heads: Heads, monkeypatch: pytest.MonkeyPatch) -> None:

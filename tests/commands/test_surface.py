@@ -35,12 +35,19 @@ ELSEWHERE = {
     "promote --dry-run": "tests/targets/aws_lambda/test_promotion.py",
     "export cloudformation": "tests/targets/aws_lambda/test_template.py",
     "approve": "tests/signin/person.py",
+    "alerts test": "tests/e2e/test_alerts.py",
     "users list": "tests/signin/test_clients.py",
     "users revoke": "tests/signin/test_clients.py",
     "platform deploy": "tests/aws_platform/conftest.py",
     "platform deploy --dry-run": "tests/aws_platform/test_platform.py",
     "platform destroy": "tests/aws_platform/test_platform.py",
 }
+# The longer ones first.
+GROUPS = (
+    ("platform", "token"),
+    ("audit", "export-to"),
+    *((name,) for name in ("alerts", "audit", "export", "platform", "token")),
+)
 
 
 class Asked(NamedTuple):
@@ -53,13 +60,7 @@ class Asked(NamedTuple):
     def name(self) -> str:
         """Returns the command without what it is about."""
         words = self.arguments[2:] if self.arguments[0] == "--platform" else self.arguments
-        count = (
-            3
-            if words[:2] in (("platform", "token"), ("audit", "export-to"))
-            else 2
-            if words[0] in ("audit", "export", "platform", "token")
-            else 1
-        )
+        count = next((len(group) + 1 for group in GROUPS if words[: len(group)] == group), 1)
         return " ".join([*words[:count], *(["--dry-run"] if "--dry-run" in words else [])])
 
 
@@ -82,8 +83,6 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("audit", "show", NAME, "--tool", "whoami"),
         ("audit", "export", NAME, "--tool", "whoami"),
         ("audit", "verify", NAME),
-        ("audit", "export-to", "add", "https://siem.example.com/hook", "--project", NAME),
-        ("audit", "export-to", "list"),
         ("connect", NAME, "--client", "cursor"),
         ("new-token", NAME),
         ("set-secret", "KEY", "value of the key", "--project", NAME),
@@ -94,6 +93,7 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         ("init", str(folder / "server.py")),
         ("--platform", "https://mcp.example.com", "export", "github-actions"),
         ("export", "kubernetes", str(project), "--image", "registry.example.com/surface:1"),
+        ("console",),
         ("doctor",),
         ("platform", "start"),
         ("platform", "restart"),
@@ -106,11 +106,15 @@ def asked(platform: Platform, project: Path, folder: Path) -> Iterator[Asked]:
         yield Asked(arguments)
     url = platform.run("platform", "status")["api_url"]
     yield Asked(("platform", "login", url), platform.run("platform", "token", "create", "laptop")["token"] + "\n")
-    export = platform.run("audit", "export-to", "list")["exports"][0]["id"]
-    yield Asked(("audit", "export-to", "remove", export))
     yield Asked(("token", "create", NAME, "--client", "cursor", "--expires", "1d"))
     yield Asked(("token", "list", NAME))
     yield Asked(("token", "revoke", NAME, platform.api.client_tokens(NAME)[0]["id"]))
+    yield Asked(("alerts", "add", "https://example.com/hook", "--project", NAME))
+    yield Asked(("alerts", "list"))
+    yield Asked(("alerts", "remove", platform.api.alerts()[0]["id"]))
+    yield Asked(("audit", "export-to", "add", "https://example.com/audit", "--project", NAME))
+    yield Asked(("audit", "export-to", "list"))
+    yield Asked(("audit", "export-to", "remove", platform.api.audit_exports()[0]["id"]))
     yield Asked(("destroy", NAME))
     yield Asked(("platform", "stop"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.controlplane.access import Mode
+from platform_cli.controlplane.access_modes import Mode
 from platform_cli.controlplane.removal import Removal
 from platform_cli.controlplane.store import ReleaseRow, Store
 from platform_cli.controlplane.stores import Stores, open_stores

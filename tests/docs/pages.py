@@ -33,6 +33,7 @@ DIFFERS = (
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"https://\w+\.lambda-url\.[\w-]+\.on\.aws"), "http://ADDRESS"),
     (re.compile(r"homeport_[\w-]+(\.\.\.)?"), "TOKEN"),
+    (re.compile(r"#login=[\w-]{43}"), "#login=CODE"),
     (re.compile(r" +"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )

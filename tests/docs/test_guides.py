@@ -78,6 +78,11 @@ def test_observe(platform: Platform, folder: Path) -> None:
 
 
 @pytest.mark.whole
+def test_console(platform: Platform, folder: Path) -> None:
+    run_page(GUIDES / "console.md", folder, platform.environment)
+
+
+@pytest.mark.whole
 def test_sign_in(platform: Platform, folder: Path) -> None:
     run_page(GUIDES / "sign-in.md", folder, platform.environment)
 

@@ -15,6 +15,7 @@ import pytest
 from platform_cli.audit import files
 from tests.e2e.probing import DEADLINE_S, HEADERS, connect, wait_for
 from tests.otlp.collector import Collector, collector
+from tests.small_disks import fill, small_disk
 from tests.support import CommandFailedError, Platform, with_packages
 
 SERVER = """
@@ -174,6 +175,24 @@ def test_an_edit_is_found(platform: Platform, expenses: str, token: str) -> None
     assert caught.value.code == 1
     path.write_bytes(written)
     assert platform.run("audit", "verify", "expenses")["ok"]
+
+
+@pytest.mark.whole
+def test_on_a_full_disk_calls_go_on_and_the_gap_is_in_the_chain(platform: Platform, project: Path) -> None:
+    with small_disk(platform.home / "projects" / "full" / "audit", 8) as disk:
+        deployed = platform.run("deploy", str(project), "--name", "full")
+        call = {"name": "add_expense", "arguments": {"amount": 1, "category": "x" * 900}}
+
+        def statuses() -> set[int]:
+            return {post(deployed["url"], "tools/call", call, deployed["token"]) for _ in range(20)}
+
+        assert statuses() == {200}
+        filler = fill(disk)
+        assert statuses() == {200}
+        filler.unlink()
+        gaps = wait_for(lambda: statuses() == {200} and [line for line in said(platform, "full") if line.get("lost")])
+        assert {(gap["result"], gap["reason"]) for gap in gaps} == {("refused", "not_written")}
+        assert platform.run("audit", "verify", "full")["ok"]
 
 
 def test_who_lets_everyone_in_asks_for_it(platform: Platform, project: Path, tmp_path: Path) -> None:

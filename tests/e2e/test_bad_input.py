@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ..small_disks import fill, small_disk
 from ..support import SERVERS, CommandFailedError, Deployment, Platform, with_packages
 from .probing import DEADLINE_S, call, half_written, homeport, processes, wait_for, workers
 
@@ -329,21 +330,20 @@ def test_a_port_that_another_program_has_taken(steady: Steady, tmp_path: Path) -
     platform.run("destroy", name)
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 256) as folder:
+        yield folder
+
+
 @pytest.mark.whole
-def test_a_full_disk(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", disk], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("a small disk cannot be mounted here")
+def test_a_full_disk(disk: Path, tmp_path: Path) -> None:
     platform = Platform(disk / "home")
     (tmp_path / "project").mkdir()
     folder = make(tmp_path / "project", {"server.py": GOOD})
     try:
         serving = platform.deploy(folder, name="full")
-        fill(disk)
+        filler = fill(disk)
         # Each call writes its record into a log that has no room, but for what is left of a page.
         for number in range(CALLS):
             assert call(serving.url, "add", a=number, b=1) == str(number + 1)
@@ -358,7 +358,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert call(serving.url, "add", a=1, b=2) == "3"
         assert [version["release"] for version in platform.run("versions", "full")["versions"]] == ["v1"]
         assert [project["project"] for project in platform.run("list")["projects"]] == ["full"]
-        (disk / "filler").unlink()
+        filler.unlink()
         assert platform.deploy(folder, name="full").release == "v2"
         assert call(serving.url, "add", a=1, b=3) == "4"
         lines = wait_for(lambda: said(platform, "full", "not in this log"))
@@ -366,18 +366,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
         wait_for(lambda: said(platform, "full", "tools/call add")[-1]["release"] == "v2")
     finally:
         platform.stop()
-        subprocess.run(["umount", disk], check=True)
 
 
 def said(platform: Platform, project: str, text: str) -> list[dict[str, Any]]:
     reading = homeport(platform, "logs", project, "--grep", text)
     return [json.loads(line) for line in reading.communicate(timeout=DEADLINE_S)[0].splitlines()]
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"\0" * 4096)
-        except OSError:
-            return

@@ -22,8 +22,10 @@ CONFIG = """
 version: 0.1
 log: {{level: info, formatter: text, accesslog: {{disabled: false}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
-http: {{addr: "127.0.0.1:{port}"}}
+http:
+  addr: "127.0.0.1:{port}"
 """
+WITH_TLS = "  tls: {{certificate: {folder}/certificate.pem, key: {folder}/key.pem}}\n"
 WITH_LOGIN = "auth: {{htpasswd: {{realm: registry, path: {folder}/htpasswd}}}}\n"
 _LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
 _REQUEST = re.compile(r'"([A-Z]+) (/v2/\S*) HTTP/1\.1" (\d+)')
@@ -42,12 +44,16 @@ class Registry:
 
 
 @contextmanager
-def registry(folder: Path, *, login: bool = False, port: int = 0) -> Iterator[Registry]:
-    """Runs Debian's docker-registry, with its data in `folder`; `port` is 0 for any that is free."""
+def registry(folder: Path, *, login: bool = False, tls: bool = False, port: int = 0) -> Iterator[Registry]:
+    """Runs Debian's docker-registry, with its data in `folder`; `port` is 0 for any that is free.
+
+    With `tls` its certificate and its key are in `folder`, too.
+    """
     require(shutil.which("docker-registry"), "docker-registry is not installed (apt-get install docker-registry)")
     (folder / "htpasswd").write_text(HTPASSWD)
     config, log = folder / "config.yml", folder / "log"
-    config.write_text((CONFIG + (WITH_LOGIN if login else "")).format(folder=folder, port=port))
+    parts = (CONFIG, WITH_TLS if tls else "", WITH_LOGIN if login else "")
+    config.write_text("".join(parts).format(folder=folder, port=port))
     with log.open("w") as output:
         process = subprocess.Popen(["docker-registry", "serve", config], stdout=output, stderr=output)
     try:

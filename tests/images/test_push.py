@@ -17,7 +17,7 @@ from platform_cli.home import Home
 from platform_cli.images.base import find_base
 from platform_cli.images.image_config import image_manifest
 from platform_cli.images.layer_tar import Entry, write_layer
-from platform_cli.images.model import Image
+from platform_cli.images.model import INDEX_TYPE, Image
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
 from tests.images.bases import tiny_base
@@ -103,6 +103,63 @@ def test_a_registry_that_wants_a_login(guarded: Registry, docker_config: Path, t
     assert "another password" not in str(raised.value)
     log_in(docker_config, guarded.address, PASSWORD)
     assert push_image(base, to, blobs).changed
+
+
+def with_bill(image: Image) -> Image:
+    return replace(image, bill=b'{"bomFormat":"CycloneDX"}')
+
+
+def listed(repository: Repository, image: Image) -> list[dict[str, object]]:
+    """Returns what refers to an image, by the tag for registries that do not list it."""
+    found: list[dict[str, object]] = json.loads(repository.manifest(image.digest.replace(":", "-")))["manifests"]
+    return found
+
+
+def test_the_bill_of_materials_refers_to_the_image(there: Registry, tmp_path: Path) -> None:
+    base, blobs = tiny_base(tmp_path, environment=["BILL=1"])
+    image, to = with_bill(base), parse_reference(f"{there.address}/billed:1")
+    pushed = push_image(image, to, blobs)
+    assert push_image(image, to, blobs).bill == pushed.bill
+    with Repository(to) as repository:
+        [bill] = listed(repository, image)
+        assert (bill["digest"], bill["artifactType"]) == (pushed.bill, "application/vnd.cyclonedx+json")
+        manifest = json.loads(repository.manifest(str(bill["digest"])))
+        assert manifest["subject"]["digest"] == image.digest
+        assert b"".join(repository.pull(manifest["layers"][0]["digest"])) == image.bill
+        # A signature of somebody else's stays, and the bill is in the list once.
+        other = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": image.digest, "size": 1}
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [other, bill]}
+        repository.put_manifest(image.digest.replace(":", "-"), json.dumps(index).encode())
+        push_image(image, replace(to, tag="2"), blobs)
+        assert [each["digest"] for each in listed(repository, image)] == [image.digest, pushed.bill]
+
+
+def test_a_registry_that_lists_what_refers_to_an_image_has_no_tag_for_it(tmp_path: Path) -> None:
+    base, blobs = tiny_base(tmp_path)
+    image, failing, asked = with_bill(base), Failing(), []
+    failing.digest = image.digest
+    subject = Answer(201, headers={"OCI-Subject": image.digest})
+
+    def answering(method: str, path: str) -> Answer:
+        asked.append(f"{method} {path}")
+        return subject if method == "PUT" and "/manifests/sha256:" in path else failing(method, path)
+
+    with stand_in(answering) as address:
+        assert push_image(image, parse_reference(f"{address}/server:1"), blobs).bill
+    assert not [each for each in asked if "sha256-" in each]
+
+
+def test_a_registry_that_takes_no_artifacts_takes_the_image(tmp_path: Path) -> None:
+    base, blobs = tiny_base(tmp_path)
+    image, failing = with_bill(base), Failing()
+    failing.digest = image.digest
+
+    def answering(method: str, path: str) -> Answer:
+        return Answer(400) if method == "PUT" and "/manifests/sha256:" in path else failing(method, path)
+
+    with stand_in(answering) as address:
+        pushed = push_image(image, parse_reference(f"{address}/server:1"), blobs)
+    assert (pushed.changed, pushed.bill) == (True, None)
 
 
 class Failing:

@@ -47,7 +47,7 @@ def test_span() -> None:
         Span(TRACE, SPAN, "tools/call add", 1.0, 1.25, None, {"gen_ai.tool.name": "add"}),
         Span(TRACE, SPAN, "tools/call add", 1.0, 1.25, "exception"),
     ]
-    request = ParseDict(read_json(spans_message(RESOURCE, spans)), ExportTraceServiceRequest())
+    request = ParseDict(read_json(spans_message([(RESOURCE, spans)])), ExportTraceServiceRequest())
     good, bad = request.resource_spans[0].scope_spans[0].spans
     assert (good.trace_id.hex(), good.span_id.hex(), good.name, good.kind) == (TRACE, SPAN, "tools/call add", 2)
     assert good.end_time_unix_nano - good.start_time_unix_nano == 250_000_000
@@ -62,7 +62,7 @@ def test_metrics() -> None:
         Number("homeport.workers", "{worker}", [({"homeport.project": "shop"}, 2)]),
         Number("homeport.operations.lost", "{operation}", [({}, 0)], is_sum=True),
     ]
-    request = ParseDict(read_json(metrics_message(RESOURCE, metrics, 1.0, 2.0)), ExportMetricsServiceRequest())
+    request = ParseDict(read_json(metrics_message([(RESOURCE, metrics)], 1.0, 2.0)), ExportMetricsServiceRequest())
     histogram, gauge, counter = request.resource_metrics[0].scope_metrics[0].metrics
     (point,) = histogram.histogram.data_points
     assert (point.count, point.sum, list(point.bucket_counts), list(point.explicit_bounds)) == (

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli import __version__
+from platform_cli.api.version import API_VERSION
 from platform_cli.home import Home
 from platform_cli.platform_client.client import PlatformClient
 
@@ -43,16 +45,32 @@ def ending(home: Home) -> Iterator[None]:
             os.close(lock)
 
 
-def test_a_platform_that_was_ending_is_followed_by_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlatformClient]:
     monkeypatch.setenv("HOMEPORT_HOME", str(tmp_path))
     client = PlatformClient(Home(tmp_path))
+    yield client
+    client.stop()
+    if client._started is not None:
+        client._started.wait()
+
+
+def test_a_platform_that_does_not_answer_and_ends_is_followed_by_a_new_one(
+    client: PlatformClient, tmp_path: Path
+) -> None:
     with ending(Home(tmp_path)):
         client.begin_start()
-        assert client._started is not None
-        wait_for(lambda: client._started and client._started.poll() is not None)
-    try:
-        client.wait_until_running()
-        assert client.is_running()
-    finally:
-        client.stop()
-        client._started.wait()
+        wait_for(lambda: client._started is not None and client._started.poll() is not None)
+    client.wait_until_running()
+    assert client.is_running()
+
+
+def test_a_platform_that_answers_and_ends_then_is_followed_by_a_new_one(
+    client: PlatformClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(PlatformClient, "platform", lambda _: {"version": __version__, "api": API_VERSION})
+        client.begin_start()
+    assert client._started is None
+    client.wait_until_running()
+    assert client.is_running()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -17,7 +18,7 @@ NOT_KEPT = httpx2.Limits(max_keepalive_connections=0)
 class Person:
     """Has a browser with cookies, and the command line of `platform`'s machine."""
 
-    def __init__(self, platform: Platform, verify: bool | str = True) -> None:
+    def __init__(self, platform: Platform, verify: ssl.SSLContext | bool = True) -> None:
         self._platform = platform
         self.browser = httpx2.Client(
             follow_redirects=False, timeout=60, verify=verify, trust_env=False, limits=NOT_KEPT

@@ -6,7 +6,7 @@ import http.client
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -31,6 +31,7 @@ mode = "oauth"
 add = "numbers:write"
 "*" = "numbers:read"
 """
+CLIENTS = ("mcp1", "mcp2", "ts_sdk", "ts_client")
 DEADLINE_S = 120
 
 
@@ -48,19 +49,25 @@ def deployed(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> di
     )
 
 
-def command(client: str, url: str) -> list[str | Path]:
-    client_env("node" if client == "ts_sdk" else client)
-    if client == "ts_sdk":
-        return [environments.node().program, environments.node().scripts / "run_ts_sdk_sign_in.mjs", url]
-    return [environments.python(client), "-W", "ignore", environments.HERE / f"run_{client}_sign_in.py", url]
+def command(client: str, *arguments: str, finds_localhost: bool = False) -> list[str | Path]:
+    """Returns the command of a client that signs in; with `finds_localhost` names below that are this machine."""
+    client_env(client)
+    if client.startswith("ts_"):
+        node = environments.node()
+        options: list[str | Path] = ["--import", node.scripts / "finds_localhost.mjs"] if finds_localhost else []
+        return [node.program, *options, node.scripts / f"run_{client}_sign_in.mjs", *arguments]
+    here = environments.HERE
+    options = [here / "finds_localhost.py"] if finds_localhost else []
+    return [environments.python(client), "-W", "ignore", *options, here / f"run_{client}_sign_in.py", *arguments]
 
 
-def run_with_person(arguments: Sequence[str | Path], person: Person) -> tuple[list[str], list[str]]:
+def run_with_person(
+    arguments: Sequence[str | Path], person: Person, environment: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
     """Runs a client, and returns the pages that it had opened, and the texts that it got."""
     pages: list[str] = []
-    with subprocess.Popen(
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
@@ -84,7 +91,7 @@ def scopes_of(page: str) -> set[str]:
     return set(parse_qs(urlsplit(page).query).get("scope", [""])[0].split()) - {"offline_access"}
 
 
-@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_client_signs_in_and_asks_for_more_once(platform: Platform, deployed: dict[str, Any], client: str) -> None:
     pages, texts = run_with_person(command(client, deployed["mcp_url"]), Person(platform))
     assert texts[1] == "3"
@@ -92,7 +99,7 @@ def test_client_signs_in_and_asks_for_more_once(platform: Platform, deployed: di
     assert [scopes_of(page) for page in pages] == [{"numbers:read"}, {"numbers:read", "numbers:write"}]
 
 
-@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk"])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_client_signs_in_over_sse(platform: Platform, client: str, tmp_path: Path) -> None:
     folder = with_config(SERVER, '[auth]\nmode = "oauth"\n', tmp_path)
     answer = platform.run("deploy", str(folder), "--name", "streamed")

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from platform_cli.config.issuers import GITHUB, Login
 from platform_cli.signin import device_flow, identities
-from platform_cli.signin.model import GITHUB, Login
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import Browser, Known, exchange, query_of

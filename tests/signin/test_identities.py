@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
+from platform_cli.config.issuers import Login
 from platform_cli.signin.identities import GitHubUsers
-from platform_cli.signin.model import Login
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import ISSUER, NOTES, Browser, Known, exchange, query_of

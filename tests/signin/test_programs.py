@@ -16,29 +16,19 @@ from pathlib import Path
 import pytest
 
 from tests.clients import environments
-from tests.clients.matrix import client_env
 from tests.e2e.probing import wait_for
 from tests.e2e.test_public_host import running_caddy
 from tests.support import SERVERS, Platform, free_port, require, with_config, with_packages
 
+from .inspector import Inspector
 from .person import Person
-from .test_clients import DEADLINE_S
+from .test_clients import DEADLINE_S, command
 
 pytestmark = pytest.mark.whole
 
 SERVER = SERVERS / "mcp2_lowlevel"
 HERE = Path(__file__).parent / "programs"
 SIGN_IN = '[auth]\nmode = "oauth"\n'
-# Runs a program that finds names below `localhost` on this machine, as browsers do, and not every resolver.
-FINDS_LOCALHOST = """
-import runpy, socket, sys
-found = socket.getaddrinfo
-socket.getaddrinfo = lambda host, *rest, **more: found(
-    "127.0.0.1" if str(host).strip("b'").endswith(".localhost") else host, *rest, **more
-)
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -146,9 +136,16 @@ def test_mcp_remote(platform: Platform, node: environments.Node, tmp_path: Path)
         assert answers[1]["result"]["content"][0]["text"] == "3"
 
 
+def test_inspector(platform: Platform, tmp_path: Path) -> None:
+    """It steps up in its browser alone; its command line has one connection for each call."""
+    answer = platform.run("deploy", str(with_config(SERVER, SIGN_IN, tmp_path)), "--name", "inspected")
+    page, text = Inspector(answer["mcp_url"], tmp_path, os.environ).call("whoami", Person(platform))
+    assert text.split()
+    assert "client_id=mcp-inspector-" in page
+
+
 def test_consent_in_a_browser_through_caddy(node: environments.Node, tmp_path_factory: pytest.TempPathFactory) -> None:
     require(CHROMIUM, "chromium is not installed")
-    client_env("mcp2")
     folder = tmp_path_factory.mktemp("public")
     platform = Platform(with_packages(folder / "home"))
     platform.run("platform", "start")
@@ -159,10 +156,8 @@ def test_consent_in_a_browser_through_caddy(node: environments.Node, tmp_path_fa
             # Nobody has said who may call: those who sign in.
             answer = platform.run("deploy", str(SERVER), "--name", "public")
             assert (answer["auth"], answer["mcp_url"]) == ("oauth", f"https://public.{domain}/mcp")
-            program: list[str | Path] = [environments.python("mcp2"), "-W", "ignore", "-c", FINDS_LOCALHOST]
-            program += [environments.HERE / "run_mcp2_sign_in.py", answer["mcp_url"]]
             client = subprocess.Popen(
-                program,
+                command("mcp2", answer["mcp_url"], finds_localhost=True),
                 env={**os.environ, "SSL_CERT_FILE": str(authority)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

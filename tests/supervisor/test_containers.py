@@ -21,6 +21,7 @@ from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
+from platform_cli.supervisor.container_removal import Removal
 from platform_cli.supervisor.container_spec import CALLS, NOBODY, OWN, SOCKET, SOCKET_FOLDER, make_folders
 from platform_cli.supervisor.container_start import KEY
 from platform_cli.supervisor.container_zygote import ContainerProcess, ContainerZygote
@@ -38,10 +39,11 @@ from .stand_ins import until
 class StandInEngine(Engine):
     """Starts the zygote of each container as a process; with `broken` one that ends at once.
 
-    With `hides_sockets` nobody listens behind the sockets in its mounts.
+    With `hides_sockets` nobody listens behind the sockets in its mounts, and one that `is_down` removes nothing.
     """
 
     hides_sockets = False
+    is_down = False
 
     def __init__(self) -> None:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -82,6 +84,8 @@ class StandInEngine(Engine):
         return "its last words"
 
     def remove(self, container: str) -> None:
+        if self.is_down:
+            raise ReleaseError("the engine does not answer")
         if container in self.left:
             self.left.remove(container)
             return
@@ -227,6 +231,26 @@ def test_nobody_waits_for_workers_that_have_ended_with_their_container(
     run(tmp_path / "home", test)
 
 
+def test_one_that_the_engine_could_not_remove_is_removed_before_the_next_starts(
+    tmp_path: Path, release: RunnableRelease
+) -> None:
+    async def test(containers: Containers, engine: StandInEngine) -> None:
+        worker = await launch(containers, release)
+        engine.is_down = True
+        engine.running[worker.place].kill()
+        assert await worker.ended is None
+        worker.control.close()
+        containers.keep([])
+        await containers.settled()
+        engine.is_down = False
+        assert list(engine.running) == [worker.place]
+        other = await launch(containers, replace(release, number=2))
+        assert list(engine.running) == [other.place]
+        await end(other)
+
+    run(tmp_path / "home", test)
+
+
 def test_one_that_nobody_waits_for_is_removed_once_it_has_started(
     tmp_path: Path, release: RunnableRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,7 +365,7 @@ def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: P
         loop = asyncio.get_running_loop()
         engine = StandInEngine()
         engine.left = ["place"]
-        zygote = ContainerZygote(ContainerProcess(engine, "place"), ours, "place")
+        zygote = ContainerZygote(ContainerProcess(Removal(engine), "place"), ours, "place")
         with theirs, subprocess.Popen(["sleep", "3600"], start_new_session=True) as victim:
             launching = asyncio.ensure_future(zygote.launch(release, ()))
             await loop.sock_recv(theirs, 4096)

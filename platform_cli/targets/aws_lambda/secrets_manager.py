@@ -20,6 +20,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from homeport_runtime.loading.environment import RESERVED
 
 from ...errors import AWSError, BusyError, InputError
+from ..secret_changes import SecretChanges
 from .client import AWS, MISSING, absent, code_of, hidden_errors
 from .names import TAG, secret_name, tag_list
 
@@ -57,7 +58,7 @@ class _OvertakenError(Exception):
     """Says that another change came first."""
 
 
-class ProjectSecrets:
+class ProjectSecrets(SecretChanges[Document]):
     """Reads and changes a project's secrets, and raises AWSError, which never has a value in it, for AWS's refusals."""
 
     def __init__(self, aws: AWS, project: str) -> None:
@@ -84,27 +85,6 @@ class ProjectSecrets:
         if values is None or not all(isinstance(value, str) for value in values.values()):
             raise AWSError(f"{self._id} on AWS is no JSON object of texts", hint="repair or delete it there")
         return Document(answer["ARN"], version, values, history, reserved)
-
-    def set(self, values: Mapping[str, str]) -> list[str]:
-        """Stores the values that differ from the current ones, all or none, and returns their names."""
-        return self._first(lambda before: self._set(before, values))
-
-    def _set(self, before: Document | None, values: Mapping[str, str]) -> list[str]:
-        known = before.values if before else {}
-        changed = {name: value for name, value in values.items() if known.get(name) != value}
-        if changed:
-            self._write(before, {**known, **changed}, changed)
-        return list(changed)
-
-    def unset(self, name: str) -> bool:
-        """Removes a value, and returns whether it was set."""
-        return self._first(lambda before: self._unset(before, name))
-
-    def _unset(self, before: Document | None, name: str) -> bool:
-        if before is None or name not in before.values:
-            return False
-        self._write(before, {key: value for key, value in before.values.items() if key != name}, {name})
-        return True
 
     def _first(self, change: Callable[[Document | None], T]) -> T:
         """Applies a change to the current version, again if another change came first."""

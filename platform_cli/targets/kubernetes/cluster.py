@@ -21,7 +21,7 @@ import httpx
 
 from ...errors import ClusterError
 from .exec_credentials import Credentials, ExecPlugin
-from .kubeconfig import Connection, Login
+from .kubeconfig import ClusterLogin, Connection
 from .refusals import ConflictError, explain
 
 __all__ = ["Cluster", "ConflictError", "Object"]
@@ -258,7 +258,7 @@ def _trusting(connection: Connection, certificate: bytes | None, key: bytes | No
     return context
 
 
-def _auth(login: Login) -> httpx.Auth | None:
+def _auth(login: ClusterLogin) -> httpx.Auth | None:
     if login.token_file is not None or login.token is not None:
         return _Bearer(login)
     return httpx.BasicAuth(*login.basic) if login.basic else None
@@ -267,7 +267,7 @@ def _auth(login: Login) -> httpx.Auth | None:
 class _Bearer(httpx.Auth):
     """Sends a token; that of a file is read each time, since whoever wrote it replaces it before it expires."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: ClusterLogin) -> None:
         self._login = login
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

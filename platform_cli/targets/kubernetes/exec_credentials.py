@@ -44,7 +44,8 @@ class ExecPlugin:
     def read(cls, data: Mapping[str, Any], folder: Path) -> ExecPlugin:
         """Returns the plugin of a kubeconfig in `folder`.
 
-        Raises ConfigError for one that speaks no version of the protocol that is known here.
+        Raises ConfigError for one that speaks no version of the protocol that is known here, or has an environment
+        without names.
         """
         version, command = data.get("apiVersion"), data.get("command")
         if version not in VERSIONS or not command:
@@ -55,7 +56,7 @@ class ExecPlugin:
         return cls(
             version=version,
             command=(program, *(data.get("args") or ())),
-            environment={each["name"]: each["value"] for each in data.get("env") or ()},
+            environment=_environment(data.get("env")),
             hint=str(data.get("installHint") or "").strip(),
             # It is None where standard input is closed.
             is_interactive=data.get("interactiveMode") != "Never" and sys.stdin is not None and sys.stdin.isatty(),
@@ -102,3 +103,18 @@ class ExecPlugin:
             raise ClusterError(
                 f"{self.command[0]}, which the kubeconfig names for the login, answered with no credentials"
             ) from None
+
+
+def _environment(entries: object) -> dict[str, str]:
+    """Returns the variables of a plugin, each of which has a `name` and a `value`. Raises ConfigError."""
+    pairs = entries if isinstance(entries, list) else [] if entries is None else [entries]
+    found = {}
+    for each in pairs:
+        name, value = (each.get("name"), each.get("value", "")) if isinstance(each, dict) else (None, None)
+        if not isinstance(name, str) or not name or not isinstance(value, str):
+            raise ConfigError(
+                "the kubeconfig's plugin for the login has a variable under env without a name, or without a text",
+                hint="each is written as name: ... and value: ..., with quotes around a number",
+            )
+        found[name] = value
+    return found

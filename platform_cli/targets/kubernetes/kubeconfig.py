@@ -25,7 +25,7 @@ DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class ClusterLogin:
     """Says how to log in: by one of `token`, `token_file`, `basic` and `plugin`, or by a client certificate, whose
     `certificate` and `key` are PEM; all are None if the cluster asks for nothing.
     """
@@ -49,7 +49,7 @@ class Connection:
     context: str
     server: str
     namespace: str
-    login: Login
+    login: ClusterLogin
     ca: bytes | None = None
     insecure: bool = False
     server_name: str | None = None
@@ -119,7 +119,7 @@ def _in_cluster(namespace: str | None) -> Connection:
         context="the pod's own cluster",
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
         namespace=namespace or (own.read_text().strip() if own.is_file() else DEFAULT_NAMESPACE),
-        login=Login(token_file=SERVICE_ACCOUNT / "token"),
+        login=ClusterLogin(token_file=SERVICE_ACCOUNT / "token"),
         ca=(SERVICE_ACCOUNT / "ca.crt").read_bytes(),
     )
 
@@ -148,7 +148,7 @@ class _Files:
             context=wanted,
             server=server.rstrip("/"),
             namespace=namespace or chosen.value.get("namespace") or DEFAULT_NAMESPACE,
-            login=self._login(self._entry("user", user)) if user else Login(),
+            login=self._login(self._entry("user", user)) if user else ClusterLogin(),
             ca=cluster.content("certificate-authority"),
             insecure=cluster.value.get("insecure-skip-tls-verify") is True,
             server_name=cluster.value.get("tls-server-name"),
@@ -175,7 +175,7 @@ class _Files:
             hint=f"it has {known}" if known else "kubectl config view",
         )
 
-    def _login(self, user: _Entry) -> Login:
+    def _login(self, user: _Entry) -> ClusterLogin:
         value = user.value
         if "auth-provider" in value:
             raise ClusterError(
@@ -183,7 +183,7 @@ class _Files:
                 hint="let your cluster's own tool write it anew: it names a plugin under exec by now",
             )
         token_file = value.get("tokenFile")
-        return Login(
+        return ClusterLogin(
             token=value.get("token"),
             token_file=user.folder / token_file if token_file else None,
             basic=(value["username"], value.get("password", "")) if value.get("username") else None,

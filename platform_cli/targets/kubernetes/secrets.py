@@ -16,6 +16,7 @@ from typing import TypeVar
 from ...api.secret import ListedSecret, ListedVersion
 from ...errors import BusyError
 from ...kubernetes.objects import MANAGER
+from ..secret_changes import SecretChanges
 from .cluster import Cluster, ConflictError, Object
 from .live import Live
 from .names import HISTORY, PROJECT, SECRETS_VERSION, annotations_of, is_ours
@@ -43,7 +44,7 @@ class Document:
         return {name: self.history[name][0] if name in self.values else None for name in names}
 
 
-class ProjectSecrets:
+class ProjectSecrets(SecretChanges[Document]):
     """Reads and changes a project's secrets; raises ClusterError, which never has a value in it."""
 
     def __init__(self, cluster: Cluster, project: str) -> None:
@@ -63,14 +64,6 @@ class ProjectSecrets:
     def current(self) -> Document | None:
         """Returns the newest version, None before anything was set."""
         return next(reversed(self.documents().values()), None)
-
-    def set(self, values: Mapping[str, str]) -> list[str]:
-        """Stores the values that differ from the current ones, all or none, and returns their names."""
-        return self._first(lambda before: self._set(before, values))
-
-    def unset(self, name: str) -> bool:
-        """Removes a value for releases to come, and returns whether it was set."""
-        return self._first(lambda before: self._unset(before, name))
 
     def prune(self, live: Live) -> None:
         """Deletes the versions that no release has, but for the newest."""
@@ -100,19 +93,6 @@ class ProjectSecrets:
             }
             for name, versions in sorted(found.items())
         ]
-
-    def _set(self, before: Document | None, values: Mapping[str, str]) -> list[str]:
-        known = before.values if before else {}
-        changed = {name: value for name, value in values.items() if known.get(name) != value}
-        if changed:
-            self._write(before, {**known, **changed}, changed)
-        return list(changed)
-
-    def _unset(self, before: Document | None, name: str) -> bool:
-        if before is None or name not in before.values:
-            return False
-        self._write(before, {key: value for key, value in before.values.items() if key != name}, {name})
-        return True
 
     def _write(self, before: Document | None, values: Mapping[str, str], changed: Collection[str]) -> None:
         version, history = (before.version + 1, dict(before.history)) if before else (1, {})

@@ -22,7 +22,7 @@ def switch(cluster: Cluster, live: Live, wanted: Object, note: Note) -> None:
     """Applies the Deployment `wanted`, and returns when all of its pods are ready.
 
     Raises ReleaseError with the reason if they do not become it: then the Deployment is as it was, and the pods that
-    were there have gone on serving.
+    were there have gone on serving, or the error says that the cluster could not be told so.
     """
     applied = _apply(cluster, live, wanted)
     try:
@@ -32,7 +32,13 @@ def switch(cluster: Cluster, live: Live, wanted: Object, note: Note) -> None:
     except HomeportError as error:
         name, number = wanted["metadata"]["name"], annotations_of(wanted["spec"]["template"])[RELEASE]
         _remember(cluster, applied, error.message)
-        _undo(cluster, live, applied)
+        if problem := _undo(cluster, live, applied):
+            raise ReleaseError(
+                f"v{number} of {name} does not start ({error.message}), and what serves could not be set back: "
+                f"{problem.message}",
+                hint="deploy again when the cluster can be reached; until then it goes on trying to start "
+                f"v{number}, and removes no pod of the release before that has nothing in its place",
+            ) from None
         before = live.active
         rest = f"v{before.number} goes on serving" if before else "it is removed again"
         raise ReleaseError(
@@ -66,12 +72,16 @@ def _apply(cluster: Cluster, live: Live, wanted: Object) -> Object:
     )
 
 
-def _undo(cluster: Cluster, live: Live, applied: Object) -> None:
-    with suppress(HomeportError):
+def _undo(cluster: Cluster, live: Live, applied: Object) -> HomeportError | None:
+    """Gives the Deployment its release of before, and returns why that was not possible."""
+    try:
         if live.deployment is None:
             cluster.delete("Deployment", applied)
         else:
             cluster.apply(with_template(live.deployment, bare(live.deployment["spec"]["template"])))
+    except HomeportError as problem:
+        return problem
+    return None
 
 
 def _remember(cluster: Cluster, applied: Object, error: str) -> None:

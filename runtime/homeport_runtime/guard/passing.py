@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..asgi import ASGIApp, Receive, Scope, Send
+from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..protocol.messages import calls_in
 from ..telemetry import request_id
 from ..telemetry.error_records import report
@@ -107,6 +107,8 @@ class Passing:
                 if self._deadlines is not None and call is not None:
                     self._deadlines.begin(call, scope, self._calls, records[0])
                 return
+            if call is not None:
+                send = _with_first_event(send)
             if self._deadlines is not None and call is not None:
                 await self._deadlines.answer(call, scope, receive, record.watch(send))
             else:
@@ -121,3 +123,23 @@ class Passing:
             report(error, "exception", only_own=True)
             record.finish("error")
             raise
+
+
+def _with_first_event(send: Send) -> Send:
+    """Returns a `send` that keeps the head of an answer until the first of its body comes.
+
+    A connection that ends without a head is an error for every client. After the head of an event stream, clients wait
+    for an answer that never comes when this process dies: those of Python for ever.
+    """
+    held: list[Message] = []
+
+    async def send_both(part: Message) -> None:
+        if part["type"] == "http.response.start":
+            held.append(part)
+            return
+        if held and (part.get("body") or not part.get("more_body")):
+            await send(held.pop())
+        if not held:
+            await send(part)
+
+    return send_both

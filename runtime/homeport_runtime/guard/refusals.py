@@ -22,6 +22,9 @@ FORBIDDEN = -32001
 MCP_1 = "python-httpx/"
 
 
+# Where clients of 2025-03-26 look for an authorization server that has no metadata (basic/authorization, "Fallbacks for
+# Servers without Metadata Discovery").
+UNFOUND = ("/authorize", "/token", "/register")
 # When a message that could not be handed over may be sent again.
 RETRY_MS = 1000
 
@@ -78,7 +81,7 @@ def dies_of_status(scope: Scope) -> bool:
 
 def unauthorized(scope: Scope, authenticator: Authenticator) -> Refusal:
     """Returns the refusal of a request of which nobody knows who sends it."""
-    if scope["path"].startswith(WELL_KNOWN):
+    if scope["path"].startswith(WELL_KNOWN) or scope["path"] in UNFOUND:
         # A 401 here would tell clients that there is something to find out, and that headers of their own are worth
         # nothing.
         return Refusal(404, "not_found", "callers of this server get a token from its owner")

@@ -119,7 +119,9 @@ def _stay(worker: int, told: socket.socket) -> NoReturn:
     poll.register(told, select.POLLIN)
     deadline = float("inf")
     while time.monotonic() < deadline:
-        _collect(worker)
+        if (code := reap(worker)) is not None:
+            # What is left in the namespace ends with this process.
+            os._exit(code)
         left = deadline - time.monotonic()
         for descriptor, _ in poll.poll(None if left == float("inf") else left * 1000):
             if descriptor == ended:
@@ -136,16 +138,16 @@ def _stay(worker: int, told: socket.socket) -> NoReturn:
     os._exit(1)
 
 
-def _collect(worker: int) -> None:
+def reap(awaited: int) -> int | None:
+    """Reaps the children that have ended, and returns the exit code of the process `awaited` once it is one of them:
+    for one that a signal has ended, 128 and the signal's number.
+    """
     with contextlib.suppress(ChildProcessError):
-        while True:
-            child, status = os.waitpid(-1, os.WNOHANG)
-            if child == worker:
-                code = os.waitstatus_to_exitcode(status)
-                # What is left in the namespace ends with this process.
-                os._exit(code if code >= 0 else BY_SIGNAL - code)
-            if child == 0:
-                return
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == awaited:
+                code = os.waitstatus_to_exitcode(ended[1])
+                return code if code >= 0 else BY_SIGNAL - code
+    return None
 
 
 def _forward(child: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from ..asgi import send_json
+from ..guard.refusals import dies_of_status
 from ..protocol.jsonrpc import event, failure, is_request_id
 from ..protocol.messages import MESSAGE
 
@@ -24,6 +25,7 @@ def last_answer(cycle: Any) -> Awaitable[None] | None:
         return None
     error = failure(request_id, "draining", DETAIL, RETRY_MS)
     if not cycle.response_started:
-        return send_json(cycle.send, 503, error, [(b"retry-after", b"1"), (b"connection", b"close")])
+        status = 200 if dies_of_status(cycle.scope) else 503
+        return send_json(cycle.send, status, error, [(b"retry-after", b"1"), (b"connection", b"close")])
     # An answer that has begun is an event stream: JSON is sent at once.
     return cycle.send({"type": "http.response.body", "body": event(error), "more_body": False})  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakSet
 
 from .gaps import record_gap
 
@@ -118,6 +119,33 @@ def watch_tool_calls(server: Any, lowlevel: Any, wrap: Callable[[Handler], Handl
     """
     if server is not lowlevel and speaks_modern(lowlevel) and type(server).__name__ == "MCPServer":
         server.call_tool = wrap(server.call_tool)
+
+
+def server_of(lowlevel: Any) -> Any:
+    """Returns the FastMCP (fastmcp) or MCPServer that has made a low-level server; `lowlevel` itself if none has."""
+    reference = getattr(lowlevel, "_fastmcp_ref", None)
+    if reference is not None:
+        return reference() or lowlevel
+    entry = lowlevel.get_request_handler("tools/list") if hasattr(lowlevel, "get_request_handler") else None
+    owner = getattr(getattr(entry, "handler", None), "__self__", None)
+    return owner if lowlevel_of(owner) is lowlevel else lowlevel
+
+
+def watch_session_managers(watch: Callable[[Any], None]) -> None:
+    """Calls `watch` with the low-level server of each session manager (mcp 1.8 and later) that starts, once."""
+    managers = sys.modules.get("mcp.server.streamable_http_manager")
+    kind = getattr(managers, "StreamableHTTPSessionManager", None)
+    if kind is None:
+        return
+    run, watched = kind.run, WeakSet[Any]()
+
+    def run_watched(manager: Any) -> Any:
+        if manager.app not in watched:
+            watched.add(manager.app)
+            watch(manager.app)
+        return run(manager)
+
+    kind.run = run_watched
 
 
 def know_tool_schemas(lowlevel: Any, lookup: Callable[[str], Mapping[str, Any] | None]) -> None:

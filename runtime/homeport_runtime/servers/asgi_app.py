@@ -12,6 +12,7 @@ from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ServerError
 from ..libraries.mcp import leave_names_to_the_guard
 from .base import ServeOptions, class_names
+from .failures import watch_all_failures
 
 
 class ASGIAppServer:
@@ -42,6 +43,7 @@ class ASGIAppServer:
         self.http: ASGIApp = self._serve
         self.sse: ASGIApp | None = None
         leave_names_to_the_guard()
+        watch_all_failures()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app({**scope, "state": {**scope.get("state", {}), **self._state}}, receive, send)

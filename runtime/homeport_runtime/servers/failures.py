@@ -8,7 +8,14 @@ from functools import wraps
 from typing import Any
 
 from ..libraries.fastmcp import put_first
-from ..libraries.mcp import Handler, watch_tool_calls, watch_tool_errors, wrap_handlers
+from ..libraries.mcp import (
+    Handler,
+    server_of,
+    watch_session_managers,
+    watch_tool_calls,
+    watch_tool_errors,
+    wrap_handlers,
+)
 from ..telemetry.error_records import asked, report
 from ..telemetry.exceptions import kind_of
 from ..telemetry.failures import note_failure
@@ -20,6 +27,11 @@ def watch_failures(server: Any, lowlevel: Any) -> None:
     watch_tool_errors(lowlevel, lambda: _note(sys.exc_info()[1]))
     watch_tool_calls(server, lowlevel, _watching)
     put_first(server, _watched)
+
+
+def watch_all_failures() -> None:
+    """Does the same for each server that an app of the user's own serves over streamable HTTP."""
+    watch_session_managers(lambda lowlevel: watch_failures(server_of(lowlevel), lowlevel))
 
 
 async def _watched(context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:

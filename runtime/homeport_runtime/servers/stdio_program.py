@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..errors import ServerError
 from ..protocol.jsonrpc import HANDSHAKE_VERSIONS, METHOD_NOT_FOUND, RPC, error, failure, meta_of
+from ..telemetry.error_records import report_end
 
 # `npx -y` may have to download the program first.
 HANDSHAKE_TIMEOUT_S = 120.0
@@ -29,6 +30,7 @@ class PendingRequest:
 
     def __init__(self, request: RPC, owner: str | None) -> None:
         self.id = request["id"]
+        self.request = request
         self.owner = owner
         self.progress_token = meta_of(request).get("progressToken")
         self.replies: asyncio.Queue[RPC] = asyncio.Queue()
@@ -249,7 +251,10 @@ class StdioProgram:
         self._not_before = asyncio.get_running_loop().time() + pause
         retry_ms = max(int(pause * 1000), FIRST_RETRY_MS)
         waiting, self._pending = self._pending, {}
+        said = self._child.said if self._child is not None else ()
         for pending in waiting.values():
+            if pending.owner is not None and not self._ended:
+                report_end(how, said, pending.request)
             pending.answer(failure(None, "server_ended", f"the program {how} before it answered", retry_ms))
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import linecache
 import logging
 import os
+import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,22 @@ from .scrub import Scrubber
 MAX_RECORD = 8 * 1024
 MAX_MESSAGE, MAX_NAME, MAX_LINE = 1000, 128, 200
 MAX_FRAMES = 30
+# How many of these are the outermost ones of a traceback that has more.
+FIRST = 10
 # The frames, nearest to the error, that are shown with lines of source, and how many lines each.
 SOURCES, LINES = 5, 5
 # The exceptions of a minute that get all of this; those beyond it, which are counted, have no source.
 WHOLE = 60
 _STDLIB = f"{Path(os.__file__).parent}/"
-# Says on an exception that it has a record: it may be logged, and pass several hooks besides.
+CALL = "tools/call"
+# The type of the error that a process which ended is.
+CRASH = "crash"
+# A file, the name of a function in it, and a line.
+Place = tuple[str, str, int]
+# A line of a Python program's traceback.
+_PLACE = re.compile(r'File "([^"]{1,400})", line (\d{1,8}), in (.{1,400})')
+# Says on an exception in which request it got a record: it may be logged, and pass several hooks besides. One that a
+# server keeps may be raised for each request anew.
 _RECORDED = "_homeport_recorded"
 
 # What is being answered: the context or request of the SDK.
@@ -37,28 +49,62 @@ asked: ContextVar[Any] = ContextVar("homeport_asked", default=None)
 
 
 class ErrorRecords:
-    """Writes the records of a worker, whose server's own code is below `app`, and its packages in `layer`."""
+    """Writes the records of a worker, whose server's own code is below `app`, and its packages in `layer`.
 
-    def __init__(self, app: Path, layer: Path, scrubber: Scrubber) -> None:
+    `tools` are those that it has, None if nobody knows; what calling another raises concerns the caller.
+    """
+
+    def __init__(self, app: Path, layer: Path, secrets: Mapping[str, str], tools: Container[str] | None) -> None:
         self._app = f"{app}/"
+        # A program in another process is run in the working folder, which has the app's files, too.
+        self._own = (self._app, f"{Path.cwd()}/")
         self._layer = f"{layer}/"
-        self._scrubber = scrubber
+        self._secrets = secrets
+        self._tools = tools
         self._since, self._count = 0.0, 0
+
+    @cached_property
+    def _scrubber(self) -> Scrubber:
+        # A worker that wakes does not wait for it.
+        return Scrubber(self._secrets)
 
     def write(self, error: BaseException, *, only_own: bool) -> None:
         """Writes the record of an exception, unless it has one."""
-        if _RECORDED in error.__dict__ or (only_own and not self._is_own(error)):
+        request = request_id.get()
+        if error.__dict__.get(_RECORDED, "") == request or (only_own and not self._is_own(error)):
             return
-        error.__dict__[_RECORDED] = True
+        error.__dict__[_RECORDED] = request
         method, name = _described(asked.get())
+        if method == CALL and self._tools is not None and name not in self._tools:
+            return
         said = {
             "type": self._text(_name_of(type(error)), MAX_NAME),
             "message": self._text(_said_by(error), MAX_MESSAGE),
             "method": method and self._text(method, MAX_NAME),
             "name": name and self._text(name, MAX_NAME),
-            "request": request_id.get(),
+            "request": request,
         }
-        frames = self._frames(error, sources=SOURCES if self._has_room() else 0)
+        self._write(said, self._shown(self._places(error), sources=SOURCES if self._has_room() else 0))
+
+    def write_end(self, reason: str, said: Iterable[str], request: Mapping[str, Any]) -> None:
+        """Writes the record of a program in another process that ended while it answered `request`; `said` are the last
+        lines of its stderr, which may have the traceback of a Python program.
+        """
+        params = request.get("params")
+        name = params.get("name") if isinstance(params, Mapping) else None
+        lines = list(said)
+        last = f": {lines[-1]}" if lines else ""
+        shown = {
+            "type": CRASH,
+            "message": self._text(f"the program {reason}{last}", MAX_MESSAGE),
+            "method": request.get("method"),
+            "name": self._text(name, MAX_NAME) if isinstance(name, str) else None,
+            "request": None,
+        }
+        places = [(found[1], found[3], int(found[2])) for found in map(_PLACE.fullmatch, lines) if found]
+        self._write(shown, self._shown(places, sources=SOURCES))
+
+    def _write(self, said: Mapping[str, Any], frames: list[dict[str, Any]]) -> None:
         record = _record(said, frames)
         while len(record.encode("utf-8", "replace")) > MAX_RECORD and _shorten(frames):
             record = _record(said, frames)
@@ -74,9 +120,9 @@ class ErrorRecords:
         self._count += 1
         return self._count <= WHOLE
 
-    def _frames(self, error: BaseException, sources: int) -> list[dict[str, Any]]:
-        """Returns the frames from the user's own code on, the innermost last; equal neighbours once."""
-        found: list[tuple[str, str, int]] = []
+    def _places(self, error: BaseException) -> list[Place]:
+        """Returns the places of a traceback from the user's own code on, the innermost last; equal neighbours once."""
+        found: list[Place] = []
         has_own = False
         for frame, line in frames_of(error.__traceback__):
             code = frame.f_code
@@ -87,9 +133,15 @@ class ErrorRecords:
             place = code.co_filename, getattr(code, "co_qualname", code.co_name), line
             if found[-1:] != [place]:
                 found.append(place)
+        return found
+
+    def _shown(self, places: Sequence[Place], sources: int) -> list[dict[str, Any]]:
+        """Returns the frames at `places`, as many of the user's own as `sources` says with lines around them."""
         frames: list[dict[str, Any]] = []
-        for file, function, line in reversed(found[-MAX_FRAMES:]):
-            own = file.startswith(self._app)
+        # Those in the middle are left out: the first are the server's own, the last are where it happened.
+        surplus = max(len(places) - MAX_FRAMES, 0)
+        for file, function, line in reversed([*places[:FIRST], *places[FIRST + surplus :]]):
+            own = file.startswith(self._own)
             name = self._text(self._file(file), MAX_LINE)
             made: dict[str, Any] = {"file": name, "function": self._text(function, MAX_LINE), "line": line, "own": own}
             if own and sources:
@@ -100,7 +152,7 @@ class ErrorRecords:
 
     def _file(self, file: str) -> str:
         """Returns how a file is called where the folders of this machine mean nothing."""
-        for folder in (self._app, self._layer, _STDLIB):
+        for folder in (*self._own, self._layer, _STDLIB):
             if file.startswith(folder):
                 return file[len(folder) :]
         return file.rpartition("/")[2]
@@ -193,3 +245,10 @@ def report(error: BaseException, kind: str | None = None, *, only_own: bool = Fa
         for records in _writing:
             if (kind or kind_of(error)) == "exception":
                 records.write(meant(error), only_own=only_own)
+
+
+def report_end(reason: str, said: Iterable[str], request: Mapping[str, Any]) -> None:
+    """Records that a program in another process ended while it answered `request` (ErrorRecords.write_end)."""
+    with suppress(Exception):
+        for records in _writing:
+            records.write_end(reason, said, request)

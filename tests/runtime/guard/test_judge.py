@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +108,12 @@ def test_a_call_beyond_a_callers_scopes_says_which_it_needs_and_does_not_reach_t
     assert [server.status(call("add"), token) for token in ("writer", "all", "late", "nobody")] == [200, 200, 401, 401]
 
 
+@pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/authorize", "/token", "/register"])
+def test_where_clients_look_for_an_authorization_server_there_is_none(path: str) -> None:
+    """After a 401 there mcp-remote would wait for a sign-in that nobody has begun."""
+    assert Server().status({"redirect_uris": []}, "nobody", path) == 404
+
+
 def test_a_client_of_mcp_1_gets_the_same_without_the_status_that_ends_its_session() -> None:
     status, headers, answer = Server().post(call("add"), "reader", user_agent="python-httpx/0.28.1")
     assert (status, answer["error"]["code"]) == (200, -32001)
@@ -203,6 +212,23 @@ def test_calls_beyond_a_rate_are_refused_until_there_is_room() -> None:
         == "1 call of list per hour for writer (alice)"
     )
     assert server.status(read("x://1"), "writer") == 200, "a read"
+
+
+def test_a_limit_that_cannot_be_counted_ends_no_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a file system without locks."""
+    limits = Limits(LIMITS, [], partial(SharedWindows, path=tmp_path / "windows"))
+
+    def lock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", lock)
+    target = Target("add", is_tool=True)
+    assert {asyncio.run(limits.refusal({"type": "http", "headers": []}, target, ())) for _ in range(5)} == {None}
+    assert "a call was not counted under [limits]: [Errno 37] No locks available" in capfd.readouterr().out
+    with pytest.raises(OSError, match="No locks"):
+        SharedWindows([], tmp_path / "others")
 
 
 def test_who_signs_in_has_no_more_calls_with_more_clients() -> None:

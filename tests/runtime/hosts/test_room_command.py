@@ -15,6 +15,7 @@ from homeport_runtime.hosts.confinement import Room, can_hide
 from homeport_runtime.hosts.landlock import can_restrict
 from homeport_runtime.hosts.room_command import command_in
 
+from ...small_disks import small_disk
 from ...support import require
 
 # Ten processes, of which none takes more than it may.
@@ -78,13 +79,9 @@ def test_by_landlock_it_sees_its_room_alone(home: Path) -> None:
 
 
 def test_a_build_that_fills_the_disk_is_ended(home: Path) -> None:
-    require(os.getuid() == 0, "root, for a small disk")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", home / "draft"], check=True)
-    try:
+    with small_disk(home / "draft", 64):
         fill = f"dd if=/dev/zero of={home}/draft/fill bs=1M count=60 status=none; sleep 3600"
         done = run(home, ["sh", "-c", fill])
-    finally:
-        subprocess.run(["umount", home / "draft"], check=True)
     assert done.returncode == -9
     assert done.stderr == f"error: sh was ended, since it left too little of the disk at {home}/draft\n"
 

@@ -52,6 +52,10 @@ class Dockerd:
         require(process.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
         return process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         """Kills it with its containerd, which no other dockerd would take over; containers go on running."""
         containerd = int((self._folder / "exec/containerd/containerd.pid").read_text())

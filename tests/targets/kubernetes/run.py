@@ -18,11 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.clients.environments import Clients
+from tests.clients.matrix import GREETING, check, check_protocol, client_env
 from tests.images.registries import PASSWORD, USER, registry
 from tests.soak.clients import SESSIONS, STATELESS, Opened
 from tests.soak.load import Caller, Load
 from tests.soak.project import SERVER
-from tests.support import CommandFailedError, Platform
+from tests.support import SERVERS, CommandFailedError, Platform
 from tests.targets.container.engines import push_base
 
 from .build_control_plane import built, check_machine
@@ -43,6 +45,8 @@ image = "{image}"
 [auth]
 mode = "none"
 """
+KIND = "fastmcp4"
+CLIENTS = ("fastmcp", "mcp2", "ts_client", "ts_sdk")
 REDEPLOYS = 3
 # It can be inspected here, and does not start in an image.
 BREAKS_THERE = """
@@ -82,6 +86,14 @@ class Site:
             sessions=str(sessions).lower(),
         )
         (folder / "fastmcp.toml").write_text(text)
+        return folder
+
+    def kind(self) -> Path:
+        """Returns a project of the kind of server that every client knows."""
+        folder = self.project(KIND)
+        shutil.copytree(SERVERS / KIND, folder, dirs_exist_ok=True)
+        with (folder / "fastmcp.toml").open("a") as config:
+            config.write(f'[environment]\nGREETING = "{GREETING}"\n')
         return folder
 
     def edit(self, project: Path, more: str = "") -> None:
@@ -131,6 +143,9 @@ def _prepare(folder: Path, binaries: Path) -> None:
         base = push_base(running.address, folder / "base")
         site = Site(folder, base)
         site.homeport.run("image", str(site.project("notes")))
+        site.homeport.run("image", str(site.kind()))
+    for client in CLIENTS:
+        client_env(client)
     (folder / "site.json").write_text(json.dumps({"base": base, "binaries": str(binaries)}))
 
 
@@ -144,9 +159,9 @@ def _inside(folder: Path) -> None:
     ):
         site.use(cluster.kubeconfig())
         say("cluster:", site.homeport.run("doctor", "--target", "kubernetes")["checks"])
-        for check in (rollouts, stalls, rights, quota, locked_registry, sessions, removal):
+        for part in (rollouts, clients, stalls, rights, quota, locked_registry, sessions, removal):
             begun = time.monotonic()
-            say(f"{check.__name__}: {check(site, cluster)} ({time.monotonic() - begun:.0f} s)")
+            say(f"{part.__name__}: {part(site, cluster)} ({time.monotonic() - begun:.0f} s)")
 
 
 @contextmanager
@@ -197,6 +212,23 @@ def rollouts(site: Site, cluster: ControlPlane) -> str:
     for lost in running.lost:
         say(f"  lost: {lost.kind}: {lost.reason}")
     return f"{sum(running.answered.values())} answers, {len(running.lost)} lost, {dict(running.closed)} streams closed"
+
+
+def clients(site: Site, cluster: ControlPlane) -> str:
+    """Runs the clients of every SDK, over /mcp and /sse, against two pods."""
+    site.deploy(site.kind())
+    url, running = service_url(cluster, KIND), Clients()
+    seen = 0
+    try:
+        for client in CLIENTS:
+            for case, found in running.observe(client, f"{url}/mcp", f"{url}/sse").items():
+                check(found, client)
+                check_protocol(found, KIND, client, case)
+                seen += 1
+    finally:
+        running.close()
+    site.run("destroy", KIND, "--yes")
+    return f"{seen} cases of {len(CLIENTS)} clients"
 
 
 def stalls(site: Site, _cluster: ControlPlane) -> str:

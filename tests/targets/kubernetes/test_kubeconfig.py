@@ -177,6 +177,14 @@ def test_a_plugin_that_is_not_installed_says_how(connect: Connect, tmp_path: Pat
     assert raised.value.hint == "install it"
 
 
+@pytest.mark.parametrize("env", [[{"value": "x"}], [{"name": "SAID", "value": 1}], ["SAID=x"], {"SAID": "x"}])
+def test_a_plugin_whose_environment_has_no_names_or_texts(connect: Connect, tmp_path: Path, env: object) -> None:
+    user = plugin(tmp_path, "")
+    user["exec"]["env"] = env
+    with pytest.raises(ConfigError, match="a variable under env without a name"):
+        connect(user)
+
+
 def test_a_login_that_is_refused_and_a_cluster_that_is_gone(connect: Connect) -> None:
     with pytest.raises(ClusterError, match="Unauthorized") as raised:
         connect({"token": "wrong"}).version()

@@ -9,7 +9,7 @@ import pytest
 from platform_cli.errors import ReleaseError
 from platform_cli.targets.kubernetes import rollout
 from platform_cli.targets.kubernetes.cluster import Cluster, Object
-from platform_cli.targets.kubernetes.kubeconfig import Connection, Login
+from platform_cli.targets.kubernetes.kubeconfig import ClusterLogin, Connection
 from platform_cli.targets.kubernetes.names import PROJECT
 from platform_cli.targets.kubernetes.rollout import Rollout
 
@@ -20,7 +20,7 @@ class Scripted(Cluster):
     """Says of the Deployment what it is given, the last of it again and again; there are no pods."""
 
     def __init__(self, *said: Object) -> None:
-        super().__init__(Connection("here", "https://cluster.test", "team", Login()))
+        super().__init__(Connection("here", "https://cluster.test", "team", ClusterLogin()))
         self._said = list(said)
 
     def get(self, _kind: str, _name: str) -> Object:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 import pytest
 
-from platform_cli.errors import BusyError
+from platform_cli.errors import BusyError, ClusterError, ReleaseError
 from platform_cli.targets.kubernetes.cluster import Cluster, ConflictError, Object
 from platform_cli.targets.kubernetes.desired import with_replicas
-from platform_cli.targets.kubernetes.kubeconfig import Connection, Login
+from platform_cli.targets.kubernetes.kubeconfig import ClusterLogin, Connection
 from platform_cli.targets.kubernetes.live import Live
 from platform_cli.targets.kubernetes.names import PROJECT, RELEASE
 from platform_cli.targets.kubernetes.switch import switch
@@ -19,7 +20,7 @@ class Changed(Cluster):
     """Has the Deployment `there`, and makes one that is applied ready at once."""
 
     def __init__(self, there: Object) -> None:
-        super().__init__(Connection("here", "https://cluster.test", "team", Login()))
+        super().__init__(Connection("here", "https://cluster.test", "team", ClusterLogin()))
         self.there = there
 
     def get(self, _kind: str, _name: str) -> Object:
@@ -36,10 +37,10 @@ class Changed(Cluster):
 
 def deployment(release: int) -> Object:
     template = {
-        "metadata": {"annotations": {RELEASE: str(release)}},
+        "metadata": {"labels": {}, "annotations": {RELEASE: str(release)}},
         "spec": {"containers": [{"image": "registry.test/notes:1"}]},
     }
-    metadata = {"name": "notes", "generation": 1, "resourceVersion": "1", "labels": {PROJECT: "notes"}}
+    metadata = {"name": "notes", "uid": "u", "generation": 1, "resourceVersion": "1", "labels": {PROJECT: "notes"}}
     return {"metadata": metadata, "spec": {"replicas": 1, "template": template}}
 
 
@@ -65,6 +66,28 @@ def test_another_deploy_is_not_overwritten() -> None:
     other["spec"] = deployment(7)["spec"]
     with pytest.raises(BusyError, match="somebody else is changing notes"):
         switch(Changed(other), Live(read, ()), deployment(2), lambda _note: None)
+
+
+class Gone(Changed):
+    """Takes a Deployment, and then cannot be reached any more."""
+
+    def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
+        if self.there["metadata"].get("generation") == 9:
+            raise ClusterError("the cluster cannot be reached")
+        return super().apply(wanted, dry_run=dry_run)
+
+    def get(self, _kind: str, _name: str) -> Object:
+        raise ClusterError("the cluster cannot be reached")
+
+    def list(self, _kind: str, _labels: Mapping[str, str]) -> list[Object]:
+        raise ClusterError("the cluster cannot be reached")
+
+
+def test_an_undo_that_fails_is_not_said_to_have_worked() -> None:
+    read = deployment(1)
+    with pytest.raises(ReleaseError, match="could not be set back: the cluster cannot be reached") as caught:
+        switch(Gone(read), Live(read, ()), deployment(2), lambda _note: None)
+    assert "goes on serving" not in caught.value.message
 
 
 def test_pods_stay_until_an_autoscaler_counts_them() -> None:

@@ -19,11 +19,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ...telemetry import emit
+from ..init import BY_SIGNAL, reap
 
 # What ends a container: `docker stop` and Kubernetes send the first, a terminal the second.
 ENDING = (signal.SIGTERM, signal.SIGINT)
-# A shell reports a program that a signal has ended with 128 and the signal's number.
-BY_SIGNAL = 128
 # The connections that wait to be accepted.
 BACKLOG = 1024
 
@@ -66,7 +65,7 @@ class FirstProcess:
         for number in ENDING:
             signal.signal(number, lambda number, _frame: self._signals.append(number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        while (code := self._reap()) is None:
+        while (code := reap(self._worker)) is None:
             self._obey()
             self._wait()
         # What the server has started and left ends with it.
@@ -142,16 +141,6 @@ class FirstProcess:
         elif event == "failed":
             self._has_failed = True
             emit("error", self._clean(explained(message["message"], message["hint"], message["trace"])))
-
-    def _reap(self) -> int | None:
-        """Reaps what has ended, and returns the worker's exit code once it has."""
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return None
-            if pid == self._worker:
-                code = os.waitstatus_to_exitcode(status)
-                return code if code >= 0 else BY_SIGNAL - code
 
 
 def explained(message: str, hint: str | None, trace: str = "") -> str:

@@ -1,0 +1,194 @@
+"""Runs projects in containers of a real engine, under load, and kills what they stand on:
+
+    python -m tests.soak.containers                            100 redeploys and 30 kills
+    python -m tests.soak.containers --redeploys 10 --kills 6   a part of it
+
+Exit code 0: nothing was lost but what was in a container that was killed. It wants root on Linux, and Docker Engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.probing import wait_for
+from tests.images.registries import registry
+from tests.support import CommandFailedError, Platform
+from tests.targets.container.engines import Dockerd, client, push_base
+
+from .clients import SESSIONS, STATELESS
+from .faults import Kill, redeploys
+from .load import Caller, Load, Lost
+from .project import Project
+from .report import table
+
+CLIENTS = 2
+CONFIG = """
+[deployment]
+target = "container"
+sessions = {sessions}
+[deployment.container]
+base = "{base}"
+network = "none"
+"""
+# The answers between two kills.
+ANSWERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Is a platform, its `projects`, and the engine with their containers."""
+
+    platform: Platform
+    engine: Dockerd
+    projects: Sequence[Project]
+
+    def containers(self) -> list[tuple[str, int]]:
+        """Returns the running containers' ids, each with that of its first process on this machine."""
+        with client(self.engine.address) as asked:
+            found = (asked.inspect_container(each["Id"]) for each in asked.containers())
+            return [(each["Id"], each["State"]["Pid"]) for each in found]
+
+
+@dataclass
+class Report:
+    """Holds what came of it; `seconds` are those of each redeploy."""
+
+    seconds: Sequence[float] = ()
+    kills: list[Kill] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[Lost]:
+        """Returns the requests that were in no container that was killed."""
+        return [lost for load in self.loads for lost in load.lost if not self._was_inside(lost)]
+
+    def _was_inside(self, lost: Lost) -> bool:
+        return any(kill.begun <= lost.ended and lost.begun <= kill.gone for kill in self.kills)
+
+    def text(self) -> str:
+        answered = sum(load.answered.total() for load in self.loads)
+        lost = sum(len(load.lost) for load in self.loads)
+        times = Counter(kill.what for kill in self.kills)
+        rows = [("redeploy", len(self.seconds)), *((f"kill -9: {what}", count) for what, count in times.items())]
+        counts = [("answered", answered), ("lost in a killed container", lost - len(self.failed))]
+        reasons = Counter(f"{each.kind}: {each.reason}" for each in self.failed)
+        return table(("what", "times"), [*rows, *counts, ("lost", len(self.failed)), *reasons.most_common()])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.containers", description="Soaks containers.")
+    for name, count in (("redeploys", 100), ("kills", 30)):
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{count} unless told otherwise")
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    counts = parser.parse_args()
+    with started() as site:
+        report = soaked(site, counts.redeploys, counts.kills)
+    print(report.text())
+    return 1 if report.failed else 0
+
+
+@contextmanager
+def started() -> Iterator[Site]:
+    with tempfile.TemporaryDirectory(prefix="homeport-soak-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "registry").mkdir()
+        engine = Dockerd(folder)
+        platform = Platform(folder / "home")
+        platform.environment["DOCKER_HOST"] = engine.address
+        try:
+            with registry(folder / "registry") as images:
+                base = push_base(images.address, folder / "base")
+                yield Site(platform, engine, [_project(platform, folder, base, has) for has in (False, True)])
+        finally:
+            with suppress(CommandFailedError):
+                platform.stop()
+            engine.stop()
+
+
+def _project(platform: Platform, folder: Path, base: str, has_sessions: bool) -> Project:
+    config = CONFIG.format(base=base, sessions=str(has_sessions).lower())
+    project = Project.written(platform, "held" if has_sessions else "steady", folder, config)
+    project.has_sessions = has_sessions
+    return project
+
+
+def soaked(site: Site, redeploy_count: int, kill_count: int) -> Report:
+    steady, held = site.projects
+    callers = [
+        Caller(kind, project.url, opened)
+        for project, kinds in ((steady, STATELESS), (held, SESSIONS))
+        for kind, opened in kinds.items()
+        for _ in range(CLIENTS)
+    ]
+    report = Report()
+    with Load(callers) as load:
+        report.loads.append(load)
+        report.seconds = redeploys(site.projects, redeploy_count)
+    with Load(callers) as load:
+        report.loads.append(load)
+        for what in islice(cycle(VICTIMS), kill_count):
+            before = load.answered.total()
+            wait_for(lambda before=before: load.answered.total() > before + ANSWERS)  # type: ignore[misc]
+            report.kills.append(_killed(site, what))
+    return report
+
+
+def _killed(site: Site, what: str) -> Kill:
+    begun = time.monotonic()
+    VICTIMS[what](site)
+    gone = time.monotonic()
+    for project in site.projects:
+        wait_for(lambda url=project.url: _is_healthy(url))  # type: ignore[misc]
+    return Kill(what, begun, gone, time.monotonic())
+
+
+def _kill_container(site: Site) -> None:
+    container, _pid = site.containers()[0]
+    with client(site.engine.address) as asked:
+        asked.kill(container)
+        wait_for(lambda: container not in [each for each, _ in site.containers()])
+
+
+def _kill_zygote(site: Site) -> None:
+    container, pid = site.containers()[-1]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: container not in [each for each, _ in site.containers()])
+
+
+def _kill_engine(site: Site) -> None:
+    """Kills the engine, which ends the containers that it finds when it starts again."""
+    site.engine.kill()
+    for project in site.projects:
+        assert _is_healthy(project.url), "servers go on without the engine"
+    site.engine.start_again()
+
+
+VICTIMS: Mapping[str, Callable[[Site], None]] = {
+    "container": _kill_container,
+    "zygote": _kill_zygote,
+    "dockerd": _kill_engine,
+}
+
+
+def _is_healthy(url: str) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{url}/health", timeout=60.0).status_code == 200
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
