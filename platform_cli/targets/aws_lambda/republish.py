@@ -39,8 +39,7 @@ def republish(
     """Publishes `version` as `release`, and leads `live` to it after it has answered; the caller holds the deploy lock.
 
     `token_hash` is that of the project's token, None if everyone may call. `clients` are the client tokens, None for
-    those that `version` has. Raises HomeportError, with the active
-    release still serving.
+    those that `version` has. Raises HomeportError, with the active release still serving.
     """
     name = function_name(project)
     if pin is not None and pin.version is not None:
