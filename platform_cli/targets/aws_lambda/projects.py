@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
 from ...api.audit_entry import AuditEntry, Verified
@@ -9,6 +10,7 @@ from ...api.client_token import ListedClientToken, NewClientToken, WantedClientT
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
+from ...api.metrics import By, Metrics
 from ...api.release import Release
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
@@ -20,6 +22,7 @@ from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
 from ..base import Removal
+from ..log_metrics import metrics_of
 from .client import AWS, aws_errors
 from .code import contract_of
 from .cost import estimate
@@ -27,6 +30,7 @@ from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_audit, read_logs
+from .metrics import read_operations
 from .names import ALIAS, PREFIX
 from .origins import read_origins
 from .ownership import refuse_foreign
@@ -182,6 +186,11 @@ class LambdaProjects:
             refuse_foreign(*removal.kept)
             raise _missing(project)
         return live, removal
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        with aws_errors():
+            self._read(project)
+            return metrics_of(project, read_operations(self.aws, project, since), since, time.time(), by)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""
