@@ -84,7 +84,8 @@ def ago(then: float, now: float) -> str:
     """Returns how long ago a time was, as in 5 min ago."""
     seconds = now - then
     if seconds < 0:
-        return f"in {_span(-seconds)}"
+        # What ends in almost 12 hours ends in 12.
+        return f"in {_span(-seconds * 1.05)}"
     return "just now" if seconds < 10 else f"{_span(seconds)} ago"
 
 

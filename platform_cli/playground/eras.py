@@ -63,7 +63,7 @@ async def ask_alone(wire: Wire, method: str, params: Mapping[str, Any], talk: Ta
         result = response.get("result") if response else None
         if not isinstance(result, dict) or result.get("resultType") != "input_required":
             return
-        wanted = result.get("inputRequests") or {}
+        wanted = _object(result.get("inputRequests") or {}, "what the server asks for")
         more = {"requestState": result["requestState"]} if "requestState" in result else {}
         if wanted:
             more["inputResponses"] = {key: await _input(each, talk) for key, each in wanted.items()}
@@ -85,7 +85,7 @@ async def ask_in_session(wire: Wire, method: str, params: Mapping[str, Any], tal
     if session := answer.header("mcp-session-id"):
         headers["Mcp-Session-Id"] = session
     await wire.last({"jsonrpc": "2.0", "method": "notifications/initialized"}, headers)
-    meta = {**(params.get("_meta") or {}), "progressToken": 1}
+    meta = {**_meta(params), "progressToken": 1}
     response = None
     try:
         response = await _told(wire, _request(1, method, {**params, "_meta": meta}), headers, talk)
@@ -128,7 +128,12 @@ async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: 
 async def _reply(wire: Wire, asked: Message, headers: Mapping[str, str], talk: Talk) -> None:
     """Answers a request of the server, which the handshake era sends on the stream of an answer."""
     if asked["method"] == "elicitation/create":
-        reply = {"jsonrpc": "2.0", "id": asked["id"], "result": await talk.ask(asked.get("params") or {})}
+        params = asked.get("params")
+        reply = {
+            "jsonrpc": "2.0",
+            "id": asked["id"],
+            "result": await talk.ask(params if isinstance(params, Mapping) else {}),
+        }
     elif asked["method"] == "ping":
         reply = {"jsonrpc": "2.0", "id": asked["id"], "result": {}}
     else:
@@ -141,7 +146,14 @@ async def _input(wanted: object, talk: Talk) -> Message:
     method = wanted.get("method") if isinstance(wanted, dict) else None
     if not isinstance(wanted, dict) or method != "elicitation/create":
         raise ServerError(f"the server asks the client for {method}, which the console cannot do")
-    return await talk.ask(wanted.get("params") or {})
+    return await talk.ask(_object(wanted.get("params") or {}, "what the server asks"))
+
+
+def _object(value: object, what: str) -> Mapping[str, Any]:
+    """Returns a value that has to be an object. Raises ServerError for any other."""
+    if not isinstance(value, Mapping):
+        raise ServerError(f"{what} is not an object, as the protocol wants it")
+    return value
 
 
 def _notified(message: Message, talk: Talk) -> None:
@@ -180,7 +192,7 @@ def _answered(answer: Answer, body: str, started: float, *, is_complete: bool = 
 def alone(number: int, method: str, params: Mapping[str, Any]) -> tuple[Message, dict[str, str]]:
     """Returns a request of 2026-07-28 with the headers that have to agree with it."""
     meta = {
-        **(params.get("_meta") or {}),
+        **_meta(params),
         "progressToken": number,
         VERSION_KEY: MODERN,
         CLIENT_INFO: CLIENT,
@@ -191,6 +203,10 @@ def alone(number: int, method: str, params: Mapping[str, Any]) -> tuple[Message,
     if isinstance(name := params.get(_NAMED_BY.get(method, "")), str):
         headers["Mcp-Name"] = _header_value(name)
     return _request(number, method, {**params, "_meta": meta}), headers
+
+
+def _meta(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _object(params.get("_meta") or {}, "_meta")
 
 
 def _request(number: int, method: str, params: Mapping[str, Any]) -> Message:

@@ -44,6 +44,7 @@ class Exchange:
         try:
             while (event := await self._events.get()) is not None:
                 yield event
+            await task
         finally:
             task.cancel()
             await asyncio.wait({task})

@@ -58,6 +58,7 @@ async function show({ focus = true } = {}) {
   put(main, html);
   document.title = `${main.querySelector("h1")?.textContent ?? "Console"} · homeport`;
   for (const time of main.querySelectorAll("time")) localize(time);
+  main.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   if (focus) main.focus({ preventScroll: true });
   if (main.querySelector("[data-refresh]")) refresh(signal);
   for (const place of main.querySelectorAll("[data-stream]")) follow(place);
