@@ -10,7 +10,16 @@ from platform_cli.console.charts import bars, line, marks
 
 @pytest.mark.parametrize(
     ("number", "shown"),
-    [(0, "0"), (7, "7"), (999, "999"), (1200, "1.2k"), (34_000, "34k"), (123_456, "123k"), (5_600_000, "5.6M")],
+    [
+        (0, "0"),
+        (7, "7"),
+        (999, "999"),
+        (1200, "1.2k"),
+        (34_000, "34k"),
+        (123_456, "123k"),
+        (999_992, "1M"),
+        (5_600_000, "5.6M"),
+    ],
 )
 def test_a_count(number: float, shown: str) -> None:
     assert text.count(number) == shown
