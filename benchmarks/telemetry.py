@@ -185,9 +185,8 @@ def store(path: Path, calls: int) -> None:
     for days in (30, 1 / 24):
         seconds = [_timed(lambda: summarize(path, "p1", now - days * DAY_S, now, "tool")) for _ in range(5)]  # noqa: B023
         title = f"{days:g} days" if days >= 1 else "1 hour"
-        show(
-            f"store: one project's last {title} in {statistics.median(seconds) * 1000:.0f} ms of processor time (goal 100)"
-        )
+        spent = statistics.median(seconds) * 1000
+        show(f"store: one project's last {title} in {spent:.0f} ms of processor time (goal 100)")
     by_row = _timed(lambda: _count_by_row(path, "p1", now))
     month = _timed(lambda: summarize(path, "p1", now - DAYS * DAY_S, now, "tool"))
     show_ratio("store", month / by_row, "of reading the project's calls one by one, at most 0.5")
