@@ -76,7 +76,11 @@ class Report:
         return [lost for load in self.loads for lost in load.lost if not self._was_inside(lost)]
 
     def _was_inside(self, lost: Lost) -> bool:
-        return any(kill.begun <= lost.ended and lost.begun <= kill.gone for kill in self.kills)
+        # A client of HTTP+SSE may ask once more before it hears that its stream has ended.
+        streams = lost.kind.startswith("/sse")
+        return any(
+            kill.begun <= lost.ended and lost.begun <= (kill.back if streams else kill.gone) for kill in self.kills
+        )
 
     def text(self) -> str:
         answered = sum(load.answered.total() for load in self.loads)
