@@ -73,6 +73,11 @@ class Home:
         return self.root / "telemetry.sqlite"
 
     @property
+    def exported(self) -> Path:
+        """Returns the file that says up to where telemetry was sent to a collector."""
+        return self.root / "otlp.json"
+
+    @property
     def socket(self) -> Path:
         """Returns the path of the control plane's Unix socket.
 

@@ -104,11 +104,12 @@ class Courier:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(TRIES), wait=self._wait, retry=retry_if_exception(_is_temporary), reraise=True
         )
+        self._store.silence(alert, waiting)
         try:
             url, key = self._store.secrets(alert)
             await retrying(self._channels.deliver, message, url, key)
         except (DeliveryError, HomeportError) as error:
-            self._store.untold(alert, waiting, str(error))
+            self._store.noted(alert, str(error))
         else:
             self._store.told(alert, waiting)
 

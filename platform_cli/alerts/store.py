@@ -150,30 +150,31 @@ class AlertStore:
             Waiting(name, Event(**json.loads(event)), count, since) for name, event, count, since in rows.fetchall()
         ]
 
-    def told(self, alert: Alert, waiting: Waiting) -> None:
-        """Notes that a message was taken: the group is silent for an hour."""
-        now = self._clock()
-        self._db.execute(
-            "UPDATE alert_groups SET waiting = waiting - ?, since = ?, next_at = ? WHERE alert = ? AND name = ?",
-            (waiting.count, now, now + EVERY_S, alert.id, waiting.name),
-        )
-        self.noted(alert, None)
-
-    def untold(self, alert: Alert, waiting: Waiting, failure: str) -> None:
-        """Notes why a message was not taken: it waits for another hour."""
+    def silence(self, alert: Alert, waiting: Waiting) -> None:
+        """Has a group be silent for an hour; before its message is sent, since on a disk that is full by then nobody
+        could note that it was.
+        """
         self._db.execute(
             "UPDATE alert_groups SET next_at = ? WHERE alert = ? AND name = ?",
             (self._clock() + EVERY_S, alert.id, waiting.name),
         )
-        self.noted(alert, failure)
+
+    def told(self, alert: Alert, waiting: Waiting) -> None:
+        """Notes that a message was taken."""
+        self._db.execute(
+            "UPDATE alert_groups SET waiting = waiting - ?, since = ? WHERE alert = ? AND name = ?",
+            (waiting.count, self._clock(), alert.id, waiting.name),
+        )
+        self.noted(alert, None)
 
     def noted(self, alert: Alert, failure: str | None) -> None:
         """Keeps when a message was sent, or why one was not."""
+        now = self._clock()
         if failure is None:
-            query, values = "sent_at = ?, failure = NULL", (self._clock(), alert.id)
+            self._db.execute("UPDATE alerts SET sent_at = ?, failure = NULL WHERE id = ?", (now, alert.id))
         else:
-            query, values = "failed_at = ?, failure = ?", (self._clock(), failure[:MAX_FAILURE], alert.id)  # type: ignore[assignment]
-        self._db.execute(f"UPDATE alerts SET {query} WHERE id = ?", values)  # noqa: S608
+            values = (now, failure[:MAX_FAILURE], alert.id)
+            self._db.execute("UPDATE alerts SET failed_at = ?, failure = ? WHERE id = ?", values)
 
     def clean(self) -> None:
         """Removes groups that were told and may be told again at once, and what could not be told for days."""

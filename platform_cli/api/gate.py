@@ -26,7 +26,8 @@ _PROJECT = "/v1/projects/[^/]+"
 # What the key of a browser that shows the console may ask for: it looks, tries what a server offers, rolls back, and
 # takes rights away. It makes no token, sets no secret, deploys and destroys nothing.
 CONSOLE = re.compile(
-    "GET /v1/(platform|projects|tokens)"
+    "GET /v1/(platform|projects|tokens|alerts)"
+    "|POST /v1/alerts/[^/]+/test"
     f"|GET {_PROJECT}(/(releases|deployments|builds|difference|metrics|calls|logs|secrets|tokens|users))?"
     f"|GET {_PROJECT}/audit(/verification)?"
     f"|(GET|PATCH) {_PROJECT}/errors(/[0-9]+)?"

@@ -64,7 +64,8 @@ class Exporter:
                 try:
                     receiver = receiver or self._receiver(export)
                     has_sent = await self._send_some(export, receiver, places)
-                except (OSError, TimeoutError, sqlite3.Error, HomeportError) as error:
+                except Exception as error:
+                    # Whatever is wrong, the lines stay, and are sent later.
                     failures += 1
                     with contextlib.suppress(sqlite3.Error):
                         self._exports.failed(export.id, _reason(error))

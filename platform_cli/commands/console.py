@@ -17,7 +17,7 @@ def console_command(as_json: bool) -> None:
 
     Prints a link that opens it once, within five minutes.
     """
-    client = running(platform_client(), changes=False)
+    client = running(platform_client(), changes=True)
     made = client.console_code()
     base = f"{client.remote.url}/console" if client.remote is not None else made["url"]
     link = f"{base}#login={made['code']}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 import click
 
 from ..api.metrics import By
-from .options import json_option, platform_client, running, time_span
+from .options import json_option, running_target, target_option, time_span
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ BARS, NOTHING = "▁▂▃▄▅▆▇█", "·"
     "--by", type=click.Choice(get_args(By)), default="tool", show_default=True,
     help="A line for each tool and method, client, or release.",
 )  # fmt: skip
+@target_option
 @json_option
 def metrics_command(name: str, since: str, by: str, as_json: bool) -> None:
     """Show how many operations project NAME has answered, how long they took, and how those that failed did so.
@@ -34,7 +35,7 @@ def metrics_command(name: str, since: str, by: str, as_json: bool) -> None:
     Times are in milliseconds, within which 50, 95 and 99 % were answered.
     """
     start = time.time() - time_span(since, "--since")
-    found = running(platform_client(), changes=False).metrics(name, start, cast("By", by))
+    found = running_target().metrics(name, start, cast("By", by))
     Output(as_json=as_json).result({"ok": True, **found}, metrics_text(found, since))
 
 

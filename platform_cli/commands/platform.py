@@ -215,10 +215,11 @@ def list_tokens(as_json: bool) -> None:
     rows = [
         (
             token["name"],
-            token["kind"],
+            # An earlier platform knows no others.
+            token.get("kind", "platform"),
             _when(token["created_at"]),
             _when(token["used_at"]),
-            _when(token["expires_at"]),
+            _when(token.get("expires_at")),
         )
         for token in tokens
     ]

@@ -109,7 +109,7 @@ class LambdaSettings:
     `kms_key` encrypts the function's environment, and `tags` are on every resource. `front` is what leads the project's
     own host names to the function: a CloudFront distribution, with `web_acl` as its firewall, or something of the
     user's own. With `import_first` an instance imports the server before its first request, which the runtime decides
-    by the memory if it is None.
+    by the memory if it is None. With `metrics` calls are metrics of CloudWatch.
     """
 
     region: str | None = None
@@ -129,6 +129,7 @@ class LambdaSettings:
     front: Literal["cloudfront", "own"] = "cloudfront"
     web_acl: str | None = None
     import_first: bool | None = None
+    metrics: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             "Import before the first request: a call is sooner, initialize later. Without it: below 1024 MB.",
             "true",
         ),
+        "metrics": Key(
+            boolean,
+            "Make metrics of CloudWatch, too: AWS bills about $0.60 a month for it and for each tool.",
+            "false",
+        ),
         "permissions": Key(
             aws.statements,
             "What the server may do on AWS, as statements of IAM.",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..api.alert import ListedAlert
 from ..api.audit_entry import AuditEntry
 from ..api.call_entry import CallEntry
 from ..api.client_token import ListedClientToken
@@ -50,6 +51,10 @@ class Source(Protocol):
     """Answers as the API does; whatever names a project raises NotFoundError if it does not exist."""
 
     def platform(self) -> PlatformState: ...
+
+    def free_bytes(self) -> int:
+        """Returns how much room the disk of the platform's state has."""
+        ...
 
     def projects(self) -> list[Status]: ...
 
@@ -119,5 +124,7 @@ class Source(Protocol):
     async def audit(self, project: str, wanted: AuditFilter, most: int) -> list[AuditEntry]:
         """Returns the newest lines of an audit log, the newest first."""
         ...
+
+    def alerts(self) -> list[ListedAlert]: ...
 
     def tokens(self) -> list[ListedToken]: ...

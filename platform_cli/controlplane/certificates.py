@@ -10,7 +10,7 @@ import time
 from ..alerts.model import Event
 from .edge import Edge
 
-# Certificates of a month or more are renewed long before this; those that live shorter are renewed at two thirds.
+# Certificates of three months are renewed long before this; those that live shorter, at two thirds of their life.
 SOON_S = 14 * 86_400.0
 EVERY_S = 3600.0
 TIMEOUT_S = 10.0
@@ -41,8 +41,7 @@ def _ending(hosts: list[str], port: int) -> list[Event]:
     found = []
     for host in hosts:
         left = seconds_left(host, port)
-        # One that lives for a week is fresh with seven days.
-        if left is not None and left[0] < min(SOON_S, left[1] / 3):
+        if left is not None and left[0] < min(SOON_S, left[1] / 6):
             text = f"it ends in {max(left[0], 0) / 86_400:.0f} days"
             found.append(
                 Event("certificate", None, f"the certificate of {host} is not renewed", text, host, lasts=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ..api.alert import ListedAlert
 from ..api.audit_entry import AuditEntry
 from ..api.call_entry import CallEntry
 from ..api.client_token import ListedClientToken
@@ -42,6 +44,9 @@ class ConsoleSource:
 
     def platform(self) -> PlatformState:
         return self._platform.describe()
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._platform.home.root).free
 
     def projects(self) -> list[Status]:
         return self._platform.overview.list_projects()
@@ -127,6 +132,9 @@ class ConsoleSource:
         # The newest are at the end, and most of them are passed over.
         newest = await asyncio.to_thread(deque, lines, most)
         return [json.loads(line) for line in reversed(newest)]
+
+    def alerts(self) -> list[ListedAlert]:
+        return self._platform.alerts.listed()
 
     def tokens(self) -> list[ListedToken]:
         return self._platform.stores.list_tokens()

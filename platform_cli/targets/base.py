@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
     from ..api.log_record import LogRecord
+    from ..api.metrics import By, Metrics
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
@@ -247,6 +248,13 @@ class Target(Protocol[CandidateT, PlanT]):
     def client_tokens(self, project: str) -> list[ListedClientToken]: ...
 
     def revoke_client_token(self, project: str, token_id: str) -> None: ...
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        """Returns what a project did from `since` on, seconds since 1970.
+
+        Raises InputError for more than is known, or can be read.
+        """
+        ...
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields the lines of the audit log that `query` wants, the oldest first."""

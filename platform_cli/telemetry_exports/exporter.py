@@ -63,7 +63,7 @@ class Exporter:
             _say(f"OpenTelemetry: {problem}")
         if not self._endpoints:
             return
-        cursors = await asyncio.to_thread(Cursors.read, self._home.root / "otlp.json")
+        cursors = await asyncio.to_thread(Cursors.read, self._home.exported)
         works: dict[Signal, Callable[[Sender, Cursors], Awaitable[None]]] = {
             "traces": self._send_spans,
             "logs": self._send_logs,

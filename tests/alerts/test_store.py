@@ -43,11 +43,18 @@ def counts(store: AlertStore) -> list[int]:
     return [waiting.count for waiting in store.due(ALERT)]
 
 
+def sent(store: AlertStore) -> None:
+    """Has what is due told, as a courier does."""
+    for waiting in store.due(ALERT):
+        store.silence(ALERT, waiting)
+        store.told(ALERT, waiting)
+
+
 def test_first_at_once_and_the_others_together_after_an_hour(store: AlertStore, clock: Clock) -> None:
     assert store.tell(ALERT, ERROR)
     (first,) = store.due(ALERT)
     assert (first.event, first.count) == (ERROR, 1)
-    store.told(ALERT, first)
+    sent(store)
     for _ in range(5):
         assert not store.tell(ALERT, replace(ERROR, release="v4"))
     assert counts(store) == []
@@ -58,7 +65,7 @@ def test_first_at_once_and_the_others_together_after_an_hour(store: AlertStore, 
 
 def test_another_group_does_not_wait(store: AlertStore) -> None:
     store.tell(ALERT, ERROR)
-    store.told(ALERT, store.due(ALERT)[0])
+    sent(store)
     for other in (replace(ERROR, group="e2"), replace(ERROR, project="other"), replace(ERROR, kind="regression")):
         assert store.tell(ALERT, other)
     assert counts(store) == [1, 1, 1]
@@ -66,9 +73,10 @@ def test_another_group_does_not_wait(store: AlertStore) -> None:
 
 def test_what_comes_while_a_message_is_sent_is_told_later(store: AlertStore, clock: Clock) -> None:
     store.tell(ALERT, ERROR)
-    (sent,) = store.due(ALERT)
+    (first,) = store.due(ALERT)
+    store.silence(ALERT, first)
     store.tell(ALERT, ERROR)
-    store.told(ALERT, sent)
+    store.told(ALERT, first)
     clock.now += EVERY_S
     assert counts(store) == [1]
 
@@ -78,7 +86,7 @@ def test_a_condition_that_lasts_counts_once(store: AlertStore, clock: Clock) -> 
     for _ in range(3):
         store.tell(ALERT, lasting)
     assert counts(store) == [1]
-    store.told(ALERT, store.due(ALERT)[0])
+    sent(store)
     store.tell(ALERT, lasting)
     clock.now += EVERY_S
     assert counts(store) == [], "it may be over by now"
@@ -88,7 +96,8 @@ def test_a_condition_that_lasts_counts_once(store: AlertStore, clock: Clock) -> 
 
 def test_what_was_not_taken_waits_and_is_forgotten_at_last(store: AlertStore, clock: Clock) -> None:
     store.tell(ALERT, ERROR)
-    store.untold(ALERT, store.due(ALERT)[0], "x" * 5000)
+    store.silence(ALERT, store.due(ALERT)[0])
+    store.noted(ALERT, "x" * 5000)
     assert counts(store) == []
     (listed,) = store.listed()
     assert (listed["failed_at"], len(listed["failure"] or "")) == (clock.now, MAX_FAILURE)

@@ -361,6 +361,14 @@ def _others() -> list[Awaitable[None]]:
     return [asyncio.sleep(exporter_module.LOOK_S) for _ in range(20)]
 
 
+def test_a_project_that_is_destroyed_leaves_nothing(logs: Logs) -> None:
+    logs.add("https://siem.example.com/hook", private=False)
+    logs.exports.taken("one", PROJECT, 7)
+    logs.exports.forget(PROJECT)
+    assert logs.cursor == 0, "another project may get its name"
+    assert len(logs.exports.all()) == 1, "it is for all projects"
+
+
 def test_lines_are_read_over_files(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform_cli.audit.book.MAX_FILE_BYTES", 2000)
     monkeypatch.setattr(reading, "MAX_LINES", 7)

@@ -1,4 +1,7 @@
-"""Runs the official conformance suite's scenarios for authorization servers against the platform's own."""
+"""Runs the official conformance suite's scenarios for authorization servers against the platform's own.
+
+Of resource servers it tests nothing: its other scenarios of authorization are for clients, and `server` takes no token.
+"""
 
 from __future__ import annotations
 

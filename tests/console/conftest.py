@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from platform_cli.api.alert import ListedAlert
 from platform_cli.api.audit_entry import AuditEntry
 from platform_cli.api.call_entry import CallEntry
 from platform_cli.api.client_token import ListedClientToken
@@ -89,6 +90,9 @@ class Shelf:
     made: list[Release] = field(default_factory=lambda: [release(2, "active"), release(1, "inactive")])
     deployed: list[DeploymentEntry] = field(default_factory=lambda: [deployment("v2"), deployment("v1")])
     offered: Mapping[str, Any] = field(default_factory=dict)
+
+    def free_bytes(self) -> int:
+        return 5 * 10**9
 
     def projects(self) -> list[Status]:
         return self.statuses
@@ -212,6 +216,15 @@ class Shelf:
                 "arguments": {self.text: [self.text]}, "result": "success", "scopes_used": [], "user_id": self.text,
                 "ip_address": "127.0.0.1", "method": "tools/call", "project": project, "release": "v1",
                 "request": self.text, "ms": 1.0, "prev": "0" * 64, "hash": "0" * 64,
+            }
+        ]  # fmt: skip
+
+    def alerts(self) -> list[ListedAlert]:
+        return [
+            {
+                "id": "a1", "channel": "webhook", "target": self.text, "project": None, "kinds": ["error"],
+                "private": False, "created_at": 1000.0, "sent_at": None, "failed_at": 1000.0, "failure": self.text,
+                "error_rate": None, "p95_ms": None, "silent_s": None,
             }
         ]  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from urllib.parse import urlencode
 
 import pytest
@@ -140,3 +142,10 @@ def test_files_are_small_and_kept_by_browsers(browser: Browser) -> None:
     assert sizes["console.js"] < 12_000
     assert sizes["console.css"] < 8192
     assert "//" not in shell.replace(ORIGIN, "")
+
+
+def test_a_platform_loads_it_at_its_first_request_alone() -> None:
+    script = "import sys, platform_cli.controlplane.serving; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "platform_cli.console.sessions" in loaded
+    assert not {"platform_cli.console.app", "platform_cli.console.rendering", "platform_cli.console.pages"} & {*loaded}

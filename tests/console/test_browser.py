@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.probing import HEADERS, wait_for
-from tests.support import CommandFailedError, Platform, with_packages
+from tests.e2e.test_public_host import running_caddy
+from tests.support import SERVERS, CommandFailedError, Platform, free_port, with_packages
 
 from .chromium import Chromium, chromium
 from .conftest import HOSTILE
@@ -21,6 +22,7 @@ from .conftest import HOSTILE
 pytestmark = pytest.mark.whole
 
 SERVER = """
+import os
 from mcp.server import MCPServer
 
 mcp = MCPServer("shop")
@@ -35,6 +37,12 @@ def say(text: str) -> str:
 @mcp.tool()
 def crash(text: str = "no such key") -> str:
     return {}[text]
+
+
+@mcp.tool()
+def forge() -> None:
+    record = b'"time":8e9,"level":"info","message":"a forged record","request":"\\\\ud800","more":{"a":[1]}'
+    os.write(1, b"\\x1e{" + record + b"}\\n")
 
 
 mcp.run()
@@ -174,11 +182,13 @@ def test_strangers_texts_do_nothing(browser: Chromium, origin: str, platform: Pl
         for tool in ("say", "crash", text):
             call(url, tool, text)
     wait_for(lambda: len(platform.api.errors("shop")) >= 1)
+    platform.run("call", "shop", "forge")
     browser.run("seen.problems.length = seen.dialogs.length = seen.origins.length = 0")
     for page in PAGES:
         open_page(browser, origin, f"/projects/shop{page}")
         if page == "/logs":
             browser.wait(".log li:has-text('data-opens')")
+            browser.wait(".log li:has-text('a forged record')")
     assert browser.run("return await page.title()") == "shop Secrets · homeport"
     seen = browser.run("return { ...seen, origins: [...new Set(seen.origins)] }")
     assert seen == {"dialogs": [], "problems": [], "origins": [origin]}
@@ -267,26 +277,85 @@ def other_port(folder: Path) -> Iterator[str]:
         thread.join()
 
 
+def probe(browser: Chromium, page: str, origin: str) -> dict[str, object]:
+    """Returns what a page of another origin gets of the console, but the frame, which is none of the console's."""
+    script = PROBES.replace("CONSOLE", json.dumps(origin))
+    tried: dict[str, object] = browser.run(
+        f"await page.goto({json.dumps(page)});"
+        f"const tried = await page.evaluate(async () => {{ {script} }});"
+        "tried.frame = await page.frames()[1].evaluate(() => document.body.innerText); return tried"
+    )
+    browser.run("for (const each of context.pages()) if (each !== page) await each.close()")
+    assert "homeport" not in str(tried.pop("frame"))
+    return tried
+
+
+NOTHING = {
+    "read": "TypeError",
+    "read with credentials": "TypeError",
+    "read with a key": "TypeError",
+    "post": "TypeError",
+    # Whatever is sent there has no key.
+    "post blindly": "opaque",
+    "window": "cut off",
+}
+
+
 def test_a_page_on_another_port_gets_nowhere(
     browser: Chromium, origin: str, platform: Platform, tmp_path: Path
 ) -> None:
     with other_port(tmp_path) as other:
-        script = PROBES.replace("CONSOLE", json.dumps(origin))
-        tried = browser.run(
-            f"await page.goto({json.dumps(other)});return await page.evaluate(async () => {{ {script} }})"
-        )
-        browser.run("for (const each of context.pages()) if (each !== page) await each.close()")
-    assert "homeport" not in tried.pop("frame")
-    assert tried == {
-        "read": "TypeError",
-        "read with credentials": "TypeError",
-        "read with a key": "TypeError",
-        "post": "TypeError",
-        # Whatever is sent there has no key.
-        "post blindly": "opaque",
-        "window": "cut off",
-    }
+        assert probe(browser, other, origin) == NOTHING
     assert platform.api.status("shop")["release"] == "v3"
+
+
+PAGE_SERVER = """
+import os
+from mcp.server import MCPServer
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+
+
+async def page(request):
+    return HTMLResponse("<!doctype html><title>evil</title>")
+
+
+mcp = MCPServer("evil")
+
+
+@mcp.tool()
+def nothing() -> None:
+    pass
+
+
+served = mcp.streamable_http_app()
+app = Starlette(routes=[Route("/page", page), Mount("/", app=served)], lifespan=served.router.lifespan_context)
+"""
+
+
+def test_a_servers_own_name_beside_the_platforms_gets_nowhere(tmp_path: Path) -> None:
+    """On the public domain a deployed server is of the same site as the console, and of another origin."""
+    platform = Platform(with_packages(tmp_path / "home", "asgi"))
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    (folder / "server.py").write_text(PAGE_SERVER)
+    (folder / "requirements.txt").write_text((SERVERS / "asgi" / "requirements.txt").read_text())
+    (folder / "fastmcp.toml").write_text('[deployment]\nentrypoint = "server.py:app"\n\n[auth]\nmode = "none"\n')
+    platform.run("platform", "start")
+    domain = f"mcp.localhost:{free_port()}"
+    with running_caddy(platform, tmp_path / "caddy"), chromium() as browser:
+        try:
+            platform.run("platform", "start", "--domain", domain)
+            platform.run("deploy", str(folder), "--name", "evil")
+            link = platform.run("console")["url"]
+            assert link.startswith(f"https://{domain}/console#login=")
+            browser.run(f"await page.goto({json.dumps(link)})")
+            browser.wait("main table")
+            assert domain in browser.text("main")
+            assert probe(browser, f"https://evil.{domain}/page", f"https://{domain}") == NOTHING
+        finally:
+            platform.stop()
 
 
 def test_a_revoked_key_signs_out_and_ends_the_log(browser: Chromium, origin: str, platform: Platform) -> None:

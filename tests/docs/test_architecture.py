@@ -20,7 +20,7 @@ CONTRACTS = {
 }
 FOLDERS = {"platform_cli": ROOT / "platform_cli", "homeport_runtime": ROOT / "runtime" / "homeport_runtime"}
 # Files of the home whose names could be those of modules.
-HOME_FILES = {"console.html", "secrets.db", "secrets.key", "github.json", "telemetry.sqlite"}
+HOME_FILES = {"console.html", "otlp.json", "secrets.db", "secrets.key", "github.json", "telemetry.sqlite"}
 
 
 def rooms(package: str) -> list[set[str]]:

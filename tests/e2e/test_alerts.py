@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +67,19 @@ def test_targets_within_the_platforms_network_are_refused(platform: Platform, ho
             platform.run("alerts", "add", url)
         assert caught.value.error["category"] == "input"
     assert hook.came == []
+    assert platform.run("alerts", "list")["alerts"] == []
+
+
+def test_another_machine_cannot_lead_alerts_into_the_platforms_network(platform: Platform, hook: Receiver) -> None:
+    url = platform.run("platform", "status")["api_url"]
+    token = platform.run("platform", "token", "create", "laptop")["token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    for body in ({"url": hook.url, "private": True}, {"url": hook.url.replace("http:", "https:")}):
+        asked = urllib.request.Request(f"{url}/v1/alerts", json.dumps(body).encode(), headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(asked)
+        with caught.value as answer:
+            assert json.load(answer)["error"]["category"] == "input"
     assert platform.run("alerts", "list")["alerts"] == []
 
 

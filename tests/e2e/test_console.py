@@ -18,6 +18,7 @@ from tests.support import SERVERS, CommandFailedError, Platform, with_packages
 NAME = "shop"
 # What the console's key must not be good for: whoever gets hold of one may look, and no more than roll back.
 FORBIDDEN = (
+    "POST /v1/alerts", "DELETE /v1/alerts/a1",
     "POST /v1/tokens", "DELETE /v1/tokens/laptop", "PUT /v1/domain", "POST /v1/edge", "POST /v1/platform/stop",
     "POST /v1/platform/restart", "POST /v1/platform/clean", "PUT /v1/platform/isolation", "POST /v1/console/codes",
     "POST /v1/builds", "POST /v1/github/links", "DELETE /v1/github/links/shop", "POST /v1/inspections",
@@ -27,7 +28,7 @@ FORBIDDEN = (
     "GET /v1/projects/a%2Fb/token",
 )  # fmt: skip
 ALLOWED = (
-    "/v1/platform", "/v1/projects", "/v1/tokens", "/v1/projects/shop", "/v1/projects/shop/releases",
+    "/v1/platform", "/v1/alerts", "/v1/projects", "/v1/tokens", "/v1/projects/shop", "/v1/projects/shop/releases",
     "/v1/projects/shop/calls", "/v1/projects/shop/metrics", "/v1/projects/shop/logs?tail=10",
     "/v1/projects/shop/errors",
     "/v1/projects/shop/secrets", "/v1/projects/shop/tokens", "/v1/projects/shop/users", "/v1/projects/shop/audit",
@@ -150,6 +151,13 @@ def test_a_page_that_is_asked_for_while_a_project_is_called(console: Console, ke
             else None
         )
     )
+
+
+def test_a_browser_ends_another(console: Console, key: str) -> None:
+    other = console.log_in()
+    assert console.ask(f"DELETE /v1/tokens/{name_of(hash_of(other))}", key).status == 200
+    assert console.ask("GET /console/f/", other).status == 401
+    assert console.ask("GET /console/f/", key).status == 200
 
 
 def test_a_live_log_ends_with_its_key(console: Console) -> None:

@@ -4,6 +4,7 @@ releases; and what concerns the caller is in none.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -160,10 +161,10 @@ def test_what_concerns_the_caller_is_in_no_group(
 
 
 def test_a_call_that_ends_its_worker_is_one_group(platform: Platform, deploy: Callable[..., tuple[str, str]]) -> None:
-    project, _ = deploy(KIND)
+    project, url = deploy(KIND)
     for how in ("exit", "kill"):
-        with pytest.raises(CommandFailedError):
-            platform.run("call", project, "end", f"how={how}")
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ask(url, "tools/call", {"name": "end", "arguments": {"how": how}})
     detail = counted(platform, project, 2)
     assert (detail["kind"], detail["name"], detail["where"]) == ("crash", "end", None)
     said = {sample["message"] for sample in detail["samples"]}

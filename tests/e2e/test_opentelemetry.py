@@ -13,6 +13,7 @@ from tests.e2e.probing import wait_for
 from tests.otlp.collector import Collector, collector
 from tests.support import Deployment, Platform, with_packages
 
+pytestmark = pytest.mark.whole
 SERVER = """
 import logging
 

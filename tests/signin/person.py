@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 
 from tests.api.surface import check_json
+from tests.e2e.probing import wait_for
 from tests.support import Platform
 
 # Nothing is left open that a test would have to close.
@@ -46,9 +47,16 @@ class Person:
         return done.headers["location"]
 
     def go_through(self, url: str) -> None:
-        """Signs in, and delivers the answer to the client that listens for it."""
-        arrived = self.browser.get(self.sign_in(url))
+        """Signs in, and delivers the answer to the client, which may listen for it a little later."""
+        place = self.sign_in(url)
+        arrived = wait_for(lambda: self._delivered(place))
         assert arrived.status_code < 400, arrived.text
+
+    def _delivered(self, place: str) -> httpx2.Response | None:
+        try:
+            return self.browser.get(place)
+        except httpx2.ConnectError:
+            return None
 
     def open_link(self, url: str) -> None:
         """Opens a one-time link, which makes this browser the owner's."""

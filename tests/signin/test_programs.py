@@ -22,7 +22,7 @@ from tests.support import SERVERS, Platform, free_port, require, with_config, wi
 
 from .inspector import Inspector
 from .person import Person
-from .test_clients import DEADLINE_S, command
+from .test_clients import CONFIG, DEADLINE_S, command, scopes_of
 
 pytestmark = pytest.mark.whole
 
@@ -99,8 +99,8 @@ def test_claude_code(platform: Platform, node: environments.Node, tmp_path: Path
     assert (listed["user"], listed["client"]) == ("owner", "Claude Code (notes)")
 
 
-def test_mcp_remote(platform: Platform, node: environments.Node, tmp_path: Path) -> None:
-    answer = platform.run("deploy", str(with_config(SERVER, SIGN_IN, tmp_path)), "--name", "remote")
+def test_mcp_remote_signs_in_and_asks_for_more(platform: Platform, node: environments.Node, tmp_path: Path) -> None:
+    answer = platform.run("deploy", str(with_config(SERVER, CONFIG, tmp_path)), "--name", "remote")
     proxy = node.folder / "node_modules" / "mcp-remote" / "dist" / "proxy.js"
     environment = {
         **os.environ,
@@ -121,19 +121,34 @@ def test_mcp_remote(platform: Platform, node: environments.Node, tmp_path: Path)
     assert process.stdin
     assert process.stdout
     with ended_in_time(process):
-        page = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/authorize\?\S+(?=\s)", said.read_text()))
-        Person(platform).go_through(page[0])
+        person = Person(platform)
+        person.go_through(page_of(said, 0))
         client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
-        call = {"name": "add", "arguments": {"a": 1, "b": 2}}
         for message in (
             {"id": 1, "method": "initialize", "params": client},
             {"method": "notifications/initialized"},
-            {"id": 2, "method": "tools/call", "params": call},
+            {"id": 2, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}},
+            {"id": 3, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}},
         ):
             process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
             process.stdin.flush()
         answers = [json.loads(process.stdout.readline()) for _ in range(2)]
-        assert answers[1]["result"]["content"][0]["text"] == "3"
+        assert answers[1]["result"]["content"][0]["text"].split()
+        more = page_of(said, 1)
+        assert scopes_of(more) == {"numbers:read", "numbers:write"}
+        person.go_through(more)
+        assert json.loads(process.stdout.readline())["result"]["content"][0]["text"] == "3"
+
+
+def page_of(said: Path, number: int) -> str:
+    """Returns a page that mcp-remote asks a person to open, the first one with number 0."""
+
+    def pages() -> list[str]:
+        found = re.findall(r"http://127\.0\.0\.1:\d+/authorize\?\S+(?=\s)", said.read_text())
+        return list(dict.fromkeys(found))
+
+    wait_for(lambda: len(pages()) > number)
+    return pages()[number]
 
 
 def test_inspector(platform: Platform, tmp_path: Path) -> None:

@@ -33,7 +33,12 @@ async def load(asked: Asked) -> Mapping[str, object]:
         Listed(each, total := totals[name], bars(total["series"], total["failures"], CHART_HEIGHT), errors[name])
         for name, each in zip(names, projects, strict=True)
     ]
-    return {"projects": listed}
+    return {
+        "projects": listed,
+        "platform": asked.source.platform(),
+        "free_bytes": asked.source.free_bytes(),
+        "failing": [alert for alert in asked.source.alerts() if alert["failure"] is not None],
+    }
 
 
 PAGE = Page("projects", "/", load)

@@ -1,4 +1,4 @@
-"""Shows the platform itself: where it is reached, who may use it, and which browsers have the console."""
+"""Shows the platform itself: where it is reached, whom it alerts, and who may use it or see the console."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ async def load(asked: Asked) -> Mapping[str, object]:
     tokens = asked.source.tokens()
     return {
         "platform": asked.source.platform(),
+        "alerts": asked.source.alerts(),
         "tokens": [each for each in tokens if each["kind"] == "platform"],
         "sessions": [each for each in tokens if each["kind"] == "console"],
     }

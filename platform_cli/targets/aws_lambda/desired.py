@@ -10,6 +10,7 @@ from typing import Any
 
 from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
 from homeport_runtime.hosts.aws_lambda.host import IMPORT_FIRST
+from homeport_runtime.hosts.aws_lambda.metrics import VARIABLE as METRICS
 from homeport_runtime.hosts.aws_lambda.secrets import PERMISSION
 
 from ...config.hosts import is_public
@@ -90,6 +91,8 @@ class DesiredState:
             said += more
         if settings.import_first is not None:
             said.append([IMPORT_FIRST, settings.import_first])
+        if settings.metrics:
+            said.append([METRICS, True])
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None, state_secret: str | None = None) -> dict[str, str]:
@@ -97,7 +100,9 @@ class DesiredState:
         asked = self.settings.import_first
         first = {} if asked is None else {IMPORT_FIRST: str(int(asked))}
         secret = {STATE_SECRET: state_secret} if state_secret else {}
-        return {**_variables(self.project, release, token_hash, self.domains, self.secrets), **first, **secret}
+        measured = {METRICS: "1"} if self.settings.metrics else {}
+        known = _variables(self.project, release, token_hash, self.domains, self.secrets)
+        return {**known, **first, **measured, **secret}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """Returns the configuration as CreateFunction and UpdateFunctionConfiguration take it."""

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 from typing import Literal
 
+from homeport_runtime.guard.access import CLIENT_TOKENS
+
 from ...bearer import hash_of, make_token
 from ...errors import BusyError
 from ...origin import Origin
@@ -125,7 +127,7 @@ class Executor:
 
     def _variables(self) -> dict[str, str]:
         """Returns the variables: the token's hash stays from release to release, with that of a token for the handshake
-        alone, and so does the secret of a project without a token.
+        alone, and so do client tokens, and the secret of a project without a token.
         """
         desired, before = self._desired, self._live.latest
         kept = before.token_hash if before and self._live.url else None
@@ -137,8 +139,12 @@ class Executor:
                 self._new_token = make_token()
                 kept = hash_of(self._new_token)
             hashes = f"{kept},{hash_of(self._handshake_token)}"
-        secret = None if hashes else (before and before.state_secret) or secrets.token_hex(32)
-        return desired.variables(f"v{self._live.newest + 1}", hashes, secret)
+        clients = before.clients if before is not None and hashes else ""
+        secret = before.state_secret if before is not None and (clients or not hashes) else None
+        made = desired.variables(
+            f"v{self._live.newest + 1}", hashes, secret or (None if hashes else secrets.token_hex(32))
+        )
+        return {**made, CLIENT_TOKENS: clients} if clients else made
 
     def _secrets(self) -> None:
         """Pins the secrets before the release exists, since AWS may delete versions without a label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
 from ...api.audit_entry import AuditEntry, Verified
@@ -9,24 +10,29 @@ from ...api.client_token import ListedClientToken, NewClientToken, WantedClientT
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
+from ...api.metrics import By, Metrics
 from ...api.release import Release
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
 from ...audit.search import AuditQuery
 from ...bearer import hash_of, make_token
+from ...config.client_tokens import check_scope, check_wanted
 from ...contract import compare
 from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
 from ..base import Removal
+from ..log_metrics import metrics_of
+from . import client_tokens
 from .client import AWS, aws_errors
-from .code import contract_of
+from .code import contract_of, fetched, manifest_of
 from .cost import estimate
 from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_audit, read_logs
+from .metrics import read_operations
 from .names import ALIAS, PREFIX
 from .origins import read_origins
 from .ownership import refuse_foreign
@@ -105,12 +111,12 @@ class LambdaProjects:
                 live = self._read(project)
                 check_can_change(project, live)
                 wanted = _release(project, live, release)
-                now = live.latest.token_hash if live.latest else None
-                if wanted != live.active and wanted.token_hash == now:
+                now, clients = (live.latest.token_hash, live.latest.clients) if live.latest else (None, "")
+                if wanted != live.active and (wanted.token_hash, wanted.clients) == (now, clients):
                     switch(self.aws, project, wanted.number, newest=live.newest)
                 elif wanted != live.active:
-                    # As it was, it would let in callers with a token that was replaced meanwhile.
-                    self._again(project, live, wanted, now)
+                    # As it was, it would let in callers with a token that was replaced or revoked meanwhile.
+                    self._again(project, live, wanted, now, clients)
             return {**status_of(project, self._read(project)), "changed": wanted != live.active}
 
     def renew_token(self, project: str) -> StatusWithToken:
@@ -123,26 +129,61 @@ class LambdaProjects:
             self._read(project)
             with deploy_lock(self.aws, project):
                 live = self._read(project)
-                check_can_change(project, live)
-                active = _active(project, live)
-                if active.token_hash is None:
-                    raise InputError(
-                        f"everyone may call {project}: it has no token",
-                        hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
-                    )
-                self._again(project, live, active, hash_of(token))
+                self._again(project, live, self._with_token(project, live), hash_of(token))
             return {**self.status(project), "token": token}
 
     def create_client_token(self, project: str, wanted: WantedClientToken) -> NewClientToken:
-        raise _no_client_tokens(project)
+        """Publishes the active release again, with another client token, and returns that.
+
+        Raises InputError for what cannot be granted, and for a project that everyone may call.
+        """
+        check_wanted(wanted)
+        with aws_errors():
+            self._read(project)
+            with deploy_lock(self.aws, project):
+                live = self._read(project)
+                active = self._with_token(project, live)
+                if wanted["scopes"]:
+                    with fetched(self.aws, project, active) as code:
+                        rules = manifest_of(code).get("scopes")
+                    for scope in wanted["scopes"]:
+                        check_scope(project, scope, rules)
+                token, listed, clients = client_tokens.added(active.clients, wanted)
+                self._again(project, live, active, active.token_hash, clients)
+        return {**listed, "token": token}
 
     def client_tokens(self, project: str) -> list[ListedClientToken]:
-        raise _no_client_tokens(project)
+        with aws_errors():
+            active = self._read(project).active
+            return client_tokens.listed(active.clients) if active is not None else []
 
     def revoke_client_token(self, project: str, token_id: str) -> None:
-        raise _no_client_tokens(project)
+        """Publishes the active release again, without a client token.
 
-    def _again(self, project: str, live: Live, version: Version, token_hash: str | None) -> None:
+        Raises NotFoundError if the project has none of that id.
+        """
+        with aws_errors():
+            self._read(project)
+            with deploy_lock(self.aws, project):
+                live = self._read(project)
+                active = self._with_token(project, live)
+                clients = client_tokens.without(project, active.clients, token_id)
+                self._again(project, live, active, active.token_hash, clients)
+
+    def _with_token(self, project: str, live: Live) -> Version:
+        """Returns the active release; raises InputError if everyone may call."""
+        check_can_change(project, live)
+        active = _active(project, live)
+        if active.token_hash is None:
+            raise InputError(
+                f"everyone may call {project}: it has no token",
+                hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
+            )
+        return active
+
+    def _again(
+        self, project: str, live: Live, version: Version, token_hash: str | None, clients: str | None = None
+    ) -> None:
         republish(
             self.aws,
             project,
@@ -152,6 +193,7 @@ class LambdaProjects:
             reason=version.reason,
             token_hash=token_hash,
             pin=version.pin,
+            clients=clients,
         )
 
     def secrets(self, project: str) -> list[ListedSecret]:
@@ -183,6 +225,11 @@ class LambdaProjects:
             raise _missing(project)
         return live, removal
 
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        with aws_errors():
+            self._read(project)
+            return metrics_of(project, read_operations(self.aws, project, since), since, time.time(), by)
+
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""
         with aws_errors():
@@ -213,13 +260,6 @@ def _active(project: str, live: Live) -> Version:
             hint=f"homeport rollback {project} --target lambda leads it to the newest release; or deploy again",
         )
     return live.active
-
-
-def _no_client_tokens(project: str) -> InputError:
-    return InputError(
-        f"a project on Lambda has one token, and no client tokens: {project} has none",
-        hint=f"`homeport new-token {project} --target lambda` makes another one",
-    )
 
 
 def _missing(project: str) -> NotFoundError:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+
+from homeport_runtime.guard.access import CLIENT_TOKENS
+from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
+
 from ...bearer import hash_of, make_token
 from .client import AWS
 from .code import fetched, manifest_of
@@ -29,11 +34,12 @@ def republish(
     reason: str,
     token_hash: str | None,
     pin: Pin | None,
+    clients: str | None = None,
 ) -> None:
     """Publishes `version` as `release`, and leads `live` to it after it has answered; the caller holds the deploy lock.
 
-    `token_hash` is that of the project's token, None if everyone may call. Raises HomeportError, with the active
-    release still serving.
+    `token_hash` is that of the project's token, None if everyone may call. `clients` are the client tokens, None for
+    those that `version` has. Raises HomeportError, with the active release still serving.
     """
     name = function_name(project)
     if pin is not None and pin.version is not None:
@@ -45,6 +51,8 @@ def republish(
         **(pin.variables if pin else {}),
     }
     kept = {key: value for key, value in version.variables.items() if key != "HOMEPORT_TOKEN_HASH"}
+    if clients is not None:
+        kept = {**{key: value for key, value in kept.items() if key != CLIENT_TOKENS}, **_with_clients(live, clients)}
     configuration = {
         "FunctionName": name,
         **{key: version.configuration[key] for key in KEPT},
@@ -62,3 +70,13 @@ def republish(
         write_origin(aws, project, release, origin)
     switch(aws, project, number, newest=max(live.newest, release))
     prune(aws, project)
+
+
+def _with_clients(live: Live, clients: str) -> dict[str, str]:
+    """Returns the variables of client tokens. Instances need a secret of their own then: who shows a client token does
+    not show the project's.
+    """
+    if not clients:
+        return {}
+    known = live.latest.state_secret if live.latest else None
+    return {CLIENT_TOKENS: clients, STATE_SECRET: known or secrets.token_hex(32)}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from homeport_runtime.guard.access import CLIENT_TOKENS
 from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
 
 from ...config.project import Network
@@ -43,6 +44,11 @@ class Version:
     def token_hash(self) -> str | None:
         """Returns the hash of the project's token, without that of the deploy's own."""
         return self.variables.get("HOMEPORT_TOKEN_HASH", "").split(",")[0] or None
+
+    @property
+    def clients(self) -> str:
+        """Returns the client tokens as the function has them, empty without any."""
+        return self.variables.get(CLIENT_TOKENS, "")
 
     @property
     def state_secret(self) -> str | None:

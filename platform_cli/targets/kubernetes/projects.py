@@ -10,6 +10,7 @@ from ...api.audit_entry import AuditEntry, Verified
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.log_record import LogRecord
+from ...api.metrics import By, Metrics
 from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
@@ -22,6 +23,7 @@ from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
 from ..base import Note, Removal
+from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
 from .desired import as_release, with_template
 from .keys import renew_token
@@ -190,6 +192,12 @@ class KubernetesProjects:
                 raise InputError(f"nothing of this is homeport's: {'; '.join(found.foreign)}")
             raise self._missing(project)
         return found
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        """Returns what the pods that there are have in their logs: calls of tools, and no other operations."""
+        self._read(project)
+        records = read_logs(self.cluster, project, follow=False, query=LogQuery(since=since))
+        return metrics_of(project, calls_of(project, records), since, time.time(), by)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ...api.difference import ToolsDifference
     from ...api.inspection import Inspected
     from ...api.log_record import LogRecord
+    from ...api.metrics import By, Metrics
     from ...api.release import Release
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
@@ -229,6 +230,9 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def revoke_client_token(self, project: str, token_id: str) -> None:
         self._client.revoke_client_token(project, token_id)
+
+    def metrics(self, project: str, since: float, by: By) -> Metrics:
+        return self._client.metrics(project, since, by)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         return self._client.audit(project, query)

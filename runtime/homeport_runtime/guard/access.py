@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# The variable with the client tokens of a process without a platform.
+CLIENT_TOKENS = "HOMEPORT_CLIENT_TOKENS"
+_MEMBERS = frozenset(("hash", "client", "user", "scopes", "created_at", "expires_at"))
+_SHA256 = re.compile("[0-9a-f]{64}")
 # The client of the project's own token, which has every scope.
 PROJECT_TOKEN = "project-token"  # noqa: S105 - its name
 
@@ -66,3 +72,27 @@ def _token(told: Mapping[str, Any]) -> ClientToken:
     return ClientToken(
         told["hash"], told["client"], told["user"], None if scopes is None else tuple(scopes), told["expires_at"]
     )
+
+
+def read_clients(text: str) -> tuple[ClientToken, ...]:
+    """Returns the client tokens in a JSON array of objects with `hash` and `client`, and `user`, `scopes` and
+    `expires_at` where they are to be had.
+
+    Raises ValueError for anything else.
+    """
+    try:
+        return tuple(map(_client, json.loads(text)))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("no client tokens") from error
+
+
+def _client(said: Mapping[str, Any]) -> ClientToken:
+    hashed, client, user, scopes = said["hash"].lower(), said["client"], said.get("user"), said.get("scopes")
+    expires_at = said.get("expires_at")
+    texts = [client, *([] if user is None else [user]), *(scopes or ())]
+    if not _SHA256.fullmatch(hashed) or not client or not all(isinstance(each, str) for each in texts):
+        raise ValueError("no client token")
+    if said.keys() - _MEMBERS or isinstance(scopes, str):
+        raise ValueError("no client token")
+    granted = None if scopes is None else tuple(scopes)
+    return ClientToken(hashed, client, user, granted, None if expires_at is None else float(expires_at))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -28,7 +28,7 @@ class AuditChain:
 
     def write(self, record: str) -> None:
         """Writes the line of a record of guard.audit."""
-        self._instance = self._instance or secrets.token_hex(8)
+        self._instance = self._instance or os.urandom(8).hex()
         told: dict[str, Any] = json.loads(record)
         said = told["audit"]
         reason = {"reason": said["reason"]} if "reason" in said else {}

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .lines import NO_SECRETS, LineStream
@@ -35,6 +35,8 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Set by `store_output`, for records that nobody completes and scrubs on their way.
 _scrubber: Scrubber | None = None
 _origin = ""
+# Return further members of a record, for hosts that read more in it.
+_extensions: list[Callable[[str], str]] = []
 # The lines of the logging record that is being written, where they are to be one record.
 _gathered: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("homeport_gathered", default=None)
 _raw: RawOutput | None = None
@@ -48,8 +50,13 @@ def store_output(scrubber: Scrubber, **origin: Any) -> None:
     """
     global _scrubber, _origin, _raw
     raw = RawOutput(scrubber) if scrubber.longest else None
-    _origin, _scrubber, _raw = encode(origin)[1:] if origin else "", scrubber, raw
+    _origin, _scrubber, _raw = encode(origin)[1:-1] if origin else "", scrubber, raw
     capture_output(scrubber)
+
+
+def extend_records(more: Callable[[str], str]) -> None:
+    """Adds to each record that is stored as it is what `more` returns for it: nothing, or members after a comma."""
+    _extensions.append(more)
 
 
 def drain_output(*, whole: bool = False) -> None:
@@ -73,7 +80,8 @@ def emit(level: str, message: str, **fields: Any) -> None:
 def write_record(*records: str) -> None:
     """Writes records, each a JSON object in one line, to standard output at once: each write wakes who reads it."""
     if _origin:
-        records = tuple(f"{record[:-1]},{_origin}" for record in records)
+        more = ("".join(extend(record) for extend in _extensions) for record in records)
+        records = tuple(f"{record[:-1]},{_origin}{said}}}" for record, said in zip(records, more, strict=True))
     lines = [f"{RECORD}{record}\n".encode("utf-8", "replace") for record in records]
     if _scrubber:
         lines = [_scrubber.line(line).removeprefix(RECORD.encode()) for line in lines]

@@ -38,8 +38,8 @@ CALL = "tools/call"
 CRASH = "crash"
 # A file, the name of a function in it, and a line.
 Place = tuple[str, str, int]
-# A line of a Python program's traceback.
-_PLACE = re.compile(r'File "([^"]{1,400})", line (\d{1,8}), in (.{1,400})')
+# A line of a Python program's traceback; it is compiled when there is one.
+_PLACE = r'File "([^"]{1,400})", line (\d{1,8}), in (.{1,400})'
 # Says on an exception in which request it got a record: it may be logged, and pass several hooks besides. One that a
 # server keeps may be raised for each request anew.
 _RECORDED = "_homeport_recorded"
@@ -101,7 +101,7 @@ class ErrorRecords:
             "name": self._text(name, MAX_NAME) if isinstance(name, str) else None,
             "request": None,
         }
-        places = [(found[1], found[3], int(found[2])) for found in map(_PLACE.fullmatch, lines) if found]
+        places = [(it[1], it[3], int(it[2])) for line in lines if (it := re.fullmatch(_PLACE, line))]
         self._write(shown, self._shown(places, sources=SOURCES))
 
     def _write(self, said: Mapping[str, Any], frames: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox"] });
-const context = await browser.newContext({ permissions: ["clipboard-write"] });
+const context = await browser.newContext({ ignoreHTTPSErrors: true });
 const page = await context.newPage();
 page.setDefaultTimeout(60_000);
 // What a person would not see: dialogs that no page of ours opens, what the policy has refused, and who was asked.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...asgi import Scope
-from ...guard.access import Access
+from ...guard.access import CLIENT_TOKENS, Access, read_clients
 from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
 
-# The variable with the secret of a project without a token.
+# The variable with the secret of a project without a token, or with client tokens.
 STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
 
 
@@ -19,7 +20,7 @@ class LambdaAccess:
     def __init__(self) -> None:
         self.names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
         # None lets everyone call.
-        self.access = Access.of_hashes(os.environ.get("HOMEPORT_TOKEN_HASH"))
+        self.access = _access()
         self._authenticator = authenticator(self.access)
         # The first is the project's; the other is for the handshake of this release alone.
         self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
@@ -28,10 +29,10 @@ class LambdaAccess:
         self._state_secret = os.environ.pop(STATE_SECRET, "")
 
     def state_secret(self) -> str | None:
-        """Returns what instances share beside the table: the project's token, None as long as no caller has shown it,
-        or the secret of a project without a token.
+        """Returns what instances share beside the table: the secret of a project that is open or has client tokens,
+        else the project's token, None as long as no caller has shown it.
         """
-        return self._shown if self._project else self._state_secret
+        return self._state_secret or (self._shown if self._project else "")
 
     def learn(self, event: Mapping[str, Any]) -> None:
         """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the token."""
@@ -56,6 +57,13 @@ class LambdaAccess:
         if self._authenticator is None or scope["path"] in OPEN_PATHS:
             return True
         return self._authenticator.caller(scope) is not None
+
+
+def _access() -> Access | None:
+    access = Access.of_hashes(os.environ.get("HOMEPORT_TOKEN_HASH"))
+    # The server and what it starts have no use for the names in it.
+    clients = os.environ.pop(CLIENT_TOKENS, "")
+    return replace(access, tokens=(*access.tokens, *read_clients(clients))) if access and clients else access
 
 
 def _scope(event: Mapping[str, Any]) -> Scope:

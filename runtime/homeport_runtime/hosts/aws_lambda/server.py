@@ -24,11 +24,12 @@ from ...loading.environment import QUIET, fill, module_folders, process_environm
 from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
 from ...relay.base import Deliver, Relay
 from ...takeover.transports import install as install_takeover
-from ...telemetry import store_output
+from ...telemetry import extend_records, store_output
 from ...telemetry.scrub import Scrubber
 from ..start import Fail, Folders, Live, Served, prepare, run, started
 from .access import LambdaAccess
 from .events import read_request
+from .metrics import VARIABLE, metrics_in
 from .request_cycle import RequestCycle
 from .secrets import SecretsFetch
 from .state_key import StateKey
@@ -73,6 +74,8 @@ class LambdaServer:
             store_output(Scrubber({}), **origin)
             raise
         store_output(Scrubber(secrets), **origin)
+        if os.environ.get(VARIABLE) == "1":
+            extend_records(metrics_in)
         try:
             variables = fill(self._data["environment"], secrets)
         except KeyError as error:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...errors import ServerError
-from ...guard.access import Access, ClientToken
+from ...guard.access import CLIENT_TOKENS, Access, ClientToken, read_clients
 
 # The port where PORT names no other, as AgentCore expects it; Cloud Run, Knative and Fly set PORT.
 DEFAULT_PORT = 8000
@@ -19,7 +17,7 @@ DEFAULT_PORT = 8000
 # Docker and Cloud Run allow 10 seconds until they kill it.
 DRAIN_DELAY_S = 3.0
 MAX_PORT = 65535
-CLIENT_TOKENS, CLIENT_TOKENS_FILE = "HOMEPORT_CLIENT_TOKENS", "HOMEPORT_CLIENT_TOKENS_FILE"
+CLIENT_TOKENS_FILE = "HOMEPORT_CLIENT_TOKENS_FILE"
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -81,29 +79,16 @@ def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
     try:
         if path:
             text = Path(path).read_text("utf-8")
-        return tuple(map(_client, json.loads(text))) if text else ()
+        return read_clients(text) if text else ()
     except OSError as error:
         raise ServerError(
             f"the file of {CLIENT_TOKENS_FILE} cannot be read: {error.strerror}", hint="mount it into the container"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except ValueError:
         raise ServerError(
             f"{path or CLIENT_TOKENS} does not hold client tokens",
             hint='[{"hash": "SHA-256 in hexadecimal digits", "client": "cursor", "scopes": ["expense:read"]}]',
         ) from None
-
-
-def _client(said: Mapping[str, Any]) -> ClientToken:
-    """Returns a client token; raises ValueError, TypeError or KeyError for what is none."""
-    hashed, client, user, scopes = said["hash"].lower(), said["client"], said.get("user"), said.get("scopes")
-    expires_at = said.get("expires_at")
-    texts = [client, *([] if user is None else [user]), *(scopes or ())]
-    if not SHA256.fullmatch(hashed) or not client or not all(isinstance(each, str) for each in texts):
-        raise ValueError(client)
-    if said.keys() - {"hash", "client", "user", "scopes", "expires_at"} or isinstance(scopes, str):
-        raise ValueError(client)
-    granted = None if scopes is None else tuple(scopes)
-    return ClientToken(hashed, client, user, granted, None if expires_at is None else float(expires_at))
 
 
 def read_port(environment: Mapping[str, str]) -> int:
