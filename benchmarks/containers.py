@@ -88,6 +88,8 @@ def wake(running: Platform, engine: Engine, ports: dict[str, int], rounds: int) 
     found: dict[str, list[float]] = {CONTAINED: [], PROCESS: [], "started": []}
     for number in range(rounds):
         for name in in_turn(ports, number):
+            # On a slow machine its container may have ended meanwhile.
+            timed_call(ports[name])
             wait_for_no_worker(running, name)
             found[name].append(timed_call(ports[name]))
         wait_for_no_worker(running, CONTAINED)

@@ -50,10 +50,12 @@ def in_url(text: str) -> str:
 
 
 def count(number: float) -> str:
-    """Returns a number in at most four digits: 999, 1.2k, 34k, 5.6M."""
+    """Returns a number in at most four characters and a unit: 999, 1.2k, 34k, 5.6M."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.1f}".removesuffix(".0")[:4].rstrip(".") + unit
+        # What would be rounded to 1000 of a unit is 1 of the next.
+        if number >= size * 0.9995:
+            share = number / size
+            return f"{share:.1f}".removesuffix(".0") + unit if share < 99.95 else f"{share:.0f}{unit}"
     return f"{number:g}"
 
 

@@ -9,6 +9,8 @@ import contextlib
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..alerts.model import Alert, Event
 from ..api.alert import AlertKind
@@ -34,6 +36,21 @@ DISK_FREE = 1_000_000_000
 WEEK_S = 7 * 86_400.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Is a deploy that failed: a release, or a deployment that did not become one."""
+
+    project: str
+    release: str | None
+    time: float
+    error: str
+    deployment: int | None = None
+
+    @property
+    def key(self) -> object:
+        return self.project, self.release, self.deployment
+
+
 class AlertChecks:
     def __init__(self, alerts: Alerts, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
         self._alerts = alerts
@@ -42,6 +59,7 @@ class AlertChecks:
         self._edge = edge
         self._certificates = Certificates(edge)
         self._since = time.time()
+        self._known_failures: set[object] | None = None
 
     async def watch(self) -> None:
         """Looks, at intervals, and never returns."""
@@ -52,7 +70,7 @@ class AlertChecks:
     async def look(self) -> None:
         """Looks once; what cannot be read now is looked at the next time."""
         if not self._stores.alerts.all():
-            self._since = time.time()
+            self._since, self._known_failures = time.time(), None
             return
         now = time.time()
         for check in (self._look_at_deploys, self._look_at_links, self._look_at_disk):
@@ -70,18 +88,32 @@ class AlertChecks:
                 self._alerts.happened(event)
 
     def _look_at_deploys(self) -> None:
-        """Finds releases that did not start, and deployments of commits that were not even built."""
-        for row in self._stores.store.projects():
-            for release in self._stores.store.releases(row.name):
-                if release.error is not None and release.created_at >= self._since:
-                    self._deploy_failed(row.name, release.error, f"v{release.number}")
-            for deployment in self._stores.deployments.of(row.name):
-                if deployment.state == "failed" and (deployment.ended_at or 0) >= self._since:
-                    self._deploy_failed(row.name, deployment.error or "it failed", None)
+        """Finds releases that did not start, and deployments of commits that were not even built.
 
-    def _deploy_failed(self, project: str, error: str, release: str | None) -> None:
-        # Further lines are what the server printed, which may be anything.
-        self._alerts.happened(Event("deploy", project, "a deploy failed", error.partition("\n")[0], release=release))
+        A release is as old as its beginning, so that one may appear that is older than the last look.
+        """
+        failures = {failure.key: failure for failure in self._failed_deploys()}
+        known = self._known_failures
+        if known is None:
+            known = {key for key, failure in failures.items() if failure.time < self._since}
+        self._known_failures = set(failures)
+        for failure in (failures[key] for key in failures if key not in known):
+            # Further lines are what the server printed, which may be anything.
+            text = failure.error.partition("\n")[0]
+            self._alerts.happened(Event("deploy", failure.project, "a deploy failed", text, release=failure.release))
+
+    def _failed_deploys(self) -> Iterator[_Failure]:
+        for row in self._stores.store.projects():
+            errors = set()
+            for release in self._stores.store.releases(row.name):
+                if release.error is not None:
+                    errors.add(release.error)
+                    yield _Failure(row.name, f"v{release.number}", release.created_at, release.error)
+            for deployment in self._stores.deployments.of(row.name):
+                # What became a release that did not start is told as that.
+                if deployment.state == "failed" and deployment.error not in errors:
+                    error = deployment.error or "it failed"
+                    yield _Failure(row.name, None, deployment.ended_at or 0.0, error, deployment.id)
 
     def _look_at_links(self) -> None:
         for repository in self._stores.links.repositories():
@@ -96,7 +128,10 @@ class AlertChecks:
             self._alerts.happened(Event("disk", None, "the disk is nearly full", text, lasts=True))
 
     async def _look_at_project(self, project: str, now: float) -> None:
-        if self._supervisor.services[project].state == "failing":
+        service = self._supervisor.services.get(project)
+        if service is None:
+            return
+        if service.state == "failing":
             self._crash_loop(project)
         wanting = {kind: self._alerts.wanting(kind, project) for kind in ("error-rate", "latency", "crash-loop")}
         if any(wanting.values()):

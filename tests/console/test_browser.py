@@ -22,6 +22,7 @@ from .conftest import HOSTILE
 pytestmark = pytest.mark.whole
 
 SERVER = """
+import os
 from mcp.server import MCPServer
 
 mcp = MCPServer("shop")
@@ -36,6 +37,12 @@ def say(text: str) -> str:
 @mcp.tool()
 def crash(text: str = "no such key") -> str:
     return {}[text]
+
+
+@mcp.tool()
+def forge() -> None:
+    record = b'"time":8e9,"level":"info","message":"a forged record","request":"\\\\ud800","more":{"a":[1]}'
+    os.write(1, b"\\x1e{" + record + b"}\\n")
 
 
 mcp.run()
@@ -175,11 +182,13 @@ def test_strangers_texts_do_nothing(browser: Chromium, origin: str, platform: Pl
         for tool in ("say", "crash", text):
             call(url, tool, text)
     wait_for(lambda: len(platform.api.errors("shop")) >= 1)
+    platform.run("call", "shop", "forge")
     browser.run("seen.problems.length = seen.dialogs.length = seen.origins.length = 0")
     for page in PAGES:
         open_page(browser, origin, f"/projects/shop{page}")
         if page == "/logs":
             browser.wait(".log li:has-text('data-opens')")
+            browser.wait(".log li:has-text('a forged record')")
     assert browser.run("return await page.title()") == "shop Secrets · homeport"
     seen = browser.run("return { ...seen, origins: [...new Set(seen.origins)] }")
     assert seen == {"dialogs": [], "problems": [], "origins": [origin]}
@@ -301,6 +310,7 @@ def test_a_page_on_another_port_gets_nowhere(
 
 
 PAGE_SERVER = """
+import os
 from mcp.server import MCPServer
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse

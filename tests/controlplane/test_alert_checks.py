@@ -133,9 +133,12 @@ def test_crash_loop(looking: Looking, how: str) -> None:
 
 def test_failed_deploys(looking: Looking) -> None:
     store = looking.stores.store
-    store.add_release(ReleaseRow("shop", 1, "0" * 32, time.time(), "did not start\nit printed: hunter2"))
+    store.add_release(ReleaseRow("shop", 1, "0" * 32, time.time() - 900, "it was before the platform's start"))
+    assert looking.found() == []
+    # It took a minute to fail.
+    store.add_release(ReleaseRow("shop", 2, "0" * 32, time.time() - 60, "did not start\nit printed: hunter2"))
     (event,) = looking.found()
-    assert (event.kind, event.release, event.text) == ("deploy", "v1", "did not start")
+    assert (event.kind, event.release, event.text) == ("deploy", "v2", "did not start")
     looking.found()
     assert [waiting.count for waiting in looking.stores.alerts.due(ALERT)] == [1], "it is told once"
 

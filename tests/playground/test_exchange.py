@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.server
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,10 +46,12 @@ def served(reply: Callable[[dict[str, Any]], Reply | None]) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
-        over.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
 
 
 def result(message: dict[str, Any], value: object) -> Reply:
@@ -148,6 +151,7 @@ def test_meta_of_the_person_that_is_no_object(has_sessions: bool) -> None:
 def test_notifications_of_any_shape_are_told() -> None:
     said = [
         {"method": "notifications/progress", "params": {"progress": "x", "total": {}, "message": 7}},
+        {"method": "notifications/progress", "params": {"progress": math.inf, "total": 10**400}},
         {"method": "notifications/progress", "params": []},
         {"method": "notifications/message", "params": {"level": 7, "data": ["\ud800"]}},
         {"method": "unheard of"},
@@ -163,5 +167,17 @@ def test_notifications_of_any_shape_are_told() -> None:
         return 200, "text/event-stream", "".join(f"data: {json.dumps(each)}\n\n" for each in [*lines, last]).encode()
 
     events = tried(reply)
-    assert [each["event"] for each in events] == ["start", "request", "progress", "progress", "log", "answer"]
+    assert [each["event"] for each in events] == ["start", "request", *["progress"] * 3, "log", "answer"]
     assert events[2]["message"] == "7"
+    assert (events[3]["progress"], events[3]["total"]) == (0, None)
+
+
+@pytest.mark.parametrize("versions", [7, {}, None, "2026-07-28"])
+def test_versions_of_another_shape_are_the_older_era(versions: object) -> None:
+    def reply(message: dict[str, Any]) -> Reply:
+        old = {"protocolVersion": "\u00e9", "capabilities": {}}
+        answers = {"server/discover": {"supportedVersions": versions}, "initialize": old}
+        return result(message, answers.get(message["method"], {"content": []}))
+
+    last = tried(reply)[-1]
+    assert (last["event"], last["status"]) == ("answer", 200)

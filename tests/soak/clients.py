@@ -147,6 +147,8 @@ async def sdk_sse(url: str) -> AsyncIterator[Ask]:
         yield ask
 
 
+# The kinds of clients whose session is in one worker, and ends with it.
+SESSION_IN_WORKER = ("/sse (httpx)", "/sse (mcp SDK)")
 STATELESS: Mapping[str, Opened] = {
     "/mcp, keep-alive (httpx)": keep_alive,
     "/mcp, new connections (httpx)": new_connections,

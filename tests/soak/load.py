@@ -29,9 +29,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Is a request without its answer; the times are of the monotonic clock."""
+    """Is a request without its answer; the times are of the monotonic clock. `opened` is when the client connected."""
 
     kind: str
+    opened: float
     begun: float
     ended: float
     reason: str
@@ -70,7 +71,7 @@ class Load:
     async def _client(self, caller: Caller, number: int) -> None:
         asked = 0
         while not self._stopped:
-            begun = time.monotonic()
+            opened = begun = time.monotonic()
             try:
                 async with caller.opened(caller.url) as ask:
                     while not self._stopped:
@@ -82,7 +83,7 @@ class Load:
                         self._check(caller, text, number * 1_000_000 + asked)
                         await asyncio.sleep(self.pause())
             except Exception as error:
-                self.lost.append(Lost(caller.kind, begun, time.monotonic(), reason(error)))
+                self.lost.append(Lost(caller.kind, opened, begun, time.monotonic(), reason(error)))
                 await asyncio.sleep(self.pause())
 
     def _check(self, caller: Caller, text: str, expected: int) -> None:

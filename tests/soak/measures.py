@@ -12,13 +12,15 @@ from tests.e2e.probing import control_plane, processes
 from tests.support import Platform
 
 MB = 1024 * 1024
+# The folders of a project in which what is old goes by itself.
+BOUNDED = ("logs", "sessions")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """Holds one measurement: `memory_mb` is what the processes have for themselves and their share of the rest (PSS),
-    `home_mb` is without the logs, which have a bound of their own; `temporary` counts the entries in the folder for
-    temporary files.
+    `home_files` and `home_mb` are without logs and kept sessions, which have bounds of their own; `temporary` counts
+    the entries in the folder for temporary files.
     """
 
     processes: int
@@ -64,7 +66,7 @@ def _pss_mb(pid: int) -> float:
 def _files(home: Path) -> Iterable[int]:
     """Yields the bytes of each file on disk."""
     for folder, _, names in os.walk(home):
-        if Path(folder).name == "logs":
+        if Path(folder).name in BOUNDED:
             continue
         for name in names:
             with suppress(OSError):

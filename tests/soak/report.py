@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from statistics import median
 
+from .clients import SESSION_IN_WORKER
 from .faults import NEED_A_START, VICTIMS, Idle, Kill
 from .load import Load, Lost
 from .measures import Measure
@@ -88,7 +89,9 @@ class Report:
     def _place(self, lost: Lost) -> str:
         """Returns where a request was when it was lost."""
         met = [kill for kill in self.kills if lost.begun <= kill.back and lost.ended >= kill.begun]
-        if any(kill.what in ("worker", "all") and lost.begun <= kill.gone for kill in met):
+        # A session over /sse ends with its worker, and its client may ask before it has seen that.
+        last = lost.opened if lost.kind in SESSION_IN_WORKER else lost.begun
+        if any(kill.what in ("worker", "all") and last <= kill.gone for kill in met):
             return INSIDE
         return DOWN if any(kill.what in NEED_A_START for kill in met) else FAILED
 

@@ -197,8 +197,8 @@ async function follow(list) {
     const answer = await ask("GET", `${list.dataset.stream}&since=${since}`, undefined, signal);
     if (answer && !answer.ok) return void (tail.textContent = await reason(answer));
     if (answer) await records(answer.body, (found) => {
-      // What is asked for again after a break follows what is here already.
-      since = Math.max(since, ...found.map((record) => record.time + 0.0005));
+      // What is asked for again after a break follows what is here already; a server may write any time.
+      since = Math.max(since, ...found.map((record) => Math.min(record.time, Date.now() / 1000) + 0.0005));
       add(found);
     }).catch(() => {});
     if (signal.aborted || !localStorage.getItem(KEY)) return;
@@ -239,7 +239,7 @@ function line(record, calls) {
   const at = new Date(record.time * 1000);
   const time = element(record.request ? "a" : "time", at.toLocaleTimeString([], { hour12: false }));
   time.title = at.toLocaleString();
-  if (record.request) time.href = calls + encodeURIComponent(record.request);
+  if (record.request) time.href = calls + encodeURIComponent(String(record.request).toWellFormed());
   const whole = String(record.message);
   const message = element("span", whole.slice(0, SHOWN));
   made.append(time, " ", element("b", record.level), " ", element("i", String(record.release)), " ", message);
