@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..hostile_files import open_regular
 
@@ -14,8 +14,7 @@ from ..hostile_files import open_regular
 CHUNK_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Is a place in a log: in the file `number`, before the byte `offset`."""
 
     number: int
