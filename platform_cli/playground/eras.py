@@ -32,6 +32,8 @@ CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
 MODERN, LEGACY = MODERN_VERSIONS[-1], HANDSHAKE_VERSIONS[-1]
 # How often a server may ask for more input within one request, as in the SDKs.
 MAX_ROUNDS = 10
+# The requests that a server of the handshake era may send on the stream of one answer.
+MAX_ASKED = 100
 # The seconds between retries of a request whose server has asked for nothing but that, and for ending a session.
 RETRY_S, END_S = 0.25, 5.0
 # The parameter of a request that a header repeats.
@@ -117,6 +119,8 @@ async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: 
                 if message is None or "method" not in message:
                     last = text
                 elif "id" in message:
+                    if len(replies) == MAX_ASKED:
+                        raise ServerError(f"the server has asked the client for more than {MAX_ASKED} things")
                     replies.add(asyncio.create_task(_reply(wire, message, headers, talk)))
                 else:
                     _notified(message, talk)
@@ -125,6 +129,8 @@ async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: 
         finally:
             for task in replies:
                 task.cancel()
+            # A reply that the server did not take is no failure of the request.
+            await asyncio.gather(*replies, return_exceptions=True)
     talk.emit(_answered(answer, last, started, is_complete=is_complete))
     return decode(last)
 
