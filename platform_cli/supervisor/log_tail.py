@@ -28,6 +28,8 @@ def newest(paths: Sequence[Path], end: int, wants: Callable[[bytes], bool], most
     """
     found: list[bytes] = []
     for path in reversed(paths):
+        if len(found) >= most:
+            break
         # The file may have been removed meanwhile, or be none that a log has written.
         with contextlib.suppress(OSError):
             for line in _backwards(path, end if path == paths[-1] else None):

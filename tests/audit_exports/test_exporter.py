@@ -425,6 +425,10 @@ def test_lines_are_read_over_files(logs: Logs, monkeypatch: pytest.MonkeyPatch) 
     assert seen == list(range(4, 19))
 
 
+def test_a_secret_url_is_not_shown_with_its_destination() -> None:
+    assert "secret" not in repr(read_destination("https://siem.example.com/hook/secret", private=False))
+
+
 @pytest.mark.parametrize(
     "url",
     [

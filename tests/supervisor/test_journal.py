@@ -14,7 +14,14 @@ from platform_cli.audit.chain import NOTHING
 from platform_cli.supervisor.journal import MAX_TOGETHER, Journal
 from platform_cli.supervisor.logbook import RECORD, LogBook
 
-SAID = {"client_id": None, "tool_name": "add", "arguments": {}, "result": "success", "scopes_used": [], "ms": 1.0}
+SAID: dict[str, object] = {
+    "client_id": None,
+    "tool_name": "add",
+    "arguments": {},
+    "result": "success",
+    "scopes_used": [],
+    "ms": 1.0,
+}
 LINE = RECORD + json.dumps({"audit": SAID, "time": 1_769_437_395.0}, separators=(",", ":")).encode()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from packaging.tags import platform_tags
 
+from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.loading.packed import FILE_NAME as PACK
 from homeport_runtime.loading.packed import pack_bytecode
@@ -98,13 +99,14 @@ def make_artifacts(
     built: Built,
     settings: LambdaSettings,
     discovery: Callable[[Bundle], Mapping[str, Any] | None],
+    issuer: bytes | None,
     home: Home,
     stages: Stages,
 ) -> Artifacts:
     """Returns the zips of `built`, which are made once for the same content.
 
-    `discovery` returns the content of discovery.json. Raises BuildError if they are larger than Lambda allows, and
-    LayerError if the packages are not those of the lock.
+    `discovery` returns the content of discovery.json; `issuer` is that of issuer.json, None without one. Raises
+    BuildError if they are larger than Lambda allows, and LayerError if the packages are not those of the lock.
     """
     manifest = built.bundle.manifest
     own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
@@ -119,7 +121,8 @@ def make_artifacts(
         loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules)]).encode()).hexdigest()[:16]
         packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
-        function = zips / f"function-{built.bundle.hash}.zip"
+        known = f"-{hashlib.sha256(issuer).hexdigest()[:16]}" if issuer else ""
+        function = zips / f"function-{built.bundle.hash}{known}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
         if not packages.exists():
             # Somebody may have changed the layer since it was installed.
@@ -128,7 +131,7 @@ def make_artifacts(
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
-            _zip_function(function, built.bundle, discovery)
+            _zip_function(function, built.bundle, discovery, issuer)
         made = Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
         _check_size(sum(archive.unzipped for archive in (made.function, made.packages, made.runtime)), layer)
     return made
@@ -180,7 +183,9 @@ def _pyc_entries(bytecode: Mapping[str, bytes], own: Interpreter) -> dict[str, E
     return {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in bytecode.items()}
 
 
-def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None]) -> None:
+def _zip_function(
+    path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None], issuer: bytes | None
+) -> None:
     app = bundle.path / APP_FOLDER
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
@@ -192,6 +197,8 @@ def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapp
     entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
     if (recorded := discovery(bundle)) is not None:
         entries[DISCOVERY] = Entry(json.dumps(recorded, sort_keys=True).encode())
+    if issuer is not None:
+        entries[ISSUER] = Entry(issuer)
     write_archive(path, entries)
 
 

@@ -164,7 +164,7 @@ class LambdaServer:
         """Passes the request in `event` to the app; the caller's thread reads the answer from the cycle."""
         scope, body = read_request(event)
         self._access.learn(event)
-        cycle = RequestCycle(scope, body, deadline_s)
+        cycle = RequestCycle(self._access.addressed(scope), body, deadline_s)
         asyncio.run_coroutine_threadsafe(cycle.run(app), loop)
         return cycle
 
