@@ -128,6 +128,9 @@ class Recorder:
     async def read(self, work: Callable[[Path], Answer]) -> Answer:
         """Returns what `work` reads from the file, in a thread, once everything that was recorded is in it."""
         await self.flush()
+        if self._store is None:
+            # The file may be one of an earlier version.
+            await self._done(self._submit(lambda _store: None))
         try:
             return await asyncio.to_thread(work, self._path)
         except sqlite3.Error as error:
