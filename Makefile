@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws kubernetes field sdk-matrix fuzz soak benchmarks coverage docs release clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws kubernetes field sdk-matrix fuzz soak soak-containers benchmarks coverage docs release clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -58,6 +58,10 @@ fuzz: $(VENV)/installed
 soak: $(VENV)/installed
 	$(BIN)/python -m tests.soak.run
 
+# The same with containers: on Linux, as root, with a Docker Engine.
+soak-containers: $(VENV)/installed
+	$(BIN)/python -m tests.soak.containers
+
 benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start
 	$(BIN)/python -m benchmarks.deploy_time
@@ -67,6 +71,8 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.two_workers
 	$(BIN)/python -m benchmarks.guarded
+	$(BIN)/python -m benchmarks.telemetry
+	$(BIN)/python -m benchmarks.error_records
 	$(BIN)/python -m benchmarks.webhook_answer
 	$(BIN)/python -m benchmarks.lambda_cold_start
 	$(BIN)/python -m benchmarks.lambda_warm_call

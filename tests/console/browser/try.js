@@ -29,7 +29,9 @@ await typed("share").fill("1e400");
 await send();
 await page.locator("[data-error]", { hasText: "1e400" }).waitFor();
 said.refused = await page.locator("[data-error]:not(:empty)").allInnerTexts();
-said.focused = await page.evaluate(() => document.activeElement.getAttribute("aria-invalid"));
+// Typing alone shows what is wrong, too; the focus comes with the answer to the button.
+const focused = await page.waitForFunction(() => document.activeElement.getAttribute("aria-invalid"));
+said.focused = await focused.jsonValue();
 await typed("share").fill("0.25");
 await filled("0.25");
 await send();
