@@ -48,6 +48,8 @@ MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
 # The version of what a packages' zip has beside the packages, so that no version of homeport takes another one's.
 LAYOUT = "2"
+# The packages that check the tokens of an issuer.
+VERIFIERS = ("jwt/", "cryptography/")
 # The keys of the manifest that matter only on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
 
@@ -118,7 +120,8 @@ def make_artifacts(
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
         modules = _of_layer(manifest["imports"]["modules"], layer)
-        loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules)]).encode()).hexdigest()[:16]
+        early = _verifiers(packages_of(layer)) if issuer else []
+        loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules), *early]).encode()).hexdigest()[:16]
         packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
         known = f"-{hashlib.sha256(issuer).hexdigest()[:16]}" if issuer else ""
@@ -127,7 +130,7 @@ def make_artifacts(
         if not packages.exists():
             # Somebody may have changed the layer since it was installed.
             check_records(layer.path)
-            _zip_packages(packages, packages_of(layer), modules, own)
+            _zip_packages(packages, packages_of(layer), modules, early, own)
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
@@ -154,11 +157,19 @@ def packages_of(layer: Layer) -> dict[str, Path]:
     return {name: file for name, file in files.items() if "__pycache__" not in name}
 
 
-def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str], own: Interpreter) -> None:
+def _verifiers(files: Mapping[str, Path]) -> list[str]:
+    """Returns the source files of what checks an issuer's tokens, which is imported before the server and its pack."""
+    return [name for name in files if name.startswith(VERIFIERS) and name.endswith(".py")]
+
+
+def _zip_packages(
+    path: Path, files: Mapping[str, Path], modules: Sequence[str], early: Sequence[str], own: Interpreter
+) -> None:
     sources = {name: files[name] for name in sources_of(modules) if name in files}
     with ThreadPoolExecutor(1) as pool:
         compiled = pool.submit(compile_in_place, sources, own)
-        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
+        entries = compiled_entries(files, early, own)
+        write_archive(path, entries | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:

@@ -42,7 +42,8 @@ def issuer_file(project: Project) -> bytes | None:
         "audience": list(project.issuer.audience),
         "scope_claim": project.issuer.scope_claim,
         "jwks_uri": found.url,
-        "jwks": found.keys,
+        # Their order means nothing, and must make no new release.
+        "jwks": sorted(found.keys, key=json.dumps),
         "scopes": list(scopes.baseline) if scopes else [],
         "has_scopes": bool(scopes and scopes.known),
     }

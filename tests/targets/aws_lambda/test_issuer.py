@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 from homeport_runtime.guard.auth import authenticator
 from homeport_runtime.hosts.aws_lambda.access import ISSUER, STATE_SECRET, LambdaAccess
 from homeport_runtime.hosts.aws_lambda.events import read_request
-from homeport_runtime.hosts.aws_lambda.front import MARK
+from homeport_runtime.hosts.aws_lambda.front import MARK, as_addressed
 from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN, make_event
@@ -27,6 +27,7 @@ from .conftest import copy_project
 OWN = f"https://{DOMAIN}"
 NAME = "https://mcp.example.com"
 METADATA = "/.well-known/oauth-protected-resource"
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "tests", "version": "1"}}
 HEADERS = {"Accept": "application/json, text/event-stream", "User-Agent": "tests"}
 
 
@@ -106,7 +107,8 @@ def test_metadata_is_that_of_the_url_by_which_a_client_came(identity: Identity) 
     def resource(**headers: str) -> Any:
         event = make_event("GET", f"{METADATA}/mcp", headers, b"")
         access.learn(event)
-        document = guard.document(access.addressed(read_request(event)[0]))
+        assert access.front_name
+        document = guard.document(as_addressed(read_request(event)[0], access.front_name))
         assert document
         assert document["authorization_servers"] == [identity.url]
         return document["resource"]
@@ -159,6 +161,15 @@ def test_a_project_with_an_issuer(laptop: Platform, plane: ControlPlane, identit
     assert call("whoami", identity.token("https://other.example/mcp", scope="tools:read")).status_code == 401
     assert call("whoami", identity.token(mcp, scope="tools:read", exp=1)).status_code == 401
 
+    front = plane.function("homeport-issued", "live")
+    front.fresh = True
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}
+    shown = {**HEADERS, "Authorization": f"Bearer {reader}"}
+    hello = httpx.post(f"{url}/mcp", json=message, headers=shown, timeout=60)
+    front.fresh = False
+    assert (hello.status_code, "serverInfo" in hello.text) == (200, True), "an instance that starts with such a token"
+
+    identity.keys.reverse()
     assert not laptop.run("deploy", str(project), "--name", "issued")["changed"], "nothing is new"
     identity.keys.append(jwk(ECAlgorithm, LATER, "later"))
     assert call("whoami", identity.token(mcp, LATER, kid="later", scope="tools:read")).status_code == 200

@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...asgi import Scope, header
+from ...asgi import Scope
 from ...guard.access import CLIENT_TOKENS, Access, read_clients
 from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
-from .front import MARK
 
 # The variable with the secret of a project without a token, or with client tokens.
 STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
@@ -46,14 +45,12 @@ class LambdaAccess:
         """
         return self._state_secret or (self._shown if self._project else "")
 
-    def addressed(self, scope: Scope) -> Scope:
-        """Returns a request as its client has addressed it: CloudFront replaces the Host by which it came, and a client
-        believes no metadata of another one (RFC 9728, section 3.3).
+    @property
+    def front_name(self) -> str | None:
+        """Returns the host name at which callers learn of an issuer if they come through the project's distribution,
+        None where they need not.
         """
-        if self.access is None or self.access.oauth is None or header(scope, MARK) is None:
-            return scope
-        others = [field for field in scope["headers"] if field[0] != b"host"]
-        return {**scope, "headers": [*others, (b"host", self._urls[0].partition("://")[2].encode())]}
+        return self._urls[0].partition("://")[2] if self.access is not None and self.access.oauth is not None else None
 
     def learn(self, event: Mapping[str, Any]) -> None:
         """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the project's
