@@ -85,29 +85,37 @@ async def find_keys(issuer: str) -> FoundKeys:
 async def _find_keys(http: httpx.AsyncClient, issuer: str) -> FoundKeys:
     import httpx
 
-    last: Exception = ValueError("it has no metadata")
+    wrong = (httpx.HTTPError, ValueError, KeyError, TypeError)
+    missing: Exception | None = None
+    unusable: Exception | None = None
     for url in metadata_urls(issuer):
         try:
             said = await _json(http, url)
             if said["issuer"] != issuer:
                 raise ValueError(f"{url} is the metadata of {said['issuer']!r}")
-            place = said["jwks_uri"]
-            if not _is_safe(place, issuer):
-                raise ValueError(f"{url} says that its keys are at {place!r}, where others could change them")
-            keys = verifying(await _json(http, place))
-            if not keys:
-                raise ValueError(f"{place} has no key that verifies signatures")
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-            last = error
-        else:
-            return FoundKeys(place, keys)
+        except wrong as error:
+            missing = error
+            continue
+        try:
+            return await _keys_at(http, said["jwks_uri"], issuer)
+        except wrong as error:
+            unusable = error
+    # What is wrong with metadata that is there says more than where there is none.
+    last = unusable or missing
     raise ValueError(str(last) or type(last).__name__)
 
 
-def _is_safe(place: object, issuer: str) -> bool:
+async def _keys_at(http: httpx.AsyncClient, place: object, issuer: str) -> FoundKeys:
+    if not isinstance(place, str) or not _is_safe(place, issuer):
+        raise ValueError(f"its metadata says that they are at {place!r}, where others could change them")
+    keys = verifying(await _json(http, place))
+    if not keys:
+        raise ValueError(f"{place} has no key that verifies signatures")
+    return FoundKeys(place, keys)
+
+
+def _is_safe(place: str, issuer: str) -> bool:
     """Tells whether keys are where nobody changes them on the way: at an https URL, or at an issuer on this machine."""
-    if not isinstance(place, str):
-        return False
     parts = urlsplit(place)
     return (parts.scheme == "https" and bool(parts.netloc)) or parts[:2] == urlsplit(issuer)[:2]
 

@@ -43,6 +43,8 @@ COLUMNS = (
 TABLES = (
     "calls c JOIN series s ON s.id = c.series LEFT JOIN names t ON t.id = s.tool LEFT JOIN names n ON n.id = s.client"
 )
+# The digits of the id of a trace.
+TRACE = 32
 _ID = re.compile("(?:[0-9a-f]{2})+")
 _MOVE = """
 ALTER TABLE calls RENAME TO calls_before;
@@ -81,7 +83,7 @@ def prepare(db: sqlite3.Connection) -> None:
 def row(project: int, time: float, series: int, done: Operation) -> tuple[object, ...]:
     """Returns what INSERT takes."""
     what = (project, milliseconds(time), series, done.code, hundredths(done.ms), int(done.cold))
-    return (*what, done.bytes_in, done.bytes_out, packed(done.request), packed(done.trace))
+    return (*what, done.bytes_in, done.bytes_out, packed(done.request), packed(_context(done)))
 
 
 def unpacked_call(
@@ -89,11 +91,17 @@ def unpacked_call(
     cold: int, bytes_in: int, bytes_out: int, request: bytes | str | None, trace: bytes | str | None,
 ) -> tuple[float, int, Operation]:  # fmt: skip
     """Returns when the operation of a row happened, and in which release."""
+    context = _unpacked(trace) or ""
     done = Operation(
         method, name, client or "unknown", kind, ms / 100, bool(cold), code, bytes_in, bytes_out,
-        request=_unpacked(request), trace=_unpacked(trace),
+        request=_unpacked(request), trace=context[:TRACE] or None, parent=context[TRACE:] or None,
     )  # fmt: skip
     return ts / 1000, release, done
+
+
+def _context(done: Operation) -> str | None:
+    """Returns the id of the caller's trace, and after it that of the span in which it called."""
+    return None if done.trace is None else f"{done.trace}{done.parent or ''}"
 
 
 def milliseconds(time: float) -> float:

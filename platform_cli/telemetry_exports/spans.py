@@ -65,7 +65,6 @@ def read_spans(path: Path, start: SpanCursor | None, most: int) -> SpanBatch:
 def _span(time: float, release: int, done: Operation) -> Span:
     is_call = done.method == CALL
     return Span(
-        # Of a caller's trace only its id is known, so that this is another root of it.
         done.trace or secrets.token_hex(16),
         secrets.token_hex(8),
         f"{done.method} {done.name}" if done.name else done.method,
@@ -87,4 +86,5 @@ def _span(time: float, release: int, done: Operation) -> Span:
             "homeport.bytes_out": done.bytes_out,
             "homeport.request": done.request,
         },
+        parent=done.parent,
     )

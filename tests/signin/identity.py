@@ -38,7 +38,7 @@ class Identity:
             def do_GET(self) -> None:
                 said: dict[str, Any] | None = None
                 if self.path == "/realm/.well-known/openid-configuration":
-                    said = {"issuer": identity.url, "jwks_uri": f"{identity.url}/keys"}
+                    said = {"issuer": identity.url, "jwks_uri": identity.place}
                 if self.path == "/realm/keys":
                     identity.fetched += 1
                     said = {"keys": identity.keys}
@@ -53,6 +53,8 @@ class Identity:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/realm"
+        # Where it says that its keys are.
+        self.place = f"{self.url}/keys"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def token(self, audience: object, key: Any = EC, algorithm: str = "ES256", kid: str = "ec", **claims: Any) -> str:

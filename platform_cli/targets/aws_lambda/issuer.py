@@ -23,7 +23,7 @@ def check_can_sign_in(project: Project) -> None:
     if project.auth == "oauth" and project.issuer is None:
         raise ConfigError(
             '[auth] mode = "oauth" needs an authorization server, and on Lambda there is none of homeport\'s own',
-            hint='issuer = "https://..." names somebody else\'s, or a homeport platform\'s; mode = "token" needs none; '
+            hint='issuer = "https://..." under [auth] names somebody else\'s; mode = "token" needs none; '
             "--target local is a platform with its own",
         )
 

@@ -139,6 +139,9 @@ def test_a_project_with_an_issuer(laptop: Platform, plane: ControlPlane, identit
     project = copy_project(tmp_path, config(identity))
     laptop.run("deploy", str(project), "--name", "issued")
     assert laptop.run("status", "issued", "--target", "lambda")["auth"] == "oauth"
+    connected = laptop.run("connect", "issued", "--client", "claude-code", "--target", "lambda")
+    assert not {"sign_in_url", "token"} & set(connected)
+    assert "Authorization" not in json.dumps(connected["config"]), "the client signs in"
     url = plane.url("homeport-issued")
 
     def call(tool: str, token: str | None) -> httpx.Response:
