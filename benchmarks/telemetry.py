@@ -211,8 +211,9 @@ def sizes(path: Path) -> None:
 def _count_by_row(path: Path, project: str, now: float) -> None:
     buckets: Counter[int] = Counter()
     with closing(sqlite3.connect(path)) as db:
-        for (ms,) in db.execute("SELECT ms FROM calls WHERE project = ? AND ts < ?", (project, now)):
-            buckets[bucket_of(ms)] += 1
+        wanted = "project = (SELECT id FROM projects WHERE name = ?) AND ts < ?"
+        for (ms,) in db.execute(f"SELECT ms FROM calls WHERE {wanted}", (project, now * 1000)):
+            buckets[bucket_of(ms / 100)] += 1
     percentile(buckets, 0.95)
 
 

@@ -45,7 +45,7 @@ def _is_record(fields: dict[str, Any]) -> bool:
 
 # What each member of a call is. Those of OPTIONAL are not always there, and runtimes of earlier versions write none.
 _TEXTS = ("tool", "client", "status", "start")
-OPTIONAL = {"bytes_in": int, "bytes_out": int, "code": int, "kind": str, "protocol": str, "trace": str}
+OPTIONAL = {"bytes_in": int, "bytes_out": int, "code": int, "kind": str, "protocol": str, "trace": str, "parent": str}
 
 
 def _is_call(call: object) -> bool:

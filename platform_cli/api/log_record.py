@@ -14,7 +14,8 @@ class CallDetail(TypedDict):
     `bytes_out` are the sizes of request and answer. Of a failure `kind` is `arguments`, `unknown` (there is no such
     tool), `tool` (what the server meant to tell), `exception`, `protocol` (a JSON-RPC error for another reason),
     `abandoned`, `timeout`, or `crash` (its worker ended), and `code` that of its JSON-RPC error. `protocol` is the
-    revision of MCP, and `trace` the id of the caller's trace (W3C Trace Context), where the caller says them.
+    revision of MCP, and `trace` and `parent` are the ids of the caller's trace and of its span (W3C Trace Context),
+    where the caller says them.
     """
 
     tool: str
@@ -28,6 +29,7 @@ class CallDetail(TypedDict):
     code: NotRequired[int]
     protocol: NotRequired[str]
     trace: NotRequired[str]
+    parent: NotRequired[str]
 
 
 class LogRecord(TypedDict):

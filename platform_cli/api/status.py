@@ -82,7 +82,8 @@ class Status(Addresses):
     sockets to its containers, which are reached by ports of loopback instead), `workers` (their number), `confined`
     (whether they see their own files alone), `user` (the id of the server's own user, also None if it runs as the
     platform's), `folder` (where it was deployed from), `outdated_secrets` (the names of those that have newer values by
-    now), `memory_mb` (megabytes), `architecture` and `instances`; in a list also `cost` and `front`.
+    now), `open_errors` (the number of groups of errors that are open), `memory_mb` (megabytes), `architecture` and
+    `instances`; in a list also `cost` and `front`.
     """
 
     project: str
@@ -107,6 +108,7 @@ class Status(Addresses):
     hand_made: list[HandMadeVersion]
     cost: Cost | None
     front: Front | None
+    open_errors: int | None
 
 
 class ChangedStatus(Status):
@@ -120,13 +122,11 @@ class DeployedStatus(ChangedStatus):
 
     `token` is present only if one was made, and is never shown again: with `closed_by_default` because the platform has
     a public name. `stop_first_learned` reports that the old release had to stop before the new one could start.
-    `open_errors` counts the groups of errors of earlier releases that are open, if there are any.
     """
 
     token: NotRequired[str]
     closed_by_default: NotRequired[bool]
     stop_first_learned: NotRequired[bool]
-    open_errors: NotRequired[int]
 
 
 class StatusWithToken(Status):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from .options import json_option, platform_client, running
+from .options import json_option, running_target, target_option
 from .output import Output, table, visible
 
 if TYPE_CHECKING:
@@ -27,23 +27,25 @@ MAX_SHOWN = 60
 @click.argument("error", metavar="[ID]", type=int, required=False)
 @click.argument("action", type=click.Choice([*ACTIONS]), required=False)
 @click.option("--all", "show_all", is_flag=True, help="Also those that are resolved or muted.")
+@target_option
 @json_option
 def errors_command(name: str, error: int | None, action: str | None, show_all: bool, as_json: bool) -> None:
     """Show the errors of project NAME, in groups of those that have one cause, or those of group ID.
 
     A group is resolved in the next release: if it comes back in that or a later one, it is open again, and regressed.
+    Of a function on AWS Lambda the errors of 30 days are read from its log, and their groups are numbered by age.
     """
     output = Output(as_json=as_json)
     if show_all and error is not None:
         raise InputError("--all goes with the list of all errors, not with one of them")
-    client = running(platform_client(), changes=False)
+    target = running_target(changes=action is not None)
     if error is None:
-        groups = client.errors(name)
+        groups = target.errors(name)
         shown = [group for group in groups if show_all or group["state"] in OPEN]
         text = groups_text(name, shown, hidden=len(groups) - len(shown))
         output.result({"ok": True, "project": name, "errors": shown}, text)
         return
-    group = client.change_error(name, error, ACTIONS[action]) if action else client.error(name, error)
+    group = target.change_error(name, error, ACTIONS[action]) if action else target.error(name, error)
     output.result({"ok": True, **group}, state_text(group) if action else group_text(group))
 
 

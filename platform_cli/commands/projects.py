@@ -28,11 +28,23 @@ PUBLISHED = ", by published ports: its engine passes no sockets, so that a deplo
 def list_command(as_json: bool) -> None:
     """List the projects."""
     projects = running_target().list_projects()
-    rows = [(p["project"], p["release"] or "-", p["state"], _shown(p["workers"]), p["url"]) for p in projects]
-    text = table(("project", "release", "state", "workers", "url"), rows) if rows else "no projects yet"
+    text = list_text(projects) if projects else "no projects yet"
     if found := [p["project"] for p in projects if is_open_to_others(p)]:
         text += f"\nopen to everyone who reaches them: {', '.join(found)}"
     Output(as_json=as_json).result({"ok": True, "projects": projects}, text)
+
+
+def list_text(projects: list[Status]) -> str:
+    columns: dict[str, list[str]] = {
+        "project": [each["project"] for each in projects],
+        "release": [each["release"] or "-" for each in projects],
+        "state": [each["state"] for each in projects],
+        "workers": [_shown(each["workers"]) for each in projects],
+    }
+    if any(each["open_errors"] for each in projects):
+        columns["open errors"] = [_shown(each["open_errors"]) for each in projects]
+    columns["url"] = [each["url"] for each in projects]
+    return table(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
 @click.command("status")
@@ -57,6 +69,9 @@ def _status_text(status: Status) -> str:
         "auth": f"{status['auth']}: {OPEN}" if is_open_to_others(status) else status["auth"],
         **(_function(status, instances) if instances else {"workers": status["workers"]}),
         "last error": status["last_error"],
+        **(
+            {"open errors": f"{count}: homeport errors {status['project']}"} if (count := status["open_errors"]) else {}
+        ),
     }
     if instances:
         by_hand = [f"version {one['version']}, {one['description']!r}" for one in status["hand_made"]]

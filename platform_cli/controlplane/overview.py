@@ -72,6 +72,7 @@ class Overview:
             "hand_made": [],
             "cost": None,
             "front": None,
+            "open_errors": self._stores.telemetry.open_errors(row.name),
         }
 
     def versions(self, project: str) -> list[Release]:

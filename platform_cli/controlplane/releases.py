@@ -159,8 +159,6 @@ class Releases:
                 status["closed_by_default"] = release.auth is None
             if self._supervisor.services[project].had_to_stop_first:
                 status["stop_first_learned"] = True
-            if row and (count := await self._stores.telemetry.open_errors(project)):
-                status["open_errors"] = count
             return status
 
     def _deployed(self, project: str, *, changed: bool) -> DeployedStatus:

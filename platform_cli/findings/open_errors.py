@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 def find_open_errors(status: Status | DeployedStatus) -> Iterator[Finding]:
     """Yields the open errors of a project that has a new release, which may mend them."""
-    count, project = status.get("open_errors", 0), status["project"]
-    if count:
+    count, project = status["open_errors"], status["project"]
+    # The errors of a first release are its own.
+    if count and status["release"] != "v1":
         them = "error of an earlier release is" if count == 1 else "errors of earlier releases are"
         yield Finding(
             "open-errors",

@@ -37,7 +37,8 @@ class Log:
 class Span:
     """Is one operation of a server, from `start` to `end` (seconds since 1970).
 
-    `trace` has 32 hexadecimal digits, `span` has 16. `error` says how it failed, None if it did not.
+    `trace` has 32 hexadecimal digits, `span` has 16, as has `parent`, the span of the caller, None where it is not
+    known. `error` says how it failed, None if it did not.
     """
 
     trace: str
@@ -47,6 +48,7 @@ class Span:
     end: float
     error: str | None = None
     attributes: Attributes = field(default_factory=dict)
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def _span(span: Span) -> Json:
     return {
         "traceId": span.trace,
         "spanId": span.span,
+        **({"parentSpanId": span.parent} if span.parent else {}),
         "name": span.name,
         "kind": _SERVER,
         "startTimeUnixNano": _nano(span.start),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
+    from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
     from ..api.log_record import LogRecord
     from ..api.metrics import By, Metrics
     from ..api.release import Release
@@ -253,6 +254,22 @@ class Target(Protocol[CandidateT, PlanT]):
         """Returns what a project did from `since` on, seconds since 1970.
 
         Raises InputError for more than is known, or can be read.
+        """
+        ...
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of errors of a project, those that are open first.
+
+        Raises InputError where errors are not recorded, as do the next two.
+        """
+        ...
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail: ...
+
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        """Sets the state of a group.
+
+        Raises InputError where none can be kept.
         """
         ...
 

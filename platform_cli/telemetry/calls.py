@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..api.call_entry import CallEntry
-from .operation import OK
+from .call_rows import COLUMNS, TABLES, milliseconds, packed, unpacked_call
+from .operation import OK, Operation
 from .store import CLIENT, TOOL
 
 # What an operation came to if it did not come to OK.
 FAILED = "failed"
-_FOUND = """
-SELECT c.ts, c.release, c.method, t.text, n.text, c.kind, c.code, c.ms, c.cold, c.bytes_in, c.bytes_out, c.request,
-       c.trace
-FROM calls c LEFT JOIN names t ON t.id = c.tool LEFT JOIN names n ON n.id = c.client
-WHERE {conditions} ORDER BY c.ts DESC LIMIT ?
-"""
+_FOUND = f"SELECT {COLUMNS} FROM {TABLES} WHERE {{conditions}} ORDER BY c.ts DESC LIMIT ?"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +37,16 @@ class CallQuery:
 
     def conditions(self) -> Iterator[tuple[str, object]]:
         """Yields what SQL compares, each with its value."""
-        yield "c.ts >= ?", self.since
+        yield "c.ts >= ?", milliseconds(self.since)
         wanted = {
-            "c.ts <= ?": self.until,
+            "c.ts <= ?": None if self.until is None else milliseconds(self.until),
             "t.text = ?": self.name,
-            "c.method = ?": self.method,
+            "s.method = ?": self.method,
             "n.text = ?": self.client,
-            "c.release = ?": _number(self.release),
-            "c.kind <> ?" if self.kind == FAILED else "c.kind = ?": OK if self.kind == FAILED else self.kind,
-            "c.request = ?": self.request,
-            "c.ms >= ?": self.slower_ms,
+            "s.release = ?": _number(self.release),
+            "s.kind <> ?" if self.kind == FAILED else "s.kind = ?": OK if self.kind == FAILED else self.kind,
+            "c.request = ?": packed(self.request),
+            "c.ms >= ? * 100": self.slower_ms,
         }
         yield from ((condition, value) for condition, value in wanted.items() if value is not None)
 
@@ -60,10 +56,11 @@ def find_calls(path: Path, project: str, query: CallQuery, most: int) -> list[Ca
 
     Raises sqlite3.Error if the file cannot be read.
     """
-    conditions, values = zip(("c.project = ?", project), *query.conditions(), strict=True)
+    of_project = "c.project = (SELECT id FROM projects WHERE name = ?)"
+    conditions, values = zip((of_project, project), *query.conditions(), strict=True)
     found = _FOUND.format(conditions=" AND ".join(conditions))
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        return [_entry(*row) for row in db.execute(found, (*values, most))]
+        return [_entry(*unpacked_call(*row)) for row in db.execute(found, (*values, most))]
 
 
 def known_names(path: Path, project: str, most: int) -> tuple[list[str], list[str]]:
@@ -89,22 +86,19 @@ def _number(release: str | None) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
 
 
-def _entry(
-    time: float, release: int, method: str, name: str | None, client: str | None, kind: str, code: int | None,
-    ms: float, cold: int, bytes_in: int, bytes_out: int, request: str | None, trace: str | None,
-) -> CallEntry:  # fmt: skip
+def _entry(time: float, release: int, done: Operation) -> CallEntry:
     return {
         "time": time,
         "release": f"v{release}",
-        "method": method,
-        "name": name,
-        "client": client or "unknown",
-        "kind": kind,
-        "code": code,
-        "ms": round(ms, 3),
-        "cold": bool(cold),
-        "bytes_in": bytes_in,
-        "bytes_out": bytes_out,
-        "request": request,
-        "trace": trace,
+        "method": done.method,
+        "name": done.name,
+        "client": done.client,
+        "kind": done.kind,
+        "code": done.code,
+        "ms": done.ms,
+        "cold": done.cold,
+        "bytes_in": done.bytes_in,
+        "bytes_out": done.bytes_out,
+        "request": done.request,
+        "trace": done.trace,
     }

@@ -152,6 +152,14 @@ class ErrorStore:
             )
         return changed.rowcount == 1
 
+    def count_open(self) -> dict[str, int]:
+        """Returns how many groups of each project are open, as far as it has any."""
+        return dict(
+            self._db.execute(
+                f"SELECT project, count(*) FROM errors WHERE state IN {OPEN_STATES} GROUP BY 1"  # noqa: S608
+            ).fetchall()
+        )
+
     def projects(self) -> list[str]:
         """Returns the projects that have groups."""
         return [project for (project,) in self._db.execute("SELECT DISTINCT project FROM errors").fetchall()]

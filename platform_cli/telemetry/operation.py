@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ KINDS = (
     OK, "arguments", "unknown", "tool", "exception", "protocol", *REFUSED, ABANDONED, "timeout", "crash", ERROR,
 )  # fmt: skip
 CALL = "tools/call"
+_HEX = re.compile("[0-9a-f]+")
 # A larger answer says nothing of a server; sums of it have to fit into 64 bits.
 MAX_BYTES = 2**32
 
@@ -32,7 +34,8 @@ class Operation:
     """Says what was asked of a server by `method`, and that it came to `kind` after `ms` milliseconds.
 
     `name` is that of the tool or prompt. A `cold` call waited for a worker to start. `code` is that of a JSON-RPC
-    error, `protocol` the revision of MCP, `trace` the id of the caller's trace.
+    error, `protocol` the revision of MCP, `trace` and `parent` the ids of the caller's trace and of its span, in
+    hexadecimal digits.
     """
 
     method: str
@@ -47,6 +50,7 @@ class Operation:
     protocol: str | None = None
     request: str | None = None
     trace: str | None = None
+    parent: str | None = None
 
 
 def read_operation(line: str | bytes) -> Operation | None:
@@ -81,7 +85,9 @@ def _operation(said: Mapping[str, Any], method: object, name: object) -> Operati
         bytes_out=max(_number(said.get("bytes_out"), MAX_BYTES) or 0, 0),
         protocol=_text(said.get("protocol"), 10),
         request=_text(said.get("request"), 16),
-        trace=_text(said.get("trace"), 32),
+        trace=(trace := _id(said.get("trace"), 32)),
+        # A span is one of a trace.
+        parent=_id(said.get("parent"), 16) if trace else None,
     )
 
 
@@ -97,6 +103,13 @@ def _text(value: object, most: int) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(each if each.isprintable() else "?" for each in value[:most])
+
+
+def _id(value: object, digits: int) -> str | None:
+    """Returns an id of W3C Trace Context: one of zeros is none, as there."""
+    if not isinstance(value, str) or len(value) != digits or not _HEX.fullmatch(value) or not value.strip("0"):
+        return None
+    return value
 
 
 def _number(value: object, most: int) -> int | None:

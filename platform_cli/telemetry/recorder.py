@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..api.error_group import ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..errors import PlatformError
 from .error_event import ErrorEvent
-from .error_groups import count_open, find_group, list_appeared, list_groups
+from .error_groups import find_group, list_appeared, list_groups
 from .error_store import Failed
 from .operation import Operation
 from .prometheus import Counted, Counters
@@ -40,6 +40,7 @@ class Recorder:
         self._waiting: list[Happened] = []
         self._failed: list[Failed] = []
         self._lost = 0
+        self._open: Mapping[str, int] = {}
         self._store: TelemetryStore | None = None
         # One thread, so that all that is done with the file happens in order.
         self._thread = ThreadPoolExecutor(1, "telemetry")
@@ -64,7 +65,9 @@ class Recorder:
         while True:
             if since_clean >= HOUR_S:
                 since_clean = 0.0
-                await self._done(self._submit(partial(_clean, time.time(), frozenset(projects()))))
+                kept = frozenset(projects())
+                await self._done(self._submit(partial(_clean, time.time(), kept)))
+                await self._done(self._submit(self._count_open))
             await self.flush()
             await asyncio.sleep(FLUSH_S)
             since_clean += FLUSH_S
@@ -78,6 +81,7 @@ class Recorder:
         if self._failed:
             failed, self._failed = self._failed, []
             await self._done(self._submit(lambda store: store.errors.write(failed)))
+            await self._done(self._submit(self._count_open))
 
     async def summary(self, project: str, since: float, until: float, by: By) -> Metrics:
         """Returns what a project did.
@@ -107,12 +111,9 @@ class Recorder:
         """
         return await self.read(lambda path: list_appeared(path, since, until))
 
-    async def open_errors(self, project: str) -> int:
+    def open_errors(self, project: str) -> int:
         """Returns how many groups of errors are open, as far as they are stored; none if the file cannot be read."""
-        try:
-            return await asyncio.to_thread(count_open, self._path, project)
-        except sqlite3.Error:
-            return 0
+        return self._open.get(project, 0)
 
     async def change_errors(self, project: str, group: int, state: str, release: int | None) -> None:
         """Changes the state of a group; `release` is the newest one of its project.
@@ -124,10 +125,14 @@ class Recorder:
             self._submit(lambda store: store.errors.change(project, group, state, release, time.time()))
         ):
             raise PlatformError("the file of the errors cannot be written", hint="is the disk full?")
+        await self._done(self._submit(self._count_open))
 
     async def read(self, work: Callable[[Path], Answer]) -> Answer:
         """Returns what `work` reads from the file, in a thread, once everything that was recorded is in it."""
         await self.flush()
+        if self._store is None:
+            # The file may be one of an earlier version.
+            await self._done(self._submit(lambda _store: None))
         try:
             return await asyncio.to_thread(work, self._path)
         except sqlite3.Error as error:
@@ -150,6 +155,7 @@ class Recorder:
         self._waiting = [each for each in self._waiting if each.project != project]
         self._failed = [each for each in self._failed if each.project != project]
         self._submit(lambda store: store.forget(project))
+        self._submit(self._count_open)
 
     def close(self) -> None:
         """Stores what was recorded and closes the file."""
@@ -166,6 +172,9 @@ class Recorder:
         if self._store is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._store.close()
+
+    def _count_open(self, store: TelemetryStore) -> None:
+        self._open = store.errors.count_open()
 
     def _submit(self, work: Callable[[TelemetryStore], object]) -> Future[bool]:
         return self._thread.submit(self._work, work)

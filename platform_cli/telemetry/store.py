@@ -14,6 +14,7 @@ from pathlib import Path
 from homeport_runtime.guard.operations import OTHER
 
 from ..database import open_database
+from .call_rows import FIND_SERIES, INSERT, INSERT_SERIES, milliseconds, prepare, row
 from .error_store import ErrorStore
 from .histogram import bucket_of
 from .operation import REFUSED, Operation
@@ -29,12 +30,6 @@ CREATE TABLE IF NOT EXISTS names (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
     UNIQUE (project, kind, text)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS calls (
-    ts REAL NOT NULL, project TEXT NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL, tool INTEGER NOT NULL,
-    client INTEGER NOT NULL, kind TEXT NOT NULL, code INTEGER, ms REAL NOT NULL, cold INTEGER NOT NULL,
-    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, request TEXT, trace TEXT
-) STRICT;
-CREATE INDEX IF NOT EXISTS calls_of ON calls (project, ts);
 CREATE TABLE IF NOT EXISTS hours (
     project TEXT NOT NULL, hour INTEGER NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL,
     tool INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
@@ -44,6 +39,10 @@ CREATE TABLE IF NOT EXISTS hours (
 """
 # The primary key of `hours`.
 Key = tuple[str, int, int, str, int, str]
+# What is unique in `series`.
+Series = tuple[int, int, str, int, int, str]
+# The series that are kept without asking whether they still have calls, and remembered while calls are written.
+MAX_SERIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,10 @@ class TelemetryStore:
         self._db = open_database(path)
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
+        prepare(self._db)
         self.errors = ErrorStore(self._db)
+        self._projects: dict[str, int] = {}
+        self._series: dict[Series, int] = {}
         self._names: dict[tuple[str, str], dict[str, int]] = {}
         self._hours: dict[Key, _Hour] = {}
 
@@ -97,25 +99,45 @@ class TelemetryStore:
                     done = each.operation
                     tool = self._name(each.project, TOOL, done.name)
                     client = self._name(each.project, CLIENT, done.client)
-                    more = (int(done.cold), done.bytes_in, done.bytes_out, done.request, done.trace)
-                    what = (each.project, each.release, done.method, tool, client, done.kind, done.code, done.ms)
-                    rows.append((each.time, *what, *more))
+                    project = self._project(each.project)
+                    series = self._one_series((project, each.release, done.method, tool, client, done.kind))
+                    rows.append(row(project, each.time, series, done))
                     hour = int(each.time) // HOUR_S * HOUR_S
                     key = (each.project, hour, each.release, done.method, tool, done.kind)
                     self._hour(key).add(done)
                     changed.add(key)
-                self._db.executemany(f"INSERT INTO calls VALUES ({','.join('?' * 14)})", rows)  # noqa: S608
+                self._db.executemany(INSERT, rows)
                 self._db.executemany(
                     f"INSERT OR REPLACE INTO hours VALUES ({','.join('?' * 11)})",  # noqa: S608
                     [(*key, *_columns(self._hours[key])) for key in changed],
                 )
         except BaseException:
             # What is remembered may not be in the file.
-            self._names.clear()
-            self._hours.clear()
+            self._forget_all()
             raise
         newest = max((key[1] for key in changed), default=0)
         self._hours = {key: hour for key, hour in self._hours.items() if key[1] >= newest}
+        if len(self._series) > MAX_SERIES:
+            self._series.clear()
+
+    def _forget_all(self) -> None:
+        for known in (self._names, self._hours, self._projects, self._series):
+            known.clear()
+
+    def _project(self, name: str) -> int:
+        """Returns the id of a project."""
+        if name not in self._projects:
+            self._db.execute("INSERT OR IGNORE INTO projects (name) VALUES (?)", (name,))
+            found = self._db.execute("SELECT id FROM projects WHERE name = ?", (name,))
+            self._projects[name] = int(found.fetchone()[0])
+        return self._projects[name]
+
+    def _one_series(self, key: Series) -> int:
+        """Returns the id of a series."""
+        if key not in self._series:
+            self._db.execute(INSERT_SERIES, key)
+            self._series[key] = int(self._db.execute(FIND_SERIES, key).fetchone()[0])
+        return self._series[key]
 
     def _name(self, project: str, kind: str, text: str | None) -> int:
         """Returns the id of a name, 0 for none."""
@@ -148,9 +170,12 @@ class TelemetryStore:
         """Removes what is too old, or too much."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM calls WHERE ts < ?", (now - RAW_S,))
+            self._db.execute("DELETE FROM calls WHERE ts < ?", (milliseconds(now - RAW_S),))
             self._db.execute("DELETE FROM calls WHERE rowid <= (SELECT max(rowid) FROM calls) - ?", (MAX_RAW,))
             self._db.execute("DELETE FROM hours WHERE hour < ?", (now - HOURS_S,))
+            if self._db.execute("SELECT count(*) FROM series").fetchone()[0] > MAX_SERIES:
+                self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM calls)")
+                self._series.clear()
 
     def keep_only(self, projects: Collection[str]) -> None:
         """Removes all of projects that are not among these."""
@@ -163,11 +188,16 @@ class TelemetryStore:
         """Removes all of a project."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            for table in ("calls", "hours", "names"):
+            for table in ("calls", "series"):
+                self._db.execute(
+                    f"DELETE FROM {table} WHERE project = (SELECT id FROM projects WHERE name = ?)",  # noqa: S608
+                    (project,),
+                )
+            self._db.execute("DELETE FROM projects WHERE name = ?", (project,))
+            for table in ("hours", "names"):
                 self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
             self.errors.forget(project)
-        self._names.clear()
-        self._hours.clear()
+        self._forget_all()
 
     def close(self) -> None:
         self._db.close()

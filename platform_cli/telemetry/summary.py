@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
+from .call_rows import milliseconds
 from .histogram import bucket_of, percentile
 from .operation import CALL, OK, REFUSED
 from .store import HOUR_S
@@ -21,23 +22,28 @@ from .store import HOUR_S
 RAW_S = 2 * HOUR_S
 # About how many steps a period has.
 STEPS = 24
-# What is read of each: method, tool, client, release, kind, step, number, cold, bytes in and out, durations.
-_RAW = """
-SELECT c.method, c.tool, c.client, c.release, c.kind, CAST((c.ts - :since) / :step AS INTEGER), count(*), sum(c.cold),
-       sum(c.bytes_in), sum(c.bytes_out), bucket_of(c.ms)
-FROM calls c WHERE c.project = :project AND c.ts >= :since AND c.ts < :until GROUP BY 1, 2, 3, 4, 5, 6, 11
+# The calls of a project from the millisecond in which a period begins until the one before it ends.
+_SELECTED = """
+project = (SELECT id FROM projects WHERE name = :project) AND ts >= :since_ms AND ts < :until_ms
 """
+# What is read of each: method, tool, client, release, kind, step, number, cold, bytes in and out, durations.
+_RAW = f"""
+SELECT s.method, s.tool, s.client, s.release, s.kind, c.step, c.number, c.cold, c.bytes_in, c.bytes_out, c.bucket
+FROM (
+    SELECT series, CAST((ts / 1000.0 - :since) / :step AS INTEGER) AS step, count(*) AS number, sum(cold) AS cold,
+           sum(bytes_in) AS bytes_in, sum(bytes_out) AS bytes_out, bucket_of(ms / 100.0) AS bucket
+    FROM calls WHERE {_SELECTED} GROUP BY 1, 2, 7
+) c JOIN series s ON s.id = c.series
+"""  # noqa: S608
 _HOURS = """
 SELECT h.method, h.tool, 0, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold, h.bytes_in,
        h.bytes_out, h.histogram
 FROM hours h WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
 """
-_CLIENTS = """
-SELECT n.text, c.kind, c.number FROM (
-    SELECT client, kind, count(*) AS number FROM calls
-    WHERE project = :project AND ts >= :since AND ts < :until GROUP BY 1, 2
-) c LEFT JOIN names n ON n.id = c.client
-"""
+_CLIENTS = f"""
+SELECT n.text, s.kind, c.number FROM (SELECT series, count(*) AS number FROM calls WHERE {_SELECTED} GROUP BY 1) c
+JOIN series s ON s.id = c.series LEFT JOIN names n ON n.id = s.client
+"""  # noqa: S608
 # What is summed up together: the operations of a method, a tool, a client and a release.
 Key = tuple[str, int, int, int]
 # How many durations there are of each bucket, whose number is text, as in the file: there are many to add up.
@@ -183,7 +189,7 @@ def by_client(path: Path, project: str, since: float, until: float) -> list[Clie
     """
     kinds: dict[str, Counter[str]] = {}
     with closing(_open(path)) as db:
-        counted = db.execute(_CLIENTS, {"project": project, "since": since, "until": until})
+        counted = db.execute(_CLIENTS, _values(project, since, until))
         for client, kind, number in counted:
             kinds.setdefault(client or "unknown", Counter())[kind] += number
     found: list[ClientCount] = [
@@ -221,7 +227,7 @@ def _read(db: sqlite3.Connection, project: str, period: _Period) -> tuple[dict[K
     """Returns the operations of a period, summed up by what they have in common, and by time."""
     sums: dict[Key, _Sum] = {}
     steps = [_Step() for _ in range(period.steps)]
-    values = {"project": project, "since": period.since, "until": period.until, "step": period.step_s}
+    values = {**_values(project, period.since, period.until), "step": period.step_s}
     for method, tool, client, release, kind, at, *numbers, durations in db.execute(
         _RAW if period.is_raw else _HOURS, values
     ):
@@ -237,6 +243,11 @@ def _read(db: sqlite3.Connection, project: str, period: _Period) -> tuple[dict[K
             _add(found.buckets, buckets)
             _add(steps[step].buckets, buckets)
     return sums, steps
+
+
+def _values(project: str, since: float, until: float) -> dict[str, str | float]:
+    until_ms = -milliseconds(-until)
+    return {"project": project, "since": since, "until": until, "since_ms": milliseconds(since), "until_ms": until_ms}
 
 
 def _add(buckets: Buckets, more: Buckets) -> None:

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..otlp.encoding import Span
-from ..telemetry.operation import CALL, OK
+from ..telemetry.call_rows import COLUMNS, TABLES, milliseconds, unpacked_call
+from ..telemetry.operation import CALL, OK, Operation
 from ..telemetry.prometheus import error_type
 from .cursors import SpanCursor
 
 # Those that may wait for a collector; older ones are lost.
 MAX_BEHIND = 100_000
-_READ = """
-SELECT c.rowid, c.ts, c.project, c.release, c.method, t.text, n.text, c.kind, c.code, c.ms, c.cold, c.bytes_in,
-       c.bytes_out, c.request, c.trace
-FROM calls c LEFT JOIN names t ON t.id = c.tool LEFT JOIN names n ON n.id = c.client
+_READ = f"""
+SELECT c.rowid, p.name, {COLUMNS} FROM {TABLES} JOIN projects p ON p.id = c.project
 WHERE c.rowid > ? ORDER BY c.rowid LIMIT ?
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +43,48 @@ def read_spans(path: Path, start: SpanCursor | None, most: int) -> SpanBatch:
     Raises sqlite3.Error if the file cannot be read.
     """
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        newest, time = db.execute("SELECT rowid, ts FROM calls ORDER BY rowid DESC LIMIT 1").fetchone() or (0, 0.0)
+        last = db.execute("SELECT rowid, ts FROM calls ORDER BY rowid DESC LIMIT 1").fetchone()
+        newest, time = (last[0], last[1] / 1000) if last else (0, 0.0)
         if start is None:
             return SpanBatch({}, SpanCursor(newest, time), 0)
         after = start.number
         if newest < after:
             # The newest operations were removed with their project, and numbers are given again.
             query = "SELECT max(rowid) FROM calls WHERE ts <= ?"
-            after = db.execute(query, (start.time,)).fetchone()[0] or 0
+            after = db.execute(query, (milliseconds(start.time),)).fetchone()[0] or 0
         first = max(after, newest - MAX_BEHIND)
         spans: dict[str, list[Span]] = {}
         end = SpanCursor(first, start.time)
-        for number, ts, project, *said in db.execute(_READ, (first, most)):
-            spans.setdefault(project, []).append(_span(ts, *said))
-            end = SpanCursor(number, ts)
+        for number, project, *said in db.execute(_READ, (first, most)):
+            at, release, done = unpacked_call(*said)
+            spans.setdefault(project, []).append(_span(at, release, done))
+            end = SpanCursor(number, at)
         return SpanBatch(spans, end, first - after)
 
 
-def _span(
-    time: float, release: int, method: str, name: str | None, client: str | None, kind: str, code: int | None,
-    ms: float, cold: int, bytes_in: int, bytes_out: int, request: str | None, trace: str | None,
-) -> Span:  # fmt: skip
-    is_call = method == CALL
+def _span(time: float, release: int, done: Operation) -> Span:
+    is_call = done.method == CALL
     return Span(
-        # Of a caller's trace only its id is known, so that this is another root of it.
-        trace or secrets.token_hex(16),
+        done.trace or secrets.token_hex(16),
         secrets.token_hex(8),
-        f"{method} {name}" if name else method,
-        time - ms / 1000,
+        f"{done.method} {done.name}" if done.name else done.method,
+        time - done.ms / 1000,
         time,
-        None if kind == OK else kind,
+        None if done.kind == OK else done.kind,
         {
-            "mcp.method.name": method,
+            "mcp.method.name": done.method,
             "gen_ai.operation.name": "execute_tool" if is_call else None,
-            "gen_ai.tool.name": name if is_call else None,
-            "gen_ai.prompt.name": None if is_call else name,
+            "gen_ai.tool.name": done.name if is_call else None,
+            "gen_ai.prompt.name": None if is_call else done.name,
             "network.transport": "tcp",
-            "error.type": error_type(kind, code) or None,
-            "rpc.response.status_code": None if code is None else str(code),
+            "error.type": error_type(done.kind, done.code) or None,
+            "rpc.response.status_code": None if done.code is None else str(done.code),
             "homeport.release": f"v{release}",
-            "homeport.client": client,
-            "homeport.cold": bool(cold),
-            "homeport.bytes_in": bytes_in,
-            "homeport.bytes_out": bytes_out,
-            "homeport.request": request,
+            "homeport.client": done.client,
+            "homeport.cold": done.cold,
+            "homeport.bytes_in": done.bytes_in,
+            "homeport.bytes_out": done.bytes_out,
+            "homeport.request": done.request,
         },
+        parent=done.parent,
     )

@@ -31,4 +31,5 @@ STATUS: Status = {
     "hand_made": [],
     "cost": None,
     "front": None,
+    "open_errors": 0,
 }

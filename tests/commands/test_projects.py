@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.commands.projects import list_text
+from tests.api.statuses import STATUS
 from tests.commands.conftest import PROJECT, Run, error_of
 from tests.support import SERVERS, Deployment, Platform, with_config
 
@@ -17,6 +19,13 @@ def test_list(run: Run, tiny: Deployment) -> None:
     header, *rows = run("list").stdout.splitlines()
     assert header.split() == ["project", "release", "state", "workers", "url"]
     assert [row.split()[-1] for row in rows if row.startswith(f"{PROJECT} ")] == [tiny.url]
+
+
+def test_open_errors_have_a_column_where_there_are_any() -> None:
+    header, tiny, cloud = list_text([{**STATUS, "open_errors": 2}, {**STATUS, "open_errors": None}]).splitlines()
+    assert header.split() == ["project", "release", "state", "workers", "open", "errors", "url"]
+    assert (tiny.split()[4], cloud.split()[4]) == ("2", "-")
+    assert "open errors" not in list_text([STATUS])
 
 
 def test_no_projects_yet(run: Run, tmp_path: Path) -> None:

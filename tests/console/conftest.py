@@ -45,7 +45,7 @@ def status(name: str, **changes: Any) -> Status:
         "published": None,
         "workers": 1, "processes": [1], "last_error": None, "auth": "none", "confined": True, "user": None,
         "folder": "/srv", "deployed_at": 1000.0, "outdated_secrets": [], "memory_mb": None, "architecture": None,
-        "instances": None, "hand_made": [], "cost": None, "front": None, "url": "http://127.0.0.1:8400",
+        "instances": None, "hand_made": [], "cost": None, "front": None, "open_errors": 0, "url": "http://127.0.0.1:8400",
         "local_url": "http://127.0.0.1:8400", "mcp_url": "http://127.0.0.1:8400/mcp",
         "sse_url": "http://127.0.0.1:8400/sse",
     }  # fmt: skip

@@ -203,7 +203,10 @@ def test_a_group_lives_through_releases(platform: Platform, deploy: Callable[...
     assert (found["id"], found["first_release"], found["last_release"]) == (group, "v1", "v2")
     assert {each["release"]: each["count"] for each in found["releases"]} == {"v1": 1, "v2": 1}
 
+    assert platform.run("status", project)["open_errors"] == 1
     resolved = platform.run("errors", project, str(group), "resolve")
+    listed = {each["project"]: each["open_errors"] for each in platform.run("list")["projects"]}
+    assert listed[project] == 0
     assert (resolved["state"], resolved["state_release"]) == ("resolved", "v2")
     assert crash(3)["state"] == "resolved", "the release in which it is resolved is the next one"
     platform.run("rollback", project, "v1")

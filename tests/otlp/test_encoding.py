@@ -21,7 +21,7 @@ from platform_cli.otlp.encoding import (
 from .collector import read_json
 
 RESOURCE = {"service.name": "shop"}
-TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACE, SPAN, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
 
 
 def test_log() -> None:
@@ -45,12 +45,13 @@ def test_log() -> None:
 def test_span() -> None:
     spans = [
         Span(TRACE, SPAN, "tools/call add", 1.0, 1.25, None, {"gen_ai.tool.name": "add"}),
-        Span(TRACE, SPAN, "tools/call add", 1.0, 1.25, "exception"),
+        Span(TRACE, SPAN, "tools/call add", 1.0, 1.25, "exception", parent=PARENT),
     ]
     request = ParseDict(read_json(spans_message([(RESOURCE, spans)])), ExportTraceServiceRequest())
     good, bad = request.resource_spans[0].scope_spans[0].spans
     assert (good.trace_id.hex(), good.span_id.hex(), good.name, good.kind) == (TRACE, SPAN, "tools/call add", 2)
     assert good.end_time_unix_nano - good.start_time_unix_nano == 250_000_000
+    assert (good.parent_span_id, bad.parent_span_id.hex()) == (b"", PARENT)
     assert (good.status.code, bad.status.code, bad.status.message) == (0, 2, "exception")
 
 

@@ -119,6 +119,7 @@ class Shelf:
             "hand_made": [],
             "cost": None,
             "front": None,
+            "open_errors": None,
         }
 
     def removal(self, project: str) -> Removal:

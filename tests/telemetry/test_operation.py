@@ -9,6 +9,7 @@ import pytest
 from platform_cli.telemetry.operation import KINDS, Operation, called, read_operation
 from platform_cli.telemetry.prometheus import MAX_SERIES, Counters
 
+PARENT = "b7ad6b7169203331"
 SAID = {"method": "prompts/get", "name": "hello", "client": "desk/1", "status": "ok", "ms": 1.5}
 
 
@@ -39,6 +40,8 @@ def test_what_is_forged_is_bounded() -> None:
     assert (found.method, len(found.name or ""), found.client) == ("_OTHER", 128, "unknown")
     assert (found.kind, found.code, found.bytes_out) == ("error", None, 0)
     assert found.kind in KINDS
+    ids = [read(trace=trace, parent=PARENT) for trace in ("x" * 32, "0" * 32, "a" * 33, 7, None)]
+    assert all(each and (each.trace, each.parent) == (None, None) for each in ids)
     hostile = read(name="\x1b]0;x\x07\ud800\n")
     assert hostile is not None
     assert (hostile.name or "").isprintable()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.telemetry import store as store_module
+from platform_cli.telemetry.calls import CallQuery, find_calls
 from platform_cli.telemetry.histogram import bucket_of, percentile
 from platform_cli.telemetry.operation import Operation
 from platform_cli.telemetry.recorder import Recorder
@@ -99,9 +101,64 @@ def test_what_is_old_and_what_is_gone_is_removed(store: TelemetryStore, path: Pa
     store.clean(NOW)
     store.keep_only(["shop"])
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT project, count(*) FROM calls GROUP BY 1").fetchall() == [("shop", 1)]
+        of_each = "SELECT name, count(*) FROM calls JOIN projects ON id = project GROUP BY 1"
+        assert db.execute(of_each).fetchall() == [("shop", 1)]
+        assert db.execute("SELECT count(*) FROM calls").fetchone() == (1,)
+        assert db.execute("SELECT count(DISTINCT project) FROM series").fetchone() == (1,)
         assert db.execute("SELECT project, count(*) FROM hours GROUP BY 1").fetchall() == [("shop", 2)]
         assert db.execute("SELECT count(*) FROM names WHERE project = 'gone'").fetchone() == (0,)
+
+
+def test_series_without_calls_make_room(store: TelemetryStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_SERIES", 2)
+    store.write([happened(f"old {number}", at=NOW - RAW_S - 60) for number in range(5)])
+    store.write([happened("new")])
+    store.clean(NOW)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM series").fetchone() == (1,)
+    store.write([happened("old 1"), happened("new")])
+    found = summarize(path, "shop", NOW - 60, NOW + 1, "tool")
+    assert {row["key"]: row["operations"] for row in found["rows"]} == {"new": 2, "old 1": 1}
+
+
+# What was written before there were series.
+BEFORE = """
+CREATE TABLE names (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (project, kind, text)
+) STRICT;
+CREATE TABLE calls (
+    ts REAL NOT NULL, project TEXT NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL, tool INTEGER NOT NULL,
+    client INTEGER NOT NULL, kind TEXT NOT NULL, code INTEGER, ms REAL NOT NULL, cold INTEGER NOT NULL,
+    bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, request TEXT, trace TEXT
+) STRICT;
+CREATE INDEX calls_of ON calls (project, ts);
+INSERT INTO names VALUES (1, 'shop', 'tool', 'add'), (2, 'shop', 'client', 'desk/1');
+INSERT INTO calls (rowid, ts, project, release, method, tool, client, kind, code, ms, cold, bytes_in, bytes_out,
+                   request, trace) VALUES
+    (7, 1795980000.25, 'shop', 3, 'tools/call', 1, 2, 'ok', NULL, 12.34, 1, 5, 6, '0123456789abcdef', NULL),
+    (9, 1795980001.5, 'gone', 1, 'tools/list', 0, 0, 'refused', -32001, 0.0, 0, 0, 0, 'odd', '{trace}');
+"""
+
+
+def test_the_calls_of_an_earlier_version_are_kept(path: Path) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(BEFORE.format(trace=trace))
+    for _ in range(2):
+        store = TelemetryStore(path)
+        store.write([happened()])
+        store.close()
+    first, *_ = find_calls(path, "shop", CallQuery(since=NOW, client="desk/1", kind="ok"), 10)
+    assert len(find_calls(path, "shop", CallQuery(release="v1"), 10)) == 2
+    assert find_calls(path, "shop", CallQuery(request="0123456789abcdef", until=first["time"]), 10) == [
+        {"time": NOW + 0.25, "release": "v3", "method": "tools/call", "name": "add", "client": "desk/1", "kind": "ok",
+         "code": None, "ms": 12.34, "cold": True, "bytes_in": 5, "bytes_out": 6, "request": "0123456789abcdef",
+         "trace": None},
+    ]  # fmt: skip
+    (other,) = find_calls(path, "gone", CallQuery(request="odd"), 10)
+    assert (other["kind"], other["code"], other["trace"]) == ("refused", -32001, trace)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT rowid FROM calls ORDER BY 1").fetchall() == [(7,), (9,), (10,), (11,)]
 
 
 def test_a_file_that_cannot_be_written_costs_metrics_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from platform_cli.telemetry_exports.cursors import Cursors, SpanCursor
 from platform_cli.telemetry_exports.spans import read_spans
 from tests.telemetry.test_store import NOW, happened
 
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 START = SpanCursor(0, 0.0)
 
 
@@ -38,6 +39,13 @@ def test_export_begins_with_what_happens_from_now_on(store: TelemetryStore, path
     assert (span.name, span.error) == ("tools/call later", "protocol")
     assert span.end - span.start == pytest.approx(0.5)
     assert (span.attributes["error.type"], span.attributes["rpc.response.status_code"]) == ("-32602", "-32602")
+
+
+def test_a_span_is_below_that_of_its_caller(store: TelemetryStore, path: Path) -> None:
+    store.write([happened(trace=TRACE, parent=PARENT), happened(trace=TRACE), happened()])
+    below, other, alone = read_spans(path, START, 10).spans["shop"]
+    assert (below.trace, below.parent) == (TRACE, PARENT)
+    assert (other.trace, other.parent, alone.parent) == (TRACE, None, None)
 
 
 def test_each_is_read_once(store: TelemetryStore, path: Path) -> None:

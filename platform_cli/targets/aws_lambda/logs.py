@@ -12,6 +12,7 @@ from ...audit.instances import is_line
 from ...log_query import LogQuery
 from ...records import read_record
 from .client import AWS
+from .errors import RECORD
 from .names import log_group
 
 FOLLOW_S = 2.0
@@ -47,8 +48,9 @@ def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Itera
         for event in (event for page in pages for event in page["events"]):
             if event["eventId"] not in seen:
                 seen[event["eventId"]] = event["timestamp"]
-                # Arguments are in the audit log alone.
-                if not is_line(str(event["message"])):
+                text = str(event["message"])
+                # Arguments are in the audit log alone, and errors are read in groups.
+                if not is_line(text) and not text.startswith(RECORD):
                     yield _record(event)
         if not follow:
             return

@@ -9,6 +9,7 @@ from ...api.audit_entry import AuditEntry, Verified
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
+from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ...api.log_record import LogRecord
 from ...api.metrics import By, Metrics
 from ...api.release import Release
@@ -23,11 +24,13 @@ from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
 from ..base import Removal
+from ..log_errors import KEPT_S, group_of, groups_of, refuse_change
 from ..log_metrics import metrics_of
 from . import client_tokens
 from .client import AWS, aws_errors
 from .code import contract_of, fetched, manifest_of
 from .cost import estimate
+from .errors import read_errors
 from .fronts import read_front
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
@@ -229,6 +232,19 @@ class LambdaProjects:
         with aws_errors():
             self._read(project)
             return metrics_of(project, read_operations(self.aws, project, since), since, time.time(), by)
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        with aws_errors():
+            self._read(project)
+            return groups_of(project, read_errors(self.aws, project, time.time() - KEPT_S))
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        with aws_errors():
+            self._read(project)
+            return group_of(project, read_errors(self.aws, project, time.time() - KEPT_S), group)
+
+    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
+        refuse_change()
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

@@ -41,4 +41,5 @@ def status_of(project: str, live: Live) -> Status:
         "hand_made": [{"version": one.number, "description": one.description} for one in live.hand_made],
         "cost": None,
         "front": None,
+        "open_errors": None,
     }

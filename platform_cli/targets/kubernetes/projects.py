@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from ...api.audit_entry import AuditEntry, Verified
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
+from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ...api.log_record import LogRecord
 from ...api.metrics import By, Metrics
 from ...api.release import Release as ShownRelease
@@ -23,6 +24,7 @@ from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
 from ..base import Note, Removal
+from ..log_errors import refuse_errors
 from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
 from .desired import as_release, with_template
@@ -198,6 +200,15 @@ class KubernetesProjects:
         self._read(project)
         records = read_logs(self.cluster, project, follow=False, query=LogQuery(since=since))
         return metrics_of(project, calls_of(project, records), since, time.time(), by)
+
+    def errors(self, _project: str) -> list[ErrorGroup]:
+        refuse_errors("on Kubernetes")
+
+    def error(self, _project: str, _group: int) -> ErrorGroupDetail:
+        refuse_errors("on Kubernetes")
+
+    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
+        refuse_errors("on Kubernetes")
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

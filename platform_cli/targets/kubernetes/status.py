@@ -54,6 +54,7 @@ def status_of(cluster: Cluster, project: str, live: Live) -> Status:
         "hand_made": [],
         "cost": None,
         "front": None,
+        "open_errors": None,
     }
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
+    from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
     from ...api.inspection import Inspected
     from ...api.log_record import LogRecord
     from ...api.metrics import By, Metrics
@@ -233,6 +234,15 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
 
     def metrics(self, project: str, since: float, by: By) -> Metrics:
         return self._client.metrics(project, since, by)
+
+    def errors(self, project: str) -> list[ErrorGroup]:
+        return self._client.errors(project)
+
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        return self._client.error(project, group)
+
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        return self._client.change_error(project, group, state)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         return self._client.audit(project, query)

@@ -20,7 +20,7 @@ PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 # A revision of MCP is a date.
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # W3C Trace Context, "traceparent Header", as MCP passes it on in _meta (SEP-414).
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 
 class Audited(Watched):
@@ -121,7 +121,7 @@ class CallRecord(Finishing):
 
 def said_by(scope: Scope, params: Mapping[str, Any]) -> tuple[str, str]:
     """Returns who calls, as JSON, and members of a record for what the caller says beside: the revision of MCP, and the
-    id of its trace.
+    ids of its trace and of the span in which it calls.
 
     Who calls is in the request's _meta (2026-07-28), else it is the User-Agent.
     """
@@ -132,7 +132,7 @@ def said_by(scope: Scope, params: Mapping[str, Any]) -> tuple[str, str]:
         info, version = meta.get(CLIENT_INFO), meta.get(PROTOCOL_VERSION)
         trace = meta.get("traceparent")
         if isinstance(trace, str) and (found := _TRACEPARENT.fullmatch(trace)):
-            about = f',"trace":"{found[1]}"'
+            about = f',"trace":"{found[1]}","parent":"{found[2]}"'
     client = None
     for key, value in scope["headers"]:
         if key == b"user-agent":

@@ -67,7 +67,7 @@ await tool("order");
 await typed("what").fill("tea");
 await filled("tea");
 await send();
-await page.getByRole("button", { name: "Keep it" }).click();
+await page.getByRole("button", { name: "Not now" }).click();
 said.kept = await page.locator("#events").innerText();
 await send();
 await page.getByRole("button", { name: "Call it" }).click();

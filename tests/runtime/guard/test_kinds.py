@@ -95,7 +95,8 @@ def test_what_a_record_has_beside(workers: Workers) -> None:
     asked = message("tools/call", {"name": "add", "arguments": {"a": 1}, "_meta": meta})
     worker.post(asked, {"mcp-protocol-version": "2025-06-18"})
     (record,) = worker.calls()
-    assert (record["trace"], record["protocol"]) == (TRACE, "2025-06-18")
+    assert (record["trace"], record["parent"]) == (TRACE, "00f067aa0ba902b7")
+    assert record["protocol"] == "2025-06-18"
     assert record["bytes_in"] > 100
     assert record["bytes_out"] > 50
     worker.post(message("tools/list", {}))

@@ -25,6 +25,7 @@ from ...loading.manifest import APP_FOLDER, FILE_NAME, Manifest
 from ...relay.base import Deliver, Relay
 from ...takeover.transports import install as install_takeover
 from ...telemetry import extend_records, store_output
+from ...telemetry.error_records import ErrorRecords, record_errors
 from ...telemetry.scrub import Scrubber
 from ..start import Fail, Folders, Live, Served, prepare, run, started
 from .access import LambdaAccess
@@ -118,6 +119,10 @@ class LambdaServer:
         app = prepared.app
         app.guard.relay = _relay(table, app.guard.deliver) if table else None
         app.guard.passing.audit = self._audit()
+        contract: Mapping[str, Any] = self._data.get("contract") or {}
+        tools = contract.get("tools")
+        known = frozenset(tool["name"] for tool in tools) if tools is not None else None
+        record_errors(ErrorRecords(self._folders.app, PACKAGES, self._secrets.values(), known))
         return app
 
     def _audit(self) -> Audit | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from platform_cli.targets.aws_lambda.errors import RECORD
+from platform_cli.telemetry.error_event import read_error
 from tests.aws.conftest import moto
 from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.moto_server import Moto
@@ -42,6 +44,10 @@ def password() -> str:
     os.write(2, os.environ["URL"].encode() + b" straight\\n")
     reserved = [name for name in ("HOMEPORT_STATE_KEY", "HOMEPORT_HISTORY") if name in os.environ]
     return f"{os.environ['URL']} {reserved}"
+
+@mcp.tool()
+def crash() -> str:
+    raise ValueError("no database at " + os.environ["URL"])
 """
 FAILS = "import os\nraise ValueError('no database at ' + os.environ['URL'])\n"
 
@@ -86,6 +92,21 @@ def test_the_server_has_it_and_the_log_has_not(variables: dict[str, str], tmp_pa
     assert VALUE not in log
     for line in ("connecting to {}", "from a child: {}", "and on stderr: {}", "{} straight"):
         assert line.format("postgres://u:[secret WORD]@db/x") in log
+
+
+def test_an_error_has_a_record_without_it(variables: dict[str, str], tmp_path: Path) -> None:
+    with running(tmp_path, SERVER, variables) as front:
+        assert ask(front, call("crash"))["result"]["isError"]
+        log = front.log.read_text()
+    assert VALUE not in log
+    (line,) = (line for line in log.splitlines() if line.startswith(RECORD))
+    error = read_error(line.encode())
+    assert error is not None
+    assert (error.type, error.message) == ("ValueError", "no database at postgres://u:[secret WORD]@db/x")
+    assert (error.method, error.name) == ("tools/call", "crash")
+    (frame,) = error.own
+    assert (frame["file"], frame["function"]) == ("server.py", "crash")
+    assert any("raise ValueError" in line for line in frame["source"])
 
 
 def test_why_it_does_not_start_is_told_without_it(variables: dict[str, str], tmp_path: Path) -> None:
